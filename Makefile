@@ -1,0 +1,38 @@
+# Everything a person or a machine does with the cookbook. `make` alone lists the targets.
+COOKBOOK := .venv/bin/cookbook
+ARGS ?=
+# The Python that makes the environment: PYTHON=... to choose, else the first that is new enough.
+CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3 python)
+VERSION_OK := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lab serve lock outputs tables
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Set up the environment in .venv; the other targets do it by themselves
+	@for python in $(CANDIDATES); do \
+	  if $$python -c '$(VERSION_OK)' >/dev/null 2>&1; then exec $$python helpers/setup_environment.py; fi; \
+	done; echo "No Python 3.11 to 3.14 found (tried: $(CANDIDATES)). Install one, or name it: make setup PYTHON=/path/to/python" >&2; exit 1
+
+run: setup ## Execute every notebook, on the local endpoint or on AZURE_INFERENCE_ENDPOINT
+	@$(COOKBOOK) run $(ARGS)
+
+test: setup ## Pass all tests
+	@$(COOKBOOK) test $(ARGS)
+
+lab: setup ## Open JupyterLab on the start-here notebook
+	@$(COOKBOOK) lab $(ARGS)
+
+serve: setup ## Run the local endpoint in the foreground, on port 8000
+	@$(COOKBOOK) serve --port 8000 $(ARGS)
+
+outputs: setup ## Execute the notebooks on the local endpoint and keep their outputs
+	@$(COOKBOOK) run --save $(ARGS)
+
+tables: setup ## Rebuild the generated part of the README
+	@$(COOKBOOK) tables $(ARGS)
+
+lock: setup ## Rebuild requirements.lock and environment.yml from pyproject.toml
+	@$(COOKBOOK) lock $(ARGS)

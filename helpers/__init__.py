@@ -1,0 +1,27 @@
+"""What the notebooks import: everything around a call that is not the lesson.
+
+The names load on first use, so that `import helpers` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "connect": "helpers.connecting",
+    "use_entra_id": "helpers.connecting",
+    "use_key": "helpers.connecting",
+    "fail_next": "helpers.connecting",
+    "print_stream": "helpers.printing",
+    "show_usage": "helpers.printing",
+    "show_wire": "helpers.wire",
+    "plot_logprobs": "helpers.plotting",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"helpers has no {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name]), name)

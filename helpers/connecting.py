@@ -1,0 +1,181 @@
+"""Finding an endpoint, or starting the local one, and leaving its address where every client looks for it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from helpers import http
+from helpers.deployments import default_name
+from helpers.errors import CookbookError
+from helpers.parameters import check_parameters
+from helpers.starting import LocalEndpoint, start
+from helpers.urls import CREDENTIAL, ENDPOINT, check_credential, check_endpoint
+
+SCOPE = "https://ml.azure.com/.default"
+_LOCAL_NAME = "cookbook-local-endpoint"
+_API_VERSION = "2024-05-01-preview"
+
+
+@dataclass(slots=True)
+class Connection:
+    """The endpoint this process talks to.
+
+    Attributes:
+        url: the base URL.
+        model: the deployment that answers, as far as it is known.
+        local: what the local endpoint says of itself; empty for any other endpoint.
+    """
+
+    url: str
+    model: str
+    local: dict[str, str]
+
+
+_current: Connection | None = None
+_started: LocalEndpoint | None = None
+
+
+def connect(endpoint: str = "", model: str = "") -> None:
+    """Make AZURE_INFERENCE_ENDPOINT and AZURE_INFERENCE_CREDENTIAL ready for the cells that follow.
+
+    Set, they are checked and used. Unset, the local endpoint is started and they are set to it. The notebook's
+    parameters are checked against their types on the way.
+
+    Args:
+        endpoint: the endpoint's base URL; empty leaves the choice to the environment.
+        model: the deployment's name; empty is the cookbook's default.
+
+    Raises:
+        CookbookError: one line on what is wrong and what to change.
+    """
+    global _current
+    model = model or default_name()
+    check_parameters()
+    if endpoint:
+        os.environ[ENDPOINT] = endpoint
+    if not os.environ.get(ENDPOINT):
+        _start_local()
+    url = check_endpoint(os.environ[ENDPOINT])
+    if CREDENTIAL not in os.environ:
+        os.environ[CREDENTIAL] = _token_as_key(url)
+    check_credential(os.environ[CREDENTIAL])
+    served, local = _look(url, model)
+    _current = Connection(url, served or model, local)
+    print(_describe(_current, model))
+
+
+def current() -> Connection:
+    """The connection that `connect` made.
+
+    Raises:
+        CookbookError: when it has not been called.
+    """
+    if _current is None:
+        raise CookbookError("Not connected yet: run the cell with connect() first.")
+    return _current
+
+
+def use_entra_id() -> bool:
+    """Prepare the cells of the Microsoft Entra ID section; tell whether a token can be had.
+
+    On the local endpoint this switches to its https address, because tokens do not travel over plain http. On Azure
+    the address stays as it is, and a token is asked for, to see whether there is an identity.
+    """
+    connection = current()
+    if connection.local:
+        os.environ[ENDPOINT] = connection.local["https_endpoint"]
+        print("Microsoft Entra ID: the local endpoint's token service, over https.")
+        return True
+    try:
+        _token_as_key(connection.url)
+    except CookbookError as error:
+        print(f"Microsoft Entra ID: not used here. {error}")
+        return False
+    print("Microsoft Entra ID: DefaultAzureCredential found an identity.")
+    return True
+
+
+def use_key() -> None:
+    """Go back to the endpoint's address as it was before `use_entra_id`."""
+    os.environ[ENDPOINT] = current().url
+
+
+def fail_next(status: int, times: int = 1, retry_after: int | None = None) -> bool:
+    """Ask the local endpoint to answer the next chat completions with an error.
+
+    Args:
+        status: the HTTP status, such as 429.
+        times: how many requests in a row.
+        retry_after: seconds in the `Retry-After` header; None sends no such header.
+
+    Returns:
+        False on any other endpoint, which cannot be asked to fail.
+    """
+    connection = current()
+    if not connection.local:
+        print("Only the local endpoint can be asked to fail; this cell does nothing here.")
+        return False
+    wanted = {"status": status, "count": times, "retry_after": retry_after}
+    answer = http.request("POST", f"{connection.url}/local/faults", os.environ[CREDENTIAL], wanted)
+    if answer.status != 200:
+        raise CookbookError(answer.message)
+    return True
+
+
+def _start_local() -> None:
+    global _started
+    if os.environ.get(CREDENTIAL) and _started is None:
+        raise CookbookError(f"{CREDENTIAL} is set but {ENDPOINT} is not. Set both, or neither for the local endpoint.")
+    if _started is None or _started.process.poll() is not None:
+        _started = start()
+    os.environ[ENDPOINT], os.environ[CREDENTIAL] = _started.url, _started.keys[0]
+
+
+def _token_as_key(url: str) -> str:
+    """A Microsoft Entra ID token, to be used where a key would be: both are bearer credentials."""
+    if not url.startswith("https://"):
+        raise CookbookError(
+            f"{CREDENTIAL} is not set, and a Microsoft Entra ID token must not travel over plain http. "
+            f"Set {CREDENTIAL} to the key, or use the endpoint's https address."
+        )
+    from azure.core.exceptions import ClientAuthenticationError
+    from azure.identity import DefaultAzureCredential
+
+    try:
+        return DefaultAzureCredential(process_timeout=10).get_token(SCOPE).token
+    except ClientAuthenticationError:
+        raise CookbookError(
+            f"{CREDENTIAL} is not set and no Microsoft Entra ID identity was found. Set it to the endpoint's key, "
+            "or sign in with `az login`."
+        ) from None
+
+
+def _look(url: str, model: str) -> tuple[str | None, dict[str, str]]:
+    """Ask the endpoint what it serves: the deployment's name if it says, and the local endpoint's own facts."""
+    key = os.environ[CREDENTIAL]
+    answer = http.request("GET", f"{url}/info?api-version={_API_VERSION}", key)
+    if answer.status in (401, 403):
+        raise CookbookError(f"{url} refused the credential in {CREDENTIAL} ({answer.status}): {answer.message}")
+    if answer.headers.get("server") != _LOCAL_NAME:
+        return (answer.json() or {}).get("model_name") if answer.status == 200 else None, {}
+    session = http.request("POST", f"{url}/local/session", key, {"deployment": model})
+    if session.status != 200:
+        raise CookbookError(session.message)
+    local = session.json()
+    _trust(local)
+    return model, local
+
+
+def _trust(local: dict[str, str]) -> None:
+    """Let every library find the local endpoint's token service and trust its certificate."""
+    os.environ["IDENTITY_ENDPOINT"] = local["identity_endpoint"]
+    os.environ["IDENTITY_HEADER"] = local["identity_header"]
+    os.environ["SSL_CERT_FILE"] = os.environ["REQUESTS_CA_BUNDLE"] = local["authorities"]
+
+
+def _describe(connection: Connection, model: str) -> str:
+    if connection.local:
+        return f"Local endpoint, serving {connection.model}"
+    line = f"{connection.url}, serving {connection.model}"
+    return line if connection.model == model else f"{line}; the parameter model says {model}"

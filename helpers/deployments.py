@@ -1,0 +1,43 @@
+"""The deployments the cookbook knows: name, size, context length and abilities, read from deployments.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One model as Azure deploys it. Parameters are in billions, the context is in tokens."""
+
+    name: str
+    architecture: str
+    parameters_total: float
+    parameters_active: float
+    context: int
+    languages: tuple[str, ...]
+    tools: bool
+
+    @property
+    def info(self) -> dict[str, str]:
+        """What `GET /info` answers for this deployment."""
+        return {"model_name": self.name, "model_type": "chat-completions", "model_provider_name": "MistralAI"}
+
+
+@cache
+def _table() -> dict:
+    return tomllib.loads(Path(__file__).with_name("deployments.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def deployments() -> dict[str, Deployment]:
+    """Every known deployment by name, the default one first."""
+    rows = [Deployment(**{**row, "languages": tuple(row["languages"])}) for row in _table()["deployment"]]
+    return {row.name: row for row in sorted(rows, key=lambda row: row.name != default_name())}
+
+
+def default_name() -> str:
+    """The deployment that answers when a request names none."""
+    return _table()["default"]

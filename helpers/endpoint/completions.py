@@ -1,0 +1,101 @@
+"""Chat completions: from a validated request to the object the service answers with."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from helpers.deployments import Deployment
+from helpers.endpoint.answers import Completion, complete
+from helpers.endpoint.errors import ApiError, invalid, not_supported
+from helpers.endpoint.logprobs import logprobs
+from helpers.endpoint.messages import Conversation, conversation
+from helpers.endpoint.tokens import count_prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything an answer is written from, whole or streamed."""
+
+    deployment: Deployment
+    completions: tuple[Completion, ...]
+    prompt_tokens: int
+    parameters: dict[str, Any]
+
+    @property
+    def usage(self) -> dict[str, int]:
+        completed = sum(len(completion.ids) for completion in self.completions)
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": completed,
+            "total_tokens": self.prompt_tokens + completed,
+        }
+
+    def logprobs(self, completion: Completion) -> dict[str, Any] | None:
+        """The `logprobs` member of a choice, None unless the request asked for it."""
+        if not self.parameters.get("logprobs"):
+            return None
+        return logprobs(completion, self.parameters.get("top_logprobs") or 0)
+
+
+def result(deployment: Deployment, parameters: dict[str, Any]) -> Result:
+    """Answer a request whose parameters are valid.
+
+    Raises:
+        ApiError: 400 for messages that break the rules or do not fit, 422 for what the model cannot do.
+    """
+    if "messages" not in parameters:
+        raise invalid("The body has no messages.", param="messages")
+    if parameters.get("tools") and not deployment.tools:
+        raise not_supported("tools", "tools", f"{deployment.name} cannot call tools.")
+    talk = conversation(parameters["messages"])
+    prompt_tokens = count_prompt(talk.turns)
+    _check_context(deployment, prompt_tokens, parameters.get("max_tokens"))
+    choices = range(parameters.get("n", 1))
+    completions = tuple(_complete(talk, parameters, index) for index in choices)
+    return Result(deployment, completions, prompt_tokens, parameters)
+
+
+def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
+    return complete(talk.system, talk.prompt, parameters, index)
+
+
+def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None) -> None:
+    wanted = prompt_tokens + (max_tokens or 1)
+    if wanted > deployment.context:
+        raise ApiError(
+            400,
+            "context_length_exceeded",
+            f"This model's maximum context length is {deployment.context} tokens. However, you requested {wanted} "
+            f"tokens ({prompt_tokens} in the messages, {max_tokens or 1} in the completion). Please reduce the length "
+            "of the messages or completion.",
+            param="messages",
+        )
+
+
+def new_id() -> str:
+    """An id as the service makes them: 32 hexadecimal digits, never the same twice."""
+    return secrets.token_hex(16)
+
+
+def body(answer: Result) -> dict[str, Any]:
+    """The `chat.completion` object."""
+    return {
+        "id": new_id(),
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": answer.deployment.name,
+        "choices": [_choice(answer, index, completion) for index, completion in enumerate(answer.completions)],
+        "usage": answer.usage,
+    }
+
+
+def _choice(answer: Result, index: int, completion: Completion) -> dict[str, Any]:
+    return {
+        "index": index,
+        "message": {"role": "assistant", "content": completion.text, "tool_calls": None},
+        "finish_reason": completion.finish_reason,
+        "logprobs": answer.logprobs(completion),
+    }

@@ -1,0 +1,66 @@
+"""Sessions: all that the endpoint keeps for one key. Each key is a virtual endpoint of its own.
+
+Notebooks that run side by side on one server get a key each, so that none meets the other's quota, faults or
+exchanges.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Iterable
+
+from helpers.endpoint.faults import Faults
+from helpers.endpoint.journal import Journal
+from helpers.endpoint.quota import Limits, Quota
+
+
+class Session:
+    """One key's journal, faults and quotas.
+
+    Attributes:
+        identity_secret: what the token service wants in `X-IDENTITY-HEADER`, a different secret from the key.
+        object_id: who the session is in a token.
+        deployment: what this key's endpoint serves when a request names nothing; None is the server's default.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self.limits, self.clock = limits, clock
+        self.journal, self.faults = Journal(), Faults()
+        self.identity_secret, self.object_id = secrets.token_hex(16), secrets.token_hex(16)
+        self.deployment: str | None = None
+        self._quotas: dict[str, Quota] = {}
+
+    def quota(self, deployment: str) -> Quota:
+        """What is left to one deployment in this session."""
+        quota = self._quotas.get(deployment)
+        if quota is None:
+            quota = self._quotas[deployment] = Quota(self.limits, self.clock)
+        return quota
+
+
+class Sessions:
+    """Sessions by key, by identity secret and by object id; only digests of secrets are kept as names."""
+
+    def __init__(
+        self, keys: Iterable[str], limits: Limits | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        limits = limits or Limits()
+        self._by_key = {_digest(key): Session(limits, clock) for key in keys}
+        self._by_secret = {_digest(session.identity_secret): session for session in self._by_key.values()}
+        self._by_object = {session.object_id: session for session in self._by_key.values()}
+
+    def of_key(self, key: str) -> Session | None:
+        """The session of a key. Looking up a digest takes the same time whatever part of a key is right."""
+        return self._by_key.get(_digest(key))
+
+    def of_identity_secret(self, secret: str) -> Session | None:
+        return self._by_secret.get(_digest(secret))
+
+    def of_object(self, object_id: str) -> Session | None:
+        return self._by_object.get(object_id)
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,79 @@
+"""One bounded HTTP request, for looking at an endpoint before a client does. Standard library only: it imports fast."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from helpers.errors import CookbookError
+from helpers.urls import ENDPOINT
+
+TIMEOUT = 10.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Status, headers (lower-case names) and text of an answer."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    def json(self) -> Any:
+        """The body as JSON, None when it is none."""
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            return None
+
+    @property
+    def message(self) -> str:
+        """What the service says went wrong, in one line."""
+        body = self.json()
+        said = body.get("message") or body.get("error") if isinstance(body, dict) else None
+        said = said.get("message") if isinstance(said, dict) else said
+        return " ".join(str(said or self.text[:200]).split())
+
+
+def request(method: str, url: str, credential: str, body: Any = None, timeout: float = TIMEOUT) -> Response:
+    """Send one request and read its answer.
+
+    Args:
+        credential: sent as a bearer credential; it never appears in an error.
+        timeout: seconds for connecting, and for each wait after that.
+
+    Raises:
+        CookbookError: when nothing answers, says what was tried and what to check.
+    """
+    parts = urlsplit(url)
+    base = f"{parts.scheme}://{parts.netloc}"
+    try:
+        connection = _connection(parts.scheme, parts.hostname, parts.port, timeout)
+        headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+    except TimeoutError:
+        raise CookbookError(
+            f"{base} did not answer within {timeout:g} s. Check {ENDPOINT}, your network, and that the deployment runs."
+        ) from None
+    except ssl.SSLError as error:
+        raise CookbookError(f"{base} has no TLS certificate that can be trusted ({error.reason}). Check it.") from None
+    except (OSError, HTTPException, ValueError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise CookbookError(f"Nothing answers at {base} ({why}). Check {ENDPOINT} and that it is running.") from None
+    connection.close()
+    return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
+
+
+def _connection(scheme: str, host: str, port: int | None, timeout: float) -> HTTPConnection:
+    if scheme == "https":
+        context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
+        return HTTPSConnection(host, port, timeout=timeout, context=context)
+    return HTTPConnection(host, port, timeout=timeout)
