@@ -17,6 +17,8 @@ _HOMES = {
     "show_usage": "helpers.printing",
     "show_wire": "helpers.wire",
     "plot_logprobs": "helpers.plotting",
+    "show_deployments": "helpers.deployment_table",
+    "plot_deployments": "helpers.deployment_plot",
 }
 __all__ = sorted(_HOMES)
 

@@ -42,6 +42,46 @@ def serve(port: int, deployment: str | None) -> None:
 
 
 @main.command()
+@click.argument("names", nargs=-1)
+@click.option("--deployment", "-d", "deployments", multiple=True, help="A deployment to run on; may be repeated.")
+@click.option("--parameter", "-p", "parameters", multiple=True, nargs=2, metavar="NAME VALUE", help="For papermill.")
+@click.option("--workers", type=click.IntRange(1), help="Notebooks at once.  [default: cores + 1]")
+@click.option("--cell-timeout", default=120.0, show_default=True, help="Seconds for a cell.")
+@click.option("--notebook-timeout", default=600.0, show_default=True, help="Seconds for a notebook.")
+@click.option("--save", is_flag=True, help="Keep the outputs in the notebooks themselves.")
+def run(
+    names: tuple[str, ...],
+    deployments: tuple[str, ...],
+    parameters: tuple[tuple[str, str], ...],
+    workers: int | None,
+    cell_timeout: float,
+    notebook_timeout: float,
+    save: bool,
+) -> None:
+    """Execute notebooks, all of them or those NAMED, and report.
+
+    They talk to AZURE_INFERENCE_ENDPOINT if it is set, else to a local endpoint.
+    """
+    from helpers.running.command import execute
+    from helpers.running.runner import Limits
+
+    limits = Limits(cell_timeout, notebook_timeout, **({"workers": workers} if workers else {}))
+    values = {name: _value(text) for name, text in parameters}
+    if not execute(ROOT, names, deployments, values, limits, save):
+        sys.exit(1)
+
+
+def _value(text: str) -> object:
+    """A parameter's value: a number or a truth value where the text is one, else the text."""
+    import ast
+
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+@main.command()
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(arguments: tuple[str, ...]) -> None:
     """Open JupyterLab on the start-here notebook."""
@@ -54,9 +94,51 @@ def lab(arguments: tuple[str, ...]) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
     """Pass all tests; arguments go to pytest."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    from helpers.urls import CREDENTIAL, ENDPOINT
+
+    # The tests start endpoints of their own; a real one that happens to be set is none of theirs.
+    left_out = {"PYTHONDONTWRITEBYTECODE", ENDPOINT, CREDENTIAL}
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
     os.chdir(ROOT)
-    os.execve(sys.executable, [sys.executable, "-m", "pytest", *arguments], environment)
+    # All of it by default, in parallel; whoever names a test sees it run in the foreground.
+    chosen = arguments or ("--numprocesses=auto", "--dist=loadfile")
+    os.execve(sys.executable, [sys.executable, "-m", "pytest", *chosen], environment)
+
+
+@main.command()
+@click.argument("task", required=False, default="")
+@click.argument("client", required=False, default="")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A file to write; .sh is --shell.")
+@click.option("--shell", is_flag=True, help="The shell script with curl, where the notebook has one.")
+def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
+    """Print a standalone starter for TASK with CLIENT, such as: streaming openai-sdk.
+
+    A part of a name is enough; without any, the names are listed.
+    """
+    from helpers.snippets import command
+
+    text = command.snippet(ROOT / "notebooks", task, client, shell or (output is not None and output.suffix == ".sh"))
+    if output:
+        command.write(text, output)
+    else:
+        click.echo(text, nl=False)
+
+
+@main.command()
+@click.option("--output", "-o", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "build" / "snippets")
+def snippets(output: Path) -> None:
+    """Write all starters to a folder.  [default: build/snippets]"""
+    from helpers.snippets.command import write_all
+
+    click.echo(f"Wrote {len(write_all(ROOT / 'notebooks', output))} starters to {output}")
+
+
+@main.command()
+def tables() -> None:
+    """Rebuild the table of tasks and clients in README.md."""
+    from helpers.tables import write
+
+    write(ROOT)
 
 
 @main.command()

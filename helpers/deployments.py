@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One model as Azure deploys it. Parameters are in billions, the context is in tokens."""
+    """One model as Azure deploys it. Parameters are in billions, the context is in tokens, the claim is its maker's."""
 
     name: str
     architecture: str
@@ -19,6 +19,7 @@ class Deployment:
     context: int
     languages: tuple[str, ...]
     tools: bool
+    claim: str
 
     @property
     def info(self) -> dict[str, str]:

@@ -40,12 +40,11 @@ class Response:
         return " ".join(str(said or self.text[:200]).split())
 
 
-def request(method: str, url: str, credential: str, body: Any = None, timeout: float = TIMEOUT) -> Response:
-    """Send one request and read its answer.
+def request(method: str, url: str, credential: str, body: Any = None) -> Response:
+    """Send one request and read its answer, waiting at most TIMEOUT for each step.
 
     Args:
         credential: sent as a bearer credential; it never appears in an error.
-        timeout: seconds for connecting, and for each wait after that.
 
     Raises:
         CookbookError: when nothing answers, says what was tried and what to check.
@@ -53,7 +52,7 @@ def request(method: str, url: str, credential: str, body: Any = None, timeout: f
     parts = urlsplit(url)
     base = f"{parts.scheme}://{parts.netloc}"
     try:
-        connection = _connection(parts.scheme, parts.hostname, parts.port, timeout)
+        connection = _connection(parts.scheme, parts.hostname, parts.port)
         headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -61,7 +60,7 @@ def request(method: str, url: str, credential: str, body: Any = None, timeout: f
         text = answer.read().decode("utf-8", "replace")
     except TimeoutError:
         raise CookbookError(
-            f"{base} did not answer within {timeout:g} s. Check {ENDPOINT}, your network, and that the deployment runs."
+            f"{base} did not answer within {TIMEOUT:g} s. Check {ENDPOINT}, your network, and that the deployment runs."
         ) from None
     except ssl.SSLError as error:
         raise CookbookError(f"{base} has no TLS certificate that can be trusted ({error.reason}). Check it.") from None
@@ -72,8 +71,8 @@ def request(method: str, url: str, credential: str, body: Any = None, timeout: f
     return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
 
 
-def _connection(scheme: str, host: str, port: int | None, timeout: float) -> HTTPConnection:
+def _connection(scheme: str, host: str, port: int | None) -> HTTPConnection:
     if scheme == "https":
         context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
-        return HTTPSConnection(host, port, timeout=timeout, context=context)
-    return HTTPConnection(host, port, timeout=timeout)
+        return HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
+    return HTTPConnection(host, port, timeout=TIMEOUT)

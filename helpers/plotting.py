@@ -51,10 +51,8 @@ class LogprobsPlot:
         heights = [math.exp(logprob) for _, logprob in self.tokens]
         bars = axes.bar(places, heights, color=_COLOUR)
         axes.bar_label(bars, [f"{height:.0%}" for height in heights], fontsize=8)
-        axes.set_xticks(
-            places, [token.replace(" ", "␣").replace("\n", "⏎").replace("$", r"\$") for token, _ in self.tokens]
-        )
-        axes.tick_params(axis="x", rotation=45)
+        labels = [token.replace(" ", "␣").replace("\n", "⏎").replace("$", r"\$") for token, _ in self.tokens]
+        axes.set_xticks(places, labels, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_ylim(0, 1.12)
         axes.set_ylabel("probability")
         axes.spines[["top", "right"]].set_visible(False)

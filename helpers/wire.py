@@ -26,7 +26,7 @@ _EVENTS_SHOWN = 2  # of a stream, at each end
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """Exchanges as they crossed the wire. What is new in every request (ids, times, the port) reads `<id>` and so on."""
+    """Exchanges as they crossed the wire. What is new in every request reads `<id>`, `<time>` and so on."""
 
     exchanges: tuple[dict[str, Any], ...]
 

@@ -1,34 +1,49 @@
 """`python -m helpers.endpoint`: the local endpoint as a child process of whoever started it.
 
-Keys come from the environment, separated by commas; the address goes to standard output in one line. The process
-ends when its standard input does, which is when its parent ends, however that came about.
+Keys come from the environment, separated by commas, and so do the options; the address goes to standard output in one
+line. The process ends when its standard input does, which is when its parent ends, however that came about.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
+import threading
 
 from helpers.endpoint.loop import run
+from helpers.endpoint.options import Options, make
 from helpers.endpoint.server import Server
-from helpers.endpoint.sessions import Sessions
+from helpers.errors import CookbookError
 
 KEYS = "COOKBOOK_LOCAL_KEYS"
+PORT = "COOKBOOK_LOCAL_PORT"
+OPTIONS = "COOKBOOK_LOCAL_OPTIONS"
 
 
 def main() -> None:
-    server = Server(Sessions(os.environ.pop(KEYS).split(",")), port=int(os.environ.get("COOKBOOK_LOCAL_PORT", "0")))
+    keys = os.environ.pop(KEYS).split(",")
+    options = {"port": int(os.environ.get(PORT, "0")), **json.loads(os.environ.get(OPTIONS, "{}"))}
+    try:
+        server = make(keys, Options(**options))
+    except CookbookError as error:
+        sys.exit(str(error))
     run(_until_parent_ends(server))
 
 
 async def _until_parent_ends(server: Server) -> None:
     orphaned = asyncio.Event()
     loop = asyncio.get_running_loop()
-    reader = loop.run_in_executor(None, sys.stdin.read)
-    reader.add_done_callback(lambda _: orphaned.set())
+    # A daemon: it waits for ever, and the end of the process must not wait for it.
+    threading.Thread(target=_watch, args=(loop, orphaned), daemon=True).start()
     await server.run(lambda url: print(url, flush=True), orphaned)
-    os._exit(0)  # the thread that reads standard input cannot be interrupted
+
+
+def _watch(loop: asyncio.AbstractEventLoop, orphaned: asyncio.Event) -> None:
+    while os.read(0, 4096):
+        pass
+    loop.call_soon_threadsafe(orphaned.set)
 
 
 if __name__ == "__main__":

@@ -25,13 +25,28 @@ _REPEAT_WEIGHT = 5.0  # how strongly a penalty of 1 weighs on an answer that is 
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a tool. The arguments are JSON, as a string."""
+
+    id: str
+    name: str
+    arguments: str
+
+    @property
+    def member(self) -> dict[str, Any]:
+        """The call as it is sent, a member of `tool_calls`."""
+        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
-    """One answer, finished: its text, the tokens it took and why it ended."""
+    """One answer, finished: its text, the tokens it took, why it ended, and the tools it calls instead of text."""
 
     text: str
     ids: tuple[int, ...]
     pieces: tuple[str, ...]
     finish_reason: str
+    calls: tuple[Call, ...] = ()
 
 
 @cache

@@ -34,8 +34,8 @@ class Result:
         }
 
     def logprobs(self, completion: Completion) -> dict[str, Any] | None:
-        """The `logprobs` member of a choice, None unless the request asked for it."""
-        if not self.parameters.get("logprobs"):
+        """The `logprobs` member of a choice, None unless the request asked for it and the answer is text."""
+        if not self.parameters.get("logprobs") or completion.calls:
             return None
         return logprobs(completion, self.parameters.get("top_logprobs") or 0)
 
@@ -48,9 +48,12 @@ def result(deployment: Deployment, parameters: dict[str, Any]) -> Result:
     """
     if "messages" not in parameters:
         raise invalid("The body has no messages.", param="messages")
-    if parameters.get("tools") and not deployment.tools:
+    tools = parameters.get("tools") or ()
+    if tools and not deployment.tools:
         raise not_supported("tools", "tools", f"{deployment.name} cannot call tools.")
-    talk = conversation(parameters["messages"])
+    talk = conversation(parameters["messages"], tools)
+    if talk.history and not deployment.tools:
+        raise not_supported("messages", "tool_calls", f"{deployment.name} cannot call tools.")
     prompt_tokens = count_prompt(talk.turns)
     _check_context(deployment, prompt_tokens, parameters.get("max_tokens"))
     choices = range(parameters.get("n", 1))
@@ -59,6 +62,12 @@ def result(deployment: Deployment, parameters: dict[str, Any]) -> Result:
 
 
 def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
+    if talk.history or parameters.get("tool_choice"):
+        from helpers.endpoint import tools  # with jsonschema, which takes a while to import
+
+        answered = tools.complete(talk, parameters, index)
+        if answered:
+            return answered
     return complete(talk.system, talk.prompt, parameters, index)
 
 
@@ -95,7 +104,11 @@ def body(answer: Result) -> dict[str, Any]:
 def _choice(answer: Result, index: int, completion: Completion) -> dict[str, Any]:
     return {
         "index": index,
-        "message": {"role": "assistant", "content": completion.text, "tool_calls": None},
+        "message": {
+            "role": "assistant",
+            "content": completion.text,
+            "tool_calls": [call.member for call in completion.calls] if completion.calls else None,
+        },
         "finish_reason": completion.finish_reason,
         "logprobs": answer.logprobs(completion),
     }

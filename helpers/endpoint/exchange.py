@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Request:
-    """One HTTP request. Header names are lower case."""
+    """One HTTP request. Header names are lower case, the path is without percent signs and without its query."""
 
     method: str
     path: str
@@ -20,8 +20,13 @@ class Request:
 class Answer:
     """One HTTP answer: a whole body, or events that are written one after the other.
 
-    `delay` is the wait before the first byte and `gap` the wait between two events, both in seconds; with 0 and 0
-    everything leaves in one write. `cut` says after how many bytes of the body the connection is reset.
+    Attributes:
+        events: the events of a stream; None for an answer that is a whole.
+        delay: seconds before the whole body, or before the first event. The head of a stream does not wait.
+        gap: seconds between two tokens of a stream. The first event opens the stream and comes with the first token.
+        steps: how many gaps there are; the events after that come with the last token. None is one for each event.
+        cut: after how many bytes of the body the connection is reset; 0 is before the first byte of the answer.
+        note: what the local endpoint did to this answer, for the wire view.
     """
 
     status: int
@@ -31,5 +36,11 @@ class Answer:
     events: tuple[bytes, ...] | None = None
     delay: float = 0.0
     gap: float = 0.0
+    steps: int | None = None
     cut: int | None = None
     note: str = ""
+
+    @property
+    def at_once(self) -> bool:
+        """Whether all of it can leave in one write."""
+        return self.cut is None and not self.delay and not self.gap

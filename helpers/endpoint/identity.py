@@ -2,10 +2,16 @@
 
 It speaks App Service's managed identity protocol (`IDENTITY_ENDPOINT`, `IDENTITY_HEADER`, version 2019-08-01), so
 azure-identity runs unpatched. Tokens are JWTs signed with a key made at start.
+
+How long a token should live, to see it refreshed: azure-identity and azure-core keep a token until five minutes before
+its end. So with a lifetime under 300 s, `get_token` asks for a new one each time; with 305 s it does after five
+seconds; with 3,600 s (the default) after 55 minutes. Clients refresh up to a minute later than that, at random.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -17,6 +23,11 @@ AUDIENCE = "https://ml.azure.com"
 _DIRECTORY = "00000000-0000-0000-0000-00000000c00b"
 _ISSUER = f"https://sts.windows.net/{_DIRECTORY}/"
 _ALGORITHM = "RS256"
+_REMEMBERED = 1_000  # tokens whose signature was checked
+_RESOURCE = re.compile(r"[\w.:/@~-]{1,200}", re.ASCII)  # a URL or an id; it comes back in a header
+_LONGEST = 16 * 1024  # characters of a token
+# The times are checked here, by the service's own clock; the rest is PyJWT's.
+_OPTIONS = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
 
 
 class TokenService:
@@ -30,28 +41,28 @@ class TokenService:
     def __init__(self, lifetime: int = 3600, clock: Callable[[], float] = time.time) -> None:
         self.lifetime, self.clock = lifetime, clock
         self._key: Any = None
-        self._checked: dict[str, tuple[float, str]] = {}
+        self._checked: dict[bytes, dict[str, Any]] = {}  # claims by the token's digest
 
-    def issue(self, object_id: str, resource: str) -> dict[str, str]:
+    def issue(self, object_id: str, resource: str, lifetime: int | None = None) -> dict[str, str]:
         """A token as the managed identity protocol answers it.
 
         Args:
             object_id: who the token is for.
             resource: the audience asked for; a trailing slash or `/.default` does not matter.
+            lifetime: in seconds; None is the service's own.
         """
         import jwt
 
         now = int(self.clock())
-        audience = resource.removesuffix("/.default").rstrip("/")
         claims = {
-            "aud": audience,
+            "aud": _audience(resource),
             "iss": _ISSUER,
             "tid": _DIRECTORY,
             "oid": object_id,
             "sub": object_id,
             "iat": now,
             "nbf": now - 300,
-            "exp": now + self.lifetime,
+            "exp": now + (lifetime or self.lifetime),
             "uti": secrets.token_urlsafe(12),
             "ver": "1.0",
         }
@@ -69,36 +80,44 @@ class TokenService:
         Raises:
             ApiError: 401 that says whether the token is expired, foreign or meant for another audience.
         """
-        known = self._checked.get(token)
-        if known and self.clock() < known[0]:
-            return known[1]
-        claims = self._claims(token)
-        if len(self._checked) > 1000:
-            self._checked.clear()
-        self._checked[token] = (claims["exp"], claims["oid"])
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        claims = self._checked.get(digest)
+        if claims is None:
+            claims = self._claims(token)
+            if len(self._checked) >= _REMEMBERED:
+                del self._checked[next(iter(self._checked))]
+            self._checked[digest] = claims
+        now = self.clock()
+        if now >= claims["exp"]:
+            ago = _duration(now - claims["exp"])
+            raise _refused(f"The token expired {ago} ago. Ask the credential for a new one before each request.")
+        if now < claims["nbf"]:
+            raise _refused("The token is not valid yet. Check the clock of the machine that asked for it.")
+        if _audience(claims["aud"]) != AUDIENCE:
+            raise _refused(
+                f"The token was issued for another audience, {claims['aud']}. Ask for the scope {AUDIENCE}/.default."
+            )
         return claims["oid"]
 
     def _claims(self, token: str) -> dict[str, Any]:
+        """What a token says, once its signature and its issuer are known to be right."""
         import jwt
 
+        if len(token) > _LONGEST:
+            raise _refused("The token cannot be read: it is too long.")
         try:
-            return jwt.decode(
-                token,
-                self._signing_key().public_key(),
-                algorithms=[_ALGORITHM],
-                audience=AUDIENCE,
-                issuer=_ISSUER,
-                options={"require": ["exp", "oid", "aud"]},
-            )
-        except jwt.ExpiredSignatureError:
-            raise _refused("The token has expired. Ask the credential for a new one before each request.") from None
-        except jwt.InvalidAudienceError:
-            wanted = f"The token was issued for another audience. Ask for the scope {AUDIENCE}/.default."
-            raise _refused(wanted) from None
+            if self._key is None:
+                raise jwt.InvalidSignatureError  # nothing was issued yet, so this cannot be one of ours
+            key = self._key.public_key()
+            claims = jwt.decode(token, key, algorithms=[_ALGORITHM], issuer=_ISSUER, options=_OPTIONS)
+            return _complete(claims)
         except (jwt.InvalidSignatureError, jwt.InvalidIssuerError):
-            raise _refused("The token was not issued by the directory that this endpoint trusts.") from None
-        except jwt.PyJWTError:
-            raise _refused("The token cannot be read.") from None
+            raise _refused(
+                "The token was not issued by the directory that this endpoint trusts. On the local endpoint, set "
+                "IDENTITY_ENDPOINT and IDENTITY_HEADER to its own token service (`POST /local/session` names them)."
+            ) from None
+        except (jwt.PyJWTError, ValueError):
+            raise _refused("The token cannot be read: it is not a JSON Web Token that this endpoint signs.") from None
 
     def _signing_key(self) -> Any:
         """The private key, made when it is first needed."""
@@ -120,10 +139,30 @@ def resource_of(query: dict[str, str]) -> str:
     Raises:
         ApiError: 400 when it names none.
     """
-    if not query.get("resource"):
-        raise invalid("A token request names its audience in the query parameter 'resource'.", param="resource")
-    return query["resource"]
+    resource = query.get("resource", "")
+    if not _RESOURCE.fullmatch(resource):
+        raise invalid(
+            "A token request names its audience, such as https://ml.azure.com, in the query parameter 'resource'.",
+            param="resource",
+        )
+    return resource
+
+
+def _audience(resource: str) -> str:
+    return resource.removesuffix("/.default").rstrip("/")
+
+
+def _complete(claims: dict[str, Any]) -> dict[str, Any]:
+    kinds = {"exp": int, "nbf": int, "aud": str, "oid": str}
+    if any(type(claims.get(name)) is not kind for name, kind in kinds.items()):
+        raise ValueError("a claim is missing")
+    return claims
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 def _refused(message: str) -> ApiError:
-    return ApiError(401, "invalid_token", message, headers=(("www-authenticate", 'Bearer error="invalid_token"'),))
+    challenge = f'Bearer error="invalid_token", error_description="{message}"'
+    return ApiError(401, "invalid_token", message, headers=(("www-authenticate", challenge),))

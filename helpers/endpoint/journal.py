@@ -8,25 +8,39 @@ from typing import Any
 from helpers.endpoint.exchange import Answer, Request
 
 KEPT = 64  # exchanges
-_SECRET_HEADERS = {"authorization", "api-key", "x-api-key", "cookie", "x-identity-header"}
+KEPT_BYTES = 4 * 1024 * 1024  # of what was sent and answered, all of a session's exchanges together
+_SECRET_HEADERS = {"authorization", "api-key", "x-api-key", "cookie", "x-identity-header", "proxy-authorization"}
 
 
 class Journal:
     """The last exchanges, oldest first."""
 
     def __init__(self) -> None:
-        self._ring: deque[tuple[float, Request, Answer]] = deque(maxlen=KEPT)
+        self._ring: deque[tuple[float, Request, Answer, int]] = deque()
+        self._bytes = 0
 
     def add(self, at: float, request: Request, answer: Answer) -> None:
-        self._ring.append((at, request, answer))
+        """Keep an exchange, and let go of the oldest ones that there is no more room for. The last one always stays."""
+        ring, size = self._ring, len(request.body) + _size(answer)
+        ring.append((at, request, answer, size))
+        self._bytes += size
+        while len(ring) > KEPT or (self._bytes > KEPT_BYTES and len(ring) > 1):
+            self._bytes -= ring.popleft()[3]
 
     def last(self, how_many: int) -> list[dict[str, Any]]:
         """The last exchanges as plain data, credentials masked. `at` is in seconds of the server's clock."""
-        return [_describe(*exchange) for exchange in list(self._ring)[-how_many:]]
+        return [_describe(*exchange[:3]) for exchange in list(self._ring)[-how_many:]]
+
+
+def _size(answer: Answer) -> int:
+    """Bytes of an answer. Events are much alike, so a stream is measured by its middle one."""
+    events = answer.events
+    return len(answer.body) if not events else len(events) * len(events[len(events) // 2])
 
 
 def _describe(at: float, request: Request, answer: Answer) -> dict[str, Any]:
     sent = b"".join(answer.events) if answer.events is not None else answer.body
+    never_came = answer.cut == 0
     return {
         "at": at,
         "method": request.method,
@@ -34,9 +48,9 @@ def _describe(at: float, request: Request, answer: Answer) -> dict[str, Any]:
         "query": request.query,
         "headers": {name: mask(name, value) for name, value in request.headers.items()},
         "body": request.body.decode("utf-8", "replace"),
-        "status": answer.status,
-        "answer_headers": dict(answer.headers),
-        "answer": sent.decode("utf-8", "replace"),
+        "status": None if never_came else answer.status,
+        "answer_headers": {} if never_came else dict(answer.headers),
+        "answer": sent[: answer.cut].decode("utf-8", "replace"),
         "note": answer.note,
     }
 
@@ -46,4 +60,4 @@ def mask(name: str, value: str) -> str:
     if name not in _SECRET_HEADERS:
         return value
     scheme, space, _ = value.partition(" ")
-    return f"{scheme} ***" if space else "***"
+    return f"{scheme} ***" if space and scheme.lower() in ("bearer", "basic") else "***"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,40 +15,80 @@ ALTERNATE = (
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """What a conversation with tools has come to.
+
+    Attributes:
+        results: (tool, content) of the tool results that it ends with.
+        earlier: what was said besides the last user message, by users and by tools, the latest first.
+    """
+
+    results: tuple[tuple[str, str], ...]
+    earlier: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """A checked conversation.
 
     Attributes:
         system: the system message, if there was one.
-        turns: (role, text) as the model reads them, the system message folded into the first user turn.
+        turns: (role, text) as the model reads them, the system message folded into a user turn.
         prompt: the last user message, without the system message.
+        history: what matters for calling tools, None where there are none.
     """
 
     system: str | None
     turns: tuple[tuple[str, str], ...]
     prompt: str
+    history: History | None = None
 
 
-def conversation(messages: list[dict[str, Any]]) -> Conversation:
+def conversation(messages: list[dict[str, Any]], tools: Sequence[dict[str, Any]] = ()) -> Conversation:
     """Read the messages of a request.
+
+    Args:
+        messages: as sent.
+        tools: the tools of the request, as sent.
 
     Raises:
         ApiError: 400 for a broken structure, 422 for content a text model cannot read.
     """
+    if not tools:
+        talk = _plain(messages)
+        if talk is not None:
+            return talk
+        if not _mentions_tools(messages):
+            raise explain(messages)
+    from helpers.endpoint.tool_messages import conversation_with_tools
+
+    return conversation_with_tools(messages, tools)
+
+
+def _plain(messages: list[dict[str, Any]]) -> Conversation | None:
+    """Read messages without tools; None for others and for a broken structure. Most requests get no further."""
     try:
         turns = [(message["role"], text_of(message["content"])) for message in messages]
     except (KeyError, TypeError, AttributeError):
-        raise explain(messages) from None
+        return None
     system = "\n\n".join(text for role, text in turns if role == "system") or None
     spoken = [turn for turn in turns if turn[0] != "system"]
     expected = ("user", "assistant")
     orderly = all(role == expected[place % 2] and (text or role == "user") for place, (role, text) in enumerate(spoken))
-    if not orderly or len(spoken) % 2 == 0:
-        raise explain(messages)
+    if not orderly or len(spoken) % 2 == 0 or (len(spoken) > 1 and _mentions_tools(messages)):
+        return None
     prompt = spoken[-1][1]
     if system:
         spoken[0] = ("user", f"{system}\n\n{spoken[0][1]}")
     return Conversation(system, tuple(spoken), prompt)
+
+
+def _mentions_tools(messages: list[Any]) -> bool:
+    """Whether a conversation has tool calls or their results in it."""
+    return any(
+        isinstance(message, dict) and (message.get("tool_calls") or message.get("role") == "tool")
+        for message in messages
+    )
 
 
 def text_of(content: str | list[dict[str, Any]]) -> str:
@@ -63,26 +104,42 @@ def text_of(content: str | list[dict[str, Any]]) -> str:
             raise not_supported("messages", part["type"], f"This model reads text; it cannot read {part['type']!r}.")
         if not isinstance(part["text"], str):
             raise TypeError(part["text"])
-    return "\n\n".join(part["text"] for part in content)
+    return "\n\n".join(part["text"] for part in content if part["text"])
 
 
 def explain(messages: list[Any]) -> ApiError:
     """Say what is wrong with messages, in the words of Mistral's own validator wherever it has any.
 
-    mistral-common takes a second to import, so only a request that is already known to be wrong waits for it.
+    mistral-common takes half a second to import, so only a request that is already known to be wrong, or one with
+    tools, waits for it.
     """
-    from mistral_common.exceptions import MistralCommonException
+    try:
+        validated(messages)
+    except ApiError as error:
+        return error
+    return invalid(ALTERNATE, param="messages", code="invalid_messages")
+
+
+def validated(messages: list[Any], tools: list[Any] | None = None) -> Any:
+    """Check messages and tools with mistral-common, and return its `ChatCompletionRequest`.
+
+    Raises:
+        ApiError: 400 in mistral-common's words.
+    """
+    from mistral_common.exceptions import InvalidToolException, InvalidToolSchemaException, MistralCommonException
     from mistral_common.protocol.instruct.request import ChatCompletionRequest
     from mistral_common.protocol.instruct.validator import MistralRequestValidatorV3, ValidationMode
     from pydantic import ValidationError
 
     try:
-        request = ChatCompletionRequest(model="any", messages=messages)
-        MistralRequestValidatorV3(mode=ValidationMode.serving).validate_request(request)
+        request = ChatCompletionRequest(model="any", messages=messages, tools=tools)
+        return MistralRequestValidatorV3(mode=ValidationMode.serving).validate_request(request)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part.islower())
-        return invalid(f"{where}: {first['msg']}.", param="messages", code="invalid_messages")
+        param = "tools" if first["loc"][:1] == ("tools",) else "messages"
+        raise invalid(f"{where}: {first['msg']}.", param=param, code=f"invalid_{param}") from None
+    except (InvalidToolException, InvalidToolSchemaException) as error:
+        raise invalid(str(error), param="tools", code="invalid_tools") from None
     except MistralCommonException as error:
-        return invalid(str(error), param="messages", code="invalid_messages")
-    return invalid(ALTERNATE, param="messages", code="invalid_messages")
+        raise invalid(str(error), param="messages", code="invalid_messages") from None

@@ -82,6 +82,17 @@ def _bias(value: Any) -> str | None:
     return None
 
 
+def _tool_choice(value: Any) -> str | None:
+    if isinstance(value, dict):
+        function = value.get("function")
+        if value.get("type", "function") == "function" and isinstance(function, dict):
+            return None if isinstance(function.get("name"), str) else "must name a function"
+        return "must be of the type function, with the function's name"
+    return None if value in TOOL_CHOICES else f"must be one of {', '.join(TOOL_CHOICES)}, or name a function"
+
+
+TOOL_CHOICES = ("none", "auto", "required", "any")  # any is what Mistral calls required
+
 _BOOLEAN = {"type": "boolean"}
 _STRINGS = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _BIAS = {
@@ -89,6 +100,26 @@ _BIAS = {
     "propertyNames": {"pattern": "^[0-9]+$"},
     "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100},
 }
+_NAME = {"type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$"}
+_FUNCTION = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": _NAME, "description": {"type": "string"}, "parameters": {"type": "object"}},
+}
+_TOOL = {
+    "type": "object",
+    "required": ["type", "function"],
+    "properties": {"type": {"const": "function"}, "function": _FUNCTION},
+}
+_NAMED_TOOL = {
+    "type": "object",
+    "required": ["type", "function"],
+    "properties": {
+        "type": {"const": "function"},
+        "function": {"type": "object", "required": ["name"], "properties": {"name": _NAME}},
+    },
+}
+_TOOL_CHOICE = {"oneOf": [{"type": "string", "enum": list(TOOL_CHOICES)}, _NAMED_TOOL]}
 
 PARAMETERS: dict[str, Rule] = {
     "messages": _typed(list, "a list", {"type": "array", "items": {"type": "object"}, "minItems": 1}),
@@ -102,8 +133,8 @@ PARAMETERS: dict[str, Rule] = {
     "seed": _integer(),
     "stream": _typed(bool, "a boolean", _BOOLEAN),
     "response_format": _typed(dict, "an object", {"type": "object"}),
-    "tools": _typed(list, "a list", {"type": "array", "items": {"type": "object"}}),
-    "tool_choice": _typed(str | dict, "a string or an object", {"oneOf": [{"type": "string"}, {"type": "object"}]}),
+    "tools": _typed(list, "a list", {"type": "array", "items": _TOOL}),
+    "tool_choice": Rule(_TOOL_CHOICE, _tool_choice),
     "logprobs": _typed(bool, "a boolean", _BOOLEAN, extra=True),
     "top_logprobs": _integer(0, 20, extra=True),
     "n": _integer(1, 16, extra=True),
@@ -117,6 +148,9 @@ PARAMETERS: dict[str, Rule] = {
 }
 
 
+_STANDARD = {name for name, rule in PARAMETERS.items() if not rule.extra}
+
+
 def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
     """Check a request body and return the parameters that the model is given.
 
@@ -128,13 +162,14 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
         ApiError: 400 for an extra parameter under "error", 422 for a value out of range or of the wrong type.
     """
     given: dict[str, Any] = {}
+    if extra == "error":
+        unexpected = [name for name in body if name not in _STANDARD]
+        if unexpected:
+            raise _unexpected(unexpected)
     for name, value in body.items():
         rule = PARAMETERS.get(name)
-        if rule is None or rule.extra:
-            if extra == "error":
-                raise _unexpected(name)
-            if extra == "drop" or rule is None:
-                continue
+        if rule is None or (rule.extra and extra == "drop"):
+            continue
         if value is None:
             continue
         wrong = rule.check(value)
@@ -147,11 +182,12 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
     return given
 
 
-def _unexpected(name: str) -> ApiError:
+def _unexpected(names: list[str]) -> ApiError:
+    """The service's own words, which LiteLLM reads: it drops the names in brackets and asks once more."""
     return invalid(
-        f"Extra inputs are not permitted: {name} is not a parameter of this API. To hand it to the model, send the "
-        "header 'extra-parameters: pass-through'; to have it ignored, 'extra-parameters: drop'.",
-        param=name,
+        f"Extra parameters {names} are not allowed when extra-parameters is not set or set to be 'error'. "
+        "Set extra-parameters to 'pass-through' to pass to the model.",
+        param=names[0],
         code="extra_parameter",
     )
 
@@ -178,7 +214,7 @@ def extra_parameters(header: str | None, route_default: str) -> str:
         return route_default
     if header not in ("error", "drop", "pass-through"):
         raise invalid(
-            f"The header extra-parameters is {header!r}; it may be 'error', 'drop' or 'pass-through'.",
+            f"Unexpected EXTRA_PARAMETERS option {header}, expected options are ['error', 'drop', 'pass-through']",
             param="extra-parameters",
         )
     return header

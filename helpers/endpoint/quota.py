@@ -2,6 +2,9 @@
 
 Two token buckets, one for requests and one for tokens, each holding a minute's worth and refilling steadily. Both
 are computed from the clock when a request arrives, so a request costs the same however many came before.
+
+An answered chat completion takes one request and its prompt and completion tokens, as in its `usage`; one that is
+refused for another reason takes a request and no tokens; a 429 takes nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from helpers.endpoint.errors import ApiError
+
+_ROUNDING = 1e-9  # of a bucket: what floating point may lose while it refills
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +29,32 @@ class Limits:
 class Bucket:
     """A token bucket that holds `capacity` and refills in sixty seconds."""
 
-    __slots__ = ("at", "capacity", "level", "rate")
+    __slots__ = ("at", "capacity", "level", "limit", "rate", "remaining", "reset")
 
-    def __init__(self, capacity: int, now: float) -> None:
+    def __init__(self, name: str, capacity: int, now: float) -> None:
         self.capacity, self.rate = capacity, capacity / 60
         self.level, self.at = float(capacity), now
+        self.limit = (f"x-ratelimit-limit-{name}", str(capacity))
+        self.remaining, self.reset = f"x-ratelimit-remaining-{name}", f"x-ratelimit-reset-{name}"
 
     def refill(self, now: float) -> None:
-        self.level = min(self.capacity, self.level + (now - self.at) * self.rate)
+        level = self.level + (now - self.at) * self.rate
+        self.level = level if level < self.capacity else float(self.capacity)
         self.at = now
 
     def wait_for(self, amount: float) -> float:
-        """Seconds until `amount` fits."""
-        return max(0.0, (min(amount, self.capacity) - self.level) / self.rate)
+        """Seconds until `amount` fits. More than the bucket holds fits when it is full, and is owed afterwards."""
+        missing = min(amount, self.capacity) - self.level
+        return missing / self.rate if missing > self.capacity * _ROUNDING else 0.0
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What it holds, what is left, and the seconds until it is full again."""
+        level = self.level
+        return (
+            self.limit,
+            (self.remaining, str(int(level)) if level > 0 else "0"),
+            (self.reset, "%.3fs" % ((self.capacity - level) / self.rate)),
+        )
 
 
 class Quota:
@@ -49,7 +67,8 @@ class Quota:
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.requests, self.tokens = Bucket(limits.requests, clock()), Bucket(limits.tokens, clock())
+        self.requests = Bucket("requests", limits.requests, clock())
+        self.tokens = Bucket("tokens", limits.tokens, clock())
 
     def take(self, tokens: int) -> None:
         """Charge one request and its tokens.
@@ -57,29 +76,24 @@ class Quota:
         Raises:
             ApiError: 429 with `Retry-After` in whole seconds when one of the two does not fit.
         """
-        now = self.clock()
-        self.requests.refill(now)
-        self.tokens.refill(now)
-        wait = max(self.requests.wait_for(1), self.tokens.wait_for(tokens))
+        now, requests, bucket = self.clock(), self.requests, self.tokens
+        requests.refill(now)
+        bucket.refill(now)
+        wait = max(requests.wait_for(1), bucket.wait_for(tokens))
         if wait > 0:
-            seconds = math.ceil(wait)
-            raise ApiError(
-                429,
-                "rate_limit_exceeded",
-                f"Rate limit of this deployment reached: {self.requests.capacity:,} requests and "
-                f"{self.tokens.capacity:,} tokens a minute. Try again in {seconds} s.",
-                headers=(("retry-after", str(seconds)), *self.headers()),
-            )
-        self.requests.level -= 1
-        self.tokens.level -= tokens
+            raise self._exceeded(math.ceil(wait))
+        requests.level -= 1
+        bucket.level -= tokens
 
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """The `x-ratelimit-*` headers: limit, what remains, and the seconds until the bucket is full again."""
-        rows = []
-        for name, bucket in (("requests", self.requests), ("tokens", self.tokens)):
-            rows += [
-                (f"x-ratelimit-limit-{name}", str(bucket.capacity)),
-                (f"x-ratelimit-remaining-{name}", str(max(0, int(bucket.level)))),
-                (f"x-ratelimit-reset-{name}", f"{bucket.wait_for(bucket.capacity):.3f}s"),
-            ]
-        return tuple(rows)
+        """The `x-ratelimit-*` headers, as of the last request."""
+        return self.requests.headers() + self.tokens.headers()
+
+    def _exceeded(self, seconds: int) -> ApiError:
+        return ApiError(
+            429,
+            "rate_limit_exceeded",
+            f"Rate limit of this deployment reached: {self.requests.capacity:,} requests and "
+            f"{self.tokens.capacity:,} tokens a minute. Try again in {seconds} s.",
+            headers=(("retry-after", str(seconds)), *self.headers()),
+        )

@@ -8,18 +8,21 @@ import shutil
 import signal
 import socket
 import ssl
-import tempfile
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
 from helpers.endpoint import certificate
+from helpers.endpoint.connection import Connection
+from helpers.endpoint.folder import private_folder
+from helpers.endpoint.house import House
+from helpers.endpoint.identity import TokenService
+from helpers.endpoint.limits import Limits
+from helpers.endpoint.listening import listen
 from helpers.endpoint.routes import Engine
 from helpers.endpoint.sessions import Sessions
-from helpers.endpoint.transport import Connection, Limits
 
-NAME = "cookbook-local-endpoint"
-_GRACE = 5.0  # seconds that running streams have to finish
+_STEP = 0.02  # seconds between two looks at what is still running
 
 
 class Server:
@@ -30,30 +33,47 @@ class Server:
         host: the address to listen on.
         port: 0 takes a free one.
         default: the deployment that answers when a request names none.
+        lifetime: how long a Microsoft Entra ID token is good for, in seconds.
+        limits: what one peer may take.
+
+    Raises:
+        OSError: when the port is taken.
     """
 
-    def __init__(self, sessions: Sessions, host: str = "127.0.0.1", port: int = 0, default: str | None = None) -> None:
-        self.host, self.limits = host, Limits()
-        self.peers: set[Connection] = set()
-        self.engine = Engine(sessions, default, secure=self.secure)
-        self.socket = _listen(host, port)
-        self.url = f"http://{host}:{self.socket.getsockname()[1]}"
+    def __init__(
+        self,
+        sessions: Sessions,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        default: str | None = None,
+        lifetime: int = 3600,
+        limits: Limits | None = None,
+    ) -> None:
+        self.host = host
+        self.engine = Engine(sessions, default, TokenService(lifetime), secure=self.secure)
+        self.house = House(self.engine.answer, limits or Limits())
+        self.socket = listen(host, port)
+        self.url = f"http://{_authority(self.socket)}"
         self._listeners: list[asyncio.Server] = []
-        self._tasks: set[asyncio.Task] = set()
+        self._opening: asyncio.Task | None = None
+        self._signals = 0
+
+    @property
+    def peers(self) -> set[Connection]:
+        """The open connections."""
+        return self.house.peers
 
     @cached_property
     def _folder(self) -> Path:
-        """A private folder for what the https listener needs."""
-        return Path(tempfile.mkdtemp(prefix="cookbook-"))
+        return private_folder()
 
     @cached_property
     def _secured(self) -> dict[str, str]:
         context, trusted = certificate.make(self._folder)
-        sock = _listen(self.host, 0)
-        task = asyncio.get_running_loop().create_task(self._serve(sock, context))
-        self._tasks.add(task)
+        sock = listen(self.host, 0)
+        self._opening = asyncio.get_running_loop().create_task(self._serve(sock, context))
         return {
-            "https_endpoint": f"https://{self.host}:{sock.getsockname()[1]}",
+            "https_endpoint": f"https://{_authority(sock)}",
             "identity_endpoint": f"{self.url}/local/identity/token",
             "authorities": str(trusted),
         }
@@ -63,55 +83,60 @@ class Server:
         return self._secured
 
     async def run(self, ready: Callable[[str], None], until: asyncio.Event | None = None) -> None:
-        """Serve until SIGTERM, SIGINT or `until`; then let running streams finish, for a bounded time."""
+        """Serve until SIGTERM, SIGINT or `until`; then let running streams finish, for a bounded time.
+
+        Args:
+            ready: called with the address once it can be used.
+            until: ends the server when it is set.
+        """
         stop = until or asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows; not the main thread
-                loop.add_signal_handler(name, stop.set)
-        await self._serve(self.socket)
-        ready(self.url)
+        self._listen_to_signals(stop)
         try:
+            await self._serve(self.socket)
+            ready(self.url)
             while not stop.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self.limits.silence / 12)
+                    await asyncio.wait_for(stop.wait(), self.house.limits.silence / 12)
                 for peer in tuple(self.peers):
-                    peer.check_silence(loop.time())
+                    peer.check(asyncio.get_running_loop().time())
         finally:
             await self._end()
 
+    def _listen_to_signals(self, stop: asyncio.Event) -> None:
+        def end() -> None:
+            self._signals += 1  # the second one does not wait for streams
+            stop.set()
+
+        for name in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
+                asyncio.get_running_loop().add_signal_handler(name, end)
+
     async def _serve(self, sock: socket.socket, context: ssl.SSLContext | None = None) -> None:
         loop = asyncio.get_running_loop()
-        make = lambda: Connection(self.engine.answer, self.peers, self.limits, NAME.encode())  # noqa: E731
-        self._listeners.append(await loop.create_server(make, sock=sock, ssl=context, backlog=1024))
+        listener = await loop.create_server(lambda: Connection(self.house), sock=sock, ssl=context, backlog=1024)
+        self._listeners.append(listener)
 
     async def _end(self) -> None:
+        """Take no more connections, let what runs finish, then close everything."""
         for listener in self._listeners:
             listener.close()
-        deadline = asyncio.get_running_loop().time() + _GRACE
-        while any(peer.stream for peer in self.peers) and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
+        self.house.ending = True
         for peer in tuple(self.peers):
-            peer.close()
-        await asyncio.sleep(0)
+            peer.end()
+        await self._wait_for_peers(self.house.limits.grace)
+        for peer in tuple(self.peers):
+            peer.reset()
+        await self._wait_for_peers(1.0)
         if "_folder" in self.__dict__:
             shutil.rmtree(self._folder, ignore_errors=True)
 
+    async def _wait_for_peers(self, seconds: float) -> None:
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self.peers and self._signals < 2 and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_STEP)
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
 
-    Raises:
-        OSError: when the port is taken.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(1024)
-        sock.setblocking(False)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+def _authority(sock: socket.socket) -> str:
+    """Host and port as a URL has them."""
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

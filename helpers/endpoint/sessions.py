@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from helpers.endpoint.faults import Faults
 from helpers.endpoint.journal import Journal
 from helpers.endpoint.quota import Limits, Quota
+from helpers.endpoint.timing import Setting, off
 
 
 class Session:
@@ -23,13 +24,16 @@ class Session:
         identity_secret: what the token service wants in `X-IDENTITY-HEADER`, a different secret from the key.
         object_id: who the session is in a token.
         deployment: what this key's endpoint serves when a request names nothing; None is the server's default.
+        timing: the pace of its answers.
+        token_lifetime: how long its tokens are good for, in seconds; None is the server's choice.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
-        self.limits, self.clock = limits, clock
+    def __init__(self, limits: Limits, clock: Callable[[], float], timing: Setting = off) -> None:
+        self.limits, self.clock, self.timing = limits, clock, timing
         self.journal, self.faults = Journal(), Faults()
         self.identity_secret, self.object_id = secrets.token_hex(16), secrets.token_hex(16)
         self.deployment: str | None = None
+        self.token_lifetime: int | None = None
         self._quotas: dict[str, Quota] = {}
 
     def quota(self, deployment: str) -> Quota:
@@ -41,13 +45,24 @@ class Session:
 
 
 class Sessions:
-    """Sessions by key, by identity secret and by object id; only digests of secrets are kept as names."""
+    """Sessions by key, by identity secret and by object id; only digests of secrets are kept as names.
+
+    Args:
+        keys: the keys that are accepted.
+        limits: the quota of each deployment, for each key.
+        clock: seconds, monotonic.
+        timing: the pace of answers where nobody asks for another.
+    """
 
     def __init__(
-        self, keys: Iterable[str], limits: Limits | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        keys: Iterable[str],
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        timing: Setting = off,
     ) -> None:
         limits = limits or Limits()
-        self._by_key = {_digest(key): Session(limits, clock) for key in keys}
+        self._by_key = {_digest(key): Session(limits, clock, timing) for key in keys}
         self._by_secret = {_digest(session.identity_secret): session for session in self._by_key.values()}
         self._by_object = {session.object_id: session for session in self._by_key.values()}
 

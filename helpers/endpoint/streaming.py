@@ -1,5 +1,6 @@
 """Streaming: the same answer as server-sent events, one token a chunk.
 
+A call of a tool is one chunk with the whole call, as Mistral sends it: its client refuses a call in pieces.
 Only `data: ` lines are sent: azure-ai-inference refuses comments, pings and `event:` lines.
 """
 
@@ -39,6 +40,8 @@ def _choice(head: dict[str, Any], answer: Result, index: int, usage: dict[str, i
     yield _chunk(head, index, {"role": "assistant", "content": ""})
     for place, piece in enumerate(completion.pieces):
         yield _chunk(head, index, {"content": piece}, {"content": [tokens[place]]} if tokens else None)
+    for place, call in enumerate(completion.calls):
+        yield _chunk(head, index, {"tool_calls": [{"index": place, **call.member}]})
     end = _chunk(head, index, {"content": ""}, finish_reason=completion.finish_reason)
     yield end if usage is None else {**end, "usage": usage}
 

@@ -17,6 +17,14 @@ from typing import Any
 
 _TOKENIZER = "data/mistral_instruct_tokenizer_240323.model.v3"
 
+MARKERS = {  # how many tokens Mistral's chat format puts around a turn
+    "user": 2,  # [INST] … [/INST]
+    "assistant": 1,  # … </s>
+    "tools": 2,  # [AVAILABLE_TOOLS] … [/AVAILABLE_TOOLS]
+    "calls": 2,  # [TOOL_CALLS] … </s>
+    "result": 2,  # [TOOL_RESULTS] … [/TOOL_RESULTS]
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
@@ -64,8 +72,5 @@ def count(text: str) -> int:
 
 
 def count_prompt(turns: Sequence[tuple[str, str]]) -> int:
-    """Tokens of a conversation of (role, text) turns, with the markers Mistral's chat format adds.
-
-    `<s>` opens it, `[INST]` and `[/INST]` enclose each user turn and `</s>` ends each assistant turn.
-    """
-    return 1 + sum(count(text) + (2 if role == "user" else 1) for role, text in turns)
+    """Tokens of a conversation of (role, text) turns, with the markers Mistral's chat format adds."""
+    return 1 + sum(count(text) + MARKERS[role] for role, text in turns)  # `<s>` opens it

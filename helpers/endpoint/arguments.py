@@ -1,0 +1,199 @@
+"""Arguments: a value for a tool's JSON schema, taken from the words of a conversation where they stand there.
+
+What no word gives is made up so that it fits: a default if the schema has one, else the plainest value there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from helpers.endpoint.made_up import made_up
+from helpers.endpoint.said import Place, Wanted, names_in, roles, said
+from helpers.endpoint.schemas import Schema, Unsatisfiable, kind_of
+from helpers.endpoint.words import stems
+
+MISSING: Any = object()
+
+_BUDGET = 5_000  # subschemas visited for one call: far more than any real tool has
+_NESTED = 3  # how often a required value may contain itself before it counts as endless
+
+
+class Arguments:
+    """The arguments of one call.
+
+    Args:
+        schema: the tool's schema.
+        about: the passage that asks for the call.
+        elsewhere: the rest of the conversation, the nearest first; asked only for what is required.
+        never: the stems of the tool's own name, which are no values.
+    """
+
+    def __init__(
+        self, schema: Schema, about: Place, elsewhere: Sequence[Place] = (), never: frozenset[str] = frozenset()
+    ) -> None:
+        self.schema, self.about, self.elsewhere, self.never = schema, about, tuple(elsewhere), never
+        self.used: set[Place] = set()
+        self.found = 0  # how many values the words gave
+        self._left = _BUDGET
+        self._names = names_in(schema.root)
+        self._inside: list[tuple[tuple[int, ...], int]] = []  # the schemas being filled, and `found` when they began
+
+    def value(self) -> dict[str, Any]:
+        """The arguments, checked with jsonschema.
+
+        Raises:
+            Unsatisfiable: when nothing that fits could be made up.
+        """
+        try:
+            made = self._value(self.schema.root, frozenset(), eager=True, must=True)
+            fault = self.schema.fault(made)
+        except RecursionError:
+            raise Unsatisfiable("the schema contains itself without end") from None
+        except (ArithmeticError, ValueError) as error:  # bounds beyond what a float holds
+            raise Unsatisfiable(str(error)) from None
+        if fault or not isinstance(made, dict):
+            raise Unsatisfiable(fault or "the schema is not that of an object")
+        return made
+
+    def _value(self, raw: dict[str, Any] | bool, words: frozenset[str], *, eager: bool, must: bool) -> Any:
+        """A value for a subschema.
+
+        Args:
+            raw: the subschema.
+            words: the stems of what the value is called.
+            eager: whether to take words that suit by kind alone, not only those that stand by its name.
+            must: whether to make something up rather than answer MISSING.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise Unsatisfiable("the schema has too many parts")
+        schema = self.schema.resolve(raw)
+        choices = _choices(schema)
+        if choices:
+            return self._choice(choices, schema, words, eager=eager, must=must)
+        kind = kind_of(schema)
+        if kind in ("object", "array"):
+            return self._container(kind, schema, words, eager=eager, must=must)
+        own = roles(words)
+        wanted = Wanted(schema, kind, own, self._names - own, self.never, eager)
+        given = self._first_fit(schema, said(wanted, (self.about, *self.elsewhere) if must else (self.about,)))
+        if given is not MISSING or not must:
+            return given
+        return self._make_up(schema, words)
+
+    def _first_fit(self, schema: dict[str, Any], tries: Iterator[tuple[Any, Place]]) -> Any:
+        """The first value that fits. The place it was taken from is not asked again."""
+        for value, place in tries:
+            if place not in self.used and self.schema.fits(schema, value):
+                self.used.add(place)
+                self.found += 1
+                return value
+        return MISSING
+
+    def _make_up(self, schema: dict[str, Any], words: frozenset[str], unlike: Sequence[Any] = ()) -> Any:
+        for value in made_up(schema, words, self.about.text):
+            if value not in unlike and self.schema.fits(schema, value):
+                return value
+        raise Unsatisfiable(f"no value could be made up for {schema}")
+
+    def _choice(self, choices: list[Any], schema: Any, words: frozenset[str], *, eager: bool, must: bool) -> Any:
+        """The alternative that the words say most about; null or the first possible one if they say nothing."""
+        used, found = self.used, self.found
+        best = (found, MISSING, used)
+        for choice in choices:
+            self.used, self.found = set(used), found
+            value = self._value(choice, words, eager=eager, must=False)
+            if value is not MISSING and self.found > best[0]:
+                best = (self.found, value, self.used)
+        self.found, value, self.used = best
+        if value is not MISSING or not must:
+            return value
+        for value in (schema.get("default"), None):
+            if self.schema.fits(schema, value):
+                return value
+        for choice in sorted(choices, key=self._is_container):  # a plain value, if one will do
+            try:
+                value = self._value(choice, words, eager=eager, must=True)
+            except Unsatisfiable:
+                continue
+            if self.schema.fits(schema, value):
+                return value
+        raise Unsatisfiable("none of the alternatives fits")
+
+    def _is_container(self, raw: Any) -> bool:
+        try:
+            return kind_of(self.schema.resolve(raw)) in ("object", "array")
+        except Unsatisfiable:
+            return True
+
+    def _container(self, kind: str, schema: dict[str, Any], words: frozenset[str], *, eager: bool, must: bool) -> Any:
+        """An object or a list, but none that contains itself without the words saying anything new."""
+        parts = (*schema.get("properties", {}).values(), schema.get("items"))
+        inside = tuple(map(id, parts))
+        times = [found for outer, found in self._inside if outer == inside]
+        if not must and self.found in times:
+            return MISSING
+        if len(times) > _NESTED and self.found in times:
+            raise Unsatisfiable("the schema contains itself without end")
+        self._inside.append((inside, self.found))
+        fill = self._object if kind == "object" else self._array
+        value = fill(schema, words, eager=eager, must=must)
+        self._inside.pop()
+        return value
+
+    def _object(self, schema: dict[str, Any], words: frozenset[str], *, eager: bool, must: bool) -> Any:
+        required = schema.get("required", ())
+        properties = {**schema.get("properties", {})}
+        for name in required:
+            properties.setdefault(name, {})
+        given: dict[str, Any] = {}
+        before = set(self.used), self.found
+        for name in sorted(properties, key=lambda name: name not in required):  # the required ones choose first
+            wanted = eager and (name in required or not required)
+            value = self._value(properties[name], stems(name), eager=wanted, must=False)
+            if value is not MISSING:
+                given[name] = value
+        if not must and (not given or not (eager or given.keys() >= {*required})):  # an optional one is said in full
+            self.used, self.found = before
+            return MISSING
+        for name in required:
+            if name not in given:
+                given[name] = self._value(properties[name], stems(name), eager=eager, must=True)
+        return {name: given[name] for name in properties if name in given}
+
+    def _array(self, schema: dict[str, Any], words: frozenset[str], *, eager: bool, must: bool) -> Any:
+        """As many items as the words give, and no fewer than the schema asks for."""
+        first, rest = schema.get("prefixItems", []), schema.get("items", True)
+        if isinstance(rest, list):  # how drafts before 2020-12 write prefixItems
+            first, rest = rest, schema.get("additionalItems", True)
+        most = schema.get("maxItems", 100) if rest is not False else len(first)
+        unique, items = schema.get("uniqueItems", False), []
+        while len(items) < most:
+            item = self._value([*first, rest][min(len(items), len(first))], words, eager=eager, must=False)
+            if item is MISSING:
+                break
+            if not (unique and item in items):
+                items.append(item)
+        if not items and not must:
+            return MISSING
+        for place in range(len(items), max(schema.get("minItems", 0), len(first))):
+            raw = [*first, rest][min(place, len(first))]
+            item = self._value(raw, words, eager=eager, must=True)
+            if unique and item in items:
+                item = self._make_up(self.schema.resolve(raw), words, unlike=items)
+            items.append(item)
+        return items
+
+
+def _choices(schema: dict[str, Any]) -> list[Any]:
+    """The alternatives of a resolved schema, each with what the schema says beside them; none if it has none."""
+    kinds = schema.get("type")
+    if isinstance(kinds, list):
+        return [{**schema, "type": kind} for kind in kinds]
+    for keyword in ("anyOf", "oneOf"):
+        if keyword in schema:
+            apart = (keyword, "default", "title", "description")
+            shared = {name: value for name, value in schema.items() if name not in apart}
+            return [{"allOf": [choice, shared]} if shared else choice for choice in schema[keyword]]
+    return []

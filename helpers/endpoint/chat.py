@@ -1,0 +1,118 @@
+"""Chat completions: one request through faults, validation, quota and timing to its answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from helpers.endpoint import completions, faults, streaming, timing
+from helpers.endpoint.asked import check_api_version, check_content_type, deployment_named, read_object
+from helpers.endpoint.damage import damaged, error_of
+from helpers.endpoint.errors import ApiError
+from helpers.endpoint.exchange import Answer, Request
+from helpers.endpoint.faults import Fault
+from helpers.endpoint.parameters import extra_parameters, validate
+from helpers.endpoint.sessions import Session
+
+if TYPE_CHECKING:
+    from helpers.endpoint.routes import Engine
+
+_encode = msgspec.json.Encoder().encode
+_REMEMBERED = 16 * 1024  # bytes: a longer body is understood anew each time
+
+
+def azure_chat(engine: Engine, request: Request, session: Session) -> Answer:
+    """`POST /chat/completions`: parameters outside the API are errors unless a header says otherwise."""
+    return _chat(engine, request, session, "error")
+
+
+def openai_chat(engine: Engine, request: Request, session: Session) -> Answer:
+    """`POST /v1/chat/completions`: OpenAI's clients expect the model's own parameters to be passed on."""
+    return _chat(engine, request, session, "pass-through")
+
+
+def _chat(engine: Engine, request: Request, session: Session, extra: str) -> Answer:
+    fault, default = None, session.deployment or engine.default
+    try:
+        fault = session.faults.next(request.headers.get(faults.HEADER))
+        pace = _pace(request, session)
+        failed = error_of(fault) if fault else None
+        if failed:
+            raise failed
+        result = _understand(request, extra, default)
+    except ApiError as error:
+        return _refused(error, request, session, fault, default)
+    quota = session.quota(result.deployment.name)
+    quota.take(result.usage["total_tokens"])
+    if result.parameters.get("stream"):
+        answer = Answer(200, b"", quota.headers(), "text/event-stream", streaming.events(result))
+    else:
+        answer = Answer(200, _encode(completions.body(result)), quota.headers())
+    if fault is None and pace is timing.off:
+        return answer
+    wanted = _slowed(pace(result.deployment.name), fault)
+    answer = timing.paced(answer, wanted, result.usage["completion_tokens"])
+    return damaged(answer, fault) if fault else answer
+
+
+def _understand(request: Request, extra: str, default: str) -> completions.Result:
+    check_api_version(request)
+    check_content_type(request)
+    headers = request.headers
+    extra = extra_parameters(headers.get("extra-parameters"), extra)
+    understand = _result if len(request.body) <= _REMEMBERED else _result.__wrapped__
+    return understand(request.body, extra, headers.get("azureml-model-deployment"), default)
+
+
+@lru_cache(maxsize=512)
+def _result(body: bytes, extra: str, wanted: str | None, default: str) -> completions.Result:
+    """What a body is answered with. The same body always gets the same answer, so it is worked out once.
+
+    Args:
+        body: the request body.
+        extra: what to do with parameters that the API does not name.
+        wanted: the deployment a header asks for.
+        default: the deployment for a request that names none.
+
+    Raises:
+        ApiError: for whatever is wrong with it; errors are not remembered.
+    """
+    parameters = validate(read_object(body), extra)
+    deployment = deployment_named(wanted or parameters.get("model") or default)
+    return completions.result(deployment, parameters)
+
+
+def _refused(error: ApiError, request: Request, session: Session, fault: Fault | None, default: str) -> Answer:
+    """The answer to a request that comes to nothing, which still was a request."""
+    quota = session.quota(_deployment_of(request, default))
+    quota.take(0)
+    answer = error.answer()
+    answer = replace(answer, headers=(*answer.headers, *quota.headers()))
+    if fault is None:
+        return answer
+    return damaged(timing.paced(answer, _slowed(timing.Timing(), fault), 0), fault)
+
+
+def _deployment_of(request: Request, default: str) -> str:
+    """The deployment whose quota a refused request takes from, as well as it can be told."""
+    try:
+        model = request.headers.get("azureml-model-deployment") or read_object(request.body).get("model")
+        return deployment_named(model or default).name
+    except ApiError:
+        return default
+
+
+def _pace(request: Request, session: Session) -> timing.Setting:
+    header = request.headers.get(timing.HEADER)
+    return session.timing if header is None else timing.setting(header)
+
+
+def _slowed(pace: timing.Timing, fault: Fault | None) -> timing.Timing:
+    """The pace, as far as a fault leaves it."""
+    if fault is None:
+        return pace
+    first_token = pace.first_token if fault.first_token is None else fault.first_token
+    return timing.Timing(first_token, fault.tokens_per_second or pace.tokens_per_second)

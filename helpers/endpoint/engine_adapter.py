@@ -1,0 +1,157 @@
+"""What is put between the service's protocol and an OpenAI-compatible engine, so that both sides see what they expect.
+
+Such engines (llama.cpp, Ollama, vLLM) differ from the service in small ways, each of which breaks some client: they
+know no `tool_choice: any`, count usage in a stream only when asked, and list twenty alternatives where none were
+wanted. Every answer is labelled with the engine's own model, whatever deployment was asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from helpers.endpoint.completions import new_id
+
+_PASSED_ON = (
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "stop",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "tools",
+)
+_LONGEST = 512  # tokens of an answer nobody limited: small models ramble
+
+
+def outgoing(parameters: dict[str, Any], model: str) -> dict[str, Any]:
+    """The engine's request for validated parameters.
+
+    Args:
+        parameters: of one choice; several are asked for one after the other.
+        model: the engine's own name of its model.
+    """
+    body = {name: parameters[name] for name in _PASSED_ON if name in parameters}
+    body |= {"model": model, "messages": _folded(parameters["messages"])}
+    body.setdefault("max_tokens", _LONGEST)
+    if "tool_choice" in parameters:
+        body["tool_choice"] = "required" if parameters["tool_choice"] == "any" else parameters["tool_choice"]
+    if parameters.get("stream"):
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    return body
+
+
+def incoming(answer: dict[str, Any], label: str, parameters: dict[str, Any], index: int = 0) -> dict[str, Any]:
+    """A choice of the engine's answer, as the service writes it, with its usage."""
+    choice = answer["choices"][0]
+    message = choice["message"]
+    return {
+        "model": label,
+        "choice": {
+            "index": index,
+            "message": {
+                "role": "assistant",
+                "content": message.get("content"),
+                "tool_calls": message.get("tool_calls") or None,
+            },
+            "finish_reason": choice.get("finish_reason") or "stop",
+            "logprobs": _logprobs(choice.get("logprobs"), parameters),
+        },
+        "usage": usage_of(answer.get("usage")),
+    }
+
+
+def whole(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The `chat.completion` object of one or more choices; the prompt is counted once."""
+    prompt = parts[0]["usage"]["prompt_tokens"]
+    completed = sum(part["usage"]["completion_tokens"] for part in parts)
+    return {
+        "id": new_id(),
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": parts[0]["model"],
+        "choices": [part["choice"] for part in parts],
+        "usage": {
+            "prompt_tokens": prompt,
+            "completion_tokens": completed,
+            "total_tokens": prompt + completed,
+        },
+    }
+
+
+class StreamAdapter:
+    """Turns an engine's chunks into the service's: one id, a role first, and usage in the chunk that ends it.
+
+    Args:
+        label: the engine's model, sent in every chunk.
+        parameters: what was asked.
+    """
+
+    def __init__(self, label: str, parameters: dict[str, Any]) -> None:
+        self.parameters = parameters
+        self.head = {"id": new_id(), "object": "chat.completion.chunk", "created": int(time.time()), "model": label}
+        self.finish_reason: str | None = None
+        self.usage = usage_of(None)
+
+    def begin(self) -> bytes:
+        return self._event({"role": "assistant", "content": ""})
+
+    def chunks(self, chunk: dict[str, Any]) -> Iterator[bytes]:
+        """The events for one chunk of the engine's; none for a chunk that only ends or counts."""
+        self.usage = usage_of(chunk["usage"]) if chunk.get("usage") else self.usage
+        for choice in chunk.get("choices", ()):
+            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            delta = {name: choice["delta"][name] for name in ("content", "tool_calls") if choice["delta"].get(name)}
+            if delta:
+                yield self._event(delta, _logprobs(choice.get("logprobs"), self.parameters))
+
+    def end(self) -> bytes:
+        """The last chunk; `[DONE]` follows it."""
+        return self._event({"content": ""}, finish_reason=self.finish_reason or "stop", usage=self.usage)
+
+    def _event(
+        self, delta: dict[str, Any], logprobs: Any = None, finish_reason: str | None = None, **more: Any
+    ) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": logprobs}
+        return b"data: " + msgspec.json.encode({**self.head, "choices": [choice], **more}) + b"\n\n"
+
+
+def usage_of(usage: dict[str, Any] | None) -> dict[str, int]:
+    """The three counts of an engine's usage; its own extras are left out."""
+    prompt, completed = ((usage or {}).get(name) or 0 for name in ("prompt_tokens", "completion_tokens"))
+    return {"prompt_tokens": prompt, "completion_tokens": completed, "total_tokens": prompt + completed}
+
+
+def _folded(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with the system message in front of the first user message, as the service does it."""
+    from helpers.endpoint.messages import text_of
+
+    system = "\n\n".join(text_of(message["content"]) for message in messages if message["role"] == "system")
+    rest = [dict(message) for message in messages if message["role"] != "system"]
+    if system and rest:
+        rest[0]["content"] = f"{system}\n\n{text_of(rest[0]['content'])}"
+    return rest
+
+
+def _logprobs(logprobs: dict[str, Any] | None, parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """The engine's log probabilities, with as many alternatives as were asked for."""
+    if not parameters.get("logprobs") or not logprobs or not logprobs.get("content"):
+        return None
+    top = parameters.get("top_logprobs") or 0
+    return {"content": [_entry(entry, top) for entry in logprobs["content"]]}
+
+
+def _entry(entry: dict[str, Any], top: int) -> dict[str, Any]:
+    kept = {name: entry.get(name) for name in ("token", "logprob", "bytes")}
+    return {**kept, "top_logprobs": [_entry_of(item) for item in (entry.get("top_logprobs") or [])[:top]]}
+
+
+def _entry_of(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: item.get(name) for name in ("token", "logprob", "bytes")}

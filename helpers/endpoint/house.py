@@ -1,0 +1,27 @@
+"""What all connections of a server share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from helpers.endpoint.exchange import Answer, Request
+from helpers.endpoint.limits import Limits
+
+
+@dataclass(slots=True)
+class House:
+    """The engine, the limits and the guests.
+
+    Attributes:
+        answer: the engine.
+        limits: what a peer may take.
+        peers: the open connections.
+        ending: the server is about to end; each connection closes after the answer it is at.
+    """
+
+    answer: Callable[[Request], Answer]
+    limits: Limits
+    peers: set[Any] = field(default_factory=set)
+    ending: bool = False

@@ -1,0 +1,80 @@
+"""The local endpoint's own routes, under `/local`: what a notebook or a test may ask that Azure has no word for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from helpers.endpoint import timing
+from helpers.endpoint.asked import deployment_named, query_of, read_body, read_json
+from helpers.endpoint.errors import ApiError, invalid
+from helpers.endpoint.exchange import Answer, Request
+from helpers.endpoint.fields import check, whole
+from helpers.endpoint.identity import resource_of
+from helpers.endpoint.sessions import Session
+
+if TYPE_CHECKING:
+    from helpers.endpoint.routes import Engine
+
+_LIFETIME = {"token_lifetime": whole(1, 86_400)}
+
+
+def token(engine: Engine, request: Request, session: None) -> Answer:
+    """`GET /local/identity/token`: the token service, as App Service offers it to a managed identity."""
+    known = engine.sessions.of_identity_secret(request.headers.get("x-identity-header", ""))
+    if known is None:
+        raise ApiError(401, "unauthorized", "The X-IDENTITY-HEADER is missing or wrong.")
+    return json(engine.tokens.issue(known.object_id, resource_of(query_of(request.query)), known.token_lifetime))
+
+
+def session(engine: Engine, request: Request, session: Session) -> Answer:
+    """`POST /local/session`: choose the deployment this key's endpoint serves, learn how to use Entra ID here.
+
+    `token_lifetime` is how long the tokens issued from now on are good for, in seconds.
+    """
+    wanted = read_body(request)
+    named = wanted.pop("deployment", None)
+    settings = check(wanted, _LIFETIME, "A session")
+    session.deployment = deployment_named(named or engine.default).name
+    session.token_lifetime = settings.get("token_lifetime", session.token_lifetime)
+    return json({"identity_header": session.identity_secret, **engine.secure()})
+
+
+def exchanges(engine: Engine, request: Request, session: Session) -> Answer:
+    """`GET /local/exchanges?last=N`: this session's last exchanges, credentials masked."""
+    wanted = query_of(request.query).get("last", "1")
+    if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:5]) <= 1000):
+        raise invalid(f"The query parameter last is a whole number from 1 to 1000, not {wanted!r}.", param="last")
+    return json(session.journal.last(int(wanted)))
+
+
+def ask_faults(engine: Engine, request: Request, session: Session) -> Answer:
+    """`POST /local/faults`: make the next chat completions of this session fail; `faults` says how."""
+    session.faults.ask(read_json(request.body))
+    return faults(engine, request, session)
+
+
+def forget_faults(engine: Engine, request: Request, session: Session) -> Answer:
+    """`DELETE /local/faults`: nothing fails any more."""
+    session.faults.clear()
+    return faults(engine, request, session)
+
+
+def faults(engine: Engine, request: Request, session: Session) -> Answer:
+    """`GET /local/faults`: what may still happen."""
+    return json([fault.described for fault in session.faults.waiting()])
+
+
+def set_timing(engine: Engine, request: Request, session: Session) -> Answer:
+    """`POST /local/timing`: the pace of this session's answers, such as {"timing": "imitate"}; `timing` says what."""
+    wanted = read_body(request).get("timing")
+    if not isinstance(wanted, str):
+        raise invalid("The field timing is a text, such as 'imitate' or 'off'.", param="timing")
+    session.timing = timing.setting(wanted)
+    return json({"timing": wanted})
+
+
+def json(value: Any) -> Answer:
+    """An answer in JSON."""
+    return Answer(200, msgspec.json.encode(value))

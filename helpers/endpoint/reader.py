@@ -1,0 +1,187 @@
+"""Reading requests: bytes in, whole requests out, nothing over the limits.
+
+Parsing is httptools' (the parser of uvicorn and of Node.js); this file puts its pieces together.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+import httptools
+
+from helpers.endpoint.errors import ApiError
+from helpers.endpoint.exchange import Request
+from helpers.endpoint.framing import CLOSE, CLOSE_1_0, KEEP, KEEP_1_0, Manner
+from helpers.endpoint.limits import Limits
+
+_ONCE = {"authorization", "api-key", "azureml-model-deployment", "content-type", "extra-parameters", "host"}
+_names: dict[bytes, str] = {}  # header names as clients write them and in lower case; there are few
+
+
+class Receiver(Protocol):
+    """Who is handed the requests."""
+
+    def receive(self, request: Request, manner: Manner) -> None:
+        """Take a whole request."""
+
+    def invite(self) -> None:
+        """Tell the client to send the body it is holding back."""
+
+
+class RequestReader:
+    """Puts one connection's requests together.
+
+    Args:
+        receiver: who is handed each request.
+        limits: how much a request may be.
+    """
+
+    def __init__(self, receiver: Receiver, limits: Limits) -> None:
+        self.receiver, self.limits = receiver, limits
+        self.parser = httptools.HttpRequestParser(self)
+        self.chunk = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.midway, self.in_head = False, True
+        self.url, self.body, self.size = b"", [], 0
+        self.headers: dict[str, str] = {}
+        self.seen = 0  # bytes that arrived since, but for those that came together with the request before
+
+    def feed(self, data: bytes) -> None:
+        """Read what arrived.
+
+        Raises:
+            ApiError: 400, 413, 417 or 431. Nothing more can be read after that.
+        """
+        self.chunk = len(data)
+        if self.midway:
+            self.seen += self.chunk
+        try:
+            self._parse(data)
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, ApiError):
+                raise error.__context__ from None
+            hint = " This port speaks plain http, not https." if data[:1] == b"\x16" else ""
+            raise ApiError(400, "bad_request", f"This is not HTTP/1.1: {error}.{hint}") from None
+        # The parser hands over a header, or a trailer, when it is complete: an endless one is noticed here. A body
+        # sent in the smallest chunks is six times its size.
+        if self.midway and self.seen > self.limits.header * (1 if self.in_head else 2) + 6 * self.size:
+            raise self._head_too_large()
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # The offer of another protocol may be ignored (RFC 9110, 7.8): the request was delivered, read on.
+            rest = memoryview(data)[upgrade.args[0] :]
+            while rest:
+                try:
+                    return self.parser.feed_data(rest)
+                except httptools.HttpParserUpgrade as again:
+                    rest = rest[again.args[0] :]
+
+    def close(self) -> None:
+        """Let go of the parser, which knows this object: no cycle is left for the garbage collector."""
+        self.parser = None
+
+    # Called by the parser
+
+    def on_message_begin(self) -> None:
+        self.midway = True
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.in_head:
+            return  # a trailer after a chunked body, which nothing here needs
+        known = _names.get(name) or _lower(name)
+        text = value.decode("latin-1")
+        if known in self.headers:
+            text = self._combine(known, text)
+        self.headers[known] = text
+
+    def on_headers_complete(self) -> None:
+        headers = self.headers
+        if self.chunk + self.seen > self.limits.header and self._head_size() > self.limits.header:
+            raise self._head_too_large()
+        self.in_head = False
+        if "content-length" in headers:
+            self._check_body(int(headers["content-length"]))
+        if "expect" in headers:
+            self._expect(headers["expect"])
+
+    def on_body(self, data: bytes) -> None:
+        self.body.append(data)
+        self.size += len(data)
+        self._check_body(self.size)
+
+    def on_message_complete(self) -> None:
+        path, query = split(self.url)
+        body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
+        request = Request(self.parser.get_method().decode(), path, query, self.headers, body)
+        manner = self._manner()
+        self._begin()
+        self.receiver.receive(request, manner)
+
+    # What they share
+
+    def _manner(self) -> Manner:
+        keep = self.parser.should_keep_alive()
+        if keep and "connection" not in self.headers:
+            return KEEP  # HTTP/1.1: the older version keeps a connection only when told to
+        if self.parser.get_http_version() == "1.0":
+            return KEEP_1_0 if keep else CLOSE_1_0
+        return KEEP if keep else CLOSE
+
+    def _expect(self, wanted: str) -> None:
+        if wanted.lower() != "100-continue":
+            raise ApiError(417, "expectation_failed", f"This endpoint cannot meet the expectation {wanted!r}.")
+        if self.parser.get_http_version() != "1.0":
+            self.receiver.invite()
+
+    def _combine(self, name: str, value: str) -> str:
+        """A header sent twice is one with two values, where that makes sense."""
+        if name not in _ONCE:
+            return f"{self.headers[name]}, {value}"
+        if self.headers[name] != value:
+            raise ApiError(400, "bad_request", f"The header {name} was sent twice, with different values.")
+        return value
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers.items())
+
+    def _head_too_large(self) -> ApiError:
+        return ApiError(431, "header_too_large", f"The header is over {self.limits.header:,} bytes.")
+
+    def _check_body(self, size: int) -> None:
+        if size > self.limits.body:
+            raise ApiError(413, "body_too_large", f"The body is over {self.limits.body:,} bytes.")
+
+
+def split(target: bytes) -> tuple[str, str]:
+    """The path and the query of a request's target, which may be a whole URL; percent signs in the path are read."""
+    text = target.decode("latin-1")
+    if not text.startswith("/"):
+        text = _path_of_url(text)
+    path, _, query = text.partition("#")[0].partition("?")
+    return unquote(path) if "%" in path else path, query
+
+
+def _path_of_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return text
+    if not parts.netloc:
+        return text
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _lower(name: bytes) -> str:
+    lower = name.decode("latin-1").lower()
+    if len(_names) < 1000:
+        _names[name] = lower
+    return lower

@@ -1,0 +1,35 @@
+"""Keeping outputs: a notebook as it is committed, executed but without a trace of when and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+
+_KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+_LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
+
+
+def save(executed: Path, notebook: Path) -> None:
+    """Write an executed notebook's outputs into the notebook it came from.
+
+    Papermill's injected cell, times and paths go; sources stay as they are.
+    """
+    cells = [cell for cell in nbformat.read(executed, 4).cells if "injected-parameters" not in _tags(cell)]
+    kept = nbformat.read(notebook, 4)
+    counter = 0
+    for cell, source in zip(cells, kept.cells, strict=True):
+        if source.cell_type != "code":
+            continue
+        counter += 1
+        source.outputs, source.execution_count = cell.outputs, counter
+        for output in source.outputs:
+            if "execution_count" in output:
+                output.execution_count = counter
+        source.metadata = {key: value for key, value in source.metadata.items() if key == "tags"}
+    kept.metadata = {"kernelspec": _KERNEL, "language_info": _LANGUAGE}
+    nbformat.write(kept, notebook)
+
+
+def _tags(cell: nbformat.NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])

@@ -1,0 +1,59 @@
+"""`cookbook snippet` and `cookbook snippets`: choose, make, print or write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from helpers.errors import CookbookError
+from helpers.sections import CLIENTS, tasks
+from helpers.snippets.choosing import choose_client, choose_task, slug
+from helpers.snippets.shell import shell_script, shell_tasks
+from helpers.snippets.starter import starter
+
+
+def snippet(folder: Path, task: str, client: str, shell: bool) -> str:
+    """The starter that is meant.
+
+    Args:
+        folder: where the notebooks are.
+        task: a section's heading, its slug or a part of it.
+        client: the name of a notebook or a part of it.
+        shell: the shell script instead of the Python program.
+
+    Raises:
+        CookbookError: when it is not clear what is meant, or there is no such script.
+    """
+    known = tasks(folder)
+    if not task or not client:
+        raise CookbookError(
+            f"Say a task and a client. Tasks: {', '.join(map(slug, known))}. Clients: {', '.join(CLIENTS)}."
+        )
+    chosen = choose_task(task, known), choose_client(client)
+    return (shell_script if shell else starter)(folder, *chosen)
+
+
+def write(text: str, path: Path) -> None:
+    """Write a starter to a file; a shell script may be executed.
+
+    Raises:
+        CookbookError: when the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+        if text.startswith("#!"):
+            path.chmod(0o755)
+    except OSError as error:
+        raise CookbookError(f"{path} cannot be written: {error.strerror}. Choose another --output.") from None
+
+
+def write_all(folder: Path, output: Path) -> list[Path]:
+    """Write every starter to `CLIENT/TASK.py` in a folder, and every shell script to `CLIENT/TASK.sh`."""
+    written = []
+    for client in CLIENTS:
+        files = {f"{slug(task)}.py": starter(folder, task, client) for task in tasks(folder)}
+        files |= {f"{slug(task)}.sh": shell_script(folder, task, client) for task in shell_tasks(folder, client)}
+        for name, text in files.items():
+            written.append(output / client / name)
+            write(text, written[-1])
+    return written
