@@ -1,0 +1,120 @@
+"""`python tests/bench/endpoint.py`: the local endpoint, its rivals and the floor, measured in one go.
+
+All servers run at the same time, pinned to one core, and are loaded in turn from another one. Results are kept in
+tests/bench/results, as JSON and as the page made from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import installing
+import machine
+import measuring
+import reporting
+from contenders import MOCKTOPUS, Contender, available
+from generator import LoadError
+from running import CORES, Running, verify
+
+
+def main() -> None:
+    options = _options()
+    if options.render:
+        return reporting.render(options.results)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended
+    described = machine.describe()  # before this process keeps to one core
+    installing.CACHE.mkdir(parents=True, exist_ok=True)
+    contenders, missing = available()
+    print(*missing, sep="\n", end="\n" * bool(missing))
+    results: dict[str, Any] = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": described,
+        "versions": {**machine.versions(), **_rivals([contender.name for contender in contenders])},
+        "settings": {"seconds": options.seconds, "repeats": options.repeats, "pinned": len(CORES) > 1},
+        "missing": missing,
+        "events": {},
+        "values": {contender.name: {} for contender in contenders},
+        "busy": {contender.name: {} for contender in contenders},
+    }
+    try:
+        for repeat in range(options.repeats):
+            print(f"Repeat {repeat + 1} of {options.repeats}", flush=True)
+            _repeat(contenders[repeat % len(contenders) :] + contenders[: repeat % len(contenders)], options, results)
+    except LoadError as error:
+        sys.exit(f"The benchmark stopped: {error}.")
+    reporting.save(results, options.results)
+    for target, verdict in zip(reporting.TARGETS, reporting.verdicts(results), strict=True):
+        print(reporting.verdict_line(verdict) if verdict else f"not measured: {target.name}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure the local endpoint beside its rivals.")
+    parser.add_argument("--seconds", type=float, default=3.0, help="seconds of load for each measure and server")
+    parser.add_argument("--repeats", type=int, default=3, choices=range(1, 21), metavar="N", help="repeats (1 to 20)")
+    parser.add_argument("--render", action="store_true", help="only rebuild the page from the kept results")
+    parser.add_argument("--results", type=Path, default=reporting.RESULTS, help="the folder that keeps the results")
+    options = parser.parse_args()
+    if not 0.1 <= options.seconds <= 60:
+        parser.error("--seconds is from 0.1 to 60")
+    return options
+
+
+def _rivals(names: list[str]) -> dict[str, str]:
+    versions = {"@copilotkit/aimock": installing.AIMOCK} if "aimock" in names else {}
+    return {**versions, **(installing.versions_of_mocktopus() if MOCKTOPUS in names else {})}
+
+
+def _repeat(contenders: list[Contender], options: argparse.Namespace, results: dict[str, Any]) -> None:
+    """Start every server, put each measure's load on one after the other, weigh them, end them."""
+    with contextlib.ExitStack() as stack:
+        servers: list[Running] = []
+        for contender in contenders:
+            running = _named(contender.name, lambda contender=contender: Running(contender))
+            stack.callback(running.stop)
+            servers.append(running)
+            results["events"][contender.name] = _named(contender.name, lambda running=running: verify(running))
+            _note(results, contender.name, "first", running.first)
+        for running in servers:
+            _named(running.contender.name, lambda running=running: measuring.warm_up(running))
+        measures = {
+            running: measuring.loads(running, options.seconds, results["events"][running.contender.name])
+            for running in servers
+        }
+        for name in measuring.MEASURES:
+            for running in servers:
+                if name not in measures[running]:
+                    continue
+                value, busy = _named(running.contender.name, measures[running][name])
+                _note(results, running.contender.name, name, value)
+                shares = results["busy"][running.contender.name]
+                shares[name] = round(max(busy, shares.get(name, 0)), 3)
+        for running in servers:
+            memory = running.memory()
+            if memory is not None:
+                _note(results, running.contender.name, "memory", memory)
+
+
+def _named(name: str, step: Any) -> Any:
+    """Do one step, and say whose it was if it fails."""
+    try:
+        return step()
+    except LoadError as error:
+        raise LoadError(f"{name}: {error}") from None
+
+
+def _note(results: dict[str, Any], server: str, measure: str, value: float) -> None:
+    results["values"][server].setdefault(measure, []).append(round(value, 4))
+    print(
+        f"  {server:15} {measuring.MEASURES[measure].title}: {value:,.3f} {measuring.MEASURES[measure].unit}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The rivals, installed at pinned versions into build/bench, and the commands that start them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / "build" / "bench"
+MOCKTOPUS, AIMOCK = "0.2.0", "1.43.0"
+_TIMEOUT = 180  # seconds for one installation
+
+
+class Missing(Exception):
+    """A rival that cannot be had here; the message is one line."""
+
+
+def mocktopus() -> Path:
+    """Install mocktopus into an environment of its own; returns its command.
+
+    Raises:
+        Missing: when that fails.
+    """
+    folder = CACHE / "mocktopus"
+    command = folder / "bin" / "mocktopus"
+    if _distributions(folder).get("mocktopus") != MOCKTOPUS:
+        uv = [sys.executable, "-m", "uv"]
+        python = folder / "bin" / "python"
+        _install("mocktopus", [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
+        _install("mocktopus", [*uv, "pip", "install", "--python", str(python), f"mocktopus=={MOCKTOPUS}"])
+    return command
+
+
+def aimock() -> Path:
+    """Install @copilotkit/aimock; returns its script for node.
+
+    Raises:
+        Missing: when that fails, or without Node.js.
+    """
+    if not shutil.which("node") or not shutil.which("npm"):
+        raise Missing("aimock is left out: it needs Node.js and npm.")
+    folder = CACHE / "aimock"
+    package = folder / "node_modules" / "@copilotkit" / "aimock"
+    if _package_version(package) != AIMOCK:
+        folder.mkdir(parents=True, exist_ok=True)
+        options = ["--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix", str(folder)]
+        _install("aimock", ["npm", "install", *options, f"@copilotkit/aimock@{AIMOCK}"])
+    return package / "dist" / "cli.js"
+
+
+def versions_of_mocktopus() -> dict[str, str]:
+    """mocktopus and the server library it runs on, as they are installed."""
+    found = _distributions(CACHE / "mocktopus")
+    return {name: found[name] for name in ("mocktopus", "aiohttp") if name in found}
+
+
+def _distributions(folder: Path) -> dict[str, str]:
+    packages = [str(path) for path in folder.glob("lib/python*/site-packages")]
+    return {found.name: found.version for found in importlib.metadata.distributions(path=packages)}
+
+
+def _package_version(package: Path) -> str | None:
+    try:
+        return json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
+    except (OSError, ValueError):
+        return None
+
+
+def _install(name: str, command: list[str]) -> None:
+    """Run an installer in silence: its words may name this machine's registry."""
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT, cwd=CACHE.parent.parent)
+    except (OSError, subprocess.SubprocessError):
+        raise Missing(f"{name} is left out: it could not be installed. Is its package registry reachable?") from None

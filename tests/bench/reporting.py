@@ -1,0 +1,120 @@
+"""The report: a Markdown page made from nothing but the results' JSON, so that the two can never differ."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from measuring import MEASURES, Measure
+from targets import TARGETS, Verdict, judge
+
+RESULTS = Path(__file__).resolve().parent / "results"
+NAME = "endpoint"
+
+
+def save(results: dict[str, Any], folder: Path = RESULTS) -> None:
+    """Keep results and their page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
+    (folder / f"{NAME}.json").write_text(text, encoding="utf-8")
+    render(folder)
+
+
+def render(folder: Path = RESULTS) -> None:
+    """Rebuild the page from the JSON beside it."""
+    (folder / f"{NAME}.md").write_text(page(load(folder)), encoding="utf-8")
+
+
+def load(folder: Path = RESULTS) -> dict[str, Any]:
+    return json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
+
+
+def page(results: dict[str, Any]) -> str:
+    """The whole page."""
+    machine, settings = results["machine"], results["settings"]
+    apart = "server and load generator on a core each" if settings["pinned"] else "server and load generator not pinned"
+    return "\n".join(
+        [
+            "# The local endpoint beside its rivals",
+            "",
+            "Made by `make bench`; rebuilt from `endpoint.json` by `python tests/bench/endpoint.py --render`.",
+            "",
+            f"{results['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}; loopback, {apart}; "
+            f"{settings['repeats']} repeats of {settings['seconds']:g} s a measure, all servers in turn; medians, with "
+            "the smallest and the largest repeat in parentheses.",
+            "",
+            *_targets(results),
+            "",
+            *_table(results),
+            "",
+            *_notes(results),
+            "",
+        ]
+    )
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """A target in one line, for the terminal."""
+    passed = "PASS  " if verdict.passed else "MISSED"
+    rival = f" ({verdict.rival})" if verdict.rival else ""
+    return f"{passed} {verdict.target.name}{rival}: {_reached(verdict)}, wanted {verdict.target.wanted()}"
+
+
+def verdicts(results: dict[str, Any]) -> list[Verdict | None]:
+    return [judge(target, results["values"]) for target in TARGETS]
+
+
+def _reached(verdict: Verdict) -> str:
+    unit = verdict.target.unit
+    return f"{verdict.median:.2f}{unit} ({verdict.low:.2f} to {verdict.high:.2f})"
+
+
+def _targets(results: dict[str, Any]) -> list[str]:
+    rows = ["| target | wanted | measured | rival | |", "|---|---|---|---|---|"]
+    for target, verdict in zip(TARGETS, verdicts(results), strict=True):
+        measured = ("not measured", "", "") if verdict is None else _cells(verdict)
+        rows.append(f"| {target.name} | {target.wanted()} | {' | '.join(measured)} |")
+    return rows
+
+
+def _cells(verdict: Verdict) -> tuple[str, str, str]:
+    return _reached(verdict), verdict.rival or "", "PASS" if verdict.passed else "**MISSED**"
+
+
+def _table(results: dict[str, Any]) -> list[str]:
+    names = list(results["values"])
+    rows = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for key, measure in MEASURES.items():
+        cells = [_cell(results["values"][name].get(key), measure) for name in names]
+        rows.append(f"| {measure.title} ({measure.unit}) | {' | '.join(cells)} |")
+    events = [str(results["events"][name]) for name in names]
+    rows.append(f"| events in a stream, without `[DONE]` | {' | '.join(events)} |")
+    return rows
+
+
+def _cell(measured: list[float] | None, measure: Measure) -> str:
+    if not measured:
+        return "–"
+    middle, low, high = (f"{fit(measured):,.{measure.digits}f}" for fit in (statistics.median, min, max))
+    return f"{middle} ({low}–{high})" if measure.unit != "%" else f"{middle} ({low} to {high})"
+
+
+def _notes(results: dict[str, Any]) -> list[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    busiest = max(share for shares in results["busy"].values() for share in shares.values())
+    return [
+        "- `cookbook serve` checks the key, counts exactly with Mistral's tokenizer and computes the quota for every "
+        "request; its quota is set too high to be reached. mocktopus and aimock check no key, have no quota and "
+        "estimate or repeat their counts.",
+        "- floor: a constant answer from httptools and uvloop, the libraries `cookbook serve` stands on.",
+        "- Streams: ours send an event for each token; mocktopus waits 20 ms after each of its events, which cannot be "
+        "changed; aimock sends 20 characters an event.",
+        "- Paced: 200 ms to the first token, 20 ms between tokens; aimock's schedule is its own profile of the same "
+        "figures over its fewer events. A stream's time runs from the moment its request is sent.",
+        f"- The load generator was busy {busiest:.0%} of its core at most; where that is near 100 % (the floor), the "
+        "server could do more.",
+        *(f"- {line}" for line in results["missing"]),
+        f"- Versions: {versions}.",
+    ]

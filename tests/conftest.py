@@ -1,0 +1,78 @@
+"""Shared by all tests: the project's folders, and a running local endpoint."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from helpers import http
+from helpers.starting import LocalEndpoint, start
+from helpers.urls import CREDENTIAL, ENDPOINT
+
+ROOT = Path(__file__).resolve().parent.parent
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # litellm would look its prices up on the network
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """One virtual endpoint: its address and key, and what was sent to it."""
+
+    url: str
+    key: str
+
+    def exchanges(self, last: int = 1) -> list[dict]:
+        return http.request("GET", f"{self.url}/local/exchanges?last={last}", self.key).json()
+
+    def fail(self, **fault: object) -> None:
+        assert http.request("POST", f"{self.url}/local/faults", self.key, fault).status == 200
+
+    def session(self) -> dict[str, str]:
+        return http.request("POST", f"{self.url}/local/session", self.key, {}).json()
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test meets an endpoint of the person who runs it, or what another test left in the environment."""
+    before = dict(os.environ)
+    for name in (ENDPOINT, CREDENTIAL):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[tuple[str, Callable[[], str]]]:
+    """A running local endpoint and a supply of fresh keys for it."""
+    keys = [secrets.token_hex(16) for _ in range(200)]
+    with start(keys) as running:
+        supply = iter(keys)
+        yield running.url, lambda: next(supply)
+
+
+@pytest.fixture
+def local(endpoint: tuple[str, Callable[[], str]], monkeypatch: pytest.MonkeyPatch) -> Local:
+    """A fresh virtual endpoint, named by the two environment variables."""
+    url, new_key = endpoint
+    fresh = Local(url, new_key())
+    monkeypatch.setenv(ENDPOINT, fresh.url)
+    monkeypatch.setenv(CREDENTIAL, fresh.key)
+    return fresh
+
+
+@pytest.fixture
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture
+def own_endpoint() -> Iterator[LocalEndpoint]:
+    """A local endpoint process of a test's own, for tests that end it."""
+    with start() as running:
+        yield running

@@ -1,0 +1,311 @@
+"""Transport: what clients may send, in which shape, and what they may not."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import pytest
+from raw import EVENTS, KEY, ROUTE, ask, chat, connect, get, post, serving, until
+
+from helpers.endpoint.limits import Limits
+from helpers.endpoint.loop import run
+
+INFO = get("/info")
+AUTHORIZED = {"authorization": f"Bearer {KEY}"}
+
+
+async def status_of(data: bytes, **server) -> int:
+    async with serving(**server) as running:
+        return (await ask(running, data)).status
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "code"),
+    [
+        (get("/nowhere"), 404, "not_found"),
+        (get("/"), 404, "not_found"),
+        (get("/chat/completions/"), 404, "not_found"),
+        (get("//info"), 404, "not_found"),
+        (get(ROUTE), 405, "method_not_allowed"),
+        (post("/info", b"{}", AUTHORIZED), 405, "method_not_allowed"),
+        (b"OPTIONS * HTTP/1.1\r\nhost: local\r\n\r\n", 404, "not_found"),
+        (b"CONNECT host:443 HTTP/1.1\r\nhost: local\r\n\r\n", 404, "not_found"),
+        (post(ROUTE, b"{}"), 401, "unauthorized"),
+        (post(ROUTE, b"{}", {**AUTHORIZED, "content-type": "text/plain"}), 415, "unsupported_media_type"),
+        (post(ROUTE, b"{}", {**AUTHORIZED, "content-encoding": "gzip"}), 415, "unsupported_media_type"),
+        (post(ROUTE, b"", AUTHORIZED), 400, "invalid_json"),
+        (post(ROUTE, b"{", AUTHORIZED), 400, "invalid_json"),
+        (post(ROUTE, b"[]", AUTHORIZED), 400, "invalid_json"),
+        (post(ROUTE, b"[" * 100_000, AUTHORIZED), 400, "invalid_json"),
+        (post(ROUTE, b'{"a":"\xff"}', AUTHORIZED), 400, "invalid_json"),
+        (post(ROUTE, b"{}", AUTHORIZED), 400, "invalid_request"),
+        (get("/info?api-version=2020-01-01"), 400, "unsupported_api_version"),
+        (get("/info?api-version="), 400, "unsupported_api_version"),
+        (post(ROUTE, b"{}", {**AUTHORIZED, "expect": "a miracle"}), 417, "expectation_failed"),
+        (b"nonsense\r\n\r\n", 400, "bad_request"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "bad_request"),
+        (b"GET /info HTTP/1.1\r\nbad header\r\n\r\n", 400, "bad_request"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400, "bad_request"),
+        (get("/info", {"Authorization": "Bearer another"}), 400, "bad_request"),
+        (get("/info", {"a": "b" * 70_000}), 431, "header_too_large"),
+        (get(f"/{'a' * 70_000}"), 431, "header_too_large"),
+    ],
+)
+def test_what_is_wrong_is_said_in_json(data, status, code):
+    async def main():
+        async with serving() as server:
+            got = await ask(server, data)
+            assert (got.status, got["x-ms-error-code"]) == (status, code)
+            body = got.json()
+            assert (body["status"], body["code"], body["error"]["code"]) == (status, code, code)
+            assert body["message"] == body["error"]["message"] != ""
+            assert got["content-type"] == "application/json"
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        INFO,
+        get("/info", version="1.0"),
+        get("/info?api-version=2024-05-01-preview#part"),
+        get("/%69nfo"),
+        get("http://127.0.0.1:1/info?api-version=2024-05-01-preview"),
+        get("/info", {"authorization": f"bearer  {KEY}"}),
+        get("/info", {"authorization": f"Bearer {KEY}", "Authorization": f"Bearer {KEY}"}),
+        get("/info", {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABkAAQ"}),
+        b"\r\n" + INFO,
+        INFO.replace(b"authorization: Bearer", b"api-key:"),
+        b"GET /info HTTP/1.1\r\nAUTHORIZATION:Bearer " + KEY.encode() + b"\r\n\r\n",
+    ],
+)
+def test_what_is_unusual_but_right_is_answered(data):
+    assert run_for(status_of(data)) == 200
+
+
+def run_for(main):
+    """The result of a coroutine, on the event loop that the server uses."""
+    kept = []
+
+    async def keep():
+        kept.append(await main)
+
+    run(keep())
+    return kept[0]
+
+
+@pytest.mark.parametrize("data", [get("/info"), get("/nowhere"), get(ROUTE), chat(), chat(stream=True), chat(n="x")])
+def test_every_answer_has_its_own_ids_and_its_date(data):
+    async def main():
+        async with serving() as server:
+            one, two = await ask(server, data), await ask(server, data)
+            assert len(one["x-ms-request-id"]) == 36
+            assert one["x-ms-request-id"] == one["apim-request-id"] == one["x-request-id"] != two["x-request-id"]
+            assert one["date"].endswith("GMT")
+            names = [name for name, _ in one.headers]
+            assert len(names) == len(set(names))
+
+    run(main())
+
+
+def test_the_clients_own_id_comes_back():
+    assert run_for(_answer(get("/info", {"x-ms-client-request-id": "mine"})))["x-ms-client-request-id"] == "mine"
+
+
+async def _answer(data):
+    async with serving() as server:
+        return await ask(server, data)
+
+
+def test_head_is_get_without_the_body():
+    async def main():
+        async with serving() as server:
+            whole = await ask(server, INFO)
+            peer = await connect(server)
+            got = await peer.send(INFO.replace(b"GET", b"HEAD")).get(head_only=True)
+            assert (got.status, got["content-length"]) == (200, str(len(whole.body)))
+            assert (await peer.send(INFO).get()).body == whole.body  # nothing was left in between
+
+    run(main())
+
+
+def test_one_byte_at_a_time():
+    async def main():
+        async with serving() as server:
+            peer = await connect(server, limit=2**20)
+            for byte in chat():
+                peer.send(bytes([byte]))
+                await asyncio.sleep(0)
+            assert (await peer.get()).status == 200
+
+    run(main())
+
+
+def test_chunked_request_bodies():
+    async def main():
+        async with serving() as server:
+            head, _, body = chat().partition(b"\r\n\r\n")
+            head = b"\r\n".join(line for line in head.split(b"\r\n") if not line.startswith(b"content-length"))
+            chunks = b"".join(
+                b"%x;ext=1\r\n%b\r\n" % (len(body[i : i + 7]), body[i : i + 7]) for i in range(0, len(body), 7)
+            )
+            data = head + b"\r\ntransfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\nauthorization: Bearer x\r\n\r\n"
+            peer = await connect(server)
+            assert [(await peer.send(data).get()).status for _ in range(2)] == [200, 200]
+
+    run(main())
+
+
+def test_expect_100_continue():
+    async def main():
+        async with serving(limits=Limits(body=1000)) as server:
+            peer = await connect(server)
+            head, _, body = chat(headers={"expect": "100-continue"}).partition(b"\r\n\r\n")
+            assert (await peer.send(head + b"\r\n\r\n").get()).status == 100
+            assert (await peer.send(body).get()).status == 200
+            large = post(ROUTE, b"", {"content-length": 1001, "expect": "100-continue"})
+            assert (await peer.send(large).get()).status == 413
+
+    run(main())
+
+
+def test_a_refused_body_may_be_sent_to_its_end():
+    """Closing while the client sends would reset the connection: it would never read why."""
+
+    async def main():
+        async with serving(limits=Limits(body=100_000)) as server:
+            for data in (post(ROUTE, b"x" * 8_000_000), _chunked(8_000_000)):
+                peer = await connect(server)
+                peer.send(data)
+                await peer.writer.drain()
+                got = await peer.get()
+                assert (got.status, got["connection"]) == (413, "close")
+                assert await peer.ends() == b""
+
+    run(main())
+
+
+def _chunked(size: int) -> bytes:
+    return b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (size, b"x" * size)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"GET /",
+        b"GET / HTTP/1.1\r\na: ",
+        b"GET / HTTP/1.1\r\n",
+        b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\na: ",
+        b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1;",
+    ],
+)
+def test_an_endless_head_is_cut_off(start):
+    async def main():
+        async with serving(limits=Limits(header=4096)) as server:
+            peer = await connect(server)
+            peer.send(start)
+            for _ in range(200):
+                peer.send(b"a" * 100 if start[-2:] != b"\r\n" else b"a: b\r\n" * 16)
+                await asyncio.sleep(0.0005)
+            assert (await peer.get()).status in (400, 431)
+
+    run(main())
+
+
+def test_keep_alive_and_close():
+    async def main():
+        async with serving() as server:
+            for version, wanted, stays, said in (
+                ("1.1", None, True, None),
+                ("1.1", "keep-alive", True, None),
+                ("1.1", "close", False, "close"),
+                ("1.0", None, False, "close"),
+                ("1.0", "keep-alive", True, "keep-alive"),
+            ):
+                peer = await connect(server)
+                data = get("/info", {"connection": wanted} if wanted else {}, version)
+                got = await peer.send(data).get()
+                assert [value for name, value in got.headers if name == "connection"] == ([said] if said else [])
+                if stays:
+                    assert (await peer.send(INFO).get()).status == 200
+                    peer.close()
+                else:
+                    assert await peer.ends() == b""
+
+    run(main())
+
+
+def test_a_stream_to_http_1_0_ends_with_the_connection():
+    async def main():
+        async with serving() as server:
+            old = chat(stream=True, headers={"connection": "keep-alive"}).replace(b"HTTP/1.1", b"HTTP/1.0")
+            got = await ask(server, old)
+            assert got["connection"] == "close"
+            assert "transfer-encoding" not in dict(got.headers)
+            assert len(got.events) == EVENTS
+
+    run(main())
+
+
+def test_pipelined_requests_are_answered_in_their_order():
+    async def main():
+        async with serving() as server:
+            slow = {"x-local-timing": "first-token=0.05; tokens-per-second=10000"}
+            peer = await connect(server)
+            peer.send(
+                INFO + chat(stream=True, headers=slow) + get("/nowhere") + chat(headers=slow) + b"nonsense\r\n\r\n"
+            )
+            answers = [await peer.get() for _ in range(5)]
+            assert [got.status for got in answers] == [200, 200, 404, 200, 400]
+            assert len(answers[1].events) == EVENTS
+            assert await peer.ends() == b""
+
+    run(main())
+
+
+def test_a_hundred_continue_does_not_land_in_a_running_stream():
+    async def main():
+        async with serving() as server:
+            slow = {"x-local-timing": "first-token=0.05; tokens-per-second=10000"}
+            head, _, body = chat(headers={"expect": "100-continue"}).partition(b"\r\n\r\n")
+            peer = await connect(server)
+            peer.send(chat(stream=True, headers=slow) + head + b"\r\n\r\n")
+            assert len((await peer.get()).events) == EVENTS
+            assert (await peer.get()).status == 100
+            assert (await peer.send(body).get()).status == 200
+
+    run(main())
+
+
+def test_a_half_closed_connection_gets_its_answers():
+    async def main():
+        async with serving() as server:
+            peer = await connect(server)
+            slow = {"x-local-timing": "first-token=0.05; tokens-per-second=10000"}
+            peer.send(chat(stream=True, headers=slow) + INFO)
+            peer.writer.write_eof()
+            assert len((await peer.get()).events) == EVENTS
+            assert (await peer.get()).status == 200
+            assert await peer.ends() == b""
+            await until(lambda: not server.peers)
+
+    run(main())
+
+
+def test_https_and_plain_http_side_by_side():
+    async def main():
+        async with serving() as server:
+            secure = server.secure()
+            context = ssl.create_default_context(cafile=secure["authorities"])
+            port = int(secure["https_endpoint"].rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+            writer.write(chat(stream=True))
+            assert (await reader.readuntil(b"[DONE]\n\n")).startswith(b"HTTP/1.1 200")
+            writer.close()
+            assert (await ask(server, INFO)).status == 200
+
+    run(main())

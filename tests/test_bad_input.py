@@ -1,0 +1,172 @@
+"""A user's mistake gets one clear line that says what to change, and never waits long."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from types import ModuleType
+
+import pytest
+
+from helpers import http
+from helpers.connecting import connect
+from helpers.errors import CookbookError
+from helpers.urls import CREDENTIAL, ENDPOINT, check_credential, check_endpoint
+
+HOST = "https://my-host.eastus2.inference.ai.azure.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("my-host.eastus2.inference.ai.azure.com", f"no scheme. Set it to {HOST}"),
+        (f"{HOST}/", f"ends in a slash. Set it to {HOST}"),
+        (f"{HOST}/score", f"ends in /score, which is a route and not part of the endpoint. Set it to {HOST}"),
+        (f"{HOST}/v1", f"ends in /v1, which is a route and not part of the endpoint. Set it to {HOST}"),
+        (f"{HOST}/v1/", f"ends in /v1, which is a route and not part of the endpoint. Set it to {HOST}"),
+        (f"{HOST}/models", f"Set it to {HOST}"),
+        (
+            f"{HOST}/chat/completions",
+            f"ends in /chat/completions, which is a route and not part of the endpoint. Set it to {HOST}",
+        ),
+        (f"{HOST}/v1/chat/completions", f"Set it to {HOST}"),
+        (f"{HOST}/chat/completions?api-version=1", f"has a query or fragment. Set it to {HOST}"),
+        (f" {HOST}\n", f"spaces or a line break around it. Set it to {HOST}"),
+        ("http://my-host.eastus2.inference.ai.azure.com", "Use https."),
+        ("https://user:secret@my-host.com", "holds a user name or password"),
+        ("ftp://my-host.com", "is no web address"),
+    ],
+)
+def test_a_url_of_the_wrong_shape(url, said):
+    with pytest.raises(CookbookError) as caught:
+        check_endpoint(url)
+    message = str(caught.value)
+    assert message.startswith(ENDPOINT) and said in message and "\n" not in message and "secret" not in message
+    assert not message.endswith("/")
+
+
+@pytest.mark.parametrize(
+    "url", [HOST, "http://127.0.0.1:8000", "http://localhost:8000", f"{HOST}:8443", f"{HOST}/prefix"]
+)
+def test_a_url_of_the_right_shape(url):
+    assert check_endpoint(url) == url
+
+
+@pytest.mark.parametrize("key", ["", " ", "abc\n", " abc", "ab c", "ab\tc", "schlüssel", "a\x00b"])
+def test_a_key_that_cannot_be_sent(key):
+    with pytest.raises(CookbookError) as caught:
+        check_credential(key)
+    message = str(caught.value)
+    assert message.startswith(CREDENTIAL) and "\n" not in message
+    assert not key.strip() or key.strip() not in message
+
+
+def refused(endpoint: str = "", model: str = "", within: float = 15.0) -> str:
+    """What connect() says, which must be one line."""
+    began = time.monotonic()
+    with pytest.raises(CookbookError) as caught:
+        connect(endpoint, model)
+    assert time.monotonic() - began < within
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_wrong_key(local, monkeypatch):
+    monkeypatch.setenv(CREDENTIAL, "f" * 32)
+    said = refused()
+    assert CREDENTIAL in said and "401" in said and "f" * 32 not in said
+
+
+def test_an_unknown_deployment_names_the_known_ones(local):
+    assert "mistralai-Mixtral-8x22B-Instruct-v0-1" in refused(model="mistral-small")
+
+
+def test_http_with_entra_id(local, monkeypatch):
+    monkeypatch.delenv(CREDENTIAL)
+    said = refused()
+    assert "must not travel over plain http" in said and CREDENTIAL in said
+
+
+def test_an_endpoint_that_is_down(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv(CREDENTIAL, "k" * 32)
+        said = refused(url)
+    assert said.startswith(f"Nothing answers at {url}") and ENDPOINT in said
+
+
+def test_an_endpoint_that_hangs(monkeypatch):
+    monkeypatch.setattr(http, "TIMEOUT", 1.0)
+    monkeypatch.setenv(CREDENTIAL, "k" * 32)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        said = refused(f"http://127.0.0.1:{mute.getsockname()[1]}", within=5)
+    assert "did not answer within 1 s" in said
+
+
+def test_an_endpoint_that_speaks_no_http(monkeypatch):
+    import threading
+
+    monkeypatch.setenv(CREDENTIAL, "k" * 32)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def babble() -> None:
+            peer, _ = listener.accept()
+            peer.recv(100)
+            peer.sendall(b"220 mail.example ready\r\n")
+            peer.close()
+
+        threading.Thread(target=babble, daemon=True).start()
+        assert "Nothing answers" in refused(f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+
+def test_a_host_that_does_not_exist(monkeypatch):
+    monkeypatch.setenv(CREDENTIAL, "k" * 32)
+    assert ENDPOINT in refused("https://no-such-host.invalid")
+
+
+def test_a_certificate_nobody_vouches_for(local, monkeypatch):
+    secure = local.session()["https_endpoint"]
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    assert "certificate" in refused(secure)
+
+
+def test_a_key_without_an_endpoint(monkeypatch):
+    monkeypatch.setenv(CREDENTIAL, "k" * 32)
+    assert f"{CREDENTIAL} is set but {ENDPOINT} is not" in refused()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value", "said"),
+    [
+        ("temperature", float, "hot", "temperature must be a number, not 'hot'"),
+        ("max_tokens", int, 1.5, "max_tokens must be a whole number, not 1.5"),
+        ("model", str, 7, "model must be text, not 7"),
+        ("max_tokens", int, True, "max_tokens must be a whole number, not True"),
+    ],
+)
+def test_a_parameter_of_the_wrong_type(monkeypatch, name, kind, value, said):
+    notebook = ModuleType("__main__")
+    notebook.__annotations__ = {name: kind}
+    setattr(notebook, name, value)
+    monkeypatch.setitem(sys.modules, "__main__", notebook)
+    assert said in refused()
+
+
+def test_a_number_without_a_point_is_a_number_too(monkeypatch, local):
+    notebook = ModuleType("__main__")
+    notebook.__annotations__ = {"temperature": float}
+    notebook.temperature = 1
+    monkeypatch.setitem(sys.modules, "__main__", notebook)
+    connect()
+
+
+def test_jupyter_shows_one_line():
+    assert CookbookError("What is wrong.")._render_traceback_() == ["What is wrong."]
+
+
+def test_the_credential_stays_out_of_the_environment_of_others(local):
+    connect()
+    assert os.environ[CREDENTIAL] == local.key

@@ -1,0 +1,49 @@
+"""One list of dependencies: pyproject.toml, the lock and environment.yml say the same."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import version
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from helpers.locking import conda_environment
+
+
+@pytest.fixture
+def wanted(root) -> list[Requirement]:
+    document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = [line for group in document["dependency-groups"].values() for line in group]
+    return [Requirement(line) for line in [*document["project"]["dependencies"], *groups]]
+
+
+@pytest.fixture
+def locked(root) -> dict[str, str]:
+    lines = (root / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = [line.split(";")[0].strip() for line in lines if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.+!-]+", pin) for pin in pins)
+    return dict(pin.split("==") for pin in pins)
+
+
+def test_the_lock_holds_every_dependency_in_its_range(wanted, locked):
+    for requirement in wanted:
+        pinned = locked[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(pinned, prereleases=True), f"{requirement} but {pinned}"
+
+
+def test_what_is_installed_is_what_is_locked(wanted, locked):
+    for requirement in wanted:
+        if requirement.marker is None or requirement.marker.evaluate():
+            assert version(requirement.name) == locked[canonicalize_name(requirement.name)]
+
+
+def test_the_conda_environment_is_current(root):
+    assert (root / "environment.yml").read_text(encoding="utf-8") == conda_environment(root)
+
+
+def test_no_registry_is_named(root):
+    for name in ("pyproject.toml", "requirements.lock", "environment.yml", "Makefile"):
+        assert not re.search(r"index-url|https?://", (root / name).read_text(encoding="utf-8")), name

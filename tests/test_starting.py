@@ -1,0 +1,104 @@
+"""The local endpoint's life: it starts by itself, serves a whole run, and ends with its parent."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from helpers import http
+from helpers.errors import CookbookError
+from helpers.starting import start
+from helpers.urls import CREDENTIAL, ENDPOINT
+
+COOKBOOK = Path(sys.executable).with_name("cookbook")
+
+
+def gone(url: str, within: float = 5.0) -> bool:
+    host, port = re.search(r"//([^:]+):(\d+)", url).groups()
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_it_answers_and_stops():
+    with start() as endpoint:
+        assert endpoint.url.startswith("http://127.0.0.1:") and len(endpoint.keys[0]) == 32
+        assert http.request("GET", f"{endpoint.url}/info", endpoint.keys[0]).status == 200
+    assert gone(endpoint.url) and endpoint.process.returncode == 0
+
+
+def test_two_at_once():
+    with start() as one, start() as other:
+        assert one.url != other.url
+        assert http.request("GET", f"{one.url}/info", other.keys[0]).status == 401
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_it_ends_with_its_parent_however_that_ends(how):
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "from helpers.starting import start; import time; print(start().url, flush=True); time.sleep(60)",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    url = parent.stdout.readline().strip()
+    assert not gone(url, within=0.1)
+    parent.send_signal(how)
+    parent.wait(10)
+    assert gone(url)
+
+
+def test_the_key_is_in_no_process_argument():
+    with start() as endpoint:
+        listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+        assert endpoint.keys[0] not in listed
+
+
+def test_a_taken_port_is_said():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run([COOKBOOK, "serve", "--port", str(port)], capture_output=True, text=True, timeout=30)
+        with pytest.raises(CookbookError):
+            start(port=port)
+    assert done.returncode == 1 and f"Port {port} cannot be used" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("given", ["k" * 32, None])
+def test_serving_in_the_foreground(given):
+    environment = {name: value for name, value in os.environ.items() if name != CREDENTIAL}
+    if given:
+        environment[CREDENTIAL] = given
+    process = subprocess.Popen([COOKBOOK, "serve"], stdout=subprocess.PIPE, text=True, env=environment)
+    lines = []
+    while not lines or not lines[-1].startswith("Ready"):
+        lines.append(process.stdout.readline())
+        assert lines[-1], "it ended without a ready line"
+    values = dict(line.strip().split("=", 1) for line in lines if "=" in line)
+    assert (CREDENTIAL in values) == (given is None)
+    key = given or values[CREDENTIAL]
+    assert http.request("GET", f"{values[ENDPOINT]}/info", key).status == 200
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+
+
+def test_an_unknown_default_deployment_is_said():
+    done = subprocess.run([COOKBOOK, "serve", "--deployment", "x"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "Choose one of" in done.stderr
