@@ -7,6 +7,7 @@ line. The process ends when its standard input does, which is when its parent en
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -18,15 +19,13 @@ from helpers.endpoint.server import Server
 from helpers.errors import CookbookError
 
 KEYS = "COOKBOOK_LOCAL_KEYS"
-PORT = "COOKBOOK_LOCAL_PORT"
 OPTIONS = "COOKBOOK_LOCAL_OPTIONS"
 
 
 def main() -> None:
     keys = os.environ.pop(KEYS).split(",")
-    options = {"port": int(os.environ.get(PORT, "0")), **json.loads(os.environ.get(OPTIONS, "{}"))}
     try:
-        server = make(keys, Options(**options))
+        server = make(keys, Options(**json.loads(os.environ.get(OPTIONS, "{}"))))
     except CookbookError as error:
         sys.exit(str(error))
     run(_until_parent_ends(server))
@@ -41,8 +40,9 @@ async def _until_parent_ends(server: Server) -> None:
 
 
 def _watch(loop: asyncio.AbstractEventLoop, orphaned: asyncio.Event) -> None:
-    while os.read(0, 4096):
-        pass
+    with contextlib.suppress(OSError):  # nothing to read from is the end, too
+        while os.read(0, 4096):
+            pass
     loop.call_soon_threadsafe(orphaned.set)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from referencing.exceptions import Unresolvable
+
 from helpers.endpoint.made_up import made_up
 from helpers.endpoint.said import Place, Wanted, names_in, roles, said
 from helpers.endpoint.schemas import Schema, Unsatisfiable, kind_of
@@ -36,7 +38,7 @@ class Arguments:
         self.used: set[Place] = set()
         self.found = 0  # how many values the words gave
         self._left = _BUDGET
-        self._names = names_in(schema.root)
+        self._names: frozenset[str] = frozenset()
         self._inside: list[tuple[tuple[int, ...], int]] = []  # the schemas being filled, and `found` when they began
 
     def value(self) -> dict[str, Any]:
@@ -46,11 +48,12 @@ class Arguments:
             Unsatisfiable: when nothing that fits could be made up.
         """
         try:
+            self._names = names_in(self.schema.root)
             made = self._value(self.schema.root, frozenset(), eager=True, must=True)
             fault = self.schema.fault(made)
         except RecursionError:
             raise Unsatisfiable("the schema contains itself without end") from None
-        except (ArithmeticError, ValueError) as error:  # bounds beyond what a float holds
+        except (ArithmeticError, ValueError, Unresolvable) as error:  # bounds beyond a float, an odd base address
             raise Unsatisfiable(str(error)) from None
         if fault or not isinstance(made, dict):
             raise Unsatisfiable(fault or "the schema is not that of an object")
@@ -76,7 +79,7 @@ class Arguments:
         if kind in ("object", "array"):
             return self._container(kind, schema, words, eager=eager, must=must)
         own = roles(words)
-        wanted = Wanted(schema, kind, own, self._names - own, self.never, eager)
+        wanted = Wanted(schema, kind, own, self._names - own, self.never, reach=2 if must else int(eager))
         given = self._first_fit(schema, said(wanted, (self.about, *self.elsewhere) if must else (self.about,)))
         if given is not MISSING or not must:
             return given
@@ -104,7 +107,7 @@ class Arguments:
         for choice in choices:
             self.used, self.found = set(used), found
             value = self._value(choice, words, eager=eager, must=False)
-            if value is not MISSING and self.found > best[0]:
+            if value is not MISSING and self.found > best[0] and self.schema.fits(schema, value):
                 best = (self.found, value, self.used)
         self.found, value, self.used = best
         if value is not MISSING or not must:
@@ -137,10 +140,11 @@ class Arguments:
         if len(times) > _NESTED and self.found in times:
             raise Unsatisfiable("the schema contains itself without end")
         self._inside.append((inside, self.found))
-        fill = self._object if kind == "object" else self._array
-        value = fill(schema, words, eager=eager, must=must)
-        self._inside.pop()
-        return value
+        try:
+            fill = self._object if kind == "object" else self._array
+            return fill(schema, words, eager=eager, must=must)
+        finally:
+            self._inside.pop()
 
     def _object(self, schema: dict[str, Any], words: frozenset[str], *, eager: bool, must: bool) -> Any:
         required = schema.get("required", ())

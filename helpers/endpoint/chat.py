@@ -42,10 +42,12 @@ def _chat(engine: Engine, request: Request, session: Session, extra: str) -> Ans
         failed = error_of(fault) if fault else None
         if failed:
             raise failed
-        result = _understand(request, extra, default)
+        result = _understand(*_asked(request, extra, default))
     except ApiError as error:
         return _refused(error, request, session, fault, default)
     quota = session.quota(result.deployment.name)
+    if engine.model is not None:
+        return engine.model.answer(result, quota)
     quota.take(result.usage["total_tokens"])
     if result.parameters.get("stream"):
         answer = Answer(200, b"", quota.headers(), "text/event-stream", streaming.events(result))
@@ -58,18 +60,24 @@ def _chat(engine: Engine, request: Request, session: Session, extra: str) -> Ans
     return damaged(answer, fault) if fault else answer
 
 
-def _understand(request: Request, extra: str, default: str) -> completions.Result:
+def _asked(request: Request, extra: str, default: str) -> tuple[bytes, str, str | None, str]:
+    """What a request is understood by: `body`, `extra`, `wanted` and `default` of `_result`."""
     check_api_version(request)
     check_content_type(request)
     headers = request.headers
     extra = extra_parameters(headers.get("extra-parameters"), extra)
-    understand = _result if len(request.body) <= _REMEMBERED else _result.__wrapped__
-    return understand(request.body, extra, headers.get("azureml-model-deployment"), default)
+    return request.body, extra, headers.get("azureml-model-deployment"), default
+
+
+def _understand(body: bytes, extra: str, wanted: str | None, default: str) -> completions.Result:
+    """The same body always gets the same answer, so it is worked out once; very long ones are not remembered."""
+    understand = _result if len(body) <= _REMEMBERED else _result.__wrapped__
+    return understand(body, extra, wanted, default)
 
 
 @lru_cache(maxsize=512)
 def _result(body: bytes, extra: str, wanted: str | None, default: str) -> completions.Result:
-    """What a body is answered with. The same body always gets the same answer, so it is worked out once.
+    """What a body is answered with.
 
     Args:
         body: the request body.

@@ -62,7 +62,7 @@ def result(deployment: Deployment, parameters: dict[str, Any]) -> Result:
 
 
 def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
-    if talk.history or parameters.get("tool_choice"):
+    if talk.history or parameters.get("tool_choice", "none") not in ("none", "auto"):
         from helpers.endpoint import tools  # with jsonschema, which takes a while to import
 
         answered = tools.complete(talk, parameters, index)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections import deque
 
+from helpers.endpoint import ending
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Answer, Request
 from helpers.endpoint.framing import CLOSE, CLOSE_1_0, Manner, framing
 from helpers.endpoint.head import render
 from helpers.endpoint.house import House
+from helpers.endpoint.live import LiveStream, Pending
 from helpers.endpoint.reader import RequestReader
 from helpers.endpoint.stream import Stream
 
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: closing resets the connection
 _LINGER = 2.0  # seconds a client gets to read why it was refused, while what it still sends is thrown away
 
 
@@ -28,12 +27,12 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport = None
         self.reader = RequestReader(self, house.limits)
         self.waiting: deque[tuple[Request | ApiError, Manner]] = deque()  # arrived while another is being answered
-        self.stream: Stream | None = None
+        self.stream: Stream | Pending | LiveStream | None = None
         self.manner = CLOSE  # of the stream
         self.congested = False  # the client does not read
         self.closing = False  # nothing more is answered
         self.invited = False  # a body is held back until the answer before it is written
-        self.eof = False  # the client has said its last word, but may still read
+        self.last = False  # nothing more is read: the client has said its last word, or a wrong one
         self.heard = self.began = self.loop.time()
 
     # Called by the event loop
@@ -42,7 +41,7 @@ class Connection(asyncio.Protocol):
         self.transport = transport
         self.house.peers.add(self)
         if len(self.house.peers) > self.house.limits.connections:
-            self._refuse(ApiError(503, "too_many_connections", "This endpoint has no connection to spare."))
+            self.refuse(ApiError(503, "too_many_connections", "This endpoint has no connection to spare."))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closing = True
@@ -54,7 +53,7 @@ class Connection(asyncio.Protocol):
             self.stream = None
 
     def data_received(self, data: bytes) -> None:
-        if self.closing:
+        if self.closing or self.last:
             return
         self.heard = self.loop.time()
         if not self.reader.midway:
@@ -62,11 +61,11 @@ class Connection(asyncio.Protocol):
         try:
             self.reader.feed(data)
         except ApiError as error:
-            self._refuse(error)
+            self.refuse(error)
 
     def eof_received(self) -> bool:
         """The client will send no more. It may still wait for its answers, which TLS cannot tell from leaving."""
-        self.eof = True
+        self.last = True
         unanswered = self.stream is not None or bool(self.waiting)
         return unanswered and not self.closing and self.transport.get_extra_info("sslcontext") is None
 
@@ -105,13 +104,24 @@ class Connection(asyncio.Protocol):
             return
         if self.house.ending and manner.keep:
             manner = CLOSE if manner.chunked else CLOSE_1_0
-        self._send(self.house.answer(request), manner, request)
+        answer = self.house.answer(request)
+        if isinstance(answer, Answer):
+            self._send(answer, manner, request)
+        else:  # a real engine thinks first
+            self.stream = Pending(self, answer, lambda arrived: self._send_late(arrived, manner, request))
+
+    def _send_late(self, answer: Answer, manner: Manner, request: Request) -> None:
+        self.stream = None
+        self.heard = self.loop.time()
+        self._send(answer, manner, request)
+        self._go_on()
 
     def _send(self, answer: Answer, manner: Manner, request: Request | None = None) -> None:
         length, frame, manner = framing(answer, manner)
         head = render(answer, length, manner.header, request)
         if not answer.at_once:
-            self.manner, self.stream = manner, Stream(self, answer, head, frame)
+            write = Stream if answer.source is None else LiveStream
+            self.manner, self.stream = manner, write(self, answer, head, frame)
             self.stream.start()
             return
         if request is not None and request.method == "HEAD":
@@ -122,12 +132,16 @@ class Connection(asyncio.Protocol):
         if not manner.keep:
             self.close()
 
-    def _refuse(self, error: ApiError) -> None:
+    def refuse(self, error: ApiError) -> None:
         """Answer what cannot be answered otherwise, as the last thing on this connection."""
         if self.stream or self.waiting:
+            self.last = True
             self.waiting.append((error, CLOSE))
             self._hold()
-            return
+        elif not self.closing:
+            self._send_last(error)
+
+    def _send_last(self, error: ApiError) -> None:
         # Closing while the client still sends would reset the connection, and the client would never see why.
         self._send(error.answer(), CLOSE._replace(keep=True))
         self.closing = True
@@ -137,6 +151,8 @@ class Connection(asyncio.Protocol):
 
     def stream_ended(self) -> None:
         """Called by the stream when its last byte is written."""
+        if self.closing:
+            return
         self.stream = None
         self.heard = self.loop.time()
         if self.manner.keep:
@@ -149,12 +165,12 @@ class Connection(asyncio.Protocol):
         while self.waiting and not self.stream and not self.congested and not self.closing:
             waiting, manner = self.waiting.popleft()
             if isinstance(waiting, ApiError):
-                self._refuse(waiting)
+                self._send_last(waiting)
             else:
                 self._respond(waiting, manner)
         if self.stream or self.congested or self.closing:
             return
-        if self.eof:
+        if self.last or self.house.ending:
             self.close()
             return
         self._invite()
@@ -169,40 +185,12 @@ class Connection(asyncio.Protocol):
         if not self.closing:
             self.transport.pause_reading()
 
-    # Ending
-
-    def check(self, now: float) -> None:
-        """Called every now and then: end what has taken too long.
-
-        Args:
-            now: seconds of the event loop's clock.
-        """
-        limits = self.house.limits
-        if self.stream:
-            if now - self.stream.started > limits.stream:
-                self.reset()
-        elif self.closing or self.congested:
-            if now - self.heard > limits.silence:
-                self.reset()
-        elif self.reader.midway and now - self.began > limits.request:
-            self._refuse(ApiError(408, "request_timeout", f"The request took over {limits.request:g} s to arrive."))
-        elif not self.reader.midway and now - self.heard > limits.silence:
-            self.close()
-
-    def end(self) -> None:
-        """The server ends: close now if there is nothing to finish."""
-        if not self.stream and not self.waiting and not self.reader.midway:
-            self.close()
-
     def close(self) -> None:
         """Close once everything written has left."""
         self.closing = True
         self.transport.close()
 
     def reset(self) -> None:
-        """End the connection as a crashed server would: the client sees a reset, not an end."""
+        """End the connection as a crashed server would."""
         self.closing = True
-        raw = self.transport.get_extra_info("socket")
-        if raw is not None:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self.transport.abort()
+        ending.reset(self.transport)

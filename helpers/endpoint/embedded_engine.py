@@ -44,6 +44,7 @@ def main() -> None:
     # With its prompt cache, an answer at temperature 0 depends on what was asked before.
     settings.cache_prompt, settings.cache_ram_mib = False, 0
     settings.offline = True
+    settings.verbosity = 0
     server = xllamacpp.Server(settings)
     print(server.listening_address, flush=True)
     sys.stdin.read()

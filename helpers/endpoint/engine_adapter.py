@@ -31,27 +31,36 @@ _PASSED_ON = (
 _LONGEST = 512  # tokens of an answer nobody limited: small models ramble
 
 
-def outgoing(parameters: dict[str, Any], model: str) -> dict[str, Any]:
+def outgoing(parameters: dict[str, Any], model: str, tools_by_schema: bool = False) -> dict[str, Any]:
     """The engine's request for validated parameters.
 
     Args:
         parameters: of one choice; several are asked for one after the other.
         model: the engine's own name of its model.
+        tools_by_schema: ask for a forced tool call as text that follows the tool's schema.
     """
     body = {name: parameters[name] for name in _PASSED_ON if name in parameters}
     body |= {"model": model, "messages": _folded(parameters["messages"])}
     body.setdefault("max_tokens", _LONGEST)
-    if "tool_choice" in parameters:
+    if tools_by_schema:
+        body.pop("tools", None)
+        body |= _schema_of_call(parameters)
+    elif "tool_choice" in parameters:
         body["tool_choice"] = "required" if parameters["tool_choice"] == "any" else parameters["tool_choice"]
     if parameters.get("stream"):
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     return body
 
 
-def incoming(answer: dict[str, Any], label: str, parameters: dict[str, Any], index: int = 0) -> dict[str, Any]:
+def incoming(
+    answer: dict[str, Any], label: str, parameters: dict[str, Any], index: int = 0, tools_by_schema: bool = False
+) -> dict[str, Any]:
     """A choice of the engine's answer, as the service writes it, with its usage."""
     choice = answer["choices"][0]
     message = choice["message"]
+    if tools_by_schema and (tool := _forced(parameters)):
+        message = _as_call(tool, message["content"])
+        choice = {**choice, "finish_reason": "tool_calls"}
     return {
         "model": label,
         "choice": {
@@ -138,6 +147,28 @@ def _folded(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if system and rest:
         rest[0]["content"] = f"{system}\n\n{text_of(rest[0]['content'])}"
     return rest
+
+
+def _forced(parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """The function that has to be called, None where the model may answer in text."""
+    tools, choice = parameters.get("tools") or [], parameters.get("tool_choice", "auto")
+    if not tools or choice in ("auto", "none"):
+        return None
+    wanted = choice["function"]["name"] if isinstance(choice, dict) else None
+    return next((tool["function"] for tool in tools if wanted in (None, tool["function"]["name"])), None)
+
+
+def _schema_of_call(parameters: dict[str, Any]) -> dict[str, Any]:
+    tool = _forced(parameters)
+    if tool is None:
+        return {}
+    schema = tool.get("parameters") or {"type": "object"}
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": tool["name"], "schema": schema}}}
+
+
+def _as_call(tool: dict[str, Any], arguments: str) -> dict[str, Any]:
+    function = {"name": tool["name"], "arguments": arguments}
+    return {"content": None, "tool_calls": [{"id": new_id()[:9], "type": "function", "function": function}]}
 
 
 def _logprobs(logprobs: dict[str, Any] | None, parameters: dict[str, Any]) -> dict[str, Any] | None:

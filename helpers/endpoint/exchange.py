@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 
@@ -26,6 +27,7 @@ class Answer:
         gap: seconds between two tokens of a stream. The first event opens the stream and comes with the first token.
         steps: how many gaps there are; the events after that come with the last token. None is one for each event.
         cut: after how many bytes of the body the connection is reset; 0 is before the first byte of the answer.
+        source: the events of a real engine's stream, which arrive while they are passed on.
         note: what the local endpoint did to this answer, for the wire view.
     """
 
@@ -38,9 +40,10 @@ class Answer:
     gap: float = 0.0
     steps: int | None = None
     cut: int | None = None
+    source: AsyncIterator[bytes] | None = None
     note: str = ""
 
     @property
     def at_once(self) -> bool:
         """Whether all of it can leave in one write."""
-        return self.cut is None and not self.delay and not self.gap
+        return self.cut is None and not self.delay and not self.gap and self.source is None

@@ -27,7 +27,7 @@ Frame = Callable[[bytes, bool], bytes]  # puts a piece of the body on the wire; 
 
 def framing(answer: Answer, manner: Manner) -> tuple[bytes, Frame, Manner]:
     """The header lines that say how long the body is, how its pieces are framed, and what becomes of the connection."""
-    if answer.events is None:
+    if answer.events is None and answer.source is None:
         return b"content-length: %d\r\n" % len(answer.body), whole, manner
     if manner.chunked:
         return b"transfer-encoding: chunked\r\ncache-control: no-cache\r\n", chunk, manner

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ class House:
         ending: the server is about to end; each connection closes after the answer it is at.
     """
 
-    answer: Callable[[Request], Answer]
+    answer: Callable[[Request], Answer | Awaitable[Answer]]
     limits: Limits
     peers: set[Any] = field(default_factory=set)
     ending: bool = False

@@ -1,7 +1,8 @@
-"""Sockets to listen on."""
+"""Sockets to listen on, and room for those that connect."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 
@@ -28,3 +29,16 @@ def listen(host: str, port: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def make_room(connections: int) -> None:
+    """Let this process hold so many connections; some systems start with room for fewer than 256 files."""
+    try:
+        import resource
+    except ImportError:
+        return  # Windows has no such limit
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + 64  # and what else is open
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard < 0 else min(wanted, hard), hard))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from helpers.deployments import deployments
 from helpers.endpoint import quota, timing
 from helpers.endpoint.errors import ApiError
+from helpers.endpoint.real_model import RealModel
 from helpers.endpoint.server import Server
 from helpers.endpoint.sessions import Sessions
 from helpers.errors import CookbookError
@@ -25,6 +26,7 @@ class Options:
         tokens_per_minute: likewise.
         timing: `off`, `imitate`, or as `timing` says.
         token_lifetime: of a Microsoft Entra ID token, in seconds.
+        engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
     host: str = "127.0.0.1"
@@ -34,6 +36,7 @@ class Options:
     tokens_per_minute: int = 200_000
     timing: str = "off"
     token_lifetime: int = 3600
+    engine: str | None = None
 
 
 def make(keys: Sequence[str], options: Options) -> Server:
@@ -55,7 +58,17 @@ def make(keys: Sequence[str], options: Options) -> Server:
     limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute)
     sessions = Sessions(keys, limits, timing=pace)
     try:
-        return Server(sessions, options.host, options.port, options.deployment, options.token_lifetime)
+        return Server(
+            sessions, options.host, options.port, options.deployment, options.token_lifetime, model=_model(options)
+        )
     except OSError as error:
         where = f"Port {options.port}" if options.port else f"The address {options.host}"
         raise CookbookError(f"{where} cannot be used ({error.strerror}). Choose another with --port.") from None
+
+
+def _model(options: Options) -> RealModel | None:
+    if options.engine is None:
+        return None
+    from helpers.endpoint.choosing_model import choose  # only where there is an engine to choose
+
+    return choose(options.engine)

@@ -34,7 +34,9 @@ def arguments_of_each(tool: Tool, text: str, elsewhere: Sequence[str]) -> Iterat
         return
     starts = [0, *(item.span[0] for item in items[1:])]
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
-        yield {**value, **Arguments(tool.schema, Place(text, start, end), [whole, *others], tool.named).value()}
+        own = Arguments(tool.schema, Place(text, start, end), [whole, *others], tool.named).value()
+        both = {**value, **own}  # what is said once, as "in celsius" often is, is meant for all
+        yield own if tool.schema.fault(both) else both
 
 
 def _subject(tool: Tool) -> str | None:

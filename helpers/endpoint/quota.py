@@ -85,6 +85,10 @@ class Quota:
         requests.level -= 1
         bucket.level -= tokens
 
+    def settle(self, tokens: int) -> None:
+        """Charge tokens that were only known once an engine had spent them; the next request may have to wait."""
+        self.tokens.level -= tokens
+
     def headers(self) -> tuple[tuple[str, str], ...]:
         """The `x-ratelimit-*` headers, as of the last request."""
         return self.requests.headers() + self.tokens.headers()

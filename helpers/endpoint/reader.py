@@ -83,8 +83,8 @@ class RequestReader:
                     rest = rest[again.args[0] :]
 
     def close(self) -> None:
-        """Let go of the parser, which knows this object: no cycle is left for the garbage collector."""
-        self.parser = None
+        """Let go of the parser and the receiver, which know this object: the garbage collector is left no cycle."""
+        self.parser = self.receiver = None
 
     # Called by the parser
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from helpers.deployments import default_name, deployments
@@ -15,6 +15,7 @@ from helpers.endpoint.chat import azure_chat, openai_chat
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Answer, Request
 from helpers.endpoint.identity import TokenService
+from helpers.endpoint.real_model import RealModel
 from helpers.endpoint.sessions import Session, Sessions
 
 _log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Engine:
         default: the deployment that answers when a request names none.
         tokens: the token service.
         secure: called for the https address and the CA file of this server, when a client first asks.
+        model: the real language model that answers; None is the script.
     """
 
     def __init__(
@@ -45,12 +47,13 @@ class Engine:
         default: str | None = None,
         tokens: TokenService | None = None,
         secure: Callable[[], dict[str, str]] = dict,
+        model: RealModel | None = None,
     ) -> None:
         self.sessions, self.default = sessions, default or default_name()
-        self.tokens, self.secure = tokens or TokenService(), secure
+        self.tokens, self.secure, self.model = tokens or TokenService(), secure, model
 
-    def answer(self, request: Request) -> Answer:
-        """Answer one request. Never raises: what goes wrong becomes an error answer."""
+    def answer(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Answer one request; with a real model, perhaps later. What goes wrong becomes an error answer."""
         session = None
         try:
             route = find(request)
@@ -60,9 +63,24 @@ class Engine:
             answer = error.answer()
         except Exception as error:
             answer = _failed(request, error)
+        if not isinstance(answer, Answer):
+            return self._later(answer, request, session)
+        self._note(request, answer, session)
+        return answer
+
+    async def _later(self, coming: Awaitable[Answer], request: Request, session: Session) -> Answer:
+        try:
+            answer = await coming
+        except ApiError as error:
+            answer = error.answer()
+        except Exception as error:
+            answer = _failed(request, error)
+        self._note(request, answer, session)
+        return answer
+
+    def _note(self, request: Request, answer: Answer, session: Session | None) -> None:
         if session is not None and not request.path.startswith("/local/"):
             session.journal.add(time.monotonic(), request, answer)
-        return answer
 
 
 def find(request: Request) -> Route:
@@ -87,6 +105,8 @@ def find(request: Request) -> Route:
 def info(engine: Engine, request: Request, session: Session) -> Answer:
     """`GET /info`: what is deployed."""
     check_api_version(request)
+    if engine.model is not None:
+        return local.json(engine.model.info)
     named = request.headers.get("azureml-model-deployment") or session.deployment or engine.default
     return local.json(deployment_named(named).info)
 

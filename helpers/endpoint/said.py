@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from helpers.endpoint import patterns
 from helpers.endpoint.words import VOCABULARY, Mention, mentions, near, stems, telling
 
+_TEXTS = ("quoted", "name", "code", "plain", "first")
+_SPELLED = ("number", "email", "uri")
 _KINDS = {  # the mentions that suit a string, by its format or by a word of its name
     "email": ("email",),
     "uri": ("uri",),
@@ -24,6 +27,7 @@ _KINDS = {  # the mentions that suit a string, by its format or by a word of its
 }
 _KINDS_BY_STEM = {stem: kinds for word, kinds in _KINDS.items() for stem in stems(word) if "-" not in word}
 _FREE = stems("query question text prompt message content body expression request instruction sentence passage input")
+_FIRST = itemgetter(0)
 _ROLES = {role: stems(names) for role, names in VOCABULARY["role"].items()}
 _ASKED = stems("is has include with enable allow")  # in the names of booleans: include_details
 
@@ -49,7 +53,8 @@ class Wanted:
         words: the stems of its name, and the words that stand before values of such a name.
         others: the same for all other parameters of the tool.
         never: stems that are no values, those of the tool's name.
-        eager: whether to take what suits by kind alone, not only what stands by the parameter's name.
+        reach: how far-fetched a mention may be: 0 takes those that stand by the parameter's name, 1 also those that
+            suit by kind alone, 2 even those that stand by another's name.
     """
 
     schema: dict[str, Any]
@@ -57,7 +62,7 @@ class Wanted:
     words: frozenset[str]
     others: frozenset[str]
     never: frozenset[str]
-    eager: bool
+    reach: int
 
 
 def said(wanted: Wanted, where: Sequence[Place]) -> Iterator[tuple[Any, Place]]:
@@ -128,15 +133,15 @@ def _strings(wanted: Wanted, text: str) -> Iterator[tuple[Any, Place]]:
     by_name = next((_KINDS_BY_STEM[word] for word in sorted(wanted.words & _KINDS_BY_STEM.keys())), None)
     kinds = _KINDS.get(wanted.schema.get("format", "")) or by_name
     if kinds:
-        yield from _mentioned(replace(wanted, eager=True), text, kinds)
+        yield from _mentioned(replace(wanted, reach=2), text, kinds)
     elif "pattern" in wanted.schema:
         for start, end in patterns.within(wanted.schema["pattern"], text):
             yield text[start:end], Place(text, start, end)
-    elif wanted.eager and is_free(wanted.words):
+    elif wanted.reach and is_free(wanted.words):
         yield from _mentioned(wanted, text, ("quoted",))
         yield text.strip()[: wanted.schema.get("maxLength")], Place(text, 0, len(text))
     else:
-        yield from _mentioned(wanted, text, ("quoted", "name", "code", "plain", "first"), spelled=True)
+        yield from _mentioned(wanted, text, _TEXTS, spelled=True)
 
 
 def _mentioned(
@@ -144,18 +149,24 @@ def _mentioned(
 ) -> Iterator[tuple[Any, Place]]:
     """Mentions of some kinds: first those by the parameter's own name, last those by another one's.
 
-    With `spelled`, numbers count as they are written, but only by the parameter's own name ("order 12345").
+    With `spelled`, numbers and addresses count as they are written, but only by the parameter's own name, as in
+    "order 12345".
     """
-
-    def rank(mention: Mention) -> int:
-        about = mention.near if spelled else mention.near | mention.unit - _ROLES.keys()
-        return 0 if about & wanted.words else 2 if about & wanted.others else 1
-
-    for mention in sorted(mentions(text), key=rank):
-        own, place = rank(mention) == 0, Place(text, *mention.span)
-        if mention.kind in ("name", "plain", "first") and stems(mention.value) <= wanted.never:
+    never = wanted.never | wanted.words | wanted.others  # names of things are no values for them
+    for far, mention in sorted(((_far(wanted, text, each, spelled), each) for each in mentions(text)), key=_FIRST):
+        place = Place(text, *mention.span)
+        if far > wanted.reach or (mention.kind in ("name", "plain", "first") and stems(mention.value) <= never):
             continue
-        if mention.kind in kinds and (own or wanted.eager):
+        if mention.kind in kinds:
             yield mention.value, place
-        elif spelled and own and mention.kind == "number":
+        elif spelled and far == 0 and mention.kind in _SPELLED:
             yield text[place.start : place.end], place
+
+
+def _far(wanted: Wanted, text: str, mention: Mention, spelled: bool) -> int:
+    """How far-fetched a mention is for a parameter, as `Wanted.reach` says."""
+    about = mention.near if spelled else mention.near | mention.unit - _ROLES.keys()
+    if about & wanted.words or (mention.kind == "email" and wanted.words & {"to", "from"}):
+        return 0
+    somewhere = text[: mention.span[0]].endswith(" in ")  # "lives in Paris" says nothing about a name
+    return 2 if about & wanted.others or somewhere else 1

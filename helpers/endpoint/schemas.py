@@ -15,6 +15,7 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 _LONGEST_CHAIN = 32  # references that only lead to further references
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _LITERAL = ("const", "default", "enum", "examples")  # hold values, not schemas
 _NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")  # hold schemas by name
 
@@ -53,7 +54,7 @@ class Schema:
 
     def _check(self, keyword: str, value: str) -> None:
         """Check what the drafts leave unchecked: that a pattern compiles and a reference leads to a schema."""
-        if keyword == "$ref":
+        if keyword in _REFERENCES:
             if not isinstance(self._lookup(value), dict | bool):
                 raise BadSchema(f"the reference {value!r} leads to no schema inside this one")
             return
@@ -136,7 +137,7 @@ def _keywords(schema: Any, *, names: bool = False) -> Iterator[tuple[str, str]]:
             yield from _keywords(item)
     elif isinstance(schema, dict):
         for name, value in schema.items():
-            if not names and name in ("pattern", "$ref") and isinstance(value, str):
+            if not names and name in ("pattern", *_REFERENCES) and isinstance(value, str):
                 yield name, value
             elif not names and name == "patternProperties" and isinstance(value, dict):
                 yield from (("pattern", pattern) for pattern in value)

@@ -12,13 +12,14 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from helpers.endpoint import certificate
+from helpers.endpoint import certificate, ending
 from helpers.endpoint.connection import Connection
 from helpers.endpoint.folder import private_folder
 from helpers.endpoint.house import House
 from helpers.endpoint.identity import TokenService
 from helpers.endpoint.limits import Limits
-from helpers.endpoint.listening import listen
+from helpers.endpoint.listening import listen, make_room
+from helpers.endpoint.real_model import RealModel
 from helpers.endpoint.routes import Engine
 from helpers.endpoint.sessions import Sessions
 
@@ -35,6 +36,7 @@ class Server:
         default: the deployment that answers when a request names none.
         lifetime: how long a Microsoft Entra ID token is good for, in seconds.
         limits: what one peer may take.
+        model: the real language model that answers; None is the script.
 
     Raises:
         OSError: when the port is taken.
@@ -48,9 +50,10 @@ class Server:
         default: str | None = None,
         lifetime: int = 3600,
         limits: Limits | None = None,
+        model: RealModel | None = None,
     ) -> None:
         self.host = host
-        self.engine = Engine(sessions, default, TokenService(lifetime), secure=self.secure)
+        self.engine = Engine(sessions, default, TokenService(lifetime), self.secure, model)
         self.house = House(self.engine.answer, limits or Limits())
         self.socket = listen(host, port)
         self.url = f"http://{_authority(self.socket)}"
@@ -91,6 +94,7 @@ class Server:
         """
         stop = until or asyncio.Event()
         self._listen_to_signals(stop)
+        make_room(self.house.limits.connections)
         try:
             await self._serve(self.socket)
             ready(self.url)
@@ -98,7 +102,7 @@ class Server:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), self.house.limits.silence / 12)
                 for peer in tuple(self.peers):
-                    peer.check(asyncio.get_running_loop().time())
+                    ending.check(peer, asyncio.get_running_loop().time())
         finally:
             await self._end()
 
@@ -122,7 +126,7 @@ class Server:
             listener.close()
         self.house.ending = True
         for peer in tuple(self.peers):
-            peer.end()
+            ending.end(peer)
         await self._wait_for_peers(self.house.limits.grace)
         for peer in tuple(self.peers):
             peer.reset()

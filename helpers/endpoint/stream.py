@@ -93,7 +93,7 @@ class Stream:
             return
         self.written = True
         self.writer.transport.write(self.head + self.frame(data, True))
-        self.writer.stream_ended()
+        self.writer.loop.call_soon(self.writer.stream_ended)  # not from within: many may be waiting behind this one
 
     def _breaks_in(self, data: bytes) -> bool:
         """Write up to where the answer is to break off, if that is within `data`."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def tokenize(text: str) -> Tokens:
     pieces = [decode(_vocabulary()[token]) for token in ids]
     if pieces:
         pieces[0] = pieces[0][1:]  # the space that sentencepiece puts before every text
-    return Tokens(ids, tuple(pieces))
+    ends = (0, *accumulate(map(len, pieces)))
+    return Tokens(ids, tuple(text[start:end] for start, end in pairwise(ends)))  # as written: a real ▁ is no space
 
 
 @cache
@@ -72,5 +74,8 @@ def count(text: str) -> int:
 
 
 def count_prompt(turns: Sequence[tuple[str, str]]) -> int:
-    """Tokens of a conversation of (role, text) turns, with the markers Mistral's chat format adds."""
-    return 1 + sum(count(text) + MARKERS[role] for role, text in turns)  # `<s>` opens it
+    """Tokens of a conversation of (role, text) turns, with the markers Mistral's chat format adds.
+
+    `<s>` opens it, and the format drops the spaces an assistant's turn ends with.
+    """
+    return 1 + sum(count(text.rstrip(" ") if role == "assistant" else text) + MARKERS[role] for role, text in turns)

@@ -135,7 +135,7 @@ def _turn(message: Any) -> Iterator[tuple[str, str]]:
     elif message.role == "assistant" and message.tool_calls:
         yield "calls", calls_text((call.function.name, call.function.arguments, call.id) for call in message.tool_calls)
     else:
-        yield message.role, message.content.rstrip(" ") if message.role == "assistant" else message.content
+        yield message.role, message.content
 
 
 def calls_text(calls: Iterator[tuple[str, str, str]]) -> str:

@@ -31,9 +31,15 @@ class Tool:
 
     def score(self, text: str) -> int:
         """How well a text fits: 3 for a word of the name, 1 for a verb that many names have or any other word."""
-        spoken = telling(text) | {_MEANT[word] for word in re.findall(r"\w+|[*/+]", text.lower()) if word in _MEANT}
-        distinctive = self.named - _GENERIC or self.named
-        return NAMED * len(spoken & distinctive) + len(spoken & (self.named | self.described) - distinctive)
+        return NAMED * len(self.named_in(text)) + len(_spoken(text) & (self.named | self.described) - self._distinctive)
+
+    def named_in(self, text: str) -> frozenset[str]:
+        """The words of the name that a text has, verbs that many names have aside."""
+        return _spoken(text) & self._distinctive
+
+    @property
+    def _distinctive(self) -> frozenset[str]:
+        return self.named - _GENERIC or self.named
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
@@ -46,6 +52,13 @@ class Tool:
     def takes_all(self) -> bool:
         """Whether one call can say it all, because a parameter is a list or an object."""
         return any(kind_of(schema) in ("array", "object") for schema in self.parameters.values())
+
+
+@lru_cache(maxsize=4096)
+def _spoken(text: str) -> frozenset[str]:
+    """The stems that say what a text is about, with what they stand for: an umbrella is about the weather."""
+    text = re.sub(r"(?<=\d) times (?=\d)", " * ", text)  # times, but not the plural of time
+    return telling(text) | {_MEANT[word] for word in re.findall(r"\w+|[*/+]", text.lower()) if word in _MEANT}
 
 
 def offered(tools: Sequence[Any], choice: str | dict[str, Any]) -> list[Tool]:
@@ -83,10 +96,11 @@ def _read(written: str) -> Tool:
             raise BadSchema("the parameters of a function are an object")
         schema = Schema({**root, "type": "object"})
         schema.resolve(schema.root)
+        members = telling(json.dumps(_enumerated(root)))
     except (BadSchema, Unsatisfiable, RecursionError) as error:
         raise invalid(f"Invalid tool schema of {name}: {error}.", param="tools", code="invalid_tools") from None
     described = " ".join([function.get("description", ""), *root.get("properties", ())])
-    return Tool(name, schema, telling(name) or stems(name), telling(described) | telling(json.dumps(_enumerated(root))))
+    return Tool(name, schema, telling(name) or stems(name), telling(described) | members)
 
 
 def _enumerated(schema: Any) -> list[Any]:

@@ -21,9 +21,11 @@ from helpers.endpoint.schemas import Unsatisfiable
 from helpers.endpoint.tokens import processor
 from helpers.endpoint.tool_messages import calls_text
 from helpers.endpoint.toolbox import NAMED, Tool, offered
+from helpers.endpoint.words import READ
 
 _CLAUSE = re.compile(r"(?<=[.?!;\n])\s+|,\s+|\s+(?=(?:and|then|also|plus)\s)")
 _FOLLOW_UP = re.compile(r"\s*(?:and|what about|how about|also|now|same)\b", re.IGNORECASE)
+_REMEMBERED = 20  # texts of a conversation, besides the prompt, that are searched for values
 _FITS = 2  # the score from which a description, without the name, says that a tool is meant
 
 
@@ -50,14 +52,14 @@ def _calls(talk: Conversation, tools: Sequence[Tool], index: int, *, forced: boo
         return ()
     answered = {name for name, _ in talk.history.results}
     tools = [tool for tool in tools if tool.name not in answered] or tools  # a tool that answered is not asked again
-    asked = _asked(talk, tools)
+    prompt, earlier = talk.prompt[:READ], [text[:READ] for text in talk.history.earlier[:_REMEMBERED]]
+    asked = _asked(prompt, earlier, tools)
     if forced and not asked:
-        asked = [(max(tools, key=lambda tool: tool.score(talk.prompt)), talk.prompt)]
+        asked = [(max(tools, key=lambda tool: tool.score(prompt)), prompt)]
     made: dict[tuple[str, str], None] = {}  # a set that keeps its order
     for tool, text in asked:
-        elsewhere = [other for other in (talk.prompt, *talk.history.earlier) if other != text]
         try:
-            for arguments in arguments_of_each(tool, text, elsewhere):
+            for arguments in arguments_of_each(tool, text, [other for other in (prompt, *earlier) if other != text]):
                 made[tool.name, json.dumps(arguments, ensure_ascii=False)] = None
         except Unsatisfiable as error:
             if forced:
@@ -67,28 +69,38 @@ def _calls(talk: Conversation, tools: Sequence[Tool], index: int, *, forced: boo
     return tuple(Call(_id(f"{seed}|{place}|{call}"), *call) for place, call in enumerate([*made][:MOST_CALLS]))
 
 
-def _asked(talk: Conversation, tools: Sequence[Tool]) -> list[tuple[Tool, str]]:
+def _asked(prompt: str, earlier: Sequence[str], tools: Sequence[Tool]) -> list[tuple[Tool, str]]:
     """Which tools a prompt asks for, each with the part of the prompt that does.
 
     A clause that names a tool begins a part; those after it that name none belong to it. A prompt that names no tool
     may still fit one by its description, or follow up on the question before.
     """
     parts: list[tuple[list[Tool], int]] = []
-    for start, clause in _clauses(talk.prompt):
-        named = [tool for tool in tools if tool.score(clause) >= NAMED]
+    for start, clause in _clauses(prompt):
+        named = _named(clause, tools)
         said_already = parts and parts[-1][0] == named and any(tool.takes_all for tool in named)
         if named and not said_already:
             parts.append((named, start if parts else 0))
     if parts:
         starts = [start for _, start in parts]
-        texts = [talk.prompt[slice(*ends)] for ends in zip(starts, [*starts[1:], None], strict=True)]
+        texts = [prompt[slice(*ends)] for ends in zip(starts, [*starts[1:], None], strict=True)]
         return [(tool, text) for (named, _), text in zip(parts, texts, strict=True) for tool in named]
-    texts = [talk.prompt, *(talk.history.earlier if _FOLLOW_UP.match(talk.prompt) else ())]
-    for place, text in enumerate(texts):
-        scores = [tool.score(text) for tool in tools]
-        if max(scores) >= (NAMED if place else _FITS):
-            return [(tools[scores.index(max(scores))], talk.prompt)]
+    for place, text in enumerate([prompt, *(earlier if _FOLLOW_UP.match(prompt) else ())]):
+        best = max(tools, key=lambda tool, text=text: tool.score(text))
+        if best.score(text) >= (NAMED if place else _FITS):
+            return [(best, prompt)]
     return []
+
+
+def _named(clause: str, tools: Sequence[Tool]) -> list[Tool]:
+    """The tools that a clause names; of several with a word in common, the one it names best."""
+    named: list[Tool] = []
+    taken: frozenset[str] = frozenset()
+    for tool in sorted(tools, key=lambda tool: -tool.score(clause)):
+        if tool.score(clause) >= NAMED and not tool.named_in(clause) & taken:
+            named.append(tool)
+            taken |= tool.named
+    return named
 
 
 def _clauses(prompt: str) -> Iterator[tuple[int, str]]:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
 
-_READ = 8_000  # characters of a text that are read: enough for a prompt, and bounded work for any other
+READ = 8_000  # characters of a text that are read: enough for a prompt, and bounded work for any other
 _LAST = {"code": 1, "plain": 2, "first": 3}  # the kinds that are taken only where nothing better stands
 _NEAR = 3  # words before a mention that say what it is for
 
@@ -43,6 +43,7 @@ _COORDINATED = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+_ENDINGS = (("ies", "y"), ("ied", "y"), ("ing", ""), ("ion", ""), ("ed", ""), ("er", ""), ("or", ""), ("s", ""))
 VOCABULARY = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text(encoding="utf-8"))
 _STOP, _OPENERS = frozenset(VOCABULARY["stop"].split()), frozenset(VOCABULARY["openers"].split())
 _DAYS = frozenset(VOCABULARY["days"].split())
@@ -73,18 +74,18 @@ class Mention:
 
 
 def stem(word: str) -> str:
-    """A word without its commonest English endings, so that cities is city and booking is book."""
+    """A word without its commonest English endings, so that cities are city and calculator is calculate."""
     word = word.lower().split("'")[0].split("’")[0]
-    for ending, instead in (("ies", "y"), ("ied", "y"), ("ing", ""), ("ed", ""), ("s", "")):
+    for ending, instead in _ENDINGS:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
-            word = word[: -len(ending)] + instead
+            word = word.removesuffix(ending) + instead
             break
     return word.removesuffix("e") if len(word) > 3 else word
 
 
 def stems(text: str) -> frozenset[str]:
     """The stems of the words of a text or of an identifier such as `get_weather` or `getWeather`."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text[:_READ])
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text[:READ])
     return frozenset(stem(word) for word in re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", spaced))
 
 
@@ -107,7 +108,7 @@ def coordinated(text: str, first: Mention, second: Mention) -> bool:
 @lru_cache(maxsize=256)
 def mentions(text: str) -> tuple[Mention, ...]:
     """Everything a text mentions, in its order."""
-    tokens = [token for token in _TOKEN.finditer(text[:_READ])]
+    tokens = [token for token in _TOKEN.finditer(text[:READ])]
     found = [*_literals(text, tokens), *_names(text, tokens)]
     taken = {place for mention in found for place in range(*mention.span)}
     ordinary = (*_plain(text, tokens), *_first(text, tokens))

@@ -13,6 +13,7 @@ from helpers.endpoint.limits import Limits
 from helpers.endpoint.quota import Limits as Quota
 from helpers.endpoint.server import Server
 from helpers.endpoint.sessions import Sessions
+from helpers.endpoint.timing import Setting, off
 
 KEY = "k" * 32
 PROMPT = "How many languages are in the world?"  # answered in 72 tokens: a stream of 75 events
@@ -77,6 +78,8 @@ class Peer:
                 got.body = error.partial
         except ConnectionError:
             got.complete = False
+            if "content-length" in headers:
+                got.body = bytes(self.reader._buffer)
         return got
 
     async def ends(self) -> bytes:
@@ -89,10 +92,14 @@ class Peer:
 
 @asynccontextmanager
 async def serving(
-    keys: Sequence[str] = (KEY,), limits: Limits | None = None, quota: Quota | None = None, **more: Any
+    keys: Sequence[str] = (KEY,),
+    limits: Limits | None = None,
+    quota: Quota | None = None,
+    timing: Setting = off,
+    **more: Any,
 ) -> AsyncIterator[Server]:
     """A running server, which ends with the block."""
-    server = Server(Sessions(keys, quota or Quota(10**9, 10**12)), limits=limits, **more)
+    server = Server(Sessions(keys, quota or Quota(10**9, 10**12), timing=timing), limits=limits, **more)
     ready, stop = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(server.run(lambda url: ready.set(), stop))
     await ready.wait()

@@ -1,0 +1,142 @@
+"""Asking the engine: an OpenAI-compatible server by URL, or the embedded one, behind the endpoint's protocol."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from helpers.endpoint import engine_adapter as adapter
+from helpers.endpoint.completions import Result
+from helpers.endpoint.errors import ApiError
+from helpers.endpoint.exchange import Answer
+from helpers.endpoint.quota import Quota
+from helpers.endpoint.streaming import DONE
+
+_TIMEOUT = 300.0  # seconds for an answer; laptops are slow
+Settle = Callable[[dict[str, int]], None]
+
+
+@dataclass(slots=True)
+class RealModel:
+    """A language model on an OpenAI-compatible server.
+
+    Attributes:
+        url: the server's address, without `/v1`.
+        key: its key, sent as a bearer credential; empty for none.
+        model: the model to ask for, and the label of every answer.
+        tools_by_schema: force tool calls through a JSON schema, for engines that do not enforce them natively.
+        process: the engine's process, if it is a child of this one; the pipe to it keeps it alive.
+    """
+
+    url: str
+    key: str
+    model: str
+    tools_by_schema: bool = False
+    process: Any = None
+
+    @property
+    def info(self) -> dict[str, str]:
+        """What `GET /info` answers: the model that really replies."""
+        return {"model_name": self.model, "model_type": "chat-completions", "model_provider_name": "real engine"}
+
+    async def answer(self, asked: Result, quota: Quota) -> Answer:
+        """Answer a request that the endpoint has checked.
+
+        Args:
+            asked: the parameters, and the prompt's tokens, which are charged before the engine is asked.
+            quota: charged for the rest when it is known.
+
+        Raises:
+            ApiError: 429 for a quota used up, the engine's refusal, 502 when it cannot be reached.
+        """
+        quota.take(asked.prompt_tokens)
+
+        def settle(usage: dict[str, int]) -> None:
+            quota.settle(usage["total_tokens"] - asked.prompt_tokens)
+
+        if asked.parameters.get("stream"):
+            answer = await self._stream(asked.parameters, settle)
+        else:
+            answer = await self._whole(asked.parameters, settle)
+        return replace(answer, headers=quota.headers())
+
+    async def _whole(self, parameters: dict[str, Any], settle: Settle) -> Answer:
+        parts = [await self._choice(parameters, index) for index in range(parameters.get("n", 1))]
+        body = adapter.whole(parts)
+        settle(body["usage"])
+        return Answer(200, msgspec.json.encode(body))
+
+    async def _choice(self, parameters: dict[str, Any], index: int) -> dict[str, Any]:
+        if index and "seed" in parameters:
+            parameters = {**parameters, "seed": parameters["seed"] + index}
+        body = adapter.outgoing(parameters, self.model, self.tools_by_schema)
+        async with _session() as session:
+            response = await self._post(session, body)
+            answered = await response.json(content_type=None)
+        return adapter.incoming(answered, self.model, parameters, index, self.tools_by_schema)
+
+    async def _stream(self, parameters: dict[str, Any], settle: Settle) -> Answer:
+        """Open the stream before answering, so that a refusal still gets its status."""
+        if parameters.get("n", 1) > 1:
+            raise ApiError(422, "parameter_not_supported", "A real engine streams one choice at a time.", param="n")
+        session = _session()
+        try:
+            response = await self._post(session, adapter.outgoing(parameters, self.model, self.tools_by_schema))
+        except BaseException:
+            await session.close()
+            raise
+        source = self._events(session, response, adapter.StreamAdapter(self.model, parameters), settle)
+        return Answer(200, content_type="text/event-stream", source=source)
+
+    async def _events(
+        self, session: Any, response: Any, stream: adapter.StreamAdapter, settle: Settle
+    ) -> AsyncIterator[bytes]:
+        """The engine's events as the service's, each as soon as it arrives."""
+        async with session, response:
+            yield stream.begin()
+            async for line in response.content:
+                data = line.strip().removeprefix(b"data: ")
+                if data == b"[DONE]":
+                    break
+                if line.startswith(b"data: "):
+                    for event in stream.chunks(json.loads(data)):
+                        yield event
+            settle(stream.usage)
+            yield stream.end()
+            yield DONE
+
+    async def _post(self, session: Any, body: dict[str, Any]) -> Any:
+        import aiohttp
+
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        try:
+            response = await session.post(f"{self.url}/v1/chat/completions", json=body, headers=headers)
+        except TimeoutError:
+            raise ApiError(504, "gateway_timeout", f"The engine took over {_TIMEOUT:g} s.") from None
+        except aiohttp.ClientError:
+            raise ApiError(502, "bad_gateway", "The engine behind this endpoint cannot be reached.") from None
+        if response.status != 200:
+            raise _refusal(response.status, await response.text())
+        return response
+
+
+def _session() -> Any:
+    """A client session; aiohttp is imported only where there is an engine to ask."""
+    import aiohttp
+
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT, connect=10))
+
+
+def _refusal(status: int, text: str) -> ApiError:
+    """What the engine refused, in its own words; a refused key is the endpoint's trouble, not its client's."""
+    try:
+        said = json.loads(text)["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        said = text[:200]
+    if status in (401, 403):
+        return ApiError(502, "bad_gateway", "The engine behind this endpoint refused its key.")
+    return ApiError(status if status >= 400 else 502, "engine_error", f"The engine answered: {said}")

@@ -1,0 +1,95 @@
+"""The end: what runs is finished, for a bounded time, and nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import pytest
+from raw import PROMPT, ROUTE, Peer, ask, chat, connect, get, post, serving, until
+
+from helpers.endpoint.limits import Limits
+from helpers.endpoint.loop import run
+
+INFO = get("/info")
+PACED = {"x-local-timing": "first-token=0.02; tokens-per-second=100"}
+
+
+def test_running_streams_finish_when_the_server_ends():
+    async def main():
+        async with serving(limits=Limits(grace=5)) as server:
+            peer, idle = await connect(server), await connect(server)
+            assert (await idle.send(INFO).get()).status == 200
+            peer.send(chat(stream=True, headers=PACED))
+            await peer.reader.readuntil(b"\r\n\r\n")
+            began = asyncio.get_running_loop().time()
+            url = server.socket.getsockname()
+        assert asyncio.get_running_loop().time() - began < 2
+        assert b"[DONE]" in await peer.ends()
+        assert await idle.ends() == b""
+        with pytest.raises(OSError):
+            await asyncio.open_connection(*url)
+
+    run(main())
+
+
+def test_the_end_is_bounded():
+    """A stream is broken off; an idle connection, even one under TLS, is not waited for at all."""
+
+    async def main():
+        async with serving() as server:
+            secure = server.secure()
+            context = ssl.create_default_context(cafile=secure["authorities"])
+            port = int(secure["https_endpoint"].rpartition(":")[2])
+            peer = Peer(*await asyncio.open_connection("127.0.0.1", port, ssl=context))
+            assert (await peer.send(INFO).get()).status == 200
+            peer.writer.transport.pause_reading()  # and so never says goodbye
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 1
+        async with serving(limits=Limits(grace=0.1)) as server:
+            peer = await connect(server)
+            peer.send(chat(stream=True, headers={"x-local-timing": "tokens-per-second=1"}))
+            await peer.reader.readuntil(b"\r\n\r\n")
+            began = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - began < 1
+        with pytest.raises(ConnectionResetError):
+            await peer.ends()
+
+    run(main())
+
+
+def test_the_last_answer_before_the_end_says_so():
+    async def main():
+        async with serving() as server:
+            peer = await connect(server)
+            whole = chat(headers=PACED)
+            peer.send(whole[:-5])
+            await until(lambda: server.peers and next(iter(server.peers)).reader.midway)
+            server.house.ending = True
+            got = await peer.send(whole[-5:]).get()
+            assert (got.status, got["connection"]) == (200, "close")
+            assert await peer.ends() == b""
+
+    run(main())
+
+
+def test_two_servers_know_nothing_of_each_other():
+    async def main():
+        async with serving(["a" * 32]) as one, serving(["b" * 32]) as two:
+            assert one.url != two.url
+            for server, key, status in ((one, "a", 200), (two, "b", 200), (one, "b", 401), (two, "a", 401)):
+                assert (await ask(server, chat(PROMPT, key * 32))).status == status
+
+    run(main())
+
+
+def test_no_task_and_no_connection_is_left():
+    async def main():
+        async with serving() as server:
+            before = len(asyncio.all_tasks())
+            for data in (INFO, chat(), chat(stream=True), chat(stream=True, headers=PACED), post(ROUTE, b"{")):
+                await ask(server, data)
+            await until(lambda: not server.peers)
+            assert len(asyncio.all_tasks()) == before
+
+    run(main())

@@ -1,0 +1,198 @@
+"""Microsoft Entra ID: tokens that are right, every way they can be wrong, and the real credential refreshing them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from helpers import http
+from helpers.endpoint.errors import ApiError
+from helpers.endpoint.exchange import Request
+from helpers.endpoint.identity import AUDIENCE, TokenService
+from helpers.endpoint.routes import Engine
+from helpers.endpoint.sessions import Sessions
+
+KEY = "k" * 32
+FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+class Clock:
+    """Seconds since the epoch, as a test says."""
+
+    def __init__(self) -> None:
+        self.now = float(int(time.time()))
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def engine(clock: Clock) -> Engine:
+    return Engine(Sessions([KEY]), tokens=TokenService(300, clock))
+
+
+def issue(engine: Engine, resource: str = AUDIENCE, **claims: object) -> str:
+    """A token of this engine; `claims` are changed and signed with its own key."""
+    session = engine.sessions.of_key(KEY)
+    token = engine.tokens.issue(session.object_id, resource)["access_token"]
+    return sign({**jwt.decode(token, options={"verify_signature": False}), **claims}, engine.tokens._key)
+
+
+def sign(claims: dict, key: object, algorithm: str = "RS256") -> str:
+    return jwt.encode({name: value for name, value in claims.items() if value is not None}, key, algorithm=algorithm)
+
+
+def info(engine: Engine, token: str):
+    return engine.answer(Request("GET", "/info", "", {"authorization": f"Bearer {token}"}))
+
+
+def refused(engine: Engine, token: str) -> str:
+    """The message of a 401, which every header and member must agree on."""
+    answer = info(engine, token)
+    body, headers = json.loads(answer.body), dict(answer.headers)
+    assert (answer.status, body["code"], headers["x-ms-error-code"]) == (401, "invalid_token", "invalid_token")
+    assert headers["www-authenticate"] == f'Bearer error="invalid_token", error_description="{body["message"]}"'
+    assert "\n" not in headers["www-authenticate"]
+    return body["message"]
+
+
+@pytest.mark.parametrize("resource", [AUDIENCE, f"{AUDIENCE}/", f"{AUDIENCE}/.default"])
+def test_a_token_opens_the_endpoint_until_it_expires(engine, clock, resource):
+    token = issue(engine, resource)
+    for _ in range(2):
+        assert info(engine, token).status == 200
+    clock.now += 299
+    assert info(engine, token).status == 200
+    clock.now += 61
+    assert refused(engine, token).startswith("The token expired 60 s ago. Ask the credential for a new one")
+
+
+def test_another_audience(engine):
+    said = refused(engine, issue(engine, "https://management.azure.com"))
+    assert "another audience, https://management.azure.com. Ask for the scope https://ml.azure.com/.default" in said
+
+
+def test_a_foreign_token(engine):
+    """As of another directory, of another endpoint, or made up: whatever it claims, the signature decides."""
+    claims = jwt.decode(issue(engine), options={"verify_signature": False})
+    said = refused(engine, sign(claims, FOREIGN))
+    assert "not issued by the directory that this endpoint trusts" in said
+    assert said == refused(engine, sign({**claims, "exp": 1}, FOREIGN))
+    assert said == refused(engine, issue(engine, iss="https://sts.windows.net/another/"))
+    nothing_issued_yet = Engine(Sessions([KEY]))
+    assert said == refused(nothing_issued_yet, sign(claims, FOREIGN))
+    assert nothing_issued_yet.tokens._key is None  # no key was made for somebody without one
+
+
+def test_tampering(engine):
+    head, claims, signature = issue(engine).split(".")
+    other = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    other["exp"] += 10_000
+    forged = base64.urlsafe_b64encode(json.dumps(other).encode()).rstrip(b"=").decode()
+    none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
+    public = engine.tokens._key.public_key()
+    for token in (
+        f"{head}.{forged}.{signature}",
+        f"{none}.{claims}.",
+        sign(other, "a secret of thirty-two characters", "HS256"),
+        "ey.ey.ey",
+        f"ey{'a' * 20_000}.a.a",
+        f"{head}.{claims}.",
+    ):
+        refused(engine, token)
+    assert public is not None
+
+
+@pytest.mark.parametrize("claim", ["exp", "nbf", "aud", "oid"])
+@pytest.mark.parametrize("value", [None, ["x"], 1.5])
+def test_a_claim_that_is_missing_or_of_the_wrong_kind(engine, claim, value):
+    assert "cannot be read" in refused(engine, issue(engine, **{claim: value}))
+
+
+def test_not_valid_yet(engine, clock):
+    assert "not valid yet" in refused(engine, issue(engine, nbf=int(clock.now) + 60))
+
+
+def test_an_identity_this_endpoint_does_not_know(engine):
+    answer = info(engine, issue(engine, oid="somebody else"))
+    assert answer.status == 401
+    assert b"identity is not known" in answer.body
+
+
+def test_the_token_service_wants_its_secret_and_an_audience(engine):
+    secret = engine.sessions.of_key(KEY).identity_secret
+    route = "/local/identity/token"
+
+    def ask(query: str, given: str):
+        return engine.answer(Request("GET", route, query, {"x-identity-header": given}))
+
+    assert ask(f"resource={AUDIENCE}", secret).status == 200
+    assert ask(f"resource={AUDIENCE}", "wrong").status == 401
+    assert ask(f"resource={AUDIENCE}", KEY).status == 401
+    for query in ("", "resource=", "resource=a%0D%0Ab:c", "resource=%22", f"resource={'a' * 300}"):
+        assert ask(query, secret).status == 400
+
+
+def test_what_is_remembered_is_bounded(engine, monkeypatch):
+    monkeypatch.setattr("helpers.endpoint.identity._REMEMBERED", 3)
+    tokens = [issue(engine) for _ in range(5)]
+    assert [info(engine, token).status for token in tokens * 2] == [200] * 10
+    assert len(engine.tokens._checked) == 3
+    assert not any(token.encode() in digest for digest in engine.tokens._checked for token in tokens)
+
+
+def test_a_bad_resource_never_reaches_a_header():
+    with pytest.raises(ApiError):
+        from helpers.endpoint.identity import resource_of
+
+        resource_of({"resource": "a\r\nset-cookie: b"})
+
+
+@pytest.mark.parametrize(("lifetime", "asks"), [(30, 3), (290, 3), (400, 1), (3_600, 1)])
+def test_the_real_credential_refreshes_short_lived_tokens(local, monkeypatch, lifetime, asks):
+    """It keeps a token until five minutes before its end, so one that lives for less is never kept."""
+    from azure.identity import DefaultAzureCredential
+
+    session = http.request("POST", f"{local.url}/local/session", local.key, {"token_lifetime": lifetime}).json()
+    monkeypatch.setenv("IDENTITY_ENDPOINT", session["identity_endpoint"])
+    monkeypatch.setenv("IDENTITY_HEADER", session["identity_header"])
+    credential = DefaultAzureCredential(process_timeout=5)
+    tokens = [credential.get_token(f"{AUDIENCE}/.default") for _ in range(3)]
+    assert len({token.token for token in tokens}) == asks
+    assert abs(tokens[0].expires_on - time.time() - lifetime) < 5
+    # Tokens do not travel over plain http: the credential's is tried by hand.
+    assert http.request("GET", f"{local.url}/info", tokens[0].token).status == 200
+
+
+def test_an_expired_token_over_the_wire(local, monkeypatch):
+    session = http.request("POST", f"{local.url}/local/session", local.key, {"token_lifetime": 1}).json()
+    query = f"{session['identity_endpoint']}?resource={AUDIENCE}"
+    import urllib.request
+
+    request = urllib.request.Request(query, headers={"X-IDENTITY-HEADER": session["identity_header"]})
+    with urllib.request.urlopen(request) as answer:
+        token = json.load(answer)["access_token"]
+    assert http.request("GET", f"{local.url}/info", token).status == 200
+    deadline = time.monotonic() + 3
+    while (answer := http.request("GET", f"{local.url}/info", token)).status == 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert answer.status == 401
+    assert "The token expired" in answer.message
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"token_lifetime": 0}, {"token_lifetime": "1"}, {"colour": 1}, {"deployment": ["x"]}]
+)
+def test_what_a_session_cannot_be(local, wanted):
+    assert http.request("POST", f"{local.url}/local/session", local.key, wanted).status in (400, 404)

@@ -1,0 +1,143 @@
+"""The six clients, sync and async, with Microsoft Entra ID over https: azure-identity is all that knows about it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from helpers import http
+
+SCOPE = "https://ml.azure.com/.default"
+MODEL = "mistralai-Mistral-7B-Instruct-v01"
+MESSAGES = [{"role": "user", "content": "How many languages are in the world?"}]
+TOKENS = 72
+
+
+@pytest.fixture(params=[3_600, 5], ids=["long-lived", "short-lived"])
+def url(local: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """The https address; the environment is what App Service would set, and who to trust."""
+    wanted = {"token_lifetime": request.param}
+    session = http.request("POST", f"{local.url}/local/session", local.key, wanted).json()
+    monkeypatch.setenv("IDENTITY_ENDPOINT", session["identity_endpoint"])
+    monkeypatch.setenv("IDENTITY_HEADER", session["identity_header"])
+    monkeypatch.setenv("SSL_CERT_FILE", session["authorities"])
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", session["authorities"])
+    return session["https_endpoint"]
+
+
+@pytest.fixture
+def credential() -> Iterator[Any]:
+    from azure.identity import DefaultAzureCredential
+
+    with DefaultAzureCredential(process_timeout=5) as credential:
+        yield credential
+
+
+@pytest.fixture
+def provider(credential: Any) -> Callable[[], str]:
+    from azure.identity import get_bearer_token_provider
+
+    return get_bearer_token_provider(credential, SCOPE)
+
+
+def test_requests(url, provider):
+    import requests
+
+    for _ in range(2):
+        headers = {"Authorization": f"Bearer {provider()}"}
+        answer = requests.post(f"{url}/chat/completions", headers=headers, json={"messages": MESSAGES}, timeout=10)
+        assert answer.json()["usage"]["completion_tokens"] == TOKENS
+
+
+def test_azure_sdk(url, credential):
+    from azure.ai.inference import ChatCompletionsClient
+
+    with ChatCompletionsClient(url, credential, credential_scopes=[SCOPE]) as client:
+        for _ in range(2):
+            assert client.complete(messages=MESSAGES).usage.completion_tokens == TOKENS
+
+
+def test_azure_sdk_async(url):
+    from azure.ai.inference.aio import ChatCompletionsClient
+    from azure.identity.aio import DefaultAzureCredential
+
+    # aiohttp reads SSL_CERT_FILE when it is imported, which another test may have done long ago.
+    trust = {"connection_verify": os.environ["SSL_CERT_FILE"]}
+
+    async def main() -> int:
+        async with (
+            DefaultAzureCredential(process_timeout=5) as credential,
+            ChatCompletionsClient(url, credential, credential_scopes=[SCOPE], **trust) as client,
+        ):
+            return (await client.complete(messages=MESSAGES)).usage.completion_tokens
+
+    assert asyncio.run(main()) == TOKENS
+
+
+def test_openai(url, provider):
+    from openai import OpenAI
+
+    with OpenAI(base_url=f"{url}/v1", api_key=provider) as client:
+        answer = client.chat.completions.create(model=MODEL, messages=MESSAGES)
+    assert answer.usage.completion_tokens == TOKENS
+
+
+def test_openai_async(url):
+    from azure.identity.aio import DefaultAzureCredential, get_bearer_token_provider
+    from openai import AsyncOpenAI
+
+    async def main() -> int:
+        async with DefaultAzureCredential(process_timeout=5) as credential:
+            provider = get_bearer_token_provider(credential, SCOPE)
+            async with AsyncOpenAI(base_url=f"{url}/v1", api_key=provider) as client:
+                return (await client.chat.completions.create(model=MODEL, messages=MESSAGES)).usage.completion_tokens
+
+    assert asyncio.run(main()) == TOKENS
+
+
+def test_mistralai(url, provider):
+    from mistralai.client import Mistral
+
+    async def later(client: Mistral) -> int:
+        async with client:
+            return (await client.chat.complete_async(model=MODEL, messages=MESSAGES)).usage.completion_tokens
+
+    with Mistral(api_key=provider, server_url=url) as client:
+        assert client.chat.complete(model=MODEL, messages=MESSAGES).usage.completion_tokens == TOKENS
+    assert asyncio.run(later(Mistral(api_key=provider, server_url=url))) == TOKENS
+
+
+def test_langchain(url, provider):
+    """Its own TLS context trusts certifi only, so a private authority comes with clients of one's own."""
+    import httpx
+    from langchain_mistralai import ChatMistralAI
+
+    common = {"base_url": f"{url}/v1", "verify": ssl.create_default_context()}
+    headers = {"Authorization": f"Bearer {provider()}"}
+    with httpx.Client(headers=headers, **common) as client:
+        model = ChatMistralAI(model=MODEL, endpoint=f"{url}/v1", client=client)
+        assert model.invoke("How many languages are in the world?").usage_metadata["output_tokens"] == TOKENS
+
+    async def later() -> int:
+        async with httpx.AsyncClient(headers=headers, **common) as client:
+            model = ChatMistralAI(model=MODEL, endpoint=f"{url}/v1", async_client=client)
+            return (await model.ainvoke("How many languages are in the world?")).usage_metadata["output_tokens"]
+
+    headers["Authorization"] = f"Bearer {provider()}"
+    assert asyncio.run(later()) == TOKENS
+
+
+def test_litellm(url, provider):
+    import litellm
+
+    for model in (f"mistral/{MODEL}", f"azure_ai/{MODEL}"):
+        base = f"{url}/v1" if model.startswith("mistral/") else url
+        common = {"model": model, "api_base": base, "messages": MESSAGES}
+        assert litellm.completion(api_key=provider(), **common).usage.completion_tokens == TOKENS
+        later = asyncio.run(litellm.acompletion(api_key=provider(), **common))
+        assert later.usage.completion_tokens == TOKENS

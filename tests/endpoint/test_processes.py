@@ -1,0 +1,171 @@
+"""The endpoint as a process: how it starts, what it says and writes, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from helpers import http
+
+KEY = "0123456789abcdef" * 2
+SECRET_PROMPT = "the password of my bank is swordfish"
+
+
+def _start(command: list[str], **more: str) -> subprocess.Popen:
+    environment = {**os.environ, "COOKBOOK_LOCAL_KEYS": KEY, **more}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment)
+
+
+def _child(**more: str) -> subprocess.Popen:
+    return _start([sys.executable, "-m", "helpers.endpoint"], **more)
+
+
+def _folders(process: int) -> list[Path]:
+    return list(Path(tempfile.gettempdir()).glob(f"cookbook-endpoint-{process}-*"))
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_certificates_go_with_the_process(how):
+    process = _child()
+    url = process.stdout.readline().strip()
+    trusted = Path(http.request("POST", f"{url}/local/session", KEY, {}).json()["authorities"])
+    (folder,) = _folders(process.pid)
+    assert trusted.parent == folder
+    assert folder.stat().st_mode & 0o077 == 0
+    assert b"PRIVATE KEY" not in b"".join(file.read_bytes() for file in folder.iterdir())
+    process.send_signal(how)
+    assert process.wait(5) == 0
+    assert not folder.exists()
+
+
+def test_a_killed_endpoint_leaves_nothing_for_long():
+    killed = _child()
+    url = killed.stdout.readline().strip()
+    http.request("POST", f"{url}/local/session", KEY, {})
+    killed.kill()
+    killed.wait()
+    assert _folders(killed.pid)
+    with _child() as next_one:
+        url = next_one.stdout.readline().strip()
+        http.request("POST", f"{url}/local/session", KEY, {})
+        assert not _folders(killed.pid)
+        assert _folders(next_one.pid)
+        next_one.stdin.close()
+        assert next_one.wait(5) == 0
+
+
+def test_the_child_ends_when_its_parent_is_killed():
+    program = (
+        "import sys, time; from helpers.starting import start; from helpers import http;"
+        f"running = start(['{KEY}']); http.request('POST', running.url + '/local/session', '{KEY}', {{}});"
+        "print(running.process.pid, flush=True); time.sleep(60)"
+    )
+    parent = _start([sys.executable, "-c", program])
+    child = int(parent.stdout.readline())
+    assert _folders(child)
+    parent.kill()
+    parent.wait()
+    _until(lambda: not _runs(child))
+    assert not _folders(child)
+
+
+def _runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        if Path("/proc").exists():
+            return False
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        return True
+    return state != "Z"
+
+
+def _until(condition, seconds: float = 8.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "this did not happen in time"
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such limit")
+def test_a_system_with_little_room_for_open_files():
+    import socket
+
+    command = f"ulimit -S -n 100 && exec {sys.executable} -m helpers.endpoint"
+    process = _start(["sh", "-c", command])
+    port = int(process.stdout.readline().strip().rpartition(":")[2])
+    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(256)]
+    assert http.request("GET", f"http://127.0.0.1:{port}/info", KEY).status == 200
+    for each in held:
+        each.close()
+    process.stdin.close()
+    assert process.wait(5) == 0
+
+
+def test_nothing_of_a_key_or_a_prompt_is_logged():
+    process = _child()
+    url = process.stdout.readline().strip()
+    wanted = {"messages": [{"role": "user", "content": SECRET_PROMPT}]}
+    assert http.request("POST", f"{url}/chat/completions", KEY, wanted).status == 200
+    assert http.request("POST", f"{url}/chat/completions", KEY, {**wanted, "temperature": SECRET_PROMPT}).status == 422
+    assert http.request("POST", f"{url}/chat/completions", "wrong-key", wanted).status == 401
+    process.terminate()
+    out, err = process.communicate(timeout=5)
+    assert (out, err) == ("", "")
+
+
+def test_an_error_of_our_own_is_logged_without_what_was_asked(caplog):
+    from helpers.endpoint import routes
+    from helpers.endpoint.exchange import Request
+    from helpers.endpoint.sessions import Sessions
+
+    class Broken(dict):
+        def get(self, *_):
+            raise KeyError(SECRET_PROMPT)
+
+    answer = routes.Engine(Sessions([KEY])).answer(Request("GET", "/info", headers=Broken()))
+    assert answer.status == 500
+    assert SECRET_PROMPT.encode() not in answer.body
+    assert "KeyError at " in caplog.text
+    assert SECRET_PROMPT not in caplog.text
+
+
+def test_serve_takes_what_it_is_told():
+    process = _child(COOKBOOK_LOCAL_OPTIONS='{"requests_per_minute": 7, "tokens_per_minute": 99, "token_lifetime": 30}')
+    url = process.stdout.readline().strip()
+    wanted = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+    headers = http.request("POST", f"{url}/chat/completions", KEY, wanted).headers
+    process.terminate()
+    process.communicate(timeout=5)
+    assert (headers["x-ratelimit-limit-requests"], headers["x-ratelimit-limit-tokens"]) == ("7", "99")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"port": -1}, "cannot be used"),
+        ({"deployment": "gpt-4"}, "There is no deployment 'gpt-4'"),
+        ({"timing": "fast"}, "A timing is 'off', 'imitate'"),
+        ({"timing": "first-token=-1"}, "first_token is a number of seconds from 0 to 600"),
+        ({"requests_per_minute": 0}, "at least 1"),
+        ({"host": "203.0.113.1"}, "The address 203.0.113.1 cannot be used"),
+    ],
+)
+def test_what_cannot_be_chosen_is_one_line(options, said):
+    process = _child(COOKBOOK_LOCAL_OPTIONS=json.dumps(options))
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err.count("\n")) == (1, "", 1)
+    assert said in err

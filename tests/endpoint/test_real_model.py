@@ -1,0 +1,196 @@
+"""A real engine behind the protocol: adapted both ways, streamed as it arrives, refused and lost politely."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+from aiohttp import web
+
+from helpers import http
+from helpers.deployments import deployments
+from helpers.endpoint import engine_adapter as adapter
+from helpers.errors import CookbookError
+from helpers.starting import LocalEndpoint, start
+
+USAGE = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9, "prompt_tokens_details": {"cached_tokens": 0}}
+LOGPROBS = {
+    "content": [{"id": 1, "token": "Hi", "logprob": -0.1, "bytes": [72], "top_logprobs": [{"token": "x"}] * 20}]
+}
+QUESTION = {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]}
+
+
+class Engine:
+    """An OpenAI-compatible server on a thread of its own, as plain as they come."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict] = []
+        self.fail: int | None = None
+        self.broken = False
+        self.url = ""
+        self._started = threading.Event()
+        threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True).start()
+        assert self._started.wait(10)
+
+    async def _serve(self) -> None:
+        app = web.Application()
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        self._started.set()
+        await asyncio.Event().wait()
+
+    async def _models(self, request: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": [{"id": "tiny"}]})
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.bodies.append(body)
+        if self.fail:
+            return web.json_response({"error": {"message": "no such thing"}}, status=self.fail)
+        if not body.get("stream"):
+            choice = {"index": 0, "message": {"role": "assistant", "content": "Hi there"}, "finish_reason": "stop"}
+            return web.json_response({"choices": [{**choice, "logprobs": LOGPROBS}], "usage": USAGE})
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        for piece in ("Hi", " there"):
+            await self._event(response, {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
+        if self.broken:
+            request.transport.abort()
+            return response
+        await self._event(response, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        await self._event(response, {"choices": [], "usage": USAGE})
+        await response.write(b"data: [DONE]\n\n")
+        return response
+
+    async def _event(self, response: web.StreamResponse, chunk: dict) -> None:
+        await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture(scope="module")
+def served(engine) -> Iterator[LocalEndpoint]:
+    with start(engine=engine.url) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(autouse=True)
+def healthy(engine) -> None:
+    engine.fail, engine.broken = None, False
+
+
+def ask(served: LocalEndpoint, path: str = "/v1/chat/completions", **more: object) -> http.Response:
+    return http.request("POST", f"{served.url}{path}", served.keys[0], {**QUESTION, **more})
+
+
+def test_every_answer_carries_the_models_real_name(served):
+    assert http.request("GET", f"{served.url}/info", served.keys[0]).json()["model_name"] == "tiny"
+    for name in deployments():
+        assert ask(served, model=name).json()["model"] == "tiny"
+
+
+def test_usage_is_the_engines_own(served):
+    assert ask(served).json()["usage"] == {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}
+
+
+def test_what_the_engine_is_sent(served, engine):
+    ask(served, "/models/chat/completions", random_seed=3, safe_prompt=False, temperature=0.5, n=2)
+    sent = engine.bodies[-1]
+    assert sent["messages"] == [{"role": "user", "content": "Be brief.\n\nHello"}]
+    assert sent["seed"] == 4 and sent["temperature"] == 0.5 and sent["model"] == "tiny" and sent["max_tokens"]
+    assert not {"safe_prompt", "random_seed", "n"} & set(sent)
+
+
+def test_several_choices_are_asked_for_one_by_one(served):
+    body = ask(served, n=2).json()
+    assert [choice["index"] for choice in body["choices"]] == [0, 1]
+    assert body["usage"] == {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11}
+
+
+def test_log_probabilities_are_trimmed_to_what_was_asked(served):
+    assert ask(served).json()["choices"][0]["logprobs"] is None
+    (entry,) = ask(served, logprobs=True, top_logprobs=2).json()["choices"][0]["logprobs"]["content"]
+    assert entry["token"] == "Hi" and len(entry["top_logprobs"]) == 2
+
+
+def test_a_stream_has_the_services_shape(served):
+    events = ask(served, stream=True).text.strip().split("\n\n")
+    chunks = [json.loads(event.removeprefix("data: ")) for event in events[:-1]]
+    assert events[-1] == "data: [DONE]" and len({chunk["id"] for chunk in chunks}) == 1
+    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    assert "".join(chunk["choices"][0]["delta"]["content"] for chunk in chunks) == "Hi there"
+    assert chunks[-1]["usage"]["total_tokens"] == 9 and chunks[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+def test_the_wire_view_shows_a_live_stream(served):
+    ask(served, stream=True)
+    (seen,) = http.request("GET", f"{served.url}/local/exchanges?last=1", served.keys[0]).json()
+    assert "Hi" in seen["answer"]
+
+
+def test_a_stream_that_breaks_off_does_not_look_complete(served, engine):
+    engine.broken = True
+    with pytest.raises(CookbookError):
+        ask(served, stream=True)
+
+
+@pytest.mark.parametrize(("status", "seen"), [(400, 400), (422, 422), (500, 500), (401, 502)])
+@pytest.mark.parametrize("stream", [False, True])
+def test_refusals_come_through(served, engine, status, seen, stream):
+    engine.fail = status
+    answer = ask(served, stream=stream)
+    assert answer.status == seen and answer.message
+
+
+def test_the_protocols_own_rules_hold(served, engine):
+    before = len(engine.bodies)
+    assert ask(served, response_format={"type": "json_object"}).status == 422
+    assert ask(served, temperature=-1).status == 422
+    assert ask(served, "/chat/completions", logprobs=True).status == 400
+    assert http.request("POST", f"{served.url}/v1/chat/completions", "f" * 32, QUESTION).status == 401
+    assert len(engine.bodies) == before
+
+
+def test_quota_counts_what_the_engine_spent(engine):
+    with start(engine=engine.url, tokens_per_minute=20) as small:
+        assert [ask(small).status for _ in range(4)][-1] == 429
+
+
+def test_tool_choice_any_is_what_engines_call_required():
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    parameters = {**QUESTION, "tools": [tool], "tool_choice": "any"}
+    assert adapter.outgoing(parameters, "tiny")["tool_choice"] == "required"
+    forced = adapter.outgoing(parameters, "tiny", tools_by_schema=True)
+    assert forced["response_format"]["json_schema"]["schema"] == {"type": "object"} and "tools" not in forced
+
+
+@pytest.mark.parametrize("engine_url", ["localhost:1", "http://127.0.0.1:9"])
+def test_an_engine_that_is_not_there(engine_url, capfd):
+    with pytest.raises(CookbookError):
+        start(engine=engine_url)
+    assert len(capfd.readouterr().err.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the embedded engine is not installed (make engine)")
+def test_the_embedded_model_answers():
+    with start(engine="embedded") as real:
+        body = ask(real, max_tokens=8, temperature=0).json()
+        again = ask(real, max_tokens=8, temperature=0).json()
+    usage = body["usage"]
+    assert body["model"] == "SmolLM2-135M-Instruct" and body["choices"][0]["message"]["content"]
+    assert (
+        usage["completion_tokens"] <= 8 and usage["prompt_tokens"] + usage["completion_tokens"] == usage["total_tokens"]
+    )
+    assert again["choices"] == body["choices"]

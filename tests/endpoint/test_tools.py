@@ -1,0 +1,304 @@
+"""Tool calling: which tools are called, how the calls are written, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tool_requests import (
+    ADD,
+    EMAIL,
+    FLIGHT,
+    FORECAST,
+    MODEL,
+    MULTIPLY,
+    OTHERS,
+    PAYMENT,
+    SEARCH,
+    TIME,
+    WEATHER,
+    answered,
+    call,
+    called,
+    calls,
+    message_of,
+    refused,
+    result,
+    schema_tool,
+    send,
+    tool,
+)
+
+BOTH = "What is the weather in Paris and in Rome?"
+USER = {"role": "user", "content": BOTH}
+NAMED = {"type": "function", "function": {"name": "get_time"}}
+
+
+def cities(*names: str, tool: str = "get_weather") -> list[tuple[str, dict[str, str]]]:
+    return [(tool, {"city": name}) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        (BOTH, cities("Paris", "Rome")),
+        ("What's the weather like today in Paris", cities("Paris")),
+        ("weather in new york?", cities("new york")),
+        ("Paris weather", cities("Paris")),
+        ("Is it going to rain in São Paulo tomorrow?", cities("São Paulo")),
+        (
+            "What is the temperature of New York, San Francisco and Chicago?",
+            cities("New York", "San Francisco", "Chicago"),
+        ),
+        ("Weather for Rome, Milan and in Rio de Janeiro", cities("Rome", "Milan", "Rio de Janeiro")),
+        ("What's the weather in San Francisco, CA?", cities("San Francisco, CA")),
+        ("I am in Paris. Is it raining?", cities("Paris")),
+        (
+            "What is the weather in Paris in celsius and in Rome in fahrenheit?",
+            [
+                ("get_weather", {"city": "Paris", "unit": "celsius"}),
+                ("get_weather", {"city": "Rome", "unit": "fahrenheit"}),
+            ],
+        ),
+        (
+            "The weather in Paris and Rome, in celsius",
+            [("get_weather", {"city": city, "unit": "celsius"}) for city in ("Paris", "Rome")],
+        ),
+        (
+            "What is the weather in Paris and what time is it in Tokyo?",
+            cities("Paris") + cities("Tokyo", tool="get_time"),
+        ),
+        ("In Paris, what's the weather and the time?", cities("Paris") + cities("Paris", tool="get_time")),
+        ("What is 3 * 12? Also, what is 11 + 49?", [("multiply", {"a": 3, "b": 12}), ("add", {"a": 11, "b": 49})]),
+        ("What is 7 times 8 and 5 times 6?", [("multiply", {"a": 7, "b": 8}), ("multiply", {"a": 5, "b": 6})]),
+        ("add 3 and 4", [("add", {"a": 3, "b": 4})]),
+        (
+            "Book a flight from Paris to Rome on 2026-12-24 for 2 passengers",
+            [("book_flight", {"origin": "Paris", "destination": "Rome", "date": "2026-12-24", "passengers": 2})],
+        ),
+        ("Fly me to Rome from New York", [("book_flight", {"origin": "New York", "destination": "Rome"})]),
+        ("Search for news about Mistral AI", [("search", {"query": "Search for news about Mistral AI"})]),
+        ('Search "open models"', [("search", {"query": "open models"})]),
+        (
+            'Email bob@example.com with the subject "Lunch"',
+            [("send_email", {"to": "bob@example.com", "subject": "Lunch"})],
+        ),
+        ("What is the payment status of transaction T1001?", [("get_payment_status", {"transaction_id": "T1001"})]),
+        ("Weather forecast for Rome for 3 days", [("get_weather_forecast", {"city": "Rome", "days": 3})]),
+    ],
+)
+def test_arguments_stand_in_the_prompt(prompt, expected):
+    tools = [WEATHER, FORECAST, TIME, MULTIPLY, ADD, FLIGHT, SEARCH, EMAIL, PAYMENT]
+    assert called(prompt, tools) == expected
+
+
+def test_values_come_from_the_rest_of_the_conversation_too():
+    talk = [
+        {"role": "user", "content": "I live in Lyon."},
+        {"role": "assistant", "content": "Noted."},
+        {"role": "user", "content": "What is the weather where I live?"},
+    ]
+    assert called(talk, [WEATHER]) == cities("Lyon")
+
+
+def test_a_follow_up_calls_the_same_tool_again():
+    talk = [USER, calls(call()), result(), {"role": "assistant", "content": "22."}]
+    assert called([*talk, {"role": "user", "content": "And in Berlin?"}], [TIME, WEATHER]) == cities("Berlin")
+
+
+@pytest.mark.parametrize("prompt", ["How many languages are in the world?", "Hello!", "Tell me a joke about cats.", ""])
+def test_a_prompt_no_tool_fits_is_answered_in_text(prompt):
+    choice = answered(prompt, [WEATHER, TIME, ADD])["choices"][0]
+    assert choice["message"]["tool_calls"] is None and choice["finish_reason"] == "stop"
+    assert choice["message"]["content"] == message_of(prompt)["content"]
+
+
+def test_the_shape_of_calls():
+    body = answered(BOTH, [WEATHER])
+    choice = body["choices"][0]
+    assert choice["finish_reason"] == "tool_calls" and choice["message"]["content"] == ""
+    first, second = choice["message"]["tool_calls"]
+    assert first["type"] == "function" and first["function"]["arguments"] == '{"city": "Paris"}'
+    assert all(re.fullmatch("[a-zA-Z0-9]{9}", each["id"]) for each in (first, second))
+    assert first["id"] != second["id"]
+    assert choice["logprobs"] is None
+
+
+def test_the_same_request_gets_the_same_calls_and_each_choice_its_own_ids():
+    assert message_of(BOTH, [WEATHER]) == message_of(BOTH, [WEATHER])
+    choices = answered(BOTH, [WEATHER], n=3)["choices"]
+    assert len({each["id"] for choice in choices for each in choice["message"]["tool_calls"]}) == 6
+
+
+def test_tool_choice():
+    assert called(BOTH, [WEATHER], tool_choice="none") == []
+    assert called(BOTH, [WEATHER], tool_choice="auto") == cities("Paris", "Rome")
+    for forced in ("required", "any"):
+        assert called("Hello from Paris", [WEATHER], tool_choice=forced) == cities("Paris")
+    assert called(BOTH, [WEATHER, TIME], tool_choice=NAMED) == cities("Paris", "Rome", tool="get_time")
+    assert called("Hello!", [WEATHER], tool_choice="required") == cities("unknown")
+
+
+def test_parallel_calls_can_be_forbidden():
+    assert called(BOTH, [WEATHER], parallel_tool_calls=False) == cities("Paris")
+
+
+def test_of_tools_with_a_word_in_common_the_best_is_called():
+    create = tool("create_event", "Create an event", [])
+    delete = tool("delete_event", "Delete an event", [])
+    assert called("Delete the event", [create, delete]) == [("delete_event", {})]
+
+
+def test_results_are_reported():
+    talk = [
+        USER,
+        calls(call(), call("bbbbbbbbb")),
+        result('{"t": 22}', "bbbbbbbbb"),
+        result([{"type": "text", "text": "a"}]),
+    ]
+    choice = answered(talk, [WEATHER])["choices"][0]
+    assert choice["message"]["content"] == 'The tool get_weather returned: {"t": 22}\nThe tool get_weather returned: a'
+    assert choice["finish_reason"] == "stop" and choice["message"]["tool_calls"] is None
+    assert message_of(talk)["content"] == choice["message"]["content"]  # tools need not be sent again
+    assert answered(talk, [WEATHER], max_tokens=3)["choices"][0]["finish_reason"] == "length"
+
+
+def test_a_tool_that_must_be_called_after_results_is_a_new_one_if_there_is_one():
+    talk = [USER, calls(call(), call("bbbbbbbbb")), result(), result(call_id="bbbbbbbbb")]
+    assert called(talk, [WEATHER, TIME], tool_choice="any") == cities("Paris", "Rome", tool="get_time")
+    assert called(talk, [WEATHER], tool_choice="any") == cities("Paris", "Rome")
+
+
+def test_what_clients_add_to_messages_is_ignored():
+    reply = {**message_of("What is the weather in Paris?", [WEATHER]), "refusal": None, "annotations": []}
+    reply["tool_calls"] = [{**each, "index": 0} for each in reply["tool_calls"]]
+    done = {**result(call_id=reply["tool_calls"][0]["id"]), "name": "get_weather", "artifact": 1}
+    assert message_of([USER, reply, done], [WEATHER])["content"] == "The tool get_weather returned: 22 degrees"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 20])
+def test_calls_cut_short_are_text(limit):
+    whole = answered(BOTH, [WEATHER])
+    body = answered(BOTH, [WEATHER], max_tokens=limit, logprobs=True)
+    choice = body["choices"][0]
+    assert choice["finish_reason"] == "length" and choice["message"]["tool_calls"] is None
+    assert len(choice["logprobs"]["content"]) == body["usage"]["completion_tokens"] == limit
+    assert '[{"name": "get_weather"'.startswith(choice["message"]["content"][:23])
+    enough = answered(BOTH, [WEATHER], max_tokens=whole["usage"]["completion_tokens"])
+    assert enough["choices"][0]["message"] == whole["choices"][0]["message"]
+
+
+def test_streamed_calls_are_whole_calls():
+    answer = send(BOTH, [WEATHER], stream=True)
+    *chunks, done = [event.decode().removeprefix("data: ").strip() for event in answer.events]
+    choices = [json.loads(chunk)["choices"][0] for chunk in chunks]
+    streamed = [delta for choice in choices for delta in choice["delta"].get("tool_calls", ())]
+    assert done == "[DONE]" and choices[0]["delta"] == {"role": "assistant", "content": ""}
+    assert [each.pop("index") for each in streamed] == [0, 1]
+    assert streamed == message_of(BOTH, [WEATHER])["tool_calls"]
+    assert [choice["finish_reason"] for choice in choices] == [None, None, None, "tool_calls"]
+    assert json.loads(chunks[-1])["usage"] == answered(BOTH, [WEATHER])["usage"]
+
+
+@pytest.mark.parametrize(
+    ("tools", "choice", "status", "message"),
+    [
+        ([WEATHER], {"type": "function", "function": {"name": "get_wether"}}, 400, "'get_wether', which is not among"),
+        ([], "required", 400, "no tools"),
+        ([], NAMED, 400, "no tools"),
+        ([WEATHER], "sometimes", 422, "none, auto, required, any"),
+        ([WEATHER], 5, 422, "none, auto, required, any"),
+        ([WEATHER], {"type": "function"}, 422, "function's name"),
+        ([WEATHER], {"type": "function", "function": {"name": 5}}, 422, "must name a function"),
+    ],
+)
+def test_a_wrong_tool_choice_is_refused(tools, choice, status, message):
+    refusal = refused(BOTH, tools, tool_choice=choice)
+    assert refusal[0] == status and message in refusal[1]
+
+
+@pytest.mark.parametrize(
+    ("messages", "message"),
+    [
+        ([result()], "must start with a user message"),
+        ([USER, calls(call(), call("bbbbbbbbb")), result()], "Not the same number of function calls and responses"),
+        ([USER, calls(call()), result(call_id="zzzzzzzzz")], "Unexpected tool call id zzzzzzzzz"),
+        ([USER, calls(call(), call("bbbbbbbbb")), result(), result()], "Unexpected tool call id abcdefghi"),
+        ([USER, calls(call()), USER], "Not the same number of function calls and responses"),
+        ([USER, calls(call())], "Expected last role User or Tool"),
+        ([USER, calls(call(), content="and text"), result()], "either content or tool_calls, but not both"),
+        ([USER, calls(call("short")), result(call_id="short")], "with a length of 9"),
+        ([USER, calls(call()), {"role": "tool", "content": "x"}], "Tool call id has to be defined"),
+        ([USER, calls(call(arguments=5)), result()], "arguments: Input should be a valid string"),
+        ([USER, calls(call(arguments="[" * 100_000)), result()], "nested too deeply"),
+        ([USER, calls(call(arguments='"\\ud800"')), result()], "cannot be read"),
+        ([USER, calls(call(arguments="1" * 5000)), result()], "cannot be read"),
+        ([USER, calls(5), result()], "tool_calls.0"),
+        ([USER, calls(call()), result(None)], "valid string"),
+        ([USER, USER, calls(call()), result()], "must alternate"),
+        ([calls(call()), result(), USER], "Not the same number of function calls and responses"),
+        ([{"role": "assistant", "content": "Hello."}, USER, calls(call()), result()], "must alternate"),
+    ],
+)
+def test_messages_that_break_the_rules_are_refused(messages, message):
+    for tools in ([WEATHER], []):
+        refusal = refused(messages, tools)
+        assert refusal[0] == 400 and message in refusal[1]
+
+
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        (5, "tools.0"),
+        ({"type": "function"}, "tools.0"),
+        ({"type": "function", "function": {}}, "tools.0.function.name"),
+        ({"type": "retrieval", "function": {"name": "f"}}, "tools.0.type"),
+        (schema_tool({}, "no spaces"), "Function name was no spaces"),
+        (schema_tool([]), "valid dictionary"),
+        (schema_tool({"type": "nope"}), "Invalid tool schema"),
+        (schema_tool({"type": "array"}), "are an object"),
+        (schema_tool({"type": "object", "properties": {"a": {"pattern": "("}}}), "regex"),
+        (schema_tool({"$ref": "#/$defs/missing"}), "leads to no schema"),
+        (schema_tool({"$ref": "http://127.0.0.1:1/schema"}), "leads to no schema"),
+        (schema_tool({"$ref": "#"}), "in a circle"),
+    ],
+)
+def test_wrong_tools_are_refused(definition, message):
+    for choice in ("auto", "any"):
+        status, text = refused("Hello", [definition], tool_choice=choice)
+        assert status == 400 and message in text
+
+
+def test_a_schema_nothing_fits():
+    impossible = schema_tool({"type": "object", "required": ["a"], "properties": {"a": {"not": {}}}}, "get_weather")
+    assert refused(BOTH, [impossible], tool_choice="any")[0] == 422
+    assert called(BOTH, [impossible]) == []  # of its own accord the model does not call what it cannot call
+
+
+@pytest.mark.parametrize("model", OTHERS)
+def test_other_deployments_refuse_tools(model):
+    assert refused(BOTH, [WEATHER], model=model) == (422, f"{model} cannot call tools.")
+    assert refused([USER, calls(call()), result()], model=model) == (422, f"{model} cannot call tools.")
+    assert send(BOTH, model=model, tools=[]).status == 200
+
+
+def test_parameters_may_be_missing():
+    bare = {"type": "function", "function": {"name": "get_weather", "description": None, "strict": True}}
+    assert called("The weather?", [bare]) == [("get_weather", {})]
+    assert answered("Hello", [bare], model=MODEL)["usage"]["prompt_tokens"] > 0
+
+
+def test_only_requests_with_tools_pay_for_them():
+    """jsonschema and mistral-common take most of a second to import, which a plain request must not wait for."""
+    program = (
+        "import sys, tool_requests as t; t.answered('Hello'); "
+        "print([name for name in ('jsonschema', 'mistral_common') if name in sys.modules]); "
+        "t.answered('Hello', [t.WEATHER]); print('jsonschema' in sys.modules)"
+    )
+    here = {"cwd": Path(__file__).parent, "capture_output": True, "text": True, "check": True}
+    printed = subprocess.run([sys.executable, "-c", program], **here).stdout
+    assert printed.split("\n")[:2] == ["[]", "True"]
