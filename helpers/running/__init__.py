@@ -1,1 +1,6 @@
-"""Executing notebooks: `jobs` says what to run, `worker` runs one, `runner` runs them side by side, `report` tells."""
+"""Executing notebooks.
+
+`command` is the way in. `selection` and `jobs` say what to run, `targets` which endpoint it talks to, `worker` and
+`papermilling` run one notebook, `pool` and `runner` run them side by side. `results` is what is known of each one,
+`progress` tells it live, and `reports` writes it down.
+"""

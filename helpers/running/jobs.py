@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections.abc import Iterable, Sequence
+import ast
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,10 @@ from typing import Any
 from helpers.deployments import default_name
 from helpers.errors import CookbookError
 from helpers.parameters import check
+from helpers.running.reading import typed_parameters
+from helpers.running.selection import Selection, choose, client_of, notebooks
 
-START = "start-here"  # comes first wherever notebooks are listed
+__all__ = ["Job", "notebooks", "plan", "typed_parameters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,68 +37,61 @@ class Job:
     def name(self) -> str:
         return self.notebook.stem
 
-
-def notebooks(folder: Path) -> dict[str, Path]:
-    """The notebooks by name, start-here first."""
-    paths = sorted(folder.glob("*.ipynb"), key=lambda path: (path.stem != START, path.stem))
-    return {path.stem: path for path in paths}
+    @property
+    def client(self) -> str:
+        return client_of(self.name)
 
 
 def plan(
-    folder: Path, names: Sequence[str], deployments: Sequence[str], parameters: dict[str, Any], output: Path
+    folder: Path, selection: Selection, deployments: Sequence[str], parameters: dict[str, str], output: Path
 ) -> list[Job]:
-    """Every notebook with every deployment.
+    """Every chosen notebook with every deployment.
 
     Args:
         folder: where the notebooks are.
-        names: which of them; empty is all.
-        deployments: empty is the default one, or what the parameter model says.
-        parameters: for papermill; a value that the notebook's parameters cell does not fit is refused.
+        deployments: empty is the default one, or what the parameter `model` says.
+        parameters: texts for papermill; each becomes a value of the type the parameters cell gives it.
         output: the folder for executed notebooks; each deployment gets one of its own.
 
     Raises:
         CookbookError: for a notebook that does not exist, or a parameter of the wrong name or type.
     """
-    known = notebooks(folder)
-    chosen = {name: known[_known(name, known)] for name in (_stem(name) for name in names)} if names else known
-    for notebook in chosen.values():
-        _check_parameters(notebook, parameters)
-    wanted = list(deployments) or [parameters.get("model") or default_name()]
+    if deployments and "model" in parameters:
+        raise CookbookError("The deployment is given twice: leave out either --deployment or -p model.")
+    chosen = choose(folder, selection)
+    wanted = dict.fromkeys(deployments or [parameters.get("model") or default_name()])
+    for deployment in wanted:
+        if not deployment or Path(deployment).name != deployment:
+            raise CookbookError(f"A deployment's name has no slash and is not empty; {deployment!r} cannot be one.")
+    given = {**parameters, "model": ""} if deployments else parameters
+    values = {name: _values(path, given) for name, path in chosen.items()}
     return [
-        Job(notebook, deployment, output / deployment / notebook.name, {**parameters, "model": deployment})
+        Job(notebook, deployment, output / deployment / notebook.name, _with_model(values[name], notebook, deployment))
         for deployment in wanted
-        for notebook in chosen.values()
+        for name, notebook in chosen.items()
     ]
 
 
-def typed_parameters(notebook: Path) -> dict[str, str]:
-    """The parameters of a notebook and the type each is written with."""
-    import ast
-
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    source = next(("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", [])), "")
-    return {
-        node.target.id: ast.unparse(node.annotation)
-        for node in ast.parse(source).body
-        if isinstance(node, ast.AnnAssign)
-    }
-
-
-def _stem(name: str) -> str:
-    return Path(name).name.removesuffix(".ipynb")
-
-
-def _known(name: str, known: Iterable[str]) -> str:
-    if name in known:
-        return name
-    close = difflib.get_close_matches(name, known, 1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(known)}."
-    raise CookbookError(f"There is no notebook {name!r}. {hint}")
-
-
-def _check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
+def _values(notebook: Path, parameters: dict[str, str]) -> dict[str, Any]:
     types = typed_parameters(notebook)
-    for name, value in parameters.items():
+    values = {}
+    for name, text in parameters.items():
         if name not in types:
             raise CookbookError(f"{notebook.name} has no parameter {name!r}. It has: {', '.join(types)}.")
-        check(name, types[name], value)
+        values[name] = _value(types[name], text)
+        check(name, types[name], values[name])
+    return values
+
+
+def _with_model(values: dict[str, Any], notebook: Path, deployment: str) -> dict[str, Any]:
+    return {**values, "model": deployment} if "model" in typed_parameters(notebook) else values
+
+
+def _value(kind: str, text: str) -> Any:
+    """A text as a value of a type, or the text itself when it is none, for the check to refuse."""
+    if kind == "str":
+        return text
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import nbformat
 
+from helpers.errors import CookbookError
+
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 
@@ -14,9 +16,14 @@ def save(executed: Path, notebook: Path) -> None:
     """Write an executed notebook's outputs into the notebook it came from.
 
     Papermill's injected cell, times and paths go; sources stay as they are.
+
+    Raises:
+        CookbookError: when the notebook is no longer the one that was executed.
     """
     cells = [cell for cell in nbformat.read(executed, 4).cells if "injected-parameters" not in _tags(cell)]
     kept = nbformat.read(notebook, 4)
+    if [cell.source for cell in cells] != [cell.source for cell in kept.cells]:
+        raise CookbookError(f"{notebook.name} was changed while it ran; its outputs are not kept. Run it again.")
     counter = 0
     for cell, source in zip(cells, kept.cells, strict=True):
         if source.cell_type != "code":
@@ -27,8 +34,12 @@ def save(executed: Path, notebook: Path) -> None:
             if "execution_count" in output:
                 output.execution_count = counter
         source.metadata = {key: value for key, value in source.metadata.items() if key == "tags"}
-    kept.metadata = {"kernelspec": _KERNEL, "language_info": _LANGUAGE}
+    kept.metadata = {**_tagged(kept), "kernelspec": _KERNEL, "language_info": _LANGUAGE}
     nbformat.write(kept, notebook)
+
+
+def _tagged(notebook: nbformat.NotebookNode) -> dict[str, object]:
+    return {"tags": notebook.metadata.tags} if "tags" in notebook.metadata else {}
 
 
 def _tags(cell: nbformat.NotebookNode) -> list[str]:

@@ -1,21 +1,21 @@
-"""Running one notebook with papermill, in a process of its own: papermill changes the whole process's folder."""
+"""Running one notebook, in a process of its own: papermill changes the whole process's folder."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import sys
-import tempfile
 import threading
 import warnings
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
-from typing import Any
+from pathlib import Path
 
+from helpers.running.errors import one_line, plain
 from helpers.running.jobs import Job
+from helpers.running.processes import end_children
 
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 SHIELDED = ("PYTHONDONTWRITEBYTECODE",)  # with it every kernel would compile every library again
 
 
@@ -25,89 +25,79 @@ class Started:
 
     cell: int
     cells: int
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The notebook has ended. `error` is one line and `source` the failing cell's, both empty on success."""
+    """The notebook has ended. `error` is one line and `kind` its class; both are empty on success."""
 
     error: str = ""
+    kind: str = ""
     source: str = ""
 
 
-def work(job: Job, environment: dict[str, str], timeouts: dict[str, float], tell: Connection) -> None:
+def work(job: Job, environment: dict[str, str], cell_timeout: float, sockets: Path, tell: Connection) -> None:
     """Execute a notebook and tell how it goes.
 
     Args:
         environment: variables for the kernel, credentials among them; they are in no parameter and no argument.
-        timeouts: seconds by papermill's names, such as `execution_timeout` for a cell.
+        cell_timeout: seconds.
+        sockets: a private folder for the kernel's sockets.
         tell: where `Started` and `Ended` are sent.
     """
-    _end_with_parent()
+    _end_with_runner()
     for name in SHIELDED:
         os.environ.pop(name, None)
     os.environ.update(environment)
     warnings.simplefilter("ignore")
+    sockets.mkdir()
+    ended = _execute(job, cell_timeout, sockets, tell)
+    end_children()  # a kernel that could not be ended politely
+    tell.send(ended)
+
+
+def _execute(job: Job, cell_timeout: float, sockets: Path, tell: Connection) -> Ended:
     import papermill
-    from traitlets.config import Config
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-    # Kernel and client talk over sockets in a private folder where there are such, not over open TCP ports.
-    sockets = tempfile.mkdtemp(prefix="cookbook-")
-    transport = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{sockets}/kernel"}
-    job.output.parent.mkdir(parents=True, exist_ok=True)
+    from helpers.running.papermilling import execute
+
+    running = ""
+
+    def started(cell: int, cells: int, source: str) -> None:
+        nonlocal running
+        running = source
+        tell.send(Started(cell, cells, source))
+
     try:
-        papermill.execute_notebook(
-            job.notebook,
-            job.output,
-            parameters=job.parameters,
-            kernel_name="python3",
-            cwd=job.notebook.parent,
-            progress_bar=False,
-            on_cell_start=_announcer(job, tell),
-            coalesce_streams=True,  # a stream of tokens stays one output
-            shutdown_kernel="immediate",  # nothing in a kernel is worth waiting for once the last cell has run
-            config=Config(KernelManager=transport),
-            **timeouts,
-        )
+        execute(job, cell_timeout, sockets, started)
     except papermill.PapermillExecutionError as error:
-        tell.send(Ended(_one_line(error.ename, error.evalue), error.source))
+        return Ended(one_line(error.ename, error.evalue, error.traceback), error.ename, plain(error.source))
+    except CellTimeoutError:
+        return Ended(f"The cell did not end within {cell_timeout:g} s (--cell-timeout).", "CellTimeout", running)
+    except DeadKernelError:
+        return Ended("The kernel died: it crashed, was killed or ran out of memory.", "KernelDied", running)
     except Exception as error:
-        tell.send(Ended(_one_line(type(error).__name__, str(error))))
-    else:
-        tell.send(Ended())
-    finally:
-        shutil.rmtree(sockets, ignore_errors=True)
+        return Ended(one_line(type(error).__name__, str(error)), type(error).__name__, running)
+    return Ended()
 
 
-def _announcer(job: Job, tell: Connection) -> Any:
-    import nbformat
-
-    cells = [cell.cell_type for cell in nbformat.read(job.notebook, 4).cells]
-    total, seen = cells.count("code"), 0
-
-    def announce(cell: Any, cell_index: int) -> None:
-        nonlocal seen
-        if cell.cell_type == "code":
-            seen += 1
-            tell.send(Started(min(seen, total), total))
-
-    return announce
-
-
-def _one_line(name: str, message: str) -> str:
-    lines = [line.strip() for line in str(message).splitlines() if line.strip()]
-    said = lines[0] if lines else ""
-    return said if name == "CookbookError" else f"{name}: {said}"
-
-
-def _end_with_parent() -> None:
-    """End when the runner does, even if it was killed; the kernel notices the same way."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's to handle
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+def _end_with_runner() -> None:
+    """End when the runner does, even if it was killed, and take the kernel along."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # what ends the runner's whole group, as Ctrl-C does, must leave somebody to clean up
+    for name in ENDING:
+        signal.signal(name, lambda *_: _end())
     runner = parent_process()
 
     def watch() -> None:
         runner.join()
-        os._exit(1)
+        _end()
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _end() -> None:
+    end_children()
+    os._exit(1)

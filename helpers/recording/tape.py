@@ -1,0 +1,129 @@
+"""A recording: one JSON object a line, first what was recorded, then the exchanges in the order they ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from helpers.errors import CookbookError
+from helpers.recording.doors import Door
+from helpers.recording.headers import holds
+from helpers.recording.scrubbing import Scrubber, credential_kind
+
+VERSION = 1  # of the format
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request and its answer. `credential` is `own`, `other` or `none`; no credential itself is kept."""
+
+    notebook: str
+    deployment: str
+    method: str
+    path: str
+    credential: str
+    headers: dict[str, str]
+    body: str
+    status: int = 0
+    answer_headers: dict[str, str] = field(default_factory=dict)
+    answer: str = ""
+
+    @classmethod
+    def of(cls, door: Door, request: web.Request, body: bytes, scrubber: Scrubber) -> Exchange:
+        """A request that came through a door, scrubbed."""
+        return cls(
+            door.notebook,
+            door.deployment,
+            request.method,
+            scrubber.text(request.raw_path),
+            credential_kind(request.headers, holds(request.headers, door.key)),
+            scrubber.request_headers(request.headers),
+            scrubber.text(body.decode("utf-8", "replace")),
+        )
+
+    @property
+    def request(self) -> tuple[str, ...]:
+        """All of the request that matters for the answer."""
+        sent = json.dumps(sorted(self.headers.items()))
+        return self.notebook, self.deployment, self.method, self.path, self.credential, sent, _canonical(self.body)
+
+
+class Recorder:
+    """Writes a recording. It bears its name only once it is complete; until then it ends in `.part`.
+
+    Raises:
+        CookbookError: when the file cannot be written.
+    """
+
+    def __init__(self, path: Path, about: dict[str, Any], scrubber: Scrubber) -> None:
+        self.path, self.part, self.scrubber = path, path.with_name(f"{path.name}.part"), scrubber
+        self.count = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.part.open("w", encoding="utf-8")
+        except OSError as error:
+            raise CookbookError(f"{path} cannot be written ({error.strerror}). Choose another --record.") from None
+        self._write({"cookbook_recording": VERSION, "day": time.strftime("%Y-%m-%d"), **about})
+
+    def add(self, exchange: Exchange, status: int, headers: Mapping[str, str], answer: bytes) -> None:
+        """Record an exchange that has ended, its answer scrubbed like its request."""
+        exchange.status, exchange.answer_headers = status, self.scrubber.answer_headers(headers)
+        exchange.answer = self.scrubber.text(answer.decode("utf-8", "replace"))
+        self.count += 1
+        self._write(asdict(exchange))
+
+    def close(self, complete: bool) -> str:
+        """End the recording; say where it is."""
+        self._file.close()
+        if complete:
+            self.part.replace(self.path)
+            return f"Recorded {self.count} exchanges in {self.path}. Read it before you share it."
+        return f"Not every notebook passed, so the recording is left unfinished: {self.part}"
+
+    def _write(self, value: dict[str, Any]) -> None:
+        self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+
+@dataclass(slots=True)
+class Tape:
+    """A recording that was read."""
+
+    about: dict[str, Any]
+    exchanges: list[Exchange]
+
+    @property
+    def jobs(self) -> set[tuple[str, str]]:
+        """The notebooks and deployments it has."""
+        return {(exchange.notebook, exchange.deployment) for exchange in self.exchanges}
+
+
+def read(path: Path) -> Tape:
+    """Read a recording.
+
+    Raises:
+        CookbookError: when there is none, or it is none of ours.
+    """
+    try:
+        about, *rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if about["cookbook_recording"] != VERSION:
+            raise CookbookError(f"{path} is a recording of another version of the cookbook. Record it again.")
+        return Tape(about, [Exchange(**row) for row in rows])
+    except OSError as error:
+        raise CookbookError(f"{path} cannot be read ({error.strerror}).") from None
+    except (ValueError, KeyError, TypeError):
+        raise CookbookError(f"{path} is no recording. Make one with --record.") from None
+
+
+def _canonical(body: str) -> str:
+    """A body in which neither the order of names nor white space matters."""
+    try:
+        return json.dumps(json.loads(body), sort_keys=True)
+    except ValueError:
+        return body

@@ -1,0 +1,62 @@
+"""What each notebook took the last time it passed: for starting the longest first, and for a dry run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from helpers.running.files import read_json, write_json
+from helpers.running.jobs import Job
+from helpers.running.results import Result, usage_from_json
+from helpers.running.usage import Usage
+
+
+class History:
+    """Remembers, in one file, seconds, calls and tokens by notebook and deployment."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        known = read_json(path)
+        self.known: dict[str, dict[str, Any]] = known if isinstance(known, dict) else {}
+
+    def seconds(self, job: Job) -> float:
+        """What to expect; a notebook never seen may be the longest."""
+        rows = self._rows(job)
+        return rows[0]["seconds"] if rows else float("inf")
+
+    def usage(self, job: Job) -> Usage | None:
+        """What to expect, None where nobody counted."""
+        return next((usage for usage in map(usage_from_json, self._rows(job)) if usage), None)
+
+    def where(self, job: Job) -> str:
+        """What endpoint it was measured on and on which day, empty when it never was."""
+        rows = self._rows(job)
+        return f"{rows[0]['endpoint']}, {rows[0]['day']}" if rows else ""
+
+    def remember(self, results: Sequence[Result], endpoint: str) -> None:
+        """Keep what passed in this run. The file is read again: another run may have written it meanwhile."""
+        self.known = read_json(self.path) or {}
+        for result in results:
+            if result.passed and not result.resumed:
+                row = result.as_json()
+                kept = ("seconds", "calls", "prompt_tokens", "completion_tokens", "counted_exactly")
+                day = time.strftime("%Y-%m-%d")
+                self.known.setdefault(result.job.name, {})[result.job.deployment] = {
+                    **{name: row[name] for name in kept},
+                    "endpoint": endpoint,
+                    "day": day,
+                }
+        write_json(self.path, self.known)
+
+    def _rows(self, job: Job) -> list[dict[str, Any]]:
+        """The job's own row first, then the notebook's on other deployments: the same calls, about the same cost."""
+        by_deployment = self.known.get(job.name, {})
+        others = [row for name, row in by_deployment.items() if name != job.deployment]
+        return [by_deployment[job.deployment], *others] if job.deployment in by_deployment else others
+
+
+def longest_first(results: Sequence[Result], history: History) -> list[Result]:
+    """The order in which jobs fill the cores best."""
+    return sorted(results, key=lambda result: -history.seconds(result.job))

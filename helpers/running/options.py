@@ -1,0 +1,104 @@
+"""What `cookbook run` was asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from helpers.errors import CookbookError
+from helpers.running.budget import Budget
+from helpers.running.pool import Limits
+from helpers.running.selection import Selection
+from helpers.running.usage import Prices
+from helpers.urls import ENDPOINT
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line, as `cookbook run --help` explains it.
+
+    Attributes:
+        root: the project's folder, whose helpers and lock a result depends on.
+        notebooks: where the notebooks are.
+        reports: where the reports go; the history of what passed is kept there, too.
+        engine: a real model behind the local endpoint.
+        direct: put nothing between the notebooks and the user's endpoint; nobody counts then.
+    """
+
+    root: Path
+    notebooks: Path
+    reports: Path
+    selection: Selection = field(default_factory=Selection)
+    deployments: Sequence[str] = ()
+    parameters: dict[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    save: bool = False
+    resume: bool = False
+    dry_run: bool = False
+    budget: Budget = field(default_factory=Budget)
+    engine: str | None = None
+    direct: bool = False
+    record: Path | None = None
+    replay: Path | None = None
+
+    @property
+    def between(self) -> bool:
+        """Whether something must stand between the notebooks and the endpoint."""
+        return self.budget.limited or self.record is not None
+
+    def check(self) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            CookbookError: one line on what to leave out.
+        """
+        self.budget.check()
+        if "endpoint" in self.parameters:
+            raise CookbookError(f"Set {ENDPOINT} instead of the parameter endpoint: the runner has to know it, too.")
+        if self.save and (self.parameters or self.deployments):
+            raise CookbookError("--save keeps what the notebooks say with their own values: leave out -p and -d.")
+        if self.direct and (self.between or self.replay):
+            raise CookbookError(
+                "With --direct nobody counts or records: leave it out, or the budget and the recording."
+            )
+        if self.record and self.replay:
+            raise CookbookError("Either --record or --replay.")
+        if self.record and self.resume:
+            raise CookbookError("A recording is of a whole run: leave out --resume.")
+
+
+def from_command_line(root: Path, given: dict[str, Any]) -> Options:
+    """The options from what `cookbook run` was given, by the names of its parameters."""
+    taken = ("deployments", "save", "resume", "dry_run", "engine", "direct", "record", "replay")
+    return Options(
+        root=root,
+        notebooks=given["notebooks"].absolute(),
+        reports=given["reports"].absolute(),
+        selection=Selection(given["names"], given["clients"], given["tags"]),
+        parameters=dict(given["parameters"]),
+        limits=_limits(given),
+        budget=Budget(given["max_tokens_total"], given["max_cost"], _prices(given)),
+        **{name: given[name] for name in taken if name in given},
+    )
+
+
+def _limits(given: dict[str, Any]) -> Limits:
+    limits = Limits(given["cell_timeout"], given["notebook_timeout"])
+    limits.workers = given["workers"] or limits.workers
+    return limits
+
+
+def _prices(given: dict[str, Any]) -> Prices | None:
+    """Both prices.
+
+    Raises:
+        CookbookError: for one without the other.
+    """
+    pair = given["price_in"], given["price_out"]
+    if pair == (None, None):
+        return None
+    if None in pair:
+        raise CookbookError("Give both --price-in and --price-out.")
+    return Prices(*pair)

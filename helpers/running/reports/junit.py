@@ -1,0 +1,64 @@
+"""JUnit XML, which every CI system reads: one testcase for each notebook and deployment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as xml
+
+from helpers.running.files import write_whole
+from helpers.running.reports.record import Run
+from helpers.running.results import Result, Status
+
+FILE = "junit.xml"
+
+
+def write(folder: Path, run: Run) -> None:
+    counts = {
+        "tests": len(run.results),
+        "failures": sum(result.status is Status.FAILED for result in run.results),
+        "errors": sum(result.status not in (Status.PASSED, Status.FAILED) for result in run.results),
+        "skipped": 0,  # what was not run is an error: a green report must mean that everything ran
+    }
+    attributes = {**{name: str(count) for name, count in counts.items()}, "time": f"{run.wall:.3f}"}
+    suites = xml.Element("testsuites", name="cookbook", **attributes)
+    suite = xml.SubElement(
+        suites, "testsuite", name="cookbook", timestamp=run.began.strftime("%Y-%m-%dT%H:%M:%S"), **attributes
+    )
+    _properties(suite, endpoint=run.endpoint, stopped=run.stopped)
+    for result in run.results:
+        _case(suite, result)
+    xml.indent(suites)
+    text = xml.tostring(suites, encoding="unicode")
+    write_whole(folder / FILE, f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n')
+
+
+def _case(suite: xml.Element, result: Result) -> None:
+    case = xml.SubElement(
+        suite,
+        "testcase",
+        classname=result.job.deployment,
+        name=result.job.name,
+        file=f"notebooks/{result.job.notebook.name}",
+        time=f"{result.seconds:.3f}",
+    )
+    usage = result.usage
+    counted = {"calls": usage.calls, "tokens": usage.tokens} if usage else {}
+    _properties(case, resumed="true" if result.resumed else "", **counted)
+    if not result.passed:
+        failed = result.status is Status.FAILED
+        failure = xml.SubElement(case, "failure" if failed else "error")
+        failure.set("type", result.kind or str(result.status))
+        failure.set("message", result.error)
+        failure.text = "\n\n".join(filter(None, [result.source, result.error, f"Executed notebook: {_path(result)}"]))
+
+
+def _properties(parent: xml.Element, **values: object) -> None:
+    known = {name: value for name, value in values.items() if value not in ("", None)}
+    if known:
+        properties = xml.SubElement(parent, "properties")
+        for name, value in known.items():
+            xml.SubElement(properties, "property", name=name, value=str(value))
+
+
+def _path(result: Result) -> str:
+    return f"{result.job.deployment}/{result.job.output.name}"

@@ -1,0 +1,115 @@
+"""Where a run takes place: on the local endpoint, on the user's, or on a recording; and with which jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from helpers.errors import CookbookError
+from helpers.running import targets
+from helpers.running.jobs import Job, plan
+from helpers.running.options import Options
+from helpers.running.targets import Target
+
+if TYPE_CHECKING:
+    from helpers.recording.tape import Recorder
+
+
+class Setting:
+    """A run on the local endpoint."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def plan(self, output: Path) -> list[Job]:
+        """What there is to run.
+
+        Raises:
+            CookbookError: for a mistake in what was asked.
+        """
+        jobs = self._all(output)
+        targets.check_deployments(job.deployment for job in jobs)
+        return jobs
+
+    @contextmanager
+    def target(self, jobs: int) -> Iterator[Target]:
+        """The endpoint, for as many jobs; the context ends it."""
+        with targets.local(jobs, self.options.engine) as local:
+            if not self.options.between:
+                yield local
+                return
+            from helpers.recording.target import stand_in
+
+            with stand_in(local, self.options.budget, self._recorder) as target:
+                yield target
+
+    def _all(self, output: Path) -> list[Job]:
+        given = self.options
+        return plan(given.notebooks, given.selection, given.deployments, given.parameters, output)
+
+    def _recorder(self, label: str, secrets: Iterable[str], hosts: Iterable[str]) -> Recorder | None:
+        from helpers.recording.scrubbing import Scrubber
+        from helpers.recording.tape import Recorder
+
+        if self.options.record is None:
+            return None
+        about = {"endpoint": label, "parameters": self.options.parameters}
+        return Recorder(self.options.record, about, Scrubber(secrets, hosts))
+
+
+class OnTheUsersEndpoint(Setting):
+    """A run on the endpoint that AZURE_INFERENCE_ENDPOINT names. What it serves is not known here."""
+
+    def __init__(self, options: Options, url: str) -> None:
+        super().__init__(options)
+        self.url = url
+
+    def plan(self, output: Path) -> list[Job]:
+        return self._all(output)
+
+    def target(self, jobs: int) -> AbstractContextManager[Target]:
+        if self.options.direct:
+            return nullcontext(targets.Direct(self.url))
+        from helpers.recording.target import real
+
+        return real(self.url, self.options.budget, self._recorder)
+
+
+class OnARecording(Setting):
+    """A run on a recording, with the notebooks, deployments and parameters that it was made with."""
+
+    def __init__(self, options: Options) -> None:
+        from helpers.recording.tape import read
+
+        super().__init__(options)
+        self.tape = read(options.replay)
+
+    def plan(self, output: Path) -> list[Job]:
+        given, recorded = self.options, self.tape.jobs
+        deployments = given.deployments or list(dict.fromkeys(each.deployment for each in self.tape.exchanges))
+        parameters = {**self.tape.about["parameters"], **given.parameters}
+        parameters.pop("model", None)
+        jobs = plan(given.notebooks, given.selection, deployments, parameters, output)
+        jobs = [job for job in jobs if (job.name, job.deployment) in recorded]
+        if not jobs:
+            raise CookbookError(f"{given.replay} has none of the notebooks and deployments that were asked for.")
+        return jobs
+
+    def target(self, jobs: int) -> AbstractContextManager[Target]:
+        from helpers.recording.target import replay
+
+        return replay(self.tape)
+
+
+def of(options: Options) -> Setting:
+    """The setting that the options and the environment ask for.
+
+    Raises:
+        CookbookError: when AZURE_INFERENCE_ENDPOINT is not an endpoint's address, or a recording cannot be read.
+    """
+    if options.replay:
+        return OnARecording(options)
+    url = targets.endpoint_of_user()
+    return OnTheUsersEndpoint(options, url) if url else Setting(options)

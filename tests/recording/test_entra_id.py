@@ -1,0 +1,54 @@
+"""An endpoint that wants Microsoft Entra ID: the runner has the tokens, and notebooks may bring their own."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from helpers.errors import CookbookError
+from helpers.recording import target
+from helpers.running.budget import Budget
+from helpers.running.jobs import Job
+from helpers.running.results import Result
+from helpers.urls import CREDENTIAL, ENDPOINT
+
+BODY = {"messages": [{"role": "user", "content": "How many languages are in the world?"}], "max_tokens": 90}
+
+
+@pytest.fixture
+def https(local, monkeypatch):
+    """The https address of an endpoint for which this process has an identity and no key."""
+    session = local.session()
+    monkeypatch.setenv("IDENTITY_ENDPOINT", session["identity_endpoint"])
+    monkeypatch.setenv("IDENTITY_HEADER", session["identity_header"])
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.setenv(name, session["authorities"])
+    monkeypatch.delenv(CREDENTIAL)
+    return session["https_endpoint"]
+
+
+def test_a_door_brings_tokens_or_takes_them(https, tmp_path):
+    result = Result(Job(tmp_path / "n.ipynb", "d", tmp_path / "o.ipynb"))
+    with target.real(https, Budget(), lambda *_: None) as through:
+        environment = through.environment(result)
+        own = {"Authorization": f"Bearer {environment[CREDENTIAL]}", "api-key": environment[CREDENTIAL]}
+        by_key = requests.post(f"{environment[ENDPOINT]}/v1/chat/completions", json=BODY, headers=own, timeout=20)
+        assert by_key.status_code == 200, by_key.text
+
+        from azure.identity import DefaultAzureCredential
+
+        token = {"Authorization": f"Bearer {DefaultAzureCredential().get_token('https://ml.azure.com/.default').token}"}
+        secure, trusted = environment["COOKBOOK_SECURE_ENDPOINT"], environment["REQUESTS_CA_BUNDLE"]
+        by_token = requests.post(f"{secure}/v1/chat/completions", json=BODY, headers=token, timeout=20, verify=trusted)
+        assert by_token.status_code == 200 and by_token.json()["usage"] == by_key.json()["usage"]
+        assert through.usage(result).calls == 2 and through.usage(result).tokens == 2 * 83
+    assert "eyJ" not in str(environment)
+
+
+def test_no_identity_is_said_before_anything_runs(https, monkeypatch):
+    monkeypatch.setenv("IDENTITY_HEADER", "nobody")
+    with (
+        pytest.raises(CookbookError, match="no Microsoft Entra ID identity was found"),
+        target.real(https, Budget(), lambda *_: None),
+    ):
+        pass

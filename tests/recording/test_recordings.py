@@ -1,0 +1,140 @@
+"""Recording what a real endpoint answers, without what is nobody else's business, and replaying it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import requests
+from upstream import KEY, TENANT, USAGE, Upstream
+
+from helpers.errors import CookbookError
+from helpers.recording import target
+from helpers.recording.scrubbing import Scrubber
+from helpers.recording.tape import Recorder, read
+from helpers.running.budget import Budget
+from helpers.running.jobs import Job
+from helpers.running.results import Result
+from helpers.urls import CREDENTIAL, ENDPOINT
+
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJ0aWQiOiI3MmY5ODhiZiJ9.c2lnbmF0dXJlLW9mLWl0"
+
+
+class Notebook:
+    """One notebook's side of a door."""
+
+    def __init__(self, through: target.ThroughDoors, name: str = "n") -> None:
+        self.result = Result(Job(Path(f"{name}.ipynb"), "d", Path("out.ipynb")))
+        self.through, environment = through, through.environment(self.result)
+        self.url, self.key = environment[ENDPOINT], environment[CREDENTIAL]
+
+    def post(self, body: dict, key: str = "") -> requests.Response:
+        headers = {"Authorization": f"Bearer {key or self.key}"}
+        return requests.post(f"{self.url}/v1/chat/completions", json=body, headers=headers, timeout=20)
+
+
+@pytest.fixture
+def upstream(monkeypatch):
+    with Upstream() as running:
+        monkeypatch.setenv(CREDENTIAL, KEY)
+        yield running
+
+
+@pytest.fixture
+def recorded(upstream, tmp_path):
+    """A recording of an answer, two different answers to one request, a stream and a refusal."""
+    file = tmp_path / "tape.jsonl"
+
+    def recorder(label, secrets, hosts):
+        return Recorder(file, {"endpoint": label, "parameters": {}}, Scrubber(secrets, hosts))
+
+    with target.real(upstream.url, Budget(), recorder) as through:
+        job = Notebook(through)
+        answers = [
+            job.post({"ask": 1, "n": 1}),
+            job.post({"ask": 1, "n": 1}),
+            job.post({"how": "stream", "usage": USAGE}),
+            job.post({"mail": "bob@contoso.com", "host": "prod-7.eastus2.inference.ml.azure.com"}, key=TOKEN),
+        ]
+        assert file.with_name("tape.jsonl.part").exists() and not file.exists()
+        assert f"Recorded 4 exchanges in {file}" in through.finish(True)
+    return file, answers
+
+
+def test_nothing_of_the_tenant_is_in_a_recording(recorded, upstream):
+    text = recorded[0].read_text(encoding="utf-8")
+    host = upstream.url.removeprefix("http://")
+    for secret in (KEY, TOKEN, TENANT, host, "contoso.com", "secret-group", "1b2c3d4e", "eastus2", "apim-request-id"):
+        assert secret not in text, secret
+    for kept in (
+        "Hello.",
+        "someone@example.com",
+        "endpoint.example",
+        "00000000-0000-0000-0000-",
+        '"credential": "own"',
+    ):
+        assert kept in text, kept
+    refused = json.loads(text.splitlines()[4])
+    assert refused["credential"] == "other" and refused["status"] == 401
+
+
+def test_a_replay_answers_as_it_was_answered(recorded):
+    file, answers = recorded
+    with target.replay(read(file)) as through:
+        job = Notebook(through)
+        again = [
+            job.post({"n": 1, "ask": 1}),  # the order of names does not matter
+            job.post({"ask": 1, "n": 1}),
+            job.post({"how": "stream", "usage": USAGE}),
+            job.post({"mail": "bob@contoso.com", "host": "prod-7.eastus2.inference.ml.azure.com"}, key="wrong"),
+        ]
+        assert [each.status_code for each in again] == [each.status_code for each in answers] == [200, 200, 200, 401]
+        assert again[2].content == answers[2].content
+        assert again[0].json()["you_sent"] == "***"
+        assert through.usage(job.result).tokens == 3 * 12 and through.objection(job.result) == ""
+
+
+def test_a_replay_refuses_what_was_not_recorded_and_says_so(recorded):
+    with target.replay(read(recorded[0])) as through:
+        job, other = Notebook(through), Notebook(through, "another")
+        assert job.post({"ask": 2}).status_code == 501
+        assert other.post({"ask": 1, "n": 1}).status_code == 501  # it was another notebook's
+        for expected in (200, 200, 501):  # asked once more than it was recorded
+            assert job.post({"ask": 1, "n": 1}).status_code == expected
+        assert through.objection(job.result) == ("POST /v1/chat/completions is not in the recording. Record it again.")
+
+
+def test_a_recording_of_a_failed_run_is_left_unfinished(tmp_path):
+    recorder = Recorder(tmp_path / "a.jsonl", {}, Scrubber())
+    assert "left unfinished" in recorder.close(complete=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl.part"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read"),
+        ("", "is no recording"),
+        ("{}", "is no recording"),
+        ("no json", "is no recording"),
+        ('{"cookbook_recording": 99}', "another version"),
+        ('{"cookbook_recording": 1}\n{"x": 1}', "is no recording"),
+    ],
+)
+def test_what_is_no_recording_is_said(tmp_path, content, said):
+    file = tmp_path / "r.jsonl"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(CookbookError, match=said):
+        read(file)
+
+
+def test_a_file_that_cannot_be_written_is_said():
+    with pytest.raises(CookbookError, match="Choose another --record"):
+        Recorder(Path("/proc/nowhere/r.jsonl"), {}, Scrubber())
+
+
+def test_a_pseudonym_stays_the_same():
+    scrub = Scrubber().text
+    assert scrub(TENANT) == scrub(TENANT.upper()) != scrub(TENANT.replace("7", "8"))

@@ -1,0 +1,90 @@
+"""`cookbook run` against an endpoint that is not ours: nothing of it gets into a notebook or a report."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from commanding import Cookbook
+from upstream import KEY, USAGE, Upstream
+
+CALL = """
+import json, os, urllib.request
+def call(**more):
+    body = json.dumps({"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 20, **more}).encode()
+    key = os.environ["AZURE_INFERENCE_CREDENTIAL"]
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    url = os.environ["AZURE_INFERENCE_ENDPOINT"] + "/v1/chat/completions"
+    return json.load(urllib.request.urlopen(urllib.request.Request(url, body, headers)))["usage"]
+"""
+DIGEST = hashlib.sha256(KEY.encode()).hexdigest()
+LOOK = f"""
+import hashlib
+print(os.environ["AZURE_INFERENCE_ENDPOINT"])
+assert not any(hashlib.sha256(value.encode()).hexdigest() == {DIGEST!r} for value in os.environ.values())
+"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A run that was recorded, on an endpoint that is gone afterwards."""
+    cookbook = Cookbook(tmp_path_factory.mktemp("doors"))
+    cookbook.write("openai-sdk", CALL, LOOK, "call()", "call()")
+    tape = cookbook.reports.with_name("tape.jsonl")
+    with Upstream() as upstream:
+        real = {"AZURE_INFERENCE_ENDPOINT": upstream.url, "AZURE_INFERENCE_CREDENTIAL": KEY}
+        done = cookbook.run("--record", str(tape), "--price-in", "1000000", "--price-out", "1000000", **real)
+        spent = cookbook.run("--max-tokens-total", "40", "--reports", str(tape.with_name("spent")), **real)
+        calls = len([seen for seen in upstream.seen if seen[0] == "POST"])
+    return cookbook, done, tape, upstream.url, (spent, calls)
+
+
+def test_the_run_is_counted_and_recorded(recorded):
+    cookbook, done, tape, _, _ = recorded
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Recorded 2 exchanges in" in done.stdout and tape.exists()
+    job = cookbook.jobs["openai-sdk"]
+    assert (job["calls"], job["total_tokens"], job["counted_exactly"]) == (2, 2 * USAGE["total_tokens"], True)
+    assert "Cost of this run: 24.0000." in done.stdout
+
+
+def test_neither_address_nor_key_is_in_a_notebook_or_a_report(recorded):
+    cookbook, done, tape, url, _ = recorded
+    files = [path for path in cookbook.reports.rglob("*") if path.is_file()]
+    assert len(files) >= 5
+    for text in (done.stdout, done.stderr, tape.read_text(), *(path.read_text() for path in files)):
+        assert KEY not in text and url not in text and url.removeprefix("http://") not in text
+
+
+def test_a_recording_is_replayed_without_the_endpoint(recorded):
+    cookbook, _, tape, _, _ = recorded
+    again = Cookbook(tape.parent / "replayed")
+    again.reports.parent.mkdir()
+    again.notebooks.symlink_to(cookbook.notebooks)
+    done = again.run("--replay", str(tape))
+    assert done.returncode == 0 and "Against: recording of endpoint" in (again.reports / "summary.md").read_text()
+    assert again.jobs["openai-sdk"]["total_tokens"] == 2 * USAGE["total_tokens"]
+
+
+def test_a_budget_stops_the_run(recorded):
+    *_, (spent, calls) = recorded
+    assert spent.returncode == 1
+    assert "The budget of 40 tokens does not allow the next call: " in spent.stdout
+    assert "1 interrupted" in spent.stdout or "1 failed" in spent.stdout
+    assert calls == 2 + 1  # the second one might take 32 on top of the 12 that are used
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--direct", "--max-tokens-total", "5"], "With --direct nobody counts or records"),
+        (["--record", "a", "--replay", "b"], "Either --record or --replay."),
+        (["--record", "a", "--resume"], "leave out --resume"),
+        (["--replay", "nothing-there"], "cannot be read"),
+        (["-p", "endpoint", "http://x"], "Set AZURE_INFERENCE_ENDPOINT instead"),
+    ],
+)
+def test_mistakes_get_one_line(recorded, arguments, said):
+    done = recorded[0].run(*arguments)
+    assert done.returncode == 1
+    assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1

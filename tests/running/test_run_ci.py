@@ -1,0 +1,109 @@
+"""What CI systems get, and the files that tell them what to do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from helpers.cli import main
+from helpers.running.jobs import Job
+from helpers.running.pool import Limits
+from helpers.running.reports import ci, summary
+from helpers.running.reports.record import Run
+from helpers.running.results import Result, Status
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "cookbook.yml").read_text(encoding="utf-8"))
+AZURE = (ROOT / ".ci" / "azure-pipelines.md").read_text(encoding="utf-8")
+PIPELINES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", AZURE, re.DOTALL)]
+
+
+@pytest.fixture
+def failed(tmp_path):
+    job = Job(Path("notebooks/langchain.ipynb"), "d", tmp_path / "d" / "langchain.ipynb")
+    result = Result(job, Status.FAILED, error="Error: 100% wrong, ::see [this]", source="x")
+    run = Run([result], "local endpoint", Limits())
+    summary.write(tmp_path, run, {"openai": ("1", "2")})
+    return run, tmp_path / summary.FILE
+
+
+def test_azure_pipelines_gets_the_summary_and_the_failures(failed, monkeypatch, capsys):
+    monkeypatch.setenv("TF_BUILD", "True")
+    ci.show(*failed)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"##vso[task.uploadsummary]{failed[1]}"
+    assert second == (
+        "##vso[task.logissue type=error;sourcepath=notebooks/langchain.ipynb]"
+        "langchain on d: Error: 100% wrong, ::see [this]"
+    )
+
+
+def test_github_gets_an_annotation(failed, monkeypatch, capsys):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    ci.show(*failed)
+    assert capsys.readouterr().out == (
+        "::error file=notebooks/langchain.ipynb,title=langchain on d::Error: 100%25 wrong, ::see [this]\n"
+    )
+
+
+def test_elsewhere_nothing_is_printed(failed, monkeypatch, capsys):
+    for name in ("TF_BUILD", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+    ci.show(*failed)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_summary_lists_what_is_not_as_locked(failed):
+    assert "| openai | 1 | 2 |" in failed[1].read_text(encoding="utf-8")
+
+
+def commands() -> list[str]:
+    steps = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
+    steps += [step for pipeline in PIPELINES for step in all_steps(pipeline)]
+    scripts = [step.get("run") or step.get("script") or step.get("inputs", {}).get("inlineScript") for step in steps]
+    return [line for script in scripts if script for line in script.splitlines()]
+
+
+def all_steps(part: object) -> list[dict]:
+    """The steps anywhere in a pipeline."""
+    if isinstance(part, list):
+        return [step for each in part for step in all_steps(each)]
+    if not isinstance(part, dict):
+        return []
+    own = [part] if {"task", "script"} & set(part) else []
+    return own + [step for value in part.values() for step in all_steps(value)]
+
+
+def test_every_command_of_the_pipelines_exists():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    options = {option for each in main.commands["run"].params for option in each.opts}
+    assert sum("cookbook run" in line for line in commands()) >= 3
+    for line in commands():
+        for target in re.findall(r"\bmake (\w+)", line):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), line
+        if "cookbook run" in line:
+            assert set(re.findall(r"(?<=\s)--[a-z-]+|(?<=\+)--[a-z-]+", line)) <= options, line
+    assert CliRunner().invoke(main, ["run", "--help"]).exit_code == 0
+
+
+def test_the_key_goes_to_one_step_only_and_never_to_a_pull_request():
+    real = WORKFLOW["jobs"].pop("real-endpoint")
+    assert "pull_request" not in real["if"] and real["environment"] == "azure"
+    with_key = [step for step in real["steps"] if "AZURE_INFERENCE_CREDENTIAL" in str(step.get("env"))]
+    assert len(with_key) == 1 and "cookbook run" in with_key[0]["run"] and "--max-tokens-total" in with_key[0]["run"]
+    assert "secrets." not in str(WORKFLOW["jobs"])
+    WORKFLOW["jobs"]["real-endpoint"] = real
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+    for job in WORKFLOW["jobs"].values():
+        assert job["timeout-minutes"] and all("${{ inputs" not in step.get("run", "") for step in job["steps"])
+
+
+def test_reports_are_kept_even_of_a_failure():
+    for name, job in WORKFLOW["jobs"].items():
+        kept = [step for step in job["steps"] if "upload-artifact" in step.get("uses", "")]
+        assert name == "tests" or (len(kept) == 1 and "always()" in kept[0]["if"])

@@ -1,0 +1,63 @@
+"""Notebooks in trouble, all in one run: each is told for what it is, and the good one passes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from commanding import Cookbook
+from marking import Marked
+
+from helpers.deployments import default_name
+
+KEY = "__import__('os').environ['AZURE_INFERENCE_CREDENTIAL']"
+
+
+@pytest.fixture(scope="module")
+def trouble(tmp_path_factory):
+    cookbook = Cookbook(tmp_path_factory.mktemp("trouble"))
+    cookbook.write("dying", "import os\nos.kill(os.getpid(), 9)")
+    cookbook.write("leaky", f"print({KEY})", "1 + 1")
+    cookbook.write("parent", "import subprocess\nchild = subprocess.Popen(['sleep', '100'])")
+    cookbook.write("raising", f"raise ValueError({KEY})")
+    cookbook.write("slow-cell", "1 + 1", "import time\ntime.sleep(60)")
+    cookbook.write("slow-notebook", "print('here')", *["import time; time.sleep(2.5)"] * 20)
+    run = Marked(cookbook.command("--cell-timeout", "4", "--notebook-timeout", "7", "--workers", "3"))
+    output, _ = run.process.communicate(timeout=100)
+    assert run.all_gone(within=3), run.alive()
+    return cookbook, output
+
+
+def test_only_what_is_good_passes(trouble):
+    cookbook, _ = trouble
+    assert [name for name, status in cookbook.status.items() if status == "passed"] == ["parent"]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "source"),
+    [
+        ("dying", "The kernel died: it crashed, was killed or ran out of memory.", "import os\nos.kill"),
+        ("slow-cell", "The cell did not end within 4 s (--cell-timeout).", "import time\ntime.sleep(60)"),
+        ("slow-notebook", "The notebook did not end within 7 s (--notebook-timeout).", "import time; time.sleep(2.5)"),
+        ("raising", "ValueError: ***", "raise ValueError"),
+        ("leaky", "A credential was in this notebook's output. It is masked in the executed notebook.", ""),
+    ],
+)
+def test_what_went_wrong_is_told_with_the_cell(trouble, name, error, source):
+    cookbook, output = trouble
+    job = cookbook.jobs[name]
+    assert job["error"] == error and job["cell_source"].startswith(source)
+    assert error in output.splitlines() and f"Executed notebook: {cookbook.reports / job['output']}" in output
+
+
+def test_what_was_done_in_time_is_kept(trouble):
+    cookbook, _ = trouble
+    assert "here" in (cookbook.reports / default_name() / "slow-notebook.ipynb").read_text(encoding="utf-8")
+
+
+def test_credentials_are_masked_in_executed_notebooks(trouble):
+    cookbook, _ = trouble
+    leaky = json.loads((cookbook.reports / default_name() / "leaky.ipynb").read_text(encoding="utf-8"))
+    assert leaky["cells"][2]["outputs"][0]["text"] == ["***\n"]
+    raising = (cookbook.reports / default_name() / "raising.ipynb").read_text(encoding="utf-8")
+    assert '"evalue": "***"' in raising
