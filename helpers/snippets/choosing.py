@@ -23,7 +23,8 @@ def choose_task(said: str, tasks: Sequence[str]) -> str:
     Raises:
         CookbookError: when it is none or several.
     """
-    return _choose("task", said, {slug(task): [slug(task)] for task in tasks}, dict(zip(map(slug, tasks), tasks)))
+    by_slug = {slug(task): task for task in tasks}
+    return by_slug[_choose("task", said, {name: [name] for name in by_slug})]
 
 
 def choose_client(said: str) -> str:
@@ -35,12 +36,12 @@ def choose_client(said: str) -> str:
     return _choose("client", said, {name: [name, slug(words)] for name, words in CLIENTS.items()})
 
 
-def _choose(kind: str, said: str, spellings: dict[str, list[str]], values: dict[str, str] | None = None) -> str:
+def _choose(kind: str, said: str, spellings: dict[str, list[str]]) -> str:
     wanted = slug(said)
     for fits in (_same, _part, _like):
         found = [choice for choice, names in spellings.items() if any(fits(wanted, name) for name in names)]
         if len(found) == 1:
-            return values[found[0]] if values else found[0]
+            return found[0]
         if found and wanted:
             raise CookbookError(f"The {kind} {said!r} can be several. Say which: {_listed(found)}.")
     raise CookbookError(f"There is no {kind} {said!r}. There are: {_listed(spellings)}.")

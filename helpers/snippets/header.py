@@ -26,7 +26,7 @@ def header(title: str, task: str, first: Sequence[str], code: str) -> str:
     width = max(map(len, variables), default=0)
     lines = [f"{title}: {task}", *first]
     if variables:
-        lines.append("Environment variables:" if len(variables) > 1 else "Environment variable:")
+        lines.append(f"Set {'these environment variables' if len(variables) > 1 else 'this environment variable'}:")
         lines += [f"  {name:{width}}  {_MEANING[name]}" for name in variables]
     if CREDENTIAL not in variables:
         lines.append(_NO_KEY)

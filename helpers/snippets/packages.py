@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
+from helpers.errors import CookbookError
 from helpers.snippets.imports import Import
 
-# For each client: what is imported, and the package that it takes. What a package brings along is not listed again.
-_IDENTITY = {"azure.identity": "azure-identity"}
-PACKAGES: dict[str, dict[str, str]] = {
-    "webrequests": {"requests": "requests", "httpx": "httpx", **_IDENTITY},
-    "azure-sdk": {
-        "azure.ai.inference": "azure-ai-inference",
-        "azure.ai.inference.aio": "aiohttp",  # what it sends with
-        **_IDENTITY,
-    },
-    "openai-sdk": {"openai": "openai", **_IDENTITY},
-    "langchain": {
-        "langchain": "langchain",
-        "langchain.chat_models": "langchain-mistralai",  # found by the provider's name
-        "mistral_common": "mistral-common[sentencepiece]",
-        **_IDENTITY,
-    },
-    "mistralai": {"mistralai": "mistralai", **_IDENTITY},
-    "litellm": {"litellm": "litellm", **_IDENTITY},
+# The package that an import takes; also those that are needed without being imported by name.
+PACKAGES = {
+    "requests": "requests",
+    "azure.ai.inference": "azure-ai-inference",
+    "azure.ai.inference.aio": "aiohttp",  # what it sends with
+    "openai": "openai",
+    "langchain": "langchain",
+    "langchain.chat_models": "langchain-mistralai",  # init_chat_model finds it by the provider's name
+    "langchain_core": "langchain-core",
+    "langchain_mistralai": "langchain-mistralai",
+    "mistralai": "mistralai",
+    "litellm": "litellm",
+    "azure.core": "azure-core",
+    "azure.identity": "azure-identity",
+    "httpx": "httpx",
+    "httpx2": "httpx2",
+    "mistral_common": "mistral-common[sentencepiece]",
+    "pydantic": "pydantic",
+    "urllib3": "urllib3",
+}
+# What comes along with another package, and need not be named beside it.
+BROUGHT_BY = {
+    "azure-core": {"azure-ai-inference", "azure-identity"},
+    "httpx": {"openai", "langchain", "langchain-mistralai", "litellm"},
+    "httpx2": {"mistralai"},
+    "langchain-core": {"langchain", "langchain-mistralai"},
+    "openai": {"litellm"},
+    "pydantic": {"openai", "langchain", "langchain-mistralai", "mistralai", "litellm"},
+    "urllib3": {"requests"},
 }
 
 
-def packages(client: str, imports: Iterable[Import]) -> list[str]:
-    """The packages to install for what is imported, the client's own first."""
-    names = [f"{one.dotted}." for one in imports]
-    return [package for module, package in PACKAGES[client].items() if any(n.startswith(f"{module}.") for n in names)]
+def packages(imports: Iterable[Import]) -> list[str]:
+    """The packages to install for what is imported, in the table's order.
+
+    Raises:
+        CookbookError: for an import that the table does not know.
+    """
+    wanted = set()
+    for one in imports:
+        found = {package for module, package in PACKAGES.items() if f"{one.dotted}.".startswith(f"{module}.")}
+        if not found and one.package not in sys.stdlib_module_names:
+            raise CookbookError(f"A snippet imports {one.dotted}: say its package in helpers/snippets/packages.py.")
+        wanted |= found
+    listed = dict.fromkeys(package for package in PACKAGES.values() if package in wanted)
+    return [package for package in listed if not BROUGHT_BY.get(package, set()) & wanted]
 
 
 def install_line(wanted: Iterable[str]) -> str:

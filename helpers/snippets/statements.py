@@ -43,7 +43,9 @@ def split(cell: Cell) -> list[Statement]:
         source = run_what_is_awaited(cell.source)
         compile(source, cell.place, "exec", dont_inherit=True)
     except SyntaxError as error:
-        raise CookbookError(f"{cell.place}: a snippet cell is not plain Python (line {error.lineno}): {error.msg}.") from None
+        raise CookbookError(
+            f"{cell.place}: a snippet cell is not plain Python (line {error.lineno}): {error.msg}."
+        ) from None
     lines, nodes, done = source.splitlines(), ast.parse(source).body, 0
     statements = []
     for node in nodes:

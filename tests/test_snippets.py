@@ -1,0 +1,267 @@
+"""Every starter, tasks by clients, is made and run in a fresh interpreter against the local endpoint."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from local_endpoint import Local
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from helpers import cli
+from helpers.sections import CLIENTS, tasks
+from helpers.snippets import formatting
+from helpers.snippets.choosing import choose_client, choose_task, slug
+from helpers.snippets.command import write_all
+from helpers.snippets.packages import BROUGHT_BY
+from helpers.snippets.starter import ENTRA_ID, starter
+from helpers.urls import CREDENTIAL, ENDPOINT
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+TASKS = tasks(NOTEBOOKS)
+AT_ONCE = 3
+SECONDS = 120  # for one starter
+IN_THE_SHELL = {  # and what they print
+    "ask-what-is-deployed": '{"model_name":',
+    "complete-a-chat": '"finish_reason":"stop"',
+    "stream-the-answer": "data: [DONE]",
+    "handle-errors-and-retries": "HTTP status: 401",
+}
+
+
+@pytest.fixture(scope="module")
+def notebooks(tmp_path_factory) -> Path:
+    """The notebooks as they are now; somebody may be saving one while the tests run."""
+    return shutil.copytree(NOTEBOOKS, tmp_path_factory.mktemp("project") / "notebooks")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, notebooks) -> Path:
+    """A folder with every starter."""
+    folder = tmp_path_factory.mktemp("snippets")
+    write_all(notebooks, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(request, written, endpoint, tmp_path_factory):
+    """The runs of the starters that are to be tested, a few at a time, by client and task."""
+    items = [item for item in request.session.items if getattr(item, "originalname", "") == "test_the_starter_runs"]
+    url, new_key = endpoint
+    elsewhere = tmp_path_factory.mktemp("elsewhere")  # not the project's folder
+    served = {client: Local(url, new_key()) for client in CLIENTS}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        runs: dict[tuple[str, str], Future] = {}
+        for client, task in ((item.callspec.params["client"], item.callspec.params["task"]) for item in items):
+            command = [sys.executable, written / client / f"{slug(task)}.py"]
+            runs[client, task] = pool.submit(run, command, variables(served[client], task), elsewhere)
+        yield runs
+        pool.shutdown(cancel_futures=True)
+
+
+def variables(local: Local, task: str) -> dict[str, str]:
+    """All environment variables that a starter gets."""
+    if task != ENTRA_ID:
+        return {ENDPOINT: local.url, CREDENTIAL: local.key}
+    session = local.session()
+    return {
+        ENDPOINT: session["https_endpoint"],
+        "IDENTITY_ENDPOINT": session["identity_endpoint"],
+        "IDENTITY_HEADER": session["identity_header"],
+        "SSL_CERT_FILE": session["authorities"],
+        "REQUESTS_CA_BUNDLE": session["authorities"],
+    }
+
+
+def run(command: list[object], environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess:
+    words = [str(word) for word in command]
+    system = {
+        name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ
+    }  # Windows has no sockets without
+    return subprocess.run(
+        words, env=environment | system, cwd=folder, capture_output=True, encoding="utf-8", timeout=SECONDS
+    )
+
+
+@pytest.mark.parametrize("task", TASKS, ids=slug)
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_starter_runs(results, written, client, task):
+    assert "helpers" not in (written / client / f"{slug(task)}.py").read_text(encoding="utf-8")
+    done = results[client, task].result()
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl")
+@pytest.mark.parametrize(("name", "printed"), IN_THE_SHELL.items())
+def test_the_shell_script_runs(written, local, tmp_path, name, printed):
+    script = written / "webrequests" / f"{name}.sh"
+    done = run([script], {**variables(local, ""), "PATH": os.environ["PATH"]}, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "") and printed in done.stdout
+    text = script.read_text(encoding="utf-8")
+    assert "helpers" not in text and "%%" not in text
+
+
+def test_there_is_one_for_every_task_and_client(written):
+    made = {path.relative_to(written).as_posix() for path in written.rglob("*.*")}
+    programs = {f"{client}/{slug(task)}.py" for client in CLIENTS for task in TASKS}
+    assert made == programs | {f"webrequests/{name}.sh" for name in IN_THE_SHELL}
+
+
+def test_all_are_formatted_and_lint_clean(written):
+    ruff = shutil.which("ruff", path=Path(sys.executable).parent)
+    for arguments in (
+        ["check", "--select=E,F,I,B,UP,SIM,W", "--line-length=120"],
+        ["format", "--check", "--line-length=100"],
+    ):
+        done = subprocess.run(
+            [ruff, *arguments, "--isolated", "--no-cache", written], capture_output=True, encoding="utf-8"
+        )
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_nothing_is_left_over(written, client):
+    for path in (written / client).glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert re.match(r"# Call Mistral on Azure .+: .+\n# Install: pip install \S", text), path
+        code = re.sub(r"#.*", "", text)
+        constants = re.findall(r"^(\w+) = .+  # ", text, re.M)
+        for name in {*constants, *re.findall(r"^client\b", code, re.M)}:
+            assert len(re.findall(rf"\b{name}\b(?!=)", code)) > 1, f"{path} does not use {name}"
+        assert "endpoint = " not in text and "entra_client" not in text
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_install_line_brings_what_is_imported(written, client):
+    homes = packages_distributions()
+    for path in (written / client).glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        named = re.search(r"# Install: pip install (.*)", text)[1].replace('"', "").split()
+        there = with_dependencies(named)
+        for module in imported(text):
+            top, *rest = module.split(".")
+            if top == "azure":  # a namespace of several packages
+                assert any(name.startswith(f"azure-{rest[0]}") for name in there), f"{path}: {module}"
+            elif top not in sys.stdlib_module_names:
+                assert {canonicalize_name(home) for home in homes[top]} & there, f"{path}: {module}"
+
+
+def imported(text: str) -> set[str]:
+    """The modules that a program imports."""
+    nodes = list(ast.walk(ast.parse(text)))
+    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return modules | {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+def test_what_is_not_named_really_comes_along():
+    for package, others in BROUGHT_BY.items():
+        for other in others:
+            assert package in with_dependencies([other]), f"{other} does not bring {package}"
+
+
+def with_dependencies(names: list[str]) -> set[str]:
+    """Packages and all that they require."""
+    found, todo = set(), [Requirement(name).name for name in names]
+    while todo:
+        name = canonicalize_name(todo.pop())
+        if name not in found:
+            found.add(name)
+            lines = map(Requirement, requires(name) or [])
+            todo += [line.name for line in lines if line.marker is None or line.marker.evaluate({"extra": ""})]
+    return found
+
+
+def test_without_ruff_it_is_the_same_program(monkeypatch, notebooks, written):
+    monkeypatch.setattr(formatting.shutil, "which", lambda *_, **__: None)
+    for client in CLIENTS:
+        for task in TASKS:
+            text = starter(notebooks, task, client)
+            formatted = (written / client / f"{slug(task)}.py").read_text(encoding="utf-8")
+            assert ast.dump(ast.parse(text)) == ast.dump(ast.parse(formatted))
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("Stream the answer", "Stream the answer"),
+        ("stream the ANSWER", "Stream the answer"),
+        ("stream-the-answer", "Stream the answer"),
+        ("stream", "Stream the answer"),
+        ("streaming", "Stream the answer"),
+        ("answer streaming", "Stream the answer"),
+        ("stream-the-anwser", "Stream the answer"),
+        ("async", "Call asynchronously"),
+        ("json", "Ask for JSON"),
+        ("entra", "Connect with Microsoft Entra ID"),
+        ("retries", "Handle errors and retries"),
+        ("conversations", "Hold a conversation"),
+    ],
+)
+def test_tasks_are_understood(said, meant):
+    assert choose_task(said, TASKS) == meant
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_clients_are_understood(client):
+    assert choose_client(client) == choose_client(client.upper()) == choose_client(CLIENTS[client]) == client
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("openai", "openai-sdk"), ("azure", "azure-sdk"), ("curl", "webrequests"), ("litelm", "litellm")],
+)
+def test_clients_are_understood_by_a_part(said, meant):
+    assert choose_client(said) == meant
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["parameters", "openai"], "Say which: shape-the-answer-with-parameters, pass-extra-parameters."),
+        (["dance", "openai"], "There is no task 'dance'. There are: connect-with-a-key, "),
+        (["stream", "cobol"], "There is no client 'cobol'. There are: webrequests, azure-sdk, "),
+        (["", "openai"], "Say a task and a client. Tasks: connect-with-a-key, "),
+        ([], "Clients: webrequests, "),
+        (["stream", "openai", "--shell"], "There are, for webrequests: ask-what-is-deployed, "),
+        (["stream", "openai", "--output", "/dev/null/a.py"], "cannot be written"),
+    ],
+)
+def test_mistakes_get_one_line(arguments, said):
+    done = cookbook(*arguments)
+    assert done.returncode == 1 and not done.stdout
+    assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_command_prints_or_writes(tmp_path):
+    expected = starter(NOTEBOOKS, "Stream the answer", "openai-sdk")
+    assert cookbook("streaming", "openai-sdk").stdout == expected
+    assert cookbook("Stream the answer", "openai-sdk", "--output", tmp_path / "new" / "it.py").stdout == ""
+    assert (tmp_path / "new" / "it.py").read_text(encoding="utf-8") == expected
+    assert cookbook("stream", "curl", "--output", tmp_path / "it.sh").returncode == 0
+    script = (tmp_path / "it.sh").read_text(encoding="utf-8")
+    assert script == cookbook("stream", "curl", "--shell").stdout
+    assert os.access(tmp_path / "it.sh", os.X_OK) and script.startswith("#!/usr/bin/env bash\n")
+
+
+def cookbook(*arguments: object) -> subprocess.CompletedProcess:
+    command = [Path(sys.executable).with_name("cookbook"), "snippet", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, env=dict(os.environ))
+
+
+def test_all_are_written_at_once(monkeypatch, notebooks, written, tmp_path):
+    monkeypatch.setattr(cli, "ROOT", notebooks.parent)
+    done = CliRunner().invoke(cli.main, ["snippets", "--output", str(tmp_path)])
+    files = {path.relative_to(written): path.read_bytes() for path in written.rglob("*.*")}
+    assert done.exit_code == 0 and f"Wrote {len(files)} starters to {tmp_path}" in done.output
+    assert {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.*")} == files
