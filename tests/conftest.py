@@ -5,34 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from local_endpoint import Local
 
-from helpers import http
 from helpers.starting import LocalEndpoint, start
 from helpers.urls import CREDENTIAL, ENDPOINT
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # litellm would look its prices up on the network
-
-
-@dataclass(frozen=True, slots=True)
-class Local:
-    """One virtual endpoint: its address and key, and what was sent to it."""
-
-    url: str
-    key: str
-
-    def exchanges(self, last: int = 1) -> list[dict]:
-        return http.request("GET", f"{self.url}/local/exchanges?last={last}", self.key).json()
-
-    def fail(self, **fault: object) -> None:
-        assert http.request("POST", f"{self.url}/local/faults", self.key, fault).status == 200
-
-    def session(self) -> dict[str, str]:
-        return http.request("POST", f"{self.url}/local/session", self.key, {}).json()
 
 
 @pytest.fixture(autouse=True)

@@ -10,13 +10,13 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from helpers.locking import conda_environment
+from helpers.locking import GROUPS, conda_environment
 
 
 @pytest.fixture
 def wanted(root) -> list[Requirement]:
     document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    groups = [line for group in document["dependency-groups"].values() for line in group]
+    groups = [line for group in GROUPS for line in document["dependency-groups"][group]]
     return [Requirement(line) for line in [*document["project"]["dependencies"], *groups]]
 
 

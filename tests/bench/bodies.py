@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from itertools import count, cycle
+from pydoc_data.topics import topics
 
 PATH = "/v1/chat/completions"
 MODEL = "mistralai-Mixtral-8x7B-Instruct-v01"
@@ -16,14 +17,7 @@ ANSWER = (  # what Microsoft documents for this prompt: 72 tokens; every server 
     "speakers can greatly vary between languages, with some having millions of speakers and others only a few hundred."
 )
 TOKENS = 72
-_TEMPLATES = 4096
-_TEXT = (
-    "answer in a short sentence and say where every number comes from because readers of this page want to check it; "
-    "translators, teachers and linguists count languages differently, dialects are sometimes counted too, some people "
-    "live far from each other, others moved to cities long ago; never guess: write that you do not know, name the year "
-    "of the survey, keep the tone friendly, use plain words, avoid lists, prefer examples from Africa, Polynesia, New "
-    "Guinea and the Americas, mention endangered languages when they matter, do not repeat the question"
-)
+_TEMPLATES, _SHORTEST, _LONGEST = 1024, 10, 30  # different texts, and how many words each has
 
 
 def request(body: bytes, key: str, headers: str = "") -> bytes:
@@ -50,12 +44,13 @@ def same(key: str, stream: bool = False, prompt: str = PROMPT, headers: str = ""
 
 
 def different(key: str) -> Callable[[], bytes]:
-    """A supply of requests of which no two are alike: 20 to 60 shuffled words and a number that only grows."""
-    shuffle, hole = random.Random(7), "#########"
-    templates, words = [], _TEXT.split()
+    """A supply of requests of which no two are alike: prose from Python's manual, and a number that only grows."""
+    choose, hole, words = random.Random(7), "#########", " ".join(topics.values()).split()
+    templates = []
     for _ in range(_TEMPLATES):
-        system = " ".join(shuffle.choices(words, k=shuffle.randint(20, 60)))
-        templates.append(request(body(f"Request {hole}: {system}."), key).split(hole.encode()))
+        start, length = choose.randrange(len(words) - _LONGEST), choose.randint(_SHORTEST, _LONGEST)
+        system = f"{hole} {' '.join(words[start : start + length])}"
+        templates.append(request(body(system), key).split(hole.encode(), 1))
     numbers, texts = count(random.SystemRandom().randrange(10**8)), cycle(templates)
 
     def following() -> bytes:

@@ -21,7 +21,11 @@ _HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a paced stream is asked for, and how many of its events come at once with the one before them."""
+    """How a paced stream is asked for.
+
+    `together` counts the events that are no tokens and take no time of their own: with ours, the one that opens the
+    stream comes with the first token and the one that ends it with the last.
+    """
 
     prompt: str = PROMPT
     headers: str = ""
@@ -53,7 +57,7 @@ def ours() -> Contender:
     """The local endpoint as a user starts it; its quota is computed but too high to be reached."""
     command = [str(Path(sys.executable).with_name("cookbook")), "serve"]
     quota = ["--requests-per-minute", "1000000000", "--tokens-per-minute", "1000000000000"]
-    pace = Pace(headers=f"x-local-timing: {FIRST},{GAP}\r\n", together=1)
+    pace = Pace(headers=f"x-local-timing: first-token={FIRST}; tokens-per-second={1 / GAP:g}\r\n", together=2)
     return Contender(OURS, lambda port: [*command, *quota, "--port", str(port)], pace=pace)
 
 

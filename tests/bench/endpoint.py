@@ -40,7 +40,6 @@ def main() -> None:
         "missing": missing,
         "events": {},
         "values": {contender.name: {} for contender in contenders},
-        "busy": {contender.name: {} for contender in contenders},
     }
     try:
         for repeat in range(options.repeats):
@@ -71,49 +70,30 @@ def _rivals(names: list[str]) -> dict[str, str]:
 
 
 def _repeat(contenders: list[Contender], options: argparse.Namespace, results: dict[str, Any]) -> None:
-    """Start every server, put each measure's load on one after the other, weigh them, end them."""
+    """Start every server, put the loads on them in turn, weigh them, end them."""
+
+    def note(server: str, measure: str, value: float) -> None:
+        results["values"][server].setdefault(measure, []).append(round(value, 4))
+        about = measuring.MEASURES[measure]
+        print(f"  {server:15} {about.title}: {value:,.{about.digits}f} {about.unit}", flush=True)
+
     with contextlib.ExitStack() as stack:
-        servers: list[Running] = []
+        servers = []
         for contender in contenders:
-            running = _named(contender.name, lambda contender=contender: Running(contender))
+            running = Running(contender)
             stack.callback(running.stop)
             servers.append(running)
-            results["events"][contender.name] = _named(contender.name, lambda running=running: verify(running))
-            _note(results, contender.name, "first", running.first)
+            note(contender.name, "first", running.first)
+            results["events"][contender.name] = verify(running)
         for running in servers:
-            _named(running.contender.name, lambda running=running: measuring.warm_up(running))
-        measures = {
-            running: measuring.loads(running, options.seconds, results["events"][running.contender.name])
-            for running in servers
-        }
-        for name in measuring.MEASURES:
-            for running in servers:
-                if name not in measures[running]:
-                    continue
-                value, busy = _named(running.contender.name, measures[running][name])
-                _note(results, running.contender.name, name, value)
-                shares = results["busy"][running.contender.name]
-                shares[name] = round(max(busy, shares.get(name, 0)), 3)
+            measuring.warm_up(running)
+        measuring.measure_loads(servers, options.seconds, note)
         for running in servers:
-            memory = running.memory()
-            if memory is not None:
-                _note(results, running.contender.name, "memory", memory)
-
-
-def _named(name: str, step: Any) -> Any:
-    """Do one step, and say whose it was if it fails."""
-    try:
-        return step()
-    except LoadError as error:
-        raise LoadError(f"{name}: {error}") from None
-
-
-def _note(results: dict[str, Any], server: str, measure: str, value: float) -> None:
-    results["values"][server].setdefault(measure, []).append(round(value, 4))
-    print(
-        f"  {server:15} {measuring.MEASURES[measure].title}: {value:,.3f} {measuring.MEASURES[measure].unit}",
-        flush=True,
-    )
+            name = running.contender.name
+            if running.contender.pace:
+                note(name, "paced", measuring.measure_pace(running, results["events"][name]))
+            if (memory := running.memory()) is not None:
+                note(name, "memory", memory)
 
 
 if __name__ == "__main__":

@@ -47,8 +47,8 @@ def aimock() -> Path:
     package = folder / "node_modules" / "@copilotkit" / "aimock"
     if _package_version(package) != AIMOCK:
         folder.mkdir(parents=True, exist_ok=True)
-        options = ["--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix", str(folder)]
-        _install("aimock", ["npm", "install", *options, f"@copilotkit/aimock@{AIMOCK}"])
+        quiet = ["--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--fetch-retries=1"]
+        _install("aimock", ["npm", "install", *quiet, "--prefix", str(folder), f"@copilotkit/aimock@{AIMOCK}"])
     return package / "dist" / "cli.js"
 
 

@@ -97,13 +97,12 @@ def _table(results: dict[str, Any]) -> list[str]:
 def _cell(measured: list[float] | None, measure: Measure) -> str:
     if not measured:
         return "–"
-    middle, low, high = (f"{fit(measured):,.{measure.digits}f}" for fit in (statistics.median, min, max))
+    middle, low, high = (f"{pick(measured):,.{measure.digits}f}" for pick in (statistics.median, min, max))
     return f"{middle} ({low}–{high})" if measure.unit != "%" else f"{middle} ({low} to {high})"
 
 
 def _notes(results: dict[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    busiest = max(share for shares in results["busy"].values() for share in shares.values())
     return [
         "- `cookbook serve` checks the key, counts exactly with Mistral's tokenizer and computes the quota for every "
         "request; its quota is set too high to be reached. mocktopus and aimock check no key, have no quota and "
@@ -113,8 +112,10 @@ def _notes(results: dict[str, Any]) -> list[str]:
         "changed; aimock sends 20 characters an event.",
         "- Paced: 200 ms to the first token, 20 ms between tokens; aimock's schedule is its own profile of the same "
         "figures over its fewer events. A stream's time runs from the moment its request is sent.",
-        f"- The load generator was busy {busiest:.0%} of its core at most; where that is near 100 % (the floor), the "
-        "server could do more.",
+        "- The load generator is one process for all servers and always awake, so that no server is charged for waking "
+        "it. The floor shows what it is able to send.",
+        "- The server's CPU is what the system charged its process for a request: it says how much of a rate is the "
+        "server's own, whatever else the machine was doing.",
         *(f"- {line}" for line in results["missing"]),
         f"- Versions: {versions}.",
     ]

@@ -61,7 +61,7 @@ class Running:
                 if self.ask(body())[0] == 200:
                     return
             time.sleep(_POLL)
-        raise LoadError("did not start")
+        raise LoadError(f"{self.contender.name} did not start")
 
     def ask(self, sent: bytes) -> tuple[int, bytes]:
         """Send one chat completion; returns status and body."""
@@ -79,6 +79,11 @@ class Running:
         pages = sum(_resident(pid) for pid in _family(self.process.pid))
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20 or None
 
+    def processor_time(self) -> float:
+        """Seconds of processor time, child processes included; 0 where the system does not tell."""
+        ticks = sum(_ticks(pid) for pid in _family(self.process.pid))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> None:
         """End the process; safe to call twice."""
         self.process.terminate()
@@ -95,18 +100,19 @@ def verify(running: Running) -> int:
     Raises:
         LoadError: for an answer without its text or its usage, or a stream whose pieces are not the text.
     """
+    name = running.contender.name
     status, whole = running.ask(body())
     answer: dict[str, Any] = json.loads(whole)
     text, usage = answer["choices"][0]["message"]["content"], answer["usage"]
     if status != 200 or not text or usage["total_tokens"] != usage["prompt_tokens"] + usage["completion_tokens"]:
-        raise LoadError("does not answer as it should")
+        raise LoadError(f"{name} does not answer as it should")
     status, streamed = running.ask(body(stream=True))
     events = [line[6:] for line in streamed.splitlines() if line.startswith(b"data: ")]
     if status != 200 or events.pop() != b"[DONE]":
-        raise LoadError("does not stream as it should")
+        raise LoadError(f"{name} does not stream as it should")
     pieces = [choice["delta"].get("content") for event in events for choice in json.loads(event)["choices"]]
     if "".join(piece or "" for piece in pieces) != text:
-        raise LoadError("streams something else than it answers")
+        raise LoadError(f"{name} streams something else than it answers")
     return len(events)
 
 
@@ -123,6 +129,14 @@ def _family(pid: int) -> Iterator[int]:
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in children.read_text().split():
             yield from _family(int(child))
+
+
+def _ticks(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])  # in user mode and in the kernel
 
 
 def _resident(pid: int) -> int:

@@ -1,0 +1,49 @@
+"""Child processes that serve: started, waited for until they tell their address, and never left behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+_START_TIMEOUT = 30.0  # seconds
+
+
+def spawn(module: str, environment: dict[str, str]) -> tuple[subprocess.Popen, str]:
+    """Run a module that prints its address in one line and ends when its standard input does.
+
+    That input is a pipe, which the system closes when this process ends in whatever way.
+
+    Args:
+        environment: all of the child's environment variables; credentials go there, never into its arguments.
+
+    Returns:
+        The process, and its address; empty if it printed none in time.
+    """
+    environment = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,  # without PYTHONDONTWRITEBYTECODE, with which every start compiles everything again
+        start_new_session=True,  # Ctrl-C reaches the parent, which ends the child in its own time
+    )
+    return process, _first_line(process)
+
+
+def stop(process: subprocess.Popen) -> None:
+    """End a child; safe to call twice."""
+    process.stdin.close()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _first_line(process: subprocess.Popen) -> str:
+    timer = threading.Timer(_START_TIMEOUT, process.kill)
+    timer.start()
+    line = process.stdout.readline().strip()
+    timer.cancel()
+    return line

@@ -1,0 +1,162 @@
+"""The six clients, each written as in its notebook and with its own defaults: no retries added, no timeout given.
+
+Each function makes one chat completion and adds the text to `pieces` as it arrives, which is what its user would have
+in hand when something fails. An import is part of the call, so that a process that measures one client loads only that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+MODEL = "mistralai-Mistral-7B-Instruct-v01"
+MESSAGES = [{"role": "user", "content": "How many languages are in the world?"}]
+SETTINGS = {"temperature": 0.0, "max_tokens": 24}
+
+
+@dataclass(slots=True)
+class Call:
+    """One chat completion to make.
+
+    Attributes:
+        timeout: seconds; None leaves the client's default.
+        pieces: the text, as far as it came.
+        finish: the reason why the answer ended, if the client gave one.
+    """
+
+    url: str
+    key: str
+    stream: bool = False
+    timeout: int | None = None
+    pieces: list[str] = field(default_factory=list)
+    finish: str | None = None
+
+    def limit(self, name: str, unit: int = 1) -> dict[str, int]:
+        """The argument that sets the timeout, if one is to be set."""
+        return {} if self.timeout is None else {name: self.timeout * unit}
+
+    def take(self, text: str | None, finish: str | None) -> None:
+        """A piece of the answer came."""
+        self.pieces.append(text or "")
+        self.finish = finish or self.finish
+
+    def take_answer(self, answer: Any) -> None:
+        """The whole answer came, shaped as OpenAI's."""
+        self.take(answer.choices[0].message.content, answer.choices[0].finish_reason)
+
+    def take_stream(self, chunks: Iterator[Any]) -> None:
+        """Read a stream to its end, shaped as OpenAI's."""
+        for chunk in chunks:
+            if chunk.choices:
+                self.take(chunk.choices[0].delta.content, chunk.choices[0].finish_reason)
+
+
+def webrequests(call: Call) -> None:
+    import requests
+
+    url = f"{call.url}/chat/completions?api-version=2024-05-01-preview"
+    body = {"model": MODEL, "messages": MESSAGES, **SETTINGS}
+    client = requests.Session()
+    client.headers["Authorization"] = f"Bearer {call.key}"
+    if not call.stream:
+        response = client.post(url, json=body, **call.limit("timeout"))
+        response.raise_for_status()
+        choice = response.json()["choices"][0]
+        call.take(choice["message"]["content"], choice["finish_reason"])
+        return
+    with client.post(url, json={**body, "stream": True}, stream=True, **call.limit("timeout")) as stream:
+        stream.raise_for_status()
+        for line in stream.iter_lines():
+            if line.startswith(b"data: ") and line != b"data: [DONE]":
+                chunk = json.loads(line.removeprefix(b"data: "))
+                if chunk["choices"]:
+                    call.take(chunk["choices"][0]["delta"].get("content"), chunk["choices"][0]["finish_reason"])
+
+
+def azure_sdk(call: Call) -> None:
+    from azure.ai.inference import ChatCompletionsClient
+    from azure.ai.inference.models import UserMessage
+    from azure.core.credentials import AzureKeyCredential
+
+    client = ChatCompletionsClient(
+        call.url, AzureKeyCredential(call.key), **call.limit("connection_timeout"), **call.limit("read_timeout")
+    )
+    messages = [UserMessage(message["content"]) for message in MESSAGES]
+    if call.stream:
+        call.take_stream(client.complete(model=MODEL, messages=messages, stream=True, **SETTINGS))
+    else:
+        response = client.complete(model=MODEL, messages=messages, **SETTINGS)
+        call.take_answer(response)
+
+
+def openai_sdk(call: Call) -> None:
+    from openai import OpenAI
+
+    client = OpenAI(base_url=f"{call.url}/v1", api_key=call.key, **call.limit("timeout"))
+    if call.stream:
+        call.take_stream(client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True, **SETTINGS))
+    else:
+        response = client.chat.completions.create(model=MODEL, messages=MESSAGES, **SETTINGS)
+        call.take_answer(response)
+
+
+def langchain(call: Call) -> None:
+    from langchain.chat_models import init_chat_model
+
+    address = {"base_url": f"{call.url}/v1", "api_key": call.key}
+    client = init_chat_model(MODEL, model_provider="mistralai", **address, **SETTINGS, **call.limit("timeout"))
+    if call.stream:
+        for chunk in client.stream(MESSAGES):
+            call.take(chunk.text, chunk.response_metadata.get("finish_reason"))
+    else:
+        message = client.invoke(MESSAGES)
+        call.take(message.text, message.response_metadata.get("finish_reason"))
+
+
+def mistralai(call: Call) -> None:
+    from mistralai.client import Mistral
+
+    client = Mistral(server_url=call.url, api_key=call.key, **call.limit("timeout_ms", 1000))
+    if call.stream:
+        with client.chat.stream(model=MODEL, messages=MESSAGES, **SETTINGS) as events:
+            call.take_stream(event.data for event in events)
+    else:
+        response = client.chat.complete(model=MODEL, messages=MESSAGES, **SETTINGS)
+        call.take_answer(response)
+
+
+def litellm(call: Call) -> None:
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # before the import: no download
+    import litellm as library
+
+    library.suppress_debug_info = True
+    library.in_memory_llm_clients_cache.flush_cache()  # its connections outlive a call; no case meets another's
+    address = {"model": f"azure_ai/{MODEL}", "api_base": call.url, "api_key": call.key}
+    if call.stream:
+        call.take_stream(
+            library.completion(**address, messages=MESSAGES, stream=True, **SETTINGS, **call.limit("timeout"))
+        )
+    else:
+        response = library.completion(**address, messages=MESSAGES, **SETTINGS, **call.limit("timeout"))
+        call.take_answer(response)
+
+
+CALLS: dict[str, Callable[[Call], None]] = {
+    "webrequests": webrequests,
+    "azure-sdk": azure_sdk,
+    "openai-sdk": openai_sdk,
+    "langchain": langchain,
+    "mistralai": mistralai,
+    "litellm": litellm,
+}
+PACKAGES = {  # what a client is installed as
+    "webrequests": "requests",
+    "azure-sdk": "azure-ai-inference",
+    "openai-sdk": "openai",
+    "langchain": "langchain-mistralai",
+    "mistralai": "mistralai",
+    "litellm": "litellm",
+}

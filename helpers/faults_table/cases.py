@@ -1,0 +1,122 @@
+"""The faults that are measured: what is asked of the endpoint, and how the client calls.
+
+A fault that a client retries is there for every try, so that a call shows how long its client goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+RETRY_AFTER = 2  # seconds; far from the first wait of any client's own, so that obeying can be told from guessing
+TIMEOUT = 2  # seconds, the client's; a whole number because ChatMistralAI takes no other
+_NEVER = 30.0  # seconds: long after the timeout
+_TRIES = 50  # more than any client makes
+_PACE = 200.0  # tokens a second: a broken stream has been under way, as a model's would be
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One fault.
+
+    Attributes:
+        name: how it is called in the JSON and on the page.
+        fault: what `POST /local/faults` is given.
+        stream: whether the client streams.
+        timeout: seconds, given to the client; None leaves its default.
+    """
+
+    name: str
+    fault: dict[str, Any]
+    stream: bool = False
+    timeout: int | None = None
+
+    @property
+    def told(self) -> int | None:
+        """The seconds of `Retry-After`."""
+        return self.fault.get("retry_after")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Faults that belong together on the page."""
+
+    title: str
+    about: str
+    cases: tuple[Case, ...]
+
+
+def _status(status: int, told: bool = False, stream: bool = False) -> Case:
+    fault = {"status": status, "count": _TRIES, **({"retry_after": RETRY_AFTER} if told else {})}
+    return Case(f"{status}{' with Retry-After' if told else ''}{', streamed' if stream else ''}", fault, stream)
+
+
+def _slow(name: str, stream: bool = False, **fault: float) -> Case:
+    return Case(name, {**fault, "count": _TRIES}, stream, TIMEOUT)
+
+
+def _broken(name: str, stream: bool = False, **fault: str) -> Case:
+    paced = {"tokens_per_second": _PACE} if stream else {}
+    return Case(f"{name}, streamed" if stream else name, {**fault, **paced, "count": _TRIES}, stream)
+
+
+GROUPS = (
+    Group(
+        "Refused",
+        "The status says that the request is at fault, so the same request would be refused again. 408 is the exception.",
+        tuple(_status(status) for status in (400, 401, 403, 404, 408, 424)),
+    ),
+    Group(
+        "Over quota, or failing",
+        f"The status says that it may go better later. `Retry-After` says when: in {RETRY_AFTER} seconds.",
+        (
+            _status(429),
+            _status(429, told=True),
+            _status(500),
+            _status(502),
+            _status(503),
+            _status(503, told=True),
+            _status(504),
+        ),
+    ),
+    Group(
+        "Refused when a stream was asked for",
+        "The same statuses for a call that streams: the answer is an error in JSON, no stream begins.",
+        (_status(401, stream=True), _status(429, told=True, stream=True), _status(503, stream=True)),
+    ),
+    Group(
+        "Slow",
+        f"The client's timeout is set to {TIMEOUT} seconds, and the endpoint takes longer: for the whole answer, for "
+        "the first token of a stream, or between two tokens after the stream began well.",
+        (
+            _slow("slow answer", first_token=_NEVER),
+            _slow("slow first token, streamed", stream=True, first_token=_NEVER),
+            _slow("slow second token, streamed", stream=True, tokens_per_second=1 / _NEVER),
+        ),
+    ),
+    Group(
+        "Connection reset",
+        "Before the answer, within it (half of its bytes came), or after its last byte. After a stream's last event "
+        "the chunk that ends the HTTP body is still to come, so a reset there hits the stream, too.",
+        tuple(
+            _broken(f"reset {when}", stream=stream, reset=when)
+            for stream in (False, True)
+            for when in ("before", "within", "after")
+        ),
+    ),
+    Group(
+        "Damaged answer",
+        "The status is 200 and the connection holds, but the answer is not what it should be: its JSON breaks off (of "
+        "a stream: of the event in the middle, which is the last), `[DONE]` is missing, the list of choices is empty "
+        "(of a stream: in an event before the first token), or an error arrives as an event in the middle.",
+        (
+            _broken("truncated JSON", answer="truncated"),
+            _broken("truncated JSON", stream=True, answer="truncated"),
+            _broken("no [DONE]", stream=True, answer="no-done"),
+            _broken("no choices", answer="no-choices"),
+            _broken("no choices", stream=True, answer="no-choices"),
+            _broken("error event", stream=True, answer="error-event"),
+        ),
+    ),
+)
+CASES = {case.name: case for group in GROUPS for case in group.cases}
