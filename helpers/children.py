@@ -43,7 +43,9 @@ def stop(process: subprocess.Popen) -> None:
 
 def _first_line(process: subprocess.Popen) -> str:
     timer = threading.Timer(_START_TIMEOUT, process.kill)
+    timer.daemon = True
     timer.start()
-    line = process.stdout.readline().strip()
-    timer.cancel()
-    return line
+    try:
+        return process.stdout.readline().strip()
+    finally:
+        timer.cancel()

@@ -41,6 +41,9 @@ def main() -> None:
 
 @main.command()
 @click.option("--port", default=0, show_default="a free one", help="Port to listen on.", type=click.IntRange(0, 65535))
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; others than loopback are open."
+)
 @click.option("--deployment", help="The deployment that answers when a request names none.")
 @click.option("--requests-per-minute", default=1_000, show_default=True, help="Quota of each deployment.")
 @click.option("--tokens-per-minute", default=200_000, show_default=True, help="Quota of each deployment.")

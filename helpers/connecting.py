@@ -88,11 +88,14 @@ def use_entra_id() -> bool:
         os.environ[ENDPOINT] = connection.local["https_endpoint"]
         print("Microsoft Entra ID: the local endpoint's token service, over https.")
         return True
+    # A runner that counts calls stands in between; its own https address is this one.
+    secure = os.environ.get("COOKBOOK_SECURE_ENDPOINT", connection.url)
     try:
-        _token_as_key(connection.url)
+        _token_as_key(secure)
     except CookbookError as error:
         print(f"Microsoft Entra ID: not used here. {error}")
         return False
+    os.environ[ENDPOINT] = secure
     print("Microsoft Entra ID: DefaultAzureCredential found an identity.")
     return True
 
@@ -139,8 +142,8 @@ def _token_as_key(url: str) -> str:
     """A Microsoft Entra ID token, to be used where a key would be: both are bearer credentials."""
     if not url.startswith("https://"):
         raise CookbookError(
-            f"{CREDENTIAL} is not set, and a Microsoft Entra ID token must not travel over plain http. "
-            f"Set {CREDENTIAL} to the key, or use the endpoint's https address."
+            f"A Microsoft Entra ID token must not travel over plain http. Set {CREDENTIAL} to the key, or use the "
+            "endpoint's https address."
         )
     from azure.core.exceptions import ClientAuthenticationError
     from azure.identity import DefaultAzureCredential
@@ -149,8 +152,8 @@ def _token_as_key(url: str) -> str:
         return DefaultAzureCredential(process_timeout=10).get_token(SCOPE).token
     except ClientAuthenticationError:
         raise CookbookError(
-            f"{CREDENTIAL} is not set and no Microsoft Entra ID identity was found. Set it to the endpoint's key, "
-            "or sign in with `az login`."
+            f"No Microsoft Entra ID identity was found. Set {CREDENTIAL} to the endpoint's key, or sign in with "
+            "`az login`."
         ) from None
 
 

@@ -59,7 +59,7 @@ def _works() -> bool:
 def _install() -> None:
     uv = next(line.split()[0] for line in LOCK.read_text(encoding="utf-8").splitlines() if line.startswith("uv=="))
     _run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", uv])
-    environment = {**os.environ, **_pip_settings(), "VIRTUAL_ENV": str(VENV)}
+    environment = {**os.environ, **pip_settings(), "VIRTUAL_ENV": str(VENV)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
         _run([BIN / "uv", "pip", "sync", "--quiet", LOCK], environment)
@@ -71,7 +71,7 @@ def _install() -> None:
         _run([PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--editable", ROOT])
 
 
-def _pip_settings() -> dict[str, str]:
+def pip_settings() -> dict[str, str]:
     """The package index and certificates that pip is configured with, in uv's words."""
     names = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
     listed = subprocess.run([PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout

@@ -37,7 +37,7 @@ class Wire:
         if not self.exchanges:
             return f"<p>{self!r}</p>"
         return "".join(
-            f"<details open><summary>{escape(_request_line(each))} → {each['status']}</summary>"
+            f"<details open><summary>{escape(_request_line(each))} → {each['status'] or 'no answer'}</summary>"
             f"<pre>{escape(_request(each))}</pre><pre>{escape(_answer(each))}</pre></details>"
             for each in self.exchanges
         )
@@ -76,7 +76,9 @@ def _request(exchange: dict[str, Any]) -> str:
 def _answer(exchange: dict[str, Any]) -> str:
     shown = {name: value for name, value in exchange["answer_headers"].items() if not name.startswith("x-ratelimit")}
     headers = "".join(f"\n{name}: {value}" for name, value in shown.items())
-    return _settle(f"{exchange['status']}{headers}\n\n{_pretty(exchange['answer'])}")
+    status = exchange["status"] or "no answer"  # the connection was reset before one
+    note = f"\n({exchange['note']})" if exchange["note"] else ""
+    return _settle(f"{status}{headers}{note}\n\n{_pretty(exchange['answer'])}")
 
 
 def _pretty(body: str) -> str:

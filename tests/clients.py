@@ -108,7 +108,9 @@ def litellm(stream: bool = False) -> Answered:
     # stream_options is not a parameter of the Model Inference API, so it has to be passed through.
     asked = {"stream_options": {"include_usage": True}, "extra_headers": {"extra-parameters": "pass-through"}}
     chunks = library.completion(**arguments, **SETTINGS, stream=True, **asked)
-    return _gathered(chunks)
+    answered = _gathered(chunks)
+    next(chunks, None)  # litellm leaves the end of a stream unread, and collecting it then can hang
+    return answered
 
 
 def _gathered(chunks: Iterator[Any]) -> Answered:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from helpers.sections import CLIENTS
-from helpers.setup_environment import LOCK, ROOT, _pip_settings
+from helpers.setup_environment import LOCK, ROOT, pip_settings
 from helpers.snippets.starter import starter
 from helpers.urls import CREDENTIAL, ENDPOINT
 
@@ -57,7 +57,7 @@ def uv(*arguments: object) -> None:
     """Run uv; skip the test where it cannot reach a package index."""
     if not UV.exists():
         pytest.skip("uv is not installed")
-    settings = {**_pip_settings(), "UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "0"}
+    settings = {**pip_settings(), "UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "0"}
     done = subprocess.run(
         [UV, *map(str, arguments)], env={**os.environ, **settings}, capture_output=True, encoding="utf-8", timeout=200
     )

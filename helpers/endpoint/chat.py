@@ -18,6 +18,7 @@ from helpers.endpoint.parameters import extra_parameters, validate
 from helpers.endpoint.sessions import Session
 
 if TYPE_CHECKING:
+    from helpers.endpoint.real_model import RealModel
     from helpers.endpoint.routes import Engine
 
 _encode = msgspec.json.Encoder().encode
@@ -47,8 +48,10 @@ def _chat(engine: Engine, request: Request, session: Session, extra: str) -> Ans
         return _refused(error, request, session, fault, default)
     quota = session.quota(result.deployment.name)
     if engine.model is not None:
-        return engine.model.answer(result, quota)
-    quota.take(result.usage["total_tokens"])
+        return _thought(engine.model, result, session, pace, fault)
+    usage = result.usage
+    quota.take(usage["total_tokens"])
+    session.spend(usage)
     if result.parameters.get("stream"):
         answer = Answer(200, b"", quota.headers(), "text/event-stream", streaming.events(result))
     else:
@@ -56,7 +59,21 @@ def _chat(engine: Engine, request: Request, session: Session, extra: str) -> Ans
     if fault is None and pace is timing.off:
         return answer
     wanted = _slowed(pace(result.deployment.name), fault)
-    answer = timing.paced(answer, wanted, result.usage["completion_tokens"])
+    answer = timing.paced(answer, wanted, usage["completion_tokens"])
+    return damaged(answer, fault) if fault else answer
+
+
+async def _thought(
+    model: RealModel, result: completions.Result, session: Session, pace: timing.Setting, fault: Fault | None
+) -> Answer:
+    """A real model's answer. It is passed on as it comes; only a timing or a fault has to know all of it first."""
+    answer = await model.answer(result, session.quota(result.deployment.name), session.spend)
+    if fault is None and pace is timing.off:
+        return answer
+    if answer.source is not None:
+        answer = replace(answer, source=None, events=tuple([event async for event in answer.source]))
+    tokens = len(answer.events) - 3 if answer.events else 0  # a role, an end and [DONE] are no tokens
+    answer = timing.paced(answer, _slowed(pace(result.deployment.name), fault), tokens)
     return damaged(answer, fault) if fault else answer
 
 

@@ -29,7 +29,9 @@ def choose(engine: str) -> RealModel:
         return _embedded()
     url, key = engine.rstrip("/").removesuffix("/v1"), os.environ.get(KEY, "")
     if not url.startswith(("http://", "https://")):
-        raise CookbookError(f"--engine is {engine!r}; it must be {EMBEDDED!r} or an address like http://localhost:11434.")
+        raise CookbookError(
+            f"--engine is {engine!r}; it must be {EMBEDDED!r} or an address like http://localhost:11434."
+        )
     listed = http.request("GET", f"{url}/v1/models", key or "none")
     models = (listed.json() or {}).get("data") or []
     if listed.status != 200 or not models:

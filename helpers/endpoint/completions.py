@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.deployments import Deployment
@@ -23,6 +23,7 @@ class Result:
     completions: tuple[Completion, ...]
     prompt_tokens: int
     parameters: dict[str, Any]
+    tails: list[bytes] = field(default_factory=list, compare=False)  # encoded once, for this and later requests
 
     @property
     def usage(self) -> dict[str, int]:

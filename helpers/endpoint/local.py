@@ -41,6 +41,11 @@ def session(engine: Engine, request: Request, session: Session) -> Answer:
     return json({"identity_header": session.identity_secret, **engine.secure()})
 
 
+def spent(engine: Engine, request: Request, session: Session) -> Answer:
+    """`GET /local/session`: how many requests this session has made, and the tokens they took."""
+    return json({name: getattr(session, name) for name in ("calls", "prompt_tokens", "completion_tokens")})
+
+
 def exchanges(engine: Engine, request: Request, session: Session) -> Answer:
     """`GET /local/exchanges?last=N`: this session's last exchanges, credentials masked."""
     wanted = query_of(request.query).get("last", "1")

@@ -80,6 +80,7 @@ class Engine:
 
     def _note(self, request: Request, answer: Answer, session: Session | None) -> None:
         if session is not None and not request.path.startswith("/local/"):
+            session.calls += 1
             session.journal.add(time.monotonic(), request, answer)
 
 
@@ -150,7 +151,7 @@ ROUTES: dict[str, dict[str, Route]] = {
     "/v1/models": {"GET": Route("GET", models)},
     "/score": {"POST": Route("POST", score)},
     "/local/identity/token": {"GET": Route("GET", local.token, open=True)},
-    "/local/session": {"POST": Route("POST", local.session)},
+    "/local/session": {"POST": Route("POST", local.session), "GET": Route("GET", local.spent)},
     "/local/exchanges": {"GET": Route("GET", local.exchanges)},
     "/local/faults": {
         "POST": Route("POST", local.ask_faults),

@@ -26,6 +26,8 @@ class Session:
         deployment: what this key's endpoint serves when a request names nothing; None is the server's default.
         timing: the pace of its answers.
         token_lifetime: how long its tokens are good for, in seconds; None is the server's choice.
+        calls: requests answered, but for the endpoint's own routes.
+        prompt_tokens: in all completions; completion_tokens likewise.
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float], timing: Setting = off) -> None:
@@ -34,7 +36,13 @@ class Session:
         self.identity_secret, self.object_id = secrets.token_hex(16), secrets.token_hex(16)
         self.deployment: str | None = None
         self.token_lifetime: int | None = None
+        self.calls = self.prompt_tokens = self.completion_tokens = 0
         self._quotas: dict[str, Quota] = {}
+
+    def spend(self, usage: dict[str, int]) -> None:
+        """Count the tokens of an answer."""
+        self.prompt_tokens += usage["prompt_tokens"]
+        self.completion_tokens += usage["completion_tokens"]
 
     def quota(self, deployment: str) -> Quota:
         """What is left to one deployment in this session."""

@@ -15,43 +15,42 @@ import msgspec
 from helpers.endpoint.completions import Result, new_id
 
 DONE = b"data: [DONE]\n\n"
+_encode = msgspec.json.Encoder().encode
 
 
 def events(answer: Result) -> tuple[bytes, ...]:
-    """All events of a stream: for each choice a role, its tokens and its end with usage; then `[DONE]`."""
+    """All events of a stream: for each choice a role, its tokens and its end with usage; then `[DONE]`.
+
+    Only the head is new in each stream; what follows it is encoded once for each result.
+    """
     head = {
         "id": new_id(),
         "object": "chat.completion.chunk",
         "created": int(time.time()),
         "model": answer.deployment.name,
     }
+    start = b"data: " + _encode(head)[:-1]
+    if not answer.tails:
+        answer.tails.extend(b"," + _encode(tail)[1:] + b"\n\n" for tail in _tails(answer))
+    return (*[start + tail for tail in answer.tails], DONE)
+
+
+def _tails(answer: Result) -> Iterator[dict[str, Any]]:
+    """What follows the head in each event."""
     last = len(answer.completions) - 1
-    chunks = [
-        chunk
-        for index in range(len(answer.completions))
-        for chunk in _choice(head, answer, index, usage=answer.usage if index == last else None)
-    ]
-    return (*(b"data: " + msgspec.json.encode(chunk) + b"\n\n" for chunk in chunks), DONE)
+    for index, completion in enumerate(answer.completions):
+        tokens = (answer.logprobs(completion) or {}).get("content")
+        yield _tail(index, {"role": "assistant", "content": ""})
+        for place, piece in enumerate(completion.pieces):
+            yield _tail(index, {"content": piece}, {"content": [tokens[place]]} if tokens else None)
+        for place, call in enumerate(completion.calls):
+            yield _tail(index, {"tool_calls": [{"index": place, **call.member}]})
+        end = _tail(index, {"content": ""}, finish_reason=completion.finish_reason)
+        yield {**end, "usage": answer.usage} if index == last else end
 
 
-def _choice(head: dict[str, Any], answer: Result, index: int, usage: dict[str, int] | None) -> Iterator[dict[str, Any]]:
-    completion = answer.completions[index]
-    tokens = (answer.logprobs(completion) or {}).get("content")
-    yield _chunk(head, index, {"role": "assistant", "content": ""})
-    for place, piece in enumerate(completion.pieces):
-        yield _chunk(head, index, {"content": piece}, {"content": [tokens[place]]} if tokens else None)
-    for place, call in enumerate(completion.calls):
-        yield _chunk(head, index, {"tool_calls": [{"index": place, **call.member}]})
-    end = _chunk(head, index, {"content": ""}, finish_reason=completion.finish_reason)
-    yield end if usage is None else {**end, "usage": usage}
-
-
-def _chunk(
-    head: dict[str, Any],
-    index: int,
-    delta: dict[str, Any],
-    logprobs: dict[str, Any] | None = None,
-    finish_reason: str | None = None,
+def _tail(
+    index: int, delta: dict[str, Any], logprobs: dict[str, Any] | None = None, finish_reason: str | None = None
 ) -> dict[str, Any]:
     choice = {"index": index, "delta": delta, "finish_reason": finish_reason, "logprobs": logprobs}
-    return {**head, "choices": [choice]}
+    return {"choices": [choice]}

@@ -48,7 +48,7 @@ class Group:
 
 def _status(status: int, told: bool = False, stream: bool = False) -> Case:
     fault = {"status": status, "count": _TRIES, **({"retry_after": RETRY_AFTER} if told else {})}
-    return Case(f"{status}{' with Retry-After' if told else ''}{', streamed' if stream else ''}", fault, stream)
+    return Case(f"{status}{' with Retry-After' if told else ''}{' (streamed)' if stream else ''}", fault, stream)
 
 
 def _slow(name: str, stream: bool = False, **fault: float) -> Case:
@@ -57,13 +57,13 @@ def _slow(name: str, stream: bool = False, **fault: float) -> Case:
 
 def _broken(name: str, stream: bool = False, **fault: str) -> Case:
     paced = {"tokens_per_second": _PACE} if stream else {}
-    return Case(f"{name}, streamed" if stream else name, {**fault, **paced, "count": _TRIES}, stream)
+    return Case(f"{name} (streamed)" if stream else name, {**fault, **paced, "count": _TRIES}, stream)
 
 
 GROUPS = (
     Group(
         "Refused",
-        "The status says that the request is at fault, so the same request would be refused again. 408 is the exception.",
+        "The status says that the request is at fault, so it would be refused again; all but 408.",
         tuple(_status(status) for status in (400, 401, 403, 404, 408, 424)),
     ),
     Group(
@@ -90,8 +90,8 @@ GROUPS = (
         "the first token of a stream, or between two tokens after the stream began well.",
         (
             _slow("slow answer", first_token=_NEVER),
-            _slow("slow first token, streamed", stream=True, first_token=_NEVER),
-            _slow("slow second token, streamed", stream=True, tokens_per_second=1 / _NEVER),
+            _slow("slow first token (streamed)", stream=True, first_token=_NEVER),
+            _slow("slow second token (streamed)", stream=True, tokens_per_second=1 / _NEVER),
         ),
     ),
     Group(

@@ -27,6 +27,7 @@ class Measured:
         own_code: whether the exception came from the user's code and not from the client.
         sees: the exception's text in one line, or what the user got.
         kept: the text the user had in hand at the end: "all", "part" or "none" of the answer.
+        finish: the reason why the answer ended, as the client gave it.
     """
 
     tries: int
@@ -36,6 +37,7 @@ class Measured:
     own_code: bool
     sees: str
     kept: str
+    finish: str | None
 
 
 def measure(client: str, case: Case, url: str, key: str, whole: str) -> Measured:
@@ -50,6 +52,7 @@ def measure(client: str, case: Case, url: str, key: str, whole: str) -> Measured
     error = _made(client, call)
     text = "".join(call.pieces)
     kept = "all" if text == whole else "part" if text else "none"
+    finish = call.finish and str(getattr(call.finish, "value", call.finish))
     exchanges = _exchanges(url, key)
     return Measured(
         tries=len(exchanges),
@@ -57,8 +60,9 @@ def measure(client: str, case: Case, url: str, key: str, whole: str) -> Measured
         raised=_qualified(error) if error else None,
         status=_status(error) if error else None,
         own_code=error is not None and _of_own_code(error),
-        sees=one_line(error, exchanges[-1] if exchanges else None) if error else _got(kept, call.finish),
+        sees=one_line(error, exchanges[-1] if exchanges else None) if error else _got(kept, finish),
         kept=kept,
+        finish=finish,
     )
 
 
@@ -107,8 +111,9 @@ def _qualified(error: Exception) -> str:
 def _got(kept: str, finish: str | None) -> str:
     """What a user got to whom nothing was raised. A part is easily taken for the whole where a reason says it ended."""
     text = {"all": "the whole answer", "part": "a part of the answer", "none": "no text"}[kept]
-    reason = f"finish_reason {str(getattr(finish, 'value', finish))!r}" if finish else "no finish_reason"
-    return text if kept == "all" and finish else f"{text}, {reason}"
+    if kept == "all" and finish:
+        return text
+    return f"{text}, {f'finish_reason {finish!r}' if finish else 'no finish_reason'}"
 
 
 def _status(error: Exception) -> int | None:

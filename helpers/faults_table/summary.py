@@ -50,7 +50,7 @@ def _lost(entry: Results, case: Case, client: str) -> bool:
 
 
 def _looks_whole(entry: Results, case: Case, client: str) -> bool:
-    return _lost(entry, case, client) and "no finish_reason" not in entry["sees"]
+    return _lost(entry, case, client) and entry["finish"] is not None
 
 
 def _waits_long(entry: Results, case: Case, client: str) -> bool:

@@ -20,7 +20,7 @@ FOLDER = ROOT / "build" / "newest"
 
 def main(arguments: Sequence[str]) -> None:
     """Install, then become `cookbook run`."""
-    environment = {**os.environ, **setup_environment._pip_settings()}
+    environment = {**os.environ, **setup_environment.pip_settings()}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     made = FOLDER / "environment"
     print("Installing the newest allowed versions into build/newest/environment", flush=True)

@@ -82,41 +82,38 @@ async def client(port: int, dice: random.Random, until: float, seen: Counter) ->
     loop = asyncio.get_running_loop()
     while loop.time() < until:
         peer = Peer(*await asyncio.open_connection("127.0.0.1", port))
-        try:
-            while loop.time() < until and dice.random() < 0.8:
-                await once(peer, dice, seen)
-        except (OSError, EOFError):
-            seen["ended by the server"] += 1
+        while loop.time() < until and dice.random() < 0.8 and await once(peer, dice, seen):
+            pass
         if dice.random() < 0.5:
             peer.close()
         else:
             peer.writer.close()
 
 
-async def once(peer: Peer, dice: random.Random, seen: Counter) -> None:
-    name = dice.choice(list(REQUESTS))
-    data, way = REQUESTS[name], dice.random()
+async def once(peer: Peer, dice: random.Random, seen: Counter) -> bool:
+    """One request, or part of one. Tells whether the connection is good for another."""
+    name, way = dice.choice(list(REQUESTS)), dice.random()
+    data = REQUESTS[name]
     if way < 0.1:
         peer.send(data[: dice.randrange(1, len(data))])
         seen["left half-way through a request"] += 1
-        raise EOFError
+        return False
     peer.send(data)
     if way < 0.3:
         await asyncio.sleep(dice.random() * 0.3)
         seen["left half-way through an answer"] += 1
-        raise EOFError
+        return False
     if way < 0.4:
         await asyncio.sleep(dice.random())  # reads late
-    got = await asyncio.wait_for(peer.get(), 20)
-    expected = {"wrong": 422}.get(name, 200)
-    if got.status != expected or got.complete is (name == "reset"):
-        seen[f"UNEXPECTED: {name} {got.status}"] += 1
-    elif name in ("streamed", "paced") and len(got.events) != EVENTS:
-        seen[f"UNEXPECTED: {name} of {len(got.events)} events"] += 1
-    else:
-        seen[name] += 1
-    if name == "reset":
-        raise EOFError
+    try:
+        got = await asyncio.wait_for(peer.get(), 20)
+    except (OSError, EOFError) as error:
+        seen[name if name == "reset" else f"UNEXPECTED: {name} {error!r}"] += 1
+        return False
+    right = got.status == {"wrong": 422}.get(name, 200) and got.complete is (name != "reset")
+    whole = name not in ("streamed", "paced") or len(got.events) == EVENTS
+    seen[name if right and whole else f"UNEXPECTED: {name} {got.status} {len(got.body)}"] += 1
+    return name != "reset"
 
 
 async def load(seconds: float) -> bool:

@@ -21,8 +21,7 @@ def trouble(tmp_path_factory):
     cookbook.write("parent", "import subprocess\nchild = subprocess.Popen(['sleep', '100'])")
     cookbook.write("raising", f"raise ValueError({KEY})")
     cookbook.write("slow-cell", "1 + 1", "import time\ntime.sleep(60)")
-    cookbook.write("slow-notebook", "print('here')", *["import time; time.sleep(2.5)"] * 20)
-    run = Marked(cookbook.command("--cell-timeout", "4", "--notebook-timeout", "7", "--workers", "3"))
+    run = Marked(cookbook.command("--cell-timeout", "4"))
     output, _ = run.process.communicate(timeout=100)
     assert run.all_gone(within=3), run.alive()
     return cookbook, output
@@ -38,7 +37,6 @@ def test_only_what_is_good_passes(trouble):
     [
         ("dying", "The kernel died: it crashed, was killed or ran out of memory.", "import os\nos.kill"),
         ("slow-cell", "The cell did not end within 4 s (--cell-timeout).", "import time\ntime.sleep(60)"),
-        ("slow-notebook", "The notebook did not end within 7 s (--notebook-timeout).", "import time; time.sleep(2.5)"),
         ("raising", "ValueError: ***", "raise ValueError"),
         ("leaky", "A credential was in this notebook's output. It is masked in the executed notebook.", ""),
     ],
@@ -50,9 +48,14 @@ def test_what_went_wrong_is_told_with_the_cell(trouble, name, error, source):
     assert error in output.splitlines() and f"Executed notebook: {cookbook.reports / job['output']}" in output
 
 
-def test_what_was_done_in_time_is_kept(trouble):
-    cookbook, _ = trouble
-    assert "here" in (cookbook.reports / default_name() / "slow-notebook.ipynb").read_text(encoding="utf-8")
+def test_a_notebook_over_its_time_is_ended_and_what_it_did_is_kept(cookbook):
+    cookbook.write("slow", "print('here')", *["import time; time.sleep(2.5)"] * 20)
+    run = Marked(cookbook.command("--notebook-timeout", "8"))
+    output, _ = run.process.communicate(timeout=100)
+    assert run.process.returncode == 1 and run.all_gone(within=3), run.alive()
+    assert "The notebook did not end within 8 s (--notebook-timeout)." in output.splitlines()
+    assert cookbook.jobs["slow"]["cell_source"] == "import time; time.sleep(2.5)"
+    assert "here" in (cookbook.reports / default_name() / "slow.ipynb").read_text(encoding="utf-8")
 
 
 def test_credentials_are_masked_in_executed_notebooks(trouble):
