@@ -5,146 +5,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from helpers.endpoint.errors import ApiError, invalid, not_supported
+from helpers.endpoint.rules import (
+    Rule,
+    bias,
+    boolean,
+    integer,
+    listed,
+    number,
+    object_of,
+    stop,
+    stream_options,
+    text,
+    tool_choice,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What one parameter may be: a JSON schema for documents, and a check that returns what is wrong or None."""
-
-    schema: dict[str, Any]
-    check: Callable[[Any], str | None]
-    extra: bool = False  # not part of the Azure AI Model Inference API: the model's own
-
-
-def _number(low: float | None = None, high: float | None = None, *, above: float | None = None, extra=False) -> Rule:
-    bounds = {"minimum": low, "maximum": high, "exclusiveMinimum": above}
-
-    def check(value: Any) -> str | None:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return f"must be a number, not {_kind(value)}"
-        return _range(value, low, high, above)
-
-    return Rule({"type": "number", **_given(bounds)}, check, extra)
-
-
-def _integer(low: int | None = None, high: int | None = None, *, extra=False) -> Rule:
-    def check(value: Any) -> str | None:
-        if isinstance(value, bool) or not isinstance(value, int):
-            return f"must be a whole number, not {_kind(value)}"
-        return _range(value, low, high, None)
-
-    return Rule({"type": "integer", **_given({"minimum": low, "maximum": high})}, check, extra)
-
-
-def _typed(kind: type, name: str, schema: dict[str, Any], *, extra=False) -> Rule:
-    def check(value: Any) -> str | None:
-        return None if isinstance(value, kind) else f"must be {name}, not {_kind(value)}"
-
-    return Rule(schema, check, extra)
-
-
-def _range(value: float, low: float | None, high: float | None, above: float | None) -> str | None:
-    if low is not None and value < low:
-        return f"must be at least {low}, not {value}"
-    if above is not None and value <= above:
-        return f"must be greater than {above}, not {value}"
-    if high is not None and value > high:
-        return f"must be at most {high}, not {value}"
-    return None
-
-
-def _given(bounds: dict[str, Any]) -> dict[str, Any]:
-    return {name: bound for name, bound in bounds.items() if bound is not None}
-
-
-def _kind(value: Any) -> str:
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
-    return "null" if value is None else names.get(type(value), "something else")
-
-
-def _stop(value: Any) -> str | None:
-    if isinstance(value, str) or (isinstance(value, list) and all(isinstance(word, str) for word in value)):
-        return None
-    return "must be a string or a list of strings"
-
-
-def _bias(value: Any) -> str | None:
-    if not isinstance(value, dict):
-        return f"must be an object of token ids and biases, not {_kind(value)}"
-    for token, bias in value.items():
-        if not token.isdigit() or isinstance(bias, bool) or not isinstance(bias, int | float) or abs(bias) > 100:
-            return "must map token ids to numbers from -100 to 100"
-    return None
-
-
-def _tool_choice(value: Any) -> str | None:
-    if isinstance(value, dict):
-        function = value.get("function")
-        if value.get("type", "function") == "function" and isinstance(function, dict):
-            return None if isinstance(function.get("name"), str) else "must name a function"
-        return "must be of the type function, with the function's name"
-    return None if value in TOOL_CHOICES else f"must be one of {', '.join(TOOL_CHOICES)}, or name a function"
-
-
-TOOL_CHOICES = ("none", "auto", "required", "any")  # any is what Mistral calls required
-
-_BOOLEAN = {"type": "boolean"}
-_STRINGS = {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-_BIAS = {
-    "type": "object",
-    "propertyNames": {"pattern": "^[0-9]+$"},
-    "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100},
-}
-_NAME = {"type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$"}
-_FUNCTION = {
-    "type": "object",
-    "required": ["name"],
-    "properties": {"name": _NAME, "description": {"type": "string"}, "parameters": {"type": "object"}},
-}
-_TOOL = {
-    "type": "object",
-    "required": ["type", "function"],
-    "properties": {"type": {"const": "function"}, "function": _FUNCTION},
-}
-_NAMED_TOOL = {
-    "type": "object",
-    "required": ["type", "function"],
-    "properties": {
-        "type": {"const": "function"},
-        "function": {"type": "object", "required": ["name"], "properties": {"name": _NAME}},
-    },
-}
-_TOOL_CHOICE = {"oneOf": [{"type": "string", "enum": list(TOOL_CHOICES)}, _NAMED_TOOL]}
+_ITEM = "#/components/schemas/"  # where the OpenAPI document keeps what the items of a list are
 
 PARAMETERS: dict[str, Rule] = {
-    "messages": _typed(list, "a list", {"type": "array", "items": {"type": "object"}, "minItems": 1}),
-    "model": _typed(str, "a string", {"type": "string"}),
-    "temperature": _number(0),
-    "top_p": _number(high=1, above=0),
-    "max_tokens": _integer(1),
-    "stop": Rule(_STRINGS, _stop),
-    "presence_penalty": _number(-2, 2),
-    "frequency_penalty": _number(-2, 2),
-    "seed": _integer(),
-    "stream": _typed(bool, "a boolean", _BOOLEAN),
-    "response_format": _typed(dict, "an object", {"type": "object"}),
-    "tools": _typed(list, "a list", {"type": "array", "items": _TOOL}),
-    "tool_choice": Rule(_TOOL_CHOICE, _tool_choice),
-    "logprobs": _typed(bool, "a boolean", _BOOLEAN, extra=True),
-    "top_logprobs": _integer(0, 20, extra=True),
-    "n": _integer(1, 16, extra=True),
-    "logit_bias": Rule(_BIAS, _bias, extra=True),
-    "safe_prompt": _typed(bool, "a boolean", _BOOLEAN, extra=True),
-    "random_seed": _integer(extra=True),  # what Mistral's own clients call seed
-    "stream_options": _typed(dict, "an object", {"type": "object"}, extra=True),
-    "parallel_tool_calls": _typed(bool, "a boolean", _BOOLEAN, extra=True),
-    "max_completion_tokens": _integer(1, extra=True),  # OpenAI's newer name of max_tokens
-    "user": _typed(str, "a string", {"type": "string"}, extra=True),
+    "messages": listed(
+        "The conversation: an optional system message, then user and assistant in turn, a user or a tool last.",
+        {"$ref": f"{_ITEM}Message"},
+        minItems=1,
+    ),
+    "model": text("The deployment that answers, where the header azureml-model-deployment names none."),
+    "temperature": number("How freely answers are chosen; 0 always takes the likeliest.", 0),
+    "top_p": number("Only the likeliest answers that reach this probability together are chosen from.", high=1, above=0),
+    "max_tokens": integer("The most tokens to generate.", 1),
+    "stop": stop("The answer ends before this text, or before the first of several."),
+    "presence_penalty": number("What makes tokens that occurred less likely.", -2, 2),
+    "frequency_penalty": number("What makes tokens that occurred often less likely.", -2, 2),
+    "seed": integer("The same request with the same seed gets the same answer."),
+    "stream": boolean("Answer with server-sent events, one token a chunk."),
+    "response_format": object_of("Text; these models have no JSON mode.", {"type": {"const": "text"}}),
+    "tools": listed("The functions that may be called, by a deployment that can.", {"$ref": f"{_ITEM}Tool"}),
+    "tool_choice": tool_choice("Whether a function may or must be called, and which."),
+    "logprobs": boolean("Return the log probability of each token.", extra=True),
+    "top_logprobs": integer("How many alternatives to return for each token; needs logprobs.", 0, 20, extra=True),
+    "n": integer("How many answers to give.", 1, 16, extra=True),
+    "logit_bias": bias("What is added to the logits of tokens, by their ids."),
+    "safe_prompt": boolean("Put Mistral's guardrail in front of the system message.", extra=True),
+    "random_seed": integer("What Mistral's own clients call seed.", extra=True),
+    "stream_options": stream_options("include_usage: usage comes in a chunk of its own after the last choice."),
+    "parallel_tool_calls": boolean("Whether several functions may be called at once.", extra=True),
+    "max_completion_tokens": integer("OpenAI's newer name of max_tokens.", 1, extra=True),
+    "user": text("Who asks; nothing is done with it.", extra=True),
 }
 
 
@@ -172,6 +79,8 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
             continue
         if value is None:
             continue
+        if rule.whole and isinstance(value, float) and value.is_integer():
+            value = int(value)
         wrong = rule.check(value)
         if wrong:
             raise not_supported(name, value, f"{name} {wrong}.")
@@ -179,6 +88,7 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
     _rename(given, "random_seed", "seed")
     _rename(given, "max_completion_tokens", "max_tokens")
     _response_format(given)
+    _check_companions(given)
     return given
 
 
@@ -204,6 +114,16 @@ def _response_format(given: dict[str, Any]) -> None:
         raise not_supported("response_format", wanted)
 
 
+def _check_companions(given: dict[str, Any]) -> None:
+    """Refuse what asks for a part of something that was not asked for."""
+    if "stream_options" in given and not given.get("stream"):
+        raise not_supported(
+            "stream_options", given["stream_options"], "stream_options is for streams: set stream to true."
+        )
+    if given.get("top_logprobs") and not given.get("logprobs"):
+        raise not_supported("top_logprobs", given["top_logprobs"], "top_logprobs needs logprobs: set it to true.")
+
+
 def extra_parameters(header: str | None, route_default: str) -> str:
     """Read the `extra-parameters` header.
 
@@ -212,9 +132,12 @@ def extra_parameters(header: str | None, route_default: str) -> str:
     """
     if header is None:
         return route_default
-    if header not in ("error", "drop", "pass-through"):
+    if header not in EXTRA:
         raise invalid(
-            f"Unexpected EXTRA_PARAMETERS option {header}, expected options are ['error', 'drop', 'pass-through']",
+            f"Unexpected EXTRA_PARAMETERS option {header}, expected options are {list(EXTRA)}",
             param="extra-parameters",
         )
     return header
+
+
+EXTRA = ("error", "drop", "pass-through")
