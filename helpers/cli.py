@@ -163,7 +163,10 @@ def engine() -> None:
 @click.option("--check", is_flag=True, help="Write nothing; measure once and compare with what is kept.")
 @click.option("--render", is_flag=True, help="Measure nothing; write the page again from what is kept.")
 def faults(repeats: int, check: bool, render: bool) -> None:
-    """Measure what the six clients do about the local endpoint's faults; keep it in helpers/endpoint (two minutes)."""
+    """Measure what the six clients do about the local endpoint's faults, and keep it in helpers/endpoint.
+
+    A round takes about 40 seconds, nearly all of it waiting.
+    """
     from helpers.faults_table import command
 
     folder = ROOT / "helpers" / "endpoint"

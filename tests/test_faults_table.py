@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from dataclasses import replace
 
@@ -40,6 +41,8 @@ def test_every_client_and_fault_is_measured_with_what_is_installed(kept):
 @pytest.mark.timeout(180)
 def test_the_clients_still_do_what_the_table_says(kept):
     """All pairs but those whose waits take long; `cookbook faults --check` measures these, too."""
+    if platform.system() != kept["system"]:
+        pytest.skip(f"measured on {kept['system']}; another system resets connections in words of its own")
     pairs = keeping.short_pairs(kept)
     assert len(PAIRS) - len(pairs) <= 3
     assert keeping.differences(kept, measure_all(pairs)) == [], AGAIN

@@ -13,6 +13,7 @@ from helpers.endpoint.errors import ApiError, invalid
 from helpers.endpoint.exchange import Request
 
 API_VERSIONS = ("2024-05-01-preview", "2024-04-01-preview")
+_NO_MODEL = "azureai"  # what MistralAzure sends when its caller names no model
 _decode = msgspec.json.Decoder().decode
 
 
@@ -24,8 +25,8 @@ def check_api_version(request: Request) -> None:
     """
     if "api-version" not in request.query:
         return
-    version = query_of(request.query).get("api-version", "")
-    if version not in API_VERSIONS:
+    version = query_of(request.query).get("api-version")
+    if version is not None and version not in API_VERSIONS:
         raise invalid(
             f"The api-version {version!r} is not supported. Use {API_VERSIONS[0]}.",
             param="api-version",
@@ -36,7 +37,7 @@ def check_api_version(request: Request) -> None:
 @lru_cache(maxsize=64)
 def query_of(query: str) -> dict[str, str]:
     """The parameters of a query string; clients send few different ones. Read it, never change it."""
-    return dict(parse_qsl(query))
+    return dict(parse_qsl(query, keep_blank_values=True))
 
 
 def read_body(request: Request) -> dict[str, Any]:
@@ -89,6 +90,20 @@ def read_json(body: bytes) -> Any:
         raise invalid(f"The body is not valid JSON: {error}.", code="invalid_json") from None
     except RecursionError:
         raise invalid("The body is nested too deeply.", code="invalid_json") from None
+
+
+def deployment_asked_for(header: str | None, model: str | None, default: str) -> Deployment:
+    """The deployment a request is for.
+
+    Args:
+        header: its `azureml-model-deployment`.
+        model: its `model`.
+        default: the deployment for a request that names none.
+
+    Raises:
+        ApiError: 404 for a deployment this endpoint does not have.
+    """
+    return deployment_named(header or (model if model != _NO_MODEL else None) or default)
 
 
 def deployment_named(name: Any) -> Deployment:

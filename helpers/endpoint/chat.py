@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from helpers.endpoint import completions, faults, streaming, timing
-from helpers.endpoint.asked import check_api_version, check_content_type, deployment_named, read_object
+from helpers.endpoint.asked import check_api_version, check_content_type, deployment_asked_for, read_object
 from helpers.endpoint.damage import damaged, error_of
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Answer, Request
@@ -18,7 +18,7 @@ from helpers.endpoint.parameters import extra_parameters, validate
 from helpers.endpoint.sessions import Session
 
 if TYPE_CHECKING:
-    from helpers.endpoint.real_model import RealModel
+    from helpers.endpoint.engines.real_model import RealModel
     from helpers.endpoint.routes import Engine
 
 _encode = msgspec.json.Encoder().encode
@@ -72,7 +72,8 @@ async def _thought(
         return answer
     if answer.source is not None:
         answer = replace(answer, source=None, events=tuple([event async for event in answer.source]))
-    tokens = len(answer.events) - 3 if answer.events else 0  # a role, an end and [DONE] are no tokens
+    around = 4 if streaming.usage_asked(result.parameters) else 3  # a role, an end, [DONE] and perhaps usage
+    tokens = len(answer.events) - around if answer.events else 0
     answer = timing.paced(answer, _slowed(pace(result.deployment.name), fault), tokens)
     return damaged(answer, fault) if fault else answer
 
@@ -106,7 +107,7 @@ def _result(body: bytes, extra: str, wanted: str | None, default: str) -> comple
         ApiError: for whatever is wrong with it; errors are not remembered.
     """
     parameters = validate(read_object(body), extra)
-    deployment = deployment_named(wanted or parameters.get("model") or default)
+    deployment = deployment_asked_for(wanted, parameters.get("model"), default)
     return completions.result(deployment, parameters)
 
 
@@ -124,8 +125,9 @@ def _refused(error: ApiError, request: Request, session: Session, fault: Fault |
 def _deployment_of(request: Request, default: str) -> str:
     """The deployment whose quota a refused request takes from, as well as it can be told."""
     try:
-        model = request.headers.get("azureml-model-deployment") or read_object(request.body).get("model")
-        return deployment_named(model or default).name
+        header = request.headers.get("azureml-model-deployment")
+        model = None if header else read_object(request.body).get("model")
+        return deployment_asked_for(header, model, default).name
     except ApiError:
         return default
 

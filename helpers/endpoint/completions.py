@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from helpers.deployments import Deployment
+from helpers.endpoint import content_filter
 from helpers.endpoint.answers import Completion, complete
 from helpers.endpoint.errors import ApiError, invalid, not_supported
 from helpers.endpoint.logprobs import logprobs
 from helpers.endpoint.messages import Conversation, conversation
+from helpers.endpoint.safe_prompt import guarded
 from helpers.endpoint.tokens import count_prompt
 
 
@@ -45,7 +47,7 @@ def result(deployment: Deployment, parameters: dict[str, Any]) -> Result:
     """Answer a request whose parameters are valid.
 
     Raises:
-        ApiError: 400 for messages that break the rules or do not fit, 422 for what the model cannot do.
+        ApiError: 400 for messages that break the rules, do not fit or are filtered, 422 for what the model cannot do.
     """
     if "messages" not in parameters:
         raise invalid("The body has no messages.", param="messages")
@@ -55,16 +57,21 @@ def result(deployment: Deployment, parameters: dict[str, Any]) -> Result:
     talk = conversation(parameters["messages"], tools)
     if talk.history and not deployment.tools:
         raise not_supported("messages", "tool_calls", f"{deployment.name} cannot call tools.")
+    content_filter.check(talk.prompt)
+    if parameters.get("safe_prompt"):
+        parameters = {**parameters, "messages": guarded(parameters["messages"])}
+        # The script knows answers by the caller's own system message, so that one stays.
+        talk = replace(conversation(parameters["messages"], tools), system=talk.system)
     prompt_tokens = count_prompt(talk.turns)
     _check_context(deployment, prompt_tokens, parameters.get("max_tokens"))
-    choices = range(parameters.get("n", 1))
-    completions = tuple(_complete(talk, parameters, index) for index in choices)
+    limited = {"max_tokens": deployment.context - prompt_tokens, **parameters}  # an answer ends where the context does
+    completions = tuple(_complete(talk, limited, index) for index in range(parameters.get("n", 1)))
     return Result(deployment, completions, prompt_tokens, parameters)
 
 
 def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
     if talk.history or parameters.get("tool_choice", "none") not in ("none", "auto"):
-        from helpers.endpoint import tools  # with jsonschema, which takes a while to import
+        from helpers.endpoint.tool_calling import deciding as tools  # with jsonschema, which takes a while to import
 
         answered = tools.complete(talk, parameters, index)
         if answered:

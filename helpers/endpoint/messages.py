@@ -60,7 +60,7 @@ def conversation(messages: list[dict[str, Any]], tools: Sequence[dict[str, Any]]
             return talk
         if not _mentions_tools(messages):
             raise explain(messages)
-    from helpers.endpoint.tool_messages import conversation_with_tools
+    from helpers.endpoint.tool_calling.turns import conversation_with_tools
 
     return conversation_with_tools(messages, tools)
 

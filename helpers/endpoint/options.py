@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from helpers.deployments import deployments
 from helpers.endpoint import quota, timing
+from helpers.endpoint.engines.real_model import RealModel
 from helpers.endpoint.errors import ApiError
-from helpers.endpoint.real_model import RealModel
 from helpers.endpoint.server import Server
 from helpers.endpoint.sessions import Sessions
 from helpers.errors import CookbookError
@@ -69,6 +69,6 @@ def make(keys: Sequence[str], options: Options) -> Server:
 def _model(options: Options) -> RealModel | None:
     if options.engine is None:
         return None
-    from helpers.endpoint.choosing_model import choose  # only where there is an engine to choose
+    from helpers.endpoint.engines.choosing import choose  # only where there is an engine to choose
 
     return choose(options.engine)

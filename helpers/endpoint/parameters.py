@@ -22,6 +22,7 @@ from helpers.endpoint.rules import (
     tool_choice,
 )
 
+EXTRA = ("error", "drop", "pass-through")  # what can be done with parameters that the API does not name
 _ITEM = "#/components/schemas/"  # where the OpenAPI document keeps what the items of a list are
 
 PARAMETERS: dict[str, Rule] = {
@@ -32,7 +33,9 @@ PARAMETERS: dict[str, Rule] = {
     ),
     "model": text("The deployment that answers, where the header azureml-model-deployment names none."),
     "temperature": number("How freely answers are chosen; 0 always takes the likeliest.", 0),
-    "top_p": number("Only the likeliest answers that reach this probability together are chosen from.", high=1, above=0),
+    "top_p": number(
+        "Only the likeliest answers that reach this probability together are chosen from.", high=1, above=0
+    ),
     "max_tokens": integer("The most tokens to generate.", 1),
     "stop": stop("The answer ends before this text, or before the first of several."),
     "presence_penalty": number("What makes tokens that occurred less likely.", -2, 2),
@@ -139,5 +142,3 @@ def extra_parameters(header: str | None, route_default: str) -> str:
         )
     return header
 
-
-EXTRA = ("error", "drop", "pass-through")

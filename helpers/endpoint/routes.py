@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from helpers.endpoint import local
 from helpers.endpoint.asked import check_api_version, deployment_named
 from helpers.endpoint.authentication import authenticate
 from helpers.endpoint.chat import azure_chat, openai_chat
+from helpers.endpoint.engines.real_model import RealModel
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Answer, Request
 from helpers.endpoint.identity import TokenService
-from helpers.endpoint.real_model import RealModel
 from helpers.endpoint.sessions import Session, Sessions
 
 _log = logging.getLogger(__name__)
@@ -92,8 +93,7 @@ def find(request: Request) -> Route:
     """
     methods = ROUTES.get(request.path)
     if methods is None:
-        hint = _HINTS.get(request.path.rstrip("/").rsplit("/", 1)[-1], "")
-        raise ApiError(404, "not_found", f"There is no route {request.path} here.{hint}")
+        raise ApiError(404, "not_found", f"There is no route {request.path} here.{_hint(request.path)}")
     route = methods.get("GET" if request.method == "HEAD" else request.method)
     if route is None:
         allowed = ", ".join(methods)
@@ -114,6 +114,7 @@ def info(engine: Engine, request: Request, session: Session) -> Answer:
 
 def models(engine: Engine, request: Request, session: Session) -> Answer:
     """`GET /v1/models`: the deployments, as OpenAI lists models."""
+    check_api_version(request)
     rows = [{"id": name, "object": "model", "created": 0, "owned_by": "MistralAI"} for name in deployments()]
     return local.json({"object": "list", "data": rows})
 
@@ -138,6 +139,14 @@ def _failed(request: Request, error: Exception) -> Answer:
     return ApiError(500, "internal_server_error", "The local endpoint failed; its log says where.").answer()
 
 
+def _hint(path: str) -> str:
+    """What was probably meant by a path that is no route. Slashes too many come from an endpoint that ends in one."""
+    plain = re.sub("/+", "/", path).rstrip("/")
+    if plain in ROUTES:
+        return f" Without the slash too many it is {plain}; an endpoint's address does not end in a slash."
+    return _HINTS.get(plain.rsplit("/", 1)[-1], "")
+
+
 _HINTS = {
     "completions": " Chat completions are at /chat/completions, or at /v1/chat/completions for the OpenAI SDK.",
     "v1": " '/v1' is the base for the OpenAI SDK, not a route of its own.",
@@ -150,6 +159,7 @@ ROUTES: dict[str, dict[str, Route]] = {
     "/v1/chat/completions": {"POST": Route("POST", openai_chat)},
     "/v1/models": {"GET": Route("GET", models)},
     "/score": {"POST": Route("POST", score)},
+    "/openapi.json": {"GET": Route("GET", local.openapi, open=True)},
     "/local/identity/token": {"GET": Route("GET", local.token, open=True)},
     "/local/session": {"POST": Route("POST", local.session), "GET": Route("GET", local.spent)},
     "/local/exchanges": {"GET": Route("GET", local.exchanges)},

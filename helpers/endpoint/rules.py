@@ -77,7 +77,9 @@ def listed(words: str, items: dict[str, Any], **more: Any) -> Rule:
 def object_of(words: str, properties: dict[str, Any], check: Check | None = None, *, extra=False) -> Rule:
     """An object; `check` is for its members."""
     shape = _typed(dict, "an object", {"type": "object", "properties": properties}, words, extra)
-    return shape if check is None else Rule(shape.schema, lambda value: shape.check(value) or check(value), words, extra)
+    return (
+        shape if check is None else Rule(shape.schema, lambda value: shape.check(value) or check(value), words, extra)
+    )
 
 
 def _typed(kind: type, name: str, schema: dict[str, Any], words: str, extra: bool) -> Rule:

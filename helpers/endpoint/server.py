@@ -12,16 +12,17 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from helpers.endpoint import certificate, ending
-from helpers.endpoint.connection import Connection
+from helpers.endpoint import certificate
+from helpers.endpoint.engines.real_model import RealModel
 from helpers.endpoint.folder import private_folder
-from helpers.endpoint.house import House
 from helpers.endpoint.identity import TokenService
-from helpers.endpoint.limits import Limits
-from helpers.endpoint.listening import listen, make_room
-from helpers.endpoint.real_model import RealModel
 from helpers.endpoint.routes import Engine
 from helpers.endpoint.sessions import Sessions
+from helpers.endpoint.transport import ending
+from helpers.endpoint.transport.connection import Connection
+from helpers.endpoint.transport.house import House
+from helpers.endpoint.transport.limits import Limits
+from helpers.endpoint.transport.listening import listen, make_room
 
 _STEP = 0.02  # seconds between two looks at what is still running
 

@@ -19,8 +19,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 def events(answer: Result) -> tuple[bytes, ...]:
-    """All events of a stream: for each choice a role, its tokens and its end with usage; then `[DONE]`.
+    """All events of a stream: for each choice a role, its tokens and its end; then `[DONE]`.
 
+    Usage comes with the last end, where Mistral's clients look for it. A request that has an opinion, in
+    `stream_options`, gets what OpenAI sends: usage in an event of its own, after the choices, or none.
     Only the head is new in each stream; what follows it is encoded once for each result.
     """
     head = {
@@ -37,7 +39,7 @@ def events(answer: Result) -> tuple[bytes, ...]:
 
 def _tails(answer: Result) -> Iterator[dict[str, Any]]:
     """What follows the head in each event."""
-    last = len(answer.completions) - 1
+    last, asked = len(answer.completions) - 1, usage_asked(answer.parameters)
     for index, completion in enumerate(answer.completions):
         tokens = (answer.logprobs(completion) or {}).get("content")
         yield _tail(index, {"role": "assistant", "content": ""})
@@ -46,7 +48,14 @@ def _tails(answer: Result) -> Iterator[dict[str, Any]]:
         for place, call in enumerate(completion.calls):
             yield _tail(index, {"tool_calls": [{"index": place, **call.member}]})
         end = _tail(index, {"content": ""}, finish_reason=completion.finish_reason)
-        yield {**end, "usage": answer.usage} if index == last else end
+        yield {**end, "usage": answer.usage} if index == last and asked is None else end
+    if asked:
+        yield {"choices": [], "usage": answer.usage}
+
+
+def usage_asked(parameters: dict[str, Any]) -> bool | None:
+    """Whether a request wants usage as OpenAI sends it; None where it does not say."""
+    return parameters.get("stream_options", {}).get("include_usage")
 
 
 def _tail(

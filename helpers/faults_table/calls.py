@@ -135,13 +135,11 @@ def litellm(call: Call) -> None:
     library.suppress_debug_info = True
     library.in_memory_llm_clients_cache.flush_cache()  # its connections outlive a call; no case meets another's
     address = {"model": f"azure_ai/{MODEL}", "api_base": call.url, "api_key": call.key}
+    request = {**address, "messages": MESSAGES, **SETTINGS, **call.limit("timeout")}
     if call.stream:
-        call.take_stream(
-            library.completion(**address, messages=MESSAGES, stream=True, **SETTINGS, **call.limit("timeout"))
-        )
+        call.take_stream(library.completion(**request, stream=True))
     else:
-        response = library.completion(**address, messages=MESSAGES, **SETTINGS, **call.limit("timeout"))
-        call.take_answer(response)
+        call.take_answer(library.completion(**request))
 
 
 CALLS: dict[str, Callable[[Call], None]] = {

@@ -36,7 +36,7 @@ def check(folder: Path) -> None:
         click.echo(line)
     if found:
         raise CookbookError(
-            f"{len(found)} measurements are not as they are kept. `cookbook faults` keeps the new ones."
+            f"{len(found)} measurements differ from those that are kept; `cookbook faults` keeps new ones."
         )
     click.echo(f"All {len(PAIRS)} measurements are as they are kept.")
 

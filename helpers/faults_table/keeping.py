@@ -91,7 +91,7 @@ def differences(kept: Results, seen: dict[Pair, Measured]) -> list[str]:
         for name, value in now.items():
             if name in varies or (name == "waits" and "tries" in varies):
                 continue
-            same = waits.agree(entry[name], waits.spans([value])) if name == "waits" else entry[name] == value
+            same = waits.agree(entry[name], value) if name == "waits" else entry[name] == value
             if not same:
                 lines.append(f"{client}, {case}: {name} was {entry[name]!r}, is {value!r}")
     return lines

@@ -58,16 +58,8 @@ def _groups(kept: Results) -> list[str]:
     lines = []
     for group in GROUPS:
         streamed = any(case.stream for case in group.cases)
-        columns = [
-            "Client",
-            "Fault",
-            "Tries",
-            "Waits (s)",
-            "Raised",
-            "Its user sees",
-            *(["Text kept"] if streamed else []),
-        ]
-        lines += [f"## {group.title}", "", group.about, "", *_table_head(columns)]
+        columns = ["Client", "Fault", "Tries", "Waits (s)", "Raised", "Its user sees", "Text kept"]
+        lines += [f"## {group.title}", "", group.about, "", *_table_head(columns if streamed else columns[:-1])]
         for client in CALLS:
             for row in detailed(kept, client, group):
                 lines.append(_row(row if streamed else row[:-1]))
@@ -81,11 +73,11 @@ def _notes() -> list[str]:
         "## How to read it",
         "",
         f"- {installed}.",
-        "- Faults that one client treats alike share a row.",
+        "- Faults that one client treats alike share a row, and the spans of their waits.",
         "- `{status}`, `{reason}`, `{code}`, `{message}` and `{body}` stand for what the endpoint said, as far as the "
         "client repeats it.",
-        "- A wait includes what little time the try before it took, except for a timeout, which is taken off. Spans are "
-        "the shortest and the longest of the repeats: the client draws these waits at random.",
+        "- A wait includes what little time the try before it took, except for a timeout, which is taken off. Spans "
+        "are the shortest and the longest that was measured: some clients draw their waits at random.",
         "- The status after an exception's name is the one the exception carries, whatever the wire said.",
         "- *Own code*: the client handed out the answer as it was, and the user's own line failed on it.",
         "- Text kept: of a stream, what its user had in hand when it ended.",

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from helpers.faults_table import waits
-from helpers.faults_table.cases import CASES, Case, Group
+from helpers.faults_table.cases import Case, Group
 from helpers.faults_table.keeping import Results
+
+
+@dataclass(slots=True)
+class _Row:
+    """Faults that a client treats alike."""
+
+    cases: list[Case]
+    cells: list[str]  # all but the waits
+    waits: waits.Spans
+    told: bool
+
+    def takes(self, other: _Row) -> bool:
+        """Whether another row's faults can be told in this one."""
+        same = self.cells == other.cells and self.told == other.told
+        return same and (self.told or waits.alike(self.waits, other.waits))
+
+    def take(self, other: _Row) -> None:
+        self.cases += other.cases
+        self.waits = waits.joined(self.waits, other.waits)
 
 
 def short(entry: Results) -> str:
@@ -20,51 +40,47 @@ def short(entry: Results) -> str:
 
 
 def detailed(kept: Results, client: str, group: Group) -> list[list[str]]:
-    """The rows of one client: faults that it treats alike share one."""
-    rows: dict[tuple[str, ...], list[str]] = {}
+    """The rows of one client, as cells; the last one is the text that was kept."""
+    rows: list[_Row] = []
     for case in group.cases:
-        rows.setdefault(tuple(_cells(kept["measured"][case.name][client], case)), []).append(case.name)
-    named = [[client, _joined(names), *_of_one(list(cells), names)] for cells, names in rows.items()]
-    return [[row[0] if place == 0 else "", *row[1:]] for place, row in enumerate(named)]
+        new = _row(kept["measured"][case.name][client], case)
+        host = next((row for row in rows if row.takes(new)), None)
+        if host:
+            host.take(new)
+        else:
+            rows.append(new)
+    return [_cells(row, client if place == 0 else "") for place, row in enumerate(rows)]
 
 
-def _cells(entry: Results, case: Case) -> list[str]:
-    return [
+def _row(entry: Results, case: Case) -> _Row:
+    cells = [
         _or_varying(entry, "tries", str(entry["tries"])),
-        waits.in_words(entry["waits"], case.told),
         _or_varying(entry, "raised", _raised(entry, case)),
         _or_varying(entry, "sees", _code(entry["sees"]) if entry["raised"] else entry["sees"]),
-        _or_varying(entry, "kept", entry["kept"] if case.stream else "–"),
+        _or_varying(entry, "kept", entry["kept"] if case.stream else "not streamed"),
     ]
+    return _Row([case], cells, entry["waits"], waits.as_told(entry["waits"], case.told))
+
+
+def _cells(row: _Row, client: str) -> list[str]:
+    tries, *others = row.cells
+    statuses = {case.fault.get("status") for case in row.cases}
+    if len(statuses) == 1:  # then it can be said
+        others = [cell.replace("{status}", str(*statuses)) for cell in others]
+    names = ", ".join(case.name for case in row.cases)
+    return [client, names, tries, "as told" if row.told else waits.in_words(row.waits), *others]
 
 
 def _or_varying(entry: Results, name: str, text: str) -> str:
     values = entry.get("varies", {}).get(name)
-    return f"*varies:* {' or '.join(_code(str(value)) for value in values)}" if values else text
+    return f"*varies:* {' or '.join(_code(value) for value in values)}" if values else text
 
 
 def _raised(entry: Results, case: Case) -> str:
     if not entry["raised"]:
-        return "–"
-    asked = case.fault.get("status")
-    status = entry["status"] and ("{status}" if entry["status"] == asked else str(entry["status"]))
-    return f"`{entry['raised']}`{f' {status}' if status else ''}{', own code' if entry['own_code'] else ''}"
-
-
-def _of_one(cells: list[str], names: list[str]) -> list[str]:
-    """The cells of a row for one fault alone, which can say its status."""
-    status = CASES[names[0]].fault.get("status")
-    if len({CASES[name].fault.get("status") for name in names}) > 1 or status is None:
-        return cells
-    return [cell.replace("{status}", str(status)) for cell in cells]
-
-
-def _joined(names: list[str]) -> str:
-    """Names as a list; one ending that all of them share is said once."""
-    streamed = ", streamed"
-    if len(names) > 1 and all(name.endswith(streamed) for name in names):
-        return f"{'; '.join(name.removesuffix(streamed) for name in names)}; all streamed"
-    return "; ".join(names)
+        return "nothing"
+    status = "{status}" if entry["status"] == case.fault.get("status") else entry["status"]
+    return f"`{entry['raised']}`{f' {status}' if entry['status'] else ''}{', own code' if entry['own_code'] else ''}"
 
 
 def _code(text: Any) -> str:

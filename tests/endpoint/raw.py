@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from helpers.endpoint.limits import Limits
 from helpers.endpoint.quota import Limits as Quota
 from helpers.endpoint.server import Server
 from helpers.endpoint.sessions import Sessions
 from helpers.endpoint.timing import Setting, off
+from helpers.endpoint.transport.limits import Limits
 
 KEY = "k" * 32
 PROMPT = "How many languages are in the world?"  # answered in 72 tokens: a stream of 75 events

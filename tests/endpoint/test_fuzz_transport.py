@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw import KEY, chat, get, post
 
-from helpers.endpoint.connection import Connection
 from helpers.endpoint.exchange import Request
-from helpers.endpoint.house import House
-from helpers.endpoint.limits import Limits
 from helpers.endpoint.routes import ROUTES, Engine
 from helpers.endpoint.sessions import Sessions
+from helpers.endpoint.transport.connection import Connection
+from helpers.endpoint.transport.house import House
+from helpers.endpoint.transport.limits import Limits
 
 ENGINE = Engine(Sessions([KEY]))
 AUTHORIZED = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}

@@ -8,8 +8,8 @@ import ssl
 import pytest
 from raw import EVENTS, KEY, ROUTE, ask, chat, connect, get, post, serving, until
 
-from helpers.endpoint.limits import Limits
 from helpers.endpoint.loop import run
+from helpers.endpoint.transport.limits import Limits
 
 INFO = get("/info")
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}

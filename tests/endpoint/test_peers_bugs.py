@@ -110,7 +110,7 @@ def test_nothing_is_slept_before_the_first_byte_of_a_stream():
             began = time.monotonic()
             peer.send(chat(stream=True, headers={"x-local-timing": "first-token=1"}))
             assert (await peer.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-            assert time.monotonic() - began < 0.5
+            assert time.monotonic() - began < 0.9
             peer.close()
 
     run(main())

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from helpers import http
 from helpers.deployments import deployments
-from helpers.endpoint import engine_adapter as adapter
+from helpers.endpoint.engines import adapter
 from helpers.errors import CookbookError
 from helpers.starting import LocalEndpoint, start
 

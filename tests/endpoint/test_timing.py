@@ -9,8 +9,8 @@ from helpers.deployments import deployments
 from helpers.endpoint import timing
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Answer
-from helpers.endpoint.stream import Stream
 from helpers.endpoint.timing import Timing, paced, setting
+from helpers.endpoint.transport.stream import Stream
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 

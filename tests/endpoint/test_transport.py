@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from raw import KEY, ROUTE, ask, chat, connect, get, post, serving
 
-from helpers.endpoint.limits import Limits
 from helpers.endpoint.loop import run
+from helpers.endpoint.transport.limits import Limits
 
 INFO = get("/info")
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from helpers.endpoint.completions import new_id
+from helpers.endpoint.streaming import usage_asked
 
 _PASSED_ON = (
     "temperature",
@@ -96,7 +97,7 @@ def whole(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 class StreamAdapter:
-    """Turns an engine's chunks into the service's: one id, a role first, and usage in the chunk that ends it.
+    """Turns an engine's chunks into the service's: one id, a role first, and usage where `streaming` puts it.
 
     Args:
         label: the engine's model, sent in every chunk.
@@ -121,9 +122,13 @@ class StreamAdapter:
             if delta:
                 yield self._event(delta, _logprobs(choice.get("logprobs"), self.parameters))
 
-    def end(self) -> bytes:
-        """The last chunk; `[DONE]` follows it."""
-        return self._event({"content": ""}, finish_reason=self.finish_reason or "stop", usage=self.usage)
+    def end(self) -> Iterator[bytes]:
+        """The last chunk, and usage; `[DONE]` follows."""
+        asked, usage = usage_asked(self.parameters), {"usage": self.usage}
+        reason = self.finish_reason or "stop"
+        yield self._event({"content": ""}, finish_reason=reason, **(usage if asked is None else {}))
+        if asked:
+            yield b"data: " + msgspec.json.encode({**self.head, "choices": [], **usage}) + b"\n\n"
 
     def _event(
         self, delta: dict[str, Any], logprobs: Any = None, finish_reason: str | None = None, **more: Any

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from helpers.endpoint import patterns
-from helpers.endpoint.said import is_free
-from helpers.endpoint.schemas import kind_of
+from helpers.endpoint.tool_calling import patterns
+from helpers.endpoint.tool_calling.said import is_free
+from helpers.endpoint.tool_calling.schemas import kind_of
 
 UNKNOWN = "unknown"  # a text that nobody said
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from helpers.endpoint.arguments import Arguments
-from helpers.endpoint.said import Place
-from helpers.endpoint.schemas import kind_of
-from helpers.endpoint.toolbox import Tool
-from helpers.endpoint.words import Mention, coordinated, mentions
+from helpers.endpoint.tool_calling.arguments import Arguments
+from helpers.endpoint.tool_calling.said import Place
+from helpers.endpoint.tool_calling.schemas import kind_of
+from helpers.endpoint.tool_calling.toolbox import Tool
+from helpers.endpoint.tool_calling.words import Mention, coordinated, mentions
 
 MOST_CALLS = 16
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from helpers.endpoint import patterns
-from helpers.endpoint.words import VOCABULARY, Mention, mentions, near, stems, telling
+from helpers.endpoint.tool_calling import patterns
+from helpers.endpoint.tool_calling.words import VOCABULARY, Mention, mentions, near, stems, telling
 
 _TEXTS = ("quoted", "name", "code", "plain", "first")
 _SPELLED = ("number", "email", "uri")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from helpers.endpoint import ending
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Answer, Request
-from helpers.endpoint.framing import CLOSE, CLOSE_1_0, Manner, framing
-from helpers.endpoint.head import render
-from helpers.endpoint.house import House
-from helpers.endpoint.live import LiveStream, Pending
-from helpers.endpoint.reader import RequestReader
-from helpers.endpoint.stream import Stream
+from helpers.endpoint.transport import ending
+from helpers.endpoint.transport.framing import CLOSE, CLOSE_1_0, Manner, framing
+from helpers.endpoint.transport.head import render
+from helpers.endpoint.transport.house import House
+from helpers.endpoint.transport.live import LiveStream, Pending
+from helpers.endpoint.transport.reader import RequestReader
+from helpers.endpoint.transport.stream import Stream
 
 _LINGER = 2.0  # seconds a client gets to read why it was refused, while what it still sends is thrown away
 

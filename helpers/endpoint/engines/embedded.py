@@ -1,4 +1,4 @@
-"""`python -m helpers.endpoint.embedded_engine`: a small real language model, served by llama.cpp in its own process.
+"""`python -m helpers.endpoint.engines.embedded`: a small real language model, served by llama.cpp in its own process.
 
 It is SmolLM2-135M-Instruct, not a Mistral, and its facts are often wrong; it proves transport, streaming and sampling
 on a real engine. It needs the optional packages that `make engine` installs.

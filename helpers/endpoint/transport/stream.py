@@ -9,7 +9,7 @@ import asyncio
 from typing import Protocol
 
 from helpers.endpoint.exchange import Answer
-from helpers.endpoint.framing import Frame
+from helpers.endpoint.transport.framing import Frame
 
 _EARLY = 0.0005  # seconds: timers count in milliseconds, so an event that is closer than half of one is due
 _FLUSH = 0.05  # seconds that what is written gets to reach the client before a reset discards it

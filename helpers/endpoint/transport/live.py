@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from helpers.endpoint.exchange import Answer
-from helpers.endpoint.framing import Frame
-from helpers.endpoint.stream import Writer
+from helpers.endpoint.transport.framing import Frame
+from helpers.endpoint.transport.stream import Writer
 
 
 class Pending:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from helpers.endpoint.errors import ApiError
 
 if TYPE_CHECKING:
-    from helpers.endpoint.connection import Connection
+    from helpers.endpoint.transport.connection import Connection
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: closing resets the connection
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.endpoint.exchange import Answer, Request
-from helpers.endpoint.limits import Limits
+from helpers.endpoint.transport.limits import Limits
 
 
 @dataclass(slots=True)

@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 
 from helpers.endpoint.errors import invalid
-from helpers.endpoint.schemas import BadSchema, Schema, Unsatisfiable, kind_of
-from helpers.endpoint.tool_messages import definition
-from helpers.endpoint.words import VOCABULARY, stem, stems, telling
+from helpers.endpoint.tool_calling.schemas import BadSchema, Schema, Unsatisfiable, kind_of
+from helpers.endpoint.tool_calling.turns import definition
+from helpers.endpoint.tool_calling.words import VOCABULARY, stem, stems, telling
 
 NAMED = 3  # the score of a text that has a word of a tool's name
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from referencing.exceptions import Unresolvable
 
-from helpers.endpoint.made_up import made_up
-from helpers.endpoint.said import Place, Wanted, names_in, roles, said
-from helpers.endpoint.schemas import Schema, Unsatisfiable, kind_of
-from helpers.endpoint.words import stems
+from helpers.endpoint.tool_calling.made_up import made_up
+from helpers.endpoint.tool_calling.said import Place, Wanted, names_in, roles, said
+from helpers.endpoint.tool_calling.schemas import Schema, Unsatisfiable, kind_of
+from helpers.endpoint.tool_calling.words import stems
 
 MISSING: Any = object()
 

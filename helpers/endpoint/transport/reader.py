@@ -12,8 +12,8 @@ import httptools
 
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Request
-from helpers.endpoint.framing import CLOSE, CLOSE_1_0, KEEP, KEEP_1_0, Manner
-from helpers.endpoint.limits import Limits
+from helpers.endpoint.transport.framing import CLOSE, CLOSE_1_0, KEEP, KEEP_1_0, Manner
+from helpers.endpoint.transport.limits import Limits
 
 _ONCE = {"authorization", "api-key", "azureml-model-deployment", "content-type", "extra-parameters", "host"}
 _names: dict[bytes, str] = {}  # header names as clients write them and in lower case; there are few

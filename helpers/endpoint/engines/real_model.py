@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from helpers.endpoint import engine_adapter as adapter
 from helpers.endpoint.completions import Result
+from helpers.endpoint.engines import adapter
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Answer
 from helpers.endpoint.quota import Quota
@@ -108,7 +108,8 @@ class RealModel:
                     for event in stream.chunks(json.loads(data)):
                         yield event
             settle(stream.usage)
-            yield stream.end()
+            for event in stream.end():
+                yield event
             yield DONE
 
     async def _post(self, session: Any, body: dict[str, Any]) -> Any:

@@ -7,8 +7,8 @@ import secrets
 
 from helpers import http
 from helpers.children import spawn
-from helpers.endpoint import embedded_engine
-from helpers.endpoint.real_model import RealModel
+from helpers.endpoint.engines import embedded as embedded_engine
+from helpers.endpoint.engines.real_model import RealModel
 from helpers.errors import CookbookError
 
 EMBEDDED = "embedded"
@@ -42,7 +42,7 @@ def choose(engine: str) -> RealModel:
 def _embedded() -> RealModel:
     embedded_engine.weights()
     key = secrets.token_hex(16)
-    process, url = spawn("helpers.endpoint.embedded_engine", {**os.environ, KEY: key})
+    process, url = spawn("helpers.endpoint.engines.embedded", {**os.environ, KEY: key})
     if not url.startswith("http"):
         process.kill()
         raise CookbookError("The embedded engine did not start; what it says above tells why.")

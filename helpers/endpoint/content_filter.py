@@ -1,0 +1,28 @@
+"""The content filter: Azure AI Content Safety in front of the model, for the prompts that script.toml lists.
+
+The service judges; the local endpoint recognises. One harmless sentence is enough to see how a client takes a refusal.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+from helpers.endpoint.errors import ApiError
+
+
+def check(prompt: str) -> None:
+    """Refuse a prompt that has one of the listed texts in it.
+
+    Raises:
+        ApiError: 400 as the service words it.
+    """
+    if any(text in prompt for text in _listed()):
+        raise ApiError(400, "content_filter", "The response was filtered", param="messages")
+
+
+@cache
+def _listed() -> tuple[str, ...]:
+    table = tomllib.loads(Path(__file__).with_name("script.toml").read_text(encoding="utf-8"))
+    return tuple(table["content_filter"]["prompts"])

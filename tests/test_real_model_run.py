@@ -1,0 +1,22 @@
+"""The whole cookbook on a real language model, where `make engine` has installed one. It takes some minutes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the embedded engine is not installed (make engine)")
+def test_every_notebook_passes_on_the_embedded_model(tmp_path):
+    command = [Path(sys.executable).with_name("cookbook"), "run", "--engine", "embedded", "--reports", tmp_path / "run"]
+    limits = ["--cell-timeout", "600", "--notebook-timeout", "1500"]
+    done = subprocess.run([*command, *limits], capture_output=True, text=True, timeout=1700)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = json.loads((tmp_path / "run" / "results.json").read_text(encoding="utf-8"))
+    assert len(results["results"]) == 7
