@@ -185,6 +185,16 @@ def tables() -> None:
 
 
 @main.command()
+def openapi() -> None:
+    """Print the OpenAPI document of the local endpoint, which serves it at /openapi.json."""
+    import json
+
+    from helpers.endpoint.openapi.document import document
+
+    click.echo(json.dumps(document(), indent=2, ensure_ascii=False))
+
+
+@main.command()
 def lock() -> None:
     """Rebuild requirements.lock and environment.yml from pyproject.toml."""
     from helpers.locking import write

@@ -19,4 +19,4 @@ def test_every_notebook_passes_on_the_embedded_model(tmp_path):
     done = subprocess.run([*command, *limits], capture_output=True, text=True, timeout=1700)
     assert done.returncode == 0, done.stdout + done.stderr
     results = json.loads((tmp_path / "run" / "results.json").read_text(encoding="utf-8"))
-    assert len(results["results"]) == 7
+    assert len(results["jobs"]) == 7

@@ -18,11 +18,12 @@ def check(prompt: str) -> None:
     Raises:
         ApiError: 400 as the service words it.
     """
-    if any(text in prompt for text in _listed()):
+    if any(text in prompt for text in listed()):
         raise ApiError(400, "content_filter", "The response was filtered", param="messages")
 
 
 @cache
-def _listed() -> tuple[str, ...]:
+def listed() -> tuple[str, ...]:
+    """The texts that are refused."""
     table = tomllib.loads(Path(__file__).with_name("script.toml").read_text(encoding="utf-8"))
     return tuple(table["content_filter"]["prompts"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.endpoint.errors import ApiError, invalid
@@ -17,28 +17,31 @@ _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What one field may be: a check, and the same in words."""
+    """What one field may be: a check, and the same in words and, as far as one says it, as a JSON schema."""
 
     fits: Callable[[Any], bool]
     words: str
+    schema: dict[str, Any] = field(default_factory=dict)
 
 
 def whole(low: int, high: int) -> Field:
     """A whole number in a range."""
     check = lambda value: type(value) is int and low <= value <= high  # noqa: E731
-    return Field(check, f"a whole number from {low} to {high}")
+    return Field(check, f"a whole number from {low} to {high}", {"type": "integer", "minimum": low, "maximum": high})
 
 
 def number(low: float, high: float, unit: str = "") -> Field:
     """A number in a range; `unit` is for whoever reads the message."""
     check = lambda value: type(value) in (int, float) and low <= value <= high  # noqa: E731
-    return Field(check, f"a number{unit and ' of '}{unit} from {low:g} to {high:g}")
+    words = f"a number{unit and ' of '}{unit} from {low:g} to {high:g}"
+    return Field(check, words, {"type": "number", "minimum": low, "maximum": high})
 
 
 def one_of(*values: Any) -> Field:
     """One of a few values."""
     kinds = {type(value) for value in values}
-    return Field(lambda value: type(value) in kinds and value in values, f"one of {', '.join(map(str, values))}")
+    fits = lambda value: type(value) in kinds and value in values  # noqa: E731
+    return Field(fits, f"one of {', '.join(map(str, values))}", {"enum": list(values)})
 
 
 def read(text: str) -> dict[str, int | float | str]:

@@ -1,4 +1,7 @@
-"""The local endpoint's own routes, under `/local`: what a notebook or a test may ask that Azure has no word for."""
+"""The local endpoint's own routes: what a notebook or a test may ask that Azure has no word for.
+
+They are under `/local`, but for the OpenAPI document, which is where tools look for one.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from helpers.endpoint.sessions import Session
 if TYPE_CHECKING:
     from helpers.endpoint.routes import Engine
 
-_LIFETIME = {"token_lifetime": whole(1, 86_400)}
+SESSION = {"token_lifetime": whole(1, 86_400)}  # the fields of a session
 
 
 def token(engine: Engine, request: Request, session: None) -> Answer:
@@ -35,7 +38,7 @@ def session(engine: Engine, request: Request, session: Session) -> Answer:
     """
     wanted = read_body(request)
     named = wanted.pop("deployment", None)
-    settings = check(wanted, _LIFETIME, "A session")
+    settings = check(wanted, SESSION, "A session")
     session.deployment = deployment_named(named or engine.default).name
     session.token_lifetime = settings.get("token_lifetime", session.token_lifetime)
     return json({"identity_header": session.identity_secret, **engine.secure()})
@@ -49,7 +52,7 @@ def spent(engine: Engine, request: Request, session: Session) -> Answer:
 def exchanges(engine: Engine, request: Request, session: Session) -> Answer:
     """`GET /local/exchanges?last=N`: this session's last exchanges, credentials masked."""
     wanted = query_of(request.query).get("last", "1")
-    if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted[:5]) <= 1000):
+    if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 4 and 1 <= int(wanted) <= 1000):
         raise invalid(f"The query parameter last is a whole number from 1 to 1000, not {wanted!r}.", param="last")
     return json(session.journal.last(int(wanted)))
 
@@ -78,6 +81,13 @@ def set_timing(engine: Engine, request: Request, session: Session) -> Answer:
         raise invalid("The field timing is a text, such as 'imitate' or 'off'.", param="timing")
     session.timing = timing.setting(wanted)
     return json({"timing": wanted})
+
+
+def openapi(engine: Engine, request: Request, session: None) -> Answer:
+    """`GET /openapi.json`: this document. It is no secret, so it needs no credential."""
+    from helpers.endpoint.openapi.document import encoded  # made when somebody first asks
+
+    return Answer(200, encoded())
 
 
 def json(value: Any) -> Answer:

@@ -114,10 +114,27 @@ def explain(messages: list[Any]) -> ApiError:
     tools, waits for it.
     """
     try:
-        validated(messages)
+        validated([_known(message) for message in messages])
     except ApiError as error:
         return error
     return invalid(ALTERNATE, param="messages", code="invalid_messages")
+
+
+def _telling(errors: list[Any]) -> Any:
+    """Of the errors about the first thing that is wrong, the one that goes deepest: the others only say what it is not.
+
+    A list of content with one bad part, for instance, is also not a string.
+    """
+    return max((error for error in errors if error["loc"][:2] == errors[0]["loc"][:2]), key=lambda e: len(e["loc"]))
+
+
+def _known(message: Any) -> Any:
+    """A message without members that nobody reads; they are not what is wrong with it."""
+    if not isinstance(message, dict):
+        return message
+    return {
+        name: message[name] for name in ("role", "content", "tool_calls", "tool_call_id", "prefix") if name in message
+    }
 
 
 def validated(messages: list[Any], tools: list[Any] | None = None) -> Any:
@@ -135,7 +152,7 @@ def validated(messages: list[Any], tools: list[Any] | None = None) -> Any:
         request = ChatCompletionRequest(model="any", messages=messages, tools=tools)
         return MistralRequestValidatorV3(mode=ValidationMode.serving).validate_request(request)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = _telling(error.errors())
         where = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part.islower())
         param = "tools" if first["loc"][:1] == ("tools",) else "messages"
         raise invalid(f"{where}: {first['msg']}.", param=param, code=f"invalid_{param}") from None

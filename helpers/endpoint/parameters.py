@@ -141,4 +141,3 @@ def extra_parameters(header: str | None, route_default: str) -> str:
             param="extra-parameters",
         )
     return header
-

@@ -48,15 +48,15 @@ def number(
     return Rule({"type": "number", **bounds}, check, words, extra)
 
 
-def integer(words: str, low: int | None = None, high: int | None = None, *, extra=False) -> Rule:
-    """A whole number from `low` to `high`."""
+def integer(words: str, low: int = -(2**63), high: int = 2**63 - 1, *, extra=False) -> Rule:
+    """A whole number from `low` to `high`; 64 bits are enough for any of them."""
 
     def check(value: Any) -> str | None:
         if isinstance(value, bool) or not isinstance(value, int):
             return f"must be a whole number, not {_kind(value)}"
         return _range(value, low, high, None)
 
-    return Rule({"type": "integer", **_given({"minimum": low, "maximum": high})}, check, words, extra, whole=True)
+    return Rule({"type": "integer", "minimum": low, "maximum": high}, check, words, extra, whole=True)
 
 
 def boolean(words: str, *, extra=False) -> Rule:

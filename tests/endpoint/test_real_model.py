@@ -14,6 +14,7 @@ from aiohttp import web
 from helpers import http
 from helpers.deployments import deployments
 from helpers.endpoint.engines import adapter
+from helpers.endpoint.safe_prompt import GUARDRAIL
 from helpers.errors import CookbookError
 from helpers.starting import LocalEndpoint, start
 
@@ -132,6 +133,22 @@ def test_a_stream_has_the_services_shape(served):
     assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert "".join(chunk["choices"][0]["delta"]["content"] for chunk in chunks) == "Hi there"
     assert chunks[-1]["usage"]["total_tokens"] == 9 and chunks[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+def test_usage_comes_after_the_choices_for_who_asks_as_openai_does(served):
+    def chunks(wanted: bool) -> list[dict]:
+        streamed = ask(served, stream=True, stream_options={"include_usage": wanted}).text.strip().split("\n\n")
+        return [json.loads(event.removeprefix("data: ")) for event in streamed[:-1]]
+
+    *before, last = chunks(True)
+    assert last["choices"] == [] and last["usage"]["total_tokens"] == 9
+    assert before[-1]["choices"][0]["finish_reason"] == "stop"
+    assert not any("usage" in chunk for chunk in [*before, *chunks(False)])
+
+
+def test_the_engine_reads_the_guardrail(served, engine):
+    ask(served, safe_prompt=True)
+    assert engine.bodies[-1]["messages"][0]["content"] == f"{GUARDRAIL}\n\nBe brief.\n\nHello"
 
 
 def test_the_wire_view_shows_a_live_stream(served):

@@ -1,0 +1,109 @@
+"""Asking the engine without a socket; whatever it answers is compared with the OpenAPI document on the way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import documented
+
+from helpers.endpoint.exchange import Request
+from helpers.endpoint.quota import Limits
+from helpers.endpoint.routes import ROUTES, Engine
+from helpers.endpoint.sessions import Sessions
+
+KEY = "key"
+AZURE, MODELS, OPENAI = "/chat/completions", "/models/chat/completions", "/v1/chat/completions"
+CHAT_ROUTES = (AZURE, MODELS, OPENAI)
+PROMPT = "How many languages are in the world?"
+QUESTION = [{"role": "user", "content": PROMPT}]
+SMALL, SECOND, EXPERTS, LARGE = (
+    "mistralai-Mistral-7B-Instruct-v01",
+    "mistralai-Mistral-7B-Instruct-v02",
+    "mistralai-Mixtral-8x7B-Instruct-v01",
+    "mistralai-Mixtral-8x22B-Instruct-v0-1",
+)
+
+
+def new_engine(**options: Any) -> Engine:
+    return Engine(Sessions([KEY], Limits(requests=10**9, tokens=10**12)), **options)
+
+
+ENGINE = new_engine()
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """One answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The code of an error."""
+        return self.json["code"]
+
+    @property
+    def message(self) -> str:
+        """What an error says."""
+        return self.json["message"]
+
+    @property
+    def chunks(self) -> list[dict[str, Any]]:
+        """The chunks of a stream."""
+        events = self.body.decode().split("\n\n")
+        assert events[-2:] == ["data: [DONE]", ""]
+        return [json.loads(event.removeprefix("data: ")) for event in events[:-2]]
+
+    @property
+    def text(self) -> str:
+        """The text of the first choice, whole or streamed."""
+        if self.headers["content-type"] == "text/event-stream":
+            choices = [choice for chunk in self.chunks for choice in chunk["choices"] if choice["index"] == 0]
+            return "".join(choice["delta"].get("content", "") for choice in choices)
+        return self.json["choices"][0]["message"]["content"]
+
+    @property
+    def usage(self) -> tuple[int, int, int]:
+        """Prompt, completion and total tokens."""
+        return tuple(self.json["usage"][f"{name}_tokens"] for name in ("prompt", "completion", "total"))
+
+
+def send(
+    method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None, *, engine: Engine = ENGINE
+) -> Got:
+    """Send bytes; the path may have a query."""
+    route, _, query = path.partition("?")
+    asked = {"authorization": f"Bearer {KEY}", "content-type": "application/json", **(headers or {})}
+    answer = engine.answer(Request(method, route, query, asked, body))
+    content = answer.body if answer.events is None else b"".join(answer.events)
+    got = Got(answer.status, {**dict(answer.headers), "content-type": answer.content_type}, content)
+    if method in ROUTES.get(route, {}):
+        documented.check(method, route, got.status, got.headers, content, whole=False)
+    return got
+
+
+def get(path: str, headers: dict[str, str] | None = None, *, engine: Engine = ENGINE) -> Got:
+    return send("GET", path, b"", headers, engine=engine)
+
+
+def chat(
+    messages: Any = QUESTION,
+    path: str = OPENAI,
+    headers: dict[str, str] | None = None,
+    *,
+    engine: Engine = ENGINE,
+    **parameters: Any,
+) -> Got:
+    """Send a chat completion; a text stands for one user message."""
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    body = json.dumps({"messages": messages, **parameters}).encode()
+    return send("POST", path, body, headers, engine=engine)
