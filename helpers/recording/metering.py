@@ -10,7 +10,7 @@ from helpers.running.usage import Usage
 
 ASSUMED = 2048  # tokens of an answer that the request does not limit
 _BYTES_PER_TOKEN = 4  # of ordinary text
-_CAUTIOUS = 2  # bytes per token, where a guess must not be too low
+_CAUTIOUS = 1  # bytes per token, where a guess must not be too low: a digit is a token of its own
 _PER_MESSAGE = 8  # tokens around each message
 _LARGEST = 16 * 1024 * 1024  # bytes of an answer that is read for its usage
 _FREE = Usage(calls=1)
