@@ -6,7 +6,7 @@ CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3
 VERSION_OK := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: newest help setup run test lab serve lock outputs snippets faults tables engine
+.PHONY: bench newest help setup run test lab serve lock outputs snippets faults tables engine
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ faults: setup ## Measure what the six clients do about faults, and keep the tabl
 
 tables: setup ## Rebuild the generated part of the README
 	@$(COOKBOOK) tables $(ARGS)
+
+bench: setup ## Measure the local endpoint beside two rivals, which it installs, and keep the results
+	@.venv/bin/python tests/bench/endpoint.py $(ARGS)
 
 lock: setup ## Rebuild requirements.lock and environment.yml from pyproject.toml
 	@$(COOKBOOK) lock $(ARGS)
