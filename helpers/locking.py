@@ -7,7 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-GROUPS = ("test", "tools")
+GROUPS = ("test", "gallery", "tools")
 _HEADER = "# Made from pyproject.toml by `make lock`; do not edit.\n"
 
 
