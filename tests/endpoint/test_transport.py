@@ -12,6 +12,7 @@ from helpers.endpoint.transport.limits import Limits
 
 INFO = get("/info")
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
+OFFER = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABkAAQ"}
 
 
 async def status_of(data: bytes, **server) -> int:
@@ -42,12 +43,13 @@ async def status_of(data: bytes, **server) -> int:
         (get("/info?api-version=2020-01-01"), 400, "unsupported_api_version"),
         (get("/info?api-version="), 400, "unsupported_api_version"),
         (post(ROUTE, b"{}", {**AUTHORIZED, "expect": "a miracle"}), 417, "expectation_failed"),
+        (b"GET /info HTTP/1.1\r\n\r\n", 400, "bad_request"),
         (b"nonsense\r\n\r\n", 400, "bad_request"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "bad_request"),
         (b"GET /info HTTP/1.1\r\nbad header\r\n\r\n", 400, "bad_request"),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "bad_request"),
-        (b"POST / HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", 400, "bad_request"),
-        (b"POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", 400, "bad_request"),
         (get("/info", {"Authorization": "Bearer another"}), 400, "bad_request"),
         (get("/info", {"a": "b" * 70_000}), 431, "header_too_large"),
         (get(f"/{'a' * 70_000}"), 431, "header_too_large"),
@@ -76,10 +78,13 @@ def test_what_is_wrong_is_said_in_json(data, status, code):
         get("http://127.0.0.1:1/info?api-version=2024-05-01-preview"),
         get("/info", {"authorization": f"bearer  {KEY}"}),
         get("/info", {"authorization": f"Bearer {KEY}", "Authorization": f"Bearer {KEY}"}),
-        get("/info", {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABkAAQ"}),
+        get("/info", OFFER),
+        chat(headers=OFFER),  # as Java's HttpClient and curl --http2 send it
+        chat(headers=OFFER) + INFO,
         b"\r\n" + INFO,
         INFO.replace(b"authorization: Bearer", b"api-key:"),
-        b"GET /info HTTP/1.1\r\nAUTHORIZATION:Bearer " + KEY.encode() + b"\r\n\r\n",
+        b"GET /info HTTP/1.1\r\nHOST:x\r\nAUTHORIZATION:Bearer " + KEY.encode() + b"\r\n\r\n",
+        b"GET /info HTTP/1.0\r\nauthorization: Bearer " + KEY.encode() + b"\r\n\r\n",
     ],
 )
 def test_what_is_unusual_but_right_is_answered(data):
@@ -118,6 +123,26 @@ def test_the_clients_own_id_comes_back():
 async def _answer(data):
     async with serving() as server:
         return await ask(server, data)
+
+
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+def test_a_body_may_follow_an_offer_of_another_protocol(step):
+    """In whatever pieces it arrives, before and after other requests, sent in chunks or not."""
+
+    async def main():
+        chunked = chat(headers={**OFFER, "transfer-encoding": "chunked"})
+        lines, _, body = chunked.partition(b"\r\n\r\n")
+        head = b"\r\n".join(line for line in lines.split(b"\r\n") if not line.startswith(b"content-length"))
+        chunked = head + b"\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+        data = INFO + chat(headers=OFFER) + get("/info", OFFER) + chunked + INFO
+        async with serving() as server:
+            peer = await connect(server, limit=2**20)
+            for place in range(0, len(data), step):
+                peer.send(data[place : place + step])
+                await asyncio.sleep(0)
+            assert [(await peer.get()).status for _ in range(5)] == [200] * 5
+
+    run(main())
 
 
 def test_head_is_get_without_the_body():

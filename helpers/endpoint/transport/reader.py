@@ -6,7 +6,6 @@ Parsing is httptools' (the parser of uvicorn and of Node.js); this file puts its
 from __future__ import annotations
 
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
 import httptools
 
@@ -14,8 +13,10 @@ from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Request
 from helpers.endpoint.transport.framing import CLOSE, CLOSE_1_0, KEEP, KEEP_1_0, Manner
 from helpers.endpoint.transport.limits import Limits
+from helpers.endpoint.transport.target import split
 
 _ONCE = {"authorization", "api-key", "azureml-model-deployment", "content-type", "extra-parameters", "host"}
+_OFFER = {"upgrade", "expect"}  # not read again; what is expected was met when it was first read
 _names: dict[bytes, str] = {}  # header names as clients write them and in lower case; there are few
 
 
@@ -71,16 +72,24 @@ class RequestReader:
             raise self._head_too_large()
 
     def _parse(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            # The offer of another protocol may be ignored (RFC 9110, 7.8): the request was delivered, read on.
-            rest = memoryview(data)[upgrade.args[0] :]
-            while rest:
-                try:
-                    return self.parser.feed_data(rest)
-                except httptools.HttpParserUpgrade as again:
-                    rest = rest[again.args[0] :]
+        rest: bytes | memoryview = data
+        while rest:
+            try:
+                return self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                # The offer of another protocol may be ignored (RFC 9110, 7.8): read on.
+                rest = memoryview(rest)[upgrade.args[0] :]
+                if self.midway:
+                    self._read_again()
+
+    def _read_again(self) -> None:
+        """Read the head once more without its offer: with one, the parser takes the body for another protocol's."""
+        method, version = self.parser.get_method().decode(), self.parser.get_http_version()
+        request = f"{method} {self.url.decode('latin-1')} HTTP/{version}"
+        lines = [request, *(f"{name}: {value}" for name, value in self.headers.items() if name not in _OFFER)]
+        self.parser = httptools.HttpRequestParser(self)
+        self._begin()
+        self.parser.feed_data("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     def close(self) -> None:
         """Let go of the parser and the receiver, which know this object: the garbage collector is left no cycle."""
@@ -110,6 +119,8 @@ class RequestReader:
         self.in_head = False
         if "content-length" in headers:
             self._check_body(int(headers["content-length"]))
+        if "host" not in headers and self.parser.get_http_version() == "1.1":
+            raise ApiError(400, "bad_request", "The header host is missing, which HTTP/1.1 asks for.")
         if "expect" in headers:
             self._expect(headers["expect"])
 
@@ -119,6 +130,8 @@ class RequestReader:
         self._check_body(self.size)
 
     def on_message_complete(self) -> None:
+        if "upgrade" in self.headers and self._body_is_left():
+            return
         path, query = split(self.url)
         body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
         request = Request(self.parser.get_method().decode(), path, query, self.headers, body)
@@ -127,6 +140,11 @@ class RequestReader:
         self.receiver.receive(request, manner)
 
     # What they share
+
+    def _body_is_left(self) -> bool:
+        """Whether the parser took a request with an offer of another protocol to be at its end after its head."""
+        declared = self.headers.get("content-length", "0") != "0" or "transfer-encoding" in self.headers
+        return declared and self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     def _manner(self) -> Manner:
         keep = self.parser.should_keep_alive()
@@ -159,25 +177,6 @@ class RequestReader:
     def _check_body(self, size: int) -> None:
         if size > self.limits.body:
             raise ApiError(413, "body_too_large", f"The body is over {self.limits.body:,} bytes.")
-
-
-def split(target: bytes) -> tuple[str, str]:
-    """The path and the query of a request's target, which may be a whole URL; percent signs in the path are read."""
-    text = target.decode("latin-1")
-    if not text.startswith("/"):
-        text = _path_of_url(text)
-    path, _, query = text.partition("#")[0].partition("?")
-    return unquote(path) if "%" in path else path, query
-
-
-def _path_of_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return text
-    if not parts.netloc:
-        return text
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 def _lower(name: bytes) -> str:
