@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from helpers.endpoint.errors import ApiError, invalid, not_supported
@@ -75,7 +76,9 @@ def _plain(messages: list[dict[str, Any]]) -> Conversation | None:
     spoken = [turn for turn in turns if turn[0] != "system"]
     expected = ("user", "assistant")
     orderly = all(role == expected[place % 2] and (text or role == "user") for place, (role, text) in enumerate(spoken))
-    if not orderly or len(spoken) % 2 == 0 or (len(spoken) > 1 and _mentions_tools(messages)):
+    if not orderly or len(spoken) % 2 == 0:
+        return None
+    if len(spoken) > 1 and (_mentions_tools(messages) or _out_of_place(messages)):
         return None
     prompt = spoken[-1][1]
     if system:
@@ -88,6 +91,13 @@ def _mentions_tools(messages: list[Any]) -> bool:
     return any(
         isinstance(message, dict) and (message.get("tool_calls") or message.get("role") == "tool")
         for message in messages
+    )
+
+
+def _out_of_place(messages: list[dict[str, Any]]) -> bool:
+    """Whether a system message follows an answer, or an answer is a prefix that the model should continue."""
+    return any(message.get("prefix") for message in messages) or any(
+        (one["role"], next_one["role"]) == ("assistant", "system") for one, next_one in pairwise(messages)
     )
 
 
@@ -115,9 +125,20 @@ def explain(messages: list[Any]) -> ApiError:
     """
     try:
         validated([_known(message) for message in messages])
+        check_prefix(messages)
     except ApiError as error:
         return error
     return invalid(ALTERNATE, param="messages", code="invalid_messages")
+
+
+def check_prefix(messages: list[dict[str, Any]]) -> None:
+    """Refuse an answer to continue, which Mistral's own API can but these deployments cannot.
+
+    Raises:
+        ApiError: 422.
+    """
+    if messages[-1].get("prefix"):
+        raise not_supported("messages", "prefix", "This deployment continues no assistant message: leave out prefix.")
 
 
 def _telling(errors: list[Any]) -> Any:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import chain, product
+
 import pytest
 from asking import CHAT_ROUTES, LARGE, PROMPT, QUESTION, chat
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tool_requests import WEATHER, call
 
 from helpers.endpoint.answers import cut, script
 from helpers.endpoint.content_filter import listed
-from helpers.endpoint.messages import ALTERNATE
+from helpers.endpoint.errors import ApiError
+from helpers.endpoint.messages import ALTERNATE, conversation, validated
 from helpers.endpoint.safe_prompt import GUARDRAIL
 from helpers.endpoint.tokens import count_prompt
 
@@ -83,6 +87,8 @@ def test_images_are_refused_as_a_text_model_does(path, content):
         ([HELLO, HELLO], ALTERNATE),
         ([HI, HELLO], ALTERNATE),
         ([HELLO, HI, HI, HELLO], ALTERNATE),
+        ([HELLO, HI, system("a"), HELLO], "Unexpected role 'system' after role 'assistant'"),
+        ([HELLO, {**HI, "prefix": True}, HELLO], "Assistant message with prefix True must be last message"),
         ([system("a")], ALTERNATE),
         ([{"role": "developer", "content": "x"}, HELLO], "role"),
         ([{"content": "x"}], "role"),
@@ -112,6 +118,38 @@ def test_what_breaks_the_rules_is_told_in_mistrals_words(path, messages, said):
 def test_messages_that_are_none(messages, status):
     got = chat(messages)
     assert (got.status, got.json["param"]) == (status, "messages")
+
+
+ROLES = {
+    "S": system("s"),
+    "U": HELLO,
+    "A": HI,
+    "P": {**HI, "prefix": True},
+    "C": {"role": "assistant", "tool_calls": [call("abcdefghi")]},
+    "T": {"role": "tool", "tool_call_id": "abcdefghi", "content": "r"},
+}
+
+
+NO_PREFIX = "This deployment continues no assistant message: leave out prefix."
+
+
+@pytest.mark.parametrize("tools", [(), (WEATHER,)])
+def test_what_mistral_common_refuses_is_refused_in_its_words(tools):
+    """Every conversation of up to four messages. Beyond that only alternation and a prefix to continue are refused."""
+    for letters in chain.from_iterable(product(ROLES, repeat=length) for length in range(1, 5)):
+        messages = [ROLES[letter] for letter in letters]
+        theirs, ours = (said(read, messages, tools) for read in (validated, conversation))
+        own = () if theirs else (NO_PREFIX,) if letters[-1] == "P" else (None, ALTERNATE)
+        assert ours == theirs or ours in own, letters
+
+
+def said(read, messages: list[dict], tools) -> str | None:
+    """What a reader of messages objects to."""
+    try:
+        read(messages, list(tools))
+    except ApiError as error:
+        return error.message
+    return None
 
 
 def test_members_that_nobody_reads_are_left_alone():

@@ -12,7 +12,15 @@ from itertools import pairwise
 from typing import Any
 
 from helpers.endpoint.errors import ApiError, invalid
-from helpers.endpoint.messages import ALTERNATE, Conversation, History, explain, text_of, validated
+from helpers.endpoint.messages import (
+    ALTERNATE,
+    Conversation,
+    History,
+    check_prefix,
+    explain,
+    text_of,
+    validated,
+)
 
 
 def conversation_with_tools(messages: list[Any], tools: Sequence[Any]) -> Conversation:
@@ -28,6 +36,7 @@ def conversation_with_tools(messages: list[Any], tools: Sequence[Any]) -> Conver
     definitions = [definition(tool, place) for place, tool in enumerate(tools)]
     try:
         request = validated(clean, definitions or None)
+        check_prefix(clean)
         _check_order(clean)
         turns = _turns(request)
     except RecursionError:
@@ -66,6 +75,8 @@ def _clean(message: dict[str, Any]) -> dict[str, Any]:
     """A message with what Mistral reads of it and nothing else."""
     content = message.get("content")
     clean = {"role": message["role"], "content": content if content is None else text_of(content)}
+    if message.get("prefix"):
+        clean["prefix"] = message["prefix"]
     if message["role"] == "tool":
         clean["tool_call_id"] = message.get("tool_call_id")
     elif message["role"] == "assistant" and message.get("tool_calls"):
