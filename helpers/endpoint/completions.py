@@ -80,16 +80,18 @@ def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Com
 
 
 def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None) -> None:
-    wanted = prompt_tokens + (max_tokens or 1)
-    if wanted > deployment.context:
-        raise ApiError(
-            400,
-            "context_length_exceeded",
-            f"This model's maximum context length is {deployment.context} tokens. However, you requested {wanted} "
-            f"tokens ({prompt_tokens} in the messages, {max_tokens or 1} in the completion). Please reduce the length "
-            "of the messages or completion.",
-            param="messages",
+    """Refuse what does not fit, in the words of vLLM, which serves these models; LiteLLM knows the error by them."""
+    if prompt_tokens + (max_tokens or 1) <= deployment.context:
+        return
+    if max_tokens is None:
+        wanted = f"{prompt_tokens} tokens in the messages, Please reduce the length of the messages."
+    else:
+        wanted = (
+            f"{prompt_tokens + max_tokens} tokens ({prompt_tokens} in the messages, {max_tokens} in the completion). "
+            "Please reduce the length of the messages or completion."
         )
+    limit = f"This model's maximum context length is {deployment.context} tokens. However, you requested {wanted}"
+    raise ApiError(400, "context_length_exceeded", limit, param="messages")
 
 
 def new_id() -> str:

@@ -7,8 +7,9 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
-from helpers.deployments import default_name, deployments
+from helpers.deployments import Deployment, default_name, deployments
 from helpers.endpoint import local
 from helpers.endpoint.asked import check_api_version, deployment_named
 from helpers.endpoint.authentication import authenticate
@@ -113,10 +114,15 @@ def info(engine: Engine, request: Request, session: Session) -> Answer:
 
 
 def models(engine: Engine, request: Request, session: Session) -> Answer:
-    """`GET /v1/models`: the deployments, as OpenAI lists models."""
+    """`GET /v1/models`: the deployments, as OpenAI lists models and with what Mistral's client wants of each."""
     check_api_version(request)
-    rows = [{"id": name, "object": "model", "created": 0, "owned_by": "MistralAI"} for name in deployments()]
-    return local.json({"object": "list", "data": rows})
+    return local.json({"object": "list", "data": [_card(each) for each in deployments().values()]})
+
+
+def _card(deployment: Deployment) -> dict[str, Any]:
+    about = {"id": deployment.name, "object": "model", "created": 0, "owned_by": "MistralAI", "type": "base"}
+    able = {"completion_chat": True, "function_calling": deployment.tools}
+    return {**about, "capabilities": able, "max_context_length": deployment.context}
 
 
 def score(engine: Engine, request: Request, session: Session) -> Answer:

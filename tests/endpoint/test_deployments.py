@@ -124,12 +124,32 @@ def prompt_of(tokens: int) -> str:
 @pytest.mark.parametrize("name", ALL)
 def test_an_answer_ends_where_the_context_does(name):
     context = deployments()[name].context
-    assert chat(prompt_of(context), model=name).code == "context_length_exceeded"
+    too_long = chat(prompt_of(context), model=name)
+    assert too_long.code == "context_length_exceeded"
+    assert too_long.message == (
+        f"This model's maximum context length is {context} tokens. However, you requested {context} tokens in the "
+        "messages, Please reduce the length of the messages."
+    )
     got = chat(prompt_of(context - 5), model=name)
     assert got.usage == (context - 5, 5, context)
     assert got.json["choices"][0]["finish_reason"] == "length"
     streamed = chat(prompt_of(context - 5), model=name, stream=True).chunks
     assert streamed[-1]["usage"]["total_tokens"] == context
+
+
+def test_clients_list_the_models(local):
+    """Mistral's own client wants to know of each what it is and what it can do."""
+    from mistralai.client import Mistral
+    from openai import OpenAI
+
+    with Mistral(server_url=local.url, api_key=local.key) as mistral:
+        cards = {card.id: card for card in mistral.models.list().data}
+    with OpenAI(base_url=f"{local.url}/v1", api_key=local.key) as client:
+        assert [model.id for model in client.models.list()] == list(cards) == ALL
+    for name, card in cards.items():
+        about = deployments()[name]
+        assert card.capabilities.completion_chat and card.capabilities.function_calling == about.tools
+        assert card.max_context_length == about.context
 
 
 def test_contexts_and_abilities_differ():
