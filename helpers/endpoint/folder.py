@@ -1,32 +1,34 @@
-"""A private folder for certificates, which does not outlive its process for long."""
+"""A private folder for certificates, which goes when its process ends, even if that is killed."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
-_PREFIX = "cookbook-endpoint-"
+# A process of its own, because whoever is killed can tidy up nothing. Its standard input ends when its parent does.
+_TIDY = "import shutil, sys; sys.stdin.read(); shutil.rmtree(sys.argv[1], ignore_errors=True)"
 
 
-def private_folder() -> Path:
-    """A new folder that only this user can read. Folders of endpoints that were killed are removed on the way."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        owner = left.name.removeprefix(_PREFIX).partition("-")[0]
-        if owner.isdecimal() and not _runs(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+class PrivateFolder:
+    """A new folder that only this user can read."""
 
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="cookbook-endpoint-"))
+        self._tidying = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _TIDY, self.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the parent
+        )
 
-def _runs(process: int) -> bool:
-    if os.name != "posix":
-        return True  # asking would end it
-    with contextlib.suppress(ProcessLookupError):
-        try:
-            os.kill(process, 0)
-        except PermissionError:
-            return True
-        return True
-    return False
+    def remove(self) -> None:
+        """Remove it now."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._tidying.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._tidying.wait(2)

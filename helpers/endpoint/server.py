@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import signal
 import socket
 import ssl
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 
 from helpers.endpoint import certificate
 from helpers.endpoint.engines.real_model import RealModel
-from helpers.endpoint.folder import private_folder
+from helpers.endpoint.folder import PrivateFolder
 from helpers.endpoint.identity import TokenService
 from helpers.endpoint.routes import Engine
 from helpers.endpoint.sessions import Sessions
@@ -68,12 +66,12 @@ class Server:
         return self.house.peers
 
     @cached_property
-    def _folder(self) -> Path:
-        return private_folder()
+    def _folder(self) -> PrivateFolder:
+        return PrivateFolder()
 
     @cached_property
     def _secured(self) -> dict[str, str]:
-        context, trusted = certificate.make(self._folder)
+        context, trusted = certificate.make(self._folder.path)
         sock = listen(self.host, 0)
         self._opening = asyncio.get_running_loop().create_task(self._serve(sock, context))
         return {
@@ -133,7 +131,7 @@ class Server:
             peer.reset()
         await self._wait_for_peers(1.0)
         if "_folder" in self.__dict__:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.remove()
 
     async def _wait_for_peers(self, seconds: float) -> None:
         deadline = asyncio.get_running_loop().time() + seconds

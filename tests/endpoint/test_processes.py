@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -30,53 +30,47 @@ def _child(**more: str) -> subprocess.Popen:
     return _start([sys.executable, "-m", "helpers.endpoint"], **more)
 
 
-def _folders(process: int) -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob(f"cookbook-endpoint-{process}-*"))
+def _secure(url: str) -> Path:
+    """Ask an endpoint for https; the folder of its certificates."""
+    return Path(http.request("POST", f"{url}/local/session", KEY, {}).json()["authorities"]).parent
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_certificates_go_with_the_process(how):
     process = _child()
-    url = process.stdout.readline().strip()
-    trusted = Path(http.request("POST", f"{url}/local/session", KEY, {}).json()["authorities"])
-    (folder,) = _folders(process.pid)
-    assert trusted.parent == folder
-    assert folder.stat().st_mode & 0o077 == 0
-    assert b"PRIVATE KEY" not in b"".join(file.read_bytes() for file in folder.iterdir())
+    folder = _secure(process.stdout.readline().strip())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (trusted,) = folder.iterdir()
+    assert stat.S_IMODE(trusted.stat().st_mode) == 0o600
+    assert b"PRIVATE KEY" not in trusted.read_bytes()
     process.send_signal(how)
     assert process.wait(5) == 0
     assert not folder.exists()
 
 
-def test_a_killed_endpoint_leaves_nothing_for_long():
-    killed = _child()
-    url = killed.stdout.readline().strip()
-    http.request("POST", f"{url}/local/session", KEY, {})
+def test_a_killed_endpoint_leaves_nothing(tmp_path):
+    killed = _child(TMPDIR=str(tmp_path))
+    folder = _secure(killed.stdout.readline().strip())
+    assert [*tmp_path.iterdir()] == [folder]
     killed.kill()
     killed.wait()
-    assert _folders(killed.pid)
-    with _child() as next_one:
-        url = next_one.stdout.readline().strip()
-        http.request("POST", f"{url}/local/session", KEY, {})
-        assert not _folders(killed.pid)
-        assert _folders(next_one.pid)
-        next_one.stdin.close()
-        assert next_one.wait(5) == 0
+    _until(lambda: not [*tmp_path.iterdir()])
 
 
 def test_the_child_ends_when_its_parent_is_killed():
     program = (
         "import sys, time; from helpers.starting import start; from helpers import http;"
-        f"running = start(['{KEY}']); http.request('POST', running.url + '/local/session', '{KEY}', {{}});"
-        "print(running.process.pid, flush=True); time.sleep(60)"
+        f"running = start(['{KEY}']);"
+        f"secure = http.request('POST', running.url + '/local/session', '{KEY}', {{}}).json();"
+        "print(running.process.pid, secure['authorities'], flush=True); time.sleep(60)"
     )
     parent = _start([sys.executable, "-c", program])
-    child = int(parent.stdout.readline())
-    assert _folders(child)
+    child, trusted = parent.stdout.readline().split()
+    assert Path(trusted).exists()
     parent.kill()
     parent.wait()
-    _until(lambda: not _runs(child))
-    assert not _folders(child)
+    _until(lambda: not _runs(int(child)))
+    _until(lambda: not Path(trusted).parent.exists())
 
 
 def _runs(process: int) -> bool:
