@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from helpers.endpoint.folder import private_folder
+from helpers.endpoint.folder import PrivateFolder
 
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
     """A private folder with a short name: a socket's path may have 100 characters at most."""
-    folder = private_folder()
+    folder = PrivateFolder()
     try:
-        yield folder
+        yield folder.path
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.remove()
