@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.children import spawn, stop
@@ -20,7 +20,7 @@ class LocalEndpoint:
     """A running local endpoint."""
 
     url: str
-    keys: Sequence[str]
+    keys: Sequence[str] = field(repr=False)
     process: subprocess.Popen
 
     def stop(self) -> None:

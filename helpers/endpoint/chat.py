@@ -43,7 +43,7 @@ def _chat(engine: Engine, request: Request, session: Session, extra: str) -> Ans
         failed = error_of(fault) if fault else None
         if failed:
             raise failed
-        result = _understand(*_asked(request, extra, default))
+        result = _understand(*_asked(request, extra, default), engine.model and engine.model.model)
     except ApiError as error:
         return _refused(error, request, session, fault, default)
     quota = session.quota(result.deployment.name)
@@ -87,14 +87,14 @@ def _asked(request: Request, extra: str, default: str) -> tuple[bytes, str, str 
     return request.body, extra, headers.get("azureml-model-deployment"), default
 
 
-def _understand(body: bytes, extra: str, wanted: str | None, default: str) -> completions.Result:
+def _understand(body: bytes, extra: str, wanted: str | None, default: str, alias: str | None) -> completions.Result:
     """The same body always gets the same answer, so it is worked out once; very long ones are not remembered."""
     understand = _result if len(body) <= _REMEMBERED else _result.__wrapped__
-    return understand(body, extra, wanted, default)
+    return understand(body, extra, wanted, default, alias)
 
 
 @lru_cache(maxsize=512)
-def _result(body: bytes, extra: str, wanted: str | None, default: str) -> completions.Result:
+def _result(body: bytes, extra: str, wanted: str | None, default: str, alias: str | None) -> completions.Result:
     """What a body is answered with.
 
     Args:
@@ -102,12 +102,14 @@ def _result(body: bytes, extra: str, wanted: str | None, default: str) -> comple
         extra: what to do with parameters that the API does not name.
         wanted: the deployment a header asks for.
         default: the deployment for a request that names none.
+        alias: a real model's own name, by which the default deployment is known as well.
 
     Raises:
         ApiError: for whatever is wrong with it; errors are not remembered.
     """
     parameters = validate(read_object(body), extra)
-    deployment = deployment_asked_for(wanted, parameters.get("model"), default)
+    model = parameters.get("model")
+    deployment = deployment_asked_for(wanted, None if model == alias else model, default)
     return completions.result(deployment, parameters)
 
 

@@ -13,8 +13,8 @@ class Request:
     method: str
     path: str
     query: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict, repr=False)  # hold the credential
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(slots=True)

@@ -78,9 +78,10 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
             raise _unexpected(unexpected)
     for name, value in body.items():
         rule = PARAMETERS.get(name)
-        if rule is None or (rule.extra and extra == "drop"):
+        if value is None or (extra == "drop" and (rule is None or rule.extra)):
             continue
-        if value is None:
+        if rule is None:
+            given[name] = value  # the model's business; the script knows nothing of it, an engine may
             continue
         if rule.whole and isinstance(value, float) and value.is_integer():
             value = int(value)

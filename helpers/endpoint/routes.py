@@ -116,7 +116,11 @@ def info(engine: Engine, request: Request, session: Session) -> Answer:
 def models(engine: Engine, request: Request, session: Session) -> Answer:
     """`GET /v1/models`: the deployments, as OpenAI lists models and with what Mistral's client wants of each."""
     check_api_version(request)
-    return local.json({"object": "list", "data": [_card(each) for each in deployments().values()]})
+    cards = [_card(each) for each in deployments().values()]
+    if engine.model is not None:  # it answers, whichever deployment is asked
+        default = deployment_named(session.deployment or engine.default)
+        cards.insert(0, {**_card(default), "id": engine.model.model, "owned_by": "real engine"})
+    return local.json({"object": "list", "data": cards})
 
 
 def _card(deployment: Deployment) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Call:
     """
 
     url: str
-    key: str
+    key: str = field(repr=False)
     stream: bool = False
     timeout: int | None = None
     pieces: list[str] = field(default_factory=list)

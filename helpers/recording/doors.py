@@ -35,7 +35,7 @@ class Door:
 
     notebook: str
     deployment: str
-    key: str = field(default_factory=lambda: secrets.token_hex(16))
+    key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     url: str = ""
     secure_url: str = ""
     usage: Usage = field(default_factory=Usage)

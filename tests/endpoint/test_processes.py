@@ -121,6 +121,18 @@ def test_nothing_of_a_key_or_a_prompt_is_logged():
     assert (out, err) == ("", "")
 
 
+def test_no_credential_and_no_prompt_in_a_repr():
+    from helpers.endpoint.engines.real_model import RealModel
+    from helpers.endpoint.exchange import Request
+    from helpers.endpoint.sessions import Sessions
+    from helpers.faults_table.calls import Call
+    from helpers.starting import LocalEndpoint
+
+    request = Request("POST", "/info", headers={"authorization": f"Bearer {KEY}"}, body=SECRET_PROMPT.encode())
+    holders = [LocalEndpoint("", [KEY], None), RealModel("", KEY, "tiny"), Call("", KEY), Sessions([KEY]), request]
+    assert not [each for each in map(repr, holders) if KEY in each or SECRET_PROMPT in each]
+
+
 def test_an_error_of_our_own_is_logged_without_what_was_asked(caplog):
     from helpers.endpoint import routes
     from helpers.endpoint.exchange import Request

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
+import requests
 from aiohttp import web
+from asking import LARGE
+from tool_requests import WEATHER
 
 from helpers import http
 from helpers.deployments import deployments
@@ -31,7 +34,7 @@ class Engine:
     def __init__(self) -> None:
         self.bodies: list[dict] = []
         self.fail: int | None = None
-        self.broken = False
+        self.mood = ""  # how a stream ends, or what else is wrong
         self.url = ""
         self._started = threading.Event()
         threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True).start()
@@ -57,6 +60,13 @@ class Engine:
         self.bodies.append(body)
         if self.fail:
             return web.json_response({"error": {"message": "no such thing"}}, status=self.fail)
+        if self.mood == "nonsense":
+            return web.Response(text="<html>Welcome</html>")
+        if self.mood == "no choices":
+            return web.json_response({"choices": []})
+        if self.mood == "gone":
+            request.transport.abort()
+            return web.Response()
         if not body.get("stream"):
             choice = {"index": 0, "message": {"role": "assistant", "content": "Hi there"}, "finish_reason": "stop"}
             return web.json_response({"choices": [{**choice, "logprobs": LOGPROBS}], "usage": USAGE})
@@ -64,8 +74,12 @@ class Engine:
         await response.prepare(request)
         for piece in ("Hi", " there"):
             await self._event(response, {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
-        if self.broken:
+        if self.mood == "breaks off":
             request.transport.abort()
+            return response
+        if self.mood == "fails":
+            await self._event(response, {"error": {"message": "out of memory", "code": 500}})
+        if self.mood:
             return response
         await self._event(response, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         await self._event(response, {"choices": [], "usage": USAGE})
@@ -89,7 +103,7 @@ def served(engine) -> Iterator[LocalEndpoint]:
 
 @pytest.fixture(autouse=True)
 def healthy(engine) -> None:
-    engine.fail, engine.broken = None, False
+    engine.fail, engine.mood = None, ""
 
 
 def ask(served: LocalEndpoint, path: str = "/v1/chat/completions", **more: object) -> http.Response:
@@ -157,10 +171,43 @@ def test_the_wire_view_shows_a_live_stream(served):
     assert "Hi" in seen["answer"]
 
 
-def test_a_stream_that_breaks_off_does_not_look_complete(served, engine):
-    engine.broken = True
+@pytest.mark.parametrize("mood", ["breaks off", "just stops"])
+def test_a_stream_that_breaks_off_does_not_look_complete(served, engine, mood):
+    engine.mood = mood
     with pytest.raises(CookbookError):
         ask(served, stream=True)
+
+
+def test_an_error_in_mid_stream_comes_through(served, engine):
+    engine.mood = "fails"
+    *_, error, done = ask(served, stream=True).text.strip().split("\n\n")
+    assert json.loads(error.removeprefix("data: ")) == {"error": {"message": "out of memory", "code": 500}}
+    assert done == "data: [DONE]"
+
+
+@pytest.mark.parametrize("mood", ["nonsense", "no choices", "gone"])
+def test_an_engine_that_answers_no_completion(served, engine, mood):
+    engine.mood = mood
+    answer = ask(served)
+    assert (answer.status, answer.json()["code"]) == (502, "bad_gateway")
+
+
+def test_what_the_protocol_does_not_know_is_passed_on_when_asked(served, engine):
+    more = {"top_k": 5, "min_p": 0.1}
+    assert ask(served, **more).status == 200
+    assert more.items() <= engine.bodies[-1].items()
+    for wanted, status in (({}, 400), ({"extra-parameters": "drop"}, 200)):
+        headers = {"api-key": served.keys[0], **wanted}
+        asked = requests.post(f"{served.url}/chat/completions", json={**QUESTION, **more}, headers=headers, timeout=10)
+        assert asked.status_code == status
+    assert not more.keys() & engine.bodies[-1].keys()
+
+
+def test_the_model_may_be_asked_for_by_its_own_name(served):
+    listed = http.request("GET", f"{served.url}/v1/models", served.keys[0]).json()["data"]
+    assert [card["id"] for card in listed] == ["tiny", *deployments()]
+    assert ask(served, model="tiny").json()["model"] == "tiny"
+    assert ask(served, model="huge").status == 404
 
 
 @pytest.mark.parametrize(("status", "seen"), [(400, 400), (422, 422), (500, 500), (401, 502)])
@@ -191,6 +238,10 @@ def test_tool_choice_any_is_what_engines_call_required():
     assert adapter.outgoing(parameters, "tiny")["tool_choice"] == "required"
     forced = adapter.outgoing(parameters, "tiny", tools_by_schema=True)
     assert forced["response_format"]["json_schema"]["schema"] == {"type": "object"} and "tools" not in forced
+    for reason, called in (("stop", True), ("length", False)):  # a call cut short is none yet
+        said = {"choices": [{"message": {"content": "{}"}, "finish_reason": reason}]}
+        choice = adapter.incoming(said, "tiny", parameters, tools_by_schema=True)["choice"]
+        assert (choice["finish_reason"] == "tool_calls") is bool(choice["message"]["tool_calls"]) is called
 
 
 @pytest.mark.parametrize("engine_url", ["localhost:1", "http://127.0.0.1:9"])
@@ -205,9 +256,19 @@ def test_the_embedded_model_answers():
     with start(engine="embedded") as real:
         body = ask(real, max_tokens=8, temperature=0).json()
         again = ask(real, max_tokens=8, temperature=0).json()
+        forced = {"tools": [WEATHER], "tool_choice": "any", "model": LARGE, "stream": True, "max_tokens": 100}
+        streamed = ask(real, **forced, temperature=0).text
     usage = body["usage"]
     assert body["model"] == "SmolLM2-135M-Instruct" and body["choices"][0]["message"]["content"]
     assert (
         usage["completion_tokens"] <= 8 and usage["prompt_tokens"] + usage["completion_tokens"] == usage["total_tokens"]
     )
     assert again["choices"] == body["choices"]
+    calls = [
+        call
+        for event in streamed.strip().split("\n\n")[:-1]
+        for choice in json.loads(event.removeprefix("data: "))["choices"]
+        for call in choice["delta"].get("tool_calls", ())
+    ]
+    assert [call["function"]["name"] for call in calls] == ["get_weather"]
+    assert isinstance(json.loads(calls[0]["function"]["arguments"])["city"], str)

@@ -14,9 +14,11 @@ from typing import Any
 import msgspec
 
 from helpers.endpoint.completions import new_id
+from helpers.endpoint.engines.forcing import as_call, forced, schema_of_call
+from helpers.endpoint.parameters import PARAMETERS
 from helpers.endpoint.streaming import usage_asked
 
-_PASSED_ON = (
+_PASSED_ON = {
     "temperature",
     "top_p",
     "max_tokens",
@@ -28,7 +30,8 @@ _PASSED_ON = (
     "logprobs",
     "top_logprobs",
     "tools",
-)
+    "parallel_tool_calls",
+}
 _LONGEST = 512  # tokens of an answer nobody limited: small models ramble
 
 
@@ -40,12 +43,12 @@ def outgoing(parameters: dict[str, Any], model: str, tools_by_schema: bool = Fal
         model: the engine's own name of its model.
         tools_by_schema: ask for a forced tool call as text that follows the tool's schema.
     """
-    body = {name: parameters[name] for name in _PASSED_ON if name in parameters}
+    body = {name: value for name, value in parameters.items() if name in _PASSED_ON or name not in PARAMETERS}
     body |= {"model": model, "messages": _folded(parameters["messages"])}
     body.setdefault("max_tokens", _LONGEST)
     if tools_by_schema:
-        body.pop("tools", None)
-        body |= _schema_of_call(parameters)
+        body = {name: value for name, value in body.items() if name not in ("tools", "parallel_tool_calls")}
+        body |= schema_of_call(parameters)
     elif "tool_choice" in parameters:
         body["tool_choice"] = "required" if parameters["tool_choice"] == "any" else parameters["tool_choice"]
     if parameters.get("stream"):
@@ -59,8 +62,9 @@ def incoming(
     """A choice of the engine's answer, as the service writes it, with its usage."""
     choice = answer["choices"][0]
     message = choice["message"]
-    if tools_by_schema and (tool := _forced(parameters)):
-        message = _as_call(tool, message["content"])
+    tool = forced(parameters) if tools_by_schema and choice.get("finish_reason") != "length" else None
+    if tool:  # a call cut short is none yet
+        message = as_call(tool, message["content"])
         choice = {**choice, "finish_reason": "tool_calls"}
     return {
         "model": label,
@@ -122,6 +126,17 @@ class StreamAdapter:
             if delta:
                 yield self._event(delta, _logprobs(choice.get("logprobs"), self.parameters))
 
+    def whole(self, part: dict[str, Any]) -> Iterator[bytes]:
+        """The events of a choice that `incoming` made: what its text or its calls are, and the end."""
+        message, self.finish_reason, self.usage = (
+            part["choice"]["message"],
+            part["choice"]["finish_reason"],
+            part["usage"],
+        )
+        calls = [{"index": place, **call} for place, call in enumerate(message["tool_calls"] or ())]
+        yield self._event({"tool_calls": calls} if calls else {"content": message["content"]})
+        yield from self.end()
+
     def end(self) -> Iterator[bytes]:
         """The last chunk, and usage; `[DONE]` follows."""
         asked, usage = usage_asked(self.parameters), {"usage": self.usage}
@@ -152,28 +167,6 @@ def _folded(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if system and rest:
         rest[0]["content"] = f"{system}\n\n{text_of(rest[0]['content'])}"
     return rest
-
-
-def _forced(parameters: dict[str, Any]) -> dict[str, Any] | None:
-    """The function that has to be called, None where the model may answer in text."""
-    tools, choice = parameters.get("tools") or [], parameters.get("tool_choice", "auto")
-    if not tools or choice in ("auto", "none"):
-        return None
-    wanted = choice["function"]["name"] if isinstance(choice, dict) else None
-    return next((tool["function"] for tool in tools if wanted in (None, tool["function"]["name"])), None)
-
-
-def _schema_of_call(parameters: dict[str, Any]) -> dict[str, Any]:
-    tool = _forced(parameters)
-    if tool is None:
-        return {}
-    schema = tool.get("parameters") or {"type": "object"}
-    return {"response_format": {"type": "json_schema", "json_schema": {"name": tool["name"], "schema": schema}}}
-
-
-def _as_call(tool: dict[str, Any], arguments: str) -> dict[str, Any]:
-    function = {"name": tool["name"], "arguments": arguments}
-    return {"content": None, "tool_calls": [{"id": new_id()[:9], "type": "function", "function": function}]}
 
 
 def _logprobs(logprobs: dict[str, Any] | None, parameters: dict[str, Any]) -> dict[str, Any] | None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from helpers.endpoint.completions import Result
 from helpers.endpoint.engines import adapter
-from helpers.endpoint.errors import ApiError
+from helpers.endpoint.engines.forcing import forced
+from helpers.endpoint.errors import ApiError, not_supported
 from helpers.endpoint.exchange import Answer
 from helpers.endpoint.quota import Quota
 from helpers.endpoint.streaming import DONE
@@ -33,7 +35,7 @@ class RealModel:
     """
 
     url: str
-    key: str
+    key: str = field(repr=False)
     model: str
     tools_by_schema: bool = False
     process: Any = None
@@ -78,13 +80,16 @@ class RealModel:
         body = adapter.outgoing(parameters, self.model, self.tools_by_schema)
         async with _session() as session:
             response = await self._post(session, body)
-            answered = await response.json(content_type=None)
-        return adapter.incoming(answered, self.model, parameters, index, self.tools_by_schema)
+            with _told():
+                answered = await response.json(content_type=None)
+                return adapter.incoming(answered, self.model, parameters, index, self.tools_by_schema)
 
     async def _stream(self, parameters: dict[str, Any], settle: Settle) -> Answer:
         """Open the stream before answering, so that a refusal still gets its status."""
         if parameters.get("n", 1) > 1:
-            raise ApiError(422, "parameter_not_supported", "A real engine streams one choice at a time.", param="n")
+            raise not_supported("n", parameters["n"], "A real engine streams one choice at a time.")
+        if self.tools_by_schema and forced(parameters):
+            return await self._call(parameters, settle)
         session = _session()
         try:
             response = await self._post(session, adapter.outgoing(parameters, self.model, self.tools_by_schema))
@@ -94,6 +99,13 @@ class RealModel:
         source = self._events(session, response, adapter.StreamAdapter(self.model, parameters), settle)
         return Answer(200, content_type="text/event-stream", source=source)
 
+    async def _call(self, parameters: dict[str, Any], settle: Settle) -> Answer:
+        """A stream whose one content is a call, which is only known to be one when it is whole."""
+        part = await self._choice({**parameters, "stream": False}, 0)
+        settle(part["usage"])
+        stream = adapter.StreamAdapter(self.model, parameters)
+        return Answer(200, content_type="text/event-stream", events=(stream.begin(), *stream.whole(part), DONE))
+
     async def _events(
         self, session: Any, response: Any, stream: adapter.StreamAdapter, settle: Settle
     ) -> AsyncIterator[bytes]:
@@ -101,30 +113,47 @@ class RealModel:
         async with session, response:
             yield stream.begin()
             async for line in response.content:
-                data = line.strip().removeprefix(b"data: ")
+                if not line.startswith(b"data:"):
+                    continue
+                data = line.removeprefix(b"data:").strip()
                 if data == b"[DONE]":
                     break
-                if line.startswith(b"data: "):
-                    for event in stream.chunks(json.loads(data)):
-                        yield event
+                chunk = json.loads(data)
+                if "error" in chunk:  # in mid-stream, the status long sent
+                    yield b"data: " + msgspec.json.encode({"error": chunk["error"]}) + b"\n\n"
+                    yield DONE
+                    return
+                for event in stream.chunks(chunk):
+                    yield event
+            if stream.finish_reason is None:
+                raise ConnectionError("the engine ended without a word")
             settle(stream.usage)
             for event in stream.end():
                 yield event
             yield DONE
 
     async def _post(self, session: Any, body: dict[str, Any]) -> Any:
-        import aiohttp
-
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        try:
+        with _told():
             response = await session.post(f"{self.url}/v1/chat/completions", json=body, headers=headers)
-        except TimeoutError:
-            raise ApiError(504, "gateway_timeout", f"The engine took over {_TIMEOUT:g} s.") from None
-        except aiohttp.ClientError:
-            raise ApiError(502, "bad_gateway", "The engine behind this endpoint cannot be reached.") from None
-        if response.status != 200:
-            raise _refusal(response.status, await response.text())
+            if response.status != 200:
+                raise _refusal(response.status, await response.text(errors="replace"))
         return response
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell a client what went wrong with the engine."""
+    import aiohttp
+
+    try:
+        yield
+    except TimeoutError:
+        raise ApiError(504, "gateway_timeout", f"The engine took over {_TIMEOUT:g} s.") from None
+    except (aiohttp.ClientError, OSError):
+        raise ApiError(502, "bad_gateway", "The engine behind this endpoint cannot be reached.") from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise ApiError(502, "bad_gateway", "The engine's answer is no chat completion.") from None
 
 
 def _session() -> Any:

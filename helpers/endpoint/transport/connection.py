@@ -111,6 +111,8 @@ class Connection(asyncio.Protocol):
             self.stream = Pending(self, answer, lambda arrived: self._send_late(arrived, manner, request))
 
     def _send_late(self, answer: Answer, manner: Manner, request: Request) -> None:
+        if self.closing:
+            return  # the client left in the same moment
         self.stream = None
         self.heard = self.loop.time()
         self._send(answer, manner, request)
