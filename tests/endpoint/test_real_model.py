@@ -59,7 +59,8 @@ class Engine:
         body = await request.json()
         self.bodies.append(body)
         if self.fail:
-            return web.json_response({"error": {"message": "no such thing"}}, status=self.fail)
+            error = {"error": {"message": "no such thing"}}
+            return web.json_response(error, status=self.fail, headers={"retry-after": "7"})
         if self.mood == "nonsense":
             return web.Response(text="<html>Welcome</html>")
         if self.mood == "no choices":
@@ -210,12 +211,14 @@ def test_the_model_may_be_asked_for_by_its_own_name(served):
     assert ask(served, model="huge").status == 404
 
 
-@pytest.mark.parametrize(("status", "seen"), [(400, 400), (422, 422), (500, 500), (401, 502)])
+@pytest.mark.parametrize(("status", "seen"), [(400, 400), (422, 422), (429, 429), (500, 500), (401, 502)])
 @pytest.mark.parametrize("stream", [False, True])
 def test_refusals_come_through(served, engine, status, seen, stream):
     engine.fail = status
     answer = ask(served, stream=stream)
     assert answer.status == seen and answer.message
+    assert (answer.headers.get("retry-after") == "7") is (status == seen)
+    assert "x-ratelimit-remaining-tokens" in answer.headers
 
 
 def test_the_protocols_own_rules_hold(served, engine):

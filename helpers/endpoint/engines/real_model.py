@@ -62,10 +62,12 @@ class RealModel:
             quota.settle(usage["total_tokens"] - asked.prompt_tokens)
             spend(usage)
 
-        if asked.parameters.get("stream"):
-            answer = await self._stream(asked.parameters, settle)
-        else:
-            answer = await self._whole(asked.parameters, settle)
+        ask = self._stream if asked.parameters.get("stream") else self._whole
+        try:
+            answer = await ask(asked.parameters, settle)
+        except ApiError as error:
+            error.headers += quota.headers()
+            raise
         return replace(answer, headers=quota.headers())
 
     async def _whole(self, parameters: dict[str, Any], settle: Settle) -> Answer:
@@ -137,7 +139,7 @@ class RealModel:
         with _told():
             response = await session.post(f"{self.url}/v1/chat/completions", json=body, headers=headers)
             if response.status != 200:
-                raise _refusal(response.status, await response.text(errors="replace"))
+                raise _refusal(response, await response.text(errors="replace"))
         return response
 
 
@@ -163,12 +165,15 @@ def _session() -> Any:
     return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT, connect=10))
 
 
-def _refusal(status: int, text: str) -> ApiError:
+def _refusal(response: Any, text: str) -> ApiError:
     """What the engine refused, in its own words; a refused key is the endpoint's trouble, not its client's."""
     try:
         said = json.loads(text)["error"]["message"]
     except (ValueError, KeyError, TypeError):
         said = text[:200]
-    if status in (401, 403):
+    if response.status in (401, 403):
         return ApiError(502, "bad_gateway", "The engine behind this endpoint refused its key.")
-    return ApiError(status if status >= 400 else 502, "engine_error", f"The engine answered: {said}")
+    wait = response.headers.get("retry-after")
+    headers = (("retry-after", wait),) if wait else ()
+    status = response.status if response.status >= 400 else 502
+    return ApiError(status, "engine_error", f"The engine answered: {said}", headers=headers)
