@@ -15,8 +15,7 @@ import pytest
 @pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the embedded engine is not installed (make engine)")
 def test_every_notebook_passes_on_the_embedded_model(tmp_path):
     command = [Path(sys.executable).with_name("cookbook"), "run", "--engine", "embedded", "--reports", tmp_path / "run"]
-    limits = ["--cell-timeout", "600", "--notebook-timeout", "1500"]
-    done = subprocess.run([*command, *limits], capture_output=True, text=True, timeout=1700)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1700)
     assert done.returncode == 0, done.stdout + done.stderr
     results = json.loads((tmp_path / "run" / "results.json").read_text(encoding="utf-8"))
     assert len(results["jobs"]) == 7

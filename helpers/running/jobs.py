@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,12 @@ class Job:
     deployment: str
     output: Path
     parameters: dict[str, Any] = field(default_factory=dict)
+
+    def patient(self, seconds: float) -> Job:
+        """The same, but its notebook waits that long for an answer, if it can be told and nobody told it otherwise."""
+        if "timeout" not in typed_parameters(self.notebook):
+            return self
+        return replace(self, parameters={"timeout": seconds, **self.parameters})
 
     @property
     def name(self) -> str:

@@ -14,6 +14,8 @@ from helpers.running.selection import Selection
 from helpers.running.usage import Prices
 from helpers.urls import ENDPOINT
 
+_ENGINES_TIME = 5  # what a real model may take, in times of what the script may
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -85,9 +87,12 @@ def from_command_line(root: Path, given: dict[str, Any]) -> Options:
 
 
 def _limits(given: dict[str, Any]) -> Limits:
-    limits = Limits(given["cell_timeout"], given["notebook_timeout"])
-    limits.workers = given["workers"] or limits.workers
-    return limits
+    usual, times = Limits(), _ENGINES_TIME if given["engine"] else 1
+    return Limits(
+        given["cell_timeout"] or usual.cell * times,
+        given["notebook_timeout"] or usual.notebook * times,
+        given["workers"] or usual.workers,
+    )
 
 
 def _prices(given: dict[str, Any]) -> Prices | None:
