@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tool_requests import (
     ADD,
+    CONVERT,
     EMAIL,
     FLIGHT,
     FORECAST,
@@ -87,12 +88,20 @@ def cities(*names: str, tool: str = "get_weather") -> list[tuple[str, dict[str, 
             'Email bob@example.com with the subject "Lunch"',
             [("send_email", {"to": "bob@example.com", "subject": "Lunch"})],
         ),
+        (
+            'Email bob@example.com with the subject "Lunch", saying "See you at noon"',
+            [("send_email", {"to": "bob@example.com", "subject": "Lunch", "body": "See you at noon"})],
+        ),
+        (
+            "Convert 100 USD to EUR",
+            [("convert_currency", {"amount": 100, "from_currency": "USD", "to_currency": "EUR"})],
+        ),
         ("What is the payment status of transaction T1001?", [("get_payment_status", {"transaction_id": "T1001"})]),
         ("Weather forecast for Rome for 3 days", [("get_weather_forecast", {"city": "Rome", "days": 3})]),
     ],
 )
 def test_arguments_stand_in_the_prompt(prompt, expected):
-    tools = [WEATHER, FORECAST, TIME, MULTIPLY, ADD, FLIGHT, SEARCH, EMAIL, PAYMENT]
+    tools = [WEATHER, FORECAST, TIME, MULTIPLY, ADD, FLIGHT, SEARCH, EMAIL, PAYMENT, CONVERT]
     assert called(prompt, tools) == expected
 
 

@@ -44,7 +44,9 @@ FLIGHT = tool(
     passengers=WHOLE,
 )
 SEARCH = tool("search", "Search the web.", ["query"], query=TEXT)
-EMAIL = tool("send_email", "Send an email.", ["to", "subject"], to=TEXT, subject=TEXT)
+EMAIL = tool("send_email", "Send an email.", ["to", "subject"], to=TEXT, subject=TEXT, body=TEXT)
+CURRENCIES = ["amount", "from_currency", "to_currency"]
+CONVERT = tool("convert_currency", "Convert money.", CURRENCIES, amount=WHOLE, from_currency=TEXT, to_currency=TEXT)
 PAYMENT = tool("get_payment_status", "Get the status of a payment.", ["transaction_id"], transaction_id=TEXT)
 
 

@@ -95,8 +95,8 @@ def telling(text: str) -> frozenset[str]:
 
 
 def near(text: str, start: int) -> frozenset[str]:
-    """The stems of the words just before a place in a text, within its clause."""
-    clause = re.split(r"[.?!,;:\n]", text[max(0, start - 60) : start])[-1]
+    """The stems of the words just before a place in a text, within its clause and after what is quoted before."""
+    clause = re.split(r"[.?!,;:\n\"“”«»`]", text[max(0, start - 60) : start])[-1]
     return frozenset(stem(word) for word in re.findall(r"[^\W\d_]+", clause)[-_NEAR:])
 
 
