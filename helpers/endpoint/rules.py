@@ -53,7 +53,7 @@ def integer(words: str, low: int = -(2**63), high: int = 2**63 - 1, *, extra=Fal
 
     def check(value: Any) -> str | None:
         if isinstance(value, bool) or not isinstance(value, int):
-            return f"must be a whole number, not {_kind(value)}"
+            return f"must be a whole number, not {value if isinstance(value, float) else _kind(value)}"
         return _range(value, low, high, None)
 
     return Rule({"type": "integer", "minimum": low, "maximum": high}, check, words, extra, whole=True)

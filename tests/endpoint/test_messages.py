@@ -13,7 +13,8 @@ from tool_requests import WEATHER, call
 from helpers.endpoint.answers import cut, script
 from helpers.endpoint.content_filter import listed
 from helpers.endpoint.errors import ApiError
-from helpers.endpoint.messages import ALTERNATE, conversation, validated
+from helpers.endpoint.messages import conversation
+from helpers.endpoint.mistral_rules import ALTERNATE, validated
 from helpers.endpoint.safe_prompt import GUARDRAIL
 from helpers.endpoint.tokens import count_prompt
 

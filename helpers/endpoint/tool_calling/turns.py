@@ -12,15 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from helpers.endpoint.errors import ApiError, invalid
-from helpers.endpoint.messages import (
-    ALTERNATE,
-    Conversation,
-    History,
-    check_prefix,
-    explain,
-    text_of,
-    validated,
-)
+from helpers.endpoint.messages import Conversation, History, text_of
+from helpers.endpoint.mistral_rules import ALTERNATE, check_prefix, explain, validated
 
 
 def conversation_with_tools(messages: list[Any], tools: Sequence[Any]) -> Conversation:
