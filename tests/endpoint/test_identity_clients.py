@@ -56,6 +56,20 @@ def test_requests(url, provider):
         assert answer.json()["usage"]["completion_tokens"] == TOKENS
 
 
+def test_requests_async(url):
+    """requests knows no await: the notebook goes on with httpx."""
+    import httpx
+    from azure.identity.aio import DefaultAzureCredential, get_bearer_token_provider
+
+    async def main() -> int:
+        async with DefaultAzureCredential(process_timeout=5) as credential, httpx.AsyncClient() as client:
+            headers = {"Authorization": f"Bearer {await get_bearer_token_provider(credential, SCOPE)()}"}
+            answer = await client.post(f"{url}/chat/completions", headers=headers, json={"messages": MESSAGES})
+            return answer.json()["usage"]["completion_tokens"]
+
+    assert asyncio.run(main()) == TOKENS
+
+
 def test_azure_sdk(url, credential):
     from azure.ai.inference import ChatCompletionsClient
 
