@@ -14,7 +14,7 @@ from helpers.endpoint.errors import ApiError, invalid, not_supported
 from helpers.endpoint.logprobs import logprobs
 from helpers.endpoint.messages import Conversation, conversation
 from helpers.endpoint.safe_prompt import guarded
-from helpers.endpoint.tokens import count_prompt
+from helpers.endpoint.counting import count_prompt
 
 
 @dataclass(frozen=True, slots=True)

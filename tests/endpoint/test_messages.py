@@ -11,7 +11,7 @@ from helpers.endpoint.answers import cut, script
 from helpers.endpoint.content_filter import listed
 from helpers.endpoint.messages import ALTERNATE
 from helpers.endpoint.safe_prompt import GUARDRAIL
-from helpers.endpoint.tokens import count_prompt
+from helpers.endpoint.counting import count_prompt
 
 SYSTEM = "You are a helpful assistant."
 FILTERED = listed()[0]
