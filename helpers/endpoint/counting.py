@@ -1,0 +1,66 @@
+"""Counting tokens: exact, and fast for texts never seen before.
+
+Byte-pair encoding merges neighbours into longer tokens, and every token is in the vocabulary. Two characters that no
+token has side by side can therefore never end up in one, and a text falls apart between them without a difference to
+its tokens. In Mistral's vocabulary that is so in front of spaces and on both sides of digits and line breaks. So a text
+is counted word by word, and a word that was met before costs one look into a table. Tests hold the counts to
+mistral-common's, and the rule to the vocabulary.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from helpers.endpoint.tokens import processor
+
+MARKERS = {  # how many tokens Mistral's chat format puts around a turn
+    "user": 2,  # [INST] … [/INST]
+    "assistant": 1,  # … </s>
+    "tools": 2,  # [AVAILABLE_TOOLS] … [/AVAILABLE_TOOLS]
+    "calls": 2,  # [TOOL_CALLS] … </s>
+    "result": 2,  # [TOOL_RESULTS] … [/TOOL_RESULTS]
+}
+ALONE = "0123456789\t\n"  # characters that are never in a token with others
+INDIVISIBLE = "[REFERENCE_DOC_"  # how the only tokens begin that have a digit beside something else
+_words = re.compile(rf"[{ALONE}]| *[^ {ALONE}]+| +").findall
+_REMEMBERED, _LONGEST = 32_768, 64  # words, and characters of one
+
+
+class _Counts(dict[str, int]):
+    """How many tokens each word is, as far as it has been asked. A word brings the spaces in front of it along."""
+
+    def __missing__(self, word: str) -> int:
+        # Alone, it would get a space before it. After a digit it stays as it is: a space and the digit are two tokens.
+        tokens = len(processor().encode("0" + word)) - 2
+        if len(word) <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[word] = tokens
+        return tokens
+
+
+_counts = _Counts()
+
+
+@lru_cache(maxsize=4096)
+def count(text: str) -> int:
+    """How many tokens a text is."""
+    if not text:
+        return 0
+    if INDIVISIBLE in text:
+        return len(processor().encode(text))
+    spaced = f" {text}".replace("▁", " ")  # sentencepiece begins with a space, and writes spaces so
+    return sum(map(_counts.__getitem__, _words(spaced)))
+
+
+def count_prompt(turns: Sequence[tuple[str, str]]) -> int:
+    """Tokens of a conversation of (role, text) turns, with the markers Mistral's chat format adds.
+
+    `<s>` opens it, and the format drops the spaces an assistant's turn ends with.
+    """
+    total = 1
+    for role, text in turns:
+        total += count(text.rstrip(" ") if role == "assistant" else text) + MARKERS[role]
+    return total
