@@ -6,8 +6,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from helpers.endpoint import completions, faults, streaming, timing
 from helpers.endpoint.asked import check_api_version, check_content_type, deployment_asked_for, read_object
 from helpers.endpoint.damage import damaged, error_of
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from helpers.endpoint.engines.real_model import RealModel
     from helpers.endpoint.routes import Engine
 
-_encode = msgspec.json.Encoder().encode
 _REMEMBERED = 16 * 1024  # bytes: a longer body is understood anew each time
 
 
@@ -55,7 +52,7 @@ def _chat(engine: Engine, request: Request, session: Session, extra: str) -> Ans
     if result.parameters.get("stream"):
         answer = Answer(200, b"", quota.headers(), "text/event-stream", streaming.events(result))
     else:
-        answer = Answer(200, _encode(completions.body(result)), quota.headers())
+        answer = Answer(200, completions.body(result), quota.headers())
     if fault is None and pace is timing.off:
         return answer
     wanted = _slowed(pace(result.deployment.name), fault)
@@ -116,7 +113,7 @@ def _refused(error: ApiError, request: Request, session: Session, fault: Fault |
     quota = session.quota(_deployment_of(request, default))
     quota.take(0)
     answer = error.answer()
-    answer = replace(answer, headers=(*answer.headers, *quota.headers()))
+    answer = replace(answer, headers=answer.headers + quota.headers())
     if fault is None:
         return answer
     return damaged(timing.paced(answer, _slowed(timing.Timing(), fault), 0), fault)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import msgspec
 
 from helpers.deployments import Deployment
 from helpers.endpoint import content_filter
@@ -16,6 +18,8 @@ from helpers.endpoint.messages import Conversation, conversation
 from helpers.endpoint.safe_prompt import guarded
 from helpers.endpoint.counting import count_prompt
 
+_encode = msgspec.json.Encoder().encode
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -25,16 +29,8 @@ class Result:
     completions: tuple[Completion, ...]
     prompt_tokens: int
     parameters: dict[str, Any]
+    usage: dict[str, int]
     tails: list[bytes] = field(default_factory=list, compare=False)  # encoded once, for this and later requests
-
-    @property
-    def usage(self) -> dict[str, int]:
-        completed = sum(len(completion.ids) for completion in self.completions)
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": completed,
-            "total_tokens": self.prompt_tokens + completed,
-        }
 
     def logprobs(self, completion: Completion) -> dict[str, Any] | None:
         """The `logprobs` member of a choice, None unless the request asked for it and the answer is text."""
@@ -66,7 +62,13 @@ def result(deployment: Deployment, parameters: dict[str, Any]) -> Result:
     _check_context(deployment, prompt_tokens, parameters.get("max_tokens"))
     limited = {"max_tokens": deployment.context - prompt_tokens, **parameters}  # an answer ends where the context does
     completions = tuple(_complete(talk, limited, index) for index in range(parameters.get("n", 1)))
-    return Result(deployment, completions, prompt_tokens, parameters)
+    completed = sum([len(completion.ids) for completion in completions])
+    usage = {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completed,
+        "total_tokens": prompt_tokens + completed,
+    }
+    return Result(deployment, completions, prompt_tokens, parameters, usage)
 
 
 def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
@@ -94,19 +96,16 @@ def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int |
 
 def new_id() -> str:
     """An id as the service makes them: 32 hexadecimal digits, never the same twice."""
-    return secrets.token_hex(16)
+    return f"{random.getrandbits(128):032x}"
 
 
-def body(answer: Result) -> dict[str, Any]:
-    """The `chat.completion` object."""
-    return {
-        "id": new_id(),
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": answer.deployment.name,
-        "choices": [_choice(answer, index, completion) for index, completion in enumerate(answer.completions)],
-        "usage": answer.usage,
-    }
+def body(answer: Result) -> bytes:
+    """The `chat.completion` object. Only its id and its time are new; what follows is encoded once for each result."""
+    if not answer.tails:
+        choices = [_choice(answer, index, completion) for index, completion in enumerate(answer.completions)]
+        rest = {"model": answer.deployment.name, "choices": choices, "usage": answer.usage}
+        answer.tails.append(_encode(rest)[1:])
+    return b'{"id":"%b","object":"chat.completion","created":%d,%b' % (new_id().encode(), time.time(), answer.tails[0])
 
 
 def _choice(answer: Result, index: int, completion: Completion) -> dict[str, Any]:
