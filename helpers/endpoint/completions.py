@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from helpers.endpoint.counting import count_prompt
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """Everything an answer is written from, whole or streamed."""
 
@@ -105,17 +106,21 @@ def body(answer: Result) -> bytes:
         choices = [_choice(answer, index, completion) for index, completion in enumerate(answer.completions)]
         rest = {"model": answer.deployment.name, "choices": choices, "usage": answer.usage}
         answer.tails.append(_encode(rest)[1:])
-    return b'{"id":"%b","object":"chat.completion","created":%d,%b' % (new_id().encode(), time.time(), answer.tails[0])
+    fresh = random.getrandbits(128), time.time()
+    return b'{"id":"%032x","object":"chat.completion","created":%d,%b' % (*fresh, answer.tails[0])
 
 
 def _choice(answer: Result, index: int, completion: Completion) -> dict[str, Any]:
     return {
         "index": index,
-        "message": {
-            "role": "assistant",
-            "content": completion.text,
-            "tool_calls": [call.member for call in completion.calls] if completion.calls else None,
-        },
+        "message": _message(completion),
         "finish_reason": completion.finish_reason,
         "logprobs": answer.logprobs(completion),
     }
+
+
+@lru_cache(maxsize=1024)
+def _message(completion: Completion) -> msgspec.Raw:
+    """The message of a choice; most of what is ever said is said in the same words."""
+    calls = [call.member for call in completion.calls] or None
+    return msgspec.Raw(_encode({"role": "assistant", "content": completion.text, "tool_calls": calls}))

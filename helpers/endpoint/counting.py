@@ -10,7 +10,7 @@ mistral-common's, and the rule to the vocabulary.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from helpers.endpoint.tokens import processor
@@ -24,24 +24,47 @@ MARKERS = {  # how many tokens Mistral's chat format puts around a turn
 }
 ALONE = "0123456789\t\n"  # characters that are never in a token with others
 INDIVISIBLE = "[REFERENCE_DOC_"  # how the only tokens begin that have a digit beside something else
-_words = re.compile(rf"[{ALONE}]| *[^ {ALONE}]+| +").findall
+_pieces = re.compile(rf"[{ALONE}]| *[^ {ALONE}]+| +").findall
 _REMEMBERED, _LONGEST = 32_768, 64  # words, and characters of one
 
 
 class _Counts(dict[str, int]):
-    """How many tokens each word is, as far as it has been asked. A word brings the spaces in front of it along."""
+    """How many tokens each text is, as far as it has been asked.
 
-    def __missing__(self, word: str) -> int:
-        # Alone, it would get a space before it. After a digit it stays as it is: a space and the digit are two tokens.
-        tokens = len(processor().encode("0" + word)) - 2
-        if len(word) <= _LONGEST:
+    Args:
+        counted: what counts a text that is not known.
+    """
+
+    def __init__(self, counted: Callable[[str], int]) -> None:
+        super().__init__()
+        self.counted = counted
+
+    def __missing__(self, text: str) -> int:
+        tokens = self.counted(text)
+        if len(text) <= _LONGEST:
             if len(self) >= _REMEMBERED:
                 self.clear()
-            self[word] = tokens
+            self[text] = tokens
         return tokens
 
 
-_counts = _Counts()
+def _piece(text: str) -> int:
+    """Tokens of a text that cannot be taken apart, as it is."""
+    # Alone, it would get a space in front. After a digit it does not: that space and the digit are two tokens.
+    return len(processor().encode("0" + text)) - 2
+
+
+_piece_counts = _Counts(_piece)
+
+
+def _word(word: str) -> int:
+    """Tokens of a word and the one space in front of it."""
+    if word.isascii() and word.isdigit():
+        return 1 + len(word)
+    return sum(map(_piece_counts.__getitem__, _pieces(f" {word}")))
+
+
+_word_counts = _Counts(_word)
 
 
 @lru_cache(maxsize=4096)
@@ -51,8 +74,10 @@ def count(text: str) -> int:
         return 0
     if INDIVISIBLE in text:
         return len(processor().encode(text))
-    spaced = f" {text}".replace("▁", " ")  # sentencepiece begins with a space, and writes spaces so
-    return sum(map(_counts.__getitem__, _words(spaced)))
+    text = text.replace("▁", " ")  # which is how sentencepiece writes a space
+    if "  " in text or text[0] == " " or text[-1] == " ":
+        return _word(text)
+    return sum(map(_word_counts.__getitem__, text.split(" ")))  # sentencepiece puts a space in front of a text
 
 
 def count_prompt(turns: Sequence[tuple[str, str]]) -> int:

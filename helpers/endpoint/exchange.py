@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Request:
-    """One HTTP request. Header names are lower case, the path is without percent signs and without its query."""
+    """One HTTP request. Header names are lower case, the path is without percent signs and without its query.
+
+    Requests with the same head share their headers: read them, never change them.
+    """
 
     method: str
     path: str

@@ -48,15 +48,10 @@ class Bucket:
         missing = (amount if amount < self.capacity else self.capacity) - level
         return missing / self.rate if missing > self.rounding else 0.0
 
-    @property
-    def left(self) -> float:
-        """What it holds; what is owed shows as nothing."""
-        return self.level if self.level > 0 else 0
-
-    @property
-    def reset(self) -> float:
-        """Seconds until it is full again."""
-        return (self.capacity - self.level) / self.rate
+    def state(self) -> tuple[float, float]:
+        """What is left, and the seconds until it is full again. What is owed shows as nothing left."""
+        level = self.level
+        return level if level > 0 else 0, (self.capacity - level) / self.rate
 
 
 class Quota:
@@ -93,8 +88,7 @@ class Quota:
 
     def headers(self) -> bytes:
         """The `x-ratelimit-*` header lines, as of the last request."""
-        requests, tokens = self.requests, self.tokens
-        return self._lines % (requests.left, requests.reset, tokens.left, tokens.reset)
+        return self._lines % (self.requests.state() + self.tokens.state())
 
     def _exceeded(self, seconds: int) -> ApiError:
         return ApiError(

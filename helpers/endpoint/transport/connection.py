@@ -25,7 +25,7 @@ class Connection(asyncio.Protocol):
         self.house = house
         self.loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport = None
-        self.reader = RequestReader(self, house.limits)
+        self.reader = RequestReader(self, house.limits, house.heads)
         self.waiting: deque[tuple[Request | ApiError, Manner]] = deque()  # arrived while another is being answered
         self.stream: Stream | Pending | LiveStream | None = None
         self.manner = CLOSE  # of the stream
