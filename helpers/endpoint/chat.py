@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from helpers.endpoint.engines.real_model import RealModel
     from helpers.endpoint.routes import Engine
 
+_seen = [0] * 1024  # hashes of bodies
 _REMEMBERED = 16 * 1024  # bytes: a longer body is understood anew each time
 
 
@@ -46,9 +47,8 @@ def _chat(engine: Engine, request: Request, session: Session, extra: str) -> Ans
     quota = session.quota(result.deployment.name)
     if engine.model is not None:
         return _thought(engine.model, result, session, pace, fault)
-    usage = result.usage
-    quota.take(usage["total_tokens"])
-    session.spend(usage)
+    quota.take(result.prompt_tokens + result.completion_tokens)
+    session.spend(result.prompt_tokens, result.completion_tokens)
     if result.parameters.get("stream"):
         answer = Answer(200, b"", quota.headers(), "text/event-stream", streaming.events(result))
     else:
@@ -56,7 +56,7 @@ def _chat(engine: Engine, request: Request, session: Session, extra: str) -> Ans
     if fault is None and pace is timing.off:
         return answer
     wanted = _slowed(pace(result.deployment.name), fault)
-    answer = timing.paced(answer, wanted, usage["completion_tokens"])
+    answer = timing.paced(answer, wanted, result.completion_tokens)
     return damaged(answer, fault) if fault else answer
 
 
@@ -85,9 +85,12 @@ def _asked(request: Request, extra: str, default: str) -> tuple[bytes, str, str 
 
 
 def _understand(body: bytes, extra: str, wanted: str | None, default: str) -> completions.Result:
-    """The same body always gets the same answer, so it is worked out once; very long ones are not remembered."""
-    understand = _result if len(body) <= _REMEMBERED else _result.__wrapped__
-    return understand(body, extra, wanted, default)
+    """The same body always gets the same answer. It is remembered when it comes again, as most never do."""
+    seen, place = hash(body), hash(body) % len(_seen)
+    if _seen[place] == seen and len(body) <= _REMEMBERED:
+        return _result(body, extra, wanted, default)
+    _seen[place] = seen
+    return _result.__wrapped__(body, extra, wanted, default)
 
 
 @lru_cache(maxsize=512)

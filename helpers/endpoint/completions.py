@@ -20,6 +20,9 @@ from helpers.endpoint.safe_prompt import guarded
 from helpers.endpoint.counting import count_prompt
 
 _encode = msgspec.json.Encoder().encode
+# The object that an answer is. Written out, because putting it together costs more than all that is new in it.
+_HEAD = b'{"id":"%032x","object":"chat.completion","created":%d,"model":"%b"'
+_TAIL = b',"choices":[%b],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}'
 
 
 @dataclass(slots=True)
@@ -30,8 +33,16 @@ class Result:
     completions: tuple[Completion, ...]
     prompt_tokens: int
     parameters: dict[str, Any]
-    usage: dict[str, int]
+    completion_tokens: int
     tails: list[bytes] = field(default_factory=list, compare=False)  # encoded once, for this and later requests
+
+    @property
+    def usage(self) -> dict[str, int]:
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.prompt_tokens + self.completion_tokens,
+        }
 
     def logprobs(self, completion: Completion) -> dict[str, Any] | None:
         """The `logprobs` member of a choice, None unless the request asked for it and the answer is text."""
@@ -61,15 +72,12 @@ def result(deployment: Deployment, parameters: dict[str, Any]) -> Result:
         talk = replace(conversation(parameters["messages"], tools), system=talk.system)
     prompt_tokens = count_prompt(talk.turns)
     _check_context(deployment, prompt_tokens, parameters.get("max_tokens"))
-    limited = {"max_tokens": deployment.context - prompt_tokens, **parameters}  # an answer ends where the context does
-    completions = tuple(_complete(talk, limited, index) for index in range(parameters.get("n", 1)))
+    limited = parameters
+    if "max_tokens" not in parameters:  # an answer ends where the context does
+        limited = {**parameters, "max_tokens": deployment.context - prompt_tokens}
+    completions = tuple([_complete(talk, limited, index) for index in range(parameters.get("n", 1))])
     completed = sum([len(completion.ids) for completion in completions])
-    usage = {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completed,
-        "total_tokens": prompt_tokens + completed,
-    }
-    return Result(deployment, completions, prompt_tokens, parameters, usage)
+    return Result(deployment, completions, prompt_tokens, parameters, completed)
 
 
 def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
@@ -101,26 +109,22 @@ def new_id() -> str:
 
 
 def body(answer: Result) -> bytes:
-    """The `chat.completion` object. Only its id and its time are new; what follows is encoded once for each result."""
+    """The `chat.completion` object in JSON."""
     if not answer.tails:
-        choices = [_choice(answer, index, completion) for index, completion in enumerate(answer.completions)]
-        rest = {"model": answer.deployment.name, "choices": choices, "usage": answer.usage}
-        answer.tails.append(_encode(rest)[1:])
-    fresh = random.getrandbits(128), time.time()
-    return b'{"id":"%032x","object":"chat.completion","created":%d,%b' % (*fresh, answer.tails[0])
+        choices = b",".join([_choice(answer, index, completion) for index, completion in enumerate(answer.completions)])
+        answer.tails.append(_TAIL % (choices, *answer.usage.values()))
+    return _HEAD % (random.getrandbits(128), time.time(), answer.deployment.name.encode()) + answer.tails[0]
 
 
-def _choice(answer: Result, index: int, completion: Completion) -> dict[str, Any]:
-    return {
-        "index": index,
-        "message": _message(completion),
-        "finish_reason": completion.finish_reason,
-        "logprobs": answer.logprobs(completion),
-    }
+def _choice(answer: Result, index: int, completion: Completion) -> bytes:
+    logprobs = answer.logprobs(completion)
+    return _spoken(completion, index) % (b"null" if logprobs is None else _encode(logprobs))
 
 
 @lru_cache(maxsize=1024)
-def _message(completion: Completion) -> msgspec.Raw:
-    """The message of a choice; most of what is ever said is said in the same words."""
+def _spoken(completion: Completion, index: int) -> bytes:
+    """A choice with a gap for its log probabilities; most of what is ever said is said in the same words."""
     calls = [call.member for call in completion.calls] or None
-    return msgspec.Raw(_encode({"role": "assistant", "content": completion.text, "tool_calls": calls}))
+    message = {"role": "assistant", "content": completion.text, "tool_calls": calls}
+    choice = {"index": index, "message": message, "finish_reason": completion.finish_reason}
+    return _encode(choice).replace(b"%", b"%%")[:-1] + b',"logprobs":%b}'

@@ -10,8 +10,7 @@ mistral-common's, and the rule to the vocabulary.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 
 from helpers.endpoint.tokens import processor
 
@@ -29,18 +28,9 @@ _REMEMBERED, _LONGEST = 32_768, 64  # words, and characters of one
 
 
 class _Counts(dict[str, int]):
-    """How many tokens each text is, as far as it has been asked.
+    """How many tokens each text is, as far as it has been asked."""
 
-    Args:
-        counted: what counts a text that is not known.
-    """
-
-    def __init__(self, counted: Callable[[str], int]) -> None:
-        super().__init__()
-        self.counted = counted
-
-    def __missing__(self, text: str) -> int:
-        tokens = self.counted(text)
+    def keep(self, text: str, tokens: int) -> int:
         if len(text) <= _LONGEST:
             if len(self) >= _REMEMBERED:
                 self.clear()
@@ -48,26 +38,31 @@ class _Counts(dict[str, int]):
         return tokens
 
 
-def _piece(text: str) -> int:
-    """Tokens of a text that cannot be taken apart, as it is."""
-    # Alone, it would get a space in front. After a digit it does not: that space and the digit are two tokens.
-    return len(processor().encode("0" + text)) - 2
+class _Pieces(_Counts):
+    """Tokens of texts that cannot be taken apart, as they are."""
+
+    def __missing__(self, text: str) -> int:
+        # Alone, it would get a space in front. After a digit it does not: that space and the digit are two tokens.
+        return self.keep(text, len(processor().encode("0" + text)) - 2)
 
 
-_piece_counts = _Counts(_piece)
+class _Words(_Counts):
+    """Tokens of words, each with the one space in front of it."""
+
+    def __missing__(self, word: str) -> int:
+        if word.isascii() and word.isdigit():  # there are too many numbers to keep
+            return 1 + len(word)
+        return self.keep(word, _word(word))
 
 
-def _word(word: str) -> int:
-    """Tokens of a word and the one space in front of it."""
-    if word.isascii() and word.isdigit():
-        return 1 + len(word)
-    return sum(map(_piece_counts.__getitem__, _pieces(f" {word}")))
+_pieces_known, _words_known = _Pieces(), _Words()
 
 
-_word_counts = _Counts(_word)
+def _word(text: str) -> int:
+    """Tokens of a text and the space that sentencepiece puts in front of it."""
+    return sum(map(_pieces_known.__getitem__, _pieces(f" {text}")))
 
 
-@lru_cache(maxsize=4096)
 def count(text: str) -> int:
     """How many tokens a text is."""
     if not text:
@@ -77,7 +72,7 @@ def count(text: str) -> int:
     text = text.replace("▁", " ")  # which is how sentencepiece writes a space
     if "  " in text or text[0] == " " or text[-1] == " ":
         return _word(text)
-    return sum(map(_word_counts.__getitem__, text.split(" ")))  # sentencepiece puts a space in front of a text
+    return sum(map(_words_known.__getitem__, text.split(" ")))
 
 
 def count_prompt(turns: Sequence[tuple[str, str]]) -> int:

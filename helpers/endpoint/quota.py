@@ -76,9 +76,9 @@ class Quota:
             ApiError: 429 with `Retry-After` in whole seconds when one of the two does not fit.
         """
         now = self.clock()
-        wait = max(self.requests.wait_for(1, now), self.tokens.wait_for(tokens, now))
-        if wait > 0:
-            raise self._exceeded(math.ceil(wait))
+        for_requests, for_tokens = self.requests.wait_for(1, now), self.tokens.wait_for(tokens, now)
+        if for_requests or for_tokens:
+            raise self._exceeded(math.ceil(max(for_requests, for_tokens)))
         self.requests.level -= 1
         self.tokens.level -= tokens
 

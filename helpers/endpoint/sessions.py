@@ -41,10 +41,10 @@ class Session:
         self.calls = self.prompt_tokens = self.completion_tokens = 0
         self._quotas: dict[str, Quota] = {}
 
-    def spend(self, usage: dict[str, int]) -> None:
+    def spend(self, prompt_tokens: int, completion_tokens: int) -> None:
         """Count the tokens of an answer."""
-        self.prompt_tokens += usage["prompt_tokens"]
-        self.completion_tokens += usage["completion_tokens"]
+        self.prompt_tokens += prompt_tokens
+        self.completion_tokens += completion_tokens
 
     def quota(self, deployment: str) -> Quota:
         """What is left to one deployment in this session."""

@@ -43,13 +43,13 @@ class RealModel:
         """What `GET /info` answers: the model that really replies."""
         return {"model_name": self.model, "model_type": "chat-completions", "model_provider_name": "real engine"}
 
-    async def answer(self, asked: Result, quota: Quota, spend: Settle) -> Answer:
+    async def answer(self, asked: Result, quota: Quota, spend: Callable[[int, int], None]) -> Answer:
         """Answer a request that the endpoint has checked.
 
         Args:
             asked: the parameters, and the prompt's tokens, which are charged before the engine is asked.
             quota: charged for the rest when it is known.
-            spend: called with the usage then.
+            spend: called with the prompt and the completion tokens then.
 
         Raises:
             ApiError: 429 for a quota used up, the engine's refusal, 502 when it cannot be reached.
@@ -58,7 +58,7 @@ class RealModel:
 
         def settle(usage: dict[str, int]) -> None:
             quota.settle(usage["total_tokens"] - asked.prompt_tokens)
-            spend(usage)
+            spend(usage["prompt_tokens"], usage["completion_tokens"])
 
         if asked.parameters.get("stream"):
             answer = await self._stream(asked.parameters, settle)
