@@ -38,10 +38,9 @@ def _chat(engine: Engine, request: Request, session: Session, extra: str) -> Ans
     try:
         fault = session.faults.next(request.headers.get(faults.HEADER))
         pace = _pace(request, session)
-        failed = error_of(fault) if fault else None
-        if failed:
-            raise failed
-        result = _understand(*_asked(request, extra, default))
+        if fault is not None and fault.status is not None:
+            raise error_of(fault)
+        result = _understand(request, extra, default)
     except ApiError as error:
         return _refused(error, request, session, fault, default)
     quota = session.quota(result.deployment.name)
@@ -75,26 +74,25 @@ async def _thought(
     return damaged(answer, fault) if fault else answer
 
 
-def _asked(request: Request, extra: str, default: str) -> tuple[bytes, str, str | None, str]:
-    """What a request is understood by: `body`, `extra`, `wanted` and `default` of `_result`."""
+def _understand(request: Request, extra: str, default: str) -> completions.Result:
+    """What a request is answered with.
+
+    The same body always gets the same answer, so it is remembered: from the second time on, as most never come again.
+    """
     check_api_version(request)
     check_content_type(request)
-    headers = request.headers
+    body, headers = request.body, request.headers
     extra = extra_parameters(headers.get("extra-parameters"), extra)
-    return request.body, extra, headers.get("azureml-model-deployment"), default
-
-
-def _understand(body: bytes, extra: str, wanted: str | None, default: str) -> completions.Result:
-    """The same body always gets the same answer. It is remembered when it comes again, as most never do."""
-    seen, place = hash(body), hash(body) % len(_seen)
-    if _seen[place] == seen and len(body) <= _REMEMBERED:
+    wanted = headers.get("azureml-model-deployment")
+    mark = hash(body)
+    place = mark % len(_seen)
+    if _seen[place] == mark and len(body) <= _REMEMBERED:
         return _result(body, extra, wanted, default)
-    _seen[place] = seen
-    return _result.__wrapped__(body, extra, wanted, default)
+    _seen[place] = mark
+    return _worked_out(body, extra, wanted, default)
 
 
-@lru_cache(maxsize=512)
-def _result(body: bytes, extra: str, wanted: str | None, default: str) -> completions.Result:
+def _worked_out(body: bytes, extra: str, wanted: str | None, default: str) -> completions.Result:
     """What a body is answered with.
 
     Args:
@@ -109,6 +107,9 @@ def _result(body: bytes, extra: str, wanted: str | None, default: str) -> comple
     parameters = validate(read_object(body), extra)
     deployment = deployment_asked_for(wanted, parameters.get("model"), default)
     return completions.result(deployment, parameters)
+
+
+_result = lru_cache(maxsize=512)(_worked_out)
 
 
 def _refused(error: ApiError, request: Request, session: Session, fault: Fault | None, default: str) -> Answer:

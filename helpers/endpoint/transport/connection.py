@@ -126,9 +126,10 @@ class Connection(asyncio.Protocol):
             return
         if request is not None and request.method == "HEAD":
             self.transport.write(head)
+        elif answer.events is None:
+            self.transport.write(head + answer.body)
         else:
-            body = answer.body if answer.events is None else b"".join(answer.events)
-            self.transport.write(head + frame(body, True))
+            self.transport.write(head + frame(b"".join(answer.events), True))
         if not manner.keep:
             self.close()
 
