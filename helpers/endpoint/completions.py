@@ -13,11 +13,11 @@ import msgspec
 from helpers.deployments import Deployment
 from helpers.endpoint import content_filter
 from helpers.endpoint.answers import Completion, complete
+from helpers.endpoint.counting import count_prompt
 from helpers.endpoint.errors import ApiError, invalid, not_supported
 from helpers.endpoint.logprobs import logprobs
 from helpers.endpoint.messages import Conversation, conversation
 from helpers.endpoint.safe_prompt import guarded
-from helpers.endpoint.counting import count_prompt
 
 _encode = msgspec.json.Encoder().encode
 # The object that an answer is. Written out, because putting it together costs more than all that is new in it.

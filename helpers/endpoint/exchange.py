@@ -52,6 +52,7 @@ class Answer:
         """Whether all of it can leave in one write."""
         return self.cut is None and not self.delay and not self.gap and self.source is None
 
+
 def lines(headers: Iterable[tuple[str, str]]) -> bytes:
     """Header lines, from names and values."""
     return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1", "replace")

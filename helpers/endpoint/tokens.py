@@ -17,6 +17,7 @@ from typing import Any
 
 _TOKENIZER = "data/mistral_instruct_tokenizer_240323.model.v3"
 
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """A text as tokens: their ids, and the text that each one adds (empty while a character is incomplete)."""

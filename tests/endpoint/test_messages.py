@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from helpers.endpoint.answers import cut, script
 from helpers.endpoint.content_filter import listed
+from helpers.endpoint.counting import count_prompt
 from helpers.endpoint.messages import ALTERNATE
 from helpers.endpoint.safe_prompt import GUARDRAIL
-from helpers.endpoint.counting import count_prompt
 
 SYSTEM = "You are a helpful assistant."
 FILTERED = listed()[0]
