@@ -13,7 +13,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from helpers.endpoint.tokens import Tokens, tokenize
 
 _RANK_STEP = 0.6  # how much less likely each further candidate is, as a difference of logits
+_ADJUSTING = {"frequency_penalty", "presence_penalty", "logit_bias"}
 _REPEAT_WEIGHT = 5.0  # how strongly a penalty of 1 weighs on an answer that is nothing but repetition
 
 
@@ -38,9 +39,12 @@ class Call:
         return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Completion:
-    """One answer, finished: its text, the tokens it took, why it ended, and the tools it calls instead of text."""
+    """One answer, finished: its text, the tokens it took, why it ended, and the tools it calls instead of text.
+
+    An answer that nothing cuts short is the same object each time: read it, never change it.
+    """
 
     text: str
     ids: tuple[int, ...]
@@ -88,6 +92,9 @@ def cut(text: str, max_tokens: int | None, stop: str | Sequence[str] | None) -> 
 
     The tokens that spelled the stop sequence were generated, so they count; their text is not part of the answer.
     """
+    whole = _whole(text)
+    if not stop and (max_tokens is None or max_tokens > len(whole.ids)):
+        return whole
     tokens = tokenize(text)
     length, end, reason = len(tokens.ids), len(text), "stop"
     stops = [stop] if isinstance(stop, str) else stop or ()
@@ -99,6 +106,13 @@ def cut(text: str, max_tokens: int | None, stop: str | Sequence[str] | None) -> 
         length, reason = max_tokens, "length"
         end = min(end, sum(map(len, tokens.pieces[:length])))
     return _shorten(text, tokens, length, end, reason)
+
+
+@lru_cache(maxsize=4096)
+def _whole(text: str) -> Completion:
+    """An answer that nothing cuts short."""
+    tokens = tokenize(text)
+    return Completion(text, tokens.ids, tokens.pieces, "stop")
 
 
 def _shorten(text: str, tokens: Tokens, length: int, end: int, reason: str) -> Completion:
@@ -114,8 +128,10 @@ def _shorten(text: str, tokens: Tokens, length: int, end: int, reason: str) -> C
 
 def _pick(ranked: Sequence[str], prompt: str, parameters: dict[str, Any], index: int) -> int:
     """Sample one of the ranked answers."""
-    logits = [-_RANK_STEP * rank + _adjustment(text, parameters) for rank, text in enumerate(ranked)]
     temperature = parameters.get("temperature") or 0.0
+    if temperature == 0.0 and not _ADJUSTING & parameters.keys():
+        return 0
+    logits = [-_RANK_STEP * rank + _adjustment(text, parameters) for rank, text in enumerate(ranked)]
     if temperature == 0.0:
         return max(range(len(ranked)), key=logits.__getitem__)
     nucleus = _nucleus(logits, temperature, parameters.get("top_p") or 1.0)

@@ -13,6 +13,7 @@ from helpers.endpoint.errors import ApiError, invalid
 from helpers.endpoint.exchange import Request
 
 API_VERSIONS = ("2024-05-01-preview", "2024-04-01-preview")
+_JSON = "application/json"
 _NO_MODEL = "azureai"  # what MistralAzure sends when its caller names no model
 _decode = msgspec.json.Decoder().decode
 
@@ -56,11 +57,11 @@ def check_content_type(request: Request) -> None:
     Raises:
         ApiError: 415.
     """
-    content_type = request.headers.get("content-type", "application/json")
-    if "json" not in content_type.lower():
+    content_type = request.headers.get("content-type", _JSON)
+    if content_type != _JSON and "json" not in content_type.lower():
         raise ApiError(415, "unsupported_media_type", f"Send application/json, not {content_type}.")
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
+    encoding = request.headers.get("content-encoding")
+    if encoding is not None and encoding.lower() != "identity":
         raise ApiError(415, "unsupported_media_type", f"Send the body as it is, not in the encoding {encoding}.")
 
 

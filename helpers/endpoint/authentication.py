@@ -19,6 +19,9 @@ def authenticate(request: Request, sessions: Sessions, tokens: TokenService) -> 
     authorization = request.headers.get("authorization")
     if authorization is None:
         return _by_key(request.headers.get("api-key"), sessions)
+    session = sessions.of_header(authorization)
+    if session is not None:
+        return session
     scheme, _, credential = authorization.partition(" ")
     credential = credential.strip()
     if scheme.lower() != "bearer" or not credential:

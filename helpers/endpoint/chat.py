@@ -6,8 +6,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from helpers.endpoint import completions, faults, streaming, timing
 from helpers.endpoint.asked import check_api_version, check_content_type, deployment_asked_for, read_object
 from helpers.endpoint.damage import damaged, error_of
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from helpers.endpoint.engines.real_model import RealModel
     from helpers.endpoint.routes import Engine
 
-_encode = msgspec.json.Encoder().encode
+_seen = [0] * 1024  # hashes of bodies
 _REMEMBERED = 16 * 1024  # bytes: a longer body is understood anew each time
 
 
@@ -40,26 +38,24 @@ def _chat(engine: Engine, request: Request, session: Session, extra: str) -> Ans
     try:
         fault = session.faults.next(request.headers.get(faults.HEADER))
         pace = _pace(request, session)
-        failed = error_of(fault) if fault else None
-        if failed:
-            raise failed
-        result = _understand(*_asked(request, extra, default), engine.model and engine.model.model)
+        if fault is not None and fault.status is not None:
+            raise error_of(fault)
+        result = _understand(request, extra, default, engine.model and engine.model.model)
     except ApiError as error:
         return _refused(error, request, session, fault, default)
     quota = session.quota(result.deployment.name)
     if engine.model is not None:
         return _thought(engine.model, result, session, pace, fault)
-    usage = result.usage
-    quota.take(usage["total_tokens"])
-    session.spend(usage)
+    quota.take(result.prompt_tokens + result.completion_tokens)
+    session.spend(result.prompt_tokens, result.completion_tokens)
     if result.parameters.get("stream"):
         answer = Answer(200, b"", quota.headers(), "text/event-stream", streaming.events(result))
     else:
-        answer = Answer(200, _encode(completions.body(result)), quota.headers())
+        answer = Answer(200, completions.body(result), quota.headers())
     if fault is None and pace is timing.off:
         return answer
     wanted = _slowed(pace(result.deployment.name), fault)
-    answer = timing.paced(answer, wanted, usage["completion_tokens"])
+    answer = timing.paced(answer, wanted, result.completion_tokens)
     return damaged(answer, fault) if fault else answer
 
 
@@ -78,23 +74,25 @@ async def _thought(
     return damaged(answer, fault) if fault else answer
 
 
-def _asked(request: Request, extra: str, default: str) -> tuple[bytes, str, str | None, str]:
-    """What a request is understood by: `body`, `extra`, `wanted` and `default` of `_result`."""
+def _understand(request: Request, extra: str, default: str, alias: str | None) -> completions.Result:
+    """What a request is answered with.
+
+    The same body always gets the same answer, so it is remembered: from the second time on, as most never come again.
+    """
     check_api_version(request)
     check_content_type(request)
-    headers = request.headers
+    body, headers = request.body, request.headers
     extra = extra_parameters(headers.get("extra-parameters"), extra)
-    return request.body, extra, headers.get("azureml-model-deployment"), default
+    wanted = headers.get("azureml-model-deployment")
+    mark = hash(body)
+    place = mark % len(_seen)
+    if _seen[place] == mark and len(body) <= _REMEMBERED:
+        return _result(body, extra, wanted, default, alias)
+    _seen[place] = mark
+    return _worked_out(body, extra, wanted, default, alias)
 
 
-def _understand(body: bytes, extra: str, wanted: str | None, default: str, alias: str | None) -> completions.Result:
-    """The same body always gets the same answer, so it is worked out once; very long ones are not remembered."""
-    understand = _result if len(body) <= _REMEMBERED else _result.__wrapped__
-    return understand(body, extra, wanted, default, alias)
-
-
-@lru_cache(maxsize=512)
-def _result(body: bytes, extra: str, wanted: str | None, default: str, alias: str | None) -> completions.Result:
+def _worked_out(body: bytes, extra: str, wanted: str | None, default: str, alias: str | None) -> completions.Result:
     """What a body is answered with.
 
     Args:
@@ -113,12 +111,15 @@ def _result(body: bytes, extra: str, wanted: str | None, default: str, alias: st
     return completions.result(deployment, parameters)
 
 
+_result = lru_cache(maxsize=512)(_worked_out)
+
+
 def _refused(error: ApiError, request: Request, session: Session, fault: Fault | None, default: str) -> Answer:
     """The answer to a request that comes to nothing, which still was a request."""
     quota = session.quota(_deployment_of(request, default))
     quota.take(0)
     answer = error.answer()
-    answer = replace(answer, headers=(*answer.headers, *quota.headers()))
+    answer = replace(answer, headers=answer.headers + quota.headers())
     if fault is None:
         return answer
     return damaged(timing.paced(answer, _slowed(timing.Timing(), fault), 0), fault)

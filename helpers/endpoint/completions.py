@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from helpers.deployments import Deployment
 from helpers.endpoint import content_filter
 from helpers.endpoint.answers import Completion, complete
+from helpers.endpoint.counting import count_prompt
 from helpers.endpoint.errors import ApiError, invalid, not_supported
 from helpers.endpoint.logprobs import logprobs
 from helpers.endpoint.messages import Conversation, conversation
 from helpers.endpoint.safe_prompt import guarded
-from helpers.endpoint.tokens import count_prompt
+
+_encode = msgspec.json.Encoder().encode
+# The object that an answer is. Written out, because putting it together costs more than all that is new in it.
+_HEAD = b'{"id":"%032x","object":"chat.completion","created":%d,"model":"%b"'
+_TAIL = b',"choices":[%b],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """Everything an answer is written from, whole or streamed."""
 
@@ -25,15 +33,15 @@ class Result:
     completions: tuple[Completion, ...]
     prompt_tokens: int
     parameters: dict[str, Any]
+    completion_tokens: int
     tails: list[bytes] = field(default_factory=list, compare=False)  # encoded once, for this and later requests
 
     @property
     def usage(self) -> dict[str, int]:
-        completed = sum(len(completion.ids) for completion in self.completions)
         return {
             "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": completed,
-            "total_tokens": self.prompt_tokens + completed,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.prompt_tokens + self.completion_tokens,
         }
 
     def logprobs(self, completion: Completion) -> dict[str, Any] | None:
@@ -64,9 +72,12 @@ def result(deployment: Deployment, parameters: dict[str, Any]) -> Result:
         talk = replace(conversation(parameters["messages"], tools), system=talk.system)
     prompt_tokens = count_prompt(talk.turns)
     _check_context(deployment, prompt_tokens, parameters.get("max_tokens"))
-    limited = {"max_tokens": deployment.context - prompt_tokens, **parameters}  # an answer ends where the context does
-    completions = tuple(_complete(talk, limited, index) for index in range(parameters.get("n", 1)))
-    return Result(deployment, completions, prompt_tokens, parameters)
+    limited = parameters
+    if "max_tokens" not in parameters:  # an answer ends where the context does
+        limited = {**parameters, "max_tokens": deployment.context - prompt_tokens}
+    completions = tuple([_complete(talk, limited, index) for index in range(parameters.get("n", 1))])
+    completed = sum([len(completion.ids) for completion in completions])
+    return Result(deployment, completions, prompt_tokens, parameters, completed)
 
 
 def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
@@ -96,29 +107,26 @@ def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int |
 
 def new_id() -> str:
     """An id as the service makes them: 32 hexadecimal digits, never the same twice."""
-    return secrets.token_hex(16)
+    return f"{random.getrandbits(128):032x}"
 
 
-def body(answer: Result) -> dict[str, Any]:
-    """The `chat.completion` object."""
-    return {
-        "id": new_id(),
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": answer.deployment.name,
-        "choices": [_choice(answer, index, completion) for index, completion in enumerate(answer.completions)],
-        "usage": answer.usage,
-    }
+def body(answer: Result) -> bytes:
+    """The `chat.completion` object in JSON."""
+    if not answer.tails:
+        choices = b",".join([_choice(answer, index, completion) for index, completion in enumerate(answer.completions)])
+        answer.tails.append(_TAIL % (choices, *answer.usage.values()))
+    return _HEAD % (random.getrandbits(128), time.time(), answer.deployment.name.encode()) + answer.tails[0]
 
 
-def _choice(answer: Result, index: int, completion: Completion) -> dict[str, Any]:
-    return {
-        "index": index,
-        "message": {
-            "role": "assistant",
-            "content": completion.text,
-            "tool_calls": [call.member for call in completion.calls] if completion.calls else None,
-        },
-        "finish_reason": completion.finish_reason,
-        "logprobs": answer.logprobs(completion),
-    }
+def _choice(answer: Result, index: int, completion: Completion) -> bytes:
+    logprobs = answer.logprobs(completion)
+    return _spoken(completion, index) % (b"null" if logprobs is None else _encode(logprobs))
+
+
+@lru_cache(maxsize=1024)
+def _spoken(completion: Completion, index: int) -> bytes:
+    """A choice with a gap for its log probabilities; most of what is ever said is said in the same words."""
+    calls = [call.member for call in completion.calls] or None
+    message = {"role": "assistant", "content": completion.text, "tool_calls": calls}
+    choice = {"index": index, "message": message, "finish_reason": completion.finish_reason}
+    return _encode(choice).replace(b"%", b"%%")[:-1] + b',"logprobs":%b}'

@@ -18,8 +18,9 @@ def check(prompt: str) -> None:
     Raises:
         ApiError: 400 as the service words it.
     """
-    if any(text in prompt for text in listed()):
-        raise ApiError(400, "content_filter", "The response was filtered", param="messages")
+    for text in listed():
+        if text in prompt:
+            raise ApiError(400, "content_filter", "The response was filtered", param="messages")
 
 
 @cache

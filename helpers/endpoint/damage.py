@@ -14,10 +14,8 @@ _DONE = b"data: [DONE]\n\n"
 _ASKED = "(A fault asked of the local endpoint.)"
 
 
-def error_of(fault: Fault) -> ApiError | None:
-    """The error that is the answer, if the fault is one."""
-    if fault.status is None:
-        return None
+def error_of(fault: Fault) -> ApiError:
+    """The error that a fault with a status is answered with."""
     code, message = STATUSES[fault.status]
     headers = [("retry-after", str(fault.retry_after))] if fault.retry_after is not None else []
     if fault.status == 401:

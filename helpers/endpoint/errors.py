@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from helpers.endpoint.exchange import Answer
+from helpers.endpoint.exchange import Answer, lines
 
 
 class ApiError(Exception):
@@ -43,7 +43,7 @@ class ApiError(Exception):
         body["param"] = self.param
         body["type"] = None
         body["error"] = {"code": self.code, "message": self.message, "param": self.param, "type": self.code}
-        return Answer(self.status, msgspec.json.encode(body), (("x-ms-error-code", self.code), *self.headers))
+        return Answer(self.status, msgspec.json.encode(body), lines((("x-ms-error-code", self.code), *self.headers)))
 
 
 def not_supported(name: str, value: Any, why: str = "One of the parameters contain invalid values.") -> ApiError:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Request:
-    """One HTTP request. Header names are lower case, the path is without percent signs and without its query."""
+    """One HTTP request. Header names are lower case, the path is without percent signs and without its query.
+
+    Requests with the same head share their headers: read them, never change them.
+    """
 
     method: str
     path: str
@@ -22,6 +25,7 @@ class Answer:
     """One HTTP answer: a whole body, or events that are written one after the other.
 
     Attributes:
+        headers: further header lines as they are sent, each with its line end; `lines` writes them.
         events: the events of a stream; None for an answer that is a whole.
         delay: seconds before the whole body, or before the first event. The head of a stream does not wait.
         gap: seconds between two tokens of a stream. The first event opens the stream and comes with the first token.
@@ -33,7 +37,7 @@ class Answer:
 
     status: int
     body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: bytes = b""
     content_type: str = "application/json"
     events: tuple[bytes, ...] | None = None
     delay: float = 0.0
@@ -47,3 +51,13 @@ class Answer:
     def at_once(self) -> bool:
         """Whether all of it can leave in one write."""
         return self.cut is None and not self.delay and not self.gap and self.source is None
+
+
+def lines(headers: Iterable[tuple[str, str]]) -> bytes:
+    """Header lines, from names and values."""
+    return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1", "replace")
+
+
+def fields(written: bytes) -> dict[str, str]:
+    """Names and values, from header lines."""
+    return dict(line.split(": ", 1) for line in written.decode("latin-1").split("\r\n")[:-1])

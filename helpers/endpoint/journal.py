@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from helpers.endpoint.exchange import Answer, Request
+from helpers.endpoint.exchange import Answer, Request, fields
 
 KEPT = 64  # exchanges
 KEPT_BYTES = 4 * 1024 * 1024  # of what was sent and answered, all of a session's exchanges together
@@ -49,7 +49,7 @@ def _describe(at: float, request: Request, answer: Answer) -> dict[str, Any]:
         "headers": {name: mask(name, value) for name, value in request.headers.items()},
         "body": request.body.decode("utf-8", "replace"),
         "status": None if never_came else answer.status,
-        "answer_headers": {} if never_came else dict(answer.headers),
+        "answer_headers": {} if never_came else fields(answer.headers),
         "answer": sent[: answer.cut].decode("utf-8", "replace"),
         "note": answer.note,
     }

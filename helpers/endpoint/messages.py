@@ -24,7 +24,7 @@ class History:
     earlier: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Conversation:
     """A checked conversation.
 
@@ -64,19 +64,26 @@ def conversation(messages: list[dict[str, Any]], tools: Sequence[dict[str, Any]]
 
 def _plain(messages: list[dict[str, Any]]) -> Conversation | None:
     """Read messages without tools; None for others and for a broken structure. Most requests get no further."""
+    instructions: list[str] = []
+    spoken: list[tuple[str, str]] = []
     try:
-        turns = [(message["role"], text_of(message["content"])) for message in messages]
+        for message in messages:
+            role, text = message["role"], text_of(message["content"])
+            if role == "system":
+                instructions.append(text)
+                continue
+            expected = "assistant" if len(spoken) % 2 else "user"
+            if role != expected or (role == "assistant" and not text):
+                return None
+            spoken.append((role, text))
     except (KeyError, TypeError, AttributeError):
         return None
-    system = "\n\n".join(text for role, text in turns if role == "system") or None
-    spoken = [turn for turn in turns if turn[0] != "system"]
-    expected = ("user", "assistant")
-    orderly = all(role == expected[place % 2] and (text or role == "user") for place, (role, text) in enumerate(spoken))
-    if not orderly or len(spoken) % 2 == 0:
+    if len(spoken) % 2 == 0:
         return None
     if len(spoken) > 1 and (_mentions_tools(messages) or _out_of_place(messages)):
         return None
     prompt = spoken[-1][1]
+    system = "\n\n".join(instructions) or None
     if system:
         spoken[0] = ("user", f"{system}\n\n{spoken[0][1]}")
     return Conversation(system, tuple(spoken), prompt)

@@ -58,6 +58,8 @@ PARAMETERS: dict[str, Rule] = {
 }
 
 
+# Those that stand for others, need others or have one value that is refused; most requests have none of them.
+_RELATED = {"random_seed", "max_completion_tokens", "response_format", "stream_options", "top_logprobs"}
 _STANDARD = {name for name, rule in PARAMETERS.items() if not rule.extra}
 
 
@@ -83,16 +85,17 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
         if rule is None:
             given[name] = value  # the model's business; the script knows nothing of it, an engine may
             continue
-        if rule.whole and isinstance(value, float) and value.is_integer():
+        if rule.whole and type(value) is float and value.is_integer():
             value = int(value)
         wrong = rule.check(value)
         if wrong:
             raise not_supported(name, value, f"{name} {wrong}.")
         given[name] = value
-    _rename(given, "random_seed", "seed")
-    _rename(given, "max_completion_tokens", "max_tokens")
-    _response_format(given)
-    _check_companions(given)
+    if not _RELATED.isdisjoint(given):
+        _rename(given, "random_seed", "seed")
+        _rename(given, "max_completion_tokens", "max_tokens")
+        _response_format(given)
+        _check_companions(given)
     return given
 
 

@@ -14,7 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from helpers.endpoint.errors import ApiError
+from helpers.endpoint.exchange import fields
 
+_LINES = (
+    b"x-ratelimit-limit-requests: LIMIT\r\nx-ratelimit-remaining-requests: %d\r\nx-ratelimit-reset-requests: %.3fs\r\n"
+    b"x-ratelimit-limit-tokens: LIMIT\r\nx-ratelimit-remaining-tokens: %d\r\nx-ratelimit-reset-tokens: %.3fs\r\n"
+)
 _ROUNDING = 1e-9  # of a bucket: what floating point may lose while it refills
 
 
@@ -29,32 +34,24 @@ class Limits:
 class Bucket:
     """A token bucket that holds `capacity` and refills in sixty seconds."""
 
-    __slots__ = ("at", "capacity", "level", "limit", "rate", "remaining", "reset")
+    __slots__ = ("at", "capacity", "level", "rate", "rounding")
 
-    def __init__(self, name: str, capacity: int, now: float) -> None:
-        self.capacity, self.rate = capacity, capacity / 60
+    def __init__(self, capacity: int, now: float) -> None:
+        self.capacity, self.rate, self.rounding = capacity, capacity / 60, capacity * _ROUNDING
         self.level, self.at = float(capacity), now
-        self.limit = (f"x-ratelimit-limit-{name}", str(capacity))
-        self.remaining, self.reset = f"x-ratelimit-remaining-{name}", f"x-ratelimit-reset-{name}"
 
-    def refill(self, now: float) -> None:
-        level = self.level + (now - self.at) * self.rate
-        self.level = level if level < self.capacity else float(self.capacity)
-        self.at = now
-
-    def wait_for(self, amount: float) -> float:
+    def wait_for(self, amount: float, now: float) -> float:
         """Seconds until `amount` fits. More than the bucket holds fits when it is full, and is owed afterwards."""
-        missing = min(amount, self.capacity) - self.level
-        return missing / self.rate if missing > self.capacity * _ROUNDING else 0.0
+        level = self.level + (now - self.at) * self.rate
+        self.level = level = level if level < self.capacity else self.capacity
+        self.at = now
+        missing = (amount if amount < self.capacity else self.capacity) - level
+        return missing / self.rate if missing > self.rounding else 0.0
 
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """What it holds, what is left, and the seconds until it is full again."""
+    def state(self) -> tuple[float, float]:
+        """What is left, and the seconds until it is full again. What is owed shows as nothing left."""
         level = self.level
-        return (
-            self.limit,
-            (self.remaining, str(int(level)) if level > 0 else "0"),
-            (self.reset, "%.3fs" % ((self.capacity - level) / self.rate)),
-        )
+        return level if level > 0 else 0, (self.capacity - level) / self.rate
 
 
 class Quota:
@@ -67,8 +64,10 @@ class Quota:
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.requests = Bucket("requests", limits.requests, clock())
-        self.tokens = Bucket("tokens", limits.tokens, clock())
+        self.requests, self.tokens = Bucket(limits.requests, clock()), Bucket(limits.tokens, clock())
+        self._lines = _LINES  # every answer has them, so what never changes is filled in once
+        for limit in (limits.requests, limits.tokens):
+            self._lines = self._lines.replace(b"LIMIT", b"%d" % limit, 1)
 
     def take(self, tokens: int) -> None:
         """Charge one request and its tokens.
@@ -76,22 +75,20 @@ class Quota:
         Raises:
             ApiError: 429 with `Retry-After` in whole seconds when one of the two does not fit.
         """
-        now, requests, bucket = self.clock(), self.requests, self.tokens
-        requests.refill(now)
-        bucket.refill(now)
-        wait = max(requests.wait_for(1), bucket.wait_for(tokens))
-        if wait > 0:
-            raise self._exceeded(math.ceil(wait))
-        requests.level -= 1
-        bucket.level -= tokens
+        now = self.clock()
+        for_requests, for_tokens = self.requests.wait_for(1, now), self.tokens.wait_for(tokens, now)
+        if for_requests or for_tokens:
+            raise self._exceeded(math.ceil(max(for_requests, for_tokens)))
+        self.requests.level -= 1
+        self.tokens.level -= tokens
 
     def settle(self, tokens: int) -> None:
         """Charge tokens that were only known once an engine had spent them; the next request may have to wait."""
         self.tokens.level -= tokens
 
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """The `x-ratelimit-*` headers, as of the last request."""
-        return self.requests.headers() + self.tokens.headers()
+    def headers(self) -> bytes:
+        """The `x-ratelimit-*` header lines, as of the last request."""
+        return self._lines % (self.requests.state() + self.tokens.state())
 
     def _exceeded(self, seconds: int) -> ApiError:
         return ApiError(
@@ -99,5 +96,5 @@ class Quota:
             "rate_limit_exceeded",
             f"Rate limit of this deployment reached: {self.requests.capacity:,} requests and "
             f"{self.tokens.capacity:,} tokens a minute. Try again in {seconds} s.",
-            headers=(("retry-after", str(seconds)), *self.headers()),
+            headers=(("retry-after", str(seconds)), *fields(self.headers()).items()),
         )

@@ -16,6 +16,8 @@ from helpers.endpoint.journal import Journal
 from helpers.endpoint.quota import Limits, Quota
 from helpers.endpoint.timing import Setting, off
 
+_BEARER = "Bearer "
+
 
 class Session:
     """One key's journal, faults and quotas.
@@ -39,10 +41,10 @@ class Session:
         self.calls = self.prompt_tokens = self.completion_tokens = 0
         self._quotas: dict[str, Quota] = {}
 
-    def spend(self, usage: dict[str, int]) -> None:
+    def spend(self, prompt_tokens: int, completion_tokens: int) -> None:
         """Count the tokens of an answer."""
-        self.prompt_tokens += usage["prompt_tokens"]
-        self.completion_tokens += usage["completion_tokens"]
+        self.prompt_tokens += prompt_tokens
+        self.completion_tokens += completion_tokens
 
     def quota(self, deployment: str) -> Quota:
         """What is left to one deployment in this session."""
@@ -70,13 +72,19 @@ class Sessions:
         timing: Setting = off,
     ) -> None:
         limits = limits or Limits()
-        self._by_key = {_digest(key): Session(limits, clock, timing) for key in keys}
-        self._by_secret = {_digest(session.identity_secret): session for session in self._by_key.values()}
-        self._by_object = {session.object_id: session for session in self._by_key.values()}
+        self._by_header = {_digest(_BEARER + key): Session(limits, clock, timing) for key in keys}
+        self._by_secret = {_digest(session.identity_secret): session for session in self._by_header.values()}
+        self._by_object = {session.object_id: session for session in self._by_header.values()}
+
+    def of_header(self, authorization: str) -> Session | None:
+        """The session of an `Authorization` header with a key, as clients write it.
+
+        Looking up a digest takes the same time whatever part of a key is right.
+        """
+        return self._by_header.get(_digest(authorization))
 
     def of_key(self, key: str) -> Session | None:
-        """The session of a key. Looking up a digest takes the same time whatever part of a key is right."""
-        return self._by_key.get(_digest(key))
+        return self.of_header(_BEARER + key)
 
     def of_identity_secret(self, secret: str) -> Session | None:
         return self._by_secret.get(_digest(secret))
@@ -86,4 +94,4 @@ class Sessions:
 
 
 def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.blake2b(secret.encode("utf-8", "surrogateescape")).digest()

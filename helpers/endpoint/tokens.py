@@ -1,14 +1,13 @@
-"""Tokens, counted with the tokenizer file that ships inside mistral-common.
+"""Tokens: a text split with the tokenizer file that ships inside mistral-common.
 
 Reading that file with sentencepiece takes milliseconds where importing mistral-common takes seconds; a test holds
-the two to the same counts. All four deployments are counted with the v3 tokenizer, which gives the documented
-exchange its documented usage.
+the two to the same tokens. All four deployments have the v3 tokenizer, which gives the documented exchange its
+documented usage.
 """
 
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
@@ -17,14 +16,6 @@ from pathlib import Path
 from typing import Any
 
 _TOKENIZER = "data/mistral_instruct_tokenizer_240323.model.v3"
-
-MARKERS = {  # how many tokens Mistral's chat format puts around a turn
-    "user": 2,  # [INST] … [/INST]
-    "assistant": 1,  # … </s>
-    "tools": 2,  # [AVAILABLE_TOOLS] … [/AVAILABLE_TOOLS]
-    "calls": 2,  # [TOOL_CALLS] … </s>
-    "result": 2,  # [TOOL_RESULTS] … [/TOOL_RESULTS]
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +56,3 @@ def _vocabulary() -> tuple[bytes, ...]:
         bytes([int(piece[3:5], 16)]) if sp.is_byte(token) else piece.replace("▁", " ").encode()
         for token, piece in enumerate(pieces)
     )
-
-
-@lru_cache(maxsize=8192)
-def count(text: str) -> int:
-    """How many tokens a text is."""
-    return len(processor().encode(text))
-
-
-def count_prompt(turns: Sequence[tuple[str, str]]) -> int:
-    """Tokens of a conversation of (role, text) turns, with the markers Mistral's chat format adds.
-
-    `<s>` opens it, and the format drops the spaces an assistant's turn ends with.
-    """
-    return 1 + sum(count(text.rstrip(" ") if role == "assistant" else text) + MARKERS[role] for role, text in turns)

@@ -8,7 +8,7 @@ from typing import Any
 
 import documented
 
-from helpers.endpoint.exchange import Request
+from helpers.endpoint.exchange import Request, fields
 from helpers.endpoint.quota import Limits
 from helpers.endpoint.routes import ROUTES, Engine
 from helpers.endpoint.sessions import Sessions
@@ -84,7 +84,7 @@ def send(
     asked = {"authorization": f"Bearer {KEY}", "content-type": "application/json", **(headers or {})}
     answer = engine.answer(Request(method, route, query, asked, body))
     content = answer.body if answer.events is None else b"".join(answer.events)
-    got = Got(answer.status, {**dict(answer.headers), "content-type": answer.content_type}, content)
+    got = Got(answer.status, {**fields(answer.headers), "content-type": answer.content_type}, content)
     if method in ROUTES.get(route, {}):
         documented.check(method, route, got.status, got.headers, content, whole=False)
     return got

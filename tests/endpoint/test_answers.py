@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.endpoint.answers import complete, cut, script, unknown_prompt
+from helpers.endpoint.counting import count
 from helpers.endpoint.logprobs import logprobs
-from helpers.endpoint.tokens import count, tokenize
+from helpers.endpoint.tokens import tokenize
 
 PROMPT = "How many languages are in the world?"
 NAMES, CHANT = "Suggest a name for a language school.", "Write a chant for a team of translators."

@@ -14,7 +14,7 @@ from tool_requests import WEATHER
 
 from helpers import http
 from helpers.deployments import default_name, deployments
-from helpers.endpoint.tokens import count_prompt
+from helpers.endpoint.counting import count_prompt
 from helpers.urls import CREDENTIAL, ENDPOINT
 
 ALL = list(deployments())

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from helpers import http
 from helpers.endpoint.errors import ApiError
-from helpers.endpoint.exchange import Request
+from helpers.endpoint.exchange import Request, fields
 from helpers.endpoint.identity import AUDIENCE, TokenService
 from helpers.endpoint.routes import Engine
 from helpers.endpoint.sessions import Sessions
@@ -59,7 +59,7 @@ def info(engine: Engine, token: str):
 def refused(engine: Engine, token: str) -> str:
     """The message of a 401, which every header and member must agree on."""
     answer = info(engine, token)
-    body, headers = json.loads(answer.body), dict(answer.headers)
+    body, headers = json.loads(answer.body), fields(answer.headers)
     assert (answer.status, body["code"], headers["x-ms-error-code"]) == (401, "invalid_token", "invalid_token")
     assert headers["www-authenticate"] == f'Bearer error="invalid_token", error_description="{body["message"]}"'
     assert "\n" not in headers["www-authenticate"]

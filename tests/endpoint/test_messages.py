@@ -12,11 +12,11 @@ from tool_requests import WEATHER, call
 
 from helpers.endpoint.answers import cut, script
 from helpers.endpoint.content_filter import listed
+from helpers.endpoint.counting import count_prompt
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.messages import conversation
 from helpers.endpoint.mistral_rules import ALTERNATE, validated
 from helpers.endpoint.safe_prompt import GUARDRAIL
-from helpers.endpoint.tokens import count_prompt
 
 SYSTEM = "You are a helpful assistant."
 FILTERED = listed()[0]

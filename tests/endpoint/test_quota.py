@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from raw import KEY, ask, chat, get, post, serving
 
 from helpers.endpoint.errors import ApiError
-from helpers.endpoint.exchange import Request
+from helpers.endpoint.exchange import Request, fields
 from helpers.endpoint.loop import run
 from helpers.endpoint.quota import Limits, Quota
 from helpers.endpoint.routes import Engine
@@ -39,7 +39,7 @@ def request(body: str = '{"messages":[{"role":"user","content":"Hello"}],"max_to
 
 
 def headers(answer) -> dict[str, str]:
-    return dict(answer.headers)
+    return fields(answer.headers)
 
 
 def remaining(answer) -> tuple[int, int]:
@@ -120,7 +120,7 @@ def test_more_than_a_minute_holds_passes_once_and_is_owed():
     clock = Clock()
     quota = Quota(Limits(1_000, 100), clock)
     quota.take(250)
-    assert dict(quota.headers())["x-ratelimit-remaining-tokens"] == "0"
+    assert fields(quota.headers())["x-ratelimit-remaining-tokens"] == "0"
     with pytest.raises(ApiError) as refused:
         quota.take(1)
     assert dict(refused.value.headers)["retry-after"] == "91"  # 150 owed and 1 more, at 100 a minute
@@ -147,7 +147,7 @@ def test_never_more_than_the_limits_allow(requests, tokens, arrivals):
             clock.now += seconds
             quota.take(cost)  # whoever waits as told is served
         taken.append((clock.now, cost))
-        values = dict(quota.headers())
+        values = fields(quota.headers())
         assert 0 <= int(values["x-ratelimit-remaining-requests"]) < requests
         assert 0 <= int(values["x-ratelimit-remaining-tokens"]) <= tokens
     for first in range(len(taken)):

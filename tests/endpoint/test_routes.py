@@ -8,7 +8,7 @@ from raw import KEY as WIRE_KEY
 from raw import connect, post, serving
 
 from helpers.endpoint.asked import API_VERSIONS
-from helpers.endpoint.exchange import Request
+from helpers.endpoint.exchange import Request, fields
 from helpers.endpoint.loop import run
 from helpers.endpoint.routes import ROUTES
 from helpers.endpoint.transport.limits import Limits
@@ -126,8 +126,8 @@ def test_a_method_that_a_route_does_not_know(path, method):
 def test_without_a_credential_nothing_but_401(method, path, headers):
     answer = ENGINE.answer(Request(method, path, "", headers, BODY))
     assert answer.status == 401
-    assert dict(answer.headers)["x-ms-error-code"] in ("unauthorized", "invalid_token")
-    assert dict(answer.headers)["www-authenticate"].startswith("Bearer")
+    assert fields(answer.headers)["x-ms-error-code"] in ("unauthorized", "invalid_token")
+    assert fields(answer.headers)["www-authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("path", [*CHAT_ROUTES, "/local/session", "/local/timing"])

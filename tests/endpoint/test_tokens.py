@@ -7,9 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.endpoint.answers import script
-from helpers.endpoint.tokens import count, count_prompt, tokenize
+from helpers.endpoint.counting import ALONE, INDIVISIBLE, count, count_prompt
+from helpers.endpoint.tokens import processor, tokenize
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+# Texts of any characters, and texts that are mostly made of what the counting takes apart and must not take apart.
+TEXTS = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=60),
+    st.lists(
+        st.sampled_from(
+            ["a", "word", " ", "  ", "7", "42", "\n", "\r\n", "\t", "▁", "é", "x1", "[REFERENCE_DOC_1", "]"]
+        ),
+        max_size=30,
+    ).map("".join),
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +66,13 @@ def test_the_script_survives_tokenizing(answer):
 def test_a_character_of_several_tokens_is_never_split():
     tokens = tokenize("𐍈")
     assert len(tokens.ids) > 2 and tokens.pieces[-1] == "𐍈" and not any(tokens.pieces[:-1])
+
+
+def test_what_is_taken_apart_is_never_in_one_token():
+    """The rule that counting word by word rests on, held to the vocabulary."""
+    model = processor()
+    vocabulary = [model.id_to_piece(token) for token in range(model.get_piece_size()) if not model.is_control(token)]
+    pieces = [piece for piece in vocabulary if len(piece) > 1 and not piece.startswith(("<", INDIVISIBLE))]
+    assert len(pieces) > 20_000
+    assert not [piece for piece in pieces if "▁" in piece.lstrip("▁")]
+    assert not [piece for piece in pieces if set(ALONE) & set(piece)]

@@ -43,7 +43,7 @@ def test_what_a_call_may_use_at_most(body, completion):
 
 @given(st.text(max_size=200))
 def test_a_cautious_estimate_is_not_too_low(text):
-    from helpers.endpoint.tokens import count
+    from helpers.endpoint.counting import count
 
     body = json.dumps({"messages": [{"role": "user", "content": text}]}).encode()
     assert at_most(body).prompt >= count(text)

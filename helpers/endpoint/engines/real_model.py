@@ -14,7 +14,7 @@ from helpers.endpoint.completions import Result
 from helpers.endpoint.engines import adapter
 from helpers.endpoint.engines.forcing import forced
 from helpers.endpoint.errors import ApiError, not_supported
-from helpers.endpoint.exchange import Answer
+from helpers.endpoint.exchange import Answer, fields
 from helpers.endpoint.quota import Quota
 from helpers.endpoint.streaming import DONE
 
@@ -45,13 +45,13 @@ class RealModel:
         """What `GET /info` answers: the model that really replies."""
         return {"model_name": self.model, "model_type": "chat-completions", "model_provider_name": "real engine"}
 
-    async def answer(self, asked: Result, quota: Quota, spend: Settle) -> Answer:
+    async def answer(self, asked: Result, quota: Quota, spend: Callable[[int, int], None]) -> Answer:
         """Answer a request that the endpoint has checked.
 
         Args:
             asked: the parameters, and the prompt's tokens, which are charged before the engine is asked.
             quota: charged for the rest when it is known.
-            spend: called with the usage then.
+            spend: called with the prompt and the completion tokens then.
 
         Raises:
             ApiError: 429 for a quota used up, the engine's refusal, 502 when it cannot be reached.
@@ -60,13 +60,13 @@ class RealModel:
 
         def settle(usage: dict[str, int]) -> None:
             quota.settle(usage["total_tokens"] - asked.prompt_tokens)
-            spend(usage)
+            spend(usage["prompt_tokens"], usage["completion_tokens"])
 
         ask = self._stream if asked.parameters.get("stream") else self._whole
         try:
             answer = await ask(asked.parameters, settle)
         except ApiError as error:
-            error.headers += quota.headers()
+            error.headers += tuple(fields(quota.headers()).items())
             raise
         return replace(answer, headers=quota.headers())
 

@@ -25,7 +25,7 @@ class Connection(asyncio.Protocol):
         self.house = house
         self.loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport = None
-        self.reader = RequestReader(self, house.limits)
+        self.reader = RequestReader(self, house.limits, house.heads)
         self.waiting: deque[tuple[Request | ApiError, Manner]] = deque()  # arrived while another is being answered
         self.stream: Stream | Pending | LiveStream | None = None
         self.manner = CLOSE  # of the stream
@@ -128,9 +128,10 @@ class Connection(asyncio.Protocol):
             return
         if request is not None and request.method == "HEAD":
             self.transport.write(head)
+        elif answer.events is None:
+            self.transport.write(head + answer.body)
         else:
-            body = answer.body if answer.events is None else b"".join(answer.events)
-            self.transport.write(head + frame(body, True))
+            self.transport.write(head + frame(b"".join(answer.events), True))
         if not manner.keep:
             self.close()
 

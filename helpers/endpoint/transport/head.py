@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import random
+import itertools
 import time
+import uuid
 from email.utils import formatdate
 from http import HTTPStatus
 
-from helpers.endpoint.exchange import Answer, Request
+from helpers.endpoint.exchange import Answer, Request, lines
 
 NAME = b"cookbook-local-endpoint"  # sent as `server`, which is how a client can tell that it is not on Azure
+_SAME = b"%bserver: " + NAME + b"\r\ndate: %b\r\ncontent-type: %b\r\n"
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 # One id under the three names that the service's gateways and the clients know it by.
-_FIXED = (
-    b"%b%bserver: " + NAME + b"\r\ndate: %b\r\ncontent-type: %b\r\n"
-    b"x-ms-request-id: %b\r\napim-request-id: %b\r\nx-request-id: %b\r\n%b%b\r\n"
-)
+_HEAD = b"%b%bx-ms-request-id: %b\r\napim-request-id: %b\r\nx-request-id: %b\r\n%b%b\r\n"
 _CLIENT_ID = "x-ms-client-request-id"  # the client's own id, which comes back as it was sent
-_date: tuple[int, bytes] = (0, b"")
+_series, _places = str(uuid.uuid4()).encode()[:-13], itertools.count(1)  # ids of this process, which count up
+_second, _beginnings = 0, {}  # what `_beginning` has made in this second
 
 
 def render(answer: Answer, length: bytes, connection: bytes, request: Request | None = None) -> bytes:
@@ -28,33 +28,21 @@ def render(answer: Answer, length: bytes, connection: bytes, request: Request | 
         connection: the header line that says what becomes of the connection, or nothing.
         request: what is answered; None when it could not be read.
     """
-    more = "".join([f"{name}: {value}\r\n" for name, value in answer.headers])
+    more = answer.headers
     if request is not None and _CLIENT_ID in request.headers:
-        more += f"{_CLIENT_ID}: {request.headers[_CLIENT_ID]}\r\n"
-    given = _new_id()
-    return _FIXED % (
-        _STATUS_LINES[answer.status],
-        length,
-        _now(),
-        answer.content_type.encode(),
-        given,
-        given,
-        given,
-        more.encode("latin-1", "replace"),
-        connection,
-    )
+        more += lines(((_CLIENT_ID, request.headers[_CLIENT_ID]),))
+    given = b"%b-%012x" % (_series, next(_places))
+    return _HEAD % (_beginning(answer.status, answer.content_type), length, given, given, given, more, connection)
 
 
-def _new_id() -> bytes:
-    """An id that names one answer; it need not be hard to guess."""
-    digits = b"%032x" % random.getrandbits(128)
-    return b"-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-
-
-def _now() -> bytes:
-    """The `date` header's value, written once a second."""
-    global _date
+def _beginning(status: int, content_type: str) -> bytes:
+    """The lines that are the same in all such answers of a second."""
+    global _second, _beginnings
     second = int(time.time())
-    if _date[0] != second:
-        _date = (second, formatdate(second, usegmt=True).encode())
-    return _date[1]
+    if _second != second:
+        _second, _beginnings = second, {}
+    made = _beginnings.get((status, content_type))
+    if made is None:
+        date = formatdate(second, usegmt=True).encode()
+        made = _beginnings[status, content_type] = _SAME % (_STATUS_LINES[status], date, content_type.encode())
+    return made

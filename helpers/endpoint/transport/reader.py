@@ -12,6 +12,7 @@ import httptools
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Request
 from helpers.endpoint.transport.framing import CLOSE, CLOSE_1_0, KEEP, KEEP_1_0, Manner
+from helpers.endpoint.transport.heads import Heads
 from helpers.endpoint.transport.limits import Limits
 from helpers.endpoint.transport.target import split
 
@@ -36,10 +37,12 @@ class RequestReader:
     Args:
         receiver: who is handed each request.
         limits: how much a request may be.
+        heads: what others have sent under the same limits.
     """
 
-    def __init__(self, receiver: Receiver, limits: Limits) -> None:
-        self.receiver, self.limits = receiver, limits
+    def __init__(self, receiver: Receiver, limits: Limits, heads: Heads) -> None:
+        self.receiver, self.limits, self.heads = receiver, limits, heads
+        self.whole: bytes | None = None  # what arrived, as long as it may be one whole request
         self.parser = httptools.HttpRequestParser(self)
         self.chunk = 0
         self._begin()
@@ -56,6 +59,12 @@ class RequestReader:
         Raises:
             ApiError: 400, 413, 417 or 431. Nothing more can be read after that.
         """
+        if not self.midway:
+            request = self.heads.recall(data)
+            if request is not None:
+                self.receiver.receive(request, KEEP)
+                return
+        self.whole = None if self.midway else data
         self.chunk = len(data)
         if self.midway:
             self.seen += self.chunk
@@ -136,6 +145,9 @@ class RequestReader:
         body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
         request = Request(self.parser.get_method().decode(), path, query, self.headers, body)
         manner = self._manner()
+        if manner is KEEP and self.whole is not None:
+            self.heads.remember(self.whole, request)
+        self.whole = None
         self._begin()
         self.receiver.receive(request, manner)
 

@@ -1,0 +1,86 @@
+"""Counting tokens: exact, and fast for texts never seen before.
+
+Byte-pair encoding merges neighbours into longer tokens, and every token is in the vocabulary. Two characters that no
+token has side by side can therefore never end up in one, and a text falls apart between them without a difference to
+its tokens. In Mistral's vocabulary that is so in front of spaces and on both sides of digits and line breaks. So a text
+is counted word by word, and a word that was met before costs one look into a table. Tests hold the counts to
+mistral-common's, and the rule to the vocabulary.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from helpers.endpoint.tokens import processor
+
+MARKERS = {  # how many tokens Mistral's chat format puts around a turn
+    "user": 2,  # [INST] … [/INST]
+    "assistant": 1,  # … </s>
+    "tools": 2,  # [AVAILABLE_TOOLS] … [/AVAILABLE_TOOLS]
+    "calls": 2,  # [TOOL_CALLS] … </s>
+    "result": 2,  # [TOOL_RESULTS] … [/TOOL_RESULTS]
+}
+ALONE = "0123456789\t\n"  # characters that are never in a token with others
+INDIVISIBLE = "[REFERENCE_DOC_"  # how the only tokens begin that have a digit beside something else
+_pieces = re.compile(rf"[{ALONE}]| *[^ {ALONE}]+| +").findall
+_REMEMBERED, _LONGEST = 32_768, 64  # words, and characters of one
+
+
+class _Counts(dict[str, int]):
+    """How many tokens each text is, as far as it has been asked."""
+
+    def keep(self, text: str, tokens: int) -> int:
+        if len(text) <= _LONGEST:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[text] = tokens
+        return tokens
+
+
+class _Pieces(_Counts):
+    """Tokens of texts that cannot be taken apart, as they are."""
+
+    def __missing__(self, text: str) -> int:
+        # Alone, it would get a space in front. After a digit it does not: that space and the digit are two tokens.
+        return self.keep(text, len(processor().encode("0" + text)) - 2)
+
+
+class _Words(_Counts):
+    """Tokens of words, each with the one space in front of it."""
+
+    def __missing__(self, word: str) -> int:
+        if word.isascii() and word.isdigit():  # there are too many numbers to keep
+            return 1 + len(word)
+        return self.keep(word, _word(word))
+
+
+_pieces_known, _words_known = _Pieces(), _Words()
+
+
+def _word(text: str) -> int:
+    """Tokens of a text and the space that sentencepiece puts in front of it."""
+    return sum(map(_pieces_known.__getitem__, _pieces(f" {text}")))
+
+
+def count(text: str) -> int:
+    """How many tokens a text is."""
+    if not text:
+        return 0
+    if INDIVISIBLE in text:
+        return len(processor().encode(text))
+    text = text.replace("▁", " ")  # which is how sentencepiece writes a space
+    if "  " in text or text[0] == " " or text[-1] == " ":
+        return _word(text)
+    return sum(map(_words_known.__getitem__, text.split(" ")))
+
+
+def count_prompt(turns: Sequence[tuple[str, str]]) -> int:
+    """Tokens of a conversation of (role, text) turns, with the markers Mistral's chat format adds.
+
+    `<s>` opens it, and the format drops the spaces an assistant's turn ends with.
+    """
+    total = 1
+    for role, text in turns:
+        total += count(text.rstrip(" ") if role == "assistant" else text) + MARKERS[role]
+    return total
