@@ -41,7 +41,7 @@ class Stream:
             facts["time to the first"] = f"{self.arrivals[0]:.2f} s"
         if count > 1 and self.arrivals[-1] > self.arrivals[0]:
             rate = (count - 1) / (self.arrivals[-1] - self.arrivals[0])
-            facts["then"] = f"{rate:.1f} a second"
+            facts["further chunks"] = f"{rate:.1f} a second"
         return facts
 
 

@@ -106,7 +106,7 @@ def test_a_stream_is_printed_and_timed_from_the_request_on(capsys):
         ((), "chunks: 0"),
         ((0.25,), "chunks: 1; time to the first: 0.25 s"),
         ((0.25, 0.25), "chunks: 2; time to the first: 0.25 s"),
-        ((0.2, 0.3, 0.4), "chunks: 3; time to the first: 0.20 s; then: 10.0 a second"),
+        ((0.2, 0.3, 0.4), "chunks: 3; time to the first: 0.20 s; further chunks: 10.0 a second"),
     ],
 )
 def test_the_pace_of_a_stream(arrivals, said):
