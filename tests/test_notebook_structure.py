@@ -147,6 +147,16 @@ def test_every_code_cell_stands_under_words(name):
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_the_beginning_says_how_long_it_takes(name):
+    assert re.search(r"\b(?:\d+|ten) minutes\b", cells(ALL[name])[0]["source"])
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_every_client_links_to_the_terms(client):
+    assert "(start-here.ipynb#Look-up-a-term)" in cells(ALL[client])[0]["source"]
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_no_credential_literals(name):
     for cell in cells(ALL[name], "code"):
         assert not CREDENTIAL_LITERAL.search(cell["source"])
