@@ -16,7 +16,7 @@ from helpers.snippets.cells import read
 from helpers.snippets.formatting import formatted
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-FOLDED = re.compile(r"<details>\n<summary>Solution of exercise \d</summary>\n\n```python\n(.+?)```\n.*?\n</details>", re.S)
+FOLDED = re.compile(r"(?s)<details>\n<summary>Solution of exercise \d</summary>\n\n```python\n(.+?)```\n.*\n</details>")
 NEEDED = ["Connect with a key", "Send a system message", "Stream the answer", "Handle errors and retries"]
 SECONDS = 120  # for the program with all solutions of a notebook
 

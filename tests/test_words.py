@@ -16,9 +16,7 @@ from spellchecker import SpellChecker
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = ROOT / "tests" / "words"
 TERMS = tomllib.loads((WORDS / "terms.toml").read_text(encoding="utf-8"))
-KNOWN = {
-    line for line in (WORDS / "known.txt").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"
-}
+KNOWN = {line for line in (WORDS / "known.txt").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"}
 NO_PROSE = r"(?s)```.*?```|`[^`]*`|\]\([^)]*\)|https?://\S+|<[^>]+>"  # code, and where links lead
 
 

@@ -27,4 +27,5 @@ def settled(value: Any) -> Any:
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     table = RawConfigParser()
     table.read(IGNORED, encoding="utf-8")
-    return tuple((re.compile(table[name]["regex"]), table[name]["replace"]) for name in table.sections() if name != _NEWS)
+    rows = (table[name] for name in table.sections() if name != _NEWS)
+    return tuple((re.compile(row["regex"]), row["replace"]) for row in rows)
