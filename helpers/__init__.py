@@ -13,10 +13,11 @@ _HOMES = {
     "use_entra_id": "helpers.connecting",
     "use_key": "helpers.connecting",
     "fail_next": "helpers.connecting",
+    "imitate_pace": "helpers.pacing",
     "print_stream": "helpers.printing",
     "show_usage": "helpers.printing",
     "show_wire": "helpers.wire",
-    "plot_logprobs": "helpers.plotting",
+    "show_logprobs": "helpers.logprobs",
     "show_deployments": "helpers.deployment_table",
     "plot_deployments": "helpers.deployment_plot",
 }

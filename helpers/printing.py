@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,23 +14,53 @@ _NAMES = {
 }
 
 
-def print_stream(pieces: Iterable[str | None], mark: str = "") -> str:
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream that has been read: its text and its pace. A small table in a notebook, a line elsewhere.
+
+    Attributes:
+        text: the whole text.
+        arrivals: seconds from the start of reading to each chunk that had text.
+    """
+
+    text: str
+    arrivals: tuple[float, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(f"{name}: {value}" for name, value in self._facts().items())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return _table("Pace of the stream", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        count = len(self.arrivals)
+        facts = {"chunks": str(count)}
+        if count:
+            facts["time to the first"] = f"{self.arrivals[0]:.2f} s"
+        if count > 1 and self.arrivals[-1] > self.arrivals[0]:
+            rate = (count - 1) / (self.arrivals[-1] - self.arrivals[0])
+            facts["further chunks"] = f"{rate:.1f} a second"
+        return facts
+
+
+def print_stream(pieces: Iterable[str | None], mark: str = "") -> Stream:
     """Print the pieces of a streamed answer as they arrive.
 
     Args:
-        pieces: the text of each chunk; None and empty text print nothing.
+        pieces: the text of each chunk; None and empty text print nothing. A generator that makes the request itself
+            lets the clock run from there.
         mark: printed after each piece, to make the chunks visible.
-
-    Returns:
-        The whole text.
     """
-    kept = []
+    kept, arrivals, started = [], [], time.perf_counter()
     for piece in pieces:
         if piece:
+            arrivals.append(time.perf_counter() - started)
             kept.append(piece)
             print(piece, end=mark, flush=True)
     print()
-    return "".join(kept)
+    return Stream("".join(kept), tuple(arrivals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +77,7 @@ class Usage:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        cells = [("prompt", self.prompt), ("completion", self.completion), ("total", self.total)]
-        head = "".join(f'<th scope="col">{name}</th>' for name, _ in cells)
-        body = "".join(f"<td>{value}</td>" for _, value in cells)
-        return f"<table><caption>Tokens</caption><thead><tr>{head}</tr></thead><tbody><tr>{body}</tr></tbody></table>"
+        return _table("Tokens", {"prompt": self.prompt, "completion": self.completion, "total": self.total})
 
 
 def show_usage(usage: Any) -> Usage:
@@ -68,3 +96,9 @@ def _read(usage: Any, places: tuple[str, ...]) -> int:
         if value is not None:
             return int(value)
     raise ValueError(f"No {places[0]} in {usage!r}.")
+
+
+def _table(caption: str, facts: Mapping[str, object]) -> str:
+    head = "".join(f'<th scope="col">{name}</th>' for name in facts)
+    body = "".join(f"<td>{value}</td>" for value in facts.values())
+    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody><tr>{body}</tr></tbody></table>"

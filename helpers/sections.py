@@ -23,9 +23,9 @@ def headings(notebook: Path) -> list[str]:
 
 
 def tasks(folder: Path) -> list[str]:
-    """The sections of the client notebooks that are tasks: all between setting up and the ending."""
+    """The sections of the client notebooks that are tasks: all between setting up and the exercises."""
     first = headings(folder / f"{next(iter(CLIENTS))}.ipynb")
-    return first[first.index("Set up") + 1 : first.index("What you can do now")]
+    return first[first.index("Set up") + 1 : first.index("Exercises")]
 
 
 def anchor(heading: str) -> str:

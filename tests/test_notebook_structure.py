@@ -13,7 +13,7 @@ import pytest
 from helpers.deployments import default_name
 from helpers.endpoint.answers import script
 from helpers.running.jobs import notebooks, typed_parameters
-from helpers.sections import CLIENTS, headings, tasks
+from helpers.sections import CLIENTS, anchor, headings, tasks
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
@@ -29,10 +29,12 @@ SECTIONS = [
     "Stream the answer",
     "Shape the answer with parameters",
     "Ask for JSON",
+    "Call tools",
     "Pass extra parameters",
     "Call asynchronously",
     "Handle errors and retries",
     "Know the limits of this client",
+    "Exercises",
     "What you can do now",
 ]
 OWN_SECTIONS = {"azure-sdk": ["Move to the OpenAI SDK"]}
@@ -68,8 +70,8 @@ def test_clients_share_their_sections(client):
     assert all(heading in headings(ALL[client]) for heading in own)
 
 
-def test_tasks_are_what_lies_between_the_first_and_the_last_section():
-    assert tasks(FOLDER) == SECTIONS[1:-1]
+def test_tasks_are_what_lies_between_setting_up_and_the_exercises():
+    assert tasks(FOLDER) == SECTIONS[1:-2]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -145,6 +147,16 @@ def test_every_code_cell_stands_under_words(name):
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_the_beginning_says_how_long_it_takes(name):
+    assert re.search(r"\b(?:\d+|ten) minutes\b", cells(ALL[name])[0]["source"])
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_every_client_links_to_the_terms(client):
+    assert "(start-here.ipynb#Look-up-a-term)" in cells(ALL[client])[0]["source"]
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_no_credential_literals(name):
     for cell in cells(ALL[name], "code"):
         assert not CREDENTIAL_LITERAL.search(cell["source"])
@@ -184,8 +196,10 @@ def test_every_task_has_something_to_copy(client):
 @pytest.mark.parametrize("name", ALL)
 def test_links_between_notebooks_lead_somewhere(name):
     for cell in cells(ALL[name], "markdown"):
-        for target in re.findall(r"\]\(([^)#\s]+)", cell["source"]):
+        for target, section in re.findall(r"\]\(([^)#\s]+)#?([^)\s]*)", cell["source"]):
             assert target.startswith("https://") or (FOLDER / target).exists(), target
+            if target.endswith(".ipynb") and section:
+                assert section in map(anchor, headings(FOLDER / target)), f"{target}#{section}"
 
 
 def test_nothing_is_deprecated_in_the_sources():

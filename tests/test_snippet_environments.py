@@ -1,4 +1,4 @@
-"""One starter per client where only what its install line names is installed, at the versions of the lock.
+"""A starter of each client where only what its install line names is installed, at the versions of the lock.
 
 The environments are kept in build/snippet-envs. Without a package index to make them from, the tests are skipped.
 """
@@ -18,19 +18,21 @@ import pytest
 
 from helpers.sections import CLIENTS
 from helpers.setup_environment import LOCK, ROOT, pip_settings
+from helpers.snippets.choosing import slug
 from helpers.snippets.starter import starter
 from helpers.urls import CREDENTIAL, ENDPOINT
 
-TASK = "Stream the answer"
+# The last one is there because its package has to be installed with an extra.
+STARTERS = [*((client, "Stream the answer") for client in CLIENTS), ("litellm", "Call tools")]
 UV = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
 UNREACHABLE = r"(?i)failed to fetch|error sending request|dns error|connection refused|timed out|no cache entries"
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_the_starter_runs_where_only_its_client_is(client, local, tmp_path):
-    text = starter(ROOT / "notebooks", TASK, client)
+@pytest.mark.parametrize(("client", "task"), STARTERS)
+def test_the_starter_runs_where_only_its_client_is(client, task, local, tmp_path):
+    text = starter(ROOT / "notebooks", task, client)
     install = shlex.split(re.search(r"# Install: pip install (.*)", text)[1])
-    python = environment(client, install)
+    python = environment(f"{client}-{slug(task)}", install)
     (tmp_path / "it.py").write_text(text, encoding="utf-8")
     only = {ENDPOINT: local.url, CREDENTIAL: local.key}
     command = [python, tmp_path / "it.py"]
@@ -39,9 +41,9 @@ def test_the_starter_runs_where_only_its_client_is(client, local, tmp_path):
     assert done.stdout.strip()
 
 
-def environment(client: str, install: list[str]) -> Path:
+def environment(name: str, install: list[str]) -> Path:
     """The Python of an environment with these packages, made if there is no current one."""
-    folder = ROOT / "build" / "snippet-envs" / client
+    folder = ROOT / "build" / "snippet-envs" / name
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = folder / "made-from"
     wanted = hashlib.sha256(f"{sys.version} {install} {LOCK.read_text(encoding='utf-8')}".encode()).hexdigest()

@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 
 from helpers.errors import CookbookError
+from helpers.running.settling import settled
 
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
@@ -15,7 +16,8 @@ _LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "pyth
 def save(executed: Path, notebook: Path) -> None:
     """Write an executed notebook's outputs into the notebook it came from.
 
-    Papermill's injected cell, times and paths go; sources stay as they are.
+    Papermill's injected cell, times and paths go; sources stay as they are, and so do outputs in which only a time or
+    an id is new.
 
     Raises:
         CookbookError: when the notebook is no longer the one that was executed.
@@ -29,7 +31,9 @@ def save(executed: Path, notebook: Path) -> None:
         if source.cell_type != "code":
             continue
         counter += 1
-        source.outputs, source.execution_count = cell.outputs, counter
+        if settled(source.outputs) != settled(cell.outputs):  # else only times and ids are new
+            source.outputs = cell.outputs
+        source.execution_count = counter
         for output in source.outputs:
             if "execution_count" in output:
                 output.execution_count = counter

@@ -17,6 +17,7 @@ PACKAGES = {
     "langchain": "langchain",
     "langchain.chat_models": "langchain-mistralai",  # init_chat_model finds it by the provider's name
     "langchain_core": "langchain-core",
+    "langgraph": "langgraph",
     "langchain_mistralai": "langchain-mistralai",
     "mistralai": "mistralai",
     "litellm": "litellm",
@@ -34,14 +35,20 @@ BROUGHT_BY = {
     "httpx": {"openai", "langchain", "langchain-mistralai", "litellm"},
     "httpx2": {"mistralai"},
     "langchain-core": {"langchain", "langchain-mistralai"},
+    "langgraph": {"langchain"},
     "openai": {"litellm"},
     "pydantic": {"openai", "langchain", "langchain-mistralai", "mistralai", "litellm"},
     "urllib3": {"requests"},
 }
+# What a package needs besides, where a program makes this name.
+WITH_EXTRAS = {"litellm": {"tools": "litellm[mcp]"}}
 
 
-def packages(imports: Iterable[Import]) -> list[str]:
+def packages(imports: Iterable[Import], made: frozenset[str] = frozenset()) -> list[str]:
     """The packages to install for what is imported, in the table's order.
+
+    Args:
+        made: the names that the program makes.
 
     Raises:
         CookbookError: for an import that the table does not know.
@@ -53,7 +60,13 @@ def packages(imports: Iterable[Import]) -> list[str]:
             raise CookbookError(f"A snippet imports {one.dotted}: say its package in helpers/snippets/packages.py.")
         wanted |= found
     listed = dict.fromkeys(package for package in PACKAGES.values() if package in wanted)
-    return [package for package in listed if not BROUGHT_BY.get(package, set()) & wanted]
+    named = [package for package in listed if not BROUGHT_BY.get(package, set()) & wanted]
+    return [_with_extras(package, made) for package in named]
+
+
+def _with_extras(package: str, made: frozenset[str]) -> str:
+    extras = WITH_EXTRAS.get(package, {})
+    return next((extras[name] for name in extras if name in made), package)
 
 
 def install_line(wanted: Iterable[str]) -> str:

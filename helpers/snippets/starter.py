@@ -58,7 +58,7 @@ def starter(folder: Path, task: str, client: str) -> str:
         _joined(program),
     ]
     code = "\n\n".join(part for part in parts if part)
-    install = f"Install: {install_line(packages(order.all_imports))}"
+    install = f"Install: {install_line(packages(order.all_imports, made))}"
     return formatted(f"{header(notebook.title, task, [install], code)}\n\n{code}\n")
 
 

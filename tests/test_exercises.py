@@ -1,0 +1,71 @@
+"""The exercises: open when the notebook is opened, and solved by the solution that is folded up below them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from helpers.sections import CLIENTS
+from helpers.snippets.cells import read
+from helpers.snippets.formatting import formatted
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+FOLDED = re.compile(r"(?s)<details>\n<summary>Solution of exercise \d</summary>\n\n```python\n(.+?)```\n.*\n</details>")
+NEEDED = ["Connect with a key", "Send a system message", "Stream the answer", "Handle errors and retries"]
+SECONDS = 120  # for the program with all solutions of a notebook
+
+
+@dataclass
+class Exercise:
+    """A cell for the reader, a cell that checks it with its committed output, and the solution."""
+
+    place: str = ""
+    check: str = ""
+    printed: str = ""
+    solution: str = ""
+
+
+def exercises(client: str) -> list[Exercise]:
+    found: list[Exercise] = []
+    for cell in json.loads((NOTEBOOKS / f"{client}.ipynb").read_text(encoding="utf-8"))["cells"]:
+        source, tags = "".join(cell["source"]), cell["metadata"].get("tags", [])
+        if "exercise" in tags:
+            found.append(Exercise(place=source))
+        elif "check" in tags:
+            found[-1].check = source
+            found[-1].printed = "".join(text for output in cell["outputs"] for text in output["text"])
+        elif solution := FOLDED.search(source):
+            found[-1].solution = solution[1]
+    return found
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_each_has_a_place_a_check_and_a_solution(client):
+    found = exercises(client)
+    assert 2 <= len(found) <= 3
+    for exercise in found:
+        assert len(exercise.place.splitlines()) == 1 and exercise.check
+        assert exercise.printed == "Not solved yet.\n"
+        assert exercise.solution and formatted(exercise.solution) == exercise.solution
+        assert len(exercise.solution.splitlines()) <= 20
+    lengths = [len(exercise.solution) for exercise in found]
+    assert lengths[0] == min(lengths)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_solutions_pass_the_checks(client, local, tmp_path):
+    """In a fresh interpreter, after the cells that the exercises refer to."""
+    notebook, found = read(NOTEBOOKS / f"{client}.ipynb"), exercises(client)
+    taught = [cell.source for section in NEEDED for cell in notebook.python(section)]
+    solved = [part for exercise in found for part in (exercise.place, exercise.solution, exercise.check)]
+    program = tmp_path / "solved.py"
+    program.write_text("\n\n".join([notebook.parameters, *taught, 'print("Now:")', *solved]), encoding="utf-8")
+    done = subprocess.run([sys.executable, program], capture_output=True, encoding="utf-8", timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.partition("Now:\n")[2] == "Solved.\n" * len(found)

@@ -1,0 +1,117 @@
+"""What cells show: legible as plain text, without style attributes, and in both themes."""
+
+from __future__ import annotations
+
+import math
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from helpers.deployment_plot import plot_deployments
+from helpers.deployment_table import show_deployments
+from helpers.logprobs import show_logprobs
+from helpers.printing import Stream, print_stream, show_usage
+from helpers.wire import Wire
+
+TOKENS = [("As", -0.05), (" of", -1.0), ("<b>\n", -2.0), ("$x", -0.4), ("now", -0.7)] * 3
+EXCHANGE = {
+    "method": "POST",
+    "path": "/v1/chat/completions",
+    "query": "",
+    "headers": {"content-type": "application/json"},
+    "body": '{"a": "<script>"}',
+    "status": 200,
+    "answer_headers": {},
+    "note": "",
+    "answer": '{"b": 1}',
+}
+SHOWN = {
+    "logprobs": show_logprobs(TOKENS),
+    "usage": show_usage({"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}),
+    "stream": Stream("ab", (0.25, 0.5)),
+    "wire": Wire((EXCHANGE,)),
+    "deployments": show_deployments(),
+    "plot": plot_deployments(),
+}
+
+
+class Words(HTMLParser):
+    """The text of HTML, as it is where all attributes but `alt` are gone."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text, self.tags = "", set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.text += f" {dict(attrs).get('alt') or ''} "
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_there_is_plain_text_and_html_that_a_sanitiser_leaves_alone(name):
+    words = Words(SHOWN[name]._repr_html_())
+    assert repr(SHOWN[name]).strip() and words.text.strip()
+    allowed = {"table", "caption", "thead", "tbody", "tr", "th", "td", "code", "details", "summary", "pre", "img", "p"}
+    assert words.tags <= allowed
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_all_numbers_of_the_html_are_in_the_plain_text(name):
+    numbers = re.findall(r"\d+(?:\.\d+)?%?", Words(SHOWN[name]._repr_html_()).text)
+    assert numbers and set(numbers) <= set(re.findall(r"\d+(?:\.\d+)?%?", repr(SHOWN[name])))
+
+
+def test_a_probability_is_read_without_its_colour():
+    words = Words(show_logprobs(TOKENS)._repr_html_()).text
+    for token, logprob in TOKENS:
+        assert token.replace(" ", "␣").replace("\n", "⏎") in words and f"{math.exp(logprob):.0%}" in words
+
+
+def test_every_shade_has_contrast():
+    sure_to_unsure = [(f"t{tenth}", math.log(tenth / 10)) for tenth in range(10, 0, -1)]
+    html = show_logprobs(sure_to_unsure)._repr_html_()
+    shades = re.findall(r"background-color: (#\w{6}); color: (#\w{6})", html)
+    assert len(shades) == len(sure_to_unsure) and len(set(shades)) == 5
+    assert all(contrast(*shade) >= 4.5 for shade in shades)  # WCAG 2.2, level AA
+    darkness = [luminance(background) for background, _ in shades]
+    assert darkness == sorted(darkness, reverse=True)
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as WCAG defines it."""
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_a_stream_is_printed_and_timed_from_the_request_on(capsys):
+    stream = print_stream(iter(["a", None, "", "b"]), mark="|")
+    assert capsys.readouterr().out == "a|b|\n"
+    assert stream.text == "ab" and len(stream.arrivals) == 2
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "said"),
+    [
+        ((), "chunks: 0"),
+        ((0.25,), "chunks: 1; time to the first: 0.25 s"),
+        ((0.25, 0.25), "chunks: 2; time to the first: 0.25 s"),
+        ((0.2, 0.3, 0.4), "chunks: 3; time to the first: 0.20 s; further chunks: 10.0 a second"),
+    ],
+)
+def test_the_pace_of_a_stream(arrivals, said):
+    assert str(Stream("", arrivals)) == said
+
+
+def test_the_wire_escapes_what_was_sent():
+    assert "<script>" not in Wire((EXCHANGE,))._repr_html_() and "<script>" in repr(Wire((EXCHANGE,)))
