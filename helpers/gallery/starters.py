@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 
 from helpers.sections import CLIENTS, tasks
@@ -16,4 +18,7 @@ def starters(folder: Path) -> Starters:
     Args:
         folder: where the notebooks are.
     """
-    return {client: {task: starter(folder, task, client) for task in tasks(folder)} for client in CLIENTS}
+    known = tasks(folder)
+    with ThreadPoolExecutor() as pool:  # each waits for a formatter
+        programs = iter(list(pool.map(lambda pair: starter(folder, pair[1], pair[0]), product(CLIENTS, known))))
+    return {client: {task: next(programs) for task in known} for client in CLIENTS}
