@@ -151,12 +151,12 @@ def snippets(output: Path) -> None:
 
 
 @main.command()
-@click.option("--output", type=_FOLDER, default=ROOT / "build" / "gallery", help="The folder.  [default: build/gallery]")
+@click.option("--output", type=_FOLDER, default=ROOT / "build" / "gallery", help="Where.  [default: build/gallery]")
 def gallery(output: Path) -> None:
     """Build the gallery: a site of all tasks and clients that opens from disk."""
     from helpers.gallery.command import build
 
-    build(ROOT, output, ROOT / "build" / "gallery-work")
+    build(ROOT, output)
 
 
 @main.command()

@@ -21,13 +21,17 @@ _SITE = "objects.inv"  # a file that every site made by Sphinx has
 _SHOWN, _WIDTH = 20, 300  # lines of warnings, and characters of each
 
 
-def build(root: Path, output: Path, work: Path) -> Path:
+def work_folder(output: Path) -> Path:
+    """The folder beside a site for what is made on the way to it."""
+    return output.with_name(f"{output.name}-work")
+
+
+def build(root: Path, output: Path) -> Path:
     """Build the site.
 
     Args:
         root: the project's folder.
         output: the folder of the site; a site that is there is replaced.
-        work: a folder for what is made on the way.
 
     Returns:
         The page to open.
@@ -35,39 +39,50 @@ def build(root: Path, output: Path, work: Path) -> Path:
     Raises:
         CookbookError: when Sphinx warns of anything, or the folder holds something else.
     """
-    _empty(output)
-    began = time.monotonic()
+    _check(output)
+    work, began = work_folder(output), time.monotonic()
     click.echo("Running the programs of all tasks and clients, unless nothing changed since the last time")
     sources = collect(root, work)
     click.echo(f"Building the site ({time.monotonic() - began:.0f} s so far)")
-    _sphinx(sources, output, work)
+    site = render(sources, work)
+    shutil.rmtree(output, ignore_errors=True)
+    site.replace(output)
     click.echo(f"Built in {time.monotonic() - began:.0f} s. Open {output / 'index.html'}")
     return output / "index.html"
 
 
-def _empty(output: Path) -> None:
+def _check(output: Path) -> None:
+    """See that nothing but an older site would be replaced."""
     if output.exists() and any(output.iterdir()) and not (output / _SITE).exists():
         raise CookbookError(f"{output} holds something that is no gallery. Choose another --output, or empty it.")
-    shutil.rmtree(output, ignore_errors=True)
 
 
-def _sphinx(sources: Path, output: Path, work: Path) -> None:
-    doctrees, warnings = work / "doctrees", io.StringIO()
-    shutil.rmtree(doctrees, ignore_errors=True)
+def render(sources: Path, work: Path) -> Path:
+    """Let Sphinx make a site from sources.
+
+    Returns:
+        The folder of the site, in the work folder.
+
+    Raises:
+        CookbookError: when Sphinx warns of anything.
+    """
+    site, doctrees, warnings = work / "site", work / "doctrees", io.StringIO()
+    for left in (site, doctrees):
+        shutil.rmtree(left, ignore_errors=True)
     with patch_docutils(), docutils_namespace():
-        site = Sphinx(
+        Sphinx(
             sources,
             None,
-            output,
+            site,
             doctrees,
             "html",
             configuration(),
             status=None,
             warning=warnings,
             parallel=os.cpu_count() or 1,
-        )
-        site.build()
+        ).build()
     if said := warnings.getvalue().strip().splitlines():
         for line in said[:_SHOWN]:
             click.echo(line[:_WIDTH], err=True)
         raise CookbookError(f"The site has faults. Sphinx names them in {len(said)} lines; the first ones are above.")
+    return site

@@ -75,9 +75,10 @@ def how(results: Results) -> str:
     machine, settings = results["machine"], results["settings"]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     return (
-        f"Measured on {results['date']} on {machine['cpu']}, {machine['cores']} cores, {machine['system']}, against the "
-        f"local endpoint: all clients in one go, in turn, each in a process of its own, {settings['repeats']} repeats of "
-        f"{settings['calls']} calls. Medians, with the smallest and the largest repeat below. What was timed are the "
+        f"Measured on {results['date']} on {machine['cpu']}, {machine['cores']} cores, {machine['system']}, against "
+        "the local endpoint: all clients in one go, in turn, each in a process of its own, "
+        f"{settings['repeats']} repeats of {settings['calls']} calls. Medians, with the smallest and the largest "
+        "repeat below. What was timed are the "
         "cells of the notebooks. *Work* is time of the processor, which hardly depends on what else the machine did. "
         f"*{_FLOOR_NAME}* is the same call with the standard library and nothing between: the floor. The endpoint "
         f"answers at once; a model takes its seconds, and next to them a millisecond is little. Versions: {versions}. "
