@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-ASSETS = Path(__file__).resolve().parent / "assets"
+_HERE = Path(__file__).resolve().parent
+ASSETS = _HERE / "assets"
 
 _WITH_CONTENTS = ("notebooks/*", "README", "helpers/**")  # pages with a list of their sections beside them
 
@@ -27,6 +28,8 @@ def configuration() -> dict[str, Any]:
         # Appearance
         "html_theme": "sphinx_book_theme",
         "html_title": "Mistral on Azure: the cookbook",
+        "templates_path": [str(_HERE / "templates")],
+        "html_sidebars": {"**": ["home.html", "search-button-field.html", "sbt-sidebar-nav.html"]},
         "html_static_path": [str(ASSETS)],
         "html_css_files": ["gallery.css"],
         "html_favicon": str(ASSETS / "favicon.svg"),

@@ -62,7 +62,7 @@ def charts(results: Results, into: Path) -> str:
 def cost_table(results: Results) -> str:
     """All measures, each as the median and the span of its repeats."""
     names = {FLOOR: _FLOOR_NAME, **CLIENTS}
-    rows = [["", *names.values()]]
+    rows = [["Measure", *names.values()]]
     for measure, about in results["measures"].items():
         unit = f" ({about['unit']})" if about["unit"] else ""
         cells = [_cell(results["values"][client].get(measure), about["digits"]) for client in names]

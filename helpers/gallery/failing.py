@@ -29,7 +29,7 @@ def load(root: Path) -> Results:
 
 def failing_table(kept: Results) -> str:
     """A row for each kind of failure."""
-    rows = [["", *CLIENTS.values()]]
+    rows = [["What fails", *CLIENTS.values()]]
     rows += [[title, *(say(kept, client) for client in CLIENTS)] for title, say in _ROWS.items()]
     return table(rows)
 

@@ -24,7 +24,7 @@ def sending_table(starters: Starters, runs: Runs) -> str:
         for title, cell in _properties(sent).items():
             rows.setdefault(title, []).append(cell)
         rows.setdefault("Lines of the program", []).append(str(_lines(starters[client][FIRST_ANSWER])))
-    return table([["", *CLIENTS.values()], *([title, *cells] for title, cells in rows.items())])
+    return table([["Part", *CLIENTS.values()], *([title, *cells] for title, cells in rows.items())])
 
 
 def _properties(sent: dict[str, Any]) -> dict[str, str]:

@@ -17,7 +17,8 @@ from visiting import NARROW, visitor
 
 from helpers.gallery import failing
 from helpers.gallery.tasks import SUMMARIES, page_name
-from helpers.sections import CLIENTS, anchor, tasks
+from helpers.sections import CLIENTS, tasks
+from helpers.snippets.choosing import slug
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = tasks(ROOT / "notebooks")
@@ -30,7 +31,8 @@ _LOOK = """() => {
     ids: all("[id]", found => found.id),
     links: all("a[href]", found => [found.getAttribute("href"), found.href, found.textContent.trim()]),
     images: all("img", found => [found.src, found.alt]),
-    headings: all(":is(h1, h2, h3, h4, h5, h6)", found => Number(found.tagName[1])),
+    headings: [...document.querySelectorAll(":is(h1, h2, h3, h4, h5, h6)")]
+      .filter(found => found.checkVisibility()).map(found => Number(found.tagName[1])),
     width: document.documentElement.scrollWidth,
     text: document.querySelector("main").textContent,
     wires: text(document, ".highlight-wire"),
@@ -73,7 +75,7 @@ def test_every_task_has_every_client(pages, programs, kept_runs, task):
         assert tab["programs"] == [programs[client][task]]
         assert [text.strip() for text in tab["printed"]] == [run.printed.strip()]
         assert len(tab["exchanges"]) == len(run.exchanges)
-        assert f"../notebooks/{client}.html#{anchor(task)}" in tab["links"]
+        assert f"../notebooks/{client}.html#{slug(task)}" in tab["links"]
 
 
 def test_the_front_page_leads_to_everything(pages):
@@ -84,7 +86,7 @@ def test_the_front_page_leads_to_everything(pages):
 def test_notebooks_are_pages_with_their_outputs(pages):
     for client in CLIENTS:
         page = pages[f"notebooks/{client}.html"]
-        assert {anchor(task) for task in TASKS} <= set(page["ids"]) and page["outputs"] > 10
+        assert {slug(task) for task in TASKS} <= set(page["ids"]) and page["outputs"] > 10
 
 
 def test_every_link_leads_somewhere(site, pages):
