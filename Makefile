@@ -6,10 +6,10 @@ CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3
 VERSION_OK := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: bench newest help setup run test lab serve lock outputs snippets faults tables engine
+.PHONY: bench bench-clients gallery newest help setup run test lab serve lock outputs snippets faults tables engine
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Set up the environment in .venv; the other targets do it by themselves
 	@for python in $(CANDIDATES); do \
@@ -48,6 +48,12 @@ tables: setup ## Rebuild the generated part of the README
 
 bench: setup ## Measure the local endpoint beside two rivals, which it installs, and keep the results
 	@.venv/bin/python tests/bench/endpoint.py $(ARGS)
+
+bench-clients: setup ## Measure what the six clients cost, beside each other, and keep the results
+	@.venv/bin/python tests/bench/clients.py $(ARGS)
+
+gallery: setup ## Build the gallery, a site to open from disk, in build/gallery
+	@$(COOKBOOK) gallery $(ARGS)
 
 lock: setup ## Rebuild requirements.lock and environment.yml from pyproject.toml
 	@$(COOKBOOK) lock $(ARGS)

@@ -151,6 +151,15 @@ def snippets(output: Path) -> None:
 
 
 @main.command()
+@click.option("--output", type=_FOLDER, default=ROOT / "build" / "gallery", help="Where.  [default: build/gallery]")
+def gallery(output: Path) -> None:
+    """Build the gallery: a site of all tasks and clients that opens from disk."""
+    from helpers.gallery.command import build
+
+    build(ROOT, output)
+
+
+@main.command()
 def engine() -> None:
     """Install the small real language model that `--engine embedded` puts behind the local endpoint (130 MB)."""
     from helpers.locking import install_engine

@@ -1,0 +1,55 @@
+"""The settings of Sphinx and its extensions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+_HERE = Path(__file__).resolve().parent
+ASSETS = _HERE / "assets"
+
+_WITH_CONTENTS = ("notebooks/*", "README", "helpers/**")  # pages with a list of their sections beside them
+
+
+def configuration() -> dict[str, Any]:
+    """All settings, by the names that `conf.py` would give them."""
+    return {
+        "project": "Mistral on Azure",
+        "extensions": ["myst_nb", "sphinx_design", "sphinx_copybutton", "helpers.gallery.extension"],
+        "language": "en",
+        "root_doc": "index",
+        # Notebooks and Markdown
+        "nb_execution_mode": "off",  # the committed outputs are shown
+        "nb_merge_streams": True,
+        "nb_ipywidgets_js": {},  # nothing from a CDN
+        "myst_enable_extensions": ["colon_fence"],
+        "myst_heading_anchors": 3,
+        "myst_heading_slug_func": "helpers.sections.anchor",  # links are written as Jupyter's
+        # Appearance
+        "html_theme": "sphinx_book_theme",
+        "html_title": "Mistral on Azure: the cookbook",
+        "templates_path": [str(_HERE / "templates")],
+        "html_sidebars": {"**": ["home.html", "search-button-field.html", "sbt-sidebar-nav.html"]},
+        "html_static_path": [str(ASSETS)],
+        "html_css_files": ["gallery.css"],
+        "html_favicon": str(ASSETS / "favicon.svg"),
+        "html_theme_options": {
+            "logo": {"text": "Mistral on Azure"},
+            "use_download_button": False,
+            "use_fullscreen_button": False,
+            "navbar_persistent": [],
+            "footer_content_items": [],
+            "show_toc_level": 2,
+            "secondary_sidebar_items": {page: ["page-toc"] for page in _WITH_CONTENTS},
+            "pygments_light_style": "github-light-high-contrast",
+            "pygments_dark_style": "github-dark-high-contrast",
+        },
+        "html_context": {"default_mode": "auto"},
+        "html_copy_source": False,
+        "html_use_index": False,
+        "html_show_sourcelink": False,
+        "html_show_copyright": False,
+        "html_show_search_summary": False,  # a page opened from disk may not fetch another
+        "copybutton_exclude": ".linenos, .gp, .go",
+        "copybutton_selector": ":not(.gallery-output, .output) > div.highlight pre",
+    }

@@ -1,0 +1,14 @@
+"""What the gallery adds to Sphinx: a lexer for the wire view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+
+from helpers.gallery.lexer import WireLexer
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_lexer("wire", WireLexer)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

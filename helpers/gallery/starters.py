@@ -1,0 +1,24 @@
+"""All starters, tasks by clients, made from the notebooks."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+
+from helpers.sections import CLIENTS, tasks
+from helpers.snippets.starter import starter
+
+Starters = dict[str, dict[str, str]]  # programs, by client, then by task
+
+
+def starters(folder: Path) -> Starters:
+    """The programs.
+
+    Args:
+        folder: where the notebooks are.
+    """
+    known = tasks(folder)
+    with ThreadPoolExecutor() as pool:  # each waits for a formatter
+        programs = iter(list(pool.map(lambda pair: starter(folder, pair[1], pair[0]), product(CLIENTS, known))))
+    return {client: {task: next(programs) for task in known} for client in CLIENTS}

@@ -1,0 +1,131 @@
+"""`python tests/bench/clients.py`: what each of the six clients costs, measured beside each other in one go.
+
+All of them talk to one local endpoint, each in a process of its own, in turn. Results are kept in tests/bench/results;
+the gallery's comparison page shows them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import machine
+from installed import megabytes, needed
+
+from helpers.faults_table.calls import PACKAGES
+from helpers.sections import CLIENTS
+from helpers.snippets.cells import Cell, read
+from helpers.snippets.starter import FIRST_ANSWER, KEY, starter
+from helpers.starting import new_key, start
+from helpers.urls import CREDENTIAL, ENDPOINT
+
+_HERE = Path(__file__).resolve().parent
+_NOTEBOOKS = _HERE.parents[1] / "notebooks"
+FLOOR, STREAM = "floor", "Stream the answer"
+MEASURES = {  # title, unit, digits
+    "start": ("Process start to the first answer", "s", 2),
+    "start_cpu": ("Processor time of that", "s", 2),
+    "import": ("Import, which is part of it", "s", 2),
+    "call": ("A completion", "ms", 2),
+    "call_cpu": ("Processor time of that", "ms", 2),
+    "stream": ("A stream of 72 tokens", "ms", 2),
+    "memory": ("Memory, after all that", "MiB", 0),
+    "packages": ("Packages that it installs", "", 0),
+    "size": ("Their size on disk", "MiB", 0),
+}
+_TIMEOUT = 120  # seconds for one process
+
+
+def main() -> None:
+    options = _options()
+    programs = {FLOOR: _bare(), **{client: _of_notebook(client) for client in CLIENTS}}
+    values: dict[str, dict[str, list[float]]] = {client: {} for client in programs}
+    for client in CLIENTS:
+        found = needed(programs[client].pop("packages"))
+        values[client] |= {"packages": [len(found)], "size": [round(megabytes(found.values()), 1)]}
+    order = list(programs)
+    for repeat in range(options.repeats):
+        print(f"Repeat {repeat + 1} of {options.repeats}", flush=True)
+        for client in order[repeat % len(order) :] + order[: repeat % len(order)]:
+            for measure, value in _measure({**programs[client], "calls": options.calls}).items():
+                values[client].setdefault(measure, []).append(round(value, 3))
+            shown = ", ".join(f"{name} {each[-1]:g}" for name, each in values[client].items())
+            print(f"  {client:12} {shown}", flush=True)
+    results: dict[str, Any] = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": machine.describe(),
+        "versions": {"Python": machine.versions()["Python"], **{name: version(name) for name in PACKAGES.values()}},
+        "settings": {"repeats": options.repeats, "calls": options.calls},
+        "measures": {
+            name: {"title": title, "unit": unit, "digits": digits} for name, (title, unit, digits) in MEASURES.items()
+        },
+        "values": values,
+    }
+    options.results.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+    (options.results / "clients.json").write_text(text, encoding="utf-8")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure what the six clients cost.")
+    parser.add_argument("--repeats", type=int, default=5, choices=range(1, 21), metavar="N", help="repeats (1 to 20)")
+    parser.add_argument("--calls", type=int, default=200, choices=range(1, 10_001), metavar="N", help="calls a repeat")
+    parser.add_argument("--results", type=Path, default=_HERE / "results", help="the folder that keeps the results")
+    return parser.parse_args()
+
+
+def _of_notebook(client: str) -> dict[str, Any]:
+    """A client's starter, the two cells that are repeated, and what to install."""
+    notebook, program = read(_NOTEBOOKS / f"{client}.ipynb"), starter(_NOTEBOOKS, KEY, client)
+    install = re.search(r"^# Install: pip install (.*)$", program, re.M)[1]
+    return {
+        "starter": f"{program}\n{notebook.parameters}",  # the starter itself has only the parameters that it uses
+        "call": _first_that_prints(notebook.python(FIRST_ANSWER)),
+        "stream": _first_that_prints(notebook.python(STREAM)),
+        "packages": shlex.split(install),
+    }
+
+
+def _first_that_prints(cells: list[Cell]) -> str:
+    """The code up to the first cell that prints: the plain case, before a section goes into details."""
+    last = next(place for place, cell in enumerate(cells) if "print(" in cell.source)
+    return "\n".join(cell.source for cell in cells[: last + 1])
+
+
+def _bare() -> dict[str, Any]:
+    _, connection, call, stream = (_HERE / "bare_client.py").read_text(encoding="utf-8").split("# %%\n")
+    return {"starter": f"{connection}\n{call}", "call": call, "stream": stream}
+
+
+def _measure(job: dict[str, Any]) -> dict[str, float]:
+    """Run a client in a fresh process against a fresh key, whose quota nothing has used."""
+    key = new_key()
+    with start([key], requests_per_minute=10**9, tokens_per_minute=10**12) as endpoint:
+        variables = {**os.environ, ENDPOINT: endpoint.url, CREDENTIAL: key}
+        variables.pop("PYTHONDONTWRITEBYTECODE", None)
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, str(_HERE / "one_client.py")],
+            input=json.dumps(job),
+            env=variables,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=_TIMEOUT,
+            check=True,
+        )
+    measured = json.loads(done.stdout)
+    return {"start": measured.pop("answered") - began, **measured}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""The built site, made once for all processes of a test run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browsing import chromium
+from filelock import FileLock
+from playwright.sync_api import Browser
+
+from helpers.gallery.command import work_folder
+from helpers.gallery.runs import Runs, runs
+from helpers.gallery.starters import Starters, starters
+
+ROOT = Path(__file__).resolve().parents[2]
+_SITE = ROOT / "build" / "gallery-tests"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the site. Runs of starters that are still current are kept from one test run to the next."""
+    base = tmp_path_factory.getbasetemp()
+    built = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "gallery-is-built"
+    _SITE.parent.mkdir(exist_ok=True)
+    with FileLock(f"{_SITE}.lock"):
+        if not built.exists():
+            command = [Path(sys.executable).with_name("cookbook"), "gallery", "--output", _SITE]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+            assert done.returncode == 0, done.stdout + done.stderr
+            built.touch()
+    return _SITE
+
+
+@pytest.fixture(scope="session")
+def programs() -> Starters:
+    return starters(ROOT / "notebooks")
+
+
+@pytest.fixture(scope="session")
+def kept_runs(site: Path, programs: Starters) -> Runs:
+    """The runs that the site shows."""
+    return runs(programs, work_folder(site) / "runs.json")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running

@@ -1,0 +1,80 @@
+"""Building the gallery: what it refuses, and that running the programs again comes to the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from helpers import cli
+from helpers.errors import CookbookError
+from helpers.gallery.command import render
+from helpers.gallery.mirroring import mirror
+from helpers.gallery.runs import runs
+from helpers.gallery.said import reasons
+from helpers.gallery.starters import Starters
+from helpers.gallery.tasks import SUMMARIES
+from helpers.gallery.wire import wire_view
+from helpers.sections import tasks
+from helpers.snippets.starter import ENTRA_ID, starter
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+AGAIN = (ENTRA_ID, "Stream the answer", "Call asynchronously")
+
+
+@pytest.fixture(scope="module")
+def some() -> Starters:
+    """Programs of the client that starts fastest."""
+    return {"webrequests": {task: starter(NOTEBOOKS, task, "webrequests") for task in AGAIN}}
+
+
+def test_programs_run_again_come_to_the_same(some, tmp_path):
+    views = []
+    for name in ("first", "second"):
+        made = runs(some, tmp_path / name)["webrequests"]
+        views.append({task: (run.printed, wire_view(task, run)) for task, run in made.items()})
+    assert views[0] == views[1]
+    assert all("authorization: Bearer ***" in view for _, view in views[0].values())
+    assert "more events …" in views[0]["Stream the answer"][1]
+
+
+def test_runs_are_kept_until_something_changes(some, tmp_path):
+    kept = tmp_path / "runs.json"
+    made, written = runs(some, kept), kept.stat().st_mtime_ns
+    assert runs(some, kept) == made and kept.stat().st_mtime_ns == written
+    changed = {"webrequests": {AGAIN[1]: some["webrequests"][AGAIN[1]] + "print('changed')\n"}}
+    assert runs(changed, kept)["webrequests"][AGAIN[1]].printed.endswith("changed\n")
+
+
+def test_a_program_that_fails_is_named(tmp_path):
+    with pytest.raises(CookbookError, match=r"A starter of litellm failed: ZeroDivisionError: division by zero"):
+        runs({"litellm": {"Complete a chat": "1 / 0"}}, tmp_path / "runs.json")
+
+
+def test_every_task_has_its_line():
+    assert SUMMARIES.keys() >= set(tasks(NOTEBOOKS))
+    assert all(reasons(NOTEBOOKS).values())
+
+
+def test_what_notebooks_link_to_comes_along(tmp_path):
+    pages = mirror(ROOT, tmp_path)
+    assert {"README", "notebooks/start-here", "helpers/endpoint/engines/README"} <= set(pages)
+    assert (tmp_path / "LICENSE").is_file()
+
+
+@pytest.mark.filterwarnings("ignore:.* is deprecated")  # what themes and extensions still use
+def test_a_link_that_leads_nowhere_stops_the_build(tmp_path, capsys):
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "index.md").write_text("# Front\n\n[there](nowhere.md)\n", encoding="utf-8")
+    with pytest.raises(CookbookError, match="The site has faults"):
+        render(tmp_path / "sources", tmp_path)
+    assert "nowhere.md" in capsys.readouterr().err
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    done = CliRunner().invoke(cli.main, ["gallery", "--output", str(tmp_path)])
+    assert done.exit_code == 1 and len(done.output.strip().splitlines()) == 1 and "no gallery" in done.output
+    assert (tmp_path / "thesis.txt").exists()

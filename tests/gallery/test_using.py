@@ -1,0 +1,130 @@
+"""The gallery in a reader's hands: choosing, copying, searching, in the dark, without a mouse, on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsing import needs_chromium
+from visiting import Visitor, visitor
+
+from helpers.sections import CLIENTS
+
+STREAM, CHAT, NOTEBOOK = "tasks/stream-the-answer.html", "tasks/complete-a-chat.html", "notebooks/openai-sdk.html"
+PROGRAM = ".highlight-python:visible"
+
+pytestmark = needs_chromium
+Open = Callable[..., Visitor]
+
+
+@pytest.fixture
+def window(site, browser) -> Iterator[Open]:
+    """Opens windows, each with a memory of its own; trouble in any of them fails the test."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(visitor(browser, site, **options))
+
+
+def choose(page, title: str) -> None:
+    page.locator("label.sd-tab-label:visible", has_text=title).first.click()
+
+
+def chosen(page) -> list[str]:
+    """The clients whose tabs are open."""
+    return page.eval_on_selector_all(
+        "input:checked + label[data-sync-group=client]", "labels => labels.map(label => label.dataset.syncId)"
+    )
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_the_copy_button_copies_the_program(window, programs, client):
+    page = window().open(f"{STREAM}?client={client}")
+    page.locator(f"{PROGRAM} button.copybtn").click()
+    page.locator(f"{PROGRAM} button.copybtn.success").wait_for()
+    # The last line break is left out, so that a paste into a terminal waits for Enter.
+    assert page.evaluate("navigator.clipboard.readText()") == programs[client]["Stream the answer"].removesuffix("\n")
+
+
+def test_a_choice_is_followed_by_every_page_and_remembered(window):
+    reader = window()
+    page = reader.open("index.html")
+    assert chosen(page) == ["openai-sdk"]
+    choose(page, "LangChain")
+    for name in (STREAM, CHAT):
+        assert chosen(reader.open(name)) == ["langchain"]
+    page.reload()
+    assert chosen(page) == ["langchain"]
+    choose(page, "MistralAI")
+    choose(page, "On the wire")
+    assert page.locator("details:visible").count() == 2 and not page.locator(PROGRAM).count()
+    page.go_back()
+    page.reload()
+    assert chosen(page) == ["mistralai"] and page.locator("details:visible").count() == 1
+    assert chosen(reader.open("index.html")) == ["mistralai"]
+
+
+def test_search_finds_a_word_and_leads_to_it(window):
+    page = window().open("index.html")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("penalties")
+    page.keyboard.press("Enter")
+    found = page.locator("#search-results a", has_text="Shape the answer with parameters")
+    found.first.click()
+    page.wait_for_url("**/shape-the-answer-with-parameters.html*")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index.html", STREAM, NOTEBOOK, "comparison.html"])
+def test_axe_has_nothing_to_say(window, name, scheme):
+    page = window(color_scheme=scheme).open(name)
+    page.wait_for_function(
+        "!document.querySelector('.highlight-python, .cell_input') || document.querySelector('.copybtn')"
+    )
+    found = Axe().run(page, options={"preload": False}).response["violations"]
+    assert [f"{each['id']}: {[node['html'][:200] for node in each['nodes']][:3]}" for each in found] == []
+
+
+def test_the_theme_can_be_switched_and_stays(window):
+    reader = window(color_scheme="light")
+    page = reader.open(STREAM)
+    theme, ground = "document.documentElement.dataset.theme", "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.locator(".theme-switch-button").click()
+    page.get_by_role("button", name="Dark").click()
+    assert page.evaluate(theme) == "dark" and page.evaluate(ground) != light
+    assert reader.open(NOTEBOOK).evaluate(theme) == "dark"
+
+
+def test_tabs_and_copy_buttons_work_without_a_mouse(window, programs):
+    page = window().open(f"{STREAM}?client=openai-sdk")
+    focused = "document.activeElement.matches(arguments)".replace("arguments", "{!r}")
+    reach(page, focused.format(".sd-tab-set > input"))
+    page.keyboard.press("ArrowRight")
+    assert chosen(page) == ["langchain"]
+    label = page.locator("input:focus + label")
+    assert label.evaluate("label => getComputedStyle(label).outlineStyle") == "solid"
+    reach(page, focused.format(".copybtn"))
+    page.keyboard.press("Enter")
+    page.locator(f"{PROGRAM} button.copybtn.success").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == programs["langchain"]["Stream the answer"].removesuffix("\n")
+
+
+def reach(page, condition: str) -> None:
+    """Press Tab until the focus is there."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate(condition):
+            return
+    pytest.fail(f"80 times Tab do not reach {condition}")
+
+
+def test_paper_shows_the_chosen_client_with_all_views(window):
+    page = window().open(f"{STREAM}?client=azure-sdk")
+    page.emulate_media(media="print")
+    assert page.locator(PROGRAM).count() == 1 and page.locator(".highlight-wire:visible").count() == 1
+    assert page.locator("label[data-sync-group=client]:visible").all_inner_texts() == ["Azure SDK"]
+    assert not page.locator(".copybtn:visible").count() and not page.locator(".bd-sidebar-primary:visible").count()
+    cut = "blocks => blocks.filter(block => block.scrollWidth > block.clientWidth + 1).length"
+    assert page.eval_on_selector_all("article pre", cut) == 0
