@@ -1,0 +1,56 @@
+"""The table of findings, printed row by row as they are found."""
+
+from __future__ import annotations
+
+import textwrap
+
+from rich.console import Console
+from rich.text import Text
+
+from helpers.doctor.findings import Finding, Status
+from helpers.doctor.report import Report
+
+_COLOURS = {Status.OK: "green", Status.NOTE: "yellow", Status.FAILS: "bold red", Status.SKIPPED: "dim"}
+_STATUS, _NAME = 9, 18  # columns
+_WIDEST = 110  # columns; longer lines are hard to read
+
+
+def show(console: Console, report: Report) -> None:
+    """Do the checks of a report, showing each finding as soon as there is one."""
+    console.print(Text(f"Examining {report.label}.\n"), soft_wrap=True)
+    waiting: list[str] = []
+    with console.status("") as progress:
+        for check, finding in report.steps():
+            if finding is None:
+                progress.update(Text(f"looking at: {check.name}"))
+            elif finding.found.startswith("waits for"):
+                waiting.append(check.name)
+            else:
+                _row(console, check.name, finding)
+    if waiting:
+        _row(console, "the rest", Finding(Status.SKIPPED, f"{', '.join(waiting)}: they need what fails above"))
+    console.print(Text(f"\n{_verdict(report)}"), soft_wrap=True)
+
+
+def _row(console: Console, name: str, finding: Finding) -> None:
+    width = min(console.width, _WIDEST) - _STATUS - _NAME
+    lines = textwrap.wrap(finding.found, width, break_on_hyphens=False)
+    if finding.remedy:
+        lines += textwrap.wrap(f"→ {finding.remedy}", width, subsequent_indent="  ", break_on_hyphens=False)
+    for place, line in enumerate(lines):
+        row = Text(str(finding.status).ljust(_STATUS) if place == 0 else " " * _STATUS, _COLOURS[finding.status])
+        row.append((name if place == 0 else "").ljust(_NAME), "default")
+        row.append(line, "default")
+        console.print(row, soft_wrap=True)
+
+
+def _verdict(report: Report) -> str:
+    e = report.examination
+    tokens = e.prompt_tokens + e.completion_tokens
+    took = f"It took {e.calls} calls, {tokens} tokens and {report.seconds:.1f} s."
+    if not report.failed:
+        return f"Nothing fails. {took}"
+    failed = report.failed
+    count = "1 check fails" if len(failed) == 1 else f"{len(failed)} checks fail"
+    first = f"; mend {failed[0]} first" if len(failed) > 1 else ""
+    return f"{count}: {', '.join(failed)}{first}. {took}"
