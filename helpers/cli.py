@@ -27,7 +27,9 @@ class _OneLine(click.Group):
         except CookbookError as error:
             raise click.ClickException(str(error)) from None
         except click.UsageError as error:
-            raise click.ClickException(f"{error.format_message()} See `{_command(error)} --help`.") from None
+            line = click.ClickException(f"{error.format_message()} See `{_command(error)} --help`.")
+            line.exit_code = error.exit_code  # 2, as everywhere
+            raise line from None
 
 
 def _command(error: click.UsageError) -> str:
@@ -100,7 +102,7 @@ def run(**given: Any) -> None:
 
 @main.command()
 @click.option("--endpoint", help="The address to examine.  [default: AZURE_INFERENCE_ENDPOINT]")
-@click.option("--deployment", default="", help="The deployment to ask for.  [default: what the endpoint says it serves]")
+@click.option("--deployment", default="", help="The deployment to ask for.  [default: what the endpoint names]")
 @click.option("--timeout", default=15.0, show_default=True, help="Seconds to wait for an answer.", type=_SECONDS)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool) -> None:

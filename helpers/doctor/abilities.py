@@ -31,7 +31,7 @@ def json_mode(e: Examination) -> Finding:
         return ok("the answer is JSON")
     if text.lstrip().startswith("{") and choice(answer).get("finish_reason") == "length":
         return ok("the answer begins as JSON does")
-    return note("accepted, but the answer is no JSON: it is ignored", "Ask for JSON in the prompt, and check what comes.")
+    return note("ignored: the answer is no JSON", "Ask for JSON in the prompt, and check what comes.")
 
 
 def logprobs(e: Examination) -> Finding:
@@ -39,7 +39,7 @@ def logprobs(e: Examination) -> Finding:
     answer = ask(e, headers=_PASS, logprobs=True, top_logprobs=2)
     if answer.status != 200:
         return note(f"refused ({answer.cause}): {said(answer)}", "Do without them.")
-    return ok("given") if choice(answer).get("logprobs") else note("accepted, but none are given: they are ignored")
+    return ok("given") if choice(answer).get("logprobs") else note("ignored: none are given")
 
 
 def tools(e: Examination) -> Finding:

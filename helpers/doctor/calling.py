@@ -46,7 +46,7 @@ class Unanswered(Exception):
     """No answer came, or not all of one.
 
     Attributes:
-        kind: `timeout`, `cut` (the connection ended too soon), `no http`, or `unreachable`.
+        kind: `timeout`, `cut` (the connection ended too soon), or `unreachable`.
         seconds: how long it was waited for.
         what: the request, such as "POST /chat/completions".
     """
@@ -81,10 +81,13 @@ class Caller:
     _client: httpx.Client = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        trust = self.trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
         # Proxies and certificates have been found out already; what httpx would find in the environment is the same.
-        self._client = httpx.Client(verify=self.trust or True, proxy=self.proxy or None, trust_env=False)
+        self._client = httpx.Client(verify=trust, proxy=self.proxy or None, trust_env=False)
 
-    def send(self, method: str, path: str, headers: dict[str, str], body: Any = None, *, partly: bool = False) -> Answer:
+    def send(
+        self, method: str, path: str, headers: dict[str, str], body: Any = None, *, partly: bool = False
+    ) -> Answer:
         """Send one request and read its answer.
 
         Args:
@@ -106,10 +109,10 @@ class Caller:
             stream = self._client.stream(method, self.url + path, headers=headers, content=content, timeout=wait)
             with stream as response:
                 return reading.read(response)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        except httpx.HTTPError as error:
             if partly and reading.status and not isinstance(error, httpx.TimeoutException):
                 return reading.answer(broken=True)
-            raise Unanswered(_kind(error, reading), what, wait) from None
+            raise Unanswered(_kind(error), what, wait) from None
 
     def close(self) -> None:
         """Close the connections."""
@@ -142,11 +145,7 @@ class _Reading:
         return Answer(self.status, self.headers, text, seconds, tuple(self.arrivals), broken)
 
 
-def _kind(error: Exception, reading: _Reading) -> str:
+def _kind(error: Exception) -> str:
     if isinstance(error, httpx.TimeoutException):
         return "timeout"
-    if isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return "unreachable"
-    if reading.status or isinstance(error, httpx.NetworkError) or "disconnected" in str(error):
-        return "cut"
-    return "no http"
+    return "unreachable" if isinstance(error, httpx.ConnectError | httpx.ProxyError) else "cut"

@@ -16,7 +16,7 @@ from helpers.doctor.deployment import deployment
 from helpers.doctor.entra_id import identity, token
 from helpers.doctor.examination import Examination
 from helpers.doctor.extra_parameters import extra_parameters
-from helpers.doctor.findings import Finding, fails, skipped
+from helpers.doctor.findings import Finding, fails, waiting
 from helpers.doctor.network import connection, dns
 from helpers.doctor.proxy import proxy
 from helpers.doctor.quota import quota
@@ -45,12 +45,12 @@ class Check:
 
 CHECKS = (
     Check("address", address),
+    Check("credential", credential),
     Check("proxy", proxy, ("address",)),
     Check("DNS", dns, ("proxy",)),
     Check("connection", connection, ("DNS",)),
     Check("TLS", tls, ("connection",)),
     Check("HTTP", http, ("TLS",)),
-    Check("credential", credential),
     Check("identity", identity, ("credential", "address")),
     Check("token", token, ("identity",)),
     Check("access", access, ("HTTP", "token")),
@@ -76,13 +76,13 @@ def examine(e: Examination) -> Iterator[tuple[Check, Finding | None]]:
     Yields:
         Each check twice: with None before it looks, and with its finding after.
     """
-    blocked: dict[str, str] = {}  # by check, the one it waits for
+    blocked: dict[str, str] = {}  # by check, the one that failed
     for check in CHECKS:
         yield check, None
-        root = next((blocked[name] for name in check.needs if name in blocked), None)
-        finding = skipped(f"waits for {root}") if root else _look(check, e)
-        if root or finding.blocks:
-            blocked[check.name] = root or check.name
+        failed = next((blocked[name] for name in check.needs if name in blocked), None)
+        finding = waiting(failed) if failed else _look(check, e)
+        if finding.blocks:
+            blocked[check.name] = finding.waits_for or check.name
         yield check, finding
 
 

@@ -53,11 +53,10 @@ def _report(endpoint: str | None, deployment: str, timeout: float) -> Iterator[R
     given, source = (endpoint, "--endpoint") if endpoint is not None else (os.environ.get(ENDPOINT), ENDPOINT)
     key = os.environ.get(CREDENTIAL)
     if given or key is not None or endpoint is not None:
-        with_what = "Microsoft Entra ID" if key is None else f"the credential in {CREDENTIAL}"
-        label = f"the endpoint in {ENDPOINT}" if source == ENDPOINT else "the endpoint given with --endpoint"
-        yield Report(f"{label}, with {with_what}", Examination(given or "", source, key, deployment, timeout))
+        label = f"{source} with {'Microsoft Entra ID' if key is None else CREDENTIAL}"
+        yield Report(label, Examination(given or "", source, key, deployment, timeout))
         return
     os.environ.update(around_proxies())
     with start() as local:
-        label = f"the cookbook's local endpoint, because {ENDPOINT} is not set"
+        label = f"the local endpoint, because {ENDPOINT} is not set"
         yield Report(label, Examination(local.url, source, local.keys[0], deployment, timeout))

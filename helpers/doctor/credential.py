@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from helpers.doctor.azure import is_azure
 from helpers.doctor.examination import Examination
 from helpers.doctor.findings import Finding, fails, note, ok
 from helpers.endpoint.identity import looks_like_token
 from helpers.urls import CREDENTIAL, Misshapen, check_credential
 
-_LENGTHS = {32: "a deployment's", 84: "a Foundry resource's"}  # characters of Azure's keys
+_LENGTHS = (32, 84)  # characters of Azure's keys: of a deployment, of a Foundry resource
 
 
 def credential(e: Examination) -> Finding:
@@ -34,13 +35,13 @@ def credential(e: Examination) -> Finding:
         return fails(why, f"{wrong[-1].remedy} (The checks below use it without that.)", goes_on=True)
     if e.is_token:
         return ok("a token, as Microsoft Entra ID issues them")
-    length = len(e.bearer)
-    if length in _LENGTHS:
-        return ok(f"a key of {length} characters, the length of {_LENGTHS[length]}")
-    return note(f"a key of {length} characters; Azure's deployments have 32", "If it is one of those, copy it again.")
+    found = f"a key of {len(e.bearer)} characters"
+    if is_azure(e.host) and len(e.bearer) not in _LENGTHS:
+        return note(f"{found}; Azure's have {' or '.join(map(str, _LENGTHS))}", "Was all of it copied, and only it?")
+    return ok(found)
 
 
 def _pasted_twice(key: str) -> str:
     """The key that was pasted twice in a row, empty for any other."""
     half = len(key) // 2
-    return key[:half] if half >= 16 and key == key[:half] * 2 else ""
+    return key[:half] if half >= min(_LENGTHS) and key == key[:half] * 2 else ""

@@ -15,13 +15,13 @@ from helpers.urls import CREDENTIAL
 
 _SHORT = 300  # seconds; clients fetch a new token when less is left
 _SERVICE_PRINCIPAL = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
-_NOT_TRIED = ("unavailable", "not found", "not installed", "is not installed", "could not be found", "to be installed")
+_NOT_TRIED = ("unavailable", "not found", "not installed", "could not be found", "to be installed")
 
 
 def identity(e: Examination) -> Finding:
     """Which credential of DefaultAzureCredential's chain gives a token."""
     if e.bearer:
-        return skipped(f"{CREDENTIAL} is set, so no identity is looked for")
+        return skipped("none is needed: there is a credential")
     if not e.secure:
         return fails(
             f"{CREDENTIAL} is not set, and a token must not travel over plain http.",
@@ -45,7 +45,7 @@ def identity(e: Examination) -> Finding:
 def token(e: Examination) -> Finding:
     """Whether the token is for this kind of endpoint, and still good."""
     if not e.is_token:
-        return skipped("a key is used, not a token")
+        return skipped("none is used: the credential is a key")
     claims = claims_of(e.bearer)
     now, expires, begins = time.time(), claims.get("exp"), claims.get("nbf")
     if not isinstance(expires, int):

@@ -17,7 +17,7 @@ def extra_parameters(e: Examination) -> Finding:
         ways = ", ".join(f"{way}: {'taken' if took[way] else 'refused'}" for way in _WAYS[1:])
         return ok(f"{default} by default; the header extra-parameters counts ({ways})")
     if all(took.values()):
-        return note("taken and ignored, whatever the header says", "A misspelt parameter does nothing here: check names.")
+        return note("taken and ignored, whatever the header says", "Check your spelling: a wrong name does nothing.")
     refused = ", ".join(way or "no header" for way, taken in took.items() if not taken)
     return note(f"{default} by default; refused with {refused}")
 

@@ -23,12 +23,14 @@ class Finding:
         found: what was seen, in a sentence or less. Never a credential.
         remedy: what to do, empty where nothing needs doing.
         blocks: checks that need this one are skipped.
+        waits_for: the check that failed, for one that was skipped because of it.
     """
 
     status: Status
     found: str
     remedy: str = ""
     blocks: bool = False
+    waits_for: str = ""
 
 
 def ok(found: str) -> Finding:
@@ -49,3 +51,8 @@ def fails(found: str, remedy: str, *, goes_on: bool = False) -> Finding:
 def skipped(why: str) -> Finding:
     """There was nothing to look at here."""
     return Finding(Status.SKIPPED, why)
+
+
+def waiting(check: str) -> Finding:
+    """This could not be looked at, because another check failed."""
+    return Finding(Status.SKIPPED, f"waits for {check}", blocks=True, waits_for=check)

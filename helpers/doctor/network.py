@@ -25,12 +25,8 @@ def dns(e: Examination) -> Finding:
     except TimeoutError:
         return fails(f"The name {host} was not looked up within {e.timeout:g} s.", "Check the network and its DNS.")
     except (OSError, UnicodeError) as error:
-        return _unknown(e, host, error)
-    addresses = sorted({entry[4][0] for entry in entries}, key=lambda address: ":" in address)
-    found = f"{host} is {addresses[0]}"
-    if is_azure(host) and ipaddress.ip_address(addresses[0]).is_private:
-        return note(f"{found}, a private endpoint", "It answers only inside its virtual network (or over a VPN to it).")
-    return ok(found)
+        return unknown(e, host, error)
+    return found_at(host, sorted({entry[4][0] for entry in entries}, key=lambda address: ":" in address))
 
 
 def connection(e: Examination) -> Finding:
@@ -47,7 +43,16 @@ def connection(e: Examination) -> Finding:
     return ok(f"something listens on port {port}")
 
 
-def _unknown(e: Examination, host: str, error: OSError | UnicodeError) -> Finding:
+def found_at(host: str, addresses: list[str]) -> Finding:
+    """The finding for a name that leads to addresses."""
+    found = f"{host} is {addresses[0]}"
+    if is_azure(host) and ipaddress.ip_address(addresses[0]).is_private:
+        return note(f"{found}, a private endpoint", "It answers only inside its virtual network, or over a VPN to it.")
+    return ok(found)
+
+
+def unknown(e: Examination, host: str, error: OSError | UnicodeError) -> Finding:
+    """The finding for a name that leads nowhere."""
     if e.proxy:
         return fails(f"The proxy's name {host} is unknown.", "Check HTTPS_PROXY, or unset it.")
     if getattr(error, "errno", None) == socket.EAI_AGAIN:

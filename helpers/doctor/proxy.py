@@ -31,9 +31,7 @@ def proxy(e: Examination) -> Finding:
             f"Set {scheme.upper()}_PROXY to an http:// proxy, or add {e.host} to NO_PROXY.",
         )
     e.proxy = url
-    return note(
-        f"requests go through the proxy {shown}", f"If {e.host} can be reached directly, add it to NO_PROXY."
-    )
+    return note(f"requests go through the proxy {shown}", f"If {e.host} can be reached directly, add it to NO_PROXY.")
 
 
 def _without_password(url: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from helpers.deployments import default_name
 from helpers.doctor import chatting, refusals
 from helpers.doctor.azure import FOUNDRY, kind_of
-from helpers.doctor.calling import Answer
+from helpers.doctor.calling import Answer, Unanswered
 from helpers.doctor.examination import API_VERSION, INFO, MODELS, Examination
 from helpers.doctor.findings import Finding, fails, note, ok
 from helpers.doctor.refusals import Refused, models_listed, of_the_model
@@ -69,14 +69,9 @@ def models(e: Examination) -> Finding:
 def chat(e: Examination) -> Finding:
     """Which chat routes answer: one token from each. The first that does is used from here on."""
     e.model = e.deployment or _served(e)
-    answers: dict[Route, Answer] = {}
-    for route in CHAT:
-        answers[route] = e.post(route.with_query, chatting.body(e))
-        if answers[route].cause == 429:  # the others would use up what is left
-            break
-    good = [route for route, answer in answers.items() if answer.status == 200 and "choices" in answer.body]
-    missing = [route for route, answer in answers.items() if _is_missing(answer, e)]
-    trouble = [route for route in answers if route not in good and route not in missing]
+    answers = _answers(e)
+    good = [route for route, answer in answers.items() if _is_good(answer)]
+    trouble = [route for route, answer in answers.items() if not _is_good(answer) and not _is_missing(answer, e)]
     if good:
         e.route, e.first = good[0].with_query, answers[good[0]]
         e.last = e.first
@@ -85,11 +80,38 @@ def chat(e: Examination) -> Finding:
         return fails(finding.found, finding.remedy, goes_on=bool(good))
     if not good:
         return fails("No chat route answers.", _no_route(e))
-    found = "; ".join(f"{route.path} ({route.clients})" for route in good)
+    missing = [route for route in CHAT if route not in good]
     if not missing:
-        return ok(f"all answer: {found}")
-    lost = "; ".join(f"{route.path} ({route.clients})" for route in missing)
-    return note(f"answer: {found}. Missing: {lost}", "Take a client of a route that answers.")
+        return ok(f"all answer: {_listed(good)}")
+    return note(f"answer: {_listed(good)}. Missing: {_listed(missing)}", _instead(e))
+
+
+def _answers(e: Examination) -> dict[Route, Answer]:
+    """What the routes answer. One that is silent after another has answered counts as missing."""
+    answers: dict[Route, Answer] = {}
+    for route in CHAT:
+        try:
+            answers[route] = e.post(route.with_query, chatting.body(e))
+        except Unanswered:
+            if not any(map(_is_good, answers.values())):
+                raise
+        if route in answers and answers[route].cause == 429:  # the others would use up what is left
+            break
+    return answers
+
+
+def _is_good(answer: Answer) -> bool:
+    return answer.status == 200 and "choices" in answer.body
+
+
+def _listed(routes: list[Route]) -> str:
+    return "; ".join(f"{route.path} ({route.clients})" for route in routes)
+
+
+def _instead(e: Examination) -> str:
+    if kind_of(e.host) is FOUNDRY:
+        return f"On a Foundry resource the Azure SDK wants the address {e.url}/models, the OpenAI SDK {e.url}/openai/v1"
+    return "Take a client whose route answers."
 
 
 def _served(e: Examination) -> str:

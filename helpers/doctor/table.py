@@ -7,7 +7,7 @@ import textwrap
 from rich.console import Console
 from rich.text import Text
 
-from helpers.doctor.findings import Finding, Status
+from helpers.doctor.findings import Finding, Status, skipped
 from helpers.doctor.report import Report
 
 _COLOURS = {Status.OK: "green", Status.NOTE: "yellow", Status.FAILS: "bold red", Status.SKIPPED: "dim"}
@@ -17,19 +17,19 @@ _WIDEST = 110  # columns; longer lines are hard to read
 
 def show(console: Console, report: Report) -> None:
     """Do the checks of a report, showing each finding as soon as there is one."""
-    console.print(Text(f"Examining {report.label}.\n"), soft_wrap=True)
-    waiting: list[str] = []
+    console.print(Text(f"Examining {report.label}.\n"))
+    waiting = 0
     with console.status("") as progress:
         for check, finding in report.steps():
             if finding is None:
                 progress.update(Text(f"looking at: {check.name}"))
-            elif finding.found.startswith("waits for"):
-                waiting.append(check.name)
+            elif finding.waits_for:
+                waiting += 1
             else:
                 _row(console, check.name, finding)
     if waiting:
-        _row(console, "the rest", Finding(Status.SKIPPED, f"{', '.join(waiting)}: they need what fails above"))
-    console.print(Text(f"\n{_verdict(report)}"), soft_wrap=True)
+        _row(console, "the rest", skipped(f"{_count(waiting, 'check')} cannot look before that is mended"))
+    console.print(Text(f"\n{_verdict(report)}"))
 
 
 def _row(console: Console, name: str, finding: Finding) -> None:
@@ -47,10 +47,14 @@ def _row(console: Console, name: str, finding: Finding) -> None:
 def _verdict(report: Report) -> str:
     e = report.examination
     tokens = e.prompt_tokens + e.completion_tokens
-    took = f"It took {e.calls} calls, {tokens} tokens and {report.seconds:.1f} s."
-    if not report.failed:
-        return f"Nothing fails. {took}"
+    took = f"It took {_count(e.calls, 'call')}, {_count(tokens, 'token')} and {report.seconds:.1f} s."
     failed = report.failed
-    count = "1 check fails" if len(failed) == 1 else f"{len(failed)} checks fail"
-    first = f"; mend {failed[0]} first" if len(failed) > 1 else ""
-    return f"{count}: {', '.join(failed)}{first}. {took}"
+    if not failed:
+        return f"Nothing fails. {took}"
+    if len(failed) == 1:
+        return f"One thing fails: {failed[0]}. {took}"
+    return f"{len(failed)} things fail: {', '.join(failed)}. Begin with {failed[0]}. {took}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

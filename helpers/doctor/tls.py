@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from helpers.doctor.azure import is_azure
 from helpers.doctor.examination import Examination
 from helpers.doctor.findings import Finding, fails, note, ok, skipped
 from helpers.urls import is_loopback
@@ -104,8 +105,8 @@ def _trust(e: Examination) -> str:
     if os.environ.get("REQUESTS_CA_BUNDLE") and not os.environ.get("SSL_CERT_FILE"):
         return "Set SSL_CERT_FILE like REQUESTS_CA_BUNDLE: the OpenAI and Mistral libraries read only that."
     return (
-        f"If that is your company (its proxy reads along), get its authority as a .pem file from your IT, and set {both} "
-        "to a file with that and the public ones. If not, send no key there."
+        f"If that is your company, whose proxy reads along, set {both} to a .pem file with its authority and the "
+        "public ones; your IT has it. If it is not, send no key there."
     )
 
 
@@ -140,7 +141,12 @@ def _trusting_anybody() -> ssl.SSLContext:
 def _not_tls(e: Examination) -> str:
     if is_loopback(e.host):
         return f"If the server speaks plain http, set {e.source} to http://{e.url.removeprefix('https://')}"
-    return "Check the port; Azure's endpoints name none. Does a firewall end the connection?"
+    if is_azure(e.host):
+        return "Check the port; Azure's addresses name none. Does a firewall end the connection?"
+    return (
+        f"Put TLS in front of the server, or make a tunnel (ssh -L {e.port}:localhost:{e.port} {e.host}) and set "
+        f"{e.source} to http://127.0.0.1:{e.port}"
+    )
 
 
 def _no_tunnel(e: Examination, error: Exception) -> Finding:
