@@ -15,8 +15,8 @@ _CUT_REMEDY = "Try again. If it stays so, look at the deployment's log: its cont
 
 def explain(error: Unanswered, e: Examination) -> Finding:
     """The finding for a request that got no answer."""
-    if e.calls == 1 and not e.secure and _greeting(e) not in (b"", b"HTTP"):
-        return _another_protocol(e)
+    if e.calls == 1 and not e.secure and (other := _another_protocol(error, e)):
+        return other
     if error.kind == "timeout":
         return fails(f"{error.what} got no answer within {error.seconds:.2g} s.", _slow(e))
     if error.kind == "cut":
@@ -24,9 +24,14 @@ def explain(error: Unanswered, e: Examination) -> Finding:
     return fails(f"{e.host} could not be reached for {error.what}.", "Try again; the network may be unsteady.")
 
 
-def _another_protocol(e: Examination) -> Finding:
+def _another_protocol(error: Unanswered, e: Examination) -> Finding | None:
+    greeting = _greeting(e)
+    if greeting == b"HTTP" or (not greeting and error.kind == "timeout"):
+        return None
     if speaks_tls(e):
         return fails(f"Port {e.port} of {e.host} speaks TLS.", f"Set {e.source} to https{e.url.removeprefix('http')}")
+    if not greeting:
+        return None
     remedy = f"Check the port in {e.source}: another kind of server listens there."
     return fails(f"What listens on port {e.port} of {e.host} does not speak HTTP.", remedy)
 

@@ -36,6 +36,13 @@ class Reply:
     gap: float = 0.0
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that hang up are what is tested here."""
+
+
 @contextmanager
 def serving(answer: Callable[[Asked], Reply], certificate: ssl.SSLContext | None = None) -> Iterator[str]:
     """An HTTP server; yields its address."""
@@ -72,8 +79,7 @@ def serving(answer: Callable[[Asked], Reply], certificate: ssl.SSLContext | None
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     if certificate:
         server.socket = certificate.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
