@@ -43,6 +43,7 @@ class Check:
     needs: tuple[str, ...] = ()
 
 
+_CHAT = "chat routes"
 CHECKS = (
     Check("address", address),
     Check("credential", credential),
@@ -56,17 +57,17 @@ CHECKS = (
     Check("access", access, ("HTTP", "token")),
     Check("/info", info, ("access",)),
     Check("/v1/models", models, ("access",)),
-    Check("chat routes", chat, ("access",)),
-    Check("api-version", api_version, ("chat routes",)),
-    Check("deployment", deployment, ("chat routes",)),
-    Check("streaming", streaming, ("chat routes",)),
-    Check("system message", system_message, ("chat routes",)),
-    Check("JSON mode", json_mode, ("chat routes",)),
-    Check("logprobs", logprobs, ("chat routes",)),
-    Check("tools", tools, ("chat routes",)),
-    Check("extra parameters", extra_parameters, ("chat routes",)),
-    Check("quota", quota, ("chat routes",)),
-    Check("round trip", round_trip, ("chat routes",)),
+    Check(_CHAT, chat, ("access",)),
+    Check("api-version", api_version, (_CHAT,)),
+    Check("deployment", deployment, (_CHAT,)),
+    Check("streaming", streaming, (_CHAT,)),
+    Check("system message", system_message, (_CHAT,)),
+    Check("JSON mode", json_mode, (_CHAT,)),
+    Check("logprobs", logprobs, (_CHAT,)),
+    Check("tools", tools, (_CHAT,)),
+    Check("extra parameters", extra_parameters, (_CHAT,)),
+    Check("quota", quota, (_CHAT,)),
+    Check("round trip", round_trip, (_CHAT,)),
 )
 
 
@@ -80,6 +81,8 @@ def examine(e: Examination) -> Iterator[tuple[Check, Finding | None]]:
     for check in CHECKS:
         yield check, None
         failed = next((blocked[name] for name in check.needs if name in blocked), None)
+        if _CHAT in check.needs:
+            failed = failed or e.throttled
         finding = waiting(failed) if failed else _look(check, e)
         if finding.blocks:
             blocked[check.name] = finding.waits_for or check.name
@@ -90,6 +93,8 @@ def _look(check: Check, e: Examination) -> Finding:
     try:
         return check.look(e)
     except Refused as error:
+        if error.answer.cause == 429:
+            e.throttled = check.name
         return refusals.explain(error, e)
     except Unanswered as error:
         return silence.explain(error, e)

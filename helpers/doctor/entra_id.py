@@ -38,7 +38,7 @@ def identity(e: Examination) -> Finding:
             "Can this machine reach login.microsoftonline.com? Sign in with `az login`, or use a key.",
         )
     except ClientAuthenticationError as error:
-        return _no_identity(error.message)
+        return no_identity(error.message)
     return ok(f"{who} got a token for {scope}")
 
 
@@ -114,7 +114,7 @@ class _Told(logging.Handler):
             self.who = name
 
 
-def _no_identity(message: str) -> Finding:
+def no_identity(message: str) -> Finding:
     """The one attempt of the chain that says most: a credential that was there and was refused."""
     attempts = [line.strip() for line in message.splitlines() if line.startswith("\t")]
     tried = [attempt for attempt in attempts if not any(words in attempt for words in _NOT_TRIED)]

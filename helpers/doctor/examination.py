@@ -37,6 +37,7 @@ class Examination:
         first: the first completion that came back.
         last: the last one.
         model: what requests name as their model.
+        throttled: the check whose request met a used-up quota; empty as long as none did.
     """
 
     given: str
@@ -54,6 +55,7 @@ class Examination:
     first: Answer | None = None
     last: Answer | None = None
     model: str = ""
+    throttled: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     began: float = field(default_factory=time.monotonic)

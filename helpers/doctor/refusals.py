@@ -5,7 +5,7 @@ from __future__ import annotations
 from helpers.doctor.azure import kind_of
 from helpers.doctor.calling import Answer
 from helpers.doctor.entra_id import claims_of
-from helpers.doctor.examination import MODELS, Examination
+from helpers.doctor.examination import API_VERSION, MODELS, Examination
 from helpers.doctor.findings import Finding, fails
 from helpers.urls import CREDENTIAL
 
@@ -62,6 +62,8 @@ def _remedy(answer: Answer, status: int, e: Examination) -> str:
         return _forbidden(text, e)
     if status == 404:
         return _nowhere(answer, e)
+    if status == 400 and ("api-version" in text or "api version" in text):
+        return f"The Azure SDK sends {API_VERSION}; give its client the one that is supported: api_version="
     if status == 429:
         after = answer.headers.get("retry-after", "")
         wait = f"Wait {after} s" if after.isdigit() else "Wait a minute"

@@ -77,7 +77,7 @@ def chat(e: Examination) -> Finding:
         e.last = e.first
     if trouble:
         finding = refusals.explain(Refused(answers[trouble[0]], f"POST {trouble[0].path}"), e)
-        return fails(finding.found, finding.remedy, goes_on=bool(good))
+        return fails(finding.found, finding.remedy, goes_on=bool(good) and answers[trouble[0]].cause != 429)
     if not good:
         return fails("No chat route answers.", _no_route(e))
     missing = [route for route in CHAT if route not in good]

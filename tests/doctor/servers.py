@@ -49,6 +49,7 @@ def serving(answer: Callable[[Asked], Reply], certificate: ssl.SSLContext | None
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each answer waits for the client's delayed acknowledgement
 
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")

@@ -7,9 +7,8 @@ import threading
 import time
 
 import pytest
-from engine import Engine
 from examining import NOTHING_LISTENS, examine, failing
-from servers import Asked, Reply, serving, talking
+from servers import Reply, serving, talking
 
 from helpers.doctor.examination import Examination
 from helpers.doctor.findings import Status
@@ -147,12 +146,8 @@ def test_a_proxy_that_lets_nobody_through(monkeypatch):
     assert name == "TLS" and "407" in finding.found and "user and password in HTTPS_PROXY" in finding.remedy
 
 
-def test_the_whole_examination_ends_in_time():
-    def slow(asked: Asked) -> Reply:
-        time.sleep(0.4)
-        return Engine()(asked)
-
-    with serving(slow) as url:
-        report = examine(url, KEY, timeout=0.5)
-    assert report.seconds < 8 * 0.5 + 2
-    assert any("No time was left" in report.findings[name].found for name in report.failed)
+def test_nothing_is_sent_once_the_time_is_up(local):
+    report = examine(local.url, local.key, began=time.monotonic() - 1000)
+    name, finding = failing(report)
+    assert name == "HTTP" and "No time was left" in finding.found and "--timeout 40" in finding.remedy
+    assert report.examination.calls == 0
