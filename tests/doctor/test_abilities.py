@@ -42,8 +42,8 @@ def counting(tokens_of_system: int, tokens_of_text: int) -> dict[str, Any]:
 
 def test_the_local_endpoint(local):
     findings = examine(local.url, local.key).findings
-    assert (
-        "6 more prompt tokens" in findings["system message"].found and "put there" in findings["system message"].found
+    assert findings["system message"].found == (
+        "6 more prompt tokens: as many as in front of the user message, so it is put there"
     )
     assert findings["JSON mode"].found.startswith("refused (422)") and findings["JSON mode"].status is Status.NOTE
     assert findings["logprobs"].found == "given"
@@ -53,14 +53,6 @@ def test_the_local_endpoint(local):
     )
     assert "of 1,000 requests left" in findings["quota"].found and "of 200,000 tokens left" in findings["quota"].found
     assert "for one token (median of 3)" in findings["round trip"].found
-
-
-def test_a_quota_that_is_nearly_used_up(local):
-    from helpers.starting import start
-
-    with start(requests_per_minute=20) as endpoint:
-        finding = examine(endpoint.url, endpoint.keys[0]).findings["quota"]
-    assert finding.status is Status.NOTE or "of 20 requests left" in finding.found
 
 
 def test_system_messages():
@@ -102,6 +94,17 @@ def test_extra_parameters():
     ignored = look("extra parameters")
     assert ignored.status is Status.NOTE and "whatever the header says" in ignored.found and ignored.remedy
     assert "refused by default" in look("extra parameters", cookbook_doctor=REFUSED).found
+
+
+def test_a_quota_that_is_nearly_used_up():
+    def few(asked: Asked) -> Reply:
+        reply = completion()
+        reply.headers |= {"x-ratelimit-limit-tokens": "20000", "x-ratelimit-remaining-tokens": "1999"}
+        return reply
+
+    finding = look("quota", messages=few)
+    assert finding.status is Status.NOTE and finding.found == "1,999 of 20,000 tokens left"
+    assert "Few tokens are left" in finding.remedy
 
 
 def test_no_quota_headers():

@@ -76,7 +76,7 @@ def test_a_real_quota_that_is_used_up():
 
 
 def test_an_answer_that_comes_too_late(local):
-    local.fail(first_token=30)
+    local.fail(first_token=3)
     name, finding = failing(examine(local.url, local.key, timeout=1.0))
     assert name == "chat routes" and "POST /chat/completions got no answer within 1 s" in finding.found
     assert "--timeout 4" in finding.remedy and "log" in finding.remedy
