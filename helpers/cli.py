@@ -109,8 +109,8 @@ def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool)
     """Find out what is at an endpoint, and what to change.
 
     The credential is AZURE_INFERENCE_CREDENTIAL, or else Microsoft Entra ID. Where nothing is set, the local endpoint
-    is examined. It takes about 20 calls and 300 tokens. The exit status is 0 if nothing fails, 1 if something does, and
-    2 for a mistake in the options.
+    is examined. It takes about 20 calls and a few hundred tokens. The exit status is 0 if nothing fails, 1 if
+    something does, and 2 for a mistake in the options.
     """
     from helpers.doctor.command import run
 

@@ -7,7 +7,7 @@ from helpers.doctor.calling import Answer
 from helpers.doctor.entra_id import claims_of
 from helpers.doctor.examination import API_VERSION, MODELS, Examination
 from helpers.doctor.findings import Finding, fails
-from helpers.urls import CREDENTIAL
+from helpers.urls import CREDENTIAL, is_loopback
 
 _LONGEST = 160  # characters of what a server says
 _NETWORK = ("public access", "public network", "firewall", "virtual network", "private endpoint", "ip address")
@@ -57,7 +57,7 @@ def of_the_model(answer: Answer, model: str) -> bool:
 def _remedy(answer: Answer, status: int, e: Examination) -> str:
     text = answer.text.lower()
     if status == 401:
-        return _by_token(text, e) if e.is_token else _KEY
+        return _by_token(text, e) if e.is_token else _by_key(e)
     if status == 403:
         return _forbidden(text, e)
     if status == 404:
@@ -69,6 +69,15 @@ def _remedy(answer: Answer, status: int, e: Examination) -> str:
         wait = f"Wait {after} s" if after.isdigit() else "Wait a minute"
         return f"{wait}, then try again. If it happens often, ask for a higher quota or add instances."
     return _BY_STATUS.get(status, _LOG)
+
+
+def _by_key(e: Examination) -> str:
+    if is_loopback(e.host):
+        return f"Set {CREDENTIAL} to the key that the server was started with."
+    return (
+        "Copy the key again from this deployment's page: the key of another one is refused alike. If the endpoint's "
+        f"authentication is Microsoft Entra ID, unset {CREDENTIAL} and sign in with `az login`."
+    )
 
 
 def _by_token(text: str, e: Examination) -> str:
@@ -107,10 +116,6 @@ def models_listed(answer: Answer) -> list[str]:
     return [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")]
 
 
-_KEY = (
-    "Copy the key again from this deployment's page: the key of another one is refused alike. If the endpoint's "
-    f"authentication is Microsoft Entra ID, unset {CREDENTIAL} and sign in with `az login`."
-)
 _LOG = "Look at the deployment's log: az ml online-deployment get-logs."
 _BY_STATUS = {
     400: "The endpoint does not understand a plain chat request. Does it serve a chat model?",

@@ -50,7 +50,7 @@ def info(e: Examination) -> Finding:
         return note("answers, but names no model")
     if answer.cause in (*_NOT_HERE, 400):
         return note(
-            f"{INFO} is missing ({answer.cause}): the Azure SDK's get_model_info() fails here",
+            f"missing ({answer.cause}): the Azure SDK's get_model_info() fails here",
             "Do without: nothing else needs it. Only managed compute and serverless deployments have it.",
         )
     return refusals.explain(Refused(answer, f"GET {INFO}"), e)
@@ -63,7 +63,7 @@ def models(e: Examination) -> Finding:
     if answer.status == 200 and names:
         more = f", and {len(names) - 4} more" if len(names) > 4 else ""
         return ok(f"lists {', '.join(names[:4])}{more}")
-    return note(f"{MODELS} is missing ({answer.cause}), so models.list() of the OpenAI SDK fails here")
+    return note(f"missing ({answer.cause}): models.list() of the OpenAI SDK fails here")
 
 
 def chat(e: Examination) -> Finding:

@@ -15,7 +15,7 @@ NOTHING_LISTENS = "http://127.0.0.1:9"
 
 def examine(url: str, key: str | None, **options: Any) -> Report:
     """Examine an endpoint, patiently enough for a busy machine."""
-    given = {"timeout": 10.0, **options}
+    given = {"timeout": 30.0, **options}
     report = Report("a test's endpoint", Examination(url, "--endpoint", key, **given))
     for _ in report.steps():
         pass

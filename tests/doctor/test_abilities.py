@@ -40,6 +40,13 @@ def counting(tokens_of_system: int, tokens_of_text: int) -> dict[str, Any]:
     return {"messages": messages}
 
 
+def template(asked: Asked) -> Reply:
+    """A model whose template has a system message of its own, which another one replaces."""
+    first = asked.body["messages"][0]
+    prompt = len(first["content"]) if first["role"] == "system" else 20
+    return completion(usage={"prompt_tokens": prompt, "completion_tokens": 1, "total_tokens": prompt + 1})
+
+
 def test_the_local_endpoint(local):
     findings = examine(local.url, local.key).findings
     assert findings["system message"].found == (
@@ -60,6 +67,7 @@ def test_system_messages():
     assert "so it is put there" in look("system message", **counting(3, 3)).found
     ignored = look("system message", **counting(0, 3))
     assert ignored.status is Status.NOTE and "ignored" in ignored.found and "first user message" in ignored.remedy
+    assert look("system message", messages=template).found.startswith("read; without one, the model's template")
     assert "count no tokens" in look("system message", messages=lambda asked: completion(usage=None)).found
 
     def no_system(asked: Asked) -> Reply | None:

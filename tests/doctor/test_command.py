@@ -17,10 +17,10 @@ from helpers.urls import CREDENTIAL, ENDPOINT
 
 def doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [str(COOKBOOK), "doctor", *arguments],
+        [str(COOKBOOK), "doctor", "--timeout", "60", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env={**os.environ, **environment},
     )
 
@@ -53,9 +53,16 @@ def test_a_key_without_an_endpoint():
     assert done.returncode == 1 and f"{ENDPOINT} is empty" in done.stdout and "some-key" not in done.stdout
 
 
+def test_the_example_in_the_readme(local, root):
+    section = (root / "README.md").read_text(encoding="utf-8").partition("## Find out what is wrong")[2]
+    example = section.partition("```text\n")[2].partition("```")[0].replace("http://127.0.0.1:8000", local.url)
+    shown = doctor(**{ENDPOINT: f"{local.url}/score"}).stdout
+    assert example.split() and " ".join(example.split()) in " ".join(shown.split())
+
+
 def test_ctrl_c():
     """On a terminal, while a server keeps the doctor waiting."""
-    with talking(lambda peer: peer.recv(1) and time.sleep(30)) as port:
+    with talking(lambda peer: peer.recv(1) and time.sleep(90)) as port:
         control, terminal = pty.openpty()
         command = [str(COOKBOOK), "doctor", "--endpoint", f"http://127.0.0.1:{port}"]
         process = subprocess.Popen(
@@ -66,7 +73,7 @@ def test_ctrl_c():
         while b"looking at: HTTP" not in seen:
             seen += os.read(control, 4096)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
         while True:
             try:
                 seen += os.read(control, 4096)

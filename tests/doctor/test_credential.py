@@ -7,7 +7,10 @@ from engine import Engine
 from examining import examine, failing
 from servers import Asked, Reply, serving
 
+from helpers.doctor.calling import Answer
+from helpers.doctor.examination import Examination
 from helpers.doctor.findings import Status
+from helpers.doctor.refusals import Refused, explain
 
 
 @pytest.mark.parametrize(
@@ -57,6 +60,13 @@ def test_the_length_of_azures_keys():
 def test_a_key_that_is_refused(local):
     name, finding = failing(examine(local.url, "f" * 32))
     assert name == "access" and "401: The key was refused" in finding.found
+    assert finding.remedy == "Set AZURE_INFERENCE_CREDENTIAL to the key that the server was started with."
+
+
+def test_a_key_that_azure_refuses():
+    e = Examination("", url="https://host.eastus2.inference.ml.azure.com", bearer="k" * 32)
+    finding = explain(Refused(Answer(401, {}, '{"message": "Access denied."}'), "GET /info"), e)
+    assert finding.found == "GET /info was answered 401: Access denied."
     assert "the key of another one is refused alike" in finding.remedy and "az login" in finding.remedy
 
 

@@ -17,7 +17,7 @@ PROBES = 3  # chat requests before the streamed one
     ("status", "remedy"),
     [
         (400, "Does it serve a chat model?"),
-        (401, "Copy the key again"),
+        (401, "the key that the server was started with"),
         (403, "public network access"),
         (408, "request_timeout_ms"),
         (424, "the model's container failed"),
@@ -110,8 +110,8 @@ def test_what_a_gateway_wraps():
         report = examine(url, "the-key-of-this-engine")
         name, finding = failing(examine(url, "some-other-key"))
     assert not report.failed and "Missing: /chat/completions" in report.findings["chat routes"].found
-    assert "/info is missing (404)" in report.findings["/info"].found
-    assert name == "access" and "401 inside a 424" in finding.found and "Copy the key again" in finding.remedy
+    assert "missing (404)" in report.findings["/info"].found
+    assert name == "access" and "401 inside a 424" in finding.found and "the key that the server" in finding.remedy
 
 
 def test_a_network_that_is_closed():

@@ -17,7 +17,7 @@ from helpers.doctor.report import Report
 def shown(url: str, key: str, **console: object) -> tuple[Report, str]:
     """The report and what its user sees."""
     text = io.StringIO()
-    report = Report("a test's endpoint", Examination(url, credential=key, timeout=10.0))
+    report = Report("a test's endpoint", Examination(url, credential=key, timeout=30.0))
     table.show(Console(file=text, highlight=False, **{"width": 80, **console}), report)
     return report, text.getvalue()
 
