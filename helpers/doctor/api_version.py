@@ -11,8 +11,8 @@ from helpers.doctor.refusals import said
 def api_version(e: Examination) -> Finding:
     """The same request with the version and without it."""
     path, _, query = e.route.partition("?")
-    if e.get(INFO).status == 200:  # costs no tokens
-        sent, unsent = e.get(f"{INFO}?api-version={API_VERSION}"), e.get(INFO)
+    if e.seen(INFO).status == 200:  # costs no tokens
+        sent, unsent = e.get(f"{INFO}?api-version={API_VERSION}"), e.seen(INFO)
     elif query:
         sent, unsent = e.first, e.post(path, chatting.body(e))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from helpers.doctor.calling import Answer
-from helpers.doctor.examination import Examination
+from helpers.doctor.examination import Examination, tokens_in
 from helpers.doctor.refusals import Refused
 
 PROMPT = "Say hello."
@@ -54,6 +54,4 @@ def message(answer: Answer) -> dict[str, Any]:
 
 def prompt_tokens(answer: Answer) -> int | None:
     """How many tokens the prompt was, None where the answer does not say."""
-    usage = answer.body.get("usage")
-    count = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-    return count if isinstance(count, int) else None
+    return tokens_in(answer.body.get("usage"), "prompt_tokens")

@@ -10,6 +10,7 @@ from helpers.doctor.findings import Finding, fails, note, ok
 from helpers.doctor.refusals import Refused
 
 _REFUSED = (401, 403)
+_NOT_READY = (502, 503, 504)
 
 
 def http(e: Examination) -> Finding:
@@ -21,6 +22,8 @@ def http(e: Examination) -> Finding:
         base = f"{to.scheme}://{to.netloc}{to.path.removesuffix(INFO)}"
         remedy = f"Set {e.source} to {base}: clients do not follow." if to.netloc else "Check the address."
         return fails(f"It redirects ({answer.status}) instead of answering.", remedy)
+    if answer.cause in _NOT_READY:
+        return refusals.explain(Refused(answer, f"GET {INFO}"), e)
     if answer.status == 407:
         return fails("The proxy wants a user and a password.", "Put them into HTTPS_PROXY: http://user:password@host")
     if answer.status == 200 and "html" in answer.headers.get("content-type", ""):
@@ -35,11 +38,11 @@ def access(e: Examination) -> Finding:
     """Whether the credential is accepted, by routes that cost nothing."""
     what = "the token" if e.is_token else "the key"
     for path in (INFO, MODELS):
-        answer = e.get(path)
-        if answer.cause in _REFUSED:
-            return _by_api_key(e, path) or refusals.explain(Refused(answer, f"GET {path}"), e)
-        if answer.status == 200:
+        if e.get(path).status == 200:
             return _verdict(e, path, what)
+    for path in (INFO, MODELS):
+        if e.seen(path).cause in _REFUSED:
+            return _by_api_key(e, path) or refusals.explain(Refused(e.seen(path), f"GET {path}"), e)
     return ok(f"{what} was not refused; whether it may chat is seen below")
 
 

@@ -56,10 +56,9 @@ def token(e: Examination) -> Finding:
         wait = _duration(begins - now)
         return fails(f"The token is good only in {wait}, says this machine's clock.", "Set the clock.", goes_on=True)
     left, audience, wanted = expires - now, str(claims.get("aud")), kind_of(e.host).audience
-    if audience.rstrip("/") != wanted:
+    if "://" in audience and audience.rstrip("/") != wanted:  # others are ids of applications, which say nothing
         found = f"The token is for {audience}; this endpoint's are for {wanted}."
-        finding = fails(found, _fresh(e)) if is_azure(e.host) and "://" in audience else note(found, _fresh(e))
-        return finding
+        return fails(found, _fresh(e)) if is_azure(e.host) else note(found, _fresh(e))
     if left < _SHORT:
         return note(f"for {audience}, good for {_duration(left)} only", "Ask for a token before each request.")
     return ok(f"for {audience}, good for {_duration(left)}")

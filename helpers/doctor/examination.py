@@ -46,7 +46,7 @@ class Examination:
     deployment: str = ""
     timeout: float = 15.0
     url: str = ""
-    proxy: str = ""
+    proxy: str = field(default="", repr=False)
     trust: ssl.SSLContext | None = field(default=None, repr=False)
     bearer: str = field(default="", repr=False)
     is_token: bool = False
@@ -100,6 +100,10 @@ class Examination:
             self._seen[key] = self.caller.send("GET", path, {} if anonymous else self.authorization)
         return self._seen[key]
 
+    def seen(self, path: str) -> Answer:
+        """The answer that `get` has brought back before; one with the status 0 if it has not."""
+        return self._seen.get(path, Answer(0, {}, ""))
+
     def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None, **how: bool) -> Answer:
         """POST a body, and count the tokens that the answer used."""
         answer = self.caller.send("POST", path, {**self.authorization, **(headers or {})}, body, **how)
@@ -108,9 +112,9 @@ class Examination:
 
     def count(self, usage: Any) -> None:
         """Add the usage that an answer states."""
-        if isinstance(usage, dict):
-            self.prompt_tokens += usage.get("prompt_tokens") or 0
-            self.completion_tokens += usage.get("completion_tokens") or 0
+        prompt, completion = (tokens_in(usage, name) or 0 for name in ("prompt_tokens", "completion_tokens"))
+        self.prompt_tokens += prompt
+        self.completion_tokens += completion
 
     @property
     def authorization(self) -> dict[str, str]:
@@ -128,3 +132,9 @@ class Examination:
     @property
     def _deadline(self) -> float:
         return self.began + _TIMEOUTS * self.timeout
+
+
+def tokens_in(usage: Any, name: str) -> int | None:
+    """A count of a usage, None where it does not say."""
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return count if isinstance(count, int) else None

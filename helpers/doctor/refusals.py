@@ -36,12 +36,11 @@ def explain(error: Refused, e: Examination) -> Finding:
 
 
 def said(answer: Answer) -> str:
-    """What the server says went wrong, in one short line without control characters."""
+    """What the server says went wrong, in one short line."""
     if "<html" in answer.text[:500].lower():
         return "(a web page)"
     detail = answer.body.get("detail")
-    text = detail if isinstance(detail, str) and detail else answer.message
-    text = "".join(character if character.isprintable() else " " for character in text).strip()
+    text = " ".join(detail.split()) if isinstance(detail, str) and detail else answer.message
     return f"{text[:_LONGEST].rstrip()} …" if len(text) > _LONGEST else text or "(nothing)"
 
 
@@ -104,7 +103,7 @@ def _forbidden(text: str, e: Examination) -> str:
 def _nowhere(answer: Answer, e: Examination) -> str:
     if not of_the_model(answer, e.model):
         return "Check that the deployment receives traffic: az ml online-endpoint show --query traffic."
-    names = models_listed(e.get(MODELS))
+    names = models_listed(e.seen(MODELS))
     known = f"one of: {', '.join(names)}" if names else "the name on your deployment's page"
     return f"Set --deployment to {known}."
 

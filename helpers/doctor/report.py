@@ -12,6 +12,8 @@ from helpers.doctor.examination import Examination
 from helpers.doctor.findings import Finding, Status
 from helpers.running.masking import Masker
 
+_LONGEST = 600  # characters of a finding
+
 
 @dataclass(slots=True)
 class Report:
@@ -20,7 +22,7 @@ class Report:
     Attributes:
         label: what was examined, in words.
         findings: by the name of the check.
-        ended: whether all checks have been done.
+        seconds: how long it has taken.
     """
 
     label: str
@@ -33,7 +35,7 @@ class Report:
         e = self.examination
         try:
             for check, finding in examine(e):
-                shown = finding and _masked(finding, e)
+                shown = finding and _fit_to_print(finding, e)
                 if shown:
                     self.findings[check.name] = shown
                     self.seconds = time.monotonic() - e.began
@@ -70,7 +72,12 @@ class Report:
         }
 
 
-def _masked(finding: Finding, e: Examination) -> Finding:
-    """A finding without any credential in it, which a server may have sent back in its error."""
-    mask = Masker(e.secrets).text
-    return replace(finding, found=mask(finding.found), remedy=mask(finding.remedy))
+def _fit_to_print(finding: Finding, e: Examination) -> Finding:
+    """A finding without what a server may have put into it: a credential, control characters, no end of text."""
+    masker = Masker(e.secrets)
+
+    def fit(text: str) -> str:
+        text = masker.text("".join(character if character.isprintable() else " " for character in text))
+        return f"{text[:_LONGEST]} …" if len(text) > _LONGEST else text
+
+    return replace(finding, found=fit(finding.found), remedy=fit(finding.remedy))

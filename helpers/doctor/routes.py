@@ -13,6 +13,7 @@ from helpers.doctor.findings import Finding, fails, note, ok
 from helpers.doctor.refusals import Refused, models_listed, of_the_model
 
 _NOT_HERE = (404, 405, 501)
+_CLOSED = (400, 401, 403)  # what some gateways say of routes they do not know
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def info(e: Examination) -> Finding:
         return ok(f"serves {name}")
     if answer.status == 200:
         return note("answers, but names no model")
-    if answer.cause in (*_NOT_HERE, 400):
+    if answer.cause in (*_NOT_HERE, *_CLOSED):
         return note(
             f"missing ({answer.cause}): the Azure SDK's get_model_info() fails here",
             "Do without: nothing else needs it. Only managed compute and serverless deployments have it.",
@@ -63,7 +64,9 @@ def models(e: Examination) -> Finding:
     if answer.status == 200 and names:
         more = f", and {len(names) - 4} more" if len(names) > 4 else ""
         return ok(f"lists {', '.join(names[:4])}{more}")
-    return note(f"missing ({answer.cause}): models.list() of the OpenAI SDK fails here")
+    if answer.status == 200 or answer.cause in (*_NOT_HERE, *_CLOSED):
+        return note(f"missing ({answer.cause}): models.list() of the OpenAI SDK fails here")
+    return refusals.explain(Refused(answer, f"GET {MODELS}"), e)
 
 
 def chat(e: Examination) -> Finding:
@@ -71,13 +74,13 @@ def chat(e: Examination) -> Finding:
     e.model = e.deployment or _served(e)
     answers = _answers(e)
     good = [route for route, answer in answers.items() if _is_good(answer)]
-    trouble = [route for route, answer in answers.items() if not _is_good(answer) and not _is_missing(answer, e)]
+    trouble = next((route for route, answer in answers.items() if _is_trouble(answer, e, bool(good))), None)
     if good:
         e.route, e.first = good[0].with_query, answers[good[0]]
         e.last = e.first
     if trouble:
-        finding = refusals.explain(Refused(answers[trouble[0]], f"POST {trouble[0].path}"), e)
-        return fails(finding.found, finding.remedy, goes_on=bool(good) and answers[trouble[0]].cause != 429)
+        finding = refusals.explain(Refused(answers[trouble], f"POST {trouble.path}"), e)
+        return fails(finding.found, finding.remedy, goes_on=bool(good) and answers[trouble].cause != 429)
     if not good:
         return fails("No chat route answers.", _no_route(e))
     missing = [route for route in CHAT if route not in good]
@@ -116,13 +119,22 @@ def _instead(e: Examination) -> str:
 
 def _served(e: Examination) -> str:
     """The model that the endpoint says it serves; without that, the cookbook's."""
-    named = e.get(INFO).body.get("model_name") if e.get(INFO).status == 200 else None
-    listed = models_listed(e.get(MODELS))
+    named = e.seen(INFO).body.get("model_name") if e.seen(INFO).status == 200 else None
+    listed = models_listed(e.seen(MODELS))
     return str(named or (listed[0] if listed else default_name()))
 
 
-def _is_missing(answer: Answer, e: Examination) -> bool:
-    return answer.cause in _NOT_HERE and not of_the_model(answer, e.model)
+def _is_trouble(answer: Answer, e: Examination, opened: bool) -> bool:
+    """Whether an answer is more than a missing route.
+
+    Args:
+        opened: the credential opens another route. Then a refusal is how a gateway says that there is no such route.
+    """
+    if _is_good(answer):
+        return False
+    if answer.cause in _NOT_HERE:
+        return of_the_model(answer, e.model)
+    return not (opened and answer.cause in (401, 403))
 
 
 def _no_route(e: Examination) -> str:

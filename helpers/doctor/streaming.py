@@ -57,7 +57,8 @@ def _strange(answer: Answer) -> str:
 
 
 def _finished(chunks: list[dict[str, Any]]) -> bool:
-    choices = (choice for chunk in chunks for choice in chunk.get("choices") or ())
+    lists = (chunk.get("choices") for chunk in chunks)
+    choices = (choice for each in lists if isinstance(each, list) for choice in each)
     return any(isinstance(choice, dict) and choice.get("finish_reason") for choice in choices)
 
 

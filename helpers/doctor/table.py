@@ -13,6 +13,7 @@ from helpers.doctor.report import Report
 _COLOURS = {Status.OK: "green", Status.NOTE: "yellow", Status.FAILS: "bold red", Status.SKIPPED: "dim"}
 _STATUS, _NAME = 9, 18  # columns
 _WIDEST = 110  # columns; longer lines are hard to read
+_NARROWEST = 20  # columns of text
 
 
 def show(console: Console, report: Report) -> None:
@@ -33,7 +34,7 @@ def show(console: Console, report: Report) -> None:
 
 
 def _row(console: Console, name: str, finding: Finding) -> None:
-    width = min(console.width, _WIDEST) - _STATUS - _NAME
+    width = max(_NARROWEST, min(console.width, _WIDEST) - _STATUS - _NAME)
     lines = textwrap.wrap(finding.found, width, break_on_hyphens=False)
     if finding.remedy:
         lines += textwrap.wrap(f"→ {finding.remedy}", width, subsequent_indent="  ", break_on_hyphens=False)

@@ -9,9 +9,11 @@ import signal
 import subprocess
 import time
 
+from click.testing import CliRunner
 from commanding import COOKBOOK
 from servers import talking
 
+from helpers.cli import main
 from helpers.urls import CREDENTIAL, ENDPOINT
 
 
@@ -44,8 +46,8 @@ def test_the_exit_status(local):
     failed = doctor("--endpoint", f"{local.url}/score")
     assert failed.returncode == 1 and "One thing fails: address." in failed.stdout and local.key not in failed.stdout
     for mistake in (["--timeout", "soon"], ["--timeout", "0"], ["--key", "x"], ["more"]):
-        wrong = doctor(*mistake)
-        assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1 and "cookbook doctor --help" in wrong.stderr
+        wrong = CliRunner().invoke(main, ["doctor", *mistake])
+        assert wrong.exit_code == 2 and wrong.output.count("\n") == 1 and "doctor --help" in wrong.output
 
 
 def test_a_key_without_an_endpoint():

@@ -127,6 +127,15 @@ def test_a_proxy_of_another_kind(monkeypatch):
     assert name == "proxy" and "is no proxy for HTTP" in finding.found and "HTTPS_PROXY" in finding.remedy
 
 
+def test_a_proxy_with_tls_of_its_own(monkeypatch):
+    with talking(lambda peer: None) as port:
+        monkeypatch.setenv("https_proxy", f"https://127.0.0.1:{port}")
+        report = examine(f"https://{AZURE}", KEY)
+    name, finding = failing(report)
+    assert report.findings["TLS"].status is Status.SKIPPED and "proxy" in report.findings["TLS"].found
+    assert name == "HTTP" and "could not be reached" in finding.found
+
+
 def test_a_proxy_that_is_not_there(monkeypatch):
     monkeypatch.setenv("https_proxy", NOTHING_LISTENS)
     report = examine(f"https://{AZURE}", KEY)

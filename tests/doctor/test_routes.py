@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
-from engine import MODEL, Engine, completion
-from examining import examine
+from engine import MODEL, Engine, completion, stream
+from examining import examine, failing
 from servers import Asked, Reply, serving
 
 from helpers.doctor.examination import API_VERSION
@@ -50,6 +48,22 @@ def test_an_engine_that_names_no_models():
         report = examine(url, KEY)
     assert not report.failed and report.findings["/v1/models"].status is Status.NOTE
     assert report.findings["access"].found == "the key was not refused; whether it may chat is seen below"
+
+
+def test_a_gateway_that_refuses_what_it_does_not_know():
+    def gateway(asked: Asked) -> Reply:
+        return Engine(KEY)(asked) if asked.path.startswith("/v1/") else Reply({"message": "Forbidden"}, 403)
+
+    with serving(gateway) as url:
+        report = examine(url, KEY)
+    assert not report.failed and report.findings["/info"].status is Status.NOTE
+    assert "Missing: /chat/completions" in report.findings["chat routes"].found
+
+
+def test_a_deployment_that_is_not_ready():
+    with serving(lambda asked: Reply({"message": "Warming up."}, 503)) as url:
+        name, finding = failing(examine(url, KEY))
+    assert name == "HTTP" and "503: Warming up." in finding.found and "not ready" in finding.remedy
 
 
 def test_a_deployment_whose_name_is_ignored():
@@ -108,9 +122,13 @@ def test_an_api_version_that_info_does_not_take():
 
 def test_answers_of_strange_shapes():
     """Whatever JSON comes, the doctor itself does not fail (`examine` looks)."""
-    for body in (None, [], 7, "text", {"choices": []}, {"choices": [7]}, {"choices": [{"message": 7}], "usage": 7}):
-        with serving(Engine(KEY, lambda asked, body=body: Reply(json.loads(json.dumps(body))))) as url:
+    odd = [{"choices": [7], "model": [7]}, {"choices": [{"message": 7}], "usage": {"prompt_tokens": "7"}}]
+    for body in (None, [], 7, "text", {"choices": []}, {"choices": 7, "usage": 7}, *odd):
+        with serving(Engine(KEY, lambda asked, body=body: Reply(body))) as url:
             examine(url, KEY)
-    for body in ([], {"data": 7}, {"data": [7]}, {"model_name": 7}):
+    for event in (7, [], {"choices": 7, "usage": 7}, {"choices": [7]}, {"error": 7}, b"data: {\n\n", b"data\n\n"):
+        with serving(Engine(KEY, lambda asked, event=event: stream(event) if "stream" in asked.body else None)) as url:
+            examine(url, KEY)
+    for body in ([], {"data": 7}, {"data": [7]}, {"model_name": 7}, {"data": [{"id": "\x1b[31m" + "x" * 9000}]}):
         with serving(lambda asked, body=body: Reply(body)) as url:
             examine(url, KEY)
