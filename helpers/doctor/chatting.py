@@ -18,7 +18,7 @@ def ask(
     """Ask for a completion of one token, or as many as `max_tokens` says, on the route that answers.
 
     Returns:
-        A completion, or an answer with a status of `CANNOT`, which refuses a parameter.
+        A completion, or an answer with a status of `CANNOT`, which refuses what was asked beyond the prompt.
 
     Raises:
         Refused: for any other error.
@@ -26,7 +26,7 @@ def ask(
     answer = e.post(e.route, body(e, prompt, system=system, **parameters), headers, partly="stream" in parameters)
     if answer.status == 200:
         e.last = answer
-    elif answer.cause not in CANNOT:
+    elif answer.cause not in CANNOT or not (system or headers or parameters):
         raise Refused(answer, f"POST {e.route.partition('?')[0]}")
     return answer
 

@@ -56,7 +56,7 @@ def _by_api_key(e: Examination, path: str) -> Finding | None:
     """Some gateways take a key in another header; then the checks go on with that."""
     if e.is_token:
         return None
-    answer = e.caller.send("GET", path, {"api-key": e.bearer})
+    answer = e.send("GET", path, {"api-key": e.bearer})
     if answer.cause in _REFUSED:
         return None
     e.by_api_key = True

@@ -39,6 +39,8 @@ def identity(e: Examination) -> Finding:
         )
     except ClientAuthenticationError as error:
         return no_identity(error.message)
+    except ValueError as error:  # of settings that cannot be right
+        return fails(f"No token: {str(error)[:200]}", f"Check {', '.join(_SERVICE_PRINCIPAL)}.")
     return ok(f"{who} got a token for {scope}")
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
 from helpers.doctor.calling import Answer, Caller
+from helpers.running.masking import Masker
 from helpers.urls import ENDPOINT
 
 API_VERSION = "2024-05-01-preview"
@@ -93,11 +94,17 @@ class Examination:
         """What sends the requests; to be used once the address, the proxy and the certificates are known."""
         return Caller(self.url, self.proxy, self.trust, self.timeout, self._deadline)
 
+    def send(self, method: str, path: str, headers: dict[str, str], body: Any = None, **how: bool) -> Answer:
+        """Send a request. A credential that comes back in the answer is masked before anything looks at it."""
+        answer = self.caller.send(method, path, headers, body, **how)
+        mask = Masker(self.secrets).text
+        return replace(answer, text=mask(answer.text), headers={k: mask(v) for k, v in answer.headers.items()})
+
     def get(self, path: str, *, anonymous: bool = False) -> Answer:
         """GET a path, once; asked again, the same answer comes back."""
         key = f"{path} anonymous" if anonymous else path
         if key not in self._seen:
-            self._seen[key] = self.caller.send("GET", path, {} if anonymous else self.authorization)
+            self._seen[key] = self.send("GET", path, {} if anonymous else self.authorization)
         return self._seen[key]
 
     def seen(self, path: str) -> Answer:
@@ -106,7 +113,7 @@ class Examination:
 
     def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None, **how: bool) -> Answer:
         """POST a body, and count the tokens that the answer used."""
-        answer = self.caller.send("POST", path, {**self.authorization, **(headers or {})}, body, **how)
+        answer = self.send("POST", path, {**self.authorization, **(headers or {})}, body, **how)
         self.count(answer.body.get("usage"))
         return answer
 

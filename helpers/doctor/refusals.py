@@ -49,7 +49,7 @@ def of_the_model(answer: Answer, model: str) -> bool:
     error = answer.body.get("error")
     fields = {**answer.body, **(error if isinstance(error, dict) else {})}
     code = str(fields.get("code")).lower()
-    named = bool(model) and f"{model}" in answer.text
+    named = bool(model) and model in answer.text
     return fields.get("param") == "model" or "deployment" in code or "model" in code or named
 
 

@@ -77,6 +77,18 @@ def test_an_engine_that_sends_the_key_back_does_not_get_it_printed():
     assert name == "access" and "Wrong key: Bearer ***" in finding.found
 
 
+@pytest.mark.parametrize("before", range(120, 160, 5))
+def test_no_part_of_a_key_is_printed_where_a_long_message_is_cut(before):
+    key = "0123456789abcdefghijklmnopqrstuv"
+
+    def echo(asked: Asked) -> Reply:
+        return Reply({"message": "x" * before + asked.headers.get("authorization", "")}, 401)
+
+    with serving(echo) as url:
+        _, finding = failing(examine(url, key))
+    assert "xxx" in finding.found and key[:4] not in finding.found
+
+
 def test_a_key_that_is_wanted_in_another_header():
     engine = Engine()
 

@@ -77,6 +77,13 @@ def test_a_service_principal_that_is_not_complete(tenant, monkeypatch):
     assert "all three" in finding.remedy and "a-secret" not in finding.found
 
 
+def test_a_service_principal_that_cannot_be_right(tenant, monkeypatch):
+    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "not one!")
+    name, finding = failing(examine(tenant.url, None))
+    assert name == "identity" and "tenant" in finding.found.lower() and "AZURE_TENANT_ID" in finding.remedy
+
+
 def test_of_the_chain_the_attempt_that_says_most_is_told():
     message = (
         "DefaultAzureCredential failed to retrieve a token from the included credentials.\nAttempted credentials:\n"

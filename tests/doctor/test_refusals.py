@@ -59,6 +59,12 @@ def test_an_error_that_comes_later(local):
     assert report.findings["round trip"].status is Status.OK
 
 
+def test_an_error_that_comes_last(local):
+    local.fail(status=500, after=13)
+    name, finding = failing(examine(local.url, local.key))
+    assert name == "round trip" and "500" in finding.found and "Try again" in finding.remedy
+
+
 def test_a_quota_that_is_used_up_on_the_way(local):
     local.fail(status=429, after=PROBES, retry_after=3)
     report = examine(local.url, local.key)
