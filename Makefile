@@ -6,7 +6,7 @@ CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3
 VERSION_OK := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-clients gallery newest help setup run test lab serve lock outputs snippets faults tables engine
+.PHONY: bench bench-clients doctor engine faults gallery help lab lock newest outputs run serve setup snippets tables test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ run: setup ## Execute every notebook, on the local endpoint or on AZURE_INFERENC
 
 test: setup ## Pass all tests
 	@$(COOKBOOK) test $(ARGS)
+
+doctor: setup ## Find out what is at AZURE_INFERENCE_ENDPOINT, and what to change
+	@$(COOKBOOK) doctor $(ARGS)
 
 lab: setup ## Open JupyterLab on the start-here notebook
 	@$(COOKBOOK) lab $(ARGS)
