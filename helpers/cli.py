@@ -195,6 +195,19 @@ def openapi() -> None:
 
 
 @main.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
+def secrets(files: tuple[Path, ...]) -> None:
+    """Look for credentials in FILES, notebooks and folders; without any, in all files of the project.
+
+    Keys of Azure, tokens, private keys and the like, in sources, outputs and metadata; and the very credential that is
+    in AZURE_INFERENCE_CREDENTIAL. The exit status is 1 if there is one. What is found is named, never shown.
+    """
+    from helpers.scanning.command import scan
+
+    sys.exit(scan(ROOT, files))
+
+
+@main.command()
 def lock() -> None:
     """Rebuild requirements.lock and environment.yml from pyproject.toml."""
     from helpers.locking import write
