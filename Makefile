@@ -6,10 +6,10 @@ CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3
 VERSION_OK := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: bench newest help setup run test lab serve lock outputs snippets faults tables engine
+.PHONY: bench bench-endpoint bench-notebooks newest help setup run test lab serve lock outputs snippets faults tables engine
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Set up the environment in .venv; the other targets do it by themselves
 	@for python in $(CANDIDATES); do \
@@ -46,8 +46,13 @@ faults: setup ## Measure what the six clients do about faults, and keep the tabl
 tables: setup ## Rebuild the generated part of the README
 	@$(COOKBOOK) tables $(ARGS)
 
-bench: setup ## Measure the local endpoint beside two rivals, which it installs, and keep the results
+bench: bench-endpoint bench-notebooks ## Measure ours beside its rivals, which are installed, and keep the results
+
+bench-endpoint: setup ## Measure the local endpoint only
 	@.venv/bin/python tests/bench/endpoint.py $(ARGS)
+
+bench-notebooks: setup ## Measure only how fast notebooks are executed
+	@.venv/bin/python tests/bench/notebooks.py $(ARGS)
 
 lock: setup ## Rebuild requirements.lock and environment.yml from pyproject.toml
 	@$(COOKBOOK) lock $(ARGS)
