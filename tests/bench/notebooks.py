@@ -32,6 +32,7 @@ def main() -> None:
     options = _options()
     if options.render:
         return page.render(options.results)
+    ways.adopt()
     installing.CACHE.mkdir(parents=True, exist_ok=True)
     contenders, missing = ways.available()
     print(*missing, sep="\n", end="\n" * bool(missing))
