@@ -69,7 +69,7 @@ def serve(port: int, **options: Any) -> None:
 @click.option("--tag", "-t", "tags", multiple=True, help="Only notebooks with this tag on them or on a cell.")
 @click.option("--deployment", "-d", "deployments", multiple=True, help="A deployment to run on; may be repeated.")
 @click.option("--parameter", "-p", "parameters", multiple=True, nargs=2, metavar="NAME VALUE", help="For papermill.")
-@click.option("--workers", type=click.IntRange(1), help="Notebooks at once.  [default: cores + 1]")
+@click.option("--workers", type=click.IntRange(1), help="Notebooks at once.  [default: cores + 2]")
 @click.option("--cell-timeout", default=120.0, show_default=True, help="Seconds for a cell.", type=_SECONDS)
 @click.option("--notebook-timeout", default=600.0, show_default=True, help="Seconds for a notebook.", type=_SECONDS)
 @click.option("--save", is_flag=True, help="Keep the outputs in the notebooks themselves.")

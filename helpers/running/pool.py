@@ -31,7 +31,7 @@ class Limits:
 
     cell: float = 120.0
     notebook: float = 600.0
-    workers: int = field(default_factory=lambda: (os.cpu_count() or 1) + 1)  # kernels wait often enough for one more
+    workers: int = field(default_factory=lambda: (os.cpu_count() or 1) + 2)  # kernels wait often enough for two more
 
 
 class Pool:

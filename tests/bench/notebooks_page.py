@@ -45,7 +45,7 @@ def page(results: dict[str, Any]) -> str:
             "Made by `make bench-notebooks`; rebuilt from `notebooks.json` by "
             "`python tests/bench/notebooks.py --render`.",
             "",
-            f"{results['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}; {repeats} repeats, "
+            f"{results['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}; repeats: {repeats}, "
             "all ways in turn, each alone; medians, with the smallest and the largest repeat in parentheses.",
             "",
             *target_rows(TARGETS, _verdicts(results)),
