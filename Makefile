@@ -6,7 +6,7 @@ CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3
 VERSION_OK := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-endpoint bench-notebooks newest help setup run test lab serve lock outputs snippets faults tables engine
+.PHONY: pythons bench bench-endpoint bench-notebooks newest help setup run test lab serve lock outputs snippets faults tables engine
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ engine: setup ## Install a small real language model, for make run ARGS='--engin
 
 newest: setup ## Execute every notebook on the newest allowed versions instead of the locked ones
 	@.venv/bin/python -m helpers.running.newest $(ARGS)
+
+pythons: setup ## Execute every notebook, and the fast tests, on each allowed Python that is installed here
+	@.venv/bin/python -m helpers.running.pythons $(ARGS)
 
 outputs: setup ## Execute the notebooks on the local endpoint and keep their outputs
 	@$(COOKBOOK) run --save $(ARGS)
