@@ -6,10 +6,11 @@ CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3
 VERSION_OK := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-clients doctor engine faults gallery help lab lock newest outputs run serve setup snippets tables test
+.PHONY: bench bench-clients bench-endpoint bench-notebooks doctor engine faults gallery help lab lock newest outputs \
+  pythons run serve setup snippets tables test
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Set up the environment in .venv; the other targets do it by themselves
 	@for python in $(CANDIDATES); do \
@@ -37,6 +38,9 @@ engine: setup ## Install a small real language model, for make run ARGS='--engin
 newest: setup ## Execute every notebook on the newest allowed versions instead of the locked ones
 	@.venv/bin/python -m helpers.running.newest $(ARGS)
 
+pythons: setup ## Execute every notebook, and the fast tests, on each allowed Python that is installed here
+	@.venv/bin/python -m helpers.running.pythons $(ARGS)
+
 outputs: setup ## Execute the notebooks on the local endpoint and keep their outputs
 	@$(COOKBOOK) run --save $(ARGS)
 
@@ -49,8 +53,13 @@ faults: setup ## Measure what the six clients do about faults, and keep the tabl
 tables: setup ## Rebuild the generated part of the README
 	@$(COOKBOOK) tables $(ARGS)
 
-bench: setup ## Measure the local endpoint beside two rivals, which it installs, and keep the results
+bench: bench-endpoint bench-notebooks ## Measure ours beside its rivals, which are installed, and keep the results
+
+bench-endpoint: setup ## Measure the local endpoint only
 	@.venv/bin/python tests/bench/endpoint.py $(ARGS)
+
+bench-notebooks: setup ## Measure only how fast notebooks are executed
+	@.venv/bin/python tests/bench/notebooks.py $(ARGS)
 
 bench-clients: setup ## Measure what the six clients cost, beside each other, and keep the results
 	@.venv/bin/python tests/bench/clients.py $(ARGS)

@@ -71,7 +71,7 @@ def serve(port: int, **options: Any) -> None:
 @click.option("--tag", "-t", "tags", multiple=True, help="Only notebooks with this tag on them or on a cell.")
 @click.option("--deployment", "-d", "deployments", multiple=True, help="A deployment to run on; may be repeated.")
 @click.option("--parameter", "-p", "parameters", multiple=True, nargs=2, metavar="NAME VALUE", help="For papermill.")
-@click.option("--workers", type=click.IntRange(1), help="Notebooks at once.  [default: cores + 1]")
+@click.option("--workers", type=click.IntRange(1), help="Notebooks at once.  [default: cores + 2]")
 @click.option("--cell-timeout", help="Seconds for a cell.  [default: 120; 600 with --engine]", type=_SECONDS)
 @click.option("--notebook-timeout", help="Seconds for a notebook.  [default: 600; 3000 with --engine]", type=_SECONDS)
 @click.option("--save", is_flag=True, help="Keep the outputs in the notebooks themselves.")
@@ -220,6 +220,19 @@ def openapi() -> None:
     from helpers.endpoint.openapi.document import document
 
     click.echo(json.dumps(document(), indent=2, ensure_ascii=False))
+
+
+@main.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
+def secrets(files: tuple[Path, ...]) -> None:
+    """Look for credentials in FILES, notebooks and folders; without any, in all files of the project.
+
+    Keys of Azure, tokens, private keys and the like, in sources, outputs and metadata; and the very credential that is
+    in AZURE_INFERENCE_CREDENTIAL. The exit status is 1 if there is one. What is found is named, never shown.
+    """
+    from helpers.scanning.command import scan
+
+    sys.exit(scan(ROOT, files))
 
 
 @main.command()

@@ -35,7 +35,7 @@ HOST = "https://my-host.eastus2.inference.ai.azure.com"
         (f"{HOST}/chat/completions?api-version=1", f"has a query or fragment. Set it to {HOST}"),
         (f" {HOST}\n", f"spaces or a line break around it. Set it to {HOST}"),
         ("http://my-host.eastus2.inference.ai.azure.com", "Use https."),
-        ("https://user:secret@my-host.com", "holds a user name or password"),
+        ("https://user:secret@my-host.com", "holds a user name or password"),  # pragma: allowlist secret
         ("ftp://my-host.com", "is no web address"),
     ],
 )

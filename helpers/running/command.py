@@ -15,6 +15,7 @@ from helpers.running.history import History
 from helpers.running.interrupts import Interrupts
 from helpers.running.jobs import Job
 from helpers.running.options import Options
+from helpers.running.pool import prepare
 from helpers.running.progress import Progress
 from helpers.running.reports import ci, folder, junit, record, summary, table, versions
 from helpers.running.reports.record import Run
@@ -45,6 +46,7 @@ def execute(options: Options) -> int:
         return 0 if dry_run.tell(console, jobs, history, options.budget) else 1
     with Interrupts() as interrupts, folder.claim(options.reports, must=options.resume) as reports:
         jobs = chosen.plan(reports)
+        prepare()  # what workers fork from imports while the endpoint starts
         with chosen.target(len(jobs)) as target:
             this = _run(options, _results(options, jobs, target, reports), target, reports, console, interrupts)
             history.remember(this.results, target.label)

@@ -58,5 +58,9 @@ class History:
 
 
 def longest_first(results: Sequence[Result], history: History) -> list[Result]:
-    """The order in which jobs fill the cores best."""
-    return sorted(results, key=lambda result: -history.seconds(result.job))
+    """The order in which jobs fill the cores best. Of those never seen, the largest file is the best guess."""
+
+    def length(result: Result) -> tuple[float, int]:
+        return history.seconds(result.job), result.job.notebook.stat().st_size
+
+    return sorted(results, key=length, reverse=True)

@@ -24,16 +24,16 @@ def main(arguments: Sequence[str]) -> None:
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     made = FOLDER / "environment"
     print("Installing the newest allowed versions into build/newest/environment", flush=True)
-    _uv(environment, "venv", "--quiet", "--clear", "--python", sys.executable, made)
+    uv(environment, "venv", "--quiet", "--clear", "--python", sys.executable, made)
     python = made / BIN.name / Path(sys.executable).name
-    _uv(environment, "pip", "install", "--quiet", "--upgrade", "--python", python, "--editable", ROOT)
+    uv(environment, "pip", "install", "--quiet", "--upgrade", "--python", python, "--editable", ROOT)
     command = [str(python.with_name("cookbook")), "run", "--reports", str(FOLDER / "run"), *arguments]
     os.chdir(ROOT)
     os.execve(command[0], command, environment)
 
 
-def _uv(environment: dict[str, str], *command: object) -> None:
-    # In the project's folder uv finds what pyproject.toml overrides.
+def uv(environment: dict[str, str], *command: object) -> None:
+    """Run uv in the project's folder, where it finds what pyproject.toml overrides."""
     subprocess.run([str(part) for part in (BIN / "uv", *command)], check=True, env=environment, cwd=ROOT)
 
 

@@ -31,7 +31,7 @@ class Limits:
 
     cell: float = 120.0
     notebook: float = 600.0
-    workers: int = field(default_factory=lambda: (os.cpu_count() or 1) + 1)  # kernels wait often enough for one more
+    workers: int = field(default_factory=lambda: (os.cpu_count() or 1) + 2)  # kernels wait often enough for two more
 
 
 class Pool:
@@ -49,7 +49,7 @@ class Pool:
         self.changed, self.ended = changed, ended
         self.busy: dict[Connection, tuple[BaseProcess, Result]] = {}
         self.started = 0
-        self.context = _context()
+        self.context = prepare()
 
     def add(self, result: Result, target: Target) -> None:
         """Start a job as soon as a worker is free; do nothing when there is a reason to stop."""
@@ -116,12 +116,15 @@ def _terminate(process: BaseProcess) -> None:
         process.terminate()
 
 
-def _context() -> multiprocessing.context.BaseContext:
-    """How to make processes. Papermill takes a second to import: one process imports it, workers fork from there."""
+def prepare() -> multiprocessing.context.BaseContext:
+    """How to make processes. Papermill takes a second to import: one process imports it, workers fork from there.
+
+    The first call starts that process and does not wait for it.
+    """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([f"helpers.running.{name}" for name in ("bytecode", "papermilling", "worker")])
+    context.set_forkserver_preload([f"helpers.running.{name}" for name in ("importing", "papermilling", "worker")])
     if threading.current_thread() is not threading.main_thread():
         return context
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it must not meet a Ctrl-C while it imports

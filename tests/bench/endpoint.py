@@ -35,7 +35,7 @@ def main() -> None:
     results: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": described,
-        "versions": {**machine.versions(), **_rivals([contender.name for contender in contenders])},
+        "versions": {**machine.versions(), **machine.node(), **_rivals([contender.name for contender in contenders])},
         "settings": {"seconds": options.seconds, "repeats": options.repeats, "pinned": len(CORES) > 1},
         "missing": missing,
         "events": {},

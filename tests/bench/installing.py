@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from helpers.setup_environment import pip_settings
+
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "bench"
-MOCKTOPUS, AIMOCK = "0.2.0", "1.43.0"
+MOCKTOPUS, AIMOCK, NBMAKE = "0.2.0", "1.43.0", "1.5.5"
 _TIMEOUT = 180  # seconds for one installation
 
 
@@ -52,6 +55,23 @@ def aimock() -> Path:
     return package / "dist" / "cli.js"
 
 
+def nbmake() -> Path:
+    """Install nbmake into an environment with the project's own packages, byte code and all; returns its Python.
+
+    Raises:
+        Missing: when that fails.
+    """
+    folder = CACHE / "nbmake"
+    python, lock = folder / "bin" / "python", ROOT / "requirements.lock"
+    if _distributions(folder).get("nbmake") != NBMAKE:
+        uv = [sys.executable, "-m", "uv"]
+        _install("nbmake", [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
+        install = [*uv, "pip", "install", "--compile-bytecode", "--python", str(python)]
+        packages = [f"nbmake=={NBMAKE}", "pytest-xdist", "--editable", str(ROOT)]
+        _install("nbmake", [*install, "--constraint", str(lock), *packages])
+    return python
+
+
 def versions_of_mocktopus() -> dict[str, str]:
     """mocktopus and the server library it runs on, as they are installed."""
     found = _distributions(CACHE / "mocktopus")
@@ -73,6 +93,7 @@ def _package_version(package: Path) -> str | None:
 def _install(name: str, command: list[str]) -> None:
     """Run an installer in silence: its words may name this machine's registry."""
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT, cwd=CACHE.parent.parent)
+        environment = {**os.environ, **pip_settings()}  # uv is to find the registry that pip is set to
+        subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT, cwd=ROOT, env=environment)
     except (OSError, subprocess.SubprocessError):
         raise Missing(f"{name} is left out: it could not be installed. Is its package registry reachable?") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -26,22 +27,21 @@ def _processor() -> str:
     return next(named, platform.machine())
 
 
-def versions() -> dict[str, str]:
-    """Python, Node.js and the packages that serve."""
+def versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+    """Python and some packages: without any named, those that serve."""
     found = {"Python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    node = node_version()
-    return {**found, "Node.js": node} if node else found
+    return found
 
 
-def node_version() -> str | None:
-    """The version of Node.js, None without one."""
+def node() -> dict[str, str]:
+    """The version of Node.js, nothing without one."""
     try:
         done = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip().removeprefix("v")
+        return {}
+    return {"Node.js": done.stdout.strip().removeprefix("v")}

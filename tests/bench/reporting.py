@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from measuring import MEASURES, Measure
-from targets import TARGETS, Verdict, judge
+from targets import TARGETS, Target, Verdict, judge
 
 RESULTS = Path(__file__).resolve().parent / "results"
 NAME = "endpoint"
@@ -45,7 +46,7 @@ def page(results: dict[str, Any]) -> str:
             f"{settings['repeats']} repeats of {settings['seconds']:g} s a measure, all servers in turn; medians, with "
             "the smallest and the largest repeat in parentheses.",
             "",
-            *_targets(results),
+            *target_rows(TARGETS, verdicts(results)),
             "",
             *_table(results),
             "",
@@ -71,9 +72,10 @@ def _reached(verdict: Verdict) -> str:
     return f"{verdict.median:.2f}{unit} ({verdict.low:.2f} to {verdict.high:.2f})"
 
 
-def _targets(results: dict[str, Any]) -> list[str]:
+def target_rows(targets: Sequence[Target], verdicts: Sequence[Verdict | None]) -> list[str]:
+    """A table of targets and what was reached."""
     rows = ["| target | wanted | measured | rival | |", "|---|---|---|---|---|"]
-    for target, verdict in zip(TARGETS, verdicts(results), strict=True):
+    for target, verdict in zip(targets, verdicts, strict=True):
         measured = ("not measured", "", "") if verdict is None else _cells(verdict)
         rows.append(f"| {target.name} | {target.wanted()} | {' | '.join(measured)} |")
     return rows

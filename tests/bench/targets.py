@@ -54,9 +54,9 @@ class Verdict:
         return reached >= self.target.bound if self.target.at_least else reached <= self.target.bound
 
 
-def judge(target: Target, values: Values) -> Verdict | None:
+def judge(target: Target, values: Values, ours: str = OURS) -> Verdict | None:
     """Hold a target to what was measured; None when something it needs was not."""
-    mine = values.get(OURS, {}).get(target.measure)
+    mine = values.get(ours, {}).get(target.measure)
     if not mine:
         return None
     if not target.rivals:
