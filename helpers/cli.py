@@ -14,6 +14,7 @@ from helpers.errors import CookbookError
 ROOT = Path(__file__).resolve().parent.parent
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _SECONDS = click.FloatRange(0, min_open=True)
+_INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 _MONEY = click.FloatRange(0)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -26,6 +27,9 @@ class _OneLine(click.Group):
             return super().invoke(ctx)
         except CookbookError as error:
             raise click.ClickException(str(error)) from None
+        except KeyboardInterrupt:  # before a command takes note of Ctrl-C itself, or the second one
+            click.echo("\nInterrupted.", err=True)
+            sys.exit(_INTERRUPTED)
         except click.UsageError as error:
             raise click.ClickException(f"{error.format_message()} See `{_command(error)} --help`.") from None
 

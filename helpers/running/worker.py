@@ -67,8 +67,8 @@ def _execute(job: Job, cell_timeout: float, sockets: Path, tell: Connection) -> 
 
     def started(cell: int, cells: int, source: str) -> None:
         nonlocal running
-        running = source
-        tell.send(Started(cell, cells, source))
+        running = plain(source)
+        tell.send(Started(cell, cells, running))
 
     try:
         execute(job, cell_timeout, sockets, started)

@@ -100,6 +100,8 @@ def test_the_key_goes_to_one_step_only_and_never_to_a_pull_request():
     WORKFLOW["jobs"]["real-endpoint"] = real
     assert WORKFLOW["permissions"] == {"contents": "read"}
     for job in WORKFLOW["jobs"].values():
+        (checkout,) = [step for step in job["steps"] if "checkout" in step.get("uses", "")]
+        assert checkout["with"]["persist-credentials"] is False
         assert job["timeout-minutes"] and all("${{ inputs" not in step.get("run", "") for step in job["steps"])
 
 

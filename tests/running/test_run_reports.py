@@ -90,8 +90,29 @@ def test_junit_has_a_testcase_for_each(ran):
     failure = failed.find("failure")
     assert failure.get("message") == "AssertionError: assert fence == '<b>|*'" and FAILS in failure.text
     assert passed.find("failure") is None
-    properties = {each.get("name"): each.get("value") for each in passed.iter("property")}
-    assert properties == {"calls": "2", "tokens": "166"}
+    assert passed.findtext("system-out") == "2 calls, 166 tokens, 4 of 4 cells"
+
+
+# What junit-10.xsd allows: attributes, the required ones first, and elements.
+JUNIT = {
+    "testsuites": ("", "name time tests failures errors", "testsuite"),
+    "testsuite": ("name tests failures errors", "time skipped timestamp", "properties testcase"),
+    "properties": ("", "", "property"),
+    "property": ("name value", "", ""),
+    "testcase": ("name", "time classname", "error failure system-out"),
+    "failure": ("", "type message", ""),
+    "system-out": ("", "", ""),
+}
+
+
+def test_junit_xml_keeps_to_its_schema(ran):
+    cookbook, _, _ = ran
+    elements = list(xml.parse(cookbook.reports / "junit.xml").getroot().iter())
+    assert {element.tag for element in elements} == set(JUNIT)
+    for element in elements:
+        required, optional, children = (set(words.split()) for words in JUNIT[element.tag])
+        assert required <= set(element.keys()) <= required | optional, element.tag
+        assert {child.tag for child in element} <= children, element.tag
 
 
 def test_the_summary_goes_to_the_jobs_page(ran):
@@ -170,6 +191,16 @@ def test_live_lines_tell_notebook_cell_and_time():
     assert "[1/2] openai-sdk · d: FAILED in 4.0 s: Error: x" in shown.get() and "1 of 2 done, 1 failed" in shown.get()
 
 
+def test_a_log_tells_now_and_then_what_runs():
+    console = Console(width=100, file=io.StringIO())
+    job = Job(Path("openai-sdk.ipynb"), "d", Path("o.ipynb"))
+    with Progress(console, 1, quiet=0.01) as progress:
+        progress.show(Result(job, Status.RUNNING, began=time.monotonic() - 3, cell=4, cells=36))
+        while "cell" not in console.file.getvalue():
+            time.sleep(0.01)
+    assert "openai-sdk cell 4/36 (3 s)" in console.file.getvalue()
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -213,6 +244,11 @@ def test_an_error_in_one_line(kind, message, traceback, line):
 
 def test_what_xml_cannot_hold_is_left_out():
     assert plain("a\x00\x1b[1mb\ud800\tc\n") == "ab\tc\n"
+
+
+@pytest.mark.parametrize("text", ["##vso[task.complete]", "##[error]x", "::error::x", "a\n  ::set-output name=x::y"])
+def test_what_an_endpoint_says_is_no_command_to_a_ci_system(text):
+    assert "##" not in plain(text) and not any(line.strip().startswith("::") for line in plain(text).splitlines())
 
 
 def test_packages_that_differ_from_the_lock(tmp_path):
