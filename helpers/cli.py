@@ -78,7 +78,7 @@ def serve(port: int, **options: Any) -> None:
 @click.option("--notebook-timeout", default=600.0, show_default=True, help="Seconds for a notebook.", type=_SECONDS)
 @click.option("--save", is_flag=True, help="Keep the outputs in the notebooks themselves.")
 @click.option("--resume", is_flag=True, help="Skip what passed in the last run and has not changed since.")
-@click.option("--dry-run", is_flag=True, help="Run nothing; tell the calls and tokens to expect.")
+@click.option("--dry-run", is_flag=True, help="Send the endpoint nothing; tell the calls and tokens to expect.")
 @click.option("--max-tokens-total", type=click.IntRange(1), help="Stop before the run uses more tokens than this.")
 @click.option("--max-cost", type=_MONEY, help="Stop before the run costs more than this.")
 @click.option("--price-in", type=_MONEY, help="Price of a million prompt tokens, in the currency of --max-cost.")
