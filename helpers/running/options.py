@@ -83,8 +83,15 @@ class Options:
 
 
 def from_command_line(root: Path, given: dict[str, Any]) -> Options:
-    """The options from what `cookbook run` was given, by the names of its parameters."""
+    """The options from what `cookbook run` was given, by the names of its parameters.
+
+    Raises:
+        CookbookError: for a parameter given twice, or one price without the other.
+    """
     taken = ("deployments", "save", "resume", "dry_run", "engine", "direct", "record", "replay")
+    names = [name for name, _ in given["parameters"]]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise CookbookError(f"The parameter {twice[0]!r} is given twice.")
     return Options(
         root=root,
         notebooks=given["notebooks"].absolute(),

@@ -134,6 +134,7 @@ def test_mistakes_in_parameters(folder, tmp_path, deployments, parameters, said)
         (["--price-in", "1"], "Give both --price-in and --price-out"),
         (["--save", "-p", "count", "2"], "leave out -p and -d"),
         (["--reports", "/proc/nowhere"], "cannot be written"),
+        (["-p", "count", "1", "-p", "count", "2"], "The parameter 'count' is given twice"),
         (["--direct"], "--direct is for an endpoint of yours: set AZURE_INFERENCE_ENDPOINT"),
         (["--save", "--engine", "embedded"], "do without --engine or --replay"),
     ],
