@@ -24,9 +24,7 @@ def tell(console: Console, jobs: Sequence[Job], history: History, budget: Budget
     """
     if unknown := _never_counted(jobs, history):
         say = f"{len(unknown)} of {len(jobs)} were not counted yet: rehearsing them on the local endpoint, for free."
-        console.print(
-            f"{say}: rehearsing on the local endpoint, free of charge.", highlight=False, markup=False, soft_wrap=True
-        )
+        console.print(say, highlight=False, markup=False, soft_wrap=True)
         if reason := rehearse(unknown, limits, history, console):
             raise CookbookError(reason)
     expected = [history.usage(job) for job in jobs]

@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
 import installing
+from installing import Missing
 
 from helpers import http
 from helpers.children import spawn, stop
@@ -44,7 +45,7 @@ class Engine:
     """One engine. `serve` starts it for as long as its context lasts.
 
     Raises:
-        installing.Missing: by `serve`, when it cannot be had here.
+        Missing: by `serve`, when it cannot be had here.
     """
 
     name: str
@@ -58,7 +59,7 @@ def llama_cpp() -> Iterator[Served]:
     try:
         embedded.weights()
     except CookbookError as error:
-        raise installing.Missing(f"llama.cpp is left out: {error}") from None
+        raise Missing(f"llama.cpp is left out: {error}") from None
     key = secrets.token_hex(16)
     process, url = spawn("helpers.endpoint.engines.embedded", {**os.environ, embedded.KEY: key})
     try:
@@ -73,7 +74,7 @@ def litellm_proxy() -> Iterator[Served]:
         command = installing.python_package("litellm", metadata.version("litellm"), extra="proxy") / "litellm"
         config = installing.CACHE / "litellm.json"  # JSON is YAML
         route = {"model": f"openai/{behind.model}", "api_base": f"{behind.url}/v1", "api_key": "os.environ/BEHIND"}
-        models = [{"model_name": "*", "litellm_params": route}]
+        models = [{"model_name": name, "litellm_params": route} for name in (behind.model, "*")]
         config.write_text(json.dumps({"model_list": models}), encoding="utf-8")
         key = f"sk-{secrets.token_hex(16)}"
         variables = {"BEHIND": behind.key, "LITELLM_MASTER_KEY": key, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
@@ -140,7 +141,7 @@ def _wait(process: subprocess.Popen, url: str, key: str) -> None:
                 return
         except CookbookError:
             time.sleep(0.2)
-    raise installing.Missing(f"{Path(process.args[0]).name} did not start.")
+    raise Missing(f"{Path(process.args[0]).name} did not start.")
 
 
 def _version(package: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import page
-from engines import ENGINES, Engine, Served
+from engines import ENGINES, Engine, Missing, Served
 from sections import errors_by_section
 from wire import ask_everything
 
@@ -46,7 +46,7 @@ def main() -> int:
             try:
                 with engine.serve() as served:
                     kept[engine.name] = _measure(engine, served)
-            except page.Missing as why:
+            except Missing as why:
                 print(why, file=sys.stderr)
     page.save({engine.name: kept[engine.name] for engine in ENGINES if engine.name in kept}, given.results)
     return 0

@@ -7,10 +7,6 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from installing import Missing
-
-__all__ = ["Missing", "load", "save"]
-
 NAME = "engines"
 _LONGEST = 160  # characters of an error
 Results = dict[str, dict[str, Any]]

@@ -77,12 +77,12 @@ def _asked(title: str) -> Callable[[Question], Question]:
 
 @_asked("answers at `/v1/chat/completions`")
 def _v1(wire: Wire) -> bool:
-    return bool(wire.choice()["message"]["content"])
+    return "content" in wire.choice()["message"]
 
 
 @_asked("answers at `/chat/completions`, where the Azure SDK and LiteLLM ask")
 def _azure_route(wire: Wire) -> bool:
-    return bool(wire.choice(path=f"/chat/completions{_API_VERSION}")["message"]["content"])
+    return "content" in wire.choice(path=f"/chat/completions{_API_VERSION}")["message"]
 
 
 @_asked("names its model at `/info`")
@@ -100,7 +100,7 @@ def _api_key(wire: Wire) -> bool:
     return wire.post(headers={"api-key": wire.served.key}).ok
 
 
-@_asked("refuses a wrong key")
+@_asked("refuses a wrong key with 401")
 def _wrong_key(wire: Wire) -> bool:
     return wire.post(headers={"Authorization": "Bearer wrong"}).status_code == 401
 
@@ -167,7 +167,8 @@ def _usage_unasked(wire: Wire) -> bool:
 
 @_asked("gives JSON for `response_format: json_object`")
 def _json(wire: Wire) -> bool:
-    asked = {"messages": [{"role": "user", "content": "A JSON object with one language."}], "max_tokens": 200}
+    question = "One language as a JSON object with the keys language and speakers_millions."
+    asked = {"messages": [{"role": "user", "content": question}], "max_tokens": 200, "temperature": 0}
     return isinstance(
         json.loads(wire.choice(response_format={"type": "json_object"}, **asked)["message"]["content"]), dict
     )
