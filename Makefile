@@ -6,7 +6,7 @@ CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3
 VERSION_OK := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-clients bench-endpoint bench-notebooks doctor engine faults gallery help lab lock newest outputs \
+.PHONY: bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults gallery help lab lock newest outputs \
   pythons run serve setup snippets tables test
 
 help: ## List the targets
@@ -34,6 +34,9 @@ serve: setup ## Run the local endpoint in the foreground, on port 8000
 
 engine: setup ## Install a small real language model, for make run ARGS='--engine embedded'
 	@$(COOKBOOK) engine $(ARGS)
+
+engines: engine ## Execute the notebooks on servers nobody here wrote, and keep what each cannot do
+	@.venv/bin/python tests/engines/measure.py $(ARGS)
 
 newest: setup ## Execute every notebook on the newest allowed versions instead of the locked ones
 	@.venv/bin/python -m helpers.running.newest $(ARGS)

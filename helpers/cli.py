@@ -14,6 +14,7 @@ from helpers.errors import CookbookError
 ROOT = Path(__file__).resolve().parent.parent
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _SECONDS = click.FloatRange(0, min_open=True)
+_INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 _MONEY = click.FloatRange(0)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -26,6 +27,9 @@ class _OneLine(click.Group):
             return super().invoke(ctx)
         except CookbookError as error:
             raise click.ClickException(str(error)) from None
+        except KeyboardInterrupt:  # before a command takes note of Ctrl-C itself, or the second one
+            click.echo("\nInterrupted.", err=True)
+            sys.exit(_INTERRUPTED)
         except click.UsageError as error:
             line = click.ClickException(f"{error.format_message()} See `{_command(error)} --help`.")
             line.exit_code = error.exit_code  # 2, as everywhere
@@ -76,7 +80,7 @@ def serve(port: int, **options: Any) -> None:
 @click.option("--notebook-timeout", help="Seconds for a notebook.  [default: 600; 3000 with --engine]", type=_SECONDS)
 @click.option("--save", is_flag=True, help="Keep the outputs in the notebooks themselves.")
 @click.option("--resume", is_flag=True, help="Skip what passed in the last run and has not changed since.")
-@click.option("--dry-run", is_flag=True, help="Run nothing; tell the calls and tokens to expect.")
+@click.option("--dry-run", is_flag=True, help="Send the endpoint nothing; tell the calls and tokens to expect.")
 @click.option("--max-tokens-total", type=click.IntRange(1), help="Stop before the run uses more tokens than this.")
 @click.option("--max-cost", type=_MONEY, help="Stop before the run costs more than this.")
 @click.option("--price-in", type=_MONEY, help="Price of a million prompt tokens, in the currency of --max-cost.")

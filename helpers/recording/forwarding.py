@@ -12,7 +12,7 @@ from yarl import URL
 
 from helpers.recording import headers
 from helpers.recording.doors import Door
-from helpers.recording.metering import Meter, at_most, is_chat
+from helpers.recording.metering import Meter, at_most, may_cost
 from helpers.recording.tape import Exchange, Recorder
 from helpers.running.budget import Budget, Exhausted
 from helpers.running.usage import Usage
@@ -37,8 +37,8 @@ class Forwarder:
     async def answer(self, door: Door, request: web.Request) -> web.StreamResponse:
         """Answer one request that came through a door."""
         body = await request.read()
-        chat = is_chat(request.method, request.path)
-        most, meter = at_most(body) if chat else _FREE, Meter(body, chat)
+        costly = may_cost(request.method)
+        most, meter = at_most(body) if costly else _FREE, Meter(body, costly)
         try:
             self.budget.reserve(most)
         except Exhausted as error:
@@ -85,21 +85,23 @@ class Forwarder:
         if answer.content_length is not None and "content-encoding" not in answer.headers:
             response.content_length = answer.content_length
         await response.prepare(request)
-        parts = []
+        parts: list[bytes] = []
+        gone = False
         try:
             async for part in answer.content.iter_any():
                 meter.feed(part)
                 parts.append(part)
-                await response.write(part)
+                gone = not await _written(response, part)
+                if gone:
+                    break  # leaving here ends the request to the endpoint, too
         except (aiohttp.ClientError, TimeoutError):
             if request.transport is not None:
                 request.transport.abort()  # the notebook has to see the answer break off, as it did
             return response
-        except ConnectionError:
-            return response  # the notebook has gone; leaving here ends the request to the endpoint, too
-        if exchange:
+        if exchange:  # of a stream that the notebook has left, what it has seen
             self.recorder.add(exchange, answer.status, answer.headers, b"".join(parts))
-        await response.write_eof()
+        if not gone:
+            await response.write_eof()
         return response
 
     def _connected(self) -> aiohttp.ClientSession:
@@ -113,6 +115,15 @@ class Forwarder:
                 trust_env=not loopback,
             )
         return self._session
+
+
+async def _written(response: web.StreamResponse, part: bytes) -> bool:
+    """Pass a part on to the notebook; False when that has gone."""
+    try:
+        await response.write(part)
+    except ConnectionError:
+        return False
+    return True
 
 
 def own_answer(status: int, code: str, message: str) -> web.Response:

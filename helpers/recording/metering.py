@@ -16,18 +16,16 @@ _LARGEST = 16 * 1024 * 1024  # bytes of an answer that is read for its usage
 _FREE = Usage(calls=1)
 
 
-def is_chat(method: str, path: str) -> bool:
-    """Whether a request is one that costs tokens."""
-    return method == "POST" and path.partition("?")[0].endswith("/completions")
+def may_cost(method: str) -> bool:
+    """Whether a request may use tokens. Completions are not the only ones that do: embeddings and `/score` do, too."""
+    return method == "POST"
 
 
 def at_most(body: bytes) -> Usage:
-    """What a chat completion may use; `ASSUMED` stands in where the request has no `max_tokens`."""
+    """What a request may use; `ASSUMED` stands in for a limit that it does not state."""
     request = _object(body)
-    limit = request.get("max_tokens") or request.get("max_completion_tokens") or ASSUMED
-    choices = request.get("n") or 1
-    completion = limit * choices if isinstance(limit, int) and isinstance(choices, int) else ASSUMED
-    return Usage(1, prompt_tokens(body, _CAUTIOUS), completion, exact=False)
+    limit = max(_positive(request.get(name)) for name in ("max_tokens", "max_completion_tokens")) or ASSUMED
+    return Usage(1, prompt_tokens(body, _CAUTIOUS), limit * (_positive(request.get("n")) or 1), exact=False)
 
 
 def prompt_tokens(body: bytes, bytes_per_token: int = _BYTES_PER_TOKEN) -> int:
@@ -46,11 +44,11 @@ class Meter:
 
     Args:
         request: the request's body.
-        chat: whether the request costs tokens at all.
+        costly: whether the request may use tokens at all.
     """
 
-    def __init__(self, request: bytes, chat: bool) -> None:
-        self._request, self._chat = request, chat
+    def __init__(self, request: bytes, costly: bool) -> None:
+        self._request, self._costly = request, costly
         self._sent = self._ok = self._stream = False
         self._rest, self._usage, self._chunks = b"", None, 0
 
@@ -65,7 +63,7 @@ class Meter:
 
     def feed(self, part: bytes) -> None:
         """A part of the answer has passed."""
-        if not self._chat or not self._ok or len(self._rest) > _LARGEST:
+        if not self._costly or not self._ok or len(self._rest) > _LARGEST:
             return
         self._rest += part
         if self._stream:
@@ -75,7 +73,7 @@ class Meter:
 
     def usage(self) -> Usage:
         """What the call used. Where no answer says it, this is an estimate; what was lost counts in full."""
-        if not self._chat or not self._sent:
+        if not self._costly or not self._sent:
             return _FREE
         if not self._ok:
             return at_most(self._request)
@@ -90,6 +88,11 @@ class Meter:
         self._usage = event.get("usage") or self._usage
         choices = event.get("choices")
         self._chunks += len(choices) if isinstance(choices, list) else 0
+
+
+def _positive(value: object) -> int:
+    """A whole number above zero; 0 for anything else, such as the -1 by which some engines mean no limit."""
+    return value if type(value) is int and value > 0 else 0
 
 
 def _object(text: bytes) -> dict[str, Any]:

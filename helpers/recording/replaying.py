@@ -1,4 +1,7 @@
-"""Answering from a recording. What is not in it is refused and told: a replay must not pass for what it is not."""
+"""Answering from a recording. What is not in it is refused and told, and so is what nobody asked for.
+
+A replay must not pass for what it is not.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from aiohttp import web
 
 from helpers.recording.doors import Door
 from helpers.recording.forwarding import own_answer
-from helpers.recording.metering import Meter, is_chat
+from helpers.recording.metering import Meter, may_cost
 from helpers.recording.scrubbing import Scrubber
 from helpers.recording.tape import Exchange, Tape
 
@@ -25,7 +28,7 @@ class Replayer:
     async def answer(self, door: Door, request: web.Request) -> web.StreamResponse:
         """Answer one request that came through a door."""
         body = await request.read()
-        meter = Meter(body, is_chat(request.method, request.path))
+        meter = Meter(body, may_cost(request.method))
         recorded = self._waiting.get(Exchange.of(door, request, body, self.scrubber).request)
         if not recorded:
             what = f"{request.method} {request.path}"
@@ -41,6 +44,12 @@ class Replayer:
         door.usage += meter.usage()
         await response.write_eof()
         return response
+
+    def left_over(self, door: Door) -> str:
+        """What a job's recording still holds, in a sentence; empty when the job has asked for all of it."""
+        own = [queue for request, queue in self._waiting.items() if request[:2] == (door.notebook, door.deployment)]
+        count = sum(map(len, own))
+        return f"{count} recorded answers were not asked for: the notebook changed. Record it again." if count else ""
 
     async def close(self) -> None:
         """Nothing to close."""

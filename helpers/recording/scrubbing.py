@@ -17,7 +17,8 @@ _ANSWER_PREFIXES = ("x-ratelimit-",)
 _ID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _AZURE_HOST = re.compile(
-    r"\b[\w-]+(?:\.[\w-]+)*\.(?:azure\.(?:com|net)|windows\.net|azurewebsites\.net|onmicrosoft\.com)\b"
+    r"\b[\w-]+(?:\.[\w-]+)*\.(?:azure\.(?:com|net|us|cn)|azureml\.(?:net|ms)|windows\.net|azurewebsites\.net"
+    r"|onmicrosoft\.com|usgovcloudapi\.net|chinacloudapi\.cn)\b"
 )
 _RESOURCE = re.compile(
     r"(?i)(/(?:resourceGroups|workspaces|onlineEndpoints|deployments|accounts|projects|users)/)[^/\s\"'?\\]+"

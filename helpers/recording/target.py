@@ -34,6 +34,7 @@ class ThroughDoors(Target):
         secrets: the real credential, as far as it is known before it is used.
         before: called for each job with its door, before the job starts.
         trusted: the file of authorities by which a client trusts the doors' https addresses.
+        left_over: called with the door of a job that passed; says what it should have asked for and has not.
     """
 
     def __init__(
@@ -45,10 +46,11 @@ class ThroughDoors(Target):
         recorder: Recorder | None = None,
         before: Callable[[Result, Door], None] = lambda result, door: None,
         trusted: Path | None = None,
+        left_over: Callable[[Door], str] = lambda door: "",
     ) -> None:
         self.label, self.secrets, self._trusted = label, tuple(secrets), trusted
         self._doors, self._budget, self._recorder, self._before = doors, budget, recorder, before
-        self._by_job: dict[int, Door] = {}
+        self._left_over, self._by_job = left_over, dict[int, Door]()
 
     def environment(self, result: Result) -> dict[str, str]:
         door = self._by_job[id(result)] = self._doors.open(result.job.name, result.job.deployment)
@@ -63,8 +65,8 @@ class ThroughDoors(Target):
         return door.usage
 
     def objection(self, result: Result) -> str:
-        refused = self._by_job[id(result)].refused  # a notebook may have taken that for one of its errors to show
-        return refused[0] if refused else ""
+        door = self._by_job[id(result)]  # a notebook may have taken a refusal for one of its errors to show
+        return door.refused[0] if door.refused else self._left_over(door)
 
     def stop(self) -> str:
         return self._budget.stopped
@@ -114,7 +116,8 @@ def replay(tape: Tape) -> Iterator[ThroughDoors]:
     """A recording in an endpoint's place."""
     replayer = Replayer(tape)
     with Doors(replayer.answer, replayer.close) as doors:
-        yield ThroughDoors(f"recording of {tape.about['endpoint']}, {tape.about['day']}", doors, Budget())
+        label = f"recording of {tape.about['endpoint']}, {tape.about['day']}"
+        yield ThroughDoors(label, doors, Budget(), left_over=replayer.left_over)
 
 
 @contextmanager

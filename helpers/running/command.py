@@ -43,7 +43,7 @@ def execute(options: Options) -> int:
     chosen = setting.of(options)
     jobs = chosen.plan(options.reports)  # mistakes are told before anything is touched
     if options.dry_run:
-        return 0 if dry_run.tell(console, jobs, history, options.budget) else 1
+        return 0 if dry_run.tell(console, jobs, history, options.budget, options.limits) else 1
     with Interrupts() as interrupts, folder.claim(options.reports, must=options.resume) as reports:
         jobs = chosen.plan(reports)
         prepare()  # what workers fork from imports while the endpoint starts

@@ -1,4 +1,4 @@
-"""A dry run: what a run would do, and what it is to be expected to use."""
+"""A dry run: what a run would do, and what it is to be expected to use. The endpoint gets no request."""
 
 from __future__ import annotations
 
@@ -7,18 +7,26 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from helpers.errors import CookbookError
 from helpers.running.budget import Budget
 from helpers.running.history import History
 from helpers.running.jobs import Job
+from helpers.running.pool import Limits
+from helpers.running.rehearsal import rehearse
 from helpers.running.usage import Usage, said, total
 
 
-def tell(console: Console, jobs: Sequence[Job], history: History, budget: Budget) -> bool:
+def tell(console: Console, jobs: Sequence[Job], history: History, budget: Budget, limits: Limits) -> bool:
     """Print a table of what is to be expected, judging by the last time each notebook passed.
 
     Returns:
         Whether the budget suffices, as far as is known.
     """
+    if unknown := _never_counted(jobs, history):
+        say = f"{len(unknown)} of {len(jobs)} were not counted yet: rehearsing them on the local endpoint, for free."
+        console.print(say, highlight=False, markup=False, soft_wrap=True)
+        if reason := rehearse(unknown, limits, history, console):
+            raise CookbookError(reason)
     expected = [history.usage(job) for job in jobs]
     table = Table(box=None, pad_edge=False)
     for name in ("client", "deployment", "seconds", "calls", "tokens in", "tokens out", "as measured on"):
@@ -36,6 +44,11 @@ def tell(console: Console, jobs: Sequence[Job], history: History, budget: Budget
     return not _too_much(everything, budget)
 
 
+def _never_counted(jobs: Sequence[Job], history: History) -> list[Job]:
+    """The jobs of unknown usage, a notebook once: another deployment makes the same calls."""
+    return list({job.name: job for job in jobs if history.usage(job) is None}.values())
+
+
 def _counts(usage: Usage | None) -> tuple[str, str, str]:
     if usage is None:
         return said(None), said(None), said(None)
@@ -43,10 +56,10 @@ def _counts(usage: Usage | None) -> tuple[str, str, str]:
 
 
 def _remarks(expected: Sequence[Usage | None], everything: Usage | None, budget: Budget) -> list[str]:
-    remarks = ["Nothing was run."]
+    remarks = ["The endpoint got no request."]
     unknown = sum(usage is None for usage in expected)
     if unknown:
-        remarks.append(f"{unknown} of {len(expected)} have not passed here yet; run them on the local endpoint once.")
+        remarks.append(f"{unknown} of {len(expected)} are unknown, because they fail on the local endpoint.")
     if everything and budget.prices:
         remarks.append(f"Expected cost: {budget.prices.cost(everything):.4f}.")
     if _too_much(everything, budget):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 _LONGEST = 400  # characters
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_COMMAND = re.compile(r"##(?=vso\[|\[)|^(\s*)::", re.MULTILINE)  # of Azure Pipelines and GitHub, in a log
 _ARROW = re.compile(r"^-+> *\d+ (.*)$", re.MULTILINE)
 
 
@@ -28,5 +29,9 @@ def one_line(kind: str, message: str, traceback: Sequence[str] = ()) -> str:
 
 
 def plain(text: str) -> str:
-    """A text without colours, and without characters that XML and terminals cannot show."""
-    return "".join(each for each in _COLOUR.sub("", text) if each.isprintable() or each in "\n\t")
+    """A text without colours, without characters that XML and terminals cannot show, and without commands to a CI.
+
+    An error may hold what an endpoint has said, and a CI system obeys whatever it finds in the log.
+    """
+    shown = "".join(each for each in _COLOUR.sub("", text) if each.isprintable() or each in "\n\t")
+    return _COMMAND.sub(lambda found: f"{found[1]}: :" if found[1] is not None else "# #", shown)

@@ -27,13 +27,13 @@ class History:
         return rows[0]["seconds"] if rows else float("inf")
 
     def usage(self, job: Job) -> Usage | None:
-        """What to expect, None where nobody counted."""
-        return next((usage for usage in map(usage_from_json, self._rows(job)) if usage), None)
+        """What to expect, None where nobody counted with these parameters."""
+        return usage_from_json(row) if (row := self._counted(job)) else None
 
     def where(self, job: Job) -> str:
-        """What endpoint it was measured on and on which day, empty when it never was."""
-        rows = self._rows(job)
-        return f"{rows[0]['endpoint']}, {rows[0]['day']}" if rows else ""
+        """What endpoint its usage was counted on and on which day, empty when it never was."""
+        row = self._counted(job)
+        return f"{row['endpoint']}, {row['day']}" if row else ""
 
     def remember(self, results: Sequence[Result], endpoint: str) -> None:
         """Keep what passed in this run. The file is read again: another run may have written it meanwhile."""
@@ -45,16 +45,27 @@ class History:
                 day = time.strftime("%Y-%m-%d")
                 self.known.setdefault(result.job.name, {})[result.job.deployment] = {
                     **{name: row[name] for name in kept},
+                    "parameters": _parameters(result.job),
                     "endpoint": endpoint,
                     "day": day,
                 }
         write_json(self.path, self.known)
+
+    def _counted(self, job: Job) -> dict[str, Any] | None:
+        """What was counted with the job's own parameters: with other ones it may use far more or far less."""
+        rows = (row for row in self._rows(job) if row.get("calls") is not None)
+        return next((row for row in rows if row.get("parameters", {}) == _parameters(job)), None)
 
     def _rows(self, job: Job) -> list[dict[str, Any]]:
         """The job's own row first, then the notebook's on other deployments: the same calls, about the same cost."""
         by_deployment = self.known.get(job.name, {})
         others = [row for name, row in by_deployment.items() if name != job.deployment]
         return [by_deployment[job.deployment], *others] if job.deployment in by_deployment else others
+
+
+def _parameters(job: Job) -> dict[str, Any]:
+    """A job's parameters without the deployment, which has its own place."""
+    return {name: value for name, value in job.parameters.items() if name != "model"}
 
 
 def longest_first(results: Sequence[Result], history: History) -> list[Result]:

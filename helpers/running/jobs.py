@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,10 +13,14 @@ from typing import Any
 from helpers.deployments import default_name
 from helpers.errors import CookbookError
 from helpers.parameters import check
+from helpers.running.masking import Masker
 from helpers.running.reading import typed_parameters
 from helpers.running.selection import Selection, choose, client_of, notebooks
+from helpers.urls import CREDENTIAL
 
 __all__ = ["Job", "notebooks", "plan", "typed_parameters"]
+
+_SECRET = re.compile(r"(?i)(?:^|[_-])(?:api)?(?:key|token|secret|password|credential)(?:$|[_-])")  # not max_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,9 @@ def plan(
         output: the folder for executed notebooks; each deployment gets one of its own.
 
     Raises:
-        CookbookError: for a notebook that does not exist, or a parameter of the wrong name or type.
+        CookbookError: for a notebook that does not exist, a parameter of the wrong name or type, or a credential.
     """
+    _refuse_credentials(parameters)
     if deployments and "model" in parameters:
         raise CookbookError("The deployment is given twice: leave out either --deployment or -p model.")
     chosen = choose(folder, selection)
@@ -76,6 +83,14 @@ def plan(
         for deployment in wanted
         for name, notebook in chosen.items()
     ]
+
+
+def _refuse_credentials(parameters: dict[str, str]) -> None:
+    """Papermill writes parameters into the notebook that it executes, where everybody may read them."""
+    masker = Masker([os.environ.get(CREDENTIAL, "")])
+    for name, text in parameters.items():
+        if _SECRET.search(name) or masker.text(text) != text:
+            raise CookbookError(f"The parameter {name!r} looks like a credential. Set {CREDENTIAL} instead.")
 
 
 def _values(notebook: Path, parameters: dict[str, str]) -> dict[str, Any]:

@@ -6,11 +6,15 @@ summary lists every package that differs from the lock. Arguments go to `cookboo
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from helpers import setup_environment
 from helpers.setup_environment import BIN, ROOT
@@ -19,7 +23,7 @@ FOLDER = ROOT / "build" / "newest"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Install, then become `cookbook run`."""
+    """Install, tell what is not the newest there is, then become `cookbook run`."""
     environment = {**os.environ, **setup_environment.pip_settings()}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     made = FOLDER / "environment"
@@ -27,20 +31,46 @@ def main(arguments: Sequence[str]) -> None:
     uv(environment, "venv", "--quiet", "--clear", "--python", sys.executable, made)
     python = made / BIN.name / Path(sys.executable).name
     uv(environment, "pip", "install", "--quiet", "--upgrade", "--python", python, "--editable", ROOT)
+    outdated = uv(environment, "pip", "list", "--outdated", "--format", "json", "--python", python)
+    for line in held_back(json.loads(outdated or "[]"), (ROOT / "pyproject.toml").read_text(encoding="utf-8")):
+        print(line, flush=True)
     command = [str(python.with_name("cookbook")), "run", "--reports", str(FOLDER / "run"), *arguments]
     os.chdir(ROOT)
     os.execve(command[0], command, environment)
 
 
-def uv(environment: dict[str, str], *command: object) -> None:
-    """Run uv in the project's folder, where it finds what pyproject.toml overrides."""
-    subprocess.run([str(part) for part in (BIN / "uv", *command)], check=True, env=environment, cwd=ROOT)
+def held_back(outdated: Sequence[dict[str, str]], pyproject: str) -> list[str]:
+    """A line for each of the project's own dependencies that the other packages keep from its newest release.
+
+    Args:
+        outdated: as `uv pip list --outdated --format json` tells it.
+    """
+    own = {Requirement(line).name for line in tomllib.loads(pyproject)["project"]["dependencies"]}
+    held = [(each["name"], each["version"], each["latest_version"]) for each in outdated if each["name"] in own]
+    return [f"Held back by other packages: {name} {here}; {latest} is out." for name, here, latest in held]
+
+
+def told(said: str) -> str:
+    """What uv says of versions that do not go together, as a line and, on GitHub, on the job's page, too."""
+    line = "The newest allowed versions cannot be installed together."
+    if page := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(page).open("a", encoding="utf-8") as file:
+            file.write(f"## Cookbook: failed\n\n{line}\n\n```text\n{said.strip()}\n```\n")
+    return f"{said.strip()}\n{line}"
+
+
+def uv(environment: dict[str, str], *command: object) -> str:
+    """What uv says, run in the project's folder, where it finds what pyproject.toml overrides."""
+    words = [str(part) for part in (BIN / "uv", *command)]
+    return subprocess.run(words, check=True, env=environment, cwd=ROOT, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except subprocess.CalledProcessError:
-        sys.exit("The newest allowed versions cannot be installed together; uv says above which ones.")
+    except subprocess.CalledProcessError as error:
+        sys.exit(told(error.stderr))
     except FileNotFoundError:
         sys.exit("There is no environment to install from yet. Run `make setup` first.")
+    except KeyboardInterrupt:
+        sys.exit(130)

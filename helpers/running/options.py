@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,13 +68,32 @@ class Options:
             )
         if self.record and self.replay:
             raise CookbookError("Either --record or --replay.")
+        self._check_place(os.environ.get(ENDPOINT))
         if self.record and self.resume:
             raise CookbookError("A recording is of a whole run: leave out --resume.")
 
+    def _check_place(self, real: str | None) -> None:
+        """Refuse what belongs to another place than the one where this run is: it would be left out in silence."""
+        if self.engine and (real or self.replay):
+            what = "--replay" if self.replay else f"the endpoint in {ENDPOINT}"
+            raise CookbookError(f"--engine is for the local endpoint, but {what} is to answer: leave out one of them.")
+        if self.direct and not real:
+            raise CookbookError(f"--direct is for an endpoint of yours: set {ENDPOINT}.")
+        if self.save and (real or self.engine or self.replay):
+            away = "--engine or --replay" if self.engine or self.replay else ENDPOINT
+            raise CookbookError(f"--save keeps the answers of the local endpoint's own script: do without {away}.")
+
 
 def from_command_line(root: Path, given: dict[str, Any]) -> Options:
-    """The options from what `cookbook run` was given, by the names of its parameters."""
+    """The options from what `cookbook run` was given, by the names of its parameters.
+
+    Raises:
+        CookbookError: for a parameter given twice, or one price without the other.
+    """
     taken = ("deployments", "save", "resume", "dry_run", "engine", "direct", "record", "replay")
+    names = [name for name, _ in given["parameters"]]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise CookbookError(f"The parameter {twice[0]!r} is given twice.")
     return Options(
         root=root,
         notebooks=given["notebooks"].absolute(),

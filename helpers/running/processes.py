@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import sys
 
 import psutil
 
 PATIENCE = 5.0  # seconds that killed processes have to disappear
+_SET_CHILD_SUBREAPER = 36  # prctl(2)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever loses its own further down, as by a kernel's crash: `end_children` then finds it.
+
+    Linux only; elsewhere such an orphan ends when it likes.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def end_tree(pid: int) -> None:

@@ -78,6 +78,7 @@ def _try(version: str) -> str:
         for command in _commands(python, made):
             subprocess.run(command, check=True, env=environment, cwd=ROOT)
     except subprocess.CalledProcessError as error:
+        print(error.stderr or "", end="", flush=True)
         return f"failed at {' '.join(Path(word).name for word in map(str, error.cmd[:3]))}"
     return "passed"
 

@@ -58,8 +58,9 @@ class Setting:
 
         if self.options.record is None:
             return None
-        about = {"endpoint": label, "parameters": self.options.parameters}
-        return Recorder(self.options.record, about, Scrubber(secrets, hosts))
+        scrubber = Scrubber(secrets, hosts)
+        parameters = {name: scrubber.text(text) for name, text in self.options.parameters.items()}
+        return Recorder(self.options.record, {"endpoint": label, "parameters": parameters}, scrubber)
 
 
 class OnTheUsersEndpoint(Setting):

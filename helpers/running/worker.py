@@ -13,7 +13,7 @@ from pathlib import Path
 
 from helpers.running.errors import one_line, plain
 from helpers.running.jobs import Job
-from helpers.running.processes import end_children
+from helpers.running.processes import adopt_orphans, end_children
 
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 SHIELDED = ("PYTHONDONTWRITEBYTECODE",)  # with it every kernel would compile every library again
@@ -47,6 +47,7 @@ def work(job: Job, environment: dict[str, str], cell_timeout: float, sockets: Pa
         tell: where `Started` and `Ended` are sent.
     """
     _end_with_runner()
+    adopt_orphans()
     for name in SHIELDED:
         os.environ.pop(name, None)
     os.environ.update(environment)
@@ -67,8 +68,8 @@ def _execute(job: Job, cell_timeout: float, sockets: Path, tell: Connection) -> 
 
     def started(cell: int, cells: int, source: str) -> None:
         nonlocal running
-        running = source
-        tell.send(Started(cell, cells, source))
+        running = plain(source)
+        tell.send(Started(cell, cells, running))
 
     try:
         execute(job, cell_timeout, sockets, started)

@@ -14,7 +14,7 @@ from helpers.setup_environment import pip_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "bench"
-MOCKTOPUS, AIMOCK, NBMAKE = "0.2.0", "1.43.0", "1.5.5"
+MOCKTOPUS, AIMOCK, MOCK_OPENAI_API, NBMAKE = "0.2.0", "1.43.0", "1.0.3", "1.5.5"
 _TIMEOUT = 180  # seconds for one installation
 
 
@@ -23,36 +23,45 @@ class Missing(Exception):
 
 
 def mocktopus() -> Path:
-    """Install mocktopus into an environment of its own; returns its command.
+    """Install mocktopus; returns its command."""
+    return python_package("mocktopus", MOCKTOPUS) / "mocktopus"
+
+
+def aimock() -> Path:
+    """Install @copilotkit/aimock; returns its script for node."""
+    return node_package("aimock", "@copilotkit/aimock", AIMOCK) / "dist" / "cli.js"
+
+
+def python_package(name: str, version: str, extra: str = "") -> Path:
+    """Install a package into an environment of its own; returns the folder of its commands.
 
     Raises:
         Missing: when that fails.
     """
-    folder = CACHE / "mocktopus"
-    command = folder / "bin" / "mocktopus"
-    if _distributions(folder).get("mocktopus") != MOCKTOPUS:
+    folder = CACHE / name
+    if _distributions(folder).get(name) != version:
         uv = [sys.executable, "-m", "uv"]
-        python = folder / "bin" / "python"
-        _install("mocktopus", [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
-        _install("mocktopus", [*uv, "pip", "install", "--python", str(python), f"mocktopus=={MOCKTOPUS}"])
-    return command
+        python, wanted = folder / "bin" / "python", f"{name}[{extra}]=={version}" if extra else f"{name}=={version}"
+        _install(name, [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
+        _install(name, [*uv, "pip", "install", "--python", str(python), wanted])
+    return folder / "bin"
 
 
-def aimock() -> Path:
-    """Install @copilotkit/aimock; returns its script for node.
+def node_package(name: str, package: str, version: str) -> Path:
+    """Install a package of npm into a folder of its own; returns the package's folder.
 
     Raises:
         Missing: when that fails, or without Node.js.
     """
     if not shutil.which("node") or not shutil.which("npm"):
-        raise Missing("aimock is left out: it needs Node.js and npm.")
-    folder = CACHE / "aimock"
-    package = folder / "node_modules" / "@copilotkit" / "aimock"
-    if _package_version(package) != AIMOCK:
+        raise Missing(f"{name} is left out: it needs Node.js and npm.")
+    folder = CACHE / name
+    made = folder / "node_modules" / package
+    if _package_version(made) != version:
         folder.mkdir(parents=True, exist_ok=True)
         quiet = ["--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--fetch-retries=1"]
-        _install("aimock", ["npm", "install", *quiet, "--prefix", str(folder), f"@copilotkit/aimock@{AIMOCK}"])
-    return package / "dist" / "cli.js"
+        _install(name, ["npm", "install", *quiet, "--prefix", str(folder), f"{package}@{version}"])
+    return made
 
 
 def nbmake() -> Path:

@@ -8,23 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.recording.metering import ASSUMED, Meter, at_most, is_chat
+from helpers.recording.metering import ASSUMED, Meter, at_most, may_cost
 from helpers.running.budget import Budget, Exhausted
 from helpers.running.usage import Prices, Usage, said, total
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "chat"),
-    [
-        ("POST", "/v1/chat/completions", True),
-        ("POST", "/chat/completions?api-version=1", True),
-        ("POST", "/v1/completions", True),
-        ("GET", "/chat/completions", False),
-        ("GET", "/info", False),
-    ],
-)
-def test_what_costs_tokens(method, path, chat):
-    assert is_chat(method, path) is chat
+def test_what_may_cost_tokens():
+    assert may_cost("POST") and not may_cost("GET")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +24,10 @@ def test_what_costs_tokens(method, path, chat):
         ({"max_completion_tokens": 10, "n": 3}, 30),
         ({}, ASSUMED),
         ({"max_tokens": "many"}, ASSUMED),
-        ({"max_tokens": 5, "n": "x"}, ASSUMED),
+        ({"max_tokens": -1}, ASSUMED),  # by which some engines mean no limit
+        ({"max_tokens": 5, "max_completion_tokens": 50}, 50),
+        ({"max_tokens": 5, "n": "x"}, 5),
+        ({"max_tokens": 5, "n": -3}, 5),
     ],
 )
 def test_what_a_call_may_use_at_most(body, completion):

@@ -29,9 +29,10 @@ class Notebook:
         self.through, environment = through, through.environment(self.result)
         self.url, self.key = environment[ENDPOINT], environment[CREDENTIAL]
 
-    def post(self, body: dict, key: str = "") -> requests.Response:
+    def post(self, body: dict, key: str = "", stream: bool = False) -> requests.Response:
         headers = {"Authorization": f"Bearer {key or self.key}"}
-        return requests.post(f"{self.url}/v1/chat/completions", json=body, headers=headers, timeout=20)
+        url = f"{self.url}/v1/chat/completions"
+        return requests.post(url, json=body, headers=headers, timeout=20, stream=stream)
 
 
 @pytest.fixture
@@ -103,6 +104,29 @@ def test_a_replay_refuses_what_was_not_recorded_and_says_so(recorded):
         for expected in (200, 200, 501):  # asked once more than it was recorded
             assert job.post({"ask": 1, "n": 1}).status_code == expected
         assert through.objection(job.result) == ("POST /v1/chat/completions is not in the recording. Record it again.")
+
+
+def test_a_replay_tells_of_what_was_not_asked_for(recorded):
+    with target.replay(read(recorded[0])) as through:
+        job = Notebook(through)
+        job.post({"ask": 1, "n": 1})
+        assert "3 recorded answers were not asked for" in through.objection(job.result)
+
+
+def test_a_stream_that_its_client_leaves_is_recorded_as_far_as_it_came(upstream, tmp_path):
+    file, body = tmp_path / "tape.jsonl", {"how": "stream", "words": ["x"] * 200, "gap": 0.05}
+
+    def recorder(label, secrets, hosts):
+        return Recorder(file, {"endpoint": label, "parameters": {}}, Scrubber(secrets, hosts))
+
+    with target.real(upstream.url, Budget(), recorder) as through:
+        job = Notebook(through)
+        with job.post(body, stream=True) as answer:
+            next(answer.iter_lines(chunk_size=1))
+        assert upstream.gone.wait(5) and through.usage(job.result).calls == 1
+        through.finish(True)
+    (exchange,) = read(file).exchanges
+    assert exchange.status == 200 and exchange.answer.startswith("data: ") and "[DONE]" not in exchange.answer
 
 
 def test_a_recording_of_a_failed_run_is_left_unfinished(tmp_path):

@@ -10,6 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from helpers.cli import main
+from helpers.running import newest
 from helpers.running.jobs import Job
 from helpers.running.pool import Limits
 from helpers.running.reports import ci, summary
@@ -100,6 +101,8 @@ def test_the_key_goes_to_one_step_only_and_never_to_a_pull_request():
     WORKFLOW["jobs"]["real-endpoint"] = real
     assert WORKFLOW["permissions"] == {"contents": "read"}
     for job in WORKFLOW["jobs"].values():
+        (checkout,) = [step for step in job["steps"] if "checkout" in step.get("uses", "")]
+        assert checkout["with"]["persist-credentials"] is False
         assert job["timeout-minutes"] and all("${{ inputs" not in step.get("run", "") for step in job["steps"])
 
 
@@ -107,3 +110,19 @@ def test_reports_are_kept_even_of_a_failure():
     for name, job in WORKFLOW["jobs"].items():
         kept = [step for step in job["steps"] if "upload-artifact" in step.get("uses", "")]
         assert name == "tests" or (len(kept) == 1 and "always()" in kept[0]["if"])
+
+
+def test_the_newest_versions_tell_what_other_packages_hold_back():
+    outdated = [
+        {"name": "openai", "version": "2.54.0", "latest_version": "3.54.0"},
+        {"name": "filelock", "version": "3.32.7", "latest_version": "4.2.12"},  # of others, not the project's own
+    ]
+    lines = newest.held_back(outdated, (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert lines == ["Held back by other packages: openai 2.54.0; 3.54.0 is out."]
+
+
+def test_newest_versions_that_do_not_go_together_are_told_on_the_jobs_page(tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "page.md"))
+    said = "No solution found: openai needs that and litellm needs this.\n"
+    assert newest.told(said).splitlines()[0] == said.strip()
+    assert f"```text\n{said}```" in (tmp_path / "page.md").read_text(encoding="utf-8")

@@ -39,7 +39,7 @@ def stubborn(cookbook, tmp_path):
         os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_it_ends_everything_and_reports(stubborn, cookbook, how):
     os.killpg(stubborn.process.pid, how)  # as a terminal does it: to the whole group
     output, _ = stubborn.process.communicate(timeout=20)
@@ -60,6 +60,20 @@ def test_killed_it_takes_everything_along_and_can_be_resumed(stubborn, cookbook)
     assert done.returncode == 0 and "3 of 3 passed (1 in an earlier run)" in done.stdout
     assert [job["resumed"] for job in cookbook.results["jobs"]] == [True, False, False]
     assert "[1/2]" in done.stdout and "[2/2]" in done.stdout
+
+
+def test_a_second_ctrl_c_ends_it_at_once_and_leaves_nothing(stubborn):
+    for _ in range(2):
+        os.killpg(stubborn.process.pid, signal.SIGINT)
+    output, _ = stubborn.process.communicate(timeout=20)
+    assert stubborn.process.returncode == 130 and "Traceback" not in output
+    assert stubborn.all_gone(within=10), stubborn.alive()
+
+
+def test_the_runner_alone_killed_takes_everything_along(stubborn):
+    stubborn.process.kill()
+    stubborn.process.wait(10)
+    assert stubborn.all_gone(within=10), stubborn.alive()
 
 
 def test_signals_are_noted_and_not_thrown():

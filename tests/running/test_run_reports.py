@@ -90,8 +90,29 @@ def test_junit_has_a_testcase_for_each(ran):
     failure = failed.find("failure")
     assert failure.get("message") == "AssertionError: assert fence == '<b>|*'" and FAILS in failure.text
     assert passed.find("failure") is None
-    properties = {each.get("name"): each.get("value") for each in passed.iter("property")}
-    assert properties == {"calls": "2", "tokens": "166"}
+    assert passed.findtext("system-out") == "2 calls, 166 tokens, 4 of 4 cells"
+
+
+# What junit-10.xsd allows: attributes, the required ones first, and elements.
+JUNIT = {
+    "testsuites": ("", "name time tests failures errors", "testsuite"),
+    "testsuite": ("name tests failures errors", "time skipped timestamp", "properties testcase"),
+    "properties": ("", "", "property"),
+    "property": ("name value", "", ""),
+    "testcase": ("name", "time classname", "error failure system-out"),
+    "failure": ("", "type message", ""),
+    "system-out": ("", "", ""),
+}
+
+
+def test_junit_xml_keeps_to_its_schema(ran):
+    cookbook, _, _ = ran
+    elements = list(xml.parse(cookbook.reports / "junit.xml").getroot().iter())
+    assert {element.tag for element in elements} == set(JUNIT)
+    for element in elements:
+        required, optional, children = (set(words.split()) for words in JUNIT[element.tag])
+        assert required <= set(element.keys()) <= required | optional, element.tag
+        assert {child.tag for child in element} <= children, element.tag
 
 
 def test_the_summary_goes_to_the_jobs_page(ran):
@@ -112,14 +133,25 @@ def test_failures_are_annotated(ran):
 def test_a_dry_run_tells_what_to_expect_and_runs_nothing(ran):
     cookbook, _, _ = ran
     before = (cookbook.reports / "results.json").stat().st_mtime_ns
-    done = cookbook.run("--dry-run", "--price-in", "1000", "--price-out", "1000", "--max-tokens-total", "50")
-    assert done.returncode == 0 and "1 of 2 have not passed here yet" in done.stdout
+    asked = ("--dry-run", "-p", "prompt", "Hi", "--price-in", "1000", "--price-out", "1000")
+    done = cookbook.run(*asked, "--max-tokens-total", "50")
+    assert done.returncode == 0 and "1 of 2 were not counted yet: rehearsing" in done.stdout
+    assert "1 of 2 are unknown, because they fail on the local endpoint." in done.stdout
     rows = {line.split("  ")[0]: line.split() for line in done.stdout.splitlines()}
     assert rows["OpenAI SDK"][4:7] == ["2", "22", "144"] and rows["LangChain"][2:] == ["?", "?", "?", "?", "never"]
-    known = cookbook.run("openai-sdk", "--dry-run", "--price-in", "1000", "--price-out", "1000", "--max-cost", "0.1")
+    known = cookbook.run("openai-sdk", *asked, "--max-cost", "0.1")
     assert known.returncode == 1 and "The budget does not suffice" in known.stdout
-    assert "Expected cost: 0.1660." in known.stdout
+    assert "Expected cost: 0.1660." in known.stdout and "rehearsing" not in known.stdout
     assert (cookbook.reports / "results.json").stat().st_mtime_ns == before
+
+
+def test_a_dry_run_rehearses_what_was_never_counted_with_these_parameters(ran):
+    cookbook, _, _ = ran
+    nobody = {"AZURE_INFERENCE_ENDPOINT": "http://127.0.0.1:9", "AZURE_INFERENCE_CREDENTIAL": "k" * 32}
+    done = cookbook.run("openai-sdk", "--dry-run", "-d", "mine", "-p", "count", "2", **nobody)
+    assert done.returncode == 0 and "1 of 1 were not counted yet: rehearsing" in done.stdout
+    (row,) = [line.split() for line in done.stdout.splitlines() if line.startswith("OpenAI SDK")]
+    assert row[2] == "mine" and row[4:7] == ["2", "22", "144"]
 
 
 def test_the_next_run_leaves_nothing_of_the_last_one(ran):
@@ -170,6 +202,16 @@ def test_live_lines_tell_notebook_cell_and_time():
     assert "[1/2] openai-sdk · d: FAILED in 4.0 s: Error: x" in shown.get() and "1 of 2 done, 1 failed" in shown.get()
 
 
+def test_a_log_tells_now_and_then_what_runs():
+    console = Console(width=100, file=io.StringIO())
+    job = Job(Path("openai-sdk.ipynb"), "d", Path("o.ipynb"))
+    with Progress(console, 1, quiet=0.01) as progress:
+        progress.show(Result(job, Status.RUNNING, began=time.monotonic() - 3, cell=4, cells=36))
+        while "cell" not in console.file.getvalue():
+            time.sleep(0.01)
+    assert "openai-sdk cell 4/36 (3 s)" in console.file.getvalue()
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -213,6 +255,11 @@ def test_an_error_in_one_line(kind, message, traceback, line):
 
 def test_what_xml_cannot_hold_is_left_out():
     assert plain("a\x00\x1b[1mb\ud800\tc\n") == "ab\tc\n"
+
+
+@pytest.mark.parametrize("text", ["##vso[task.complete]", "##[error]x", "::error::x", "a\n  ::set-output name=x::y"])
+def test_what_an_endpoint_says_is_no_command_to_a_ci_system(text):
+    assert "##" not in plain(text) and not any(line.strip().startswith("::") for line in plain(text).splitlines())
 
 
 def test_packages_that_differ_from_the_lock(tmp_path):

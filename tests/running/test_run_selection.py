@@ -9,6 +9,8 @@ from helpers.errors import CookbookError
 from helpers.running.jobs import plan
 from helpers.running.selection import Selection, choose
 
+KEY = "k" * 32
+
 
 @pytest.fixture
 def folder(cookbook):
@@ -108,6 +110,9 @@ def test_the_parameter_model_is_a_deployment(folder, tmp_path):
         ([], {"count": "many"}, "count must be a whole number, not 'many'"),
         ([], {"heat": "1"}, "no parameter 'heat'. It has: model, prompt, count"),
         (["a"], {"model": "b"}, "given twice"),
+        ([], {"api_key": "x"}, "'api_key' looks like a credential. Set AZURE_INFERENCE_CREDENTIAL instead"),
+        ([], {"prompt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"}, "'prompt' looks like a cred"),
+        ([], {"max_tokens": "1"}, "no parameter 'max_tokens'"),
         (["../a"], {}, "no slash"),
         ([""], {}, "not empty"),
     ],
@@ -129,6 +134,9 @@ def test_mistakes_in_parameters(folder, tmp_path, deployments, parameters, said)
         (["--price-in", "1"], "Give both --price-in and --price-out"),
         (["--save", "-p", "count", "2"], "leave out -p and -d"),
         (["--reports", "/proc/nowhere"], "cannot be written"),
+        (["-p", "count", "1", "-p", "count", "2"], "The parameter 'count' is given twice"),
+        (["--direct"], "--direct is for an endpoint of yours: set AZURE_INFERENCE_ENDPOINT"),
+        (["--save", "--engine", "embedded"], "do without --engine or --replay"),
     ],
 )
 def test_mistakes_on_the_command_line_get_one_line(cookbook, folder, arguments, said):
@@ -150,3 +158,18 @@ def test_mistakes_in_the_environment_are_said_before_anything_runs(cookbook, fol
     assert done.returncode == 1
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
     assert not cookbook.reports.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-p", "prompt", f"my key is {KEY}"], "'prompt' looks like a credential"),
+        (["--engine", "embedded"], "--engine is for the local endpoint"),
+        (["--save"], "do without AZURE_INFERENCE_ENDPOINT"),
+    ],
+)
+def test_what_does_not_go_with_an_endpoint_of_ones_own(cookbook, folder, arguments, said):
+    real = {"AZURE_INFERENCE_ENDPOINT": "https://host.example", "AZURE_INFERENCE_CREDENTIAL": KEY}
+    done = cookbook.run(*arguments, **real)
+    assert done.returncode == 1 and KEY not in done.stderr
+    assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1

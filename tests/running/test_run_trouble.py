@@ -11,14 +11,15 @@ from marking import Marked
 from helpers.deployments import default_name
 
 KEY = "__import__('os').environ['AZURE_INFERENCE_CREDENTIAL']"
+CHILD = "child = __import__('subprocess').Popen(['sleep', '100'])"
 
 
 @pytest.fixture(scope="module")
 def trouble(tmp_path_factory):
     cookbook = Cookbook(tmp_path_factory.mktemp("trouble"))
-    cookbook.write("dying", "import os\nos.kill(os.getpid(), 9)")
+    cookbook.write("dying", f"import os\n{CHILD}\nos.kill(os.getpid(), 9)")
     cookbook.write("leaky", f"print({KEY})", "1 + 1")
-    cookbook.write("parent", "import subprocess\nchild = subprocess.Popen(['sleep', '100'])")
+    cookbook.write("parent", CHILD)
     cookbook.write("raising", f"raise ValueError({KEY})")
     cookbook.write("slow-cell", "1 + 1", "import time\ntime.sleep(60)")
     run = Marked(cookbook.command("--cell-timeout", "4"))
@@ -35,7 +36,7 @@ def test_only_what_is_good_passes(trouble):
 @pytest.mark.parametrize(
     ("name", "error", "source"),
     [
-        ("dying", "The kernel died: it crashed, was killed or ran out of memory.", "import os\nos.kill"),
+        ("dying", "The kernel died: it crashed, was killed or ran out of memory.", f"import os\n{CHILD}\nos.kill"),
         ("slow-cell", "The cell did not end within 4 s (--cell-timeout).", "import time\ntime.sleep(60)"),
         ("raising", "ValueError: ***", "raise ValueError"),
         ("leaky", "A credential was in this notebook's output. It is masked in the executed notebook.", ""),

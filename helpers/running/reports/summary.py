@@ -25,8 +25,7 @@ def write(folder: Path, run: Run, differing: dict[str, tuple[str, str]]) -> None
     parts += [_table(run), *(_failure(result) for result in run.results if not result.passed and result.source)]
     if run.cost is not None:
         parts.append(f"Cost of this run: {run.cost:.4f}.")
-    if differing:
-        parts.append(_versions(differing))
+    parts.append(_versions(differing) if differing else "Every package is of the version that the lock names.")
     write_whole(folder / FILE, "\n\n".join(parts) + "\n")
 
 
@@ -78,4 +77,4 @@ def _versions(differing: dict[str, tuple[str, str]]) -> str:
 
 def _escape(text: str) -> str:
     """A text as Markdown shows it unchanged: no tag, link, emphasis or mention in an error message takes effect."""
-    return re.sub(r"([\\`*_\[\]<>@#|~])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_\[\]<>@#|~$&])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,87 @@
+"""The page about the engines, made from nothing but the results beside it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+NAME = "engines"
+_LONGEST = 160  # characters of an error
+Results = dict[str, dict[str, Any]]
+
+
+def load(folder: Path) -> Results:
+    """What is kept, empty where nothing is."""
+    file = folder / f"{NAME}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def save(results: Results, folder: Path) -> None:
+    """Keep results and their page."""
+    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
+    (folder / f"{NAME}.json").write_text(text, encoding="utf-8")
+    (folder / f"{NAME}.md").write_text(page(results), encoding="utf-8")
+
+
+def page(results: Results) -> str:
+    parts = [
+        "# The notebooks on servers that nobody here wrote",
+        "Made by `make engines`; rebuilt from `engines.json` by `make engines ARGS=--render`.",
+        "Each server is `AZURE_INFERENCE_ENDPOINT` itself: nothing of the local endpoint is in between, and the "
+        "notebooks are the same as on Azure. A real engine has to pass them all. A mock with canned answers cannot: if "
+        "it breaks what must hold on every endpoint, a notebook that passed would prove nothing. The tables say where.",
+        _overview(results),
+        "## What each cannot do",
+        "Of what an endpoint on Azure does. Notebooks need a few of these; the others they show or step around.",
+        _wire(results),
+    ]
+    for name, result in results.items():
+        parts += _failures(name, result)
+    return "\n\n".join(parts) + "\n"
+
+
+def _overview(results: Results) -> str:
+    rows = [
+        "| engine | version | what it is | notebooks that pass | calls | measured on |",
+        "|---|---|---|---|---:|---|",
+    ]
+    for name, result in results.items():
+        jobs = result["notebooks"]
+        passed = sum(job["status"] == "passed" for job in jobs)
+        calls = sum(job["calls"] for job in jobs)
+        cells = (name, result["version"], result["what"], f"{passed} of {len(jobs)}", f"{calls}", result["day"])
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _wire(results: Results) -> str:
+    rows = [f"| | {' | '.join(results)} |", f"|---|{':---:|' * len(results)}"]
+    for question in next(iter(results.values()))["wire"]:
+        answers = ("yes" if result["wire"].get(question) else "**no**" for result in results.values())
+        rows.append(f"| {question} | {' | '.join(answers)} |")
+    return "\n".join(rows)
+
+
+def _failures(name: str, result: dict[str, Any]) -> list[str]:
+    """The sections that an engine cannot serve, those with the same error together."""
+    together: dict[tuple[str, str], list[str]] = defaultdict(list)
+    failed = [job for job in result["notebooks"] if job["status"] != "passed"]
+    for job in failed:
+        for section, error in job["sections"].items():
+            if error:
+                together[section, _short(error)].append(job["client"])
+    if not failed:
+        return []
+    rows = ["| section | clients | error |", "|---|---|---|"]
+    rows += [f"| {section} | {', '.join(clients)} | {error} |" for (section, error), clients in together.items()]
+    sections = [section for job in failed for section in job["sections"].values()]
+    good = sum(not error for error in sections)
+    said = f"Of the {len(sections)} sections in the {len(failed)} notebooks that fail, {good} pass. These do not:"
+    return [f"## Where {name} stops a notebook", said, "\n".join(rows)]
+
+
+def _short(error: str) -> str:
+    shown = error if len(error) <= _LONGEST else f"{error[: _LONGEST - 1]}…"
+    return f"`{shown.replace('`', chr(39)).replace('|', chr(92) + '|')}`"
