@@ -28,7 +28,7 @@ class Look:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab on a copy of the notebooks, in the home of a person who has used Jupyter before; port 8888 is taken."""
+    """JupyterLab on a copy of the notebooks, in a home where Jupyter has been used before; port 8888 is taken."""
     folder = tmp_path_factory.mktemp("lab")
     copy = folder / "note books"
     shutil.copytree(ROOT / "notebooks", copy, ignore=shutil.ignore_patterns(".*"))

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Request
-
 from jupyterlab_process import Lab
+from playwright.sync_api import Browser, ConsoleMessage, Request
 
 _SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 _TIMEOUT = 180  # seconds for anything, on a machine with much else to do
