@@ -6,8 +6,6 @@ import contextlib
 import shutil
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from browsing import chromium
@@ -15,15 +13,6 @@ from jupyterlab_process import Lab, jupyterlab
 from lab_page import LabPage
 from used_home import furnish
 from views import NAMES, PICTURES, ROOT, VIEWS
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What is wrong with a notebook's outputs in one view."""
-
-    cut_off: list[str]
-    too_faint: list[str]
-    see_through: list[str]
 
 
 @pytest.fixture(scope="session")
@@ -59,14 +48,17 @@ def executed(page: LabPage, first_sight: dict) -> dict[str, dict]:
 
 
 @pytest.fixture(scope="session")
-def looks(page: LabPage, executed: dict[str, dict]) -> dict[tuple[str, str], Look]:
-    """Each notebook in each view. The pictures of the last run are in build/lab/pictures."""
+def looks(page: LabPage, executed: dict[str, dict]) -> dict[tuple[str, str], dict[str, list[str]]]:
+    """What is wrong with each notebook's outputs in each view. The last run's pictures are in build/lab/pictures."""
     shutil.rmtree(PICTURES, ignore_errors=True)
     found = {}
     for view, (width, theme) in VIEWS.items():
-        page.ask("useTheme", theme)
+        page.look(width, theme)
         for name in executed:
-            page.show(name, width)
-            page.photograph(PICTURES / f"{Path(name).stem}-{view}.png")
-            found[name, view] = Look(page.ask("cutOff"), page.too_faint(), page.ask("seeThrough"))
+            page.photograph(name, PICTURES / view)
+            found[name, view] = {
+                "cut off": page.ask("cutOff"),
+                "too faint": page.too_faint(),
+                "see-through": page.ask("seeThrough"),
+            }
     return found

@@ -52,9 +52,16 @@ window.labPage = (() => {
     return Object.fromEntries(await Promise.all(running));
   };
 
-  const show = async path => {
-    await open(path);
-    return current().content.node.querySelector(".jp-WindowedPanel-inner").scrollHeight;
+  const drawn = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+
+  // Scrolls a notebook to a place; tells the next place a window further, or null at the end.
+  const scrollTo = async (path, place) => {
+    const box = (await open(path)).content.node.querySelector(".jp-WindowedPanel-outer");
+    await drawn();
+    box.scrollTop = place;
+    await drawn();
+    const next = place + box.clientHeight;
+    return next < box.scrollHeight ? next : null;
   };
 
   const outputs = () => [...current().content.node.querySelectorAll(".jp-OutputArea-output")];
@@ -111,7 +118,10 @@ window.labPage = (() => {
     return found;
   };
 
-  const useTheme = theme => app.commands.execute("apputils:change-theme", { theme });
+  const useTheme = async theme => {
+    await app.commands.execute("apputils:change-theme", { theme });
+    await drawn();
+  };
 
-  return { within, firstSight, runAll, show, openDetails, cutOff, seeThrough, useTheme };
+  return { within, firstSight, runAll, scrollTo, openDetails, cutOff, seeThrough, useTheme };
 })();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Request
 _SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 _TIMEOUT = 180  # seconds for anything, on a machine with much else to do
 _CONTRAST = {"runOnly": ["color-contrast"], "resultTypes": ["violations"]}
-_AROUND = 150  # pixels of bars above and below a notebook
+_HEIGHT = 3000  # pixels of the window, to need few pictures
 _SHOWN_OUTPUTS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output"
 
 
@@ -40,19 +41,20 @@ class LabPage:
         call = f"labPage.{what}(...{json.dumps(arguments)})"
         return self._page.evaluate(f"labPage.within({_TIMEOUT}, {json.dumps(what)}, {call})")
 
-    def show(self, notebook: str, width: int) -> None:
-        """Make a notebook the current one, all of it in view.
+    def look(self, width: int, theme: str) -> None:
+        """Make the window this many pixels wide, and use this theme."""
+        self._page.set_viewport_size({"width": width, "height": _HEIGHT})
+        self.ask("useTheme", theme)
 
-        Args:
-            width: of the window, in pixels.
-        """
-        self._page.set_viewport_size({"width": width, "height": 900})
-        height = self.ask("show", notebook)
-        self._page.set_viewport_size({"width": width, "height": height + _AROUND})
-
-    def photograph(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._page.screenshot(path=path)
+    def photograph(self, notebook: str, folder: Path) -> None:
+        """Make a notebook the current one, and take pictures of all of it, one a window."""
+        folder.mkdir(parents=True, exist_ok=True)
+        place: int | None = 0
+        for number in itertools.count(1):
+            place = self.ask("scrollTo", notebook, place)
+            self._page.screenshot(path=folder / f"{Path(notebook).stem}-{number}.jpg", type="jpeg", quality=70)
+            if place is None:
+                return
 
     def too_faint(self) -> list[str]:
         """Text in the outputs whose contrast is under WCAG's 4.5 to 1, or 3 to 1 where it is large."""

@@ -27,8 +27,8 @@ _OTHER_LAYOUT = {
         "file-browser-filebrowser:cwd": {"path": "other-project"},
     },
 }
-# The tests look at all of a page at once; this setting makes JupyterLab draw it all at once.
-_DRAWING = {"windowingMode": "none"}
+# The tests look at all of a notebook; JupyterLab draws all of it, and no empty window after it.
+_DRAWING = {"windowingMode": "none", "scrollPastLastCell": False}
 
 
 def furnish(home: Path, root: Path) -> dict[str, str]:

@@ -11,6 +11,5 @@ NAMES = [path.name for path in notebooks(ROOT / "notebooks").values()]
 PICTURES = ROOT / "build" / "lab" / "pictures"
 VIEWS = {  # width of the window in pixels, and the theme
     "wide": (1440, "JupyterLab Light"),
-    "narrow": (800, "JupyterLab Light"),
-    "dark": (1440, "JupyterLab Dark"),
+    "narrow-dark": (800, "JupyterLab Dark"),
 }
