@@ -122,12 +122,17 @@ def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool)
 
 
 @main.command()
+@click.option("--port", help="Port to try first.  [default: 8888]", type=click.IntRange(1, 65535))
+@click.option("--browser/--no-browser", default=True, help="Open a browser, or only print the address.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def lab(arguments: tuple[str, ...]) -> None:
-    """Open JupyterLab on the start-here notebook."""
+def lab(port: int | None, browser: bool, arguments: tuple[str, ...]) -> None:
+    """Open JupyterLab on the start-here notebook; Ctrl-C twice ends it.
+
+    It listens on 127.0.0.1 and asks for a token, which is in the address. ARGUMENTS after -- go to JupyterLab.
+    """
     from helpers.lab import open_lab
 
-    open_lab(ROOT, arguments)
+    open_lab(ROOT, port, browser, arguments)
 
 
 @main.command(context_settings={"ignore_unknown_options": True})

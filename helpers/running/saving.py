@@ -10,7 +10,13 @@ from helpers.errors import CookbookError
 from helpers.running.settling import settled
 
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-_LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
+_LANGUAGE = {
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",  # without it, `nbconvert --to script` leaves magics as they are
+    "pygments_lexer": "ipython3",
+}
 
 
 def save(executed: Path, notebook: Path) -> None:

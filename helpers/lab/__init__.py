@@ -1,0 +1,58 @@
+"""Opening JupyterLab: on the start-here notebook, with the right kernel, without pop-ups.
+
+What is always so stands in files as Jupyter reads them, in this folder: `jupyter_server_config.py` for the server,
+`labconfig` for defaults of the page. They come before the user's own files, whose other choices hold.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# With the first, kernels compile every library again; with the others, Jupyter reads neither these files nor this
+# environment's JupyterLab.
+_LEFT_OUT = {"PYTHONDONTWRITEBYTECODE", "JUPYTER_NO_CONFIG", "JUPYTERLAB_DIR"}
+
+
+def open_lab(root: Path, port: int | None, browser: bool, arguments: Sequence[str] = ()) -> None:
+    """Replace this process by JupyterLab.
+
+    Args:
+        root: the project's folder.
+        port: where to listen if that port is free, else the next free one; None begins at 8888.
+        browser: whether to open one.
+        arguments: further arguments for `jupyter lab`.
+    """
+    command = [sys.executable, "-m", "jupyterlab"]
+    if port is not None:
+        command.append(f"--port={port}")
+    if not browser:
+        command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    os.execve(sys.executable, [*command, *arguments], _environment(root))
+
+
+def _environment(root: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
+    return {
+        **kept,
+        "JUPYTER_CONFIG_PATH": _before(Path(__file__).parent, kept.get("JUPYTER_CONFIG_PATH")),
+        # The notebooks' kernel is called python3, as almost every kernel is. This environment's comes first.
+        "JUPYTER_PATH": _before(Path(sys.prefix, "share", "jupyter"), kept.get("JUPYTER_PATH")),
+        "JUPYTERLAB_WORKSPACES_DIR": str(_no_workspaces(root)),
+    }
+
+
+def _before(first: Path, others: str | None) -> str:
+    return os.pathsep.join(filter(None, [str(first), others]))
+
+
+def _no_workspaces(root: Path) -> Path:
+    """An empty folder for layouts: each start shows start-here, not the tabs of last time or of another project."""
+    folder = root / "build" / "lab" / "workspaces"
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder

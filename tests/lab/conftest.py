@@ -1,0 +1,64 @@
+"""One JupyterLab for all of these tests, in which every notebook is executed once and looked at in several ways."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+from collections.abc import Iterator
+
+import pytest
+from browsing import chromium
+from jupyterlab_process import Lab, jupyterlab
+from lab_page import LabPage
+from used_home import furnish
+from views import NAMES, PICTURES, ROOT, VIEWS
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab on a copy of the notebooks, in a home where Jupyter has been used before; port 8888 is taken."""
+    folder = tmp_path_factory.mktemp("lab")
+    copy = folder / "note books"
+    shutil.copytree(ROOT / "notebooks", copy, ignore=shutil.ignore_patterns(".*"))
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):  # then somebody else has it
+            taken.bind(("127.0.0.1", 8888))
+            taken.listen()
+        with jupyterlab(ROOT, copy, furnish(folder / "home", ROOT)) as running:
+            yield running
+
+
+@pytest.fixture(scope="session")
+def page(lab: Lab) -> Iterator[LabPage]:
+    with chromium() as browser:
+        yield LabPage(browser, lab)
+
+
+@pytest.fixture(scope="session")
+def first_sight(page: LabPage) -> dict:
+    """The page before anybody has touched it."""
+    return page.ask("firstSight")
+
+
+@pytest.fixture(scope="session")
+def executed(page: LabPage, first_sight: dict) -> dict[str, dict]:
+    """Each notebook as JupyterLab has it after Run All."""
+    return page.ask("runAll", NAMES)
+
+
+@pytest.fixture(scope="session")
+def looks(page: LabPage, executed: dict[str, dict]) -> dict[tuple[str, str], dict[str, list[str]]]:
+    """What is wrong with each notebook's outputs in each view. The last run's pictures are in build/lab/pictures."""
+    shutil.rmtree(PICTURES, ignore_errors=True)
+    found = {}
+    for view, (width, theme) in VIEWS.items():
+        page.look(width, theme)
+        for name in executed:
+            page.photograph(name, PICTURES / view)
+            found[name, view] = {
+                "cut off": page.ask("cutOff"),
+                "too faint": page.too_faint(),
+                "see-through": page.ask("seeThrough"),
+            }
+    return found

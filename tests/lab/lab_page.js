@@ -1,0 +1,127 @@
+// What the tests ask of JupyterLab's page. JupyterLab itself tells when it is ready; nothing here waits for a while.
+// https://jupyterlab.readthedocs.io/en/stable/api/ describes `jupyterapp`.
+window.labPage = (() => {
+  const app = window.jupyterapp;
+
+  const within = (seconds, what, promise) => {
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`${what}: not done within ${seconds} s`)), seconds * 1000);
+    });
+    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  };
+
+  const current = () => app.shell.currentWidget;
+
+  const ready = async panel => {
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+    await panel.sessionContext.session.kernel.info;
+    return panel;
+  };
+
+  const open = async path => {
+    const panel = await ready(await app.commands.execute("docmanager:open", { path }));
+    app.shell.activateById(panel.id);
+    return panel;
+  };
+
+  const kernelPrefix = async () => {
+    const { kernel } = (await ready(current())).sessionContext.session;
+    const reply = await kernel.requestExecute({ code: "import sys", user_expressions: { prefix: "sys.prefix" } }).done;
+    return reply.content.user_expressions.prefix.data["text/plain"];
+  };
+
+  const firstSight = async () => ({
+    notebook: current().context.path,
+    tabs: [...app.shell.widgets("main")].length,
+    files: [...document.querySelectorAll("#filebrowser:not(.lm-mod-hidden) .jp-DirListing-itemName")].map(
+      item => item.textContent
+    ),
+    prefix: await kernelPrefix(),
+    interruptions: [...document.querySelectorAll(".jp-Dialog, .Toastify__toast")].map(item => item.textContent),
+  });
+
+  // All notebooks at once, each in its kernel, as a person does who does not wait for one before the next.
+  const runAll = async paths => {
+    const running = [];
+    for (const path of paths) {
+      const panel = await open(path);
+      running.push(app.commands.execute("notebook:run-all-cells").then(() => [path, panel.content.model.toJSON()]));
+    }
+    return Object.fromEntries(await Promise.all(running));
+  };
+
+  const drawn = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+
+  // Scrolls a notebook to a place; tells the next place a window further, or null at the end.
+  const scrollTo = async (path, place) => {
+    const box = (await open(path)).content.node.querySelector(".jp-WindowedPanel-outer");
+    await drawn();
+    box.scrollTop = place;
+    await drawn();
+    const next = place + box.clientHeight;
+    return next < box.scrollHeight ? next : null;
+  };
+
+  const outputs = () => [...current().content.node.querySelectorAll(".jp-OutputArea-output")];
+  const cellOf = output => current().content.widgets.findIndex(cell => cell.node.contains(output));
+  const openDetails = () => outputs().forEach(o => o.querySelectorAll("details").forEach(d => (d.open = true)));
+
+  // An element between the content and its output that can be scrolled sideways keeps the content in reach.
+  const canBeReached = (element, output) => {
+    for (let at = element; at && output.contains(at); at = at.parentElement) {
+      if (["auto", "scroll"].includes(getComputedStyle(at).overflowX)) return true;
+    }
+    return false;
+  };
+
+  const pieces = output => {
+    const found = [...output.querySelectorAll("img, svg, table")].map(item => [item, item.getClientRects()]);
+    const walker = document.createTreeWalker(output, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const range = document.createRange();
+      range.selectNodeContents(walker.currentNode);
+      found.push([walker.currentNode.parentElement, range.getClientRects()]);
+    }
+    return found;
+  };
+
+  // Content of outputs that sticks out at the side and that no scrolling brings into view.
+  const cutOff = () => {
+    openDetails();
+    const found = [];
+    for (const output of outputs()) {
+      const edge = output.getBoundingClientRect().right + 1;
+      for (const [element, boxes] of pieces(output)) {
+        if ([...boxes].some(box => box.right > edge) && !canBeReached(element, output)) {
+          found.push(`cell ${cellOf(output)}: ${element.textContent.slice(0, 60) || element.outerHTML.slice(0, 60)}`);
+          break;
+        }
+      }
+    }
+    return found;
+  };
+
+  // Pictures with a see-through corner: their dark lines would lie on the dark theme's background.
+  const seeThrough = async () => {
+    const found = [];
+    for (const output of outputs()) {
+      for (const picture of output.querySelectorAll("img")) {
+        await picture.decode();
+        const canvas = Object.assign(document.createElement("canvas"), { width: 8, height: 8 });
+        const brush = canvas.getContext("2d");
+        brush.drawImage(picture, 0, 0, 8, 8);
+        if (brush.getImageData(0, 0, 1, 1).data[3] < 255) found.push(`cell ${cellOf(output)}: ${picture.alt}`);
+      }
+    }
+    return found;
+  };
+
+  const useTheme = async theme => {
+    await app.commands.execute("apputils:change-theme", { theme });
+    await drawn();
+  };
+
+  return { within, firstSight, runAll, scrollTo, openDetails, cutOff, seeThrough, useTheme };
+})();

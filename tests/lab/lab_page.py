@@ -1,0 +1,71 @@
+"""JupyterLab's page in a browser: opened, asked, looked at."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from jupyterlab_process import Lab
+from playwright.sync_api import Browser, ConsoleMessage, Request
+
+_SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+_TIMEOUT = 180  # seconds for anything, on a machine with much else to do
+_CONTRAST = {"runOnly": ["color-contrast"], "resultTypes": ["violations"]}
+_HEIGHT = 3000  # pixels of the window, to need few pictures
+_SHOWN_OUTPUTS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output"
+
+
+class LabPage:
+    """The page, once start-here is open in it.
+
+    Attributes:
+        complaints: errors that the page's scripts raised, and requests it made to other machines.
+    """
+
+    def __init__(self, browser: Browser, lab: Lab) -> None:
+        self.complaints: list[str] = []
+        self._page = browser.new_page(viewport={"width": 1440, "height": 900})
+        self._page.set_default_timeout(_TIMEOUT * 1000)
+        self._page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self._page.on("console", self._heard)
+        self._page.on("request", self._requested)
+        self._page.goto(lab.url)
+        self._page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.isReady")
+        self._page.evaluate(_SCRIPT)
+
+    def ask(self, what: str, *arguments: Any) -> Any:
+        """The result of a function of lab_page.js."""
+        call = f"labPage.{what}(...{json.dumps(arguments)})"
+        return self._page.evaluate(f"labPage.within({_TIMEOUT}, {json.dumps(what)}, {call})")
+
+    def look(self, width: int, theme: str) -> None:
+        """Make the window this many pixels wide, and use this theme."""
+        self._page.set_viewport_size({"width": width, "height": _HEIGHT})
+        self.ask("useTheme", theme)
+
+    def photograph(self, notebook: str, folder: Path) -> None:
+        """Make a notebook the current one, and take pictures of all of it, one a window."""
+        folder.mkdir(parents=True, exist_ok=True)
+        place: int | None = 0
+        for number in itertools.count(1):
+            place = self.ask("scrollTo", notebook, place)
+            self._page.screenshot(path=folder / f"{Path(notebook).stem}-{number}.jpg", type="jpeg", quality=70)
+            if place is None:
+                return
+
+    def too_faint(self) -> list[str]:
+        """Text in the outputs whose contrast is under WCAG's 4.5 to 1, or 3 to 1 where it is large."""
+        self.ask("openDetails")
+        found = Axe().run(self._page, _SHOWN_OUTPUTS, _CONTRAST).response["violations"]
+        return [f"{node['html'][:80]}: {node['any'][0]['message']}" for rule in found for node in rule["nodes"]]
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def _requested(self, request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")):
+            self.complaints.append(request.url)

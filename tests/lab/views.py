@@ -1,0 +1,15 @@
+"""What is looked at, and in which views."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from helpers.running.jobs import notebooks
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = [path.name for path in notebooks(ROOT / "notebooks").values()]
+PICTURES = ROOT / "build" / "lab" / "pictures"
+VIEWS = {  # width of the window in pixels, and the theme
+    "wide": (1440, "JupyterLab Light"),
+    "narrow-dark": (800, "JupyterLab Dark"),
+}
