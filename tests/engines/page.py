@@ -29,9 +29,10 @@ def page(results: Results) -> str:
     parts = [
         "# The notebooks on servers that nobody here wrote",
         "Made by `make engines`; rebuilt from `engines.json` by `make engines ARGS=--render`.",
-        "Each server is `AZURE_INFERENCE_ENDPOINT` itself: nothing of the local endpoint is in between, and the "
-        "notebooks are the same as on Azure. A real engine has to pass them all. A mock with canned answers cannot: if "
-        "it breaks what must hold on every endpoint, a notebook that passed would prove nothing. The tables say where.",
+        "Each server is `AZURE_INFERENCE_ENDPOINT` itself. The local endpoint has no part in it; only the runner's "
+        "counter is in between. The notebooks are the same as on Azure, with short answers and long patience (`-p "
+        "max_tokens 48 -p timeout 200`). A real engine has to pass them all. A mock with canned answers cannot: if it "
+        "breaks what must hold on every endpoint, a notebook that passed would prove nothing. The tables say where.",
         _overview(results),
         "## What each cannot do",
         "Of what an endpoint on Azure does. Notebooks need a few of these; the others they show or step around.",
