@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import subprocess
+from itertools import count
 from pathlib import Path
 
 import jwt
@@ -56,6 +57,7 @@ def test_the_project_has_none(root):
         ("https://user:" + "hunter22@host.example/path", "Basic Auth Credentials"),
         ("token = 'ghp_" + "a1B2" * 9 + "'", "GitHub Token"),
     ],
+    ids=count(),  # a key would be another in each process of a test run
 )
 def test_what_is_planted_is_found_and_not_shown(tmp_path, text, kind):
     file = tmp_path / "notes.txt"
@@ -77,6 +79,7 @@ def test_what_is_planted_is_found_and_not_shown(tmp_path, text, kind):
         "Authorization: Bearer ***",
         f'api_key = "{KEY}"  # pragma: allowlist secret',
     ],
+    ids=count(),  # a key would be another in each process of a test run
 )
 def test_what_is_none_is_no_alarm(tmp_path, text):
     file = tmp_path / "notes.txt"
