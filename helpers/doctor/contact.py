@@ -25,7 +25,9 @@ def http(e: Examination) -> Finding:
     if answer.cause in _NOT_READY:
         return refusals.explain(Refused(answer, f"GET {INFO}"), e)
     if answer.status == 407:
-        return fails("The proxy wants a user and a password.", "Put them into HTTPS_PROXY: http://user:password@host")
+        return fails(
+            "The proxy wants a user and a password.", "Put them into HTTPS_PROXY, in front of the host: USER:PASSWORD@"
+        )
     if answer.status == 200 and "html" in answer.headers.get("content-type", ""):
         remedy = "Is it the portal's address, or does a network's sign-in page answer? Use the deployment's target URI."
         return fails("A web page answers, not an API.", remedy)

@@ -112,7 +112,7 @@ def test_an_answer_that_is_none(reply, why, remedy):
 
 
 def test_a_proxy_that_this_machine_must_go_around(local, monkeypatch):
-    monkeypatch.setenv("http_proxy", "http://user:pass-word@proxy.invalid:3128")
+    monkeypatch.setenv("http_proxy", "http://user:pass-word@proxy.invalid:3128")  # pragma: allowlist secret
     report = examine(local.url, local.key)
     name, finding = failing(report)
     assert name == "proxy" and "http://proxy.invalid:3128" in finding.found and "NO_PROXY" in finding.remedy

@@ -153,7 +153,7 @@ def tunnel(url: str):
     @contextmanager
     def running():
         with talking(talk) as port:
-            yield f"http://user:pass-word@127.0.0.1:{port}", logins
+            yield f"http://user:pass-word@127.0.0.1:{port}", logins  # pragma: allowlist secret
 
     return running()
 

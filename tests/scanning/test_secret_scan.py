@@ -116,7 +116,7 @@ def test_files_that_are_no_text_and_damaged_notebooks_are_no_trouble(tmp_path):
     assert list(lines(tmp_path / "picture.png")) == []
     assert list(findings([tmp_path / "damaged.ipynb"])) == [f"{tmp_path}/damaged.ipynb: line 1: Azure endpoint key"]
     done = scan(tmp_path / "nothing-there")
-    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "does not exist" in done.stderr
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "does not exist" in done.stderr
 
 
 def test_the_pre_commit_hooks_stop_what_they_are_for(root, tmp_path):
