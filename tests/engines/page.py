@@ -66,21 +66,20 @@ def _wire(results: Results) -> str:
 
 
 def _failures(name: str, result: dict[str, Any]) -> list[str]:
-    """The sections that an engine cannot serve, those with the same error together."""
-    together: dict[tuple[str, str], list[str]] = defaultdict(list)
+    """The sections that an engine cannot serve, those of a client with the same error together."""
     failed = [job for job in result["notebooks"] if job["status"] != "passed"]
+    if not failed:
+        return []
+    together: dict[tuple[str, str], list[str]] = defaultdict(list)
     for job in failed:
         for section, error in job["sections"].items():
             if error:
-                together[section, _short(error)].append(job["client"])
-    if not failed:
-        return []
-    rows = ["| section | clients | error |", "|---|---|---|"]
-    rows += [f"| {section} | {', '.join(clients)} | {error} |" for (section, error), clients in together.items()]
-    sections = [section for job in failed for section in job["sections"].values()]
-    good = sum(not error for error in sections)
-    said = f"Of the {len(sections)} sections in the {len(failed)} notebooks that fail, {good} pass. These do not:"
-    return [f"## Where {name} stops a notebook", said, "\n".join(rows)]
+                together[job["client"], _short(error)].append(section)
+    rows = ["| client | error | sections |", "|---|---|---|"]
+    rows += [f"| {client} | {error} | {', '.join(sections)} |" for (client, error), sections in together.items()]
+    sections = [error for job in failed for error in job["sections"].values()]
+    said = f"Of the {len(sections)} sections in the {len(failed)} notebooks that fail, {sections.count('')} pass."
+    return [f"## Where {name} stops a notebook", f"{said} These do not:", "\n".join(rows)]
 
 
 def _short(error: str) -> str:
