@@ -31,8 +31,9 @@ def page(results: Results) -> str:
         "Made by `make engines`; rebuilt from `engines.json` by `make engines ARGS=--render`.",
         "Each server is `AZURE_INFERENCE_ENDPOINT` itself. The local endpoint has no part in it; only the runner's "
         "counter is in between. The notebooks are the same as on Azure, with short answers and long patience (`-p "
-        "max_tokens 48 -p timeout 200`). A real engine has to pass them all. A mock with canned answers cannot: if it "
-        "breaks what must hold on every endpoint, a notebook that passed would prove nothing. The tables say where.",
+        "max_tokens 48 -p timeout 200`). A real engine has to pass them all, and a gateway all whose answers it leaves "
+        "as they are. A mock with canned answers cannot: if it breaks what must hold everywhere, a notebook that "
+        "passed would prove nothing. The tables say where.",
         _overview(results),
         "## What each cannot do",
         "Of what an endpoint on Azure does. Notebooks need a few of these; the others they show or step around.",
@@ -66,21 +67,20 @@ def _wire(results: Results) -> str:
 
 
 def _failures(name: str, result: dict[str, Any]) -> list[str]:
-    """The sections that an engine cannot serve, those with the same error together."""
-    together: dict[tuple[str, str], list[str]] = defaultdict(list)
+    """The sections that an engine cannot serve, those of a client with the same error together."""
     failed = [job for job in result["notebooks"] if job["status"] != "passed"]
+    if not failed:
+        return []
+    together: dict[tuple[str, str], list[str]] = defaultdict(list)
     for job in failed:
         for section, error in job["sections"].items():
             if error:
-                together[section, _short(error)].append(job["client"])
-    if not failed:
-        return []
-    rows = ["| section | clients | error |", "|---|---|---|"]
-    rows += [f"| {section} | {', '.join(clients)} | {error} |" for (section, error), clients in together.items()]
-    sections = [section for job in failed for section in job["sections"].values()]
-    good = sum(not error for error in sections)
-    said = f"Of the {len(sections)} sections in the {len(failed)} notebooks that fail, {good} pass. These do not:"
-    return [f"## Where {name} stops a notebook", said, "\n".join(rows)]
+                together[job["client"], _short(error)].append(section)
+    rows = ["| client | error | sections |", "|---|---|---|"]
+    rows += [f"| {client} | {error} | {', '.join(sections)} |" for (client, error), sections in together.items()]
+    sections = [error for job in failed for error in job["sections"].values()]
+    said = f"Of the {len(sections)} sections in notebooks that fail, {sections.count('')} pass."
+    return [f"## Where {name} stops a notebook", f"{said} These do not:", "\n".join(rows)]
 
 
 def _short(error: str) -> str:

@@ -17,7 +17,8 @@ _BEGINNING = "Set up"
 
 def errors_by_section(notebook: Path, parameters: dict[str, Any]) -> dict[str, str]:
     """The first error in each section of a notebook, empty for a section in which every cell passed."""
-    content = parameterize_notebook(load_notebook_node(str(notebook)), parameters)
+    content = load_notebook_node(str(notebook))
+    content = parameterize_notebook(content, parameters, kernel_name="python3", language="python")
     settings = {"timeout": _CELL_TIMEOUT, "interrupt_on_timeout": True, "shutdown_kernel": "immediate"}
     where = {"metadata": {"path": str(notebook.parent)}}
     NotebookClient(content, kernel_name="python3", allow_errors=True, resources=where, **settings).execute()

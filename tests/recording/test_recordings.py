@@ -58,6 +58,7 @@ def recorded(upstream, tmp_path):
             job.post({"how": "stream", "usage": USAGE}),
             job.post({"mail": "bob@contoso.com", "host": "prod-7.eastus2.inference.ml.azure.com"}, key=TOKEN),
         ]
+        assert through.usage(job.result).calls == 4  # which waits for what is under way, as the runner does
         assert file.with_name("tape.jsonl.part").exists() and not file.exists()
         assert f"Recorded 4 exchanges in {file}" in through.finish(True)
     return file, answers
