@@ -58,7 +58,7 @@ def looks(page: LabPage, executed: dict[str, dict]) -> dict[tuple[str, str], dic
             page.photograph(name, PICTURES / view)
             found[name, view] = {
                 "cut off": page.ask("cutOff"),
-                "too faint": page.too_faint(),
+                "too faint": page.ask("tooFaint"),
                 "see-through": page.ask("seeThrough"),
             }
     return found

@@ -103,6 +103,20 @@ window.labPage = (() => {
     return found;
   };
 
+  // Text under WCAG's level AA, 4.5 to 1. Large text may have less there; none in the outputs needs that.
+  const tooFaint = () => {
+    openDetails();
+    const found = [];
+    for (const output of outputs()) {
+      for (const [element, boxes] of pieces(output)) {
+        const words = element.matches("img, svg, table") ? "" : element.textContent.trim();
+        const ratio = words && boxes.length ? contrast.ratio(element) : 21;
+        if (ratio < 4.5) found.push(`cell ${cellOf(output)}: ${words.slice(0, 60)} (${ratio.toFixed(1)})`);
+      }
+    }
+    return found;
+  };
+
   // Pictures with a see-through corner: their dark lines would lie on the dark theme's background.
   const seeThrough = async () => {
     const found = [];
@@ -118,10 +132,20 @@ window.labPage = (() => {
     return found;
   };
 
+  // Spoils the last outputs in three ways, to see that the three complaints are made.
+  const spoil = () => {
+    const [wide, faint, clear] = outputs().slice(-3);
+    wide.style.overflow = "hidden";
+    wide.innerHTML = `<span style="white-space: nowrap">${"wide ".repeat(500)}</span>`;
+    faint.innerHTML = '<span style="color: #777; background: #888">faint</span>';
+    clear.innerHTML =
+      '<img alt="clear" src="data:image/svg+xml,<svg xmlns=\'http://www.w3.org/2000/svg\' width=\'9\' height=\'9\'/>">';
+  };
+
   const useTheme = async theme => {
     await app.commands.execute("apputils:change-theme", { theme });
     await drawn();
   };
 
-  return { within, firstSight, runAll, scrollTo, openDetails, cutOff, seeThrough, useTheme };
+  return { within, firstSight, runAll, scrollTo, cutOff, tooFaint, seeThrough, spoil, useTheme };
 })();

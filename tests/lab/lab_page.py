@@ -7,15 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
 from jupyterlab_process import Lab
 from playwright.sync_api import Browser, ConsoleMessage, Request
 
-_SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+_SCRIPTS = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("contrast.js", "lab_page.js")]
 _TIMEOUT = 180  # seconds for anything, on a machine with much else to do
-_CONTRAST = {"runOnly": ["color-contrast"], "resultTypes": ["violations"]}
 _HEIGHT = 3000  # pixels of the window, to need few pictures
-_SHOWN_OUTPUTS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output"
 
 
 class LabPage:
@@ -34,7 +31,8 @@ class LabPage:
         self._page.on("request", self._requested)
         self._page.goto(lab.url)
         self._page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.isReady")
-        self._page.evaluate(_SCRIPT)
+        for script in _SCRIPTS:
+            self._page.evaluate(script)
 
     def ask(self, what: str, *arguments: Any) -> Any:
         """The result of a function of lab_page.js."""
@@ -55,12 +53,6 @@ class LabPage:
             self._page.screenshot(path=folder / f"{Path(notebook).stem}-{number}.jpg", type="jpeg", quality=70)
             if place is None:
                 return
-
-    def too_faint(self) -> list[str]:
-        """Text in the outputs whose contrast is under WCAG's 4.5 to 1, or 3 to 1 where it is large."""
-        self.ask("openDetails")
-        found = Axe().run(self._page, _SHOWN_OUTPUTS, _CONTRAST).response["violations"]
-        return [f"{node['html'][:80]}: {node['any'][0]['message']}" for rule in found for node in rule["nodes"]]
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error":

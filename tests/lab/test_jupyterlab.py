@@ -66,6 +66,11 @@ def test_outputs_can_be_read(looks, name, view):
     assert looks[name, view] == {"cut off": [], "too faint": [], "see-through": []}
 
 
+def test_what_cannot_be_read_is_found(page, looks):
+    page.ask("spoil")
+    assert [len(page.ask(complaint)) for complaint in ("cutOff", "tooFaint", "seeThrough")] == [1, 1, 1]
+
+
 def test_the_page_raised_no_error_and_asked_no_other_machine(page, looks):
     assert page.complaints == []
 
