@@ -35,7 +35,11 @@ needs_chromium = pytest.mark.skipif(
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser with a profile of its own, closed at the end."""
+    """A browser with a profile of its own, closed at the end.
+
+    Playwright keeps an event loop running as long, beside which no other test can run one: a fixture with a browser
+    is a module's at most.
+    """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=list(_FLAGS))
         try:

@@ -47,7 +47,7 @@ def kept_runs(site: Path, programs: Starters) -> Runs:
     return runs(programs, work_folder(site) / "runs.json")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running

@@ -15,7 +15,7 @@ from used_home import furnish
 from views import NAMES, PICTURES, ROOT, VIEWS
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab on a copy of the notebooks, in a home where Jupyter has been used before; port 8888 is taken."""
     folder = tmp_path_factory.mktemp("lab")
@@ -29,25 +29,25 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page(lab: Lab) -> Iterator[LabPage]:
     with chromium() as browser:
         yield LabPage(browser, lab)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def first_sight(page: LabPage) -> dict:
     """The page before anybody has touched it."""
     return page.ask("firstSight")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def executed(page: LabPage, first_sight: dict) -> dict[str, dict]:
     """Each notebook as JupyterLab has it after Run All."""
     return page.ask("runAll", NAMES)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def looks(page: LabPage, executed: dict[str, dict]) -> dict[tuple[str, str], dict[str, list[str]]]:
     """What is wrong with each notebook's outputs in each view. The last run's pictures are in build/lab/pictures."""
     shutil.rmtree(PICTURES, ignore_errors=True)
