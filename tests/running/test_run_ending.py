@@ -27,7 +27,7 @@ time.sleep(100)
 @pytest.fixture
 def stubborn(cookbook, tmp_path):
     """A run of a notebook that passes, one that will not end and one that waits."""
-    cookbook.write("a", "1 + 1")
+    cookbook.write("a", "1 + 1", "# the largest file, because it starts first" + "\n#" * 500)
     cookbook.write("b", STUBBORN.format(ready=str(tmp_path / "ready")))
     cookbook.write("c", "1 + 1")
     run = Marked(cookbook.command("--workers", "1"))
