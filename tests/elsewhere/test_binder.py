@@ -52,7 +52,7 @@ def test_the_lock_is_whole_on_linux(root, python):
     for distribution in distributions():
         name = canonicalize_name(distribution.name)
         if name in locked and locked[name] == distribution.version:
-            if f"{python}.0" not in SpecifierSet(distribution.metadata["Requires-Python"] or ""):
+            if f"{python}.0" not in SpecifierSet(distribution.metadata.get("Requires-Python", "")):
                 wrong.append(f"{name} does not run on Python {python}")
             needed = [Requirement(line) for line in distribution.requires or []]
             wrong += [f"{name} needs {each}" for each in needed if _missing(each, there, locked, left_out)]

@@ -18,5 +18,5 @@ from commanding import COOKBOOK
 )
 def test_a_mistake_is_one_line(given, said):
     done = subprocess.run([COOKBOOK, "lab", "--no-browser", given], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1 and done.stdout == ""
+    assert done.returncode == 2 and done.stdout == ""
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1

@@ -42,6 +42,7 @@ class RequestReader:
 
     def __init__(self, receiver: Receiver, limits: Limits, heads: Heads) -> None:
         self.receiver, self.limits, self.heads = receiver, limits, heads
+        self.over = False  # a request has closed the connection: the parser refuses what follows
         self.whole: bytes | None = None  # what arrived, as long as it may be one whole request
         self.parser = httptools.HttpRequestParser(self)
         self.chunk = 0
@@ -59,7 +60,7 @@ class RequestReader:
         Raises:
             ApiError: 400, 413, 417 or 431. Nothing more can be read after that.
         """
-        if not self.midway:
+        if not self.midway and not self.over:
             request = self.heads.recall(data)
             if request is not None:
                 self.receiver.receive(request, KEEP)
@@ -147,7 +148,7 @@ class RequestReader:
         manner = self._manner()
         if manner is KEEP and self.whole is not None:
             self.heads.remember(self.whole, request)
-        self.whole = None
+        self.whole, self.over = None, not manner.keep
         self._begin()
         self.receiver.receive(request, manner)
 
