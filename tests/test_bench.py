@@ -1,4 +1,4 @@
-"""The benchmark of the local endpoint: its page is the one made from its results, and tells nothing about a machine."""
+"""The benchmarks: each page is the one made from its results, and tells nothing about a machine."""
 
 from __future__ import annotations
 
@@ -13,26 +13,33 @@ BENCH = Path(__file__).resolve().parent / "bench"
 RESULTS = BENCH / "results"
 
 
+@pytest.fixture(params=["endpoint", "notebooks"])
+def name(request: pytest.FixtureRequest) -> str:
+    """A benchmark whose results are kept with a page."""
+    return request.param
+
+
 @pytest.fixture
-def rendered(tmp_path: Path) -> str:
-    """The page as `python tests/bench/endpoint.py --render` makes it from the kept results."""
-    (tmp_path / "endpoint.json").write_bytes((RESULTS / "endpoint.json").read_bytes())
-    command = [sys.executable, str(BENCH / "endpoint.py"), "--render", "--results", str(tmp_path)]
+def rendered(name: str, tmp_path: Path) -> str:
+    """The page as `--render` makes it from the kept results."""
+    (tmp_path / f"{name}.json").write_bytes((RESULTS / f"{name}.json").read_bytes())
+    command = [sys.executable, str(BENCH / f"{name}.py"), "--render", "--results", str(tmp_path)]
     subprocess.run(command, check=True, timeout=60)
-    return (tmp_path / "endpoint.md").read_text(encoding="utf-8")
+    return (tmp_path / f"{name}.md").read_text(encoding="utf-8")
 
 
-def test_the_page_is_current(rendered):
-    assert rendered == (RESULTS / "endpoint.md").read_text(encoding="utf-8")
+def test_the_page_is_current(name, rendered):
+    assert rendered == (RESULTS / f"{name}.md").read_text(encoding="utf-8")
 
 
-def test_every_target_has_its_verdict(rendered):
+def test_every_target_has_its_verdict(name, rendered):
     said = (" PASS |", " **MISSED** |", " not measured |  |  |")
-    assert len([line for line in rendered.splitlines() if line.endswith(said)]) == 7
+    targets = {"endpoint": 7, "notebooks": 5}
+    assert len([line for line in rendered.splitlines() if line.endswith(said)]) == targets[name]
 
 
-def test_results_name_no_path_and_no_host(rendered):
-    kept = json.loads((RESULTS / "endpoint.json").read_text(encoding="utf-8"))
+def test_results_name_no_path_and_no_host(name, rendered):
+    kept = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     assert {"cpu", "cores", "system"} <= set(kept["machine"]) and kept["versions"]["Python"]
     for text in (rendered, json.dumps(kept)):
         assert not any(word in text for word in ("://", "/root", "/home", "/tmp", str(BENCH.parent.parent)))

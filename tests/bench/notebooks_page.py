@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
-from reporting import RESULTS, target_rows, verdict_line
+from reporting import RESULTS, keep, load, target_rows, verdict_line
 from targets import Target, Verdict, judge
 from ways import FLOOR, NBMAKE, OURS, PAPERMILL
 
@@ -23,16 +22,13 @@ TARGETS = (
 
 def save(results: dict[str, Any], folder: Path = RESULTS) -> None:
     """Keep results and their page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
-    (folder / f"{NAME}.json").write_text(text, encoding="utf-8")
+    keep(results, NAME, folder)
     render(folder)
 
 
 def render(folder: Path = RESULTS) -> None:
     """Rebuild the page from the JSON beside it."""
-    results = json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
-    (folder / f"{NAME}.md").write_text(page(results), encoding="utf-8")
+    (folder / f"{NAME}.md").write_text(page(load(folder, NAME)), encoding="utf-8")
 
 
 def page(results: dict[str, Any]) -> str:

@@ -17,10 +17,15 @@ NAME = "endpoint"
 
 def save(results: dict[str, Any], folder: Path = RESULTS) -> None:
     """Keep results and their page."""
+    keep(results, NAME, folder)
+    render(folder)
+
+
+def keep(results: dict[str, Any], name: str, folder: Path) -> None:
+    """Write results as `name`.json."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
-    (folder / f"{NAME}.json").write_text(text, encoding="utf-8")
-    render(folder)
+    (folder / f"{name}.json").write_text(text, encoding="utf-8")
 
 
 def render(folder: Path = RESULTS) -> None:
@@ -28,8 +33,8 @@ def render(folder: Path = RESULTS) -> None:
     (folder / f"{NAME}.md").write_text(page(load(folder)), encoding="utf-8")
 
 
-def load(folder: Path = RESULTS) -> dict[str, Any]:
-    return json.loads((folder / f"{NAME}.json").read_text(encoding="utf-8"))
+def load(folder: Path = RESULTS, name: str = NAME) -> dict[str, Any]:
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def page(results: dict[str, Any]) -> str:
