@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers.deployments import default_name
-from helpers.endpoint.answers import script
+from helpers.endpoint.script import script
 from helpers.running.jobs import notebooks, typed_parameters
 from helpers.sections import CLIENTS, anchor, headings, tasks
 

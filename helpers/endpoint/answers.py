@@ -1,28 +1,16 @@
-"""What the local endpoint says: scripted answers, picked by the sampling parameters, cut by the limits.
-
-A language model samples token by token. Here the candidates are whole answers from script.toml, ranked; the same
-arithmetic (penalties, logit bias, temperature, top_p, seed) is applied to them, so that every parameter shows its
-effect and the same request always gets the same answer.
-"""
+"""Answers: what is said to a prompt, cut where the service would end it."""
 
 from __future__ import annotations
 
-import hashlib
-import math
-import tomllib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
+from helpers.endpoint.sampling import pick
+from helpers.endpoint.script import candidates
 from helpers.endpoint.tokens import Tokens, tokenize
-
-_RANK_STEP = 0.6  # how much less likely each further candidate is, as a difference of logits
-_ADJUSTING = {"frequency_penalty", "presence_penalty", "logit_bias"}
-_REPEAT_WEIGHT = 5.0  # how strongly a penalty of 1 weighs on an answer that is nothing but repetition
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +41,6 @@ class Completion:
     calls: tuple[Call, ...] = ()
 
 
-@cache
-def script() -> dict[tuple[str | None, str], tuple[str, ...]]:
-    """The scripted answers by (system prompt or None, prompt)."""
-    table = tomllib.loads(Path(__file__).with_name("script.toml").read_text(encoding="utf-8"))
-    return {(row.get("system"), row["prompt"]): tuple(row["answers"]) for row in table["exchange"]}
-
-
-@cache
-def unknown_prompt() -> tuple[str, ...]:
-    """What is said to a prompt the script does not know."""
-    table = tomllib.loads(Path(__file__).with_name("script.toml").read_text(encoding="utf-8"))
-    return (table["unknown_prompt"],)
-
-
-def candidates(system: str | None, prompt: str) -> tuple[str, ...]:
-    """The ranked answers to a prompt, the honest notice if there is none."""
-    lines, prompt = script(), prompt.strip()
-    return lines.get((system, prompt)) or lines.get((None, prompt)) or unknown_prompt()
-
-
 def complete(system: str | None, prompt: str, parameters: dict[str, Any], index: int = 0) -> Completion:
     """Answer a prompt.
 
@@ -83,7 +51,7 @@ def complete(system: str | None, prompt: str, parameters: dict[str, Any], index:
         index: which of `n` choices this is.
     """
     ranked = candidates(system, prompt)
-    text = ranked[_pick(ranked, prompt, parameters, index)] if len(ranked) > 1 else ranked[0]
+    text = ranked[pick(ranked, prompt, parameters, index)] if len(ranked) > 1 else ranked[0]
     return cut(text, parameters.get("max_tokens"), parameters.get("stop"))
 
 
@@ -124,52 +92,3 @@ def _shorten(text: str, tokens: Tokens, length: int, end: int, reason: str) -> C
         pieces.append(piece[:room])
         room = max(0, room - len(piece))
     return Completion(text[:end], tokens.ids[:length], tuple(pieces), reason)
-
-
-def _pick(ranked: Sequence[str], prompt: str, parameters: dict[str, Any], index: int) -> int:
-    """Sample one of the ranked answers."""
-    temperature = parameters.get("temperature") or 0.0
-    if temperature == 0.0 and not _ADJUSTING & parameters.keys():
-        return 0
-    logits = [-_RANK_STEP * rank + _adjustment(text, parameters) for rank, text in enumerate(ranked)]
-    if temperature == 0.0:
-        return max(range(len(ranked)), key=logits.__getitem__)
-    nucleus = _nucleus(logits, temperature, parameters.get("top_p") or 1.0)
-    draw = _uniform(prompt, parameters.get("seed") or 0, index) * sum(weight for _, weight in nucleus)
-    for rank, weight in nucleus:
-        draw -= weight
-        if draw < 0:
-            return rank
-    return nucleus[-1][0]
-
-
-def _adjustment(text: str, parameters: dict[str, Any]) -> float:
-    """What the penalties and the logit bias add to an answer's logit."""
-    frequency, presence = parameters.get("frequency_penalty") or 0.0, parameters.get("presence_penalty") or 0.0
-    bias = parameters.get("logit_bias") or {}
-    if not (frequency or presence or bias):
-        return 0.0
-    seen = Counter(tokenize(text).ids)
-    repeats = sum(seen.values()) - len(seen)
-    repeated = sum(1 for times in seen.values() if times > 1)
-    penalty = frequency * repeats / seen.total() + presence * repeated / len(seen)
-    return sum(bias.get(str(token), 0.0) for token in seen) - _REPEAT_WEIGHT * penalty
-
-
-def _nucleus(logits: Sequence[float], temperature: float, top_p: float) -> list[tuple[int, float]]:
-    """The smallest set of most likely answers whose probabilities reach top_p, with their weights."""
-    highest = max(logits)
-    weights = sorted(((math.exp((x - highest) / temperature), -i) for i, x in enumerate(logits)), reverse=True)
-    total, reached, kept = sum(weight for weight, _ in weights), 0.0, []
-    for weight, minus_rank in weights:
-        kept.append((-minus_rank, weight))
-        reached += weight / total
-        if reached >= top_p:
-            break
-    return kept
-
-
-def _uniform(prompt: str, seed: int, index: int) -> float:
-    """A number in [0, 1) that depends on nothing but its arguments."""
-    digest = hashlib.blake2b(f"{seed}|{index}|{prompt}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest) / 2**64

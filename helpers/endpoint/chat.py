@@ -16,36 +16,45 @@ from helpers.endpoint.parameters import extra_parameters, validate
 from helpers.endpoint.sessions import Session
 
 if TYPE_CHECKING:
+    from helpers.endpoint.application import Application
     from helpers.endpoint.engines.real_model import RealModel
-    from helpers.endpoint.routes import Engine
 
 _seen = [0] * 1024  # hashes of bodies
 _REMEMBERED = 16 * 1024  # bytes: a longer body is understood anew each time
 
 
-def azure_chat(engine: Engine, request: Request, session: Session) -> Answer:
+def azure_chat(application: Application, request: Request, session: Session) -> Answer:
     """`POST /chat/completions`: parameters outside the API are errors unless a header says otherwise."""
-    return _chat(engine, request, session, "error")
+    return _chat(application, request, session, "error")
 
 
-def openai_chat(engine: Engine, request: Request, session: Session) -> Answer:
+def openai_chat(application: Application, request: Request, session: Session) -> Answer:
     """`POST /v1/chat/completions`: OpenAI's clients expect the model's own parameters to be passed on."""
-    return _chat(engine, request, session, "pass-through")
+    return _chat(application, request, session, "pass-through")
 
 
-def _chat(engine: Engine, request: Request, session: Session, extra: str) -> Answer:
-    fault, default = None, session.deployment or engine.default
+def score(application: Application, request: Request, session: Session) -> Answer:
+    """`POST /score`: what a managed endpoint's own scoring route does with a chat request."""
+    raise ApiError(
+        424,
+        "failed_dependency",
+        "The scoring route does not speak the chat API. Use the endpoint without '/score'.",
+    )
+
+
+def _chat(application: Application, request: Request, session: Session, extra: str) -> Answer:
+    fault, default = None, session.deployment or application.default
     try:
         fault = session.faults.next(request.headers.get(faults.HEADER))
         pace = _pace(request, session)
         if fault is not None and fault.status is not None:
             raise error_of(fault)
-        result = _understand(request, extra, default, engine.model and engine.model.model)
+        result = _understand(request, extra, default, application.model and application.model.model)
     except ApiError as error:
         return _refused(error, request, session, fault, default)
     quota = session.quota(result.deployment.name)
-    if engine.model is not None:
-        return _thought(engine.model, result, session, pace, fault)
+    if application.model is not None:
+        return _thought(application.model, result, session, pace, fault)
     quota.take(result.prompt_tokens + result.completion_tokens)
     session.spend(result.prompt_tokens, result.completion_tokens)
     if result.parameters.get("stream"):

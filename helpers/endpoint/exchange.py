@@ -1,4 +1,4 @@
-"""A request and its answer as the engine sees them: plain data, no socket and no framework in sight."""
+"""A request and its answer as the application sees them: plain data, no socket and no framework in sight."""
 
 from __future__ import annotations
 

@@ -18,20 +18,20 @@ from helpers.endpoint.identity import resource_of
 from helpers.endpoint.sessions import Session
 
 if TYPE_CHECKING:
-    from helpers.endpoint.routes import Engine
+    from helpers.endpoint.application import Application
 
 SESSION = {"token_lifetime": whole(1, 86_400)}  # the fields of a session
 
 
-def token(engine: Engine, request: Request, session: None) -> Answer:
+def token(application: Application, request: Request, session: None) -> Answer:
     """`GET /local/identity/token`: the token service, as App Service offers it to a managed identity."""
-    known = engine.sessions.of_identity_secret(request.headers.get("x-identity-header", ""))
+    known = application.sessions.of_identity_secret(request.headers.get("x-identity-header", ""))
     if known is None:
         raise ApiError(401, "unauthorized", "The X-IDENTITY-HEADER is missing or wrong.")
-    return json(engine.tokens.issue(known.object_id, resource_of(query_of(request.query)), known.token_lifetime))
+    return json(application.tokens.issue(known.object_id, resource_of(query_of(request.query)), known.token_lifetime))
 
 
-def session(engine: Engine, request: Request, session: Session) -> Answer:
+def session(application: Application, request: Request, session: Session) -> Answer:
     """`POST /local/session`: choose the deployment this key's endpoint serves, learn how to use Entra ID here.
 
     `token_lifetime` is how long the tokens issued from now on are good for, in seconds.
@@ -39,17 +39,17 @@ def session(engine: Engine, request: Request, session: Session) -> Answer:
     wanted = read_body(request)
     named = wanted.pop("deployment", None)
     settings = check(wanted, SESSION, "A session")
-    session.deployment = deployment_named(named or engine.default).name
+    session.deployment = deployment_named(named or application.default).name
     session.token_lifetime = settings.get("token_lifetime", session.token_lifetime)
-    return json({"identity_header": session.identity_secret, **engine.secure()})
+    return json({"identity_header": session.identity_secret, **application.secure()})
 
 
-def spent(engine: Engine, request: Request, session: Session) -> Answer:
+def spent(application: Application, request: Request, session: Session) -> Answer:
     """`GET /local/session`: how many requests this session has made, and the tokens they took."""
     return json({name: getattr(session, name) for name in ("calls", "prompt_tokens", "completion_tokens")})
 
 
-def exchanges(engine: Engine, request: Request, session: Session) -> Answer:
+def exchanges(application: Application, request: Request, session: Session) -> Answer:
     """`GET /local/exchanges?last=N`: this session's last exchanges, credentials masked."""
     wanted = query_of(request.query).get("last", "1")
     if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 4 and 1 <= int(wanted) <= 1000):
@@ -57,24 +57,24 @@ def exchanges(engine: Engine, request: Request, session: Session) -> Answer:
     return json(session.journal.last(int(wanted)))
 
 
-def ask_faults(engine: Engine, request: Request, session: Session) -> Answer:
+def ask_faults(application: Application, request: Request, session: Session) -> Answer:
     """`POST /local/faults`: make the next chat completions of this session fail; `faults` says how."""
     session.faults.ask(read_json(request.body))
-    return faults(engine, request, session)
+    return faults(application, request, session)
 
 
-def forget_faults(engine: Engine, request: Request, session: Session) -> Answer:
+def forget_faults(application: Application, request: Request, session: Session) -> Answer:
     """`DELETE /local/faults`: nothing fails any more."""
     session.faults.clear()
-    return faults(engine, request, session)
+    return faults(application, request, session)
 
 
-def faults(engine: Engine, request: Request, session: Session) -> Answer:
+def faults(application: Application, request: Request, session: Session) -> Answer:
     """`GET /local/faults`: what may still happen."""
     return json([fault.described for fault in session.faults.waiting()])
 
 
-def set_timing(engine: Engine, request: Request, session: Session) -> Answer:
+def set_timing(application: Application, request: Request, session: Session) -> Answer:
     """`POST /local/timing`: the pace of this session's answers, such as {"timing": "imitate"}; `timing` says what."""
     wanted = read_body(request).get("timing")
     if not isinstance(wanted, str):
@@ -83,7 +83,7 @@ def set_timing(engine: Engine, request: Request, session: Session) -> Answer:
     return json({"timing": wanted})
 
 
-def openapi(engine: Engine, request: Request, session: None) -> Answer:
+def openapi(application: Application, request: Request, session: None) -> Answer:
     """`GET /openapi.json`: this document. It is no secret, so it needs no credential."""
     from helpers.endpoint.openapi.document import encoded  # made when somebody first asks
 

@@ -1,4 +1,4 @@
-"""The server: listeners on loopback, the engine behind them, and an orderly end."""
+"""The server: listeners on loopback, the application behind them, and an orderly end."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from collections.abc import Callable
 from functools import cached_property
 
 from helpers.endpoint import certificate
+from helpers.endpoint.application import Application
 from helpers.endpoint.engines.real_model import RealModel
 from helpers.endpoint.folder import PrivateFolder
 from helpers.endpoint.identity import TokenService
-from helpers.endpoint.routes import Engine
 from helpers.endpoint.sessions import Sessions
 from helpers.endpoint.transport import ending
 from helpers.endpoint.transport.connection import Connection
@@ -52,8 +52,8 @@ class Server:
         model: RealModel | None = None,
     ) -> None:
         self.host = host
-        self.engine = Engine(sessions, default, TokenService(lifetime), self.secure, model)
-        self.house = House(self.engine.answer, limits or Limits())
+        self.application = Application(sessions, default, TokenService(lifetime), self.secure, model)
+        self.house = House(self.application.answer, limits or Limits())
         self.socket = listen(host, port)
         self.url = f"http://{_authority(self.socket)}"
         self._listeners: list[asyncio.Server] = []

@@ -1,4 +1,4 @@
-"""Asking the engine without a socket; whatever it answers is compared with the OpenAPI document on the way."""
+"""Asking the application without a socket; whatever it answers is compared with the OpenAPI document on the way."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import documented
 
+from helpers.endpoint.application import Application
 from helpers.endpoint.exchange import Request, fields
 from helpers.endpoint.quota import Limits
-from helpers.endpoint.routes import ROUTES, Engine
+from helpers.endpoint.routes import ROUTES
 from helpers.endpoint.sessions import Sessions
 
 KEY = "key"
@@ -26,11 +27,11 @@ SMALL, SECOND, EXPERTS, LARGE = (
 )
 
 
-def new_engine(**options: Any) -> Engine:
-    return Engine(Sessions([KEY], Limits(requests=10**9, tokens=10**12)), **options)
+def new_application(**options: Any) -> Application:
+    return Application(Sessions([KEY], Limits(requests=10**9, tokens=10**12)), **options)
 
 
-ENGINE = new_engine()
+APPLICATION = new_application()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,17 @@ class Got:
 
 
 def send(
-    method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None, *, engine: Engine = ENGINE
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+    *,
+    application: Application = APPLICATION,
 ) -> Got:
     """Send bytes; the path may have a query."""
     route, _, query = path.partition("?")
     asked = {"authorization": f"Bearer {KEY}", "content-type": "application/json", **(headers or {})}
-    answer = engine.answer(Request(method, route, query, asked, body))
+    answer = application.answer(Request(method, route, query, asked, body))
     content = answer.body if answer.events is None else b"".join(answer.events)
     got = Got(answer.status, {**fields(answer.headers), "content-type": answer.content_type}, content)
     if method in ROUTES.get(route, {}):
@@ -90,8 +96,8 @@ def send(
     return got
 
 
-def get(path: str, headers: dict[str, str] | None = None, *, engine: Engine = ENGINE) -> Got:
-    return send("GET", path, b"", headers, engine=engine)
+def get(path: str, headers: dict[str, str] | None = None, *, application: Application = APPLICATION) -> Got:
+    return send("GET", path, b"", headers, application=application)
 
 
 def chat(
@@ -99,11 +105,11 @@ def chat(
     path: str = OPENAI,
     headers: dict[str, str] | None = None,
     *,
-    engine: Engine = ENGINE,
+    application: Application = APPLICATION,
     **parameters: Any,
 ) -> Got:
     """Send a chat completion; a text stands for one user message."""
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
     body = json.dumps({"messages": messages, **parameters}).encode()
-    return send("POST", path, body, headers, engine=engine)
+    return send("POST", path, body, headers, application=application)

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.endpoint.answers import complete, cut, script, unknown_prompt
+from helpers.endpoint.answers import complete, cut
 from helpers.endpoint.counting import count
 from helpers.endpoint.logprobs import logprobs
+from helpers.endpoint.script import script, unknown_prompt
 from helpers.endpoint.tokens import tokenize
 
 PROMPT = "How many languages are in the world?"

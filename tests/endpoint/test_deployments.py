@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from asking import CHAT_ROUTES, EXPERTS, LARGE, MODELS, OPENAI, PROMPT, SECOND, SMALL, chat, get, new_engine, send
+from asking import CHAT_ROUTES, EXPERTS, LARGE, MODELS, OPENAI, PROMPT, SECOND, SMALL, chat, get, new_application, send
 from tool_requests import WEATHER
 
 from helpers import http
@@ -62,22 +62,24 @@ def test_info_is_of_the_deployment(name):
 
 
 def test_a_session_serves_the_deployment_it_chose():
-    engine = new_engine()
-    chosen = send("POST", "/local/session", json.dumps({"deployment": EXPERTS}).encode(), engine=engine)
+    application = new_application()
+    chosen = send("POST", "/local/session", json.dumps({"deployment": EXPERTS}).encode(), application=application)
     assert chosen.status == 200
-    assert chat(engine=engine).json["model"] == EXPERTS
-    assert chat(engine=engine, model="azureai", path=MODELS).json["model"] == EXPERTS
-    assert chat(engine=engine, model=LARGE).json["model"] == LARGE
-    assert get("/info", engine=engine).json["model_name"] == EXPERTS
-    assert send("POST", "/local/session", b"{}", engine=engine).status == 200
-    assert chat(engine=engine).json["model"] == SMALL
+    assert chat(application=application).json["model"] == EXPERTS
+    assert chat(application=application, model="azureai", path=MODELS).json["model"] == EXPERTS
+    assert chat(application=application, model=LARGE).json["model"] == LARGE
+    assert get("/info", application=application).json["model_name"] == EXPERTS
+    assert send("POST", "/local/session", b"{}", application=application).status == 200
+    assert chat(application=application).json["model"] == SMALL
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_an_endpoint_has_a_default(name):
-    engine = new_engine(default=name)
-    assert chat(engine=engine).json["model"] == get("/info", engine=engine).json["model_name"] == name
-    assert chat(engine=engine, model=SECOND).json["model"] == SECOND
+    application = new_application(default=name)
+    assert (
+        chat(application=application).json["model"] == get("/info", application=application).json["model_name"] == name
+    )
+    assert chat(application=application, model=SECOND).json["model"] == SECOND
 
 
 def test_serve_deployment_makes_one_the_default():

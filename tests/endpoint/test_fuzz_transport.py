@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from raw import KEY, chat, get, post
 
 from helpers.endpoint import exchange
+from helpers.endpoint.application import Application
 from helpers.endpoint.exchange import Request
-from helpers.endpoint.routes import ROUTES, Engine
+from helpers.endpoint.routes import ROUTES
 from helpers.endpoint.sessions import Sessions
 from helpers.endpoint.transport.connection import Connection
 from helpers.endpoint.transport.house import House
 from helpers.endpoint.transport.limits import Limits
 
-ENGINE = Engine(Sessions([KEY]))
+APPLICATION = Application(Sessions([KEY]))
 AUTHORIZED = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
 SEEDS = [
     get("/info"),
@@ -73,7 +74,7 @@ class Wire(asyncio.Transport):
 def test_any_bytes(parts, sizes):
     async def main():
         wire = Wire()
-        connection = Connection(House(ENGINE.answer, Limits(header=4096, body=65_536)))
+        connection = Connection(House(APPLICATION.answer, Limits(header=4096, body=65_536)))
         connection.connection_made(wire)
         data, place = b"".join(parts), 0
         while data and not wire.closed:
@@ -120,7 +121,7 @@ headers = st.dictionaries(
 )
 def test_no_route_fails_whatever_it_is_sent(route, body, query, more):
     path, method = route
-    answer = ENGINE.answer(Request(method, path, query, {**AUTHORIZED, **more}, json.dumps(body).encode()))
+    answer = APPLICATION.answer(Request(method, path, query, {**AUTHORIZED, **more}, json.dumps(body).encode()))
     assert answer.status != 500 or answer.note == "Fault: status 500."
     json.loads(answer.body)
     assert all(value.isprintable() for value in exchange.fields(answer.headers).values())

@@ -11,10 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from helpers import http
+from helpers.endpoint.application import Application
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Request, fields
 from helpers.endpoint.identity import AUDIENCE, TokenService
-from helpers.endpoint.routes import Engine
 from helpers.endpoint.sessions import Sessions
 
 KEY = "k" * 32
@@ -37,28 +37,28 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def engine(clock: Clock) -> Engine:
-    return Engine(Sessions([KEY]), tokens=TokenService(300, clock))
+def application(clock: Clock) -> Application:
+    return Application(Sessions([KEY]), tokens=TokenService(300, clock))
 
 
-def issue(engine: Engine, resource: str = AUDIENCE, **claims: object) -> str:
-    """A token of this engine; `claims` are changed and signed with its own key."""
-    session = engine.sessions.of_key(KEY)
-    token = engine.tokens.issue(session.object_id, resource)["access_token"]
-    return sign({**jwt.decode(token, options={"verify_signature": False}), **claims}, engine.tokens._key)
+def issue(application: Application, resource: str = AUDIENCE, **claims: object) -> str:
+    """A token of this application; `claims` are changed and signed with its own key."""
+    session = application.sessions.of_key(KEY)
+    token = application.tokens.issue(session.object_id, resource)["access_token"]
+    return sign({**jwt.decode(token, options={"verify_signature": False}), **claims}, application.tokens._key)
 
 
 def sign(claims: dict, key: object, algorithm: str = "RS256") -> str:
     return jwt.encode({name: value for name, value in claims.items() if value is not None}, key, algorithm=algorithm)
 
 
-def info(engine: Engine, token: str):
-    return engine.answer(Request("GET", "/info", "", {"authorization": f"Bearer {token}"}))
+def info(application: Application, token: str):
+    return application.answer(Request("GET", "/info", "", {"authorization": f"Bearer {token}"}))
 
 
-def refused(engine: Engine, token: str) -> str:
+def refused(application: Application, token: str) -> str:
     """The message of a 401, which every header and member must agree on."""
-    answer = info(engine, token)
+    answer = info(application, token)
     body, headers = json.loads(answer.body), fields(answer.headers)
     assert (answer.status, body["code"], headers["x-ms-error-code"]) == (401, "invalid_token", "invalid_token")
     assert headers["www-authenticate"] == f'Bearer error="invalid_token", error_description="{body["message"]}"'
@@ -67,40 +67,40 @@ def refused(engine: Engine, token: str) -> str:
 
 
 @pytest.mark.parametrize("resource", [AUDIENCE, f"{AUDIENCE}/", f"{AUDIENCE}/.default"])
-def test_a_token_opens_the_endpoint_until_it_expires(engine, clock, resource):
-    token = issue(engine, resource)
+def test_a_token_opens_the_endpoint_until_it_expires(application, clock, resource):
+    token = issue(application, resource)
     for _ in range(2):
-        assert info(engine, token).status == 200
+        assert info(application, token).status == 200
     clock.now += 299
-    assert info(engine, token).status == 200
+    assert info(application, token).status == 200
     clock.now += 61
-    assert refused(engine, token).startswith("The token expired 60 s ago. Ask the credential for a new one")
+    assert refused(application, token).startswith("The token expired 60 s ago. Ask the credential for a new one")
 
 
-def test_another_audience(engine):
-    said = refused(engine, issue(engine, "https://management.azure.com"))
+def test_another_audience(application):
+    said = refused(application, issue(application, "https://management.azure.com"))
     assert "another audience, https://management.azure.com. Ask for the scope https://ml.azure.com/.default" in said
 
 
-def test_a_foreign_token(engine):
+def test_a_foreign_token(application):
     """As of another directory, of another endpoint, or made up: whatever it claims, the signature decides."""
-    claims = jwt.decode(issue(engine), options={"verify_signature": False})
-    said = refused(engine, sign(claims, FOREIGN))
+    claims = jwt.decode(issue(application), options={"verify_signature": False})
+    said = refused(application, sign(claims, FOREIGN))
     assert "not issued by the directory that this endpoint trusts" in said
-    assert said == refused(engine, sign({**claims, "exp": 1}, FOREIGN))
-    assert said == refused(engine, issue(engine, iss="https://sts.windows.net/another/"))
-    nothing_issued_yet = Engine(Sessions([KEY]))
+    assert said == refused(application, sign({**claims, "exp": 1}, FOREIGN))
+    assert said == refused(application, issue(application, iss="https://sts.windows.net/another/"))
+    nothing_issued_yet = Application(Sessions([KEY]))
     assert said == refused(nothing_issued_yet, sign(claims, FOREIGN))
     assert nothing_issued_yet.tokens._key is None  # no key was made for somebody without one
 
 
-def test_tampering(engine):
-    head, claims, signature = issue(engine).split(".")
+def test_tampering(application):
+    head, claims, signature = issue(application).split(".")
     other = json.loads(base64.urlsafe_b64decode(claims + "=="))
     other["exp"] += 10_000
     forged = base64.urlsafe_b64encode(json.dumps(other).encode()).rstrip(b"=").decode()
     none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
-    public = engine.tokens._key.public_key()
+    public = application.tokens._key.public_key()
     for token in (
         f"{head}.{forged}.{signature}",
         f"{none}.{claims}.",
@@ -109,32 +109,32 @@ def test_tampering(engine):
         f"ey{'a' * 20_000}.a.a",
         f"{head}.{claims}.",
     ):
-        refused(engine, token)
+        refused(application, token)
     assert public is not None
 
 
 @pytest.mark.parametrize("claim", ["exp", "nbf", "aud", "oid"])
 @pytest.mark.parametrize("value", [None, ["x"], 1.5])
-def test_a_claim_that_is_missing_or_of_the_wrong_kind(engine, claim, value):
-    assert "cannot be read" in refused(engine, issue(engine, **{claim: value}))
+def test_a_claim_that_is_missing_or_of_the_wrong_kind(application, claim, value):
+    assert "cannot be read" in refused(application, issue(application, **{claim: value}))
 
 
-def test_not_valid_yet(engine, clock):
-    assert "not valid yet" in refused(engine, issue(engine, nbf=int(clock.now) + 60))
+def test_not_valid_yet(application, clock):
+    assert "not valid yet" in refused(application, issue(application, nbf=int(clock.now) + 60))
 
 
-def test_an_identity_this_endpoint_does_not_know(engine):
-    answer = info(engine, issue(engine, oid="somebody else"))
+def test_an_identity_this_endpoint_does_not_know(application):
+    answer = info(application, issue(application, oid="somebody else"))
     assert answer.status == 401
     assert b"identity is not known" in answer.body
 
 
-def test_the_token_service_wants_its_secret_and_an_audience(engine):
-    secret = engine.sessions.of_key(KEY).identity_secret
+def test_the_token_service_wants_its_secret_and_an_audience(application):
+    secret = application.sessions.of_key(KEY).identity_secret
     route = "/local/identity/token"
 
     def ask(query: str, given: str):
-        return engine.answer(Request("GET", route, query, {"x-identity-header": given}))
+        return application.answer(Request("GET", route, query, {"x-identity-header": given}))
 
     assert ask(f"resource={AUDIENCE}", secret).status == 200
     assert ask(f"resource={AUDIENCE}", "wrong").status == 401
@@ -143,12 +143,12 @@ def test_the_token_service_wants_its_secret_and_an_audience(engine):
         assert ask(query, secret).status == 400
 
 
-def test_what_is_remembered_is_bounded(engine, monkeypatch):
+def test_what_is_remembered_is_bounded(application, monkeypatch):
     monkeypatch.setattr("helpers.endpoint.identity._REMEMBERED", 3)
-    tokens = [issue(engine) for _ in range(5)]
-    assert [info(engine, token).status for token in tokens * 2] == [200] * 10
-    assert len(engine.tokens._checked) == 3
-    assert not any(token.encode() in digest for digest in engine.tokens._checked for token in tokens)
+    tokens = [issue(application) for _ in range(5)]
+    assert [info(application, token).status for token in tokens * 2] == [200] * 10
+    assert len(application.tokens._checked) == 3
+    assert not any(token.encode() in digest for digest in application.tokens._checked for token in tokens)
 
 
 def test_a_bad_resource_never_reaches_a_header():

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tool_requests import WEATHER, call
 
-from helpers.endpoint.answers import cut, script
+from helpers.endpoint.answers import cut
 from helpers.endpoint.content_filter import listed
 from helpers.endpoint.counting import count_prompt
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.messages import conversation
 from helpers.endpoint.mistral_rules import ALTERNATE, validated
 from helpers.endpoint.safe_prompt import GUARDRAIL
+from helpers.endpoint.script import script
 
 SYSTEM = "You are a helpful assistant."
 FILTERED = listed()[0]

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from asking import CHAT_ROUTES, ENGINE, LARGE, QUESTION, chat
+from asking import APPLICATION, CHAT_ROUTES, LARGE, QUESTION, chat
 from documented import DOCUMENT, validator
 from tool_requests import MULTIPLY, WEATHER, call, calls, result
 
@@ -123,7 +123,7 @@ def test_it_is_served_to_anybody_and_printed_the_same(endpoint):
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}])
 def test_it_needs_no_credential(headers):
-    assert ENGINE.answer(Request("GET", "/openapi.json", headers=headers)).status == 200
+    assert APPLICATION.answer(Request("GET", "/openapi.json", headers=headers)).status == 200
 
 
 TALK_WITH_TOOLS = [*QUESTION, calls(call()), result()]

@@ -134,7 +134,7 @@ def test_no_credential_and_no_prompt_in_a_repr():
 
 
 def test_an_error_of_our_own_is_logged_without_what_was_asked(caplog):
-    from helpers.endpoint import routes
+    from helpers.endpoint.application import Application
     from helpers.endpoint.exchange import Request
     from helpers.endpoint.sessions import Sessions
 
@@ -142,7 +142,7 @@ def test_an_error_of_our_own_is_logged_without_what_was_asked(caplog):
         def get(self, *_):
             raise KeyError(SECRET_PROMPT)
 
-    answer = routes.Engine(Sessions([KEY])).answer(Request("GET", "/info", headers=Broken()))
+    answer = Application(Sessions([KEY])).answer(Request("GET", "/info", headers=Broken()))
     assert answer.status == 500
     assert SECRET_PROMPT.encode() not in answer.body
     assert "KeyError at " in caplog.text

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raw import KEY, ask, chat, get, post, serving
 
+from helpers.endpoint.application import Application
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Request, fields
 from helpers.endpoint.loop import run
 from helpers.endpoint.quota import Limits, Quota
-from helpers.endpoint.routes import Engine
 from helpers.endpoint.sessions import Sessions
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
@@ -30,8 +30,8 @@ class Clock:
         return self.now
 
 
-def engine(limits: Limits, clock: Clock) -> Engine:
-    return Engine(Sessions([KEY], limits, clock))
+def application(limits: Limits, clock: Clock) -> Application:
+    return Application(Sessions([KEY], limits, clock))
 
 
 def request(body: str = '{"messages":[{"role":"user","content":"Hello"}],"max_tokens":1}', **headers: str) -> Request:
@@ -47,7 +47,7 @@ def remaining(answer) -> tuple[int, int]:
 
 
 def test_a_request_takes_one_and_the_tokens_of_its_usage():
-    asked = engine(Limits(1_000, 200_000), Clock())
+    asked = application(Limits(1_000, 200_000), Clock())
     for place in range(1, 4):
         answer = asked.answer(request())
         assert answer.status == 200
@@ -66,7 +66,7 @@ def _tokens(answer) -> int:
 @pytest.mark.parametrize("limits", [Limits(3, 200_000), Limits(1_000, 25)])
 def test_what_does_not_fit_is_429_and_fits_after_retry_after(limits):
     clock = Clock()
-    asked = engine(limits, clock)
+    asked = application(limits, clock)
     each = _tokens(asked.answer(request()))
     fits = min(limits.requests, limits.tokens // each)
     assert [asked.answer(request()).status for _ in range(fits)] == [200] * (fits - 1) + [429]
@@ -82,7 +82,7 @@ def test_what_does_not_fit_is_429_and_fits_after_retry_after(limits):
 
 def test_it_refills_steadily():
     clock = Clock()
-    asked = engine(Limits(60, 10**9), clock)
+    asked = application(Limits(60, 10**9), clock)
     assert {asked.answer(request()).status for _ in range(60)} == {200}
     for _ in range(50):
         assert asked.answer(request()).status == 429
@@ -101,7 +101,7 @@ def test_it_refills_steadily():
     ],
 )
 def test_a_refused_request_is_a_request_all_the_same(refused):
-    asked = engine(Limits(10, 100), Clock())
+    asked = application(Limits(10, 100), Clock())
     answers = [asked.answer(refused) for _ in range(3)]
     assert {answer.status for answer in answers} <= {400, 415, 422, 503}
     assert [remaining(answer) for answer in answers] == [(9, 100), (8, 100), (7, 100)]
@@ -109,7 +109,7 @@ def test_a_refused_request_is_a_request_all_the_same(refused):
 
 def test_each_deployment_and_each_key_has_its_own():
     clock = Clock()
-    asked = Engine(Sessions([KEY, "other"], Limits(10, 10_000), clock))
+    asked = Application(Sessions([KEY, "other"], Limits(10, 10_000), clock))
     one = [asked.answer(request()), asked.answer(request(authorization="Bearer other"))]
     other = asked.answer(request(**{"azureml-model-deployment": "mistralai-Mixtral-8x7B-Instruct-v01"}))
     assert [remaining(answer)[0] for answer in (*one, other)] == [9, 9, 9]

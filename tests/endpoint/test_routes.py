@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from asking import CHAT_ROUTES, ENGINE, KEY, QUESTION, Got, chat, get, send
+from asking import APPLICATION, CHAT_ROUTES, KEY, QUESTION, Got, chat, get, send
 from raw import KEY as WIRE_KEY
 from raw import connect, post, serving
 
@@ -124,7 +124,7 @@ def test_a_method_that_a_route_does_not_know(path, method):
     ],
 )
 def test_without_a_credential_nothing_but_401(method, path, headers):
-    answer = ENGINE.answer(Request(method, path, "", headers, BODY))
+    answer = APPLICATION.answer(Request(method, path, "", headers, BODY))
     assert answer.status == 401
     assert fields(answer.headers)["x-ms-error-code"] in ("unauthorized", "invalid_token")
     assert fields(answer.headers)["www-authenticate"].startswith("Bearer")

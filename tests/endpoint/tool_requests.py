@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from helpers.endpoint.application import Application
 from helpers.endpoint.exchange import Answer, Request
 from helpers.endpoint.quota import Limits
-from helpers.endpoint.routes import Engine
 from helpers.endpoint.sessions import Sessions
 
 MODEL = "mistralai-Mixtral-8x22B-Instruct-v0-1"
@@ -15,7 +15,7 @@ OTHERS = ("mistralai-Mistral-7B-Instruct-v01", "mistralai-Mixtral-8x7B-Instruct-
 TEXT, WHOLE, NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
 UNIT = {"type": "string", "enum": ["celsius", "fahrenheit"]}
 
-_engine = Engine(Sessions(["key"], Limits(requests=10**9, tokens=10**12)))
+_application = Application(Sessions(["key"], Limits(requests=10**9, tokens=10**12)))
 
 
 def tool(name: str, description: str, required: list[str] | None = None, **properties: Any) -> dict[str, Any]:
@@ -51,12 +51,12 @@ PAYMENT = tool("get_payment_status", "Get the status of a payment.", ["transacti
 
 
 def send(messages: str | list[Any], tools: Any = (), **parameters: Any) -> Answer:
-    """Send a chat completion to the engine; a prompt stands for one user message."""
+    """Send a chat completion to the application; a prompt stands for one user message."""
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
     body = {"model": MODEL, "messages": messages, **({"tools": tools} if tools else {}), **parameters}
     headers = {"authorization": "Bearer key", "content-type": "application/json"}
-    return _engine.answer(Request("POST", "/v1/chat/completions", "", headers, json.dumps(body).encode()))
+    return _application.answer(Request("POST", "/v1/chat/completions", "", headers, json.dumps(body).encode()))
 
 
 def answered(messages: str | list[Any], tools: Any = (), **parameters: Any) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from helpers.endpoint.transport.limits import Limits
 
 @dataclass(slots=True)
 class House:
-    """The engine, the limits and the guests.
+    """The application, the limits and the guests.
 
     Attributes:
-        answer: the engine.
+        answer: the application.
         limits: what a peer may take.
         heads: the requests' heads that were parsed before.
         peers: the open connections.
