@@ -75,9 +75,12 @@ def result(deployment: Deployment, parameters: dict[str, Any]) -> Result:
     limited = parameters
     if "max_tokens" not in parameters:  # an answer ends where the context does
         limited = {**parameters, "max_tokens": deployment.context - prompt_tokens}
-    completions = tuple([_complete(talk, limited, index) for index in range(parameters.get("n", 1))])
-    completed = sum([len(completion.ids) for completion in completions])
-    return Result(deployment, completions, prompt_tokens, parameters, completed)
+    completions, completed = [], 0
+    for index in range(parameters.get("n", 1)):
+        completion = _complete(talk, limited, index)
+        completions.append(completion)
+        completed += len(completion.ids)
+    return Result(deployment, tuple(completions), prompt_tokens, parameters, completed)
 
 
 def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
@@ -114,7 +117,8 @@ def body(answer: Result) -> bytes:
     """The `chat.completion` object in JSON."""
     if not answer.tails:
         choices = b",".join([_choice(answer, index, completion) for index, completion in enumerate(answer.completions)])
-        answer.tails.append(_TAIL % (choices, *answer.usage.values()))
+        prompt, completed = answer.prompt_tokens, answer.completion_tokens
+        answer.tails.append(_TAIL % (choices, prompt, completed, prompt + completed))
     return _HEAD % (random.getrandbits(128), time.time(), answer.deployment.name.encode()) + answer.tails[0]
 
 

@@ -24,7 +24,7 @@ MARKERS = {  # how many tokens Mistral's chat format puts around a turn
 ALONE = "0123456789\t\n"  # characters that are never in a token with others
 INDIVISIBLE = "[REFERENCE_DOC_"  # how the only tokens begin that have a digit beside something else
 _pieces = re.compile(rf"[{ALONE}]| *[^ {ALONE}]+| +").findall
-_REMEMBERED, _LONGEST = 32_768, 64  # words, and characters of one
+_REMEMBERED, _LONGEST = 32_768, 256  # words, and characters of one
 
 
 class _Counts(dict[str, int]):
