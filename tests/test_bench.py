@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,10 @@ def test_results_name_no_path_and_no_host(name, rendered):
     assert {"cpu", "cores", "system"} <= set(kept["machine"]) and kept["versions"]["Python"]
     for text in (rendered, json.dumps(kept)):
         assert not any(word in text for word in ("://", "/root", "/home", "/tmp", str(BENCH.parent.parent)))
+
+
+def test_the_clients_were_measured_in_the_versions_that_are_pinned():
+    """The gallery tells the reader what each client costs; `make bench-clients` measures that again."""
+    measured = json.loads((RESULTS / "clients.json").read_text(encoding="utf-8"))["versions"]
+    del measured["Python"]
+    assert measured == {name: metadata.version(name) for name in measured}
