@@ -7,10 +7,20 @@ from html import escape
 
 from helpers.deployments import Deployment, deployments
 
+# What has a column of its own, and the column's name.
+_COLUMNS = {
+    "Parameters": "Parameters",
+    "Active for a token": "Active",
+    "Context": "Context",
+    "Languages": "Languages",
+    "Calls tools": "Tools",
+}
+_LEFT = ' style="text-align: left; vertical-align: top"'
+
 
 @dataclass(frozen=True, slots=True)
 class DeploymentTable:
-    """A column for each deployment, a row for each fact."""
+    """A row of facts for each deployment, and below it a sentence of its own: narrow enough for half a window."""
 
     deployments: tuple[Deployment, ...]
 
@@ -24,15 +34,10 @@ class DeploymentTable:
         return "\n\n".join(blocks)
 
     def _repr_html_(self) -> str:
-        columns = [facts(deployment) for deployment in self.deployments]
-        head = "".join(f'<th scope="col"><code>{escape(each.name)}</code></th>' for each in self.deployments)
-        body = "".join(
-            f'<tr><th scope="row">{escape(label)}</th>{"".join(_cell(column[label]) for column in columns)}</tr>'
-            for label in columns[0]
-        )
+        head = "".join(f'<th scope="col"{_LEFT}>{label}</th>' for label in ("Deployment", *_COLUMNS.values()))
+        body = "".join(map(_rows, self.deployments))
         return (
-            f"<table><caption>The deployments</caption><thead><tr><td></td>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table>"
+            f"<table><caption>The four deployments</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )
 
 
@@ -55,5 +60,11 @@ def facts(deployment: Deployment) -> dict[str, str]:
     }
 
 
-def _cell(value: str) -> str:
-    return f'<td style="text-align: left; vertical-align: top">{escape(value)}</td>'
+def _rows(deployment: Deployment) -> str:
+    said = facts(deployment)
+    cells = "".join(f"<td{_LEFT}>{escape(said[label])}</td>" for label in _COLUMNS)
+    nature, claim = escape(said["Architecture"]), escape(said["Mistral AI says"])
+    return (
+        f'<tr><th scope="row" rowspan="2"{_LEFT}>{escape(deployment.name)}</th>{cells}</tr>'
+        f'<tr><td colspan="{len(_COLUMNS)}"{_LEFT}>Architecture: {nature}.<br>Mistral AI says: {claim}.</td></tr>'
+    )

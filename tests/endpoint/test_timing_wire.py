@@ -25,6 +25,8 @@ def test_the_request_overrides_the_session_and_the_session_the_server():
             )
             await ask(server, post("/local/timing", b'{"timing": "off"}', AUTHORIZED))
             assert [await _took(server, headers) for headers in ({}, slow)] == pytest.approx([0, 0.2], abs=0.05)
+            await ask(server, post("/local/timing", b'{"timing": "before"}', AUTHORIZED))
+            assert await _took(server, {}) == pytest.approx(0.1, abs=0.05)
             assert await _took(server, {**slow, FAULT: "first-token=0.05"}) == pytest.approx(0.05, abs=0.04)
             for wrong in (b"{}", b'{"timing": "fast"}', b'{"timing": 1}'):
                 assert (await ask(server, post("/local/timing", wrong, AUTHORIZED))).status == 400
