@@ -37,8 +37,7 @@ class Wire:
     exchanges: tuple[dict[str, Any], ...]
 
     def __repr__(self) -> str:
-        shown = (f"— Request —\n{_request(each)}\n\n— Answer —\n{_answer(each)}" for each in self.exchanges)
-        return "\n\n".join(shown) or "Nothing was sent yet."
+        return "\n\n".join(f"{_request(each)}\n\n{_answer(each)}" for each in self.exchanges) or "Nothing was sent yet."
 
     def _repr_html_(self) -> str:
         """Two lines for an exchange, request and answer; each unfolds to what was sent."""
@@ -85,7 +84,7 @@ def _answer(exchange: dict[str, Any]) -> str:
     shown = {name: value for name, value in exchange["answer_headers"].items() if not name.startswith("x-ratelimit")}
     headers = "".join(f"\n{name}: {value}" for name, value in shown.items())
     note = f"\n({exchange['note']})" if exchange["note"] else ""
-    return _settle(f"{_status(exchange)}{headers}{note}\n\n{_pretty(exchange['answer'])}")
+    return _settle(f"Answer: {_status(exchange)}{headers}{note}\n\n{_pretty(exchange['answer'])}")
 
 
 def _status(exchange: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ class WireLexer(RegexLexer):
             (r"^(GET|POST)( )(\S+)$", bygroups(Keyword, Text, Name.Namespace)),
             (r"^([a-z][\w-]*)(:)( )(?=\{)", bygroups(Name.Attribute, Punctuation, Text)),  # an event of a stream
             (r"^([a-z][\w-]*)(:)(.*)$", bygroups(Name.Attribute, Punctuation, Text)),
-            (r"^[…—][^\n]*$|^\([^\n]*\)$|<\w+>", Comment),
+            (r"^…[^\n]*$|^\([^\n]*\)$|<\w+>", Comment),
             (r'"(?:\\.|[^"\\\n])*"(?=:)', Name.Tag),
             (r'"(?:\\.|[^"\\\n])*"', String.Double),
             (r"\b(?:true|false|null)\b", Keyword.Constant),
