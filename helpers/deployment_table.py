@@ -7,14 +7,6 @@ from html import escape
 
 from helpers.deployments import Deployment, deployments
 
-# What has a column of its own, and the column's name.
-_COLUMNS = {
-    "Parameters": "Parameters",
-    "Active for a token": "Active",
-    "Context": "Context",
-    "Languages": "Languages",
-    "Calls tools": "Tools",
-}
 _LEFT = ' style="text-align: left; vertical-align: top"'
 
 
@@ -34,7 +26,9 @@ class DeploymentTable:
         return "\n\n".join(blocks)
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th scope="col"{_LEFT}>{label}</th>' for label in ("Deployment", *_COLUMNS.values()))
+        head = "".join(
+            f'<th scope="col"{_LEFT}>{name}</th>' for name in ("Deployment", "Parameters", "Context", "Tools")
+        )
         body = "".join(map(_rows, self.deployments))
         return (
             f"<table><caption>The four deployments</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -62,9 +56,10 @@ def facts(deployment: Deployment) -> dict[str, str]:
 
 def _rows(deployment: Deployment) -> str:
     said = facts(deployment)
-    cells = "".join(f"<td{_LEFT}>{escape(said[label])}</td>" for label in _COLUMNS)
-    nature, claim = escape(said["Architecture"]), escape(said["Mistral AI says"])
+    size = f"{said['Parameters']}, {said['Active for a token']} active"
+    cells = "".join(f"<td{_LEFT}>{escape(value)}</td>" for value in (size, said["Context"], said["Calls tools"]))
+    more = "<br>".join(f"{label}: {escape(said[label])}" for label in ("Languages", "Architecture", "Mistral AI says"))
     return (
         f'<tr><th scope="row" rowspan="2"{_LEFT}>{escape(deployment.name)}</th>{cells}</tr>'
-        f'<tr><td colspan="{len(_COLUMNS)}"{_LEFT}>Architecture: {nature}.<br>Mistral AI says: {claim}.</td></tr>'
+        f'<tr><td colspan="3"{_LEFT}>{more}</td></tr>'
     )
