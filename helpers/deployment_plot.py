@@ -19,7 +19,7 @@ _COLUMNS = 40  # width of the widest bar where pictures are not shown
 class DeploymentPlot:
     """A bar for each deployment: its parameters, those that a token uses darker. Text where pictures are not shown.
 
-    The picture is a PNG: GitHub drops or damages SVG in outputs, and JupyterLab shows none in an untrusted notebook.
+    The picture is a PNG: GitHub drops or damages SVG in outputs, and JupyterLab shows none before the cell has run.
     """
 
     deployments: tuple[Deployment, ...]
