@@ -12,7 +12,7 @@ _LEFT = ' style="text-align: left; vertical-align: top"'
 
 @dataclass(frozen=True, slots=True)
 class DeploymentTable:
-    """A row of facts for each deployment, and below it a sentence of its own: narrow enough for half a window."""
+    """A row of numbers for each deployment, and below it what takes words: narrow enough for half a window."""
 
     deployments: tuple[Deployment, ...]
 

@@ -9,6 +9,7 @@ import time
 import pytest
 from raw import EVENTS, KEY, ask, chat, connect, post, serving
 
+from helpers import connect, http, imitate_pace
 from helpers.endpoint.faults import HEADER as FAULT
 from helpers.endpoint.loop import run
 from helpers.endpoint.timing import HEADER, setting
@@ -107,3 +108,15 @@ def test_sixty_four_paced_streams_end_on_time(local):
         raise AssertionError(f"{statistics.median(late):.3%} late")
 
     run(main())
+
+
+def test_a_notebook_that_imitated_a_pace_puts_back_what_was_there(local):
+    connect("", "mistralai-Mistral-7B-Instruct-v01")
+    asked = http.request("POST", f"{local.url}/local/timing", local.key, {"timing": "first-token=0.4"})
+    assert asked.status == 200
+    with imitate_pace():
+        pass
+    began = time.monotonic()
+    body = {"messages": [{"role": "user", "content": "Hello"}]}
+    assert http.request("POST", f"{local.url}/chat/completions", local.key, body).status == 200
+    assert time.monotonic() - began >= 0.4  # an imitation takes less, and no timing takes nothing
