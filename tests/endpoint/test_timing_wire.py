@@ -9,7 +9,8 @@ import time
 import pytest
 from raw import EVENTS, KEY, ask, chat, connect, post, serving
 
-from helpers import connect, http, imitate_pace
+import helpers
+from helpers import http, imitate_pace
 from helpers.endpoint.faults import HEADER as FAULT
 from helpers.endpoint.loop import run
 from helpers.endpoint.timing import HEADER, setting
@@ -111,7 +112,7 @@ def test_sixty_four_paced_streams_end_on_time(local):
 
 
 def test_a_notebook_that_imitated_a_pace_puts_back_what_was_there(local):
-    connect("", "mistralai-Mistral-7B-Instruct-v01")
+    helpers.connect("", "mistralai-Mistral-7B-Instruct-v01")
     asked = http.request("POST", f"{local.url}/local/timing", local.key, {"timing": "first-token=0.4"})
     assert asked.status == 200
     with imitate_pace():
