@@ -6,7 +6,6 @@ import asyncio
 import statistics
 import time
 
-import pytest
 from raw import EVENTS, KEY, ask, chat, connect, post, serving
 
 import helpers
