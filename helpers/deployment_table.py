@@ -7,10 +7,12 @@ from html import escape
 
 from helpers.deployments import Deployment, deployments
 
+_LEFT = ' style="text-align: left; vertical-align: top"'
+
 
 @dataclass(frozen=True, slots=True)
 class DeploymentTable:
-    """A column for each deployment, a row for each fact."""
+    """A row of numbers for each deployment, and below it what takes words: narrow enough for half a window."""
 
     deployments: tuple[Deployment, ...]
 
@@ -24,15 +26,12 @@ class DeploymentTable:
         return "\n\n".join(blocks)
 
     def _repr_html_(self) -> str:
-        columns = [facts(deployment) for deployment in self.deployments]
-        head = "".join(f'<th scope="col"><code>{escape(each.name)}</code></th>' for each in self.deployments)
-        body = "".join(
-            f'<tr><th scope="row">{escape(label)}</th>{"".join(_cell(column[label]) for column in columns)}</tr>'
-            for label in columns[0]
+        head = "".join(
+            f'<th scope="col"{_LEFT}>{name}</th>' for name in ("Deployment", "Parameters", "Context", "Tools")
         )
+        body = "".join(map(_rows, self.deployments))
         return (
-            f"<table><caption>The deployments</caption><thead><tr><td></td>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table>"
+            f"<table><caption>The four deployments</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )
 
 
@@ -55,5 +54,12 @@ def facts(deployment: Deployment) -> dict[str, str]:
     }
 
 
-def _cell(value: str) -> str:
-    return f'<td style="text-align: left; vertical-align: top">{escape(value)}</td>'
+def _rows(deployment: Deployment) -> str:
+    said = facts(deployment)
+    size = f"{said['Parameters']}, {said['Active for a token']} active"
+    cells = "".join(f"<td{_LEFT}>{escape(value)}</td>" for value in (size, said["Context"], said["Calls tools"]))
+    more = "<br>".join(f"{label}: {escape(said[label])}" for label in ("Languages", "Architecture", "Mistral AI says"))
+    return (
+        f'<tr><th scope="row" rowspan="2"{_LEFT}>{escape(deployment.name)}</th>{cells}</tr>'
+        f'<tr><td colspan="3"{_LEFT}>{more}</td></tr>'
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -15,13 +15,12 @@ _SHADES = (
     (0.2, "#2f6db5", "#ffffff"),
     (0.0, "#123f73", "#ffffff"),
 )
-_COLUMNS = 12  # tokens in a row
 _BAR = 20  # width of a bar of 100 %, in characters
 
 
 @dataclass(frozen=True, slots=True)
 class LogprobsStrip:
-    """An answer's tokens in a row, each with its probability, the darker the less likely. Bars of text elsewhere."""
+    """An answer's tokens as running text, each with its probability, the darker the less likely. Bars elsewhere."""
 
     tokens: Sequence[tuple[str, float]]
 
@@ -33,9 +32,8 @@ class LogprobsStrip:
         )
 
     def _repr_html_(self) -> str:
-        starts = range(0, len(self.tokens), _COLUMNS)
-        rows = "".join(row for start in starts for row in _rows(self.tokens[start : start + _COLUMNS]))
-        return f"<table><caption>Probability of each token</caption><tbody>{rows}</tbody></table>"
+        strip = " ".join(_marked(token, math.exp(logprob)) for token, logprob in self.tokens)
+        return f'<p>Each token with its probability:</p><p style="line-height: 2.2">{strip}</p>'
 
 
 def show_logprobs(tokens: Sequence[tuple[str, float]]) -> LogprobsStrip:
@@ -47,17 +45,17 @@ def show_logprobs(tokens: Sequence[tuple[str, float]]) -> LogprobsStrip:
     return LogprobsStrip(tuple((token, float(logprob)) for token, logprob in tokens))
 
 
-def _rows(tokens: Sequence[tuple[str, float]]) -> Iterator[str]:
-    """A row of tokens, and under it the row of their probabilities."""
-    texts = "".join(f"<td{_shaded(math.exp(logprob))}>{_visible(token)}</td>" for token, logprob in tokens)
-    yield f'<tr><th scope="row">token</th>{texts}</tr>'
-    shares = "".join(f"<td>{math.exp(logprob):.0%}</td>" for _, logprob in tokens)
-    yield f'<tr><th scope="row">probability</th>{shares}</tr>'
+def _marked(token: str, probability: float) -> str:
+    """A token on its shade, and its probability beside it; a line of text may break only behind the two."""
+    return (
+        f'<span style="white-space: nowrap"><code{_shaded(probability)}>{_visible(token)}</code> '
+        f"<small>{probability:.0%}</small></span>"
+    )
 
 
 def _shaded(probability: float) -> str:
     background, colour = next(shade for least, *shade in _SHADES if probability >= least)
-    return f' style="background-color: {background}; color: {colour}"'
+    return f' style="background-color: {background}; color: {colour}; padding: 0.2em 0.4em"'
 
 
 def _visible(token: str) -> str:

@@ -14,7 +14,7 @@ from helpers.urls import CREDENTIAL
 
 @contextmanager
 def imitate_pace() -> Iterator[None]:
-    """Within the block, let the local endpoint answer at a pace that imitates the deployment's.
+    """Within the block, let the local endpoint answer at a pace that imitates the deployment's; then as before.
 
     Any other endpoint has a pace of its own and is not asked.
     """
@@ -22,7 +22,7 @@ def imitate_pace() -> Iterator[None]:
     try:
         yield
     finally:
-        _set_timing("off")
+        _set_timing("before")
 
 
 def _set_timing(timing: str) -> None:

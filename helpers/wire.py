@@ -22,6 +22,12 @@ _MACHINE = re.compile(
     r"|(?<=x-stainless-arch: ).*|(?<=x-stainless-os: ).*|(?<=x-stainless-runtime-version: ).*"
 )
 _EVENTS_SHOWN = 2  # of a stream, at each end
+_LINE = 76  # characters; what is shorter stays on one line
+# Where styles are dropped, as on GitHub's page, <details>, <b> and <pre> alone keep the two apart.
+_TEXT = (
+    "margin: 0.3em 0 1em 1.2em; font-size: 0.9em; line-height: 1.35; "
+    "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +40,12 @@ class Wire:
         return "\n\n".join(f"{_request(each)}\n\n{_answer(each)}" for each in self.exchanges) or "Nothing was sent yet."
 
     def _repr_html_(self) -> str:
+        """Two lines for an exchange, request and answer; each unfolds to what was sent."""
         if not self.exchanges:
             return f"<p>{self!r}</p>"
         return "".join(
-            f"<details open><summary>{escape(_request_line(each))} → {each['status'] or 'no answer'}</summary>"
-            f"<pre>{escape(_request(each))}</pre><pre>{escape(_answer(each))}</pre></details>"
+            _folded("Request", f"<code>{escape(_request_line(each))}</code>", each["body"], _request(each))
+            + _folded("Answer", f"<code>{_status(each)}</code>", each["answer"], _answer(each))
             for each in self.exchanges
         )
 
@@ -76,9 +83,17 @@ def _request(exchange: dict[str, Any]) -> str:
 def _answer(exchange: dict[str, Any]) -> str:
     shown = {name: value for name, value in exchange["answer_headers"].items() if not name.startswith("x-ratelimit")}
     headers = "".join(f"\n{name}: {value}" for name, value in shown.items())
-    status = exchange["status"] or "no answer"  # the connection was reset before one
     note = f"\n({exchange['note']})" if exchange["note"] else ""
-    return _settle(f"{status}{headers}{note}\n\n{_pretty(exchange['answer'])}")
+    return _settle(f"Answer: {_status(exchange)}{headers}{note}\n\n{_pretty(exchange['answer'])}")
+
+
+def _status(exchange: dict[str, Any]) -> str:
+    return str(exchange["status"] or "no answer")  # the connection was reset before one
+
+
+def _folded(name: str, what: str, body: str, text: str) -> str:
+    size = f", {len(body.encode()):,} bytes" if body else ""
+    return f'<details><summary><b>{name}</b> {what}{size}</summary><pre style="{_TEXT}">{escape(text)}</pre></details>'
 
 
 def _pretty(body: str) -> str:
@@ -89,9 +104,22 @@ def _pretty(body: str) -> str:
             events = [*events[:_EVENTS_SHOWN], f"… {hidden} more events …", *events[-_EVENTS_SHOWN:]]
         return "\n\n".join(events)
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        return _json(json.loads(body))
     except ValueError:
         return body
+
+
+def _json(value: Any, indent: str = "") -> str:
+    """JSON in as few lines as can be read: what fits on one line stays there."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not value or not isinstance(value, dict | list) or len(indent) + len(line) <= _LINE:
+        return line
+    deeper = indent + "  "
+    if isinstance(value, list):
+        parts, (start, end) = [_json(each, deeper) for each in value], "[]"
+    else:
+        parts, (start, end) = [f"{json.dumps(name)}: {_json(each, deeper)}" for name, each in value.items()], "{}"
+    return f"{start}\n{deeper}" + f",\n{deeper}".join(parts) + f"\n{indent}{end}"
 
 
 def _settle(text: str) -> str:

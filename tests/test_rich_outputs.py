@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 import math
 import re
+from base64 import b64decode
 from html.parser import HTMLParser
 
 import pytest
+from PIL import Image
 
 from helpers.deployment_plot import plot_deployments
 from helpers.deployment_table import show_deployments
@@ -32,12 +36,15 @@ SHOWN = {
     "stream": Stream("ab", (0.25, 0.5)),
     "wire": Wire((EXCHANGE,)),
     "deployments": show_deployments(),
-    "plot": plot_deployments(),
+}
+ALLOWED = {
+    *("table", "caption", "thead", "tbody", "tr", "th", "td"),
+    *("details", "summary", "pre", "code", "p", "span", "b", "small", "br"),
 }
 
 
 class Words(HTMLParser):
-    """The text of HTML, as it is where all attributes but `alt` are gone."""
+    """The text of HTML, as it is where all attributes are gone."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -46,7 +53,7 @@ class Words(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
-        self.text += f" {dict(attrs).get('alt') or ''} "
+        self.text += " "
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -56,13 +63,13 @@ class Words(HTMLParser):
 def test_there_is_plain_text_and_html_that_a_sanitiser_leaves_alone(name):
     words = Words(SHOWN[name]._repr_html_())
     assert repr(SHOWN[name]).strip() and words.text.strip()
-    allowed = {"table", "caption", "thead", "tbody", "tr", "th", "td", "code", "details", "summary", "pre", "img", "p"}
-    assert words.tags <= allowed
+    assert words.tags <= ALLOWED
 
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_all_numbers_of_the_html_are_in_the_plain_text(name):
-    numbers = re.findall(r"\d+(?:\.\d+)?%?", Words(SHOWN[name]._repr_html_()).text)
+    shown = re.sub(r", \d+ bytes", "", Words(SHOWN[name]._repr_html_()).text)
+    numbers = re.findall(r"\d+(?:\.\d+)?%?", shown)
     assert numbers and set(numbers) <= set(re.findall(r"\d+(?:\.\d+)?%?", repr(SHOWN[name])))
 
 
@@ -75,7 +82,7 @@ def test_a_probability_is_read_without_its_colour():
 def test_every_shade_has_contrast():
     sure_to_unsure = [(f"t{tenth}", math.log(tenth / 10)) for tenth in range(10, 0, -1)]
     html = show_logprobs(sure_to_unsure)._repr_html_()
-    shades = re.findall(r"background-color: (#\w{6}); color: (#\w{6})", html)
+    shades = re.findall(r"background-color: (#\w{6}); color: (#\w{6});", html)
     assert len(shades) == len(sure_to_unsure) and len(set(shades)) == 5
     assert all(contrast(*shade) >= 4.5 for shade in shades)  # WCAG 2.2, level AA
     darkness = [luminance(background) for background, _ in shades]
@@ -115,3 +122,30 @@ def test_the_pace_of_a_stream(arrivals, said):
 
 def test_the_wire_escapes_what_was_sent():
     assert "<script>" not in Wire((EXCHANGE,))._repr_html_() and "<script>" in repr(Wire((EXCHANGE,)))
+
+
+def test_what_was_sent_is_folded_and_says_what_it_is():
+    html = Wire((EXCHANGE,))._repr_html_()
+    assert re.findall(r"<details><summary><b>(\w+)</b> <code>([^<]+)</code>, (\d+) bytes", html) == [
+        ("Request", "POST /v1/chat/completions", "17"),
+        ("Answer", "200", "8"),
+    ]
+
+
+def test_json_on_the_wire_is_compact_and_still_the_same():
+    sent = {"messages": [{"role": "user", "content": "a" * 40}, {"role": "user", "content": "b" * 90}], "n": [1, {}]}
+    shown = repr(Wire(({**EXCHANGE, "body": json.dumps(sent)},)))
+    body = shown.partition("\n\n")[2].partition("\n\n")[0]
+    assert json.loads(body) == sent and len(body.splitlines()) == 10
+
+
+def test_the_plot_is_a_picture_on_a_ground_of_its_own_with_words_for_it():
+    plot = plot_deployments()
+    data, metadata = plot._repr_mimebundle_()
+    with Image.open(io.BytesIO(b64decode(data["image/png"]))) as picture:
+        assert picture.width == 2 * metadata["image/png"]["width"]
+        assert picture.convert("RGBA").getpixel((0, 0))[3] == 255
+    for deployment in plot.deployments:
+        short = deployment.name.removeprefix("mistralai-")
+        assert short in metadata["image/png"]["alt"] and short in repr(plot)
+    assert plot.png() == plot.png()

@@ -79,7 +79,8 @@ def set_timing(application: Application, request: Request, session: Session) -> 
     wanted = read_body(request).get("timing")
     if not isinstance(wanted, str):
         raise invalid("The field timing is a text, such as 'imitate' or 'off'.", param="timing")
-    session.timing = timing.setting(wanted)
+    chosen = session.earlier_timing if wanted == "before" else timing.setting(wanted)
+    session.earlier_timing, session.timing = session.timing, chosen
     return json({"timing": wanted})
 
 

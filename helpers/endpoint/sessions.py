@@ -26,14 +26,15 @@ class Session:
         identity_secret: what the token service wants in `X-IDENTITY-HEADER`, a different secret from the key.
         object_id: who the session is in a token.
         deployment: what this key's endpoint serves when a request names nothing; None is the server's default.
-        timing: the pace of its answers.
+        timing: the pace of its answers; earlier_timing is what it was until it was last set.
         token_lifetime: how long its tokens are good for, in seconds; None is the server's choice.
         calls: requests answered, but for the endpoint's own routes.
         prompt_tokens: in all completions; completion_tokens likewise.
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float], timing: Setting = off) -> None:
-        self.limits, self.clock, self.timing = limits, clock, timing
+        self.limits, self.clock = limits, clock
+        self.timing = self.earlier_timing = timing
         self.journal, self.faults = Journal(), Faults()
         self.identity_secret, self.object_id = secrets.token_hex(16), secrets.token_hex(16)
         self.deployment: str | None = None

@@ -7,7 +7,8 @@ overriding the one before, in the same words:
 - `off`: no waiting;
 - `imitate`: the pace of the deployment that answers, as deployments.toml has it. These figures imitate; nobody measured
   them on Azure;
-- `first-token=0.2; tokens-per-second=50`: these two, or one of them.
+- `first-token=0.2; tokens-per-second=50`: these two, or one of them;
+- `before`, for a session only: what its timing was until it was last set.
 
 In a stream, the first token leaves after the time to the first token and each further one at its own due time. An
 answer in one piece leaves when the last token of its stream would.

@@ -41,7 +41,7 @@ def schemas() -> dict[str, Schema]:
         "Faults": listing(ref("Fault")),
         "Timing": {
             "type": "object",
-            "properties": {"timing": {**TEXT, "examples": ["off", "imitate", "first-token=0.2"]}},
+            "properties": {"timing": {**TEXT, "examples": ["off", "imitate", "first-token=0.2", "before"]}},
             "required": ["timing"],
             "description": timing.__doc__.partition("\n")[0],
         },
