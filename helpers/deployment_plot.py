@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from base64 import b64encode
 from dataclasses import dataclass
-from typing import Any
+from html import escape
 
 from helpers.deployments import Deployment, deployments
 
@@ -19,7 +19,7 @@ _COLUMNS = 40  # width of the widest bar where pictures are not shown
 class DeploymentPlot:
     """A bar for each deployment: its parameters, those that a token uses darker. Text where pictures are not shown.
 
-    The picture is a PNG: GitHub drops or damages SVG in outputs, and JupyterLab shows none before the cell has run.
+    The picture is a PNG, as GitHub damages SVG, and stands in HTML, as JupyterLab has no words for a bare picture.
     """
 
     deployments: tuple[Deployment, ...]
@@ -41,9 +41,9 @@ class DeploymentPlot:
         said = "; ".join(f"{_short(each)} {_label(each)}" for each in self.deployments)
         return f"Bar chart of parameters in billions, all of them and those that a token uses: {said}."
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+    def _repr_html_(self) -> str:
         picture = b64encode(self.png()).decode()
-        return {"image/png": picture}, {"image/png": {"alt": self.alt, "width": _WIDTH}}
+        return f'<img alt="{escape(self.alt)}" width="{_WIDTH}" src="data:image/png;base64,{picture}">'
 
     def png(self) -> bytes:
         """The picture as PNG, the same bytes each time."""

@@ -30,22 +30,10 @@ def mirror(root: Path, into: Path) -> list[str]:
         copy = into / path.relative_to(root)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-        if path.suffix == ".ipynb":
-            _describe_pictures(copy)
         if path.suffix in _PAGES:
             waiting += [(path.parent / link).resolve() for link in _LINK.findall(_markdown(path))]
     pages = (path.relative_to(root).with_suffix("") for path in done if path.suffix in _PAGES)
     return sorted(page.as_posix() for page in pages)
-
-
-def _describe_pictures(notebook: Path) -> None:
-    """Say a picture's words where MyST-NB looks for them: with the cell, not with its output."""
-    content = json.loads(notebook.read_text(encoding="utf-8"))
-    for cell in content["cells"]:
-        for output in cell.get("outputs", []):
-            if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):
-                cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
-    notebook.write_text(json.dumps(content), encoding="utf-8")
 
 
 def _markdown(page: Path) -> str:
