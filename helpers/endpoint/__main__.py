@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 
+from helpers.children import MISTAKE
 from helpers.endpoint.loop import run
 from helpers.endpoint.options import Options, make
 from helpers.endpoint.server import Server
@@ -27,7 +28,8 @@ def main() -> None:
     try:
         server = make(keys, Options(**json.loads(os.environ.get(OPTIONS, "{}"))))
     except CookbookError as error:
-        sys.exit(str(error))
+        print(f"{MISTAKE}{error}", flush=True)
+        sys.exit(1)
     run(_until_parent_ends(server))
 
 

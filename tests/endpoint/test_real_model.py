@@ -17,9 +17,11 @@ from tool_requests import WEATHER
 from helpers import http
 from helpers.deployments import deployments
 from helpers.endpoint.engines import adapter
+from helpers.endpoint.engines.choosing import choose
 from helpers.endpoint.safe_prompt import GUARDRAIL
 from helpers.errors import CookbookError
 from helpers.starting import LocalEndpoint, start
+from helpers.urls import ENDPOINT
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9, "prompt_tokens_details": {"cached_tokens": 0}}
 LOGPROBS = {
@@ -34,6 +36,7 @@ class Engine:
     def __init__(self) -> None:
         self.bodies: list[dict] = []
         self.fail: int | None = None
+        self.listed: tuple[int, object] = 200, {"object": "list", "data": [{"id": "tiny"}]}
         self.mood = ""  # how a stream ends, or what else is wrong
         self.url = ""
         self._started = threading.Event()
@@ -53,7 +56,8 @@ class Engine:
         await asyncio.Event().wait()
 
     async def _models(self, request: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [{"id": "tiny"}]})
+        status, listed = self.listed
+        return web.json_response(listed, status=status)
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -247,11 +251,39 @@ def test_tool_choice_any_is_what_engines_call_required():
         assert (choice["finish_reason"] == "tool_calls") is bool(choice["message"]["tool_calls"]) is called
 
 
-@pytest.mark.parametrize("engine_url", ["localhost:1", "http://127.0.0.1:9"])
-def test_an_engine_that_is_not_there(engine_url, capfd):
-    with pytest.raises(CookbookError):
+@pytest.mark.parametrize(
+    ("engine_url", "said"),
+    [
+        ("localhost:1", "--engine is 'localhost:1'; it must be 'embedded' or an address like http://localhost:11434."),
+        ("http://127.0.0.1:9/v1/", "Nothing answers at http://127.0.0.1:9 (Connection refused). Check --engine and"),
+        ("http://127.0.0.1:no", "Nothing answers at http://127.0.0.1:no (ValueError). Check --engine"),
+        ("http://[", "Nothing answers at http://[ (ValueError). Check --engine"),
+        ("http://me:secret@127.0.0.1:9", "--engine holds a user name or password. Put the key into COOKBOOK_ENGINE_KEY"),
+    ],
+)
+def test_an_engine_that_is_not_there(engine_url, said, capfd):
+    with pytest.raises(CookbookError) as caught:
         start(engine=engine_url)
-    assert len(capfd.readouterr().err.strip().splitlines()) == 1
+    message = str(caught.value)
+    assert message.startswith(said) and "\n" not in message and ENDPOINT not in message and "secret" not in message
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "listed", "said"),
+    [
+        (401, {"error": {"message": "no key"}}, "wants a key (401): no key Set COOKBOOK_ENGINE_KEY to it."),
+        (404, {}, "is no OpenAI-compatible server: its /v1/models answered 404. Check --engine."),
+        (200, ["tiny"], "is no OpenAI-compatible server: its /v1/models answered 200. Check --engine."),
+        (200, {"data": []}, "serves no model. Load one there."),
+        (200, {"data": ["tiny"]}, "serves no model. Load one there."),
+    ],
+)
+def test_an_engine_that_lists_no_model(engine, monkeypatch, status, listed, said):
+    monkeypatch.setattr(engine, "listed", (status, listed))
+    with pytest.raises(CookbookError) as caught:
+        choose(engine.url)
+    assert str(caught.value) == f"{engine.url} {said}"
 
 
 @pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the embedded engine is not installed (make engine)")
