@@ -258,7 +258,10 @@ def test_tool_choice_any_is_what_engines_call_required():
         ("http://127.0.0.1:9/v1/", "Nothing answers at http://127.0.0.1:9 (Connection refused). Check --engine and"),
         ("http://127.0.0.1:no", "Nothing answers at http://127.0.0.1:no (ValueError). Check --engine"),
         ("http://[", "Nothing answers at http://[ (ValueError). Check --engine"),
-        ("http://me:secret@127.0.0.1:9", "--engine holds a user name or password. Put the key into COOKBOOK"),
+        (
+            "http://me:secret@127.0.0.1:9",
+            "--engine holds a user name or password. Put the key into COOKBOOK",
+        ),  # pragma: allowlist secret
     ],
 )
 def test_an_engine_that_is_not_there(engine_url, said, capfd):
