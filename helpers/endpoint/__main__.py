@@ -1,7 +1,8 @@
 """`python -m helpers.endpoint`: the local endpoint as a child process of whoever started it.
 
 Keys come from the environment, separated by commas, and so do the options; the address goes to standard output in one
-line. The process ends when its standard input does, which is when its parent ends, however that came about.
+line, or else what is wrong with the options. The process ends when its standard input does, which is when its parent
+ends, however that came about.
 """
 
 from __future__ import annotations
