@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 
@@ -12,6 +14,7 @@ import pytest
 import requests
 from aiohttp import web
 from asking import LARGE
+from raw import chat
 from tool_requests import WEATHER
 
 from helpers import http
@@ -39,6 +42,7 @@ class Engine:
         self.listed: tuple[int, object] = 200, {"object": "list", "data": [{"id": "tiny"}]}
         self.mood = ""  # how a stream ends, or what else is wrong
         self.url = ""
+        self.left = threading.Event()  # who asked has gone
         self._started = threading.Event()
         threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True).start()
         assert self._started.wait(10)
@@ -72,6 +76,10 @@ class Engine:
         if self.mood == "gone":
             request.transport.abort()
             return web.Response()
+        if self.mood == "thinks":
+            while request.transport is not None:
+                await asyncio.sleep(0.01)
+            self.left.set()
         if not body.get("stream"):
             choice = {"index": 0, "message": {"role": "assistant", "content": "Hi there"}, "finish_reason": "stop"}
             return web.json_response({"choices": [{**choice, "logprobs": LOGPROBS}], "usage": USAGE})
@@ -188,6 +196,18 @@ def test_an_error_in_mid_stream_comes_through(served, engine):
     *_, error, done = ask(served, stream=True).text.strip().split("\n\n")
     assert json.loads(error.removeprefix("data: ")) == {"error": {"message": "out of memory", "code": 500}}
     assert done == "data: [DONE]"
+
+
+def test_a_client_that_leaves_while_the_engine_thinks_stops_it(served, engine):
+    engine.mood = "thinks"
+    asked, host = len(engine.bodies), served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host[0], int(host[1])), timeout=10) as client:
+        client.sendall(chat(key=served.keys[0]))
+        deadline = time.monotonic() + 10
+        while len(engine.bodies) == asked:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert engine.left.wait(10)
 
 
 @pytest.mark.parametrize("mood", ["nonsense", "no choices", "gone"])
