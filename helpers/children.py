@@ -6,6 +6,9 @@ import subprocess
 import sys
 import threading
 
+from helpers.errors import CookbookError
+
+MISTAKE = "Error: "  # a child that cannot serve prints this and why, in place of its address
 _START_TIMEOUT = 30.0  # seconds
 
 
@@ -19,6 +22,9 @@ def spawn(module: str, environment: dict[str, str]) -> tuple[subprocess.Popen, s
 
     Returns:
         The process, and its address; empty if it printed none in time.
+
+    Raises:
+        CookbookError: what the child says is the user's mistake.
     """
     environment = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
@@ -29,7 +35,11 @@ def spawn(module: str, environment: dict[str, str]) -> tuple[subprocess.Popen, s
         env=environment,  # without PYTHONDONTWRITEBYTECODE, with which every start compiles everything again
         start_new_session=True,  # Ctrl-C reaches the parent, which ends the child in its own time
     )
-    return process, _first_line(process)
+    said = _first_line(process)
+    if said.startswith(MISTAKE):
+        stop(process)
+        raise CookbookError(said.removeprefix(MISTAKE))
+    return process, said
 
 
 def stop(process: subprocess.Popen) -> None:

@@ -31,7 +31,8 @@ class _OneLine(click.Group):
             click.echo("\nInterrupted.", err=True)
             sys.exit(_INTERRUPTED)
         except click.UsageError as error:
-            line = click.ClickException(f"{error.format_message()} See `{_command(error)} --help`.")
+            message = error.format_message().rstrip(".")
+            line = click.ClickException(f"{message}. See `{_command(error)} --help`.")
             line.exit_code = error.exit_code  # 2, as everywhere
             raise line from None
 
@@ -207,6 +208,8 @@ def faults(repeats: int, check: bool, render: bool) -> None:
     from helpers.faults_table import command
 
     folder = ROOT / "helpers" / "endpoint"
+    if check and render:
+        raise click.UsageError("Give --check or --render, not both.")
     if check or render:
         (command.check if check else command.render)(folder)
     else:

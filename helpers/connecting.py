@@ -90,10 +90,14 @@ def use_entra_id() -> bool:
         return True
     # A runner that counts calls stands in between; its own https address is this one.
     secure = os.environ.get("COOKBOOK_SECURE_ENDPOINT", connection.url)
-    try:
-        _token_as_key(secure)
-    except CookbookError as error:
-        print(f"Microsoft Entra ID: not used here. {error}")
+    if not secure.startswith("https://"):
+        why = "a token must not travel over plain http"
+    elif _token() is None:
+        why = "no identity was found; `az login` gives you one"
+    else:
+        why = ""
+    if why:
+        print(f"Microsoft Entra ID: not used here, the key stays in use: {why}.")
         return False
     os.environ[ENDPOINT] = secure
     print("Microsoft Entra ID: DefaultAzureCredential found an identity.")
@@ -145,16 +149,24 @@ def _token_as_key(url: str) -> str:
             f"A Microsoft Entra ID token must not travel over plain http. Set {CREDENTIAL} to the key, or use the "
             "endpoint's https address."
         )
+    token = _token()
+    if token is None:
+        raise CookbookError(
+            f"No Microsoft Entra ID identity was found. Set {CREDENTIAL} to the endpoint's key, or sign in with "
+            "`az login`."
+        )
+    return token
+
+
+def _token() -> str | None:
+    """A Microsoft Entra ID token, None where there is no identity."""
     from azure.core.exceptions import ClientAuthenticationError
     from azure.identity import DefaultAzureCredential
 
     try:
         return DefaultAzureCredential(process_timeout=10).get_token(SCOPE).token
     except ClientAuthenticationError:
-        raise CookbookError(
-            f"No Microsoft Entra ID identity was found. Set {CREDENTIAL} to the endpoint's key, or sign in with "
-            "`az login`."
-        ) from None
+        return None
 
 
 def _look(url: str, model: str) -> tuple[str | None, dict[str, str]]:

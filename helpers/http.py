@@ -40,18 +40,19 @@ class Response:
         return " ".join(str(said or self.text[:200]).split())
 
 
-def request(method: str, url: str, credential: str, body: Any = None) -> Response:
+def request(method: str, url: str, credential: str, body: Any = None, *, name: str = ENDPOINT) -> Response:
     """Send one request and read its answer, waiting at most TIMEOUT for each step.
 
     Args:
         credential: sent as a bearer credential; it never appears in an error.
+        name: what the address was set by, for the message.
 
     Raises:
         CookbookError: when nothing answers, says what was tried and what to check.
     """
-    parts = urlsplit(url)
-    base = f"{parts.scheme}://{parts.netloc}"
+    base = "/".join(url.split("/")[:3])
     try:
+        parts = urlsplit(url)
         connection = _connection(parts.scheme, parts.hostname, parts.port)
         headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
         path = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -60,13 +61,13 @@ def request(method: str, url: str, credential: str, body: Any = None) -> Respons
         text = answer.read().decode("utf-8", "replace")
     except TimeoutError:
         raise CookbookError(
-            f"{base} did not answer within {TIMEOUT:g} s. Check {ENDPOINT}, your network, and that the deployment runs."
+            f"{base} did not answer within {TIMEOUT:g} s. Check {name}, your network, and that the deployment runs."
         ) from None
     except ssl.SSLError as error:
         raise CookbookError(f"{base} has no TLS certificate that can be trusted ({error.reason}). Check it.") from None
     except (OSError, HTTPException, ValueError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
-        raise CookbookError(f"Nothing answers at {base} ({why}). Check {ENDPOINT} and that it is running.") from None
+        raise CookbookError(f"Nothing answers at {base} ({why}). Check {name} and that it is running.") from None
     connection.close()
     return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
 

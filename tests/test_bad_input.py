@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from helpers import http
-from helpers.connecting import connect
+from helpers import connecting, http
+from helpers.connecting import connect, use_entra_id
 from helpers.errors import CookbookError
 from helpers.urls import CREDENTIAL, ENDPOINT, check_credential, check_endpoint
 
@@ -87,6 +87,24 @@ def test_http_with_entra_id(local, monkeypatch):
     monkeypatch.delenv(CREDENTIAL)
     said = refused()
     assert "must not travel over plain http" in said and CREDENTIAL in said
+
+
+@pytest.mark.parametrize(
+    ("secure", "why"),
+    [
+        ("http://127.0.0.1:1", "a token must not travel over plain http"),
+        ("https://127.0.0.1:1", "no identity was found; `az login` gives you one"),
+    ],
+)
+def test_entra_id_that_cannot_be_used_while_there_is_a_key(local, monkeypatch, capsys, secure, why):
+    connect()
+    monkeypatch.setattr(connecting.current(), "local", {})  # an endpoint as any other
+    monkeypatch.setenv("COOKBOOK_SECURE_ENDPOINT", secure)
+    monkeypatch.setenv("IDENTITY_HEADER", "nobody")
+    capsys.readouterr()
+    assert not use_entra_id()
+    assert capsys.readouterr().out == f"Microsoft Entra ID: not used here, the key stays in use: {why}.\n"
+    assert os.environ[ENDPOINT] == local.url and os.environ[CREDENTIAL] == local.key
 
 
 def test_an_endpoint_that_is_down(monkeypatch):

@@ -1,7 +1,8 @@
 """`python -m helpers.endpoint`: the local endpoint as a child process of whoever started it.
 
 Keys come from the environment, separated by commas, and so do the options; the address goes to standard output in one
-line. The process ends when its standard input does, which is when its parent ends, however that came about.
+line, or else what is wrong with the options. The process ends when its standard input does, which is when its parent
+ends, however that came about.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import sys
 import threading
 
+from helpers.children import MISTAKE
 from helpers.endpoint.loop import run
 from helpers.endpoint.options import Options, make
 from helpers.endpoint.server import Server
@@ -27,7 +29,8 @@ def main() -> None:
     try:
         server = make(keys, Options(**json.loads(os.environ.get(OPTIONS, "{}"))))
     except CookbookError as error:
-        sys.exit(str(error))
+        print(f"{MISTAKE}{error}", flush=True)
+        sys.exit(1)
     run(_until_parent_ends(server))
 
 

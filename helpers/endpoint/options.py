@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,8 +63,9 @@ def make(keys: Sequence[str], options: Options) -> Server:
             sessions, options.host, options.port, options.deployment, options.token_lifetime, model=_model(options)
         )
     except OSError as error:
-        where = f"Port {options.port}" if options.port else f"The address {options.host}"
-        raise CookbookError(f"{where} cannot be used ({error.strerror}). Choose another with --port.") from None
+        port = options.port and error.errno in (errno.EADDRINUSE, errno.EACCES)
+        where, option = (f"Port {options.port}", "--port") if port else (f"The address {options.host}", "--host")
+        raise CookbookError(f"{where} cannot be used ({error.strerror}). Choose another with {option}.") from None
 
 
 def _model(options: Options) -> RealModel | None:

@@ -41,6 +41,10 @@ def build(root: Path, output: Path) -> Path:
     """
     _check(output)
     work, began = work_folder(output), time.monotonic()
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CookbookError(f"{output} cannot be written ({error.strerror}). Choose another --output.") from None
     click.echo("Running the programs of all tasks and clients, unless nothing changed since the last time")
     sources = collect(root, work)
     click.echo(f"Building the site ({time.monotonic() - began:.0f} s so far)")

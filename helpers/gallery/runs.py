@@ -89,16 +89,21 @@ def _sources() -> Iterable[Path]:
 
 def _run_all(starters: Starters) -> Runs:
     keys = {client: {task: new_key() for task in of} for client, of in starters.items()}
+    # The endpoint ends first: after Ctrl-C, what still runs is refused by it and ends soon.
     with (
-        start([key for of in keys.values() for key in of.values()]) as endpoint,
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+        start([key for of in keys.values() for key in of.values()]) as endpoint,
     ):
         slowest_first = reversed(list(starters))
         running = {
             client: pool.submit(_run_client, client, starters[client], endpoint, keys[client])
             for client in slowest_first
         }
-        return {client: running[client].result() for client in starters}
+        try:
+            return {client: running[client].result() for client in starters}
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, keys: dict[str, str]) -> dict[str, Run]:

@@ -67,7 +67,7 @@ class Options:
                 "With --direct nobody counts or records: leave it out, or the budget and the recording."
             )
         if self.record and self.replay:
-            raise CookbookError("Either --record or --replay.")
+            raise CookbookError("Give --record or --replay, not both.")
         self._check_place(os.environ.get(ENDPOINT))
         if self.record and self.resume:
             raise CookbookError("A recording is of a whole run: leave out --resume.")

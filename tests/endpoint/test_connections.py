@@ -33,6 +33,22 @@ def test_a_client_that_leaves_half_way_stops_its_stream(timing, leaves):
     run(main())
 
 
+@pytest.mark.parametrize("leaves", ["resets", "closes"])
+def test_a_client_that_leaves_while_its_whole_answer_waits_is_noticed(leaves):
+    async def main():
+        async with serving() as server:
+            peer = await connect(server)
+            peer.send(chat(headers={"x-local-timing": "first-token=60"}))
+            await until(lambda: server.peers and next(iter(server.peers)).stream)
+            (connection,) = server.peers
+            timer = connection.stream.timer
+            peer.close() if leaves == "resets" else peer.writer.close()
+            await until(lambda: not server.peers)
+            assert timer.cancelled()
+
+    run(main())
+
+
 def test_a_slow_reader_is_waited_for():
     """Neither its stream nor the requests it pipelines pile up in the server's memory."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from helpers import http
+from helpers.children import MISTAKE
 
 KEY = "0123456789abcdef" * 2
 SECRET_PROMPT = "the password of my bank is swordfish"
@@ -173,5 +174,5 @@ def test_serve_takes_what_it_is_told():
 def test_what_cannot_be_chosen_is_one_line(options, said):
     process = _child(COOKBOOK_LOCAL_OPTIONS=json.dumps(options))
     out, err = process.communicate(timeout=10)
-    assert (process.returncode, out, err.count("\n")) == (1, "", 1)
-    assert said in err
+    assert (process.returncode, out.count("\n"), err) == (1, 1, "")
+    assert out.startswith(MISTAKE) and said in out

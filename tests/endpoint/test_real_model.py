@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 
@@ -12,14 +14,17 @@ import pytest
 import requests
 from aiohttp import web
 from asking import LARGE
+from raw import chat
 from tool_requests import WEATHER
 
 from helpers import http
 from helpers.deployments import deployments
 from helpers.endpoint.engines import adapter
+from helpers.endpoint.engines.choosing import choose
 from helpers.endpoint.safe_prompt import GUARDRAIL
 from helpers.errors import CookbookError
 from helpers.starting import LocalEndpoint, start
+from helpers.urls import ENDPOINT
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9, "prompt_tokens_details": {"cached_tokens": 0}}
 LOGPROBS = {
@@ -34,8 +39,10 @@ class Engine:
     def __init__(self) -> None:
         self.bodies: list[dict] = []
         self.fail: int | None = None
+        self.listed: tuple[int, object] = 200, {"object": "list", "data": [{"id": "tiny"}]}
         self.mood = ""  # how a stream ends, or what else is wrong
         self.url = ""
+        self.left = threading.Event()  # who asked has gone
         self._started = threading.Event()
         threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True).start()
         assert self._started.wait(10)
@@ -53,7 +60,8 @@ class Engine:
         await asyncio.Event().wait()
 
     async def _models(self, request: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [{"id": "tiny"}]})
+        status, listed = self.listed
+        return web.json_response(listed, status=status)
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -68,6 +76,10 @@ class Engine:
         if self.mood == "gone":
             request.transport.abort()
             return web.Response()
+        if self.mood == "thinks":
+            while request.transport is not None:
+                await asyncio.sleep(0.01)
+            self.left.set()
         if not body.get("stream"):
             choice = {"index": 0, "message": {"role": "assistant", "content": "Hi there"}, "finish_reason": "stop"}
             return web.json_response({"choices": [{**choice, "logprobs": LOGPROBS}], "usage": USAGE})
@@ -186,6 +198,18 @@ def test_an_error_in_mid_stream_comes_through(served, engine):
     assert done == "data: [DONE]"
 
 
+def test_a_client_that_leaves_while_the_engine_thinks_stops_it(served, engine):
+    engine.mood = "thinks"
+    asked, host = len(engine.bodies), served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host[0], int(host[1])), timeout=10) as client:
+        client.sendall(chat(key=served.keys[0]))
+        deadline = time.monotonic() + 10
+        while len(engine.bodies) == asked:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert engine.left.wait(10)
+
+
 @pytest.mark.parametrize("mood", ["nonsense", "no choices", "gone"])
 def test_an_engine_that_answers_no_completion(served, engine, mood):
     engine.mood = mood
@@ -247,11 +271,42 @@ def test_tool_choice_any_is_what_engines_call_required():
         assert (choice["finish_reason"] == "tool_calls") is bool(choice["message"]["tool_calls"]) is called
 
 
-@pytest.mark.parametrize("engine_url", ["localhost:1", "http://127.0.0.1:9"])
-def test_an_engine_that_is_not_there(engine_url, capfd):
-    with pytest.raises(CookbookError):
+@pytest.mark.parametrize(
+    ("engine_url", "said"),
+    [
+        ("localhost:1", "--engine is 'localhost:1'; it must be 'embedded' or an address like http://localhost:11434."),
+        ("http://127.0.0.1:9/v1/", "Nothing answers at http://127.0.0.1:9 (Connection refused). Check --engine and"),
+        ("http://127.0.0.1:no", "Nothing answers at http://127.0.0.1:no (ValueError). Check --engine"),
+        ("http://[", "Nothing answers at http://[ (ValueError). Check --engine"),
+        (
+            "http://me@127.0.0.1:9",
+            "--engine holds a user name or password. Put the key into COOKBOOK_ENGINE_KEY instead.",
+        ),
+    ],
+)
+def test_an_engine_that_is_not_there(engine_url, said, capfd):
+    with pytest.raises(CookbookError) as caught:
         start(engine=engine_url)
-    assert len(capfd.readouterr().err.strip().splitlines()) == 1
+    message = str(caught.value)
+    assert message.startswith(said) and "\n" not in message and ENDPOINT not in message
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "listed", "said"),
+    [
+        (401, {"error": {"message": "no key"}}, "wants a key (401): no key Set COOKBOOK_ENGINE_KEY to it."),
+        (404, {}, "is no OpenAI-compatible server: its /v1/models answered 404. Check --engine."),
+        (200, ["tiny"], "is no OpenAI-compatible server: its /v1/models answered 200. Check --engine."),
+        (200, {"data": []}, "serves no model. Load one there."),
+        (200, {"data": ["tiny"]}, "serves no model. Load one there."),
+    ],
+)
+def test_an_engine_that_lists_no_model(engine, monkeypatch, status, listed, said):
+    monkeypatch.setattr(engine, "listed", (status, listed))
+    with pytest.raises(CookbookError) as caught:
+        choose(engine.url)
+    assert str(caught.value) == f"{engine.url} {said}"
 
 
 @pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the embedded engine is not installed (make engine)")

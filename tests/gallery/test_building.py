@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,12 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
     done = CliRunner().invoke(cli.main, ["gallery", "--output", str(tmp_path)])
     assert done.exit_code == 1 and len(done.output.strip().splitlines()) == 1 and "no gallery" in done.output
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_interrupted_it_begins_no_further_program(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # one at a time, the last client first
+    ends = f"import os, signal, time\nos.kill({os.getpid()}, signal.SIGINT)\ntime.sleep(3)\n"
+    writes = f"from pathlib import Path\nPath({str(tmp_path / 'begun')!r}).touch()\n"
+    with pytest.raises(KeyboardInterrupt):
+        runs({"litellm": {"Complete a chat": writes}, "webrequests": {"Complete a chat": ends}}, tmp_path / "runs.json")
+    assert list(tmp_path.iterdir()) == []

@@ -78,7 +78,7 @@ def test_a_budget_stops_the_run(recorded):
     ("arguments", "said"),
     [
         (["--direct", "--max-tokens-total", "5"], "With --direct nobody counts or records"),
-        (["--record", "a", "--replay", "b"], "Either --record or --replay."),
+        (["--record", "a", "--replay", "b"], "Give --record or --replay, not both."),
         (["--record", "a", "--resume"], "leave out --resume"),
         (["--replay", "nothing-there"], "cannot be read"),
         (["-p", "endpoint", "http://x"], "Set AZURE_INFERENCE_ENDPOINT instead"),

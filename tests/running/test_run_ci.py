@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,9 +19,11 @@ from helpers.running.pool import Limits
 from helpers.running.reports import ci, summary
 from helpers.running.reports.record import Run
 from helpers.running.results import Result, Status
+from helpers.urls import CREDENTIAL, ENDPOINT
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "cookbook.yml").read_text(encoding="utf-8"))
+CLI = WORKFLOW["jobs"]["real-endpoint"]["env"]["AZURE_TOKEN_CREDENTIALS"]
 AZURE = (ROOT / ".ci" / "azure-pipelines.md").read_text(encoding="utf-8")
 PIPELINES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", AZURE, re.DOTALL)]
 
@@ -82,24 +87,27 @@ def all_steps(part: object) -> list[dict]:
 
 def test_every_command_of_the_pipelines_exists():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    options = {option for each in main.commands["run"].params for option in each.opts}
     assert sum("cookbook run" in line for line in commands()) >= 3
+    assert sum("cookbook doctor" in line for line in commands()) >= 2
     for line in commands():
         for target in re.findall(r"\bmake (\w+)", line):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), line
-        if "cookbook run" in line:
+        for command in re.findall(r"\bcookbook (\w+)", line):
+            options = {option for each in main.commands[command].params for option in each.opts}
             assert set(re.findall(r"(?<=\s)--[a-z-]+|(?<=\+)--[a-z-]+", line)) <= options, line
     assert CliRunner().invoke(main, ["run", "--help"]).exit_code == 0
 
 
-def test_the_key_goes_to_one_step_only_and_never_to_a_pull_request():
+def test_the_key_goes_to_two_steps_only_and_never_to_a_pull_request():
     real = WORKFLOW["jobs"].pop("real-endpoint")
     assert "pull_request" not in real["if"] and real["environment"] == "azure"
-    with_key = [step for step in real["steps"] if "AZURE_INFERENCE_CREDENTIAL" in str(step.get("env"))]
-    assert len(with_key) == 1 and "cookbook run" in with_key[0]["run"] and "--max-tokens-total" in with_key[0]["run"]
+    run, doctor = (step for step in real["steps"] if "AZURE_INFERENCE_CREDENTIAL" in str(step.get("env")))
+    assert "cookbook run" in run["run"] and "--max-tokens-total" in run["run"]
+    assert "cookbook doctor" in doctor["run"] and doctor["if"].startswith("failure()")
     assert "secrets." not in str(WORKFLOW["jobs"])
     WORKFLOW["jobs"]["real-endpoint"] = real
     assert WORKFLOW["permissions"] == {"contents": "read"}
+    assert [name for name, job in WORKFLOW["jobs"].items() if "permissions" in job] == ["real-endpoint"]
     for job in WORKFLOW["jobs"].values():
         (checkout,) = [step for step in job["steps"] if "checkout" in step.get("uses", "")]
         assert checkout["with"]["persist-credentials"] is False
@@ -109,7 +117,43 @@ def test_the_key_goes_to_one_step_only_and_never_to_a_pull_request():
 def test_reports_are_kept_even_of_a_failure():
     for name, job in WORKFLOW["jobs"].items():
         kept = [step for step in job["steps"] if "upload-artifact" in step.get("uses", "")]
-        assert name == "tests" or (len(kept) == 1 and "always()" in kept[0]["if"])
+        assert name in ("tests", "gallery") or (len(kept) == 1 and "always()" in kept[0]["if"])
+
+
+def step(name: str) -> dict:
+    """A step of the job on the real endpoint."""
+    return next(each for each in WORKFLOW["jobs"]["real-endpoint"]["steps"] if each.get("name", "").startswith(name))
+
+
+@pytest.mark.parametrize("key", ["f" * 32, ""])
+def test_the_doctor_says_why_on_the_jobs_page_and_tells_no_secret(local, tmp_path, key):
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    page = tmp_path / "page.md"
+    script = step("Let the doctor")
+    values = {"GITHUB_STEP_SUMMARY": str(page), "AZURE_TOKEN_CREDENTIALS": CLI}
+    values |= {ENDPOINT: f"{local.url}/score\n", CREDENTIAL: key, "DEPLOYMENT": ""}
+    assert values.keys() >= script["env"].keys()
+    bash = ["bash", "-e", "-c", script["run"]]  # as GitHub does
+    done = subprocess.run(bash, cwd=tmp_path, env={**os.environ, **values}, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    told = page.read_text(encoding="utf-8")
+    assert told.startswith("## The doctor\n\n```text\nExamining ") and told.endswith("s.\n```\n")
+    assert ("fails    access" in told) is bool(key) and ("with Microsoft Entra ID" in told) is (not key)
+    assert "ends in /score" in told and "http://your-endpoint:" in told
+    assert "127.0.0.1" not in told and "ffff" not in told
+
+
+def test_entra_id_needs_no_secret_and_the_chain_finds_it_at_once(monkeypatch):
+    from azure.identity import AzureCliCredential, DefaultAzureCredential
+
+    real = WORKFLOW["jobs"]["real-endpoint"]
+    places = [step("Set up"), step("Sign in"), step("Run on"), step("Let the doctor")]
+    assert sorted(map(real["steps"].index, places)) == [*map(real["steps"].index, places)]
+    assert real["permissions"]["id-token"] == "write"
+    assert all(value.startswith("${{ vars.AZURE_") for value in step("Sign in")["with"].values())
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", CLI)
+    assert [type(each) for each in DefaultAzureCredential().credentials] == [AzureCliCredential]
 
 
 def test_the_newest_versions_tell_what_other_packages_hold_back():

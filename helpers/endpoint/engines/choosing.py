@@ -12,6 +12,7 @@ from helpers.endpoint.engines.real_model import RealModel
 from helpers.errors import CookbookError
 
 EMBEDDED = "embedded"
+OPTION = "--engine"
 KEY = embedded_engine.KEY
 
 
@@ -30,13 +31,26 @@ def choose(engine: str) -> RealModel:
     url, key = engine.rstrip("/").removesuffix("/v1"), os.environ.get(KEY, "")
     if not url.startswith(("http://", "https://")):
         raise CookbookError(
-            f"--engine is {engine!r}; it must be {EMBEDDED!r} or an address like http://localhost:11434."
+            f"{OPTION} is {engine!r}; it must be {EMBEDDED!r} or an address like http://localhost:11434."
         )
-    listed = http.request("GET", f"{url}/v1/models", key or "none")
-    models = (listed.json() or {}).get("data") or []
-    if listed.status != 200 or not models:
-        raise CookbookError(f"{url} serves no model ({listed.status}): {listed.message}")
-    return RealModel(url, key, models[0]["id"])
+    if "@" in url:
+        raise CookbookError(f"{OPTION} holds a user name or password. Put the key into {KEY} instead.")
+    return RealModel(url, key, _first_model(url, key))
+
+
+def _first_model(url: str, key: str) -> str:
+    listed = http.request("GET", f"{url}/v1/models", key or "none", name=OPTION)
+    if listed.status in (401, 403):
+        raise CookbookError(f"{url} wants a key ({listed.status}): {listed.message} Set {KEY} to it.")
+    body = listed.json()
+    models = body.get("data") if isinstance(body, dict) else None
+    if listed.status != 200 or not isinstance(models, list):
+        raise CookbookError(
+            f"{url} is no OpenAI-compatible server: its /v1/models answered {listed.status}. Check {OPTION}."
+        )
+    if not models or not isinstance(models[0], dict) or not isinstance(models[0].get("id"), str):
+        raise CookbookError(f"{url} serves no model. Load one there.")
+    return models[0]["id"]
 
 
 def _embedded() -> RealModel:

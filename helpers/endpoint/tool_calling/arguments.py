@@ -12,8 +12,8 @@ from referencing.exceptions import Unresolvable
 
 from helpers.endpoint.tool_calling.made_up import made_up
 from helpers.endpoint.tool_calling.said import Place, Wanted, names_in, roles, said
-from helpers.endpoint.tool_calling.schemas import Schema, Unsatisfiable, kind_of
-from helpers.endpoint.tool_calling.words import stems
+from helpers.endpoint.tool_calling.schemas import Schema, Unsatisfiable, choices_of, kind_of
+from helpers.endpoint.tool_calling.stems import stems
 
 MISSING: Any = object()
 
@@ -72,7 +72,7 @@ class Arguments:
         if self._left < 0:
             raise Unsatisfiable("the schema has too many parts")
         schema = self.schema.resolve(raw)
-        choices = _choices(schema)
+        choices = choices_of(schema)
         if choices:
             return self._choice(choices, schema, words, eager=eager, must=must)
         kind = kind_of(schema)
@@ -188,16 +188,3 @@ class Arguments:
                 item = self._make_up(self.schema.resolve(raw), words, unlike=items)
             items.append(item)
         return items
-
-
-def _choices(schema: dict[str, Any]) -> list[Any]:
-    """The alternatives of a resolved schema, each with what the schema says beside them; none if it has none."""
-    kinds = schema.get("type")
-    if isinstance(kinds, list):
-        return [{**schema, "type": kind} for kind in kinds]
-    for keyword in ("anyOf", "oneOf"):
-        if keyword in schema:
-            apart = (keyword, "default", "title", "description")
-            shared = {name: value for name, value in schema.items() if name not in apart}
-            return [{"allOf": [choice, shared]} if shared else choice for choice in schema[keyword]]
-    return []

@@ -19,9 +19,9 @@ from helpers.endpoint.messages import Conversation
 from helpers.endpoint.tokens import processor
 from helpers.endpoint.tool_calling.parallel import MOST_CALLS, arguments_of_each
 from helpers.endpoint.tool_calling.schemas import Unsatisfiable
+from helpers.endpoint.tool_calling.stems import READ
 from helpers.endpoint.tool_calling.toolbox import NAMED, Tool, offered
 from helpers.endpoint.tool_calling.turns import calls_text
-from helpers.endpoint.tool_calling.words import READ
 
 _CLAUSE = re.compile(r"(?<=[.?!;\n])\s+|,\s+|\s+(?=(?:and|then|also|plus)\s)")
 _FOLLOW_UP = re.compile(r"\s*(?:and|what about|how about|also|now|same)\b", re.IGNORECASE)

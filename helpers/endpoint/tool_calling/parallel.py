@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from helpers.endpoint.tool_calling.arguments import Arguments
+from helpers.endpoint.tool_calling.mentions import Mention, coordinated, mentions
 from helpers.endpoint.tool_calling.said import Place
 from helpers.endpoint.tool_calling.schemas import kind_of
 from helpers.endpoint.tool_calling.toolbox import Tool
-from helpers.endpoint.tool_calling.words import Mention, coordinated, mentions
 
 MOST_CALLS = 16
 

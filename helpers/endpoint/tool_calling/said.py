@@ -9,7 +9,8 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from helpers.endpoint.tool_calling import patterns
-from helpers.endpoint.tool_calling.words import VOCABULARY, Mention, mentions, near, stems, telling
+from helpers.endpoint.tool_calling.mentions import Mention, mentions
+from helpers.endpoint.tool_calling.stems import VOCABULARY, near, stems, telling
 
 _TEXTS = ("quoted", "name", "code", "plain", "first")
 _SPELLED = ("number", "email", "uri")

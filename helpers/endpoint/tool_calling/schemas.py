@@ -143,3 +143,16 @@ def _keywords(schema: Any, *, names: bool = False) -> Iterator[tuple[str, str]]:
                 yield from (("pattern", pattern) for pattern in value)
             if names or name not in _LITERAL:
                 yield from _keywords(value, names=not names and name in _NAMED)
+
+
+def choices_of(schema: dict[str, Any]) -> list[Any]:
+    """The alternatives of a resolved schema, each with what the schema says beside them; none if it has none."""
+    kinds = schema.get("type")
+    if isinstance(kinds, list):
+        return [{**schema, "type": kind} for kind in kinds]
+    for keyword in ("anyOf", "oneOf"):
+        if keyword in schema:
+            apart = (keyword, "default", "title", "description")
+            shared = {name: value for name, value in schema.items() if name not in apart}
+            return [{"allOf": [choice, shared]} if shared else choice for choice in schema[keyword]]
+    return []

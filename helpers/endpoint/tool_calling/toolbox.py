@@ -11,8 +11,8 @@ from typing import Any
 
 from helpers.endpoint.errors import invalid
 from helpers.endpoint.tool_calling.schemas import BadSchema, Schema, Unsatisfiable, kind_of
+from helpers.endpoint.tool_calling.stems import VOCABULARY, stem, stems, telling
 from helpers.endpoint.tool_calling.turns import definition
-from helpers.endpoint.tool_calling.words import VOCABULARY, stem, stems, telling
 
 NAMED = 3  # the score of a text that has a word of a tool's name
 

@@ -64,9 +64,12 @@ class Connection(asyncio.Protocol):
             self.refuse(error)
 
     def eof_received(self) -> bool:
-        """The client will send no more. It may still wait for its answers, which TLS cannot tell from leaving."""
+        """The client will send no more. It may still wait for its answers, which TLS cannot tell from leaving.
+
+        Without TLS only a write can tell. Where none is due soon, it counts as leaving, as it does in most servers.
+        """
         self.last = True
-        unanswered = self.stream is not None or bool(self.waiting)
+        unanswered = self.stream.begun if self.stream else bool(self.waiting)
         return unanswered and not self.closing and self.transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:

@@ -19,6 +19,8 @@ class Pending:
         send: called with it; never when the client has left before.
     """
 
+    begun = False  # nothing is written as long as the engine thinks
+
     def __init__(self, writer: Writer, coming: Awaitable[Answer], send: Callable[[Answer], None]) -> None:
         self.started = writer.loop.time()
         self.task = asyncio.ensure_future(coming)
@@ -44,6 +46,8 @@ class LiveStream:
         head: status line and headers.
         frame: puts a piece of the body on the wire.
     """
+
+    begun = True  # its head leaves as soon as it starts
 
     def __init__(self, writer: Writer, answer: Answer, head: bytes, frame: Frame) -> None:
         self.writer, self.answer, self.head, self.frame = writer, answer, head, frame

@@ -48,6 +48,11 @@ class Stream:
         self.started = writer.loop.time()
         self.timer: asyncio.TimerHandle | None = None
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything is written. A whole answer writes nothing before it is due."""
+        return self.written or not self.head
+
     def start(self) -> None:
         """Begin. A stream's head leaves at once: its status is known long before its first token."""
         if self.answer.events is not None and self.answer.cut != 0:

@@ -1,4 +1,4 @@
-"""Words: what a text mentions that an argument could be (numbers, names, quotations, dates, addresses).
+"""Mentions: what a text mentions that an argument could be (numbers, names, quotations, dates, addresses).
 
 This is reading by shape, not understanding: a name is a capitalised word, what it is for is told by the words
 before it. It is what lets the local endpoint call a tool with values that really stand in the conversation.
@@ -7,16 +7,14 @@ before it. It is what lets the local endpoint call a tool with values that reall
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
-from pathlib import Path
 
-READ = 8_000  # characters of a text that are read: enough for a prompt, and bounded work for any other
+from helpers.endpoint.tool_calling.stems import READ, STOP, VOCABULARY, near, stem
+
 _LAST = {"code": 1, "plain": 2, "first": 3}  # the kinds that are taken only where nothing better stands
-_NEAR = 3  # words before a mention that say what it is for
 
 _TOKEN = re.compile(
     r"""
@@ -43,9 +41,7 @@ _COORDINATED = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
-_ENDINGS = (("ies", "y"), ("ied", "y"), ("ing", ""), ("ion", ""), ("ed", ""), ("er", ""), ("or", ""), ("s", ""))
-VOCABULARY = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text(encoding="utf-8"))
-_STOP, _OPENERS = frozenset(VOCABULARY["stop"].split()), frozenset(VOCABULARY["openers"].split())
+_OPENERS = frozenset(VOCABULARY["openers"].split())
 _DAYS = frozenset(VOCABULARY["days"].split())
 _BEFORE = frozenset(VOCABULARY["before_a_value"].split())
 _AFTER_A_NAME = frozenset(VOCABULARY["after_a_name"].split())
@@ -71,33 +67,6 @@ class Mention:
     span: tuple[int, int]
     near: frozenset[str]
     unit: frozenset[str] = frozenset()
-
-
-def stem(word: str) -> str:
-    """A word without its commonest English endings, so that cities are city and calculator is calculate."""
-    word = word.lower().split("'")[0].split("’")[0]
-    for ending, instead in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            word = word.removesuffix(ending) + instead
-            break
-    return word.removesuffix("e") if len(word) > 3 else word
-
-
-def stems(text: str) -> frozenset[str]:
-    """The stems of the words of a text or of an identifier such as `get_weather` or `getWeather`."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text[:READ])
-    return frozenset(stem(word) for word in re.findall(r"[^\W\d_]+(?:['’][a-z]+)?", spaced))
-
-
-def telling(text: str) -> frozenset[str]:
-    """The stems that say what a text is about."""
-    return stems(text) - _STOP_STEMS
-
-
-def near(text: str, start: int) -> frozenset[str]:
-    """The stems of the words just before a place in a text, within its clause and after what is quoted before."""
-    clause = re.split(r"[.?!,;:\n\"“”«»`]", text[max(0, start - 60) : start])[-1]
-    return frozenset(stem(word) for word in re.findall(r"[^\W\d_]+", clause)[-_NEAR:])
 
 
 def coordinated(text: str, first: Mention, second: Mention) -> bool:
@@ -165,7 +134,7 @@ def _opens(tokens: list[re.Match], place: int) -> bool:
 
 
 def _opener(token: re.Match) -> bool:
-    return re.split("['’]", token.group().lower())[0] in _STOP | _OPENERS
+    return re.split("['’]", token.group().lower())[0] in STOP | _OPENERS
 
 
 def _named_first(tokens: list[re.Match], place: int) -> bool:
@@ -196,7 +165,7 @@ def _plain(text: str, tokens: list[re.Match]) -> Iterator[Mention]:
             continue
         phrase: list[re.Match] = []
         for word in tokens[place + 1 : place + 5]:
-            known = word.group().lower() in _STOP | _DAYS
+            known = word.group().lower() in STOP | _DAYS
             apart = phrase and text[phrase[-1].end() : word.start()] != " "
             if word.lastgroup != "word" or (known and phrase) or apart or len(phrase) == 3:
                 break
@@ -213,6 +182,3 @@ def _first(text: str, tokens: list[re.Match]) -> Iterator[Mention]:
         label = text[token.end() : token.end() + 1] == ":"
         if _opens(tokens, place) and _capital(token) and not _opener(token) and not label:
             yield Mention("first", token.group(), token.span(), frozenset())
-
-
-_STOP_STEMS = frozenset(stem(word) for word in _STOP)

@@ -1,0 +1,191 @@
+// The cookbook's tasks in JavaScript, with Microsoft's package for the Azure AI Model Inference API.
+// It is a beta whose Python twin is retired: for new code take the OpenAI package.
+// Install: npm install @azure-rest/ai-inference @azure/core-auth @azure/core-sse @azure/identity
+// Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… node azure-rest.mjs
+import ModelClient, { isUnexpected } from "@azure-rest/ai-inference";
+import { AzureKeyCredential } from "@azure/core-auth";
+import { createSseStream } from "@azure/core-sse";
+import { DefaultAzureCredential } from "@azure/identity";
+
+const model = "mistralai-Mistral-7B-Instruct-v01";
+const toolModel = "mistralai-Mixtral-8x22B-Instruct-v0-1"; // the deployment that can call tools
+const prompt = "How many languages are in the world?";
+const endpoint = process.env.AZURE_INFERENCE_ENDPOINT;
+const key = process.env.AZURE_INFERENCE_CREDENTIAL;
+const begin = (task) => console.log(`\n## ${task}`);
+const user = (content) => ({ role: "user", content });
+
+const options = {
+  allowInsecureConnection: endpoint.startsWith("http://"), // for an endpoint on this machine
+  credentials: { scopes: ["https://ml.azure.com/.default"] }, // of a token, where there is no key
+};
+
+begin("Connect with a key");
+let credential;
+if (key) {
+  credential = new AzureKeyCredential(key);
+  console.log("Connected with a key.");
+}
+
+begin("Connect with Microsoft Entra ID");
+if (!key) {
+  credential = new DefaultAzureCredential();
+  console.log("Connected without a key.");
+}
+const client = ModelClient(endpoint, credential, options);
+
+// This client raises nothing when the service refuses: the answer has to be looked at.
+async function post(body, { through = client, headers = {} } = {}) {
+  const response = await through.path("/chat/completions").post({ body: { model, max_tokens: 256, ...body }, headers });
+  if (!isUnexpected(response)) return response.body;
+  const { error, message = error?.message, code = error?.code } = response.body;
+  throw Object.assign(new Error(message), { status: response.status, code });
+}
+
+begin("Ask what is deployed");
+const info = await client.path("/info").get();
+if (isUnexpected(info)) console.log(info.status, "nothing at /info");
+else console.log(info.body.model_name, "by", info.body.model_provider_name);
+
+begin("Complete a chat");
+const system = { role: "system", content: "You are a helpful assistant." };
+const completion = await post({ messages: [system, user(prompt)], temperature: 0 });
+console.log(completion.choices[0].message.content);
+console.log("Finish reason:", completion.choices[0].finish_reason);
+const { prompt_tokens, completion_tokens, total_tokens } = completion.usage;
+console.log(prompt_tokens, "+", completion_tokens, "=", total_tokens, "tokens");
+
+begin("Send a system message");
+const french = { role: "system", content: "Answer in French, in one short sentence." };
+console.log((await post({ messages: [french, user(prompt)] })).choices[0].message.content);
+
+begin("Hold a conversation");
+const messages = [user(prompt)];
+for (const question of ["Which one has the most native speakers?", "How do you say good morning in it?"]) {
+  messages.push((await post({ messages })).choices[0].message, user(question));
+}
+console.log((await post({ messages })).choices[0].message.content);
+
+begin("Stream the answer");
+const request = { model, messages: [user(prompt)], max_tokens: 256, stream: true };
+const response = await client.path("/chat/completions").post({ body: request }).asNodeStream();
+if (response.status !== "200") throw new Error(`status ${response.status}`);
+let streamed;
+for await (const { data } of createSseStream(response.body)) {
+  if (data === "[DONE]") break;
+  const chunk = JSON.parse(data);
+  process.stdout.write(chunk.choices[0]?.delta.content ?? "");
+  streamed = chunk.usage ?? streamed;
+}
+console.log(`\n${streamed?.completion_tokens} tokens`);
+
+begin("Shape the answer with parameters");
+const counting = [user("Count from one to ten in Spanish.")];
+for (const setting of [{ max_tokens: 8 }, { stop: ["cinco"] }, { temperature: 1, seed: 5 }]) {
+  const { message, finish_reason } = (await post({ messages: counting, ...setting })).choices[0];
+  console.log(setting, "→", message.content, "→", finish_reason);
+}
+
+begin("Ask for JSON");
+// There is no JSON mode: ask in the prompt, and be ready for something else.
+const wanted =
+  "List the three languages with the most native speakers as a JSON array of objects with the keys language and " +
+  "speakers_millions. Answer with JSON only.";
+try {
+  await post({ messages: [user(wanted)], response_format: { type: "json_object" } });
+} catch (error) {
+  console.log(error.status, error.code);
+}
+try {
+  console.log(JSON.parse((await post({ messages: [user(wanted)], temperature: 0 })).choices[0].message.content));
+} catch (error) {
+  console.log("Not the JSON that was asked for:", error.message);
+}
+
+begin("Call tools");
+const functions = {
+  native_speakers: ({ language }) => ({ Bengali: "234 million", Spanish: "485 million" })[language] ?? "unknown",
+};
+const tools = [
+  {
+    type: "function",
+    function: {
+      name: "native_speakers",
+      description: "Look up how many people speak a language natively.",
+      parameters: {
+        type: "object",
+        properties: { language: { type: "string", description: "In English" } },
+        required: ["language"],
+      },
+    },
+  },
+];
+// What the model wrote is what a stranger typed: call only what is listed. What goes wrong is a result too.
+function run({ name, arguments: written }) {
+  try {
+    if (!Object.hasOwn(functions, name)) return `error: no function ${name}`;
+    return functions[name](JSON.parse(written));
+  } catch (error) {
+    return `error: ${error.message}`;
+  }
+}
+const talk = [user("How many native speakers do Spanish and Bengali have?")];
+try {
+  const { message } = (await post({ model: toolModel, messages: talk, tools })).choices[0];
+  talk.push(message);
+  for (const call of message.tool_calls ?? []) {
+    console.log(call.function.name, call.function.arguments);
+    talk.push({ role: "tool", tool_call_id: call.id, content: run(call.function) });
+  }
+  if (message.tool_calls?.length) {
+    console.log((await post({ model: toolModel, messages: talk, tools })).choices[0].message.content);
+  }
+} catch (error) {
+  console.log("Tools are refused here:", error.status);
+}
+
+begin("Pass extra parameters");
+// The header extra-parameters decides what becomes of a parameter that the API does not name.
+for (const choice of ["error", "drop", "pass-through"]) {
+  try {
+    const more = { messages: [user(prompt)], max_tokens: 4, logprobs: true };
+    const { choices } = await post(more, { headers: { "extra-parameters": choice } });
+    console.log(choice, "→ log probabilities:", Boolean(choices[0].logprobs));
+  } catch (error) {
+    console.log(choice, "→", error.status);
+  }
+}
+
+begin("Call asynchronously");
+const questions = [
+  "In one sentence, why do languages disappear?",
+  "In one sentence, how is a new language born?",
+  "In one sentence, which language is the hardest to learn?",
+];
+for (const answer of await Promise.all(questions.map((question) => post({ messages: [user(question)] })))) {
+  console.log("-", answer.choices[0].message.content);
+}
+
+begin("Handle errors and retries");
+// The package waits as told and tries again, three times unless retryOptions says otherwise.
+const as = (secret, address = endpoint) => ModelClient(address, new AzureKeyCredential(secret), options);
+const patient = { ...options, retryOptions: { maxRetries: 5 } };
+const attempts = {
+  "a wrong key": () => post({ messages: counting }, { through: as("wrong") }),
+  "a wrong address": () => post({ messages: counting }, { through: as(key ?? "none", `${endpoint}/v2`) }),
+  "a wrong value": () => post({ messages: counting, temperature: -1 }),
+  "more patience": () =>
+    post({ messages: counting }, { through: ModelClient(endpoint, credential, patient) }),
+};
+for (const [what, attempt] of Object.entries(attempts)) {
+  try {
+    console.log(`${what}:`, (await attempt()).choices[0].finish_reason);
+  } catch (error) {
+    console.log(`${what}:`, error.status, error.message);
+  }
+}
+
+begin("Know the limits of this client");
+// It passes on what it is given, and reads a stream only with another package.
+const unknown = await client.pathUnchecked("/embeddings").post({ body: { model, input: [prompt] } });
+console.log(unknown.status);

@@ -1,0 +1,178 @@
+// The cookbook's tasks in JavaScript, with the OpenAI package.
+// Install: npm install openai @azure/identity
+// Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… node openai-sdk.mjs
+import { DefaultAzureCredential, getBearerTokenProvider } from "@azure/identity";
+import OpenAI from "openai";
+
+const model = "mistralai-Mistral-7B-Instruct-v01";
+const toolModel = "mistralai-Mixtral-8x22B-Instruct-v0-1"; // the deployment that can call tools
+const prompt = "How many languages are in the world?";
+const endpoint = process.env.AZURE_INFERENCE_ENDPOINT;
+const key = process.env.AZURE_INFERENCE_CREDENTIAL;
+const begin = (task) => console.log(`\n## ${task}`);
+const user = (content) => ({ role: "user", content });
+
+begin("Connect with a key");
+let client;
+if (key) {
+  client = new OpenAI({ baseURL: `${endpoint}/v1`, apiKey: key, timeout: 30_000 });
+  console.log("Connected with a key.");
+}
+
+begin("Connect with Microsoft Entra ID");
+// The function is called before each request, so that the token is always fresh.
+if (!key) {
+  const apiKey = getBearerTokenProvider(new DefaultAzureCredential(), "https://ml.azure.com/.default");
+  client = new OpenAI({ baseURL: `${endpoint}/v1`, apiKey, timeout: 30_000 });
+  console.log("Connected without a key.");
+}
+const complete = (parameters) => client.chat.completions.create({ model, max_tokens: 256, ...parameters });
+
+begin("Ask what is deployed");
+// The route is outside /v1, and some endpoints do not have it.
+try {
+  const info = await client.withOptions({ baseURL: endpoint }).get("/info");
+  console.log(info.model_name, "by", info.model_provider_name);
+} catch (error) {
+  console.log(error.status, "nothing at /info");
+}
+
+begin("Complete a chat");
+const system = { role: "system", content: "You are a helpful assistant." };
+const completion = await complete({ messages: [system, user(prompt)], temperature: 0 });
+console.log(completion.choices[0].message.content);
+console.log("Finish reason:", completion.choices[0].finish_reason);
+const { prompt_tokens, completion_tokens, total_tokens } = completion.usage;
+console.log(prompt_tokens, "+", completion_tokens, "=", total_tokens, "tokens");
+
+begin("Send a system message");
+const french = { role: "system", content: "Answer in French, in one short sentence." };
+console.log((await complete({ messages: [french, user(prompt)] })).choices[0].message.content);
+
+begin("Hold a conversation");
+const messages = [user(prompt)];
+for (const question of ["Which one has the most native speakers?", "How do you say good morning in it?"]) {
+  messages.push((await complete({ messages })).choices[0].message, user(question));
+}
+console.log((await complete({ messages })).choices[0].message.content);
+
+begin("Stream the answer");
+const stream = await complete({ messages: [user(prompt)], stream: true, stream_options: { include_usage: true } });
+let streamed;
+for await (const chunk of stream) {
+  process.stdout.write(chunk.choices[0]?.delta.content ?? "");
+  streamed = chunk.usage ?? streamed;
+}
+console.log(`\n${streamed?.completion_tokens} tokens`);
+
+begin("Shape the answer with parameters");
+const counting = [user("Count from one to ten in Spanish.")];
+for (const setting of [{ max_tokens: 8 }, { stop: ["cinco"] }, { temperature: 1, seed: 5 }]) {
+  const { message, finish_reason } = (await complete({ messages: counting, ...setting })).choices[0];
+  console.log(setting, "→", message.content, "→", finish_reason);
+}
+
+begin("Ask for JSON");
+// There is no JSON mode: ask in the prompt, and be ready for something else.
+const wanted =
+  "List the three languages with the most native speakers as a JSON array of objects with the keys language and " +
+  "speakers_millions. Answer with JSON only.";
+try {
+  await complete({ messages: [user(wanted)], response_format: { type: "json_object" } });
+} catch (error) {
+  console.log(error.status, error.code, "in", error.param);
+}
+try {
+  console.log(JSON.parse((await complete({ messages: [user(wanted)], temperature: 0 })).choices[0].message.content));
+} catch (error) {
+  console.log("Not the JSON that was asked for:", error.message);
+}
+
+begin("Call tools");
+const functions = {
+  native_speakers: ({ language }) => ({ Bengali: "234 million", Spanish: "485 million" })[language] ?? "unknown",
+};
+const tools = [
+  {
+    type: "function",
+    function: {
+      name: "native_speakers",
+      description: "Look up how many people speak a language natively.",
+      parameters: {
+        type: "object",
+        properties: { language: { type: "string", description: "In English" } },
+        required: ["language"],
+      },
+    },
+  },
+];
+// What the model wrote is what a stranger typed: call only what is listed. What goes wrong is a result too.
+function run({ name, arguments: written }) {
+  try {
+    if (!Object.hasOwn(functions, name)) return `error: no function ${name}`;
+    return functions[name](JSON.parse(written));
+  } catch (error) {
+    return `error: ${error.message}`;
+  }
+}
+const talk = [user("How many native speakers do Spanish and Bengali have?")];
+try {
+  const { message } = (await complete({ model: toolModel, messages: talk, tools })).choices[0];
+  talk.push(message);
+  for (const call of message.tool_calls ?? []) {
+    console.log(call.function.name, call.function.arguments);
+    talk.push({ role: "tool", tool_call_id: call.id, content: run(call.function) });
+  }
+  if (message.tool_calls?.length) {
+    console.log((await complete({ model: toolModel, messages: talk, tools })).choices[0].message.content);
+  }
+} catch (error) {
+  console.log("Tools are refused here:", error.status);
+}
+
+begin("Pass extra parameters");
+// Under /v1 the service hands to the model what the API does not name.
+try {
+  const sure = await complete({ messages: [user(prompt)], max_tokens: 4, logprobs: true, top_logprobs: 2 });
+  for (const { token, logprob } of sure.choices[0].logprobs?.content ?? []) {
+    console.log(JSON.stringify(token), `${(100 * Math.exp(logprob)).toFixed(0)} %`);
+  }
+} catch (error) {
+  console.log("Log probabilities are refused here:", error.status);
+}
+
+begin("Call asynchronously");
+const questions = [
+  "In one sentence, why do languages disappear?",
+  "In one sentence, how is a new language born?",
+  "In one sentence, which language is the hardest to learn?",
+];
+for (const answer of await Promise.all(questions.map((question) => complete({ messages: [user(question)] })))) {
+  console.log("-", answer.choices[0].message.content);
+}
+
+begin("Handle errors and retries");
+// The package waits as told and tries again, twice unless maxRetries says otherwise.
+const attempts = {
+  "a wrong key": () => client.withOptions({ apiKey: "wrong" }).chat.completions.create({ model, messages: counting }),
+  "a wrong address": () =>
+    client.withOptions({ baseURL: `${endpoint}/v2` }).chat.completions.create({ model, messages: counting }),
+  "a wrong value": () => complete({ messages: counting, temperature: -1 }),
+  "more patience": () =>
+    client.withOptions({ maxRetries: 5 }).chat.completions.create({ model, messages: counting, max_tokens: 256 }),
+};
+for (const [what, attempt] of Object.entries(attempts)) {
+  try {
+    console.log(`${what}:`, (await attempt()).choices[0].finish_reason);
+  } catch (error) {
+    console.log(`${what}:`, error.constructor.name, error.status, error.error?.message ?? error.message);
+  }
+}
+
+begin("Know the limits of this client");
+// It has methods for what these deployments do not do.
+try {
+  await client.embeddings.create({ model, input: prompt });
+} catch (error) {
+  console.log(error.constructor.name, error.status);
+}

@@ -1,0 +1,50 @@
+"""Mistakes on the command line: one line that names the option to change, and the right exit status."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from click.testing import CliRunner
+
+from helpers.cli import main
+
+
+def said(*arguments: str, status: int) -> str:
+    """The one line that a command says before it ends with a status."""
+    done = CliRunner().invoke(main, arguments, prog_name="cookbook")
+    assert done.exit_code == status and isinstance(done.exception, SystemExit), done.output
+    (line,) = done.output.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("nonsense",), "Error: No such command 'nonsense'. See `cookbook --help`."),
+        (("lock", "now"), "Error: Got unexpected extra argument (now). See `cookbook lock --help`."),
+        (("faults", "--check", "--render"), "Error: Give --check or --render, not both. See `cookbook faults --help`."),
+    ],
+)
+def test_a_command_that_does_not_exist_or_makes_no_sense(arguments, line):
+    assert said(*arguments, status=2) == line
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "no-such-host.invalid"])
+def test_a_host_that_is_not_of_this_machine(host):
+    line = said("serve", "--host", host, status=1)
+    assert line.startswith(f"Error: The address {host} cannot be used (")
+    assert line.endswith("Choose another with --host.")
+
+
+def test_a_port_that_is_taken_on_any_host():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        line = said("serve", "--host", "localhost", "--port", str(taken.getsockname()[1]), status=1)
+    assert line.endswith("Choose another with --port.")
+
+
+def test_a_gallery_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    output = tmp_path / "file" / "gallery"
+    line = said("gallery", "--output", str(output), status=1)
+    assert line == f"Error: {output} cannot be written (Not a directory). Choose another --output."
