@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from helpers.gallery.clients import DOCUMENTATION, FIRST, install_command
-from helpers.gallery.javascript import PAGE, TITLE
+from helpers.gallery.beyond_python import PAGE, TITLE
 from helpers.gallery.markdown import code_block, directive, tab_set
 from helpers.gallery.said import reasons
 from helpers.gallery.starters import Starters
@@ -89,7 +89,7 @@ def _contents(tasks: Iterable[str], mirrored: Iterable[str]) -> str:
     notebooks = {f"notebooks/{client}": name for client, name in {"start-here": "Start here", **CLIENTS}.items()}
     others = [page for page in mirrored if page not in notebooks and page != "README"]
     parts = {
-        "Tasks": [*(page_name(task) for task in tasks), f"In JavaScript <{PAGE}>"],
+        "Tasks": [*(page_name(task) for task in tasks), f"In other languages <{PAGE}>"],
         "Clients": ["comparison", *(page for page in others if page.endswith("FAULTS"))],
         "Notebooks": [f"{title} <{page}>" for page, title in notebooks.items()],
         "The cookbook": ["Run the cookbook <README>", *(page for page in others if not page.endswith("FAULTS"))],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from helpers.gallery.comparison import comparison_page
 from helpers.gallery.front import front_page
-from helpers.gallery.javascript import PAGE, javascript_page
+from helpers.gallery.beyond_python import PAGE, beyond_python_page
 from helpers.gallery.mirroring import mirror
 from helpers.gallery.runs import runs
 from helpers.gallery.starters import starters
@@ -34,7 +34,7 @@ def collect(root: Path, work: Path) -> Path:
     pages = {page_name(task): task_page(folder, task, programs, ran) for task in known}
     pages["index"] = front_page(folder, known, programs, mirrored)
     pages["comparison"] = comparison_page(root, programs, ran, sources)
-    pages[PAGE] = javascript_page(root)
+    pages[PAGE] = beyond_python_page()
     for name, text in pages.items():
         path = sources / f"{name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,14 +15,15 @@ import pytest
 from browsing import needs_chromium
 from visiting import NARROW, visitor
 
-from helpers.gallery import failing, javascript
+from helpers.beyond_python.programs import PROGRAMS
+from helpers.gallery import failing
 from helpers.gallery.tasks import SUMMARIES, page_name
 from helpers.sections import CLIENTS, tasks
 from helpers.snippets.choosing import slug
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = tasks(ROOT / "notebooks")
-MADE = {"index.html", "comparison.html", "javascript.html", "search.html", "README.html"}
+MADE = {"index.html", "comparison.html", "beyond-python.html", "search.html", "README.html"}
 MADE |= {f"{page_name(task)}.html" for task in TASKS} | {f"notebooks/{name}.html" for name in ("start-here", *CLIENTS)}
 _LOOK = """() => {
   const all = (chosen, take) => [...document.querySelectorAll(chosen)].map(take);
@@ -83,12 +84,12 @@ def test_the_front_page_leads_to_everything(pages):
     assert {page for page in MADE if page not in ("index.html", "search.html")} <= links
 
 
-def test_the_tasks_in_javascript(pages):
-    page = pages["javascript.html"]
+def test_the_tasks_in_other_languages(pages):
+    page = pages["beyond-python.html"]
     assert {slug(task).lower() for task in TASKS} <= {name.lower() for name in page["ids"]}
-    assert {*javascript.PROGRAMS} == {*page["tabs"]}
-    for _, file in javascript.PROGRAMS.values():
-        for part in javascript.parts(ROOT / "javascript" / file).values():
+    assert {*PROGRAMS} == {*page["tabs"]}
+    for program in PROGRAMS.values():
+        for part in program.parts().values():
             assert " ".join(part.split()) in " ".join(page["text"].split())
 
 

@@ -14,7 +14,7 @@ from helpers.sections import tasks
 from helpers.urls import CREDENTIAL, ENDPOINT
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "javascript"
+FOLDER = ROOT / "notebooks" / "beyond-python"
 PROGRAMS = ("openai-sdk", "azure-rest")
 KEY, ENTRA_ID, *OTHERS = tasks(ROOT / "notebooks")
 RETRIES = {"openai-sdk": 2, "azure-rest": 3}  # of each package, unless it is told otherwise
@@ -42,7 +42,7 @@ def installed() -> Path:
     """The programs, beside the packages of the lock; these are kept until the lock changes."""
     if not shutil.which("node") or not shutil.which("npm"):
         pytest.skip("there is no Node.js with npm")
-    folder = ROOT / "build" / "javascript"
+    folder = ROOT / "build" / "beyond-python"
     lock, last = FOLDER / "package-lock.json", folder / "installed-from.json"
     current = last.exists() and last.read_bytes() == lock.read_bytes()
     shutil.copytree(FOLDER, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
