@@ -1,4 +1,4 @@
-"""The same tasks in JavaScript: both programs do them on the local endpoint, with a key and with Microsoft Entra ID."""
+"""The same tasks in other languages: the programs do them on the local endpoint, with a key and with Microsoft Entra ID."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from helpers.beyond_python.programs import FOLDER, PROGRAMS, SET_UP
+from helpers.endpoint.script import script
 from helpers.sections import tasks
 from helpers.urls import CREDENTIAL, ENDPOINT
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "notebooks" / "beyond-python"
-PROGRAMS = ("openai-sdk", "azure-rest")
+NOT_RUN = "csharp"  # there is no .NET here
+RUN = [name for name in PROGRAMS if name != NOT_RUN]
+JAVASCRIPT = [name for name in RUN if PROGRAMS[name].language == "javascript"]
 KEY, ENTRA_ID, *OTHERS = tasks(ROOT / "notebooks")
-RETRIES = {"openai-sdk": 2, "azure-rest": 3}  # of each package, unless it is told otherwise
+RETRIES = {"webrequests": 0, "openai-sdk": 2, "azure-sdk": 3}  # of each by itself, unless it is told otherwise
 SAID = {
     "Ask what is deployed": "mistralai-Mistral-7B-Instruct-v01 by MistralAI",
     "Complete a chat": "Finish reason: stop\n19 + 72 = 91 tokens",
@@ -25,15 +29,26 @@ SAID = {
     "Hold a conversation": "zǎoshang hǎo",
     "Stream the answer": "\n72 tokens",
     "Shape the answer with parameters": "→ length",
-    "Ask for JSON": "language: 'Spanish', speakers_millions: 485",
     "Call tools": "returned: 485 million\nThe tool native_speakers returned: 234 million",
     "Call asynchronously": "- The hardest language",
     "Handle errors and retries": "more patience: stop",
     "Know the limits of this client": "404",
 }
+_CHOICES = "error → 400\ndrop → log probabilities: false\npass-through → log prob"
+_ROWS = "language: 'Spanish', speakers_millions: 485"
 OF_ONE = {
-    "openai-sdk": {"Pass extra parameters": '" of" 39 %', "Handle errors and retries": "AuthenticationError 401"},
-    "azure-rest": {"Pass extra parameters": "error → 400\ndrop → log probabilities: false\npass-through → log prob"},
+    "webrequests": {
+        "Pass extra parameters": _CHOICES,
+        "Ask for JSON": '{"language":"Spanish","speakers_millions":485}',
+        "Call asynchronously": "- Languages disappear",
+        "Know the limits of this client": "preview → 400\n/v1/chat/completions → 200",
+    },
+    "openai-sdk": {
+        "Pass extra parameters": '" of" 39 %',
+        "Ask for JSON": _ROWS,
+        "Handle errors and retries": "AuthenticationError 401",
+    },
+    "azure-sdk": {"Pass extra parameters": _CHOICES, "Ask for JSON": _ROWS},
 }
 
 
@@ -57,25 +72,36 @@ def installed() -> Path:
     return folder
 
 
-def told(program: str, folder: Path, **environment: str) -> dict[str, str]:
+@pytest.fixture
+def told(request: pytest.FixtureRequest) -> Callable[..., dict[str, str]]:
+    """Runs a program, where there is what it needs."""
+
+    def run(name: str, **environment: str) -> dict[str, str]:
+        if name in JAVASCRIPT:
+            return _told(["node", request.getfixturevalue("installed") / PROGRAMS[name].file], environment)
+        if not shutil.which("curl") or not shutil.which("jq"):
+            pytest.skip("there is no curl, or no jq")
+        return _told(["bash", PROGRAMS[name].path], environment)
+
+    return run
+
+
+def _told(command: list[str | Path], environment: dict[str, str]) -> dict[str, str]:
     """What a program prints under the heading of each task."""
-    command = ["node", f"{program}.mjs"]
-    done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     parts = re.split(r"^## (.*)\n", done.stdout, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_every_task_is_done_with_a_key(installed, local, program):
+@pytest.mark.parametrize("name", RUN)
+def test_every_task_is_done_with_a_key(told, local, name):
     """And the first completion succeeds although it is refused as often as the package tries again by itself."""
-    local.fail(status=429, retry_after=0, count=RETRIES[program])
-    said = told(program, installed)
+    if RETRIES[name]:
+        local.fail(status=429, retry_after=0, count=RETRIES[name])
+    said = told(name)
     assert [*said] == [KEY, ENTRA_ID, *OTHERS]
-    assert said[KEY] == "Connected with a key.\n\n" and not said[ENTRA_ID].strip()
-    for task, words in {**SAID, **OF_ONE[program]}.items():
+    for task, words in {**SAID, **OF_ONE[name]}.items():
         assert words in said[task], task
     assert [line.split(":")[0] for line in said["Handle errors and retries"].split("\n") if line] == [
         "a wrong key",
@@ -86,22 +112,54 @@ def test_every_task_is_done_with_a_key(installed, local, program):
     assert local.key not in str(said)
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_every_task_is_done_without_a_key(installed, local, monkeypatch, program):
+@pytest.mark.parametrize("name", RUN)
+def test_every_task_is_done_without_a_key(told, local, monkeypatch, name):
     session = local.session()
     monkeypatch.delenv(CREDENTIAL)
     identity = {"IDENTITY_ENDPOINT": session["identity_endpoint"], "IDENTITY_HEADER": session["identity_header"]}
-    trusted = {"NODE_EXTRA_CA_CERTS": session["authorities"], ENDPOINT: session["https_endpoint"]}
-    said = told(program, installed, **identity, **trusted)
-    assert said[ENTRA_ID] == "Connected without a key.\n\n" and not said[KEY].strip()
-    for task, words in SAID.items():
+    trusted = dict.fromkeys(("NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE"), session["authorities"])
+    said = told(name, **identity, **trusted, **{ENDPOINT: session["https_endpoint"]})
+    for task, words in {**SAID, **OF_ONE[name]}.items():
         assert words in said[task], task
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_a_program_can_be_copied(program):
-    text = (FOLDER / f"{program}.mjs").read_text(encoding="utf-8")
+def test_curl_never_shows_the_key_to_the_process_list(tmp_path, told, local):
+    """A curl in front of the real one writes down its arguments."""
+    real, seen = shutil.which("curl"), tmp_path / "seen"
+    spy = tmp_path / "curl"
+    spy.write_text(f'#!/bin/sh\necho "$@" >> {seen}\nexec {real} "$@"\n', encoding="utf-8")
+    spy.chmod(0o755)
+    told("webrequests", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    arguments = seen.read_text(encoding="utf-8")
+    assert "/chat/completions" in arguments and local.key not in arguments and "Bearer" not in arguments
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_have_the_same_tasks_and_prompts(name):
+    parts = PROGRAMS[name].parts()
+    assert [*parts] == [SET_UP, KEY, ENTRA_ID, *OTHERS] and all(parts.values())
+    text = PROGRAMS[name].path.read_text(encoding="utf-8")
+    assert max(map(len, text.splitlines())) <= 120 and "127.0.0.1" not in text
+    assert _prompts(name) == _prompts("openai-sdk") and len(_prompts(name)) >= 7
+
+
+def _prompts(name: str) -> set[str]:
+    """The prompts in a program that the local endpoint has answers to."""
+    text = re.sub(r'"\s*\+\s*"|\\\n', "", PROGRAMS[name].path.read_text(encoding="utf-8"))  # long ones are in pieces
+    return {prompt for _, prompt in script() if prompt in text}
+
+
+@pytest.mark.parametrize("name", JAVASCRIPT)
+def test_a_program_names_what_to_install(name):
+    text = PROGRAMS[name].path.read_text(encoding="utf-8")
     asked_for = set(re.findall(r'^import .* from "(.*)";$', text, re.MULTILINE))
     assert asked_for == set(re.search(r"^// Install: npm install (.*)$", text, re.MULTILINE)[1].split())
     assert asked_for <= set(re.findall(r'"(\S+)": "\d', (FOLDER / "package.json").read_text(encoding="utf-8")))
-    assert "local" not in text and max(map(len, text.splitlines())) <= 120
+
+
+def test_what_was_not_run_says_so():
+    readme = " ".join((FOLDER / "README.md").read_text(encoding="utf-8").split())
+    assert "Not compiled and not run here" in readme.replace("*", "")
+    project = FOLDER / "csharp" / "BeyondPython.csproj"
+    for path in (PROGRAMS[NOT_RUN].path, project):
+        assert "not compiled and not run here" in path.read_text(encoding="utf-8")[:500].lower()

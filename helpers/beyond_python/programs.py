@@ -40,6 +40,8 @@ class Program:
 
 # By the client in Python that a reader who knows it will look for.
 PROGRAMS = {
+    "webrequests": Program("curl", "curl.sh", "bash"),
     "openai-sdk": Program("OpenAI package", "openai-sdk.mjs", "javascript"),
     "azure-sdk": Program("@azure-rest/ai-inference", "azure-rest.mjs", "javascript"),
+    "csharp": Program("C# (not run here)", "csharp/Program.cs", "csharp"),
 }

@@ -21,7 +21,7 @@ variables, run it. What it prints and what it sends was recorded while this site
 """
 _MORE = [
     ("comparison.md", "Compare the six clients", "Start, speed, memory, size, and what they do when something fails."),
-    (f"{PAGE}.md", TITLE, "With OpenAI's package, and with Microsoft's."),
+    (f"{PAGE}.md", TITLE, "curl, JavaScript with two packages, and C#."),
     ("notebooks/start-here.ipynb", "Start here", "The terms, the models, the clients, and how to prepare Azure."),
     ("README.md", "Run the cookbook", "On your own machine, without an account or on your deployment."),
     (

@@ -22,16 +22,10 @@ const options = {
 
 begin("Connect with a key");
 let credential;
-if (key) {
-  credential = new AzureKeyCredential(key);
-  console.log("Connected with a key.");
-}
+if (key) credential = new AzureKeyCredential(key);
 
 begin("Connect with Microsoft Entra ID");
-if (!key) {
-  credential = new DefaultAzureCredential();
-  console.log("Connected without a key.");
-}
+if (!key) credential = new DefaultAzureCredential();
 const client = ModelClient(endpoint, credential, options);
 
 // This client raises nothing when the service refuses: the answer has to be looked at.

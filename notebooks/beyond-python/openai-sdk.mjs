@@ -14,18 +14,15 @@ const user = (content) => ({ role: "user", content });
 
 begin("Connect with a key");
 let client;
-if (key) {
-  client = new OpenAI({ baseURL: `${endpoint}/v1`, apiKey: key, timeout: 30_000 });
-  console.log("Connected with a key.");
-}
+if (key) client = new OpenAI({ baseURL: `${endpoint}/v1`, apiKey: key, timeout: 30_000 });
 
 begin("Connect with Microsoft Entra ID");
 // The function is called before each request, so that the token is always fresh.
 if (!key) {
   const apiKey = getBearerTokenProvider(new DefaultAzureCredential(), "https://ml.azure.com/.default");
   client = new OpenAI({ baseURL: `${endpoint}/v1`, apiKey, timeout: 30_000 });
-  console.log("Connected without a key.");
 }
+// What every request has in common.
 const complete = (parameters) => client.chat.completions.create({ model, max_tokens: 256, ...parameters });
 
 begin("Ask what is deployed");

@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# The cookbook's tasks with curl. It needs bash, curl 7.66 or newer, and jq, which writes and reads the JSON.
+# Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… bash curl.sh
+begin() { printf '\n## %s\n' "$1"; }
+
+begin "Connect with a key"
+url="$AZURE_INFERENCE_ENDPOINT/chat/completions?api-version=2024-05-01-preview"
+text='(.choices // error(.message))[0].message.content' # for jq: the answer's text, or what the service objects to
+# Send a JSON body; further arguments are curl's own. The key goes to curl on its standard input (--header @-),
+# because the process list shows the arguments of a running command to everyone.
+post() {
+  curl --silent --show-error --max-time 30 --header @- --header "Content-Type: application/json" \
+    --data "$1" "${@:2}" "$url" <<< "Authorization: Bearer $AZURE_INFERENCE_CREDENTIAL"
+}
+
+begin "Connect with Microsoft Entra ID"
+# A token stands where the key stood. It lasts about an hour; then fetch another.
+if [[ ! ${AZURE_INFERENCE_CREDENTIAL-} ]]; then
+  if [[ ${IDENTITY_ENDPOINT-} ]]; then # a managed identity, where Azure sets this variable and the next one
+    token="$IDENTITY_ENDPOINT?api-version=2019-08-01&resource=https://ml.azure.com"
+    AZURE_INFERENCE_CREDENTIAL=$(
+      curl --silent --show-error --max-time 30 --header @- "$token" <<< "X-IDENTITY-HEADER: $IDENTITY_HEADER" |
+        jq --raw-output .access_token
+    )
+  else # after `az login`; no test of the cookbook runs this line
+    AZURE_INFERENCE_CREDENTIAL=$(
+      az account get-access-token --scope https://ml.azure.com/.default --query accessToken --output tsv
+    )
+  fi
+fi
+
+begin "Ask what is deployed"
+# Some endpoints have no /info; then --fail makes curl say so.
+curl --silent --show-error --fail --max-time 30 --header @- \
+  "$AZURE_INFERENCE_ENDPOINT/info?api-version=2024-05-01-preview" \
+  <<< "Authorization: Bearer $AZURE_INFERENCE_CREDENTIAL" |
+  jq --raw-output '"\(.model_name) by \(.model_provider_name)"'
+
+begin "Complete a chat"
+answer=$(post '{
+  "messages": [
+    {"role": "system", "content": "You are a helpful assistant."},
+    {"role": "user", "content": "How many languages are in the world?"}
+  ],
+  "temperature": 0, "max_tokens": 256
+}')
+jq --raw-output "$text" <<< "$answer"
+jq --raw-output '"Finish reason: \(.choices[0].finish_reason)"' <<< "$answer"
+jq --raw-output '.usage | "\(.prompt_tokens) + \(.completion_tokens) = \(.total_tokens) tokens"' <<< "$answer"
+
+begin "Send a system message"
+post '{
+  "messages": [
+    {"role": "system", "content": "Answer in French, in one short sentence."},
+    {"role": "user", "content": "How many languages are in the world?"}
+  ],
+  "max_tokens": 256
+}' | jq --raw-output "$text"
+
+begin "Hold a conversation"
+messages='[]'
+for question in "How many languages are in the world?" "Which one has the most native speakers?" \
+  "How do you say good morning in it?"; do
+  messages=$(jq --arg question "$question" '. + [{role: "user", content: $question}]' <<< "$messages")
+  answer=$(post "$(jq '{messages: ., max_tokens: 256}' <<< "$messages")")
+  messages=$(jq --argjson answer "$answer" '. + [$answer.choices[0].message]' <<< "$messages")
+done
+jq --raw-output '.[-1].content' <<< "$messages"
+
+begin "Stream the answer"
+post '{
+  "messages": [{"role": "user", "content": "How many languages are in the world?"}],
+  "max_tokens": 256, "stream": true
+}' --no-buffer |
+  jq --raw-input --join-output --unbuffered '
+    select(startswith("data: {")) | ltrimstr("data: ") | fromjson |
+    (.choices[0].delta.content // ""), (.usage // empty | "\n\(.completion_tokens) tokens\n")'
+
+begin "Shape the answer with parameters"
+counting='[{"role": "user", "content": "Count from one to ten in Spanish."}]'
+for setting in '{"max_tokens": 8}' '{"stop": ["cinco"]}' '{"temperature": 1, "seed": 5}'; do
+  post "$(jq '{messages: ., max_tokens: 256} + $setting' --argjson setting "$setting" <<< "$counting")" |
+    jq --raw-output '.choices[0] | "\($setting) → \(.message.content) → \(.finish_reason)"' --arg setting "$setting"
+done
+
+begin "Ask for JSON"
+# There is no JSON mode: ask in the prompt, and be ready for something else.
+wanted="List the three languages with the most native speakers as a JSON array of objects with the keys language and \
+speakers_millions. Answer with JSON only."
+body=$(jq --null-input '{messages: [{role: "user", content: $wanted}], max_tokens: 256}' --arg wanted "$wanted")
+post "$(jq '.response_format.type = "json_object"' <<< "$body")" | jq --raw-output '"\(.status) \(.code)"'
+post "$(jq '.temperature = 0' <<< "$body")" | jq --raw-output "$text" | jq --compact-output '.[]' ||
+  echo "Not the JSON that was asked for."
+
+begin "Call tools"
+native_speakers() {
+  case $1 in Bengali) echo "234 million" ;; Spanish) echo "485 million" ;; *) echo "unknown" ;; esac
+}
+tools='[{
+  "type": "function",
+  "function": {
+    "name": "native_speakers",
+    "description": "Look up how many people speak a language natively.",
+    "parameters": {
+      "type": "object",
+      "properties": {"language": {"type": "string", "description": "In English"}},
+      "required": ["language"]
+    }
+  }
+}]'
+# What the model wrote is what a stranger typed: call only what is listed. What goes wrong is a result too.
+run() {
+  local language
+  case $1 in
+    native_speakers) language=$(jq --raw-output .language <<< "$2" 2>&1) && native_speakers "$language" ||
+      echo "error: $language" ;;
+    *) echo "error: no function $1" ;;
+  esac
+}
+# Ask the deployment that can call tools.
+ask() {
+  post "$(jq '{model: "mistralai-Mixtral-8x22B-Instruct-v0-1", messages: ., tools: $tools, max_tokens: 256}' \
+    --argjson tools "$tools" <<< "$messages")"
+}
+
+messages='[{"role": "user", "content": "How many native speakers do Spanish and Bengali have?"}]'
+answer=$(ask)
+messages=$(jq '. + [$answer.choices[0].message]' --argjson answer "$answer" <<< "$messages")
+while IFS=$'\t' read -r id name arguments; do
+  echo "$name $arguments"
+  result=$(run "$name" "$arguments")
+  messages=$(jq '. + [{role: "tool", tool_call_id: $id, content: $result}]' \
+    --arg id "$id" --arg result "$result" <<< "$messages")
+done < <(jq --raw-output '.choices[0].message.tool_calls[]? | "\(.id)\t\(.function.name)\t\(.function.arguments)"' \
+  <<< "$answer")
+ask | jq --raw-output "$text"
+
+begin "Pass extra parameters"
+# The header extra-parameters decides what becomes of a parameter that the API does not name.
+for choice in error drop pass-through; do
+  post '{
+    "messages": [{"role": "user", "content": "How many languages are in the world?"}],
+    "max_tokens": 4, "logprobs": true
+  }' --header "extra-parameters: $choice" | jq --raw-output --arg choice "$choice" \
+    '"\($choice) → " + if .choices then "log probabilities: \(.choices[0].logprobs != null)" else "\(.status)" end'
+done
+
+begin "Call asynchronously"
+folder=$(mktemp -d)
+number=0
+for question in "In one sentence, why do languages disappear?" "In one sentence, how is a new language born?" \
+  "In one sentence, which language is the hardest to learn?"; do
+  body=$(jq --null-input '{messages: [{role: "user", content: $question}], max_tokens: 256}' --arg question "$question")
+  number=$((number + 1))
+  post "$body" > "$folder/$number" & # in the background, and on to the next
+done
+wait
+jq --raw-output '"- " + (.choices // error(.message))[0].message.content' "$folder"/*
+rm -r "$folder"
+
+begin "Handle errors and retries"
+# For curl an error is an answer like any other, unless it is told --fail-with-body. With --retry it waits and tries
+# again, as Retry-After says.
+hello='{"messages": [{"role": "user", "content": "Count from one to ten in Spanish."}], "max_tokens": 256}'
+refusal='"\(.status) \(.message)"'
+echo "a wrong key: $(AZURE_INFERENCE_CREDENTIAL=wrong post "$hello" | jq --raw-output "$refusal")"
+echo "a wrong address: $(url="$AZURE_INFERENCE_ENDPOINT/v2" post "$hello" | jq --raw-output "$refusal")"
+echo "a wrong value: $(post "$(jq '.temperature = -1' <<< "$hello")" | jq --raw-output "$refusal")"
+echo "more patience: $(post "$hello" --retry 5 | jq --raw-output '.choices[0].finish_reason')"
+
+begin "Know the limits of this client"
+# Nobody checks what is sent. Only one of the two routes objects to a parameter with a slip in its name.
+for route in "/chat/completions?api-version=2024-05-01-preview" /v1/chat/completions; do
+  misspelt='{"messages": [{"role": "user", "content": "Count from one to ten in Spanish."}], "temprature": 0}'
+  url="$AZURE_INFERENCE_ENDPOINT$route" post "$misspelt" --output /dev/null --write-out "$route → %{http_code}\n"
+done
