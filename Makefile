@@ -6,8 +6,8 @@ CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3
 VERSION_OK := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults gallery help lab lock newest outputs \
-  pythons run serve setup snippets tables test
+.PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults gallery help lab \
+  lock newest outputs pythons run serve setup snippets tables test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ snippets: setup ## Write a standalone program for every task and client to build
 
 faults: setup ## Measure what the six clients do about faults, and keep the table
 	@$(COOKBOOK) faults $(ARGS)
+
+beyond-python: setup ## Make and execute the notebooks in other languages, and keep their outputs (needs Node.js)
+	@.venv/bin/python -m helpers.beyond_python.keeping $(ARGS)
 
 tables: setup ## Rebuild the generated part of the README
 	@$(COOKBOOK) tables $(ARGS)

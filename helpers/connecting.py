@@ -186,10 +186,11 @@ def _look(url: str, model: str) -> tuple[str | None, dict[str, str]]:
 
 
 def _trust(local: dict[str, str]) -> None:
-    """Let every library find the local endpoint's token service and trust its certificate."""
+    """Let every library, curl and Node.js find the local endpoint's token service and trust its certificate."""
     os.environ["IDENTITY_ENDPOINT"] = local["identity_endpoint"]
     os.environ["IDENTITY_HEADER"] = local["identity_header"]
-    os.environ["SSL_CERT_FILE"] = os.environ["REQUESTS_CA_BUNDLE"] = local["authorities"]
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+        os.environ[name] = local["authorities"]
 
 
 def _describe(connection: Connection, model: str) -> str:

@@ -1,4 +1,5 @@
-"""The tasks in other languages: the programs of notebooks/beyond-python.
+"""The tasks in other languages: the programs of notebooks/beyond-python, and the notebooks made from them.
 
-`programs` knows them and takes them apart, task by task.
+`programs` knows the programs and takes them apart, task by task; `cells` makes the notebooks' code cells from the
+parts; `keeping` fills these in, executes the notebooks and keeps the outputs (`make beyond-python`).
 """

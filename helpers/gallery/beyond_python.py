@@ -9,10 +9,11 @@ from helpers.gallery.tasks import CLIENT
 
 PAGE, TITLE = "beyond-python", "The same tasks in other languages"
 _ABOUT = """\
-Programs for curl, for JavaScript with OpenAI's package and with Microsoft's, and for C#. Each part goes on from the ones
-above it. The whole files, and what to install for them, are
+Programs for curl, for JavaScript with OpenAI's package and with Microsoft's, and for C#. Each part goes on from the
+ones above it. The whole files, and what to install for them, are
 [in the folder beyond-python](notebooks/beyond-python/README.md). Tests run all of them but C#, which was **not compiled
-and not run here**.
+and not run here**. What the others print is in the notebooks for [curl](notebooks/beyond-python/curl.ipynb) and
+[JavaScript](notebooks/beyond-python/javascript.ipynb).
 """
 
 

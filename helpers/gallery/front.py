@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from helpers.gallery.clients import DOCUMENTATION, FIRST, install_command
 from helpers.gallery.beyond_python import PAGE, TITLE
+from helpers.gallery.clients import DOCUMENTATION, FIRST, install_command
 from helpers.gallery.markdown import code_block, directive, tab_set
 from helpers.gallery.said import reasons
 from helpers.gallery.starters import Starters
@@ -30,6 +30,9 @@ _MORE = [
         "Each client against each error, slow answer and broken connection.",
     ),
 ]
+
+
+_OTHER_NOTEBOOKS = {"beyond-python/curl": "curl alone", "beyond-python/javascript": "JavaScript"}
 
 
 def front_page(folder: Path, tasks: Sequence[str], starters: Starters, mirrored: Iterable[str]) -> str:
@@ -86,7 +89,8 @@ def _cards(cards: Iterable[tuple[str, str, str]]) -> str:
 
 def _contents(tasks: Iterable[str], mirrored: Iterable[str]) -> str:
     """The table of contents beside every page."""
-    notebooks = {f"notebooks/{client}": name for client, name in {"start-here": "Start here", **CLIENTS}.items()}
+    names = {"start-here": "Start here", **CLIENTS, **_OTHER_NOTEBOOKS}
+    notebooks = {f"notebooks/{notebook}": name for notebook, name in names.items()}
     others = [page for page in mirrored if page not in notebooks and page != "README"]
     parts = {
         "Tasks": [*(page_name(task) for task in tasks), f"In other languages <{PAGE}>"],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from helpers.gallery.beyond_python import PAGE, beyond_python_page
 from helpers.gallery.comparison import comparison_page
 from helpers.gallery.front import front_page
-from helpers.gallery.beyond_python import PAGE, beyond_python_page
 from helpers.gallery.mirroring import mirror
 from helpers.gallery.runs import runs
 from helpers.gallery.starters import starters

@@ -123,6 +123,7 @@ function run({ name, arguments: written }) {
     return `error: ${error.message}`;
   }
 }
+
 const talk = [user("How many native speakers do Spanish and Bengali have?")];
 try {
   const { message } = (await post({ model: toolModel, messages: talk, tools })).choices[0];
@@ -164,12 +165,12 @@ begin("Handle errors and retries");
 // The package waits as told and tries again, three times unless retryOptions says otherwise.
 const as = (secret, address = endpoint) => ModelClient(address, new AzureKeyCredential(secret), options);
 const patient = { ...options, retryOptions: { maxRetries: 5 } };
+const hello = [user(prompt)];
 const attempts = {
-  "a wrong key": () => post({ messages: counting }, { through: as("wrong") }),
-  "a wrong address": () => post({ messages: counting }, { through: as(key ?? "none", `${endpoint}/v2`) }),
-  "a wrong value": () => post({ messages: counting, temperature: -1 }),
-  "more patience": () =>
-    post({ messages: counting }, { through: ModelClient(endpoint, credential, patient) }),
+  "a wrong key": () => post({ messages: hello }, { through: as("wrong") }),
+  "a wrong address": () => post({ messages: hello }, { through: as(key ?? "none", `${endpoint}/v2`) }),
+  "a wrong value": () => post({ messages: hello, temperature: -1 }),
+  "more patience": () => post({ messages: hello }, { through: ModelClient(endpoint, credential, patient) }),
 };
 for (const [what, attempt] of Object.entries(attempts)) {
   try {

@@ -159,18 +159,18 @@ jq --raw-output '"- " + (.choices // error(.message))[0].message.content' "$fold
 rm -r "$folder"
 
 begin "Handle errors and retries"
-# For curl an error is an answer like any other, unless it is told --fail-with-body. With --retry it waits and tries
-# again, as Retry-After says.
-hello='{"messages": [{"role": "user", "content": "Count from one to ten in Spanish."}], "max_tokens": 256}'
+# For curl an error is an answer like any other, unless it is told --fail. With --retry it waits as Retry-After says and
+# tries again; --fail then keeps the refusals out of the answer.
+hello='{"messages": [{"role": "user", "content": "How many languages are in the world?"}], "max_tokens": 256}'
 refusal='"\(.status) \(.message)"'
 echo "a wrong key: $(AZURE_INFERENCE_CREDENTIAL=wrong post "$hello" | jq --raw-output "$refusal")"
 echo "a wrong address: $(url="$AZURE_INFERENCE_ENDPOINT/v2" post "$hello" | jq --raw-output "$refusal")"
 echo "a wrong value: $(post "$(jq '.temperature = -1' <<< "$hello")" | jq --raw-output "$refusal")"
-echo "more patience: $(post "$hello" --retry 5 | jq --raw-output '.choices[0].finish_reason')"
+echo "more patience: $(post "$hello" --fail --retry 5 | jq --raw-output '.choices[0].finish_reason')"
 
 begin "Know the limits of this client"
 # Nobody checks what is sent. Only one of the two routes objects to a parameter with a slip in its name.
 for route in "/chat/completions?api-version=2024-05-01-preview" /v1/chat/completions; do
-  misspelt='{"messages": [{"role": "user", "content": "Count from one to ten in Spanish."}], "temprature": 0}'
+  misspelt='{"messages": [{"role": "user", "content": "How many languages are in the world?"}], "temprature": 0}'
   url="$AZURE_INFERENCE_ENDPOINT$route" post "$misspelt" --output /dev/null --write-out "$route → %{http_code}\n"
 done

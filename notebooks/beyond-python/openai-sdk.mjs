@@ -112,6 +112,7 @@ function run({ name, arguments: written }) {
     return `error: ${error.message}`;
   }
 }
+
 const talk = [user("How many native speakers do Spanish and Bengali have?")];
 try {
   const { message } = (await complete({ model: toolModel, messages: talk, tools })).choices[0];
@@ -150,13 +151,14 @@ for (const answer of await Promise.all(questions.map((question) => complete({ me
 
 begin("Handle errors and retries");
 // The package waits as told and tries again, twice unless maxRetries says otherwise.
+const hello = [user(prompt)];
 const attempts = {
-  "a wrong key": () => client.withOptions({ apiKey: "wrong" }).chat.completions.create({ model, messages: counting }),
+  "a wrong key": () => client.withOptions({ apiKey: "wrong" }).chat.completions.create({ model, messages: hello }),
   "a wrong address": () =>
-    client.withOptions({ baseURL: `${endpoint}/v2` }).chat.completions.create({ model, messages: counting }),
-  "a wrong value": () => complete({ messages: counting, temperature: -1 }),
+    client.withOptions({ baseURL: `${endpoint}/v2` }).chat.completions.create({ model, messages: hello }),
+  "a wrong value": () => complete({ messages: hello, temperature: -1 }),
   "more patience": () =>
-    client.withOptions({ maxRetries: 5 }).chat.completions.create({ model, messages: counting, max_tokens: 256 }),
+    client.withOptions({ maxRetries: 5 }).chat.completions.create({ model, messages: hello, max_tokens: 256 }),
 };
 for (const [what, attempt] of Object.entries(attempts)) {
   try {

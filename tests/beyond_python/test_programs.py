@@ -1,4 +1,4 @@
-"""The same tasks in other languages: the programs do them on the local endpoint, with a key and with Microsoft Entra ID."""
+"""The same tasks in other languages: the programs do them on the local endpoint, with a key and without one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from helpers.endpoint.script import script
 from helpers.sections import tasks
 from helpers.urls import CREDENTIAL, ENDPOINT
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NOT_RUN = "csharp"  # there is no .NET here
 RUN = [name for name in PROGRAMS if name != NOT_RUN]
 JAVASCRIPT = [name for name in RUN if PROGRAMS[name].language == "javascript"]
@@ -50,26 +50,6 @@ OF_ONE = {
     },
     "azure-sdk": {"Pass extra parameters": _CHOICES, "Ask for JSON": _ROWS},
 }
-
-
-@pytest.fixture(scope="module")
-def installed() -> Path:
-    """The programs, beside the packages of the lock; these are kept until the lock changes."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("there is no Node.js with npm")
-    folder = ROOT / "build" / "beyond-python"
-    lock, last = FOLDER / "package-lock.json", folder / "installed-from.json"
-    current = last.exists() and last.read_bytes() == lock.read_bytes()
-    shutil.copytree(FOLDER, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
-    if current:
-        return folder
-    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0", "--fetch-timeout=20000"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200)
-    if re.search("ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN", done.stderr):
-        pytest.skip("no package registry can be reached")
-    assert done.returncode == 0, done.stderr
-    shutil.copyfile(lock, last)
-    return folder
 
 
 @pytest.fixture
@@ -121,6 +101,15 @@ def test_every_task_is_done_without_a_key(told, local, monkeypatch, name):
     said = told(name, **identity, **trusted, **{ENDPOINT: session["https_endpoint"]})
     for task, words in {**SAID, **OF_ONE[name]}.items():
         assert words in said[task], task
+
+
+def test_curl_tries_again_when_it_is_told_to(local):
+    """What was refused on the way is not in the answer."""
+    parts = PROGRAMS["webrequests"].parts()
+    local.fail(status=429, retry_after=0, count=2)
+    lines = re.findall("^(?:hello=|.*more patience).*", parts["Handle errors and retries"], re.MULTILINE)
+    done = subprocess.run(["bash", "-c", "\n".join([parts[KEY], *lines])], capture_output=True, text=True, timeout=30)
+    assert done.stdout == "more patience: stop\n" and done.stderr.count("429") == 2
 
 
 def test_curl_never_shows_the_key_to_the_process_list(tmp_path, told, local):
