@@ -133,7 +133,7 @@ while IFS=$'\t' read -r id name arguments; do
     --arg id "$id" --arg result "$result" <<< "$messages")
 done < <(jq --raw-output '.choices[0].message.tool_calls[]? | "\(.id)\t\(.function.name)\t\(.function.arguments)"' \
   <<< "$answer")
-ask | jq --raw-output "$text"
+ask | jq --raw-output "$text" || echo "Tools are refused here."
 
 begin "Pass extra parameters"
 # The header extra-parameters decides what becomes of a parameter that the API does not name.

@@ -19,7 +19,7 @@ ChatCompletionsOptions Ask(params ChatRequestMessage[] turns) => new(turns) { Mo
 
 Begin("Connect with a key");
 ChatCompletionsClient client = null;
-if (!string.IsNullOrEmpty(key)) client = new ChatCompletionsClient(endpoint, new AzureKeyCredential(key));
+if (key is not null) client = new ChatCompletionsClient(endpoint, new AzureKeyCredential(key));
 
 Begin("Connect with Microsoft Entra ID");
 // The package itself asks for the scope https://ml.azure.com/.default, and fetches a new token in time.
@@ -184,7 +184,7 @@ foreach (var answer in await Task.WhenAll(questions.Select(question => client.Co
 Begin("Handle errors and retries");
 // The package waits as told and tries again, three times unless Retry says otherwise.
 var patience = new AzureAIInferenceClientOptions { Retry = { MaxRetries = 5 } };
-ChatCompletionsClient patient = string.IsNullOrEmpty(key)
+ChatCompletionsClient patient = key is null
     ? new ChatCompletionsClient(endpoint, new DefaultAzureCredential(), patience)
     : new ChatCompletionsClient(endpoint, new AzureKeyCredential(key), patience);
 ChatCompletionsClient stranger = new(endpoint, new AzureKeyCredential("wrong"));
