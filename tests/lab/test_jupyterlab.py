@@ -18,7 +18,7 @@ pytestmark = needs_chromium
 
 def test_start_here_is_open_beside_the_list_of_notebooks(first_sight):
     assert first_sight["notebook"] == "start-here.ipynb" and first_sight["tabs"] == 1
-    assert sorted(first_sight["files"]) == sorted(NAMES)
+    assert sorted(first_sight["files"]) == sorted([*NAMES, "beyond-python"])  # the folder with other languages
 
 
 def test_the_kernel_is_this_environments(first_sight):
