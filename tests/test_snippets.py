@@ -1,8 +1,12 @@
-"""Every starter, tasks by clients, is made and run in a fresh interpreter against the local endpoint."""
+"""Every starter, tasks by clients, is made and run in a process of its own against the local endpoint.
+
+That process has the client's imports already; test_snippet_environments.py runs one of each client without.
+"""
 
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -31,6 +35,8 @@ NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 TASKS = tasks(NOTEBOOKS)
 AT_ONCE = 3
 SECONDS = 120  # for one starter
+FORKING = Path(__file__).with_name("forking.py")
+SYSTEM = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}  # Windows has no sockets without
 IN_THE_SHELL = {  # and what they print
     "ask-what-is-deployed": '{"model_name":',
     "complete-a-chat": '"finish_reason":"stop"',
@@ -55,18 +61,41 @@ def written(tmp_path_factory, notebooks) -> Path:
 
 @pytest.fixture(scope="module")
 def results(request, written, endpoint, tmp_path_factory):
-    """The runs of the starters that are to be tested, a few at a time, by client and task."""
+    """The runs of the starters that are to be tested, by client and task; a few clients at a time, slowest first."""
     items = [item for item in request.session.items if getattr(item, "originalname", "") == "test_the_starter_runs"]
+    wanted = [(item.callspec.params["client"], item.callspec.params["task"]) for item in items]
     url, new_key = endpoint
     elsewhere = tmp_path_factory.mktemp("elsewhere")  # not the project's folder
-    served = {client: Local(url, new_key()) for client in CLIENTS}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        runs: dict[tuple[str, str], Future] = {}
-        for client, task in ((item.callspec.params["client"], item.callspec.params["task"]) for item in items):
-            command = [sys.executable, written / client / f"{slug(task)}.py"]
-            runs[client, task] = pool.submit(run, command, variables(served[client], task), elsewhere)
+        runs: dict[str, Future] = {}
+        for client in reversed(CLIENTS):
+            programs = {task: written / client / f"{slug(task)}.py" for of, task in wanted if of == client}
+            if programs:
+                runs[client] = pool.submit(run_all, programs, Local(url, new_key()), elsewhere)
         yield runs
         pool.shutdown(cancel_futures=True)
+
+
+def run_all(programs: dict[str, Path], local: Local, folder: Path) -> dict[str, tuple[int, str, str]]:
+    """The exit status, standard output and standard error of a client's starters, by task."""
+    imports = set().union(*(imported(path.read_text(encoding="utf-8")) for path in programs.values()))
+    jobs = {
+        task: {"program": str(path), "environment": variables(local, task) | SYSTEM, "seconds": SECONDS}
+        for task, path in programs.items()
+    }
+    # A client may read its certificates, and litellm its prices, when it is imported.
+    early = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "SSL_CERT_FILE": local.session()["authorities"]}
+    done = subprocess.run(
+        [sys.executable, FORKING],
+        input=json.dumps({"imports": sorted(imports), "jobs": jobs}),
+        env=early | SYSTEM,
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=SECONDS * 2,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return json.loads(done.stdout)
 
 
 def variables(local: Local, task: str) -> dict[str, str]:
@@ -85,11 +114,8 @@ def variables(local: Local, task: str) -> dict[str, str]:
 
 def run(command: list[object], environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess:
     words = [str(word) for word in command]
-    system = {
-        name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ
-    }  # Windows has no sockets without
     return subprocess.run(
-        words, env=environment | system, cwd=folder, capture_output=True, encoding="utf-8", timeout=SECONDS
+        words, env=environment | SYSTEM, cwd=folder, capture_output=True, encoding="utf-8", timeout=SECONDS
     )
 
 
@@ -97,9 +123,9 @@ def run(command: list[object], environment: dict[str, str], folder: Path) -> sub
 @pytest.mark.parametrize("client", CLIENTS)
 def test_the_starter_runs(results, written, client, task):
     assert "helpers" not in (written / client / f"{slug(task)}.py").read_text(encoding="utf-8")
-    done = results[client, task].result()
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    assert done.stdout.strip()
+    status, printed, complained = results[client].result()[task]
+    assert (status, complained) == (0, ""), complained
+    assert printed.strip()
 
 
 @pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl")
