@@ -1,7 +1,8 @@
 """`python forking.py`: run one client's programs, each in a process of its own that has its imports already.
 
-What to run comes as JSON on standard input, because credentials are in it; what came of it goes to standard output.
-The client is imported once, and each program is run in a fork: its own imports then cost next to nothing.
+What to run comes as JSON on standard input, because credentials are in it. What came of a program goes to standard
+output as soon as it has ended, as a line of JSON. The client is imported once, and each program is run in a fork: its
+own imports then cost next to nothing.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def main() -> None:
     given = json.load(sys.stdin)
     for module in given["imports"] if FORKS else ():
         importlib.import_module(module)
-    print(json.dumps({name: run(**job) for name, job in given["jobs"].items()}))
+    for name, job in given["jobs"].items():
+        print(json.dumps([name, *run(**job)]), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
@@ -33,7 +34,6 @@ from helpers.urls import CREDENTIAL, ENDPOINT
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 TASKS = tasks(NOTEBOOKS)
-AT_ONCE = 3
 SECONDS = 120  # for one starter
 FORKING = Path(__file__).with_name("forking.py")
 SYSTEM = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}  # Windows has no sockets without
@@ -61,23 +61,29 @@ def written(tmp_path_factory, notebooks) -> Path:
 
 @pytest.fixture(scope="module")
 def results(request, written, endpoint, tmp_path_factory):
-    """The runs of the starters that are to be tested, by client and task; a few clients at a time, slowest first."""
+    """The runs of the starters that are to be tested, by client and task; all clients at once."""
     items = [item for item in request.session.items if getattr(item, "originalname", "") == "test_the_starter_runs"]
     wanted = [(item.callspec.params["client"], item.callspec.params["task"]) for item in items]
     url, new_key = endpoint
     elsewhere = tmp_path_factory.mktemp("elsewhere")  # not the project's folder
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        runs: dict[str, Future] = {}
-        for client in reversed(CLIENTS):
-            programs = {task: written / client / f"{slug(task)}.py" for of, task in wanted if of == client}
-            if programs:
-                runs[client] = pool.submit(run_all, programs, Local(url, new_key()), elsewhere)
+    runs = {pair: Future() for pair in wanted}
+    with ThreadPoolExecutor(len(CLIENTS)) as pool:
+        running = []
+        for client in CLIENTS:
+            mine = {task: runs[of, task] for of, task in wanted if of == client}
+            if mine:
+                running.append(pool.submit(run_all, written / client, mine, Local(url, new_key()), elsewhere))
         yield runs
-        pool.shutdown(cancel_futures=True)
+    assert "".join(each.result() for each in running) == ""
 
 
-def run_all(programs: dict[str, Path], local: Local, folder: Path) -> dict[str, tuple[int, str, str]]:
-    """The exit status, standard output and standard error of a client's starters, by task."""
+def run_all(starters: Path, runs: dict[str, Future], local: Local, folder: Path) -> str:
+    """Run a client's starters, by task; each run gets its exit status, standard output and standard error.
+
+    Returns:
+        What was complained of apart from that, such as a warning at an import.
+    """
+    programs = {task: starters / f"{slug(task)}.py" for task in runs}
     imports = set().union(*(imported(path.read_text(encoding="utf-8")) for path in programs.values()))
     jobs = {
         task: {"program": str(path), "environment": variables(local, task) | SYSTEM, "seconds": SECONDS}
@@ -85,17 +91,25 @@ def run_all(programs: dict[str, Path], local: Local, folder: Path) -> dict[str, 
     }
     # A client may read its certificates, and litellm its prices, when it is imported.
     early = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "SSL_CERT_FILE": local.session()["authorities"]}
-    done = subprocess.run(
-        [sys.executable, FORKING],
-        input=json.dumps({"imports": sorted(imports), "jobs": jobs}),
-        env=early | SYSTEM,
-        cwd=folder,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=SECONDS * 2,
-    )
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return json.loads(done.stdout)
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as given,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as complained,
+    ):
+        json.dump({"imports": sorted(imports), "jobs": jobs}, given)
+        given.seek(0)
+        command = [sys.executable, FORKING]
+        with subprocess.Popen(
+            command, stdin=given, stdout=subprocess.PIPE, stderr=complained, env=early | SYSTEM, cwd=folder, text=True
+        ) as process:
+            for line in process.stdout:
+                task, *run = json.loads(line)
+                runs[task].set_result(run)
+        complained.seek(0)
+        complaint = complained.read()
+    for left in runs.values():
+        if not left.done():
+            left.set_exception(AssertionError(f"It was not run, the status is {process.returncode}: {complaint}"))
+    return complaint
 
 
 def variables(local: Local, task: str) -> dict[str, str]:
@@ -123,7 +137,7 @@ def run(command: list[object], environment: dict[str, str], folder: Path) -> sub
 @pytest.mark.parametrize("client", CLIENTS)
 def test_the_starter_runs(results, written, client, task):
     assert "helpers" not in (written / client / f"{slug(task)}.py").read_text(encoding="utf-8")
-    status, printed, complained = results[client].result()[task]
+    status, printed, complained = results[client, task].result()
     assert (status, complained) == (0, ""), complained
     assert printed.strip()
 
