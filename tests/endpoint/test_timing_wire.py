@@ -6,7 +6,6 @@ import asyncio
 import statistics
 import time
 
-import pytest
 from raw import EVENTS, KEY, ask, chat, connect, post, serving
 
 from helpers.endpoint.faults import HEADER as FAULT
@@ -14,18 +13,17 @@ from helpers.endpoint.loop import run
 from helpers.endpoint.timing import HEADER, setting
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
+STEP = 0.5  # seconds
 
 
 def test_the_request_overrides_the_session_and_the_session_the_server():
     async def main():
-        async with serving(timing=setting("first-token=0.1")) as server:
-            slow, off = {HEADER: "first-token=0.2"}, {HEADER: "off"}
-            assert [await _took(server, headers) for headers in ({}, slow, off)] == pytest.approx(
-                [0.1, 0.2, 0], abs=0.05
-            )
+        async with serving(timing=setting(f"first-token={STEP}")) as server:
+            slow, off = {HEADER: f"first-token={2 * STEP}"}, {HEADER: "off"}
+            assert [await _steps(server, headers) for headers in ({}, slow, off)] == [1, 2, 0]
             await ask(server, post("/local/timing", b'{"timing": "off"}', AUTHORIZED))
-            assert [await _took(server, headers) for headers in ({}, slow)] == pytest.approx([0, 0.2], abs=0.05)
-            assert await _took(server, {**slow, FAULT: "first-token=0.05"}) == pytest.approx(0.05, abs=0.04)
+            assert [await _steps(server, headers) for headers in ({}, slow)] == [0, 2]
+            assert await _steps(server, {**slow, FAULT: f"first-token={STEP}"}) == 1
             for wrong in (b"{}", b'{"timing": "fast"}', b'{"timing": 1}'):
                 assert (await ask(server, post("/local/timing", wrong, AUTHORIZED))).status == 400
             assert (await ask(server, chat(headers={HEADER: "fast"}))).status == 400
@@ -33,10 +31,11 @@ def test_the_request_overrides_the_session_and_the_session_the_server():
     run(main())
 
 
-async def _took(server, headers: dict[str, str]) -> float:
+async def _steps(server, headers: dict[str, str]) -> int:
+    """How long an answer takes, in whole steps: a busy machine may add nearly another one."""
     began = time.monotonic()
     assert (await ask(server, chat(headers=headers))).status == 200
-    return time.monotonic() - began
+    return int((time.monotonic() - began) / STEP)
 
 
 def test_the_first_token_can_be_seen_before_the_last_is_sent():
