@@ -35,6 +35,7 @@ WITH_ALL_CLIENTS = (
     "tests/endpoint/test_messages.py",
     "tests/endpoint/test_deployments.py",
     "tests/endpoint/test_identity_clients.py",
+    "tests/endpoint/test_stream_usage.py",
     "tests/endpoint/test_tools_clients.py",
     "tests/test_wire_parity.py",
 )
