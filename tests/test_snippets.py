@@ -182,6 +182,13 @@ def test_nothing_is_left_over(written, client):
         assert "endpoint = " not in text and "entra_client" not in text
 
 
+def test_litellm_downloads_no_prices(written):
+    """It would at its import, and where that was made before, a run would not tell."""
+    for path in (written / "litellm").glob("*.py"):
+        before, imports, _ = path.read_text(encoding="utf-8").partition("import litellm\n")
+        assert imports and 'os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"' in before, path
+
+
 @pytest.mark.parametrize("client", CLIENTS)
 def test_the_install_line_brings_what_is_imported(written, client):
     homes = packages_distributions()
