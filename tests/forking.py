@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ def run(program: str, environment: dict[str, str], seconds: int) -> tuple[int, s
         )
         return done.returncode, done.stdout, done.stderr
     with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complained:
-        child = os.fork()
+        with warnings.catch_warnings():  # since Python 3.12, of threads; the only one is numpy's, which bears it
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
         if not child:
             signal.alarm(seconds)
             os.dup2(printed.fileno(), 1)
