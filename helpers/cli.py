@@ -31,8 +31,9 @@ class _OneLine(click.Group):
             click.echo("\nInterrupted.", err=True)
             sys.exit(_INTERRUPTED)
         except click.UsageError as error:
-            message = error.format_message().rstrip(".")
-            line = click.ClickException(f"{message}. See `{_command(error)} --help`.")
+            message = error.format_message()
+            ended = message if message.endswith((".", "?")) else f"{message}."
+            line = click.ClickException(f"{ended} See `{_command(error)} --help`.")
             line.exit_code = error.exit_code  # 2, as everywhere
             raise line from None
 

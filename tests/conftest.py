@@ -8,12 +8,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from balancing import (  # noqa: F401  # hooks of pytest
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
+from hypothesis import settings
 from local_endpoint import Local
 
 from helpers.starting import LocalEndpoint, start
 from helpers.urls import CREDENTIAL, ENDPOINT
 
 ROOT = Path(__file__).resolve().parent.parent
+settings.register_profile("busy machine", deadline=None)  # an example may have to wait for a processor
+settings.load_profile("busy machine")
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # litellm would look its prices up on the network
 
 

@@ -1,13 +1,18 @@
-"""Every starter, tasks by clients, is made and run in a fresh interpreter against the local endpoint."""
+"""Every starter, tasks by clients, is made and run in a process of its own against the local endpoint.
+
+That process has the client's imports already; test_snippet_environments.py runs one of each client without.
+"""
 
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
@@ -29,8 +34,9 @@ from helpers.urls import CREDENTIAL, ENDPOINT
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 TASKS = tasks(NOTEBOOKS)
-AT_ONCE = 3
 SECONDS = 120  # for one starter
+FORKING = Path(__file__).with_name("forking.py")
+SYSTEM = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}  # Windows has no sockets without
 IN_THE_SHELL = {  # and what they print
     "ask-what-is-deployed": '{"model_name":',
     "complete-a-chat": '"finish_reason":"stop"',
@@ -55,18 +61,55 @@ def written(tmp_path_factory, notebooks) -> Path:
 
 @pytest.fixture(scope="module")
 def results(request, written, endpoint, tmp_path_factory):
-    """The runs of the starters that are to be tested, a few at a time, by client and task."""
+    """The runs of the starters that are to be tested, by client and task; all clients at once."""
     items = [item for item in request.session.items if getattr(item, "originalname", "") == "test_the_starter_runs"]
+    wanted = [(item.callspec.params["client"], item.callspec.params["task"]) for item in items]
     url, new_key = endpoint
     elsewhere = tmp_path_factory.mktemp("elsewhere")  # not the project's folder
-    served = {client: Local(url, new_key()) for client in CLIENTS}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        runs: dict[tuple[str, str], Future] = {}
-        for client, task in ((item.callspec.params["client"], item.callspec.params["task"]) for item in items):
-            command = [sys.executable, written / client / f"{slug(task)}.py"]
-            runs[client, task] = pool.submit(run, command, variables(served[client], task), elsewhere)
+    runs = {pair: Future() for pair in wanted}
+    with ThreadPoolExecutor(len(CLIENTS)) as pool:
+        running = []
+        for client in CLIENTS:
+            mine = {task: runs[of, task] for of, task in wanted if of == client}
+            if mine:
+                running.append(pool.submit(run_all, written / client, mine, Local(url, new_key()), elsewhere))
         yield runs
-        pool.shutdown(cancel_futures=True)
+    assert "".join(each.result() for each in running) == ""
+
+
+def run_all(starters: Path, runs: dict[str, Future], local: Local, folder: Path) -> str:
+    """Run a client's starters, by task; each run gets its exit status, standard output and standard error.
+
+    Returns:
+        What was complained of apart from that, such as a warning at an import.
+    """
+    programs = {task: starters / f"{slug(task)}.py" for task in runs}
+    imports = set().union(*(imported(path.read_text(encoding="utf-8")) for path in programs.values()))
+    jobs = {
+        task: {"program": str(path), "environment": variables(local, task) | SYSTEM, "seconds": SECONDS}
+        for task, path in programs.items()
+    }
+    # A client may read its certificates, and litellm its prices, when it is imported.
+    early = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "SSL_CERT_FILE": local.session()["authorities"]}
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as given,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as complained,
+    ):
+        json.dump({"imports": sorted(imports), "jobs": jobs}, given)
+        given.seek(0)
+        command = [sys.executable, FORKING]
+        with subprocess.Popen(
+            command, stdin=given, stdout=subprocess.PIPE, stderr=complained, env=early | SYSTEM, cwd=folder, text=True
+        ) as process:
+            for line in process.stdout:
+                task, *run = json.loads(line)
+                runs[task].set_result(run)
+        complained.seek(0)
+        complaint = complained.read()
+    for left in runs.values():
+        if not left.done():
+            left.set_exception(AssertionError(f"It was not run, the status is {process.returncode}: {complaint}"))
+    return complaint
 
 
 def variables(local: Local, task: str) -> dict[str, str]:
@@ -85,11 +128,8 @@ def variables(local: Local, task: str) -> dict[str, str]:
 
 def run(command: list[object], environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess:
     words = [str(word) for word in command]
-    system = {
-        name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ
-    }  # Windows has no sockets without
     return subprocess.run(
-        words, env=environment | system, cwd=folder, capture_output=True, encoding="utf-8", timeout=SECONDS
+        words, env=environment | SYSTEM, cwd=folder, capture_output=True, encoding="utf-8", timeout=SECONDS
     )
 
 
@@ -97,9 +137,9 @@ def run(command: list[object], environment: dict[str, str], folder: Path) -> sub
 @pytest.mark.parametrize("client", CLIENTS)
 def test_the_starter_runs(results, written, client, task):
     assert "helpers" not in (written / client / f"{slug(task)}.py").read_text(encoding="utf-8")
-    done = results[client, task].result()
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    assert done.stdout.strip()
+    status, printed, complained = results[client, task].result()
+    assert (status, complained) == (0, ""), complained
+    assert printed.strip()
 
 
 @pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl")
@@ -140,6 +180,13 @@ def test_nothing_is_left_over(written, client):
         for name in {*constants, *re.findall(r"^client\b", code, re.M)}:
             assert len(re.findall(rf"\b{name}\b(?!=)", code)) > 1, f"{path} does not use {name}"
         assert "endpoint = " not in text and "entra_client" not in text
+
+
+def test_litellm_downloads_no_prices(written):
+    """It would at its import, and where that was made before, a run would not tell."""
+    for path in (written / "litellm").glob("*.py"):
+        before, imports, _ = path.read_text(encoding="utf-8").partition("import litellm\n")
+        assert imports and 'os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"' in before, path
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -91,7 +91,7 @@ async def _deaf(server):
     """A client whose receive buffer is small and that does not read yet."""
     server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)  # which its connections inherit
     sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)  # with less, a busy kernel takes pauses of seconds
     sock.setblocking(False)
     await asyncio.get_running_loop().sock_connect(sock, server.socket.getsockname())
     reader, writer = await asyncio.open_connection(sock=sock, limit=1024)

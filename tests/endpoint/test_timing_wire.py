@@ -15,18 +15,19 @@ from helpers.endpoint.loop import run
 from helpers.endpoint.timing import HEADER, setting
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
+STEP = 0.5  # seconds
 
 
 def test_the_request_overrides_the_session_and_the_session_the_server():
     async def main():
-        async with serving(timing=setting("first-token=0.3")) as server:
-            slow, off = {HEADER: "first-token=0.8"}, {HEADER: "off"}
-            assert [await _pace(server, headers) for headers in ({}, slow, off)] == ["the server's", "slow", "off"]
+        async with serving(timing=setting(f"first-token={STEP}")) as server:
+            slow, off = {HEADER: f"first-token={2 * STEP}"}, {HEADER: "off"}
+            assert [await _steps(server, headers) for headers in ({}, slow, off)] == [1, 2, 0]
             await ask(server, post("/local/timing", b'{"timing": "off"}', AUTHORIZED))
-            assert [await _pace(server, headers) for headers in ({}, slow)] == ["off", "slow"]
-            assert await _pace(server, {**slow, FAULT: "first-token=0.05"}) == "off"
+            assert [await _steps(server, headers) for headers in ({}, slow)] == [0, 2]
+            assert await _steps(server, {**slow, FAULT: f"first-token={STEP}"}) == 1
             await ask(server, post("/local/timing", b'{"timing": "before"}', AUTHORIZED))
-            assert await _pace(server, {}) == "the server's"
+            assert await _steps(server, {}) == 1
             for wrong in (b"{}", b'{"timing": "fast"}', b'{"timing": 1}'):
                 assert (await ask(server, post("/local/timing", wrong, AUTHORIZED))).status == 400
             assert (await ask(server, chat(headers={HEADER: "fast"}))).status == 400
@@ -34,12 +35,11 @@ def test_the_request_overrides_the_session_and_the_session_the_server():
     run(main())
 
 
-async def _pace(server, headers: dict[str, str]) -> str:
-    """By whose pace an answer came; the bounds are far apart, because the machine may have much else to do."""
+async def _steps(server, headers: dict[str, str]) -> int:
+    """How long an answer takes, in whole steps: a busy machine may add nearly another one."""
     began = time.monotonic()
     assert (await ask(server, chat(headers=headers))).status == 200
-    took = time.monotonic() - began
-    return "slow" if took >= 0.8 else "the server's" if took >= 0.3 else "off"
+    return int((time.monotonic() - began) / STEP)
 
 
 def test_the_first_token_can_be_seen_before_the_last_is_sent():
@@ -112,11 +112,11 @@ def test_sixty_four_paced_streams_end_on_time(local):
 
 def test_a_notebook_that_imitated_a_pace_puts_back_what_was_there(local):
     helpers.connect("", "mistralai-Mistral-7B-Instruct-v01")
-    asked = http.request("POST", f"{local.url}/local/timing", local.key, {"timing": "first-token=0.4"})
+    asked = http.request("POST", f"{local.url}/local/timing", local.key, {"timing": "first-token=2"})
     assert asked.status == 200
     with imitate_pace():
         pass
     began = time.monotonic()
-    body = {"messages": [{"role": "user", "content": "Hello"}]}
+    body = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
     assert http.request("POST", f"{local.url}/chat/completions", local.key, body).status == 200
-    assert time.monotonic() - began >= 0.4  # an imitation takes less, and no timing takes nothing
+    assert time.monotonic() - began >= 2  # an imitated first token takes less

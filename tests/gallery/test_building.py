@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -81,7 +83,15 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
     assert (tmp_path / "thesis.txt").exists()
 
 
-def test_interrupted_it_begins_no_further_program(tmp_path, monkeypatch):
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """A process that was started in the background may have been told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_interrupted_it_begins_no_further_program(tmp_path, monkeypatch, heeds_ctrl_c):
     monkeypatch.setattr(os, "cpu_count", lambda: 1)  # one at a time, the last client first
     ends = f"import os, signal, time\nos.kill({os.getpid()}, signal.SIGINT)\ntime.sleep(3)\n"
     writes = f"from pathlib import Path\nPath({str(tmp_path / 'begun')!r}).touch()\n"

@@ -17,6 +17,8 @@ PROGRAM = ".highlight-python:visible"
 
 pytestmark = needs_chromium
 Open = Callable[..., Visitor]
+# The dark theme has other colours and nothing else: there only the rules about colours may say something new.
+RULES = {"light": {}, "dark": {"runOnly": ["color-contrast", "link-in-text-block"]}}
 
 
 @pytest.fixture
@@ -74,14 +76,14 @@ def test_search_finds_a_word_and_leads_to_it(window):
     page.wait_for_url("**/shape-the-answer-with-parameters.html*")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", RULES)
 @pytest.mark.parametrize("name", ["index.html", STREAM, NOTEBOOK, "comparison.html"])
 def test_axe_has_nothing_to_say(window, name, scheme):
     page = window(color_scheme=scheme).open(name)
     page.wait_for_function(
         "!document.querySelector('.highlight-python, .cell_input') || document.querySelector('.copybtn')"
     )
-    found = Axe().run(page, options={"preload": False}).response["violations"]
+    found = Axe().run(page, options={"preload": False, **RULES[scheme]}).response["violations"]
     assert [f"{each['id']}: {[node['html'][:200] for node in each['nodes']][:3]}" for each in found] == []
 
 

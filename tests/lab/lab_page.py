@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Request
 
 _SCRIPTS = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("contrast.js", "lab_page.js")]
 _TIMEOUT = 180  # seconds for anything, on a machine with much else to do
-_HEIGHT = 3000  # pixels of the window, to need few pictures
+_HEIGHT = 8000  # pixels of the window, to need few pictures
 
 
 class LabPage:
@@ -50,7 +50,8 @@ class LabPage:
         place: int | None = 0
         for number in itertools.count(1):
             place = self.ask("scrollTo", notebook, place)
-            self._page.screenshot(path=folder / f"{Path(notebook).stem}-{number}.jpg", type="jpeg", quality=70)
+            path = folder / f"{Path(notebook).stem}-{number}.jpg"
+            self._page.screenshot(path=path, type="jpeg", quality=70, caret="initial")  # hiding it styles all anew
             if place is None:
                 return
 

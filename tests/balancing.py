@@ -1,0 +1,70 @@
+"""How tests are shared out among processes: whole files, slowest first, to one process more than there are cores."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+# Files that take ten seconds or more. One that started last would keep the others waiting; the order of all else
+# does not matter. The second file of the gallery waits for nothing if the site is built by then.
+SLOWEST = (
+    "tests/lab/test_jupyterlab.py",
+    "tests/test_snippets.py",
+    "tests/gallery/test_pages.py",
+    "tests/endpoint/test_openapi_fuzz.py",
+    "tests/test_snippet_environments.py",
+    "tests/scanning/test_canaries.py",
+    "tests/test_setup.py",
+    "tests/gallery/test_using.py",
+    "tests/running/test_run_ending.py",
+    "tests/test_running.py",
+    "tests/test_faults_table.py",
+    "tests/running/test_run_reports.py",
+    "tests/elsewhere/test_script.py",
+    "tests/endpoint/test_messages.py",
+    "tests/running/test_run_selection.py",
+    "tests/running/test_run_trouble.py",
+    "tests/test_exercises.py",
+    "notebooks/litellm.ipynb",
+    "tests/recording/test_run_through_doors.py",
+)
+# They import all six clients, which takes ten seconds in each process that does: one does it for all of them.
+WITH_ALL_CLIENTS = (
+    "tests/endpoint/test_messages.py",
+    "tests/endpoint/test_deployments.py",
+    "tests/endpoint/test_identity_clients.py",
+    "tests/endpoint/test_stream_usage.py",
+    "tests/endpoint/test_tools_clients.py",
+    "tests/test_wire_parity.py",
+)
+
+
+class _Balanced(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "with all clients" if file in WITH_ALL_CLIENTS else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return (os.cpu_count() or 1) + 1  # tests often wait: for servers, browsers and kernels
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
+    if config.option.dist != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return _Balanced(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    file = item.nodeid.partition("::")[0]
+    return SLOWEST.index(file) if file in SLOWEST else len(SLOWEST)
