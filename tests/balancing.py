@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -70,3 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _place(item: pytest.Item) -> int:
     file = item.nodeid.partition("::")[0]
     return SLOWEST.index(file) if file in SLOWEST else len(SLOWEST)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()  # thousands of tests and all that they imported are no garbage: never look through them again

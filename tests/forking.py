@@ -2,12 +2,13 @@
 
 What to run comes as JSON on standard input, because credentials are in it. What came of a program goes to standard
 output as soon as it has ended, as a line of JSON. The client is imported once, and each program is run in a fork: its
-own imports then cost next to nothing.
+own imports then cost next to nothing. What the client imports only when it is used is learned from the programs.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -39,7 +40,7 @@ def run(program: str, environment: dict[str, str], seconds: int) -> tuple[int, s
             [sys.executable, program], env=environment, capture_output=True, encoding="utf-8", timeout=seconds
         )
         return done.returncode, done.stdout, done.stderr
-    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complained:
+    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complained, tempfile.TemporaryFile() as used:
         with warnings.catch_warnings():  # since Python 3.12, of threads; the only one is numpy's, which bears it
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
@@ -51,9 +52,19 @@ def run(program: str, environment: dict[str, str], seconds: int) -> tuple[int, s
             os.environ.update(environment)
             sys.argv, sys.path[0] = [program], str(Path(program).parent)
             runpy.run_path(program, run_name="__main__")
+            used.write("\n".join(sys.modules).encode())
+            used.flush()
             _leave()
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        _import(_all(used).split())
         return status, *(_all(file) for file in (printed, complained))
+
+
+def _import(modules: list[str]) -> None:
+    for name in modules:
+        with contextlib.suppress(Exception):  # a name that somebody has put there is no module to be found again
+            importlib.import_module(name)
+    gc.freeze()
 
 
 def _leave() -> NoReturn:

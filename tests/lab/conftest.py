@@ -52,10 +52,10 @@ def looks(page: LabPage, executed: dict[str, dict]) -> dict[tuple[str, str], dic
     """What is wrong with each notebook's outputs in each view. The last run's pictures are in build/lab/pictures."""
     shutil.rmtree(PICTURES, ignore_errors=True)
     found = {}
-    for view, (width, theme) in VIEWS.items():
+    for view, (width, theme, most) in VIEWS.items():
         page.look(width, theme)
         for name in executed:
-            page.photograph(name, PICTURES / view)
+            page.photograph(name, PICTURES / view, most)
             found[name, view] = {
                 "cut off": page.ask("cutOff"),
                 "too faint": page.ask("tooFaint"),

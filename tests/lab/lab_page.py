@@ -44,14 +44,15 @@ class LabPage:
         self._page.set_viewport_size({"width": width, "height": _HEIGHT})
         self.ask("useTheme", theme)
 
-    def photograph(self, notebook: str, folder: Path) -> None:
-        """Make a notebook the current one, and take pictures of all of it, one a window."""
+    def photograph(self, notebook: str, folder: Path, most: int) -> None:
+        """Make a notebook the current one and go through it, window by window; the first `most` are photographed."""
         folder.mkdir(parents=True, exist_ok=True)
         place: int | None = 0
         for number in itertools.count(1):
             place = self.ask("scrollTo", notebook, place)
             path = folder / f"{Path(notebook).stem}-{number}.jpg"
-            self._page.screenshot(path=path, type="jpeg", quality=70, caret="initial")  # hiding it styles all anew
+            if number <= most:
+                self._page.screenshot(path=path, type="jpeg", quality=70, caret="initial")  # hiding it styles all anew
             if place is None:
                 return
 
