@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from balancing import (  # noqa: F401  # hooks of pytest
+    pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_xdist_auto_num_workers,
     pytest_xdist_make_scheduler,
