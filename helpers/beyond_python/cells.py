@@ -10,9 +10,8 @@ import re
 
 from helpers.beyond_python.programs import PROGRAMS, SET_UP
 from helpers.snippets.choosing import slug
-from helpers.snippets.starter import KEY
+from helpers.snippets.starter import ENTRA_ID, KEY
 
-ENTRA_ID = "Connect with Microsoft Entra ID"
 _TOOLS = "Call tools"
 _NODE = "%%script node --input-type=module -"
 _IMPORT = re.compile(r'^import (?:(\w+)(?:, )?)?(?:\{ (.*) \} )?\s?from "(.*)";\n', re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The packages of the programs in JavaScript."""
+"""What the programs need: packages for those in JavaScript, curl and jq for the one in bash."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ def installed() -> Path:
     with FileLock(f"{folder}.lock"):
         _install(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def curl() -> str:
+    """The path of curl, where there is jq as well."""
+    if not shutil.which("curl") or not shutil.which("jq"):
+        pytest.skip("there is no curl, or no jq")
+    return shutil.which("curl")
 
 
 def _install(folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -59,8 +58,7 @@ def told(request: pytest.FixtureRequest) -> Callable[..., dict[str, str]]:
     def run(name: str, **environment: str) -> dict[str, str]:
         if name in JAVASCRIPT:
             return _told(["node", request.getfixturevalue("installed") / PROGRAMS[name].file], environment)
-        if not shutil.which("curl") or not shutil.which("jq"):
-            pytest.skip("there is no curl, or no jq")
+        request.getfixturevalue("curl")
         return _told(["bash", PROGRAMS[name].path], environment)
 
     return run
@@ -103,7 +101,7 @@ def test_every_task_is_done_without_a_key(told, local, monkeypatch, name):
         assert words in said[task], task
 
 
-def test_curl_tries_again_when_it_is_told_to(local):
+def test_curl_tries_again_when_it_is_told_to(local, curl):
     """What was refused on the way is not in the answer."""
     parts = PROGRAMS["webrequests"].parts()
     local.fail(status=429, retry_after=0, count=2)
@@ -112,11 +110,11 @@ def test_curl_tries_again_when_it_is_told_to(local):
     assert done.stdout == "more patience: stop\n" and done.stderr.count("429") == 2
 
 
-def test_curl_never_shows_the_key_to_the_process_list(tmp_path, told, local):
+def test_curl_never_shows_the_key_to_the_process_list(tmp_path, told, local, curl):
     """A curl in front of the real one writes down its arguments."""
-    real, seen = shutil.which("curl"), tmp_path / "seen"
+    seen = tmp_path / "seen"
     spy = tmp_path / "curl"
-    spy.write_text(f'#!/bin/sh\necho "$@" >> {seen}\nexec {real} "$@"\n', encoding="utf-8")
+    spy.write_text(f'#!/bin/sh\necho "$@" >> {seen}\nexec {curl} "$@"\n', encoding="utf-8")
     spy.chmod(0o755)
     told("webrequests", PATH=f"{tmp_path}:{os.environ['PATH']}")
     arguments = seen.read_text(encoding="utf-8")
