@@ -24,6 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("busy machine", deadline=None)  # an example may have to wait for a processor
 settings.load_profile("busy machine")
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # litellm would look its prices up on the network
+# Nothing that tests call is vouched for by the world's authorities, and a client takes longer to read those than for a
+# call. The file has one certificate, of nobody: its key was never kept.
+_AUTHORITIES = os.environ.get("SSL_CERT_FILE")
+os.environ["SSL_CERT_FILE"] = str(ROOT / "tests" / "nobody.pem")
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +40,14 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in set(os.environ) - set(before):
         del os.environ[name]
     os.environ.update(before)
+
+
+@pytest.fixture
+def world(environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trust whom this machine trusts, for a test that installs something."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    if _AUTHORITIES:
+        monkeypatch.setenv("SSL_CERT_FILE", _AUTHORITIES)
 
 
 @pytest.fixture(scope="session")

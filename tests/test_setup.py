@@ -42,7 +42,7 @@ def test_a_second_set_up_does_nothing():
     assert done.returncode == 0 and done.stdout == "" and stamp.stat().st_mtime_ns == before
 
 
-def test_an_interrupted_set_up_is_taken_up_again(tmp_path):
+def test_an_interrupted_set_up_is_taken_up_again(world, tmp_path):
     """A copy with one small package in its lock, so that the whole way is short."""
     project = tmp_path / "a folder with spaces"
     (project / "helpers").mkdir(parents=True)

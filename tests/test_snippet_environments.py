@@ -29,7 +29,7 @@ UNREACHABLE = r"(?i)failed to fetch|error sending request|dns error|connection r
 
 
 @pytest.mark.parametrize(("client", "task"), STARTERS)
-def test_the_starter_runs_where_only_its_client_is(client, task, local, tmp_path):
+def test_the_starter_runs_where_only_its_client_is(client, task, world, local, tmp_path):
     text = starter(ROOT / "notebooks", task, client)
     install = shlex.split(re.search(r"# Install: pip install (.*)", text)[1])
     python = environment(f"{client}-{slug(task)}", install)

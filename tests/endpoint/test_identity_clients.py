@@ -162,6 +162,7 @@ for route, base in (("mistral", url + "/v1"), ("azure_ai", url)):
 """
 
 
+@pytest.mark.parametrize("url", [5], indirect=True, ids=["short-lived"])  # with a long-lived one its starter is tested
 def test_litellm(url):
     """In a fresh interpreter: litellm keeps its connections, and with them whom it trusted in another test."""
     command = [sys.executable, "-c", LITELLM, url, SCOPE, MODEL]
