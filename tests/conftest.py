@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,10 @@ from helpers.urls import CREDENTIAL, ENDPOINT
 ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("busy machine", deadline=None)  # an example may have to wait for a processor
 settings.load_profile("busy machine")
+for name in ("SIGINT", "SIGHUP"):
+    # nohup and a background job have them ignored, which all that tests start would inherit; a handler it does not.
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, name), lambda *_: None)
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # litellm would look its prices up on the network
 # Nothing that tests call is vouched for by the world's authorities, and a client takes longer to read those than for a
 # call. The file has one certificate, of nobody: its key was never kept.
