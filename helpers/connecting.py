@@ -8,12 +8,12 @@ from typing import Any
 
 from helpers import http
 from helpers.deployments import default_name
+from helpers.entra_id import NoToken, token_provider
 from helpers.errors import CookbookError
 from helpers.parameters import check_parameters
 from helpers.starting import LocalEndpoint, start
 from helpers.urls import CREDENTIAL, ENDPOINT, check_credential, check_endpoint
 
-SCOPE = "https://ml.azure.com/.default"
 _LOCAL_NAME = "cookbook-local-endpoint"
 _API_VERSION = "2024-05-01-preview"
 
@@ -59,7 +59,7 @@ def connect(endpoint: str = "", model: str = "") -> None:
         _start_local()
     url = check_endpoint(os.environ[ENDPOINT])
     if CREDENTIAL not in os.environ:
-        os.environ[CREDENTIAL] = _token_as_key(url)
+        os.environ[CREDENTIAL] = token_provider(url)()  # a bearer credential as the key is
     check_credential(os.environ[CREDENTIAL])
     served, local = _look(url, model)
     _current = Connection(url, served or model, local)
@@ -90,14 +90,10 @@ def use_entra_id() -> bool:
         return True
     # A runner that counts calls stands in between; its own https address is this one.
     secure = os.environ.get("COOKBOOK_SECURE_ENDPOINT", connection.url)
-    if not secure.startswith("https://"):
-        why = "a token must not travel over plain http"
-    elif _token() is None:
-        why = "no identity was found; `az login` gives you one"
-    else:
-        why = ""
-    if why:
-        print(f"Microsoft Entra ID: not used here, the key stays in use: {why}.")
+    try:
+        token_provider(secure)
+    except NoToken as error:
+        print(f"Microsoft Entra ID: not used here, the key stays in use: {error.why}.")
         return False
     os.environ[ENDPOINT] = secure
     print("Microsoft Entra ID: DefaultAzureCredential found an identity.")
@@ -140,33 +136,6 @@ def _start_local() -> None:
     if _started is None or _started.process.poll() is not None:
         _started = start()
     os.environ[ENDPOINT], os.environ[CREDENTIAL] = _started.url, _started.keys[0]
-
-
-def _token_as_key(url: str) -> str:
-    """A Microsoft Entra ID token, to be used where a key would be: both are bearer credentials."""
-    if not url.startswith("https://"):
-        raise CookbookError(
-            f"A Microsoft Entra ID token must not travel over plain http. Set {CREDENTIAL} to the key, or use the "
-            "endpoint's https address."
-        )
-    token = _token()
-    if token is None:
-        raise CookbookError(
-            f"No Microsoft Entra ID identity was found. Set {CREDENTIAL} to the endpoint's key, or sign in with "
-            "`az login`."
-        )
-    return token
-
-
-def _token() -> str | None:
-    """A Microsoft Entra ID token, None where there is no identity."""
-    from azure.core.exceptions import ClientAuthenticationError
-    from azure.identity import DefaultAzureCredential
-
-    try:
-        return DefaultAzureCredential(process_timeout=10).get_token(SCOPE).token
-    except ClientAuthenticationError:
-        return None
 
 
 def _look(url: str, model: str) -> tuple[str | None, dict[str, str]]:

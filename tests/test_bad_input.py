@@ -89,6 +89,14 @@ def test_http_with_entra_id(local, monkeypatch):
     assert "must not travel over plain http" in said and CREDENTIAL in said
 
 
+def test_settings_for_entra_id_that_cannot_be_right(monkeypatch):
+    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "not one!")
+    said = refused("https://127.0.0.1:9")
+    assert said.startswith(f"{CREDENTIAL} is not set, and the settings for Microsoft Entra ID cannot be right: ")
+    assert "tenant" in said and "not one!" not in said
+
+
 @pytest.mark.parametrize(
     ("secure", "why"),
     [
