@@ -32,6 +32,20 @@ class Connection:
     model: str
     local: dict[str, str]
 
+    def ask(self, method: str, route: str, body: Any = None) -> Any:
+        """Ask the local endpoint something that Azure has no word for; what it answers, as JSON.
+
+        Args:
+            route: one of its own, which are under `/local`.
+
+        Raises:
+            CookbookError: what it says is wrong.
+        """
+        answer = http.request(method, f"{self.url}{route}", os.environ[CREDENTIAL], body)
+        if answer.status != 200:
+            raise CookbookError(answer.message)
+        return answer.json()
+
 
 _current: Connection | None = None
 _started: LocalEndpoint | None = None
@@ -61,8 +75,7 @@ def connect(endpoint: str = "", model: str = "") -> None:
     if CREDENTIAL not in os.environ:
         os.environ[CREDENTIAL] = token_provider(url)()  # a bearer credential as the key is
     check_credential(os.environ[CREDENTIAL])
-    served, local = _look(url, model)
-    _current = Connection(url, served or model, local)
+    _current = _look(url, model)
     print(_describe(_current, model))
 
 
@@ -105,30 +118,6 @@ def use_key() -> None:
     os.environ[ENDPOINT] = current().url
 
 
-def fail_next(status: int | None = None, times: int = 1, retry_after: int | None = None, **fault: Any) -> bool:
-    """Ask the local endpoint to answer the next chat completions with an error.
-
-    Args:
-        status: the HTTP status, such as 429; None for a fault that is no error answer.
-        times: how many requests in a row.
-        retry_after: seconds in the `Retry-After` header; None sends no such header.
-        fault: what else goes wrong, such as first_token=3, reset="within" or answer="truncated"; the table is in
-            helpers/endpoint/faults.py.
-
-    Returns:
-        False on any other endpoint, which cannot be asked to fail.
-    """
-    connection = current()
-    if not connection.local:
-        print("Only the local endpoint can be asked to fail; this cell does nothing here.")
-        return False
-    wanted = {"status": status, "count": times, "retry_after": retry_after, **fault}
-    answer = http.request("POST", f"{connection.url}/local/faults", os.environ[CREDENTIAL], wanted)
-    if answer.status != 200:
-        raise CookbookError(answer.message)
-    return True
-
-
 def _start_local() -> None:
     global _started
     if os.environ.get(CREDENTIAL) and _started is None:
@@ -138,20 +127,19 @@ def _start_local() -> None:
     os.environ[ENDPOINT], os.environ[CREDENTIAL] = _started.url, _started.keys[0]
 
 
-def _look(url: str, model: str) -> tuple[str | None, dict[str, str]]:
+def _look(url: str, model: str) -> Connection:
     """Ask the endpoint what it serves: the deployment's name if it says, and the local endpoint's own facts."""
     key = os.environ[CREDENTIAL]
     answer = http.request("GET", f"{url}/info?api-version={_API_VERSION}", key)
     if answer.status in (401, 403):
         raise CookbookError(f"{url} refused the credential in {CREDENTIAL} ({answer.status}): {answer.message}")
-    if answer.headers.get("server") != _LOCAL_NAME:
-        return (answer.json() or {}).get("model_name") if answer.status == 200 else None, {}
-    session = http.request("POST", f"{url}/local/session", key, {"deployment": model})
-    if session.status != 200:
-        raise CookbookError(session.message)
-    local = session.json()
-    _trust(local)
-    return model, local
+    connection = Connection(url, model, {})
+    if answer.headers.get("server") == _LOCAL_NAME:
+        connection.local = connection.ask("POST", "/local/session", {"deployment": model})
+        _trust(connection.local)
+    elif answer.status == 200:
+        connection.model = (answer.json() or {}).get("model_name") or model
+    return connection
 
 
 def _trust(local: dict[str, str]) -> None:
