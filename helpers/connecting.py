@@ -8,14 +8,12 @@ from typing import Any
 
 from helpers import http
 from helpers.deployments import default_name
+from helpers.endpoint import NAME
 from helpers.entra_id import NoToken, token_provider
 from helpers.errors import CookbookError
 from helpers.parameters import check_parameters
 from helpers.starting import LocalEndpoint, start
-from helpers.urls import CREDENTIAL, ENDPOINT, check_credential, check_endpoint
-
-_LOCAL_NAME = "cookbook-local-endpoint"
-_API_VERSION = "2024-05-01-preview"
+from helpers.urls import API_VERSION, CREDENTIAL, ENDPOINT, SECURE_ENDPOINT, check_credential, check_endpoint
 
 
 @dataclass(slots=True)
@@ -102,7 +100,7 @@ def use_entra_id() -> bool:
         print("Microsoft Entra ID: the local endpoint's token service, over https.")
         return True
     # A runner that counts calls stands in between; its own https address is this one.
-    secure = os.environ.get("COOKBOOK_SECURE_ENDPOINT", connection.url)
+    secure = os.environ.get(SECURE_ENDPOINT, connection.url)
     try:
         token_provider(secure)
     except NoToken as error:
@@ -130,15 +128,16 @@ def _start_local() -> None:
 def _look(url: str, model: str) -> Connection:
     """Ask the endpoint what it serves: the deployment's name if it says, and the local endpoint's own facts."""
     key = os.environ[CREDENTIAL]
-    answer = http.request("GET", f"{url}/info?api-version={_API_VERSION}", key)
+    answer = http.request("GET", f"{url}/info?api-version={API_VERSION}", key)
     if answer.status in (401, 403):
         raise CookbookError(f"{url} refused the credential in {CREDENTIAL} ({answer.status}): {answer.message}")
     connection = Connection(url, model, {})
-    if answer.headers.get("server") == _LOCAL_NAME:
+    if answer.headers.get("server") == NAME:
         connection.local = connection.ask("POST", "/local/session", {"deployment": model})
         _trust(connection.local)
     elif answer.status == 200:
-        connection.model = (answer.json() or {}).get("model_name") or model
+        told = answer.json()
+        connection.model = (told.get("model_name") if isinstance(told, dict) else None) or model
     return connection
 
 

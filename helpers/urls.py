@@ -1,4 +1,4 @@
-"""The shape of an endpoint URL and of a credential, checked before anything is sent."""
+"""Where an endpoint's address and its credential are found, and their shape, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from helpers.errors import CookbookError
 
 ENDPOINT = "AZURE_INFERENCE_ENDPOINT"
 CREDENTIAL = "AZURE_INFERENCE_CREDENTIAL"
+SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of what stands in front of an endpoint during a run
+ENGINE_KEY = "COOKBOOK_ENGINE_KEY"  # the key of a real model behind the local endpoint
+API_VERSION = "2024-05-01-preview"  # of the Azure AI Model Inference API
 _EXAMPLE = "https://your-host-name.your-azure-region.inference.ai.azure.com"
 _ROUTES = ("/v1/chat/completions", "/models/chat/completions", "/chat/completions", "/score", "/v1", "/models", "/info")
 _QUOTES = "\"'`“”‘’"

@@ -8,9 +8,7 @@ from collections.abc import Callable
 from helpers import http
 from helpers.entra_id import token_provider
 from helpers.errors import CookbookError
-from helpers.urls import CREDENTIAL, check_credential
-
-_INFO = "/info?api-version=2024-05-01-preview"
+from helpers.urls import API_VERSION, CREDENTIAL, check_credential
 
 
 def credential_for(url: str) -> Callable[[], str]:
@@ -21,7 +19,7 @@ def credential_for(url: str) -> Callable[[], str]:
     """
     key = os.environ.get(CREDENTIAL)
     give = (lambda: check_credential(key)) if key is not None else token_provider(url)
-    answer = http.request("GET", f"{url}{_INFO}", give())
+    answer = http.request("GET", f"{url}/info?api-version={API_VERSION}", give())
     if answer.status in (401, 403):
         what = f"the credential in {CREDENTIAL}" if key is not None else "the Microsoft Entra ID token"
         raise CookbookError(f"{url} refused {what} ({answer.status}): {answer.message}")

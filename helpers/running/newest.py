@@ -17,6 +17,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from helpers import setup_environment
+from helpers.errors import INTERRUPTED
 from helpers.setup_environment import BIN, ROOT
 
 FOLDER = ROOT / "build" / "newest"
@@ -73,4 +74,4 @@ if __name__ == "__main__":
     except FileNotFoundError:
         sys.exit("There is no environment to install from yet. Run `make setup` first.")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

@@ -12,10 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from helpers.errors import CookbookError
+from helpers.urls import ENGINE_KEY
 
 LABEL = "SmolLM2-135M-Instruct"
 _WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
-KEY = "COOKBOOK_ENGINE_KEY"
 
 
 def weights() -> Path:
@@ -37,7 +37,7 @@ def main() -> None:
     settings = xllamacpp.CommonParams()
     settings.model.path = str(weights())
     settings.model_alias = {LABEL}
-    settings.hostnames, settings.port, settings.api_keys = ["127.0.0.1"], 0, [os.environ.pop(KEY)]
+    settings.hostnames, settings.port, settings.api_keys = ["127.0.0.1"], 0, [os.environ.pop(ENGINE_KEY)]
     settings.n_ctx, settings.n_predict, settings.n_parallel = 4096, 1024, 1
     # Two threads wait for each other in a busy loop, which collapses on shared cores.
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
