@@ -12,7 +12,7 @@ from typing import Any
 from helpers.endpoint.quota import Limits as Quota
 from helpers.endpoint.server import Server
 from helpers.endpoint.sessions import Sessions
-from helpers.endpoint.timing import Setting, off
+from helpers.endpoint.timing import OFF, Setting
 from helpers.endpoint.transport.limits import Limits
 
 KEY = "k" * 32
@@ -95,7 +95,7 @@ async def serving(
     keys: Sequence[str] = (KEY,),
     limits: Limits | None = None,
     quota: Quota | None = None,
-    timing: Setting = off,
+    timing: Setting = OFF,
     **more: Any,
 ) -> AsyncIterator[Server]:
     """A running server, which ends with the block."""
