@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.children import spawn, stop
-from helpers.errors import CookbookError
 
 
 @dataclass(slots=True)
@@ -52,10 +51,8 @@ def start(keys: Sequence[str] = (), port: int = 0, **options: Any) -> LocalEndpo
     """
     keys = list(keys) or [new_key()]
     handed = {"COOKBOOK_LOCAL_KEYS": ",".join(keys), "COOKBOOK_LOCAL_OPTIONS": json.dumps({"port": port, **options})}
-    process, url = spawn("helpers.endpoint", {**os.environ, **handed})
-    if not url.startswith("http"):
-        process.kill()
-        raise CookbookError("The local endpoint did not start. What it says above, or `cookbook serve`, tells why.")
+    otherwise = "The local endpoint did not start. What it says above, or `cookbook serve`, tells why."
+    process, url = spawn("helpers.endpoint", {**os.environ, **handed}, otherwise)
     started = LocalEndpoint(url, keys, process)
     atexit.register(started.stop)
     return started

@@ -159,6 +159,17 @@ def test_a_certificate_nobody_vouches_for(local, monkeypatch):
     assert "certificate" in refused(secure)
 
 
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_of_authorities_that_is_none(monkeypatch, tmp_path, content):
+    file = tmp_path / "authorities.pem"
+    if content:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    monkeypatch.setenv(CREDENTIAL, "k" * 32)
+    said = refused("https://127.0.0.1:9")
+    assert said.startswith(f"SSL_CERT_FILE is '{file}', which holds no certificates") and "unset it" in said
+
+
 def test_a_key_without_an_endpoint(monkeypatch):
     monkeypatch.setenv(CREDENTIAL, "k" * 32)
     assert f"{CREDENTIAL} is set but {ENDPOINT} is not" in refused()

@@ -300,6 +300,10 @@ def test_tool_choice_any_is_what_engines_call_required():
         ("http://127.0.0.1:no", "Nothing answers at http://127.0.0.1:no (ValueError). Check --engine"),
         ("http://[", "Nothing answers at http://[ (ValueError). Check --engine"),
         (
+            "me:word@127.0.0.1:9",
+            "--engine holds a user name or password. Put the key into COOKBOOK_ENGINE_KEY instead.",
+        ),
+        (
             "http://me@127.0.0.1:9",
             "--engine holds a user name or password. Put the key into COOKBOOK_ENGINE_KEY instead.",
         ),

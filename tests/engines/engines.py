@@ -23,10 +23,9 @@ import installing
 from installing import Missing
 
 from helpers import http
-from helpers.children import spawn, stop
+from helpers.children import stop
 from helpers.endpoint.engines import embedded
 from helpers.errors import CookbookError
-from helpers.urls import ENGINE_KEY
 
 _START_TIMEOUT = 90.0  # seconds
 _ANSWER = "There are about 7,000 languages in the world."
@@ -57,12 +56,11 @@ class Engine:
 
 @contextmanager
 def llama_cpp() -> Iterator[Served]:
+    key = secrets.token_hex(16)
     try:
-        embedded.weights()
+        process, url = embedded.start(key)
     except CookbookError as error:
         raise Missing(f"llama.cpp is left out: {error}") from None
-    key = secrets.token_hex(16)
-    process, url = spawn("helpers.endpoint.engines.embedded", {**os.environ, ENGINE_KEY: key})
     try:
         yield Served(url, key, embedded.LABEL)
     finally:

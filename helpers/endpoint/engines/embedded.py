@@ -7,10 +7,12 @@ on a real engine. It needs the optional packages that `make engine` installs.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from helpers.children import spawn
 from helpers.errors import CookbookError
 from helpers.urls import ENGINE_KEY
 
@@ -28,6 +30,20 @@ def weights() -> Path:
     if package is None or find_spec("xllamacpp") is None:
         raise CookbookError("The embedded engine is not installed. Run `make engine` once.")
     return Path(package.origin).with_name(_WEIGHTS)
+
+
+def start(key: str) -> tuple[subprocess.Popen, str]:
+    """The engine in a process of its own, which ends with this one; and its address.
+
+    Args:
+        key: what it will want as a bearer credential.
+
+    Raises:
+        CookbookError: when the optional packages are not installed, or it does not start.
+    """
+    weights()
+    otherwise = "The embedded engine did not start; what it says above tells why."
+    return spawn("helpers.endpoint.engines.embedded", {**os.environ, ENGINE_KEY: key}, otherwise)
 
 
 def main() -> None:
