@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from helpers.errors import CookbookError
+from helpers.running.masking import Masker
 from helpers.urls import ENDPOINT
 
 TIMEOUT = 10.0  # seconds
@@ -45,7 +46,7 @@ def request(method: str, url: str, credential: str, body: Any = None, *, name: s
     """Send one request and read its answer, waiting at most TIMEOUT for each step.
 
     Args:
-        credential: sent as a bearer credential; it never appears in an error.
+        credential: sent as a bearer credential; it never appears in an error, not even where the answer repeats it.
         name: what the address was set by, for the message.
 
     Raises:
@@ -61,6 +62,8 @@ def request(method: str, url: str, credential: str, body: Any = None, *, name: s
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", "replace")
+            if answer.status >= 400:  # some say again what they refuse
+                text = Masker([credential]).text(text)
             return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
     except TimeoutError:
         raise CookbookError(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
+import threading
 import time
 from types import ModuleType
 
@@ -79,6 +81,23 @@ def test_a_wrong_key(local, monkeypatch):
     assert CREDENTIAL in said and "401" in said and "f" * 32 not in said
 
 
+def test_a_key_that_is_said_again_where_it_is_refused(monkeypatch):
+    key = "a-key-that-nobody-knows"
+    monkeypatch.setenv(CREDENTIAL, key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def echo() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                said = json.dumps({"message": f"Refused:\n{peer.recv(10_000).decode()}"}).encode()
+                head = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: %d\r\n\r\n" % len(said)
+                peer.sendall(head + said)
+
+        threading.Thread(target=echo, daemon=True).start()
+        said = refused(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    assert "Authorization: Bearer ***" in said and key not in said
+
+
 def test_an_unknown_deployment_names_the_known_ones(local):
     assert "mistralai-Mixtral-8x22B-Instruct-v0-1" in refused(model="mistral-small")
 
@@ -133,8 +152,6 @@ def test_an_endpoint_that_hangs(monkeypatch):
 
 
 def test_an_endpoint_that_speaks_no_http(monkeypatch):
-    import threading
-
     monkeypatch.setenv(CREDENTIAL, "k" * 32)
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -204,6 +221,6 @@ def test_jupyter_shows_one_line():
     assert CookbookError("What is wrong.")._render_traceback_() == ["What is wrong."]
 
 
-def test_the_credential_stays_out_of_the_environment_of_others(local):
+def test_a_key_that_is_set_stays_as_it_is(local):
     connect()
-    assert os.environ[CREDENTIAL] == local.key
+    assert (os.environ[ENDPOINT], os.environ[CREDENTIAL]) == (local.url, local.key)
