@@ -63,10 +63,10 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
         usable = False
     if not usable:
         raise Misshapen(f"{name} is {_shown(url)!r}, which is no web address.", f"It looks like {_EXAMPLE}")
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         why, remedy = f"{name} holds a user name or password.", f"Put the key into {CREDENTIAL} instead."
         raise Misshapen(why, remedy, _without_user(url))
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:
         raise _wrong(name, "has a query or fragment", f"{_base(url)}{parts.path}")
     path = parts.path.rstrip("/")
     route = next((route for route in _ROUTES if path.endswith(route)), None)

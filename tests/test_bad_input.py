@@ -35,6 +35,9 @@ HOST = "https://my-host.eastus2.inference.ai.azure.com"
         ),
         (f"{HOST}/v1/chat/completions", f"Set it to {HOST}"),
         (f"{HOST}/chat/completions?api-version=1", f"has a query or fragment. Set it to {HOST}"),
+        (f"{HOST}?", f"has a query or fragment. Set it to {HOST}"),
+        (f"{HOST}#", f"has a query or fragment. Set it to {HOST}"),
+        ("https://@my-host.com", "holds a user name or password"),
         (f" {HOST}\n", f"spaces or a line break around it. Set it to {HOST}"),
         ("http://my-host.eastus2.inference.ai.azure.com", "Use https."),
         ("https://user:secret@my-host.com", "holds a user name or password"),  # pragma: allowlist secret
