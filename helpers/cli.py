@@ -191,9 +191,9 @@ def gallery(output: Path) -> None:
 @main.command()
 def engine() -> None:
     """Install the small real language model that `--engine embedded` puts behind the local endpoint (130 MB)."""
-    from helpers.locking import install_engine
+    from helpers.endpoint.engines.installing import install
 
-    install_engine(ROOT)
+    install(ROOT)
 
 
 @main.command()
