@@ -13,7 +13,15 @@ from helpers.entra_id import NoToken, token_provider
 from helpers.errors import CookbookError
 from helpers.parameters import check_parameters
 from helpers.starting import LocalEndpoint, start
-from helpers.urls import API_VERSION, CREDENTIAL, ENDPOINT, SECURE_ENDPOINT, check_credential, check_endpoint
+from helpers.urls import (
+    API_VERSION,
+    AUTHORITIES,
+    CREDENTIAL,
+    ENDPOINT,
+    SECURE_ENDPOINT,
+    check_credential,
+    check_endpoint,
+)
 
 
 @dataclass(slots=True)
@@ -145,7 +153,7 @@ def _trust(local: dict[str, str]) -> None:
     """Let every library, curl and Node.js find the local endpoint's token service and trust its certificate."""
     os.environ["IDENTITY_ENDPOINT"] = local["identity_endpoint"]
     os.environ["IDENTITY_HEADER"] = local["identity_header"]
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+    for name in AUTHORITIES:
         os.environ[name] = local["authorities"]
 
 

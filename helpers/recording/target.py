@@ -20,9 +20,8 @@ from helpers.running.results import Result
 from helpers.running.scratch import scratch
 from helpers.running.targets import Local, Target, around_proxies, label_of
 from helpers.running.usage import Usage
-from helpers.urls import CREDENTIAL, ENDPOINT, SECURE_ENDPOINT
+from helpers.urls import AUTHORITIES, CREDENTIAL, ENDPOINT, SECURE_ENDPOINT
 
-AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 NewRecorder = Callable[[str, Iterable[str], Iterable[str]], Recorder | None]  # from label, secrets and hosts
 
 
