@@ -16,8 +16,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from helpers import setup_environment
 from helpers.errors import INTERRUPTED
+from helpers.running.uv import uv, variables
 from helpers.setup_environment import BIN, ROOT
 
 FOLDER = ROOT / "build" / "newest"
@@ -25,8 +25,7 @@ FOLDER = ROOT / "build" / "newest"
 
 def main(arguments: Sequence[str]) -> None:
     """Install, tell what is not the newest there is, then become `cookbook run`."""
-    environment = {**os.environ, **setup_environment.pip_settings()}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment = variables()
     made = FOLDER / "environment"
     print("Installing the newest allowed versions into build/newest/environment", flush=True)
     uv(environment, "venv", "--quiet", "--clear", "--python", sys.executable, made)
@@ -58,12 +57,6 @@ def told(said: str) -> str:
         with Path(page).open("a", encoding="utf-8") as file:
             file.write(f"## Cookbook: failed\n\n{line}\n\n```text\n{said.strip()}\n```\n")
     return f"{said.strip()}\n{line}"
-
-
-def uv(environment: dict[str, str], *command: object) -> str:
-    """What uv says, run in the project's folder, where it finds what pyproject.toml overrides."""
-    words = [str(part) for part in (BIN / "uv", *command)]
-    return subprocess.run(words, check=True, env=environment, cwd=ROOT, capture_output=True, text=True).stdout
 
 
 if __name__ == "__main__":
