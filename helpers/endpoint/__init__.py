@@ -10,3 +10,4 @@ that is served. `server` and `options` are where it starts.
 """
 
 NAME = "cookbook-local-endpoint"  # sent as `server`, which is how a client can tell that it is not on Azure
+KEYS, OPTIONS = "COOKBOOK_LOCAL_KEYS", "COOKBOOK_LOCAL_OPTIONS"  # variables by which a parent process tells its wishes
