@@ -12,7 +12,7 @@ _HOMES = {
     "connect": "helpers.connecting",
     "use_entra_id": "helpers.connecting",
     "use_key": "helpers.connecting",
-    "fail_next": "helpers.connecting",
+    "fail_next": "helpers.failing",
     "imitate_pace": "helpers.pacing",
     "print_stream": "helpers.printing",
     "show_usage": "helpers.printing",

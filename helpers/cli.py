@@ -9,14 +9,13 @@ from typing import Any
 
 import click
 
-from helpers.errors import CookbookError
+from helpers.errors import INTERRUPTED, CookbookError
 
 ROOT = Path(__file__).resolve().parent.parent
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_SECONDS = click.FloatRange(0, min_open=True)
-_INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
-_MONEY = click.FloatRange(0)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+_SECONDS = click.FloatRange(0, min_open=True)
+_MONEY = click.FloatRange(0)
 
 
 class _OneLine(click.Group):
@@ -29,7 +28,7 @@ class _OneLine(click.Group):
             raise click.ClickException(str(error)) from None
         except KeyboardInterrupt:  # before a command takes note of Ctrl-C itself, or the second one
             click.echo("\nInterrupted.", err=True)
-            sys.exit(_INTERRUPTED)
+            sys.exit(INTERRUPTED)
         except click.UsageError as error:
             message = error.format_message()
             ended = message if message.endswith((".", "?")) else f"{message}."
@@ -155,7 +154,7 @@ def test(arguments: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("task", required=False, default="")
 @click.argument("client", required=False, default="")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write; .sh means --shell.")
+@click.option("--output", type=_FILE, help="A file to write; .sh means --shell.")
 @click.option("--shell", is_flag=True, help="The shell script with curl, where the notebook has one.")
 def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
     """Print a standalone starter for TASK with CLIENT, such as: streaming openai-sdk.
@@ -172,7 +171,7 @@ def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
 
 
 @main.command()
-@click.option("--output", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "build" / "snippets")
+@click.option("--output", type=_FOLDER, default=ROOT / "build" / "snippets")
 def snippets(output: Path) -> None:
     """Write all starters to a folder.  [default: build/snippets]"""
     from helpers.snippets.command import write_all
@@ -192,9 +191,9 @@ def gallery(output: Path) -> None:
 @main.command()
 def engine() -> None:
     """Install the small real language model that `--engine embedded` puts behind the local endpoint (130 MB)."""
-    from helpers.locking import install_engine
+    from helpers.endpoint.engines.installing import install
 
-    install_engine(ROOT)
+    install(ROOT)
 
 
 @main.command()

@@ -8,14 +8,20 @@ from typing import Any
 
 from helpers import http
 from helpers.deployments import default_name
+from helpers.endpoint import NAME
+from helpers.entra_id import NoToken, token_provider
 from helpers.errors import CookbookError
 from helpers.parameters import check_parameters
 from helpers.starting import LocalEndpoint, start
-from helpers.urls import CREDENTIAL, ENDPOINT, check_credential, check_endpoint
-
-SCOPE = "https://ml.azure.com/.default"
-_LOCAL_NAME = "cookbook-local-endpoint"
-_API_VERSION = "2024-05-01-preview"
+from helpers.urls import (
+    API_VERSION,
+    AUTHORITIES,
+    CREDENTIAL,
+    ENDPOINT,
+    SECURE_ENDPOINT,
+    check_credential,
+    check_endpoint,
+)
 
 
 @dataclass(slots=True)
@@ -31,6 +37,20 @@ class Connection:
     url: str
     model: str
     local: dict[str, str]
+
+    def ask(self, method: str, route: str, body: Any = None) -> Any:
+        """Ask the local endpoint something that Azure has no word for; what it answers, as JSON.
+
+        Args:
+            route: one of its own, which are under `/local`.
+
+        Raises:
+            CookbookError: what it says is wrong.
+        """
+        answer = http.request(method, f"{self.url}{route}", os.environ[CREDENTIAL], body)
+        if answer.status != 200:
+            raise CookbookError(answer.message)
+        return answer.json()
 
 
 _current: Connection | None = None
@@ -59,10 +79,9 @@ def connect(endpoint: str = "", model: str = "") -> None:
         _start_local()
     url = check_endpoint(os.environ[ENDPOINT])
     if CREDENTIAL not in os.environ:
-        os.environ[CREDENTIAL] = _token_as_key(url)
+        os.environ[CREDENTIAL] = token_provider(url)()  # a bearer credential as the key is
     check_credential(os.environ[CREDENTIAL])
-    served, local = _look(url, model)
-    _current = Connection(url, served or model, local)
+    _current = _look(url, model)
     print(_describe(_current, model))
 
 
@@ -89,15 +108,11 @@ def use_entra_id() -> bool:
         print("Microsoft Entra ID: the local endpoint's token service, over https.")
         return True
     # A runner that counts calls stands in between; its own https address is this one.
-    secure = os.environ.get("COOKBOOK_SECURE_ENDPOINT", connection.url)
-    if not secure.startswith("https://"):
-        why = "a token must not travel over plain http"
-    elif _token() is None:
-        why = "no identity was found; `az login` gives you one"
-    else:
-        why = ""
-    if why:
-        print(f"Microsoft Entra ID: not used here, the key stays in use: {why}.")
+    secure = os.environ.get(SECURE_ENDPOINT, connection.url)
+    try:
+        token_provider(secure)
+    except NoToken as error:
+        print(f"Microsoft Entra ID: not used here, the key stays in use: {error.why}.")
         return False
     os.environ[ENDPOINT] = secure
     print("Microsoft Entra ID: DefaultAzureCredential found an identity.")
@@ -109,30 +124,6 @@ def use_key() -> None:
     os.environ[ENDPOINT] = current().url
 
 
-def fail_next(status: int | None = None, times: int = 1, retry_after: int | None = None, **fault: Any) -> bool:
-    """Ask the local endpoint to answer the next chat completions with an error.
-
-    Args:
-        status: the HTTP status, such as 429; None for a fault that is no error answer.
-        times: how many requests in a row.
-        retry_after: seconds in the `Retry-After` header; None sends no such header.
-        fault: what else goes wrong, such as first_token=3, reset="within" or answer="truncated"; the table is in
-            helpers/endpoint/faults.py.
-
-    Returns:
-        False on any other endpoint, which cannot be asked to fail.
-    """
-    connection = current()
-    if not connection.local:
-        print("Only the local endpoint can be asked to fail; this cell does nothing here.")
-        return False
-    wanted = {"status": status, "count": times, "retry_after": retry_after, **fault}
-    answer = http.request("POST", f"{connection.url}/local/faults", os.environ[CREDENTIAL], wanted)
-    if answer.status != 200:
-        raise CookbookError(answer.message)
-    return True
-
-
 def _start_local() -> None:
     global _started
     if os.environ.get(CREDENTIAL) and _started is None:
@@ -142,54 +133,27 @@ def _start_local() -> None:
     os.environ[ENDPOINT], os.environ[CREDENTIAL] = _started.url, _started.keys[0]
 
 
-def _token_as_key(url: str) -> str:
-    """A Microsoft Entra ID token, to be used where a key would be: both are bearer credentials."""
-    if not url.startswith("https://"):
-        raise CookbookError(
-            f"A Microsoft Entra ID token must not travel over plain http. Set {CREDENTIAL} to the key, or use the "
-            "endpoint's https address."
-        )
-    token = _token()
-    if token is None:
-        raise CookbookError(
-            f"No Microsoft Entra ID identity was found. Set {CREDENTIAL} to the endpoint's key, or sign in with "
-            "`az login`."
-        )
-    return token
-
-
-def _token() -> str | None:
-    """A Microsoft Entra ID token, None where there is no identity."""
-    from azure.core.exceptions import ClientAuthenticationError
-    from azure.identity import DefaultAzureCredential
-
-    try:
-        return DefaultAzureCredential(process_timeout=10).get_token(SCOPE).token
-    except ClientAuthenticationError:
-        return None
-
-
-def _look(url: str, model: str) -> tuple[str | None, dict[str, str]]:
+def _look(url: str, model: str) -> Connection:
     """Ask the endpoint what it serves: the deployment's name if it says, and the local endpoint's own facts."""
     key = os.environ[CREDENTIAL]
-    answer = http.request("GET", f"{url}/info?api-version={_API_VERSION}", key)
+    answer = http.request("GET", f"{url}/info?api-version={API_VERSION}", key)
     if answer.status in (401, 403):
         raise CookbookError(f"{url} refused the credential in {CREDENTIAL} ({answer.status}): {answer.message}")
-    if answer.headers.get("server") != _LOCAL_NAME:
-        return (answer.json() or {}).get("model_name") if answer.status == 200 else None, {}
-    session = http.request("POST", f"{url}/local/session", key, {"deployment": model})
-    if session.status != 200:
-        raise CookbookError(session.message)
-    local = session.json()
-    _trust(local)
-    return model, local
+    connection = Connection(url, model, {})
+    if answer.headers.get("server") == NAME:
+        connection.local = connection.ask("POST", "/local/session", {"deployment": model})
+        _trust(connection.local)
+    elif answer.status == 200:
+        told = answer.json()
+        connection.model = (told.get("model_name") if isinstance(told, dict) else None) or model
+    return connection
 
 
 def _trust(local: dict[str, str]) -> None:
     """Let every library, curl and Node.js find the local endpoint's token service and trust its certificate."""
     os.environ["IDENTITY_ENDPOINT"] = local["identity_endpoint"]
     os.environ["IDENTITY_HEADER"] = local["identity_header"]
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+    for name in AUTHORITIES:
         os.environ[name] = local["authorities"]
 
 

@@ -39,6 +39,11 @@ def deployments() -> dict[str, Deployment]:
     return {row.name: row for row in sorted(rows, key=lambda row: row.name != default_name())}
 
 
+def imitated_paces() -> dict[str, dict[str, float]]:
+    """How fast each deployment is imitated, by name: `first_token` in seconds, and `tokens_per_second`."""
+    return _table()["imitated_pace"]
+
+
 def default_name() -> str:
     """The deployment that answers when a request names none."""
     return _table()["default"]

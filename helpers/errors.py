@@ -1,6 +1,8 @@
-"""The error for a user's mistake: one line that says what is wrong, where, and what to do."""
+"""How a command ends for a user's mistake (in one line: what is wrong, where, and what to do), and after Ctrl-C."""
 
 from __future__ import annotations
+
+INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 
 
 class CookbookError(Exception):

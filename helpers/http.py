@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import ssl
+from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
 from helpers.errors import CookbookError
+from helpers.running.masking import Masker
 from helpers.urls import ENDPOINT
 
 TIMEOUT = 10.0  # seconds
@@ -44,21 +46,25 @@ def request(method: str, url: str, credential: str, body: Any = None, *, name: s
     """Send one request and read its answer, waiting at most TIMEOUT for each step.
 
     Args:
-        credential: sent as a bearer credential; it never appears in an error.
+        credential: sent as a bearer credential; it never appears in an error, not even where the answer repeats it.
         name: what the address was set by, for the message.
 
     Raises:
-        CookbookError: when nothing answers, says what was tried and what to check.
+        CookbookError: when nothing answers, says what was tried and what to check; or when SSL_CERT_FILE is no file of
+            certificates.
     """
     base = "/".join(url.split("/")[:3])
     try:
         parts = urlsplit(url)
-        connection = _connection(parts.scheme, parts.hostname, parts.port)
         headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
-        answer = connection.getresponse()
-        text = answer.read().decode("utf-8", "replace")
+        with closing(_connection(parts.scheme, parts.hostname, parts.port)) as connection:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            text = answer.read().decode("utf-8", "replace")
+            if answer.status >= 400:  # some say again what they refuse
+                text = Masker([credential]).text(text)
+            return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
     except TimeoutError:
         raise CookbookError(
             f"{base} did not answer within {TIMEOUT:g} s. Check {name}, your network, and that the deployment runs."
@@ -68,12 +74,20 @@ def request(method: str, url: str, credential: str, body: Any = None, *, name: s
     except (OSError, HTTPException, ValueError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise CookbookError(f"Nothing answers at {base} ({why}). Check {name} and that it is running.") from None
-    connection.close()
-    return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
 
 
 def _connection(scheme: str, host: str, port: int | None) -> HTTPConnection:
     if scheme == "https":
-        context = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
-        return HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
+        return HTTPSConnection(host, port, timeout=TIMEOUT, context=_trust(os.environ.get("SSL_CERT_FILE")))
     return HTTPConnection(host, port, timeout=TIMEOUT)
+
+
+def _trust(file: str | None) -> ssl.SSLContext:
+    """Whom to trust: the certificates in a file, or this machine's authorities."""
+    try:
+        return ssl.create_default_context(cafile=file)
+    except OSError:
+        raise CookbookError(
+            f"SSL_CERT_FILE is {file!r}, which holds no certificates that can be read. Set it to a .pem file with your "
+            "company's authority and the public ones, or unset it."
+        ) from None

@@ -7,26 +7,28 @@ import sys
 import tomllib
 from pathlib import Path
 
+from helpers.errors import CookbookError
+
 GROUPS = ("test", "gallery", "tools")
 _HEADER = "# Made from pyproject.toml by `make lock`; do not edit.\n"
 
 
 def write(root: Path) -> None:
-    """Resolve the newest allowed versions and write requirements.lock and environment.yml."""
+    """Resolve the newest allowed versions and write requirements.lock and environment.yml.
+
+    Raises:
+        CookbookError: when uv is not there or finds no versions that go together; it says why by itself.
+    """
     groups = [word for group in GROUPS for word in ("--group", group)]
     command = ["uv", "pip", "compile", "pyproject.toml", *groups, "--universal", "--upgrade"]
     quiet = ["--no-annotate", "--no-header", "--no-emit-index-url", "--quiet", "--output-file", "requirements.lock"]
-    subprocess.run([Path(sys.executable).with_name(command[0]), *command[1:], *quiet], cwd=root, check=True)
+    try:
+        subprocess.run([Path(sys.executable).with_name(command[0]), *command[1:], *quiet], cwd=root, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        raise CookbookError("Nothing was locked. What uv says above tells why; without uv, run `make setup`.") from None
     lock = root / "requirements.lock"
     lock.write_text(_HEADER + lock.read_text(encoding="utf-8"), encoding="utf-8")
     (root / "environment.yml").write_text(conda_environment(root), encoding="utf-8")
-
-
-def install_engine(root: Path) -> None:
-    """Install the optional engine into this environment, without what its packages depend on."""
-    groups = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
-    command = [Path(sys.executable).with_name("uv"), "pip", "install", "--python", sys.executable, "--no-deps"]
-    subprocess.run([*command, *groups["engine"]], check=True)
 
 
 def conda_environment(root: Path) -> str:

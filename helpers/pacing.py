@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from helpers import http
 from helpers.connecting import current
-from helpers.errors import CookbookError
-from helpers.urls import CREDENTIAL
 
 
 @contextmanager
@@ -18,17 +14,12 @@ def imitate_pace() -> Iterator[None]:
 
     Any other endpoint has a pace of its own and is not asked.
     """
-    _set_timing("imitate")
+    connection = current()
+    if not connection.local:
+        yield
+        return
+    before = connection.ask("POST", "/local/timing", {"timing": "imitate"})["before"]
     try:
         yield
     finally:
-        _set_timing("before")
-
-
-def _set_timing(timing: str) -> None:
-    connection = current()
-    if not connection.local:
-        return
-    answer = http.request("POST", f"{connection.url}/local/timing", os.environ[CREDENTIAL], {"timing": timing})
-    if answer.status != 200:
-        raise CookbookError(answer.message)
+        connection.ask("POST", "/local/timing", {"timing": before})

@@ -18,7 +18,7 @@ CLIENTS = {
 def headings(notebook: Path) -> list[str]:
     """The `##` headings of a notebook, in order."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    lines = ("".join(cell["source"]).splitlines()[0] for cell in cells if cell["cell_type"] == "markdown")
+    lines = ("".join(cell["source"]).partition("\n")[0] for cell in cells if cell["cell_type"] == "markdown")
     return [line.removeprefix("## ") for line in lines if line.startswith("## ")]
 
 

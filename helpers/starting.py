@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.children import spawn, stop
-from helpers.errors import CookbookError
+from helpers.endpoint import KEYS, OPTIONS
 
 
 @dataclass(slots=True)
@@ -51,11 +51,9 @@ def start(keys: Sequence[str] = (), port: int = 0, **options: Any) -> LocalEndpo
         CookbookError: when it does not start.
     """
     keys = list(keys) or [new_key()]
-    handed = {"COOKBOOK_LOCAL_KEYS": ",".join(keys), "COOKBOOK_LOCAL_OPTIONS": json.dumps({"port": port, **options})}
-    process, url = spawn("helpers.endpoint", {**os.environ, **handed})
-    if not url.startswith("http"):
-        process.kill()
-        raise CookbookError("The local endpoint did not start. What it says above, or `cookbook serve`, tells why.")
+    handed = {KEYS: ",".join(keys), OPTIONS: json.dumps({"port": port, **options})}
+    otherwise = "The local endpoint did not start. What it says above, or `cookbook serve`, tells why."
+    process, url = spawn("helpers.endpoint", {**os.environ, **handed}, otherwise)
     started = LocalEndpoint(url, keys, process)
     atexit.register(started.stop)
     return started

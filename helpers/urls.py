@@ -1,4 +1,4 @@
-"""The shape of an endpoint URL and of a credential, checked before anything is sent."""
+"""Where an endpoint's address and its credential are found, and their shape, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from helpers.errors import CookbookError
 
 ENDPOINT = "AZURE_INFERENCE_ENDPOINT"
 CREDENTIAL = "AZURE_INFERENCE_CREDENTIAL"
+SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of what stands in front of an endpoint during a run
+ENGINE_KEY = "COOKBOOK_ENGINE_KEY"  # the key of a real model behind the local endpoint
+# Whose certificates are trusted: in the words of httpx and Python itself, of requests, of curl and of Node.js.
+AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+API_VERSION = "2024-05-01-preview"  # of the Azure AI Model Inference API
 _EXAMPLE = "https://your-host-name.your-azure-region.inference.ai.azure.com"
 _ROUTES = ("/v1/chat/completions", "/models/chat/completions", "/chat/completions", "/score", "/v1", "/models", "/info")
 _QUOTES = "\"'`“”‘’"
@@ -60,10 +65,10 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
         usable = False
     if not usable:
         raise Misshapen(f"{name} is {_shown(url)!r}, which is no web address.", f"It looks like {_EXAMPLE}")
-    if parts.username or parts.password:
+    if "@" in parts.netloc:
         why, remedy = f"{name} holds a user name or password.", f"Put the key into {CREDENTIAL} instead."
         raise Misshapen(why, remedy, _without_user(url))
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:
         raise _wrong(name, "has a query or fragment", f"{_base(url)}{parts.path}")
     path = parts.path.rstrip("/")
     route = next((route for route in _ROUTES if path.endswith(route)), None)

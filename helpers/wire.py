@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from helpers import http
 from helpers.connecting import current
-from helpers.errors import CookbookError
-from helpers.urls import CREDENTIAL
 
 _ID = re.compile(r"\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\b")
 _PORT = re.compile(r"(?<=127\.0\.0\.1:)\d+")
@@ -63,10 +59,7 @@ def show_wire(last: int = 1) -> Wire | None:
     if not connection.local:
         print("The wire can be seen on the local endpoint only.")
         return None
-    answer = http.request("GET", f"{connection.url}/local/exchanges?last={last}", os.environ[CREDENTIAL])
-    if answer.status != 200:
-        raise CookbookError(answer.message)
-    return Wire(tuple(answer.json()))
+    return Wire(tuple(connection.ask("GET", f"/local/exchanges?last={last}")))
 
 
 def _request_line(exchange: dict[str, Any]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
+import threading
 import time
 from types import ModuleType
 
@@ -33,6 +35,9 @@ HOST = "https://my-host.eastus2.inference.ai.azure.com"
         ),
         (f"{HOST}/v1/chat/completions", f"Set it to {HOST}"),
         (f"{HOST}/chat/completions?api-version=1", f"has a query or fragment. Set it to {HOST}"),
+        (f"{HOST}?", f"has a query or fragment. Set it to {HOST}"),
+        (f"{HOST}#", f"has a query or fragment. Set it to {HOST}"),
+        ("https://@my-host.com", "holds a user name or password"),
         (f" {HOST}\n", f"spaces or a line break around it. Set it to {HOST}"),
         ("http://my-host.eastus2.inference.ai.azure.com", "Use https."),
         ("https://user:secret@my-host.com", "holds a user name or password"),  # pragma: allowlist secret
@@ -79,6 +84,23 @@ def test_a_wrong_key(local, monkeypatch):
     assert CREDENTIAL in said and "401" in said and "f" * 32 not in said
 
 
+def test_a_key_that_is_said_again_where_it_is_refused(monkeypatch):
+    key = "a-key-that-nobody-knows"
+    monkeypatch.setenv(CREDENTIAL, key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def echo() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                said = json.dumps({"message": f"Refused:\n{peer.recv(10_000).decode()}"}).encode()
+                head = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: %d\r\n\r\n" % len(said)
+                peer.sendall(head + said)
+
+        threading.Thread(target=echo, daemon=True).start()
+        said = refused(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    assert "Authorization: Bearer ***" in said and key not in said
+
+
 def test_an_unknown_deployment_names_the_known_ones(local):
     assert "mistralai-Mixtral-8x22B-Instruct-v0-1" in refused(model="mistral-small")
 
@@ -87,6 +109,14 @@ def test_http_with_entra_id(local, monkeypatch):
     monkeypatch.delenv(CREDENTIAL)
     said = refused()
     assert "must not travel over plain http" in said and CREDENTIAL in said
+
+
+def test_settings_for_entra_id_that_cannot_be_right(monkeypatch):
+    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "not one!")
+    said = refused("https://127.0.0.1:9")
+    assert said.startswith(f"{CREDENTIAL} is not set, and the settings for Microsoft Entra ID cannot be right: ")
+    assert "tenant" in said and "not one!" not in said
 
 
 @pytest.mark.parametrize(
@@ -125,8 +155,6 @@ def test_an_endpoint_that_hangs(monkeypatch):
 
 
 def test_an_endpoint_that_speaks_no_http(monkeypatch):
-    import threading
-
     monkeypatch.setenv(CREDENTIAL, "k" * 32)
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -149,6 +177,17 @@ def test_a_certificate_nobody_vouches_for(local, monkeypatch):
     secure = local.session()["https_endpoint"]
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     assert "certificate" in refused(secure)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_of_authorities_that_is_none(monkeypatch, tmp_path, content):
+    file = tmp_path / "authorities.pem"
+    if content:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    monkeypatch.setenv(CREDENTIAL, "k" * 32)
+    said = refused("https://127.0.0.1:9")
+    assert said.startswith(f"SSL_CERT_FILE is '{file}', which holds no certificates") and "unset it" in said
 
 
 def test_a_key_without_an_endpoint(monkeypatch):
@@ -185,6 +224,6 @@ def test_jupyter_shows_one_line():
     assert CookbookError("What is wrong.")._render_traceback_() == ["What is wrong."]
 
 
-def test_the_credential_stays_out_of_the_environment_of_others(local):
+def test_a_key_that_is_set_stays_as_it_is(local):
     connect()
-    assert os.environ[CREDENTIAL] == local.key
+    assert (os.environ[ENDPOINT], os.environ[CREDENTIAL]) == (local.url, local.key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -41,6 +42,12 @@ def test_a_port_that_is_taken_on_any_host():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         line = said("serve", "--host", "localhost", "--port", str(taken.getsockname()[1]), status=1)
     assert line.endswith("Choose another with --port.")
+
+
+@pytest.mark.parametrize("command", ["engine", "lock"])
+def test_what_uv_cannot_do(command, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))  # beside which there is no uv
+    assert "without uv, run `make setup`" in said(command, status=1)
 
 
 def test_a_gallery_where_nothing_can_be_written(tmp_path):

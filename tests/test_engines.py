@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers.children import spawn, stop
+from helpers.children import stop
 from helpers.endpoint.engines import embedded
 from helpers.starting import new_key
 from helpers.urls import CREDENTIAL, ENDPOINT
@@ -59,7 +59,7 @@ def test_a_notebook_goes_on_to_its_end_whatever_fails(tmp_path, monkeypatch):
 def test_a_notebook_passes_on_llama_cpp_itself(tmp_path):
     """Its own HTTP server, with nothing of ours in between: `--direct` gives the notebook its address and key."""
     key = new_key()
-    process, url = spawn("helpers.endpoint.engines.embedded", {**os.environ, embedded.KEY: key})
+    process, url = embedded.start(key)
     try:
         command = [Path(sys.executable).with_name("cookbook"), "run", "openai-sdk", "--direct", "--reports", tmp_path]
         settings = ["-p", "max_tokens", "16", "-p", "timeout", "120", "--cell-timeout", "400"]

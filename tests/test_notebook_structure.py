@@ -70,6 +70,12 @@ def test_clients_share_their_sections(client):
     assert all(heading in headings(ALL[client]) for heading in own)
 
 
+def test_an_empty_cell_is_no_heading(tmp_path):
+    cells_of_a_draft = [{"cell_type": "markdown", "source": source} for source in ([], ["## One\n", "and more"])]
+    (tmp_path / "draft.ipynb").write_text(json.dumps({"cells": cells_of_a_draft}), encoding="utf-8")
+    assert headings(tmp_path / "draft.ipynb") == ["One"]
+
+
 def test_tasks_are_what_lies_between_setting_up_and_the_exercises():
     assert tasks(FOLDER) == SECTIONS[1:-2]
 

@@ -88,7 +88,7 @@ def test_a_shell_cell_is_no_part_of_the_program(tmp_path):
 
 def test_what_another_section_defines_is_told(tmp_path):
     with pytest.raises(CookbookError, match=r"section 'Do': its snippet cells use what only other cells define: b\.$"):
-        made(tmp_path, "Do", "a = 1\nprint(a, b, client, endpoint_of(a))".replace(", endpoint_of(a)", ""))
+        made(tmp_path, "Do", "a = 1\nprint(a, b, client)")
 
 
 def test_the_connection_is_cut_to_what_is_needed(tmp_path):

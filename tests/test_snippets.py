@@ -78,14 +78,7 @@ def variables(local: Local, task: str) -> dict[str, str]:
     """All environment variables that a starter gets."""
     if task != ENTRA_ID:
         return {ENDPOINT: local.url, CREDENTIAL: local.key, "SSL_CERT_FILE": os.environ["SSL_CERT_FILE"]}
-    session = local.session()
-    return {
-        ENDPOINT: session["https_endpoint"],
-        "IDENTITY_ENDPOINT": session["identity_endpoint"],
-        "IDENTITY_HEADER": session["identity_header"],
-        "SSL_CERT_FILE": session["authorities"],
-        "REQUESTS_CA_BUNDLE": session["authorities"],
-    }
+    return local.identity()
 
 
 def run(command: list[object], environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess:

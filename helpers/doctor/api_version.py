@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from helpers.doctor import chatting
-from helpers.doctor.examination import API_VERSION, INFO, Examination
+from helpers.doctor.examination import INFO, Examination
 from helpers.doctor.findings import Finding, note, ok, skipped
 from helpers.doctor.refusals import said
+from helpers.urls import API_VERSION
 
 
 def api_version(e: Examination) -> Finding:

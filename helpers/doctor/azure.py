@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from helpers.connecting import SCOPE
+from helpers.entra_id import SCOPE
 
 
 @dataclass(frozen=True, slots=True)

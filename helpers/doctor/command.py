@@ -12,11 +12,10 @@ from rich.console import Console
 from helpers.doctor import table
 from helpers.doctor.examination import Examination
 from helpers.doctor.report import Report
+from helpers.errors import INTERRUPTED
 from helpers.running.targets import around_proxies
 from helpers.starting import start
 from helpers.urls import CREDENTIAL, ENDPOINT
-
-INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 
 
 def run(endpoint: str | None, deployment: str, timeout: float, as_json: bool) -> int:

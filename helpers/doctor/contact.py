@@ -8,6 +8,7 @@ from helpers.doctor import refusals
 from helpers.doctor.examination import INFO, MODELS, Examination
 from helpers.doctor.findings import Finding, fails, note, ok
 from helpers.doctor.refusals import Refused
+from helpers.endpoint import NAME
 
 _REFUSED = (401, 403)
 _NOT_READY = (502, 503, 504)
@@ -31,7 +32,7 @@ def http(e: Examination) -> Finding:
     if answer.status == 200 and "html" in answer.headers.get("content-type", ""):
         remedy = "Is it the portal's address, or does a network's sign-in page answer? Use the deployment's target URI."
         return fails("A web page answers, not an API.", remedy)
-    if server == "cookbook-local-endpoint":
+    if server == NAME:
         return ok("answers: the cookbook's local endpoint")
     return ok(f"answers ({server})" if server else "answers")
 

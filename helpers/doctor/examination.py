@@ -13,7 +13,6 @@ from helpers.doctor.calling import Answer, Caller
 from helpers.running.masking import Masker
 from helpers.urls import ENDPOINT
 
-API_VERSION = "2024-05-01-preview"
 INFO, MODELS = "/info", "/v1/models"
 _TIMEOUTS = 8  # how many answers may take as long as they are allowed to, before the examination ends
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from helpers.doctor.azure import kind_of
 from helpers.doctor.calling import Answer
 from helpers.doctor.entra_id import claims_of
-from helpers.doctor.examination import API_VERSION, MODELS, Examination
+from helpers.doctor.examination import MODELS, Examination
 from helpers.doctor.findings import Finding, fails
-from helpers.urls import CREDENTIAL, is_loopback
+from helpers.urls import API_VERSION, CREDENTIAL, is_loopback
 
 _LONGEST = 160  # characters of what a server says
 _NETWORK = ("public access", "public network", "firewall", "virtual network", "private endpoint", "ip address")

@@ -8,9 +8,10 @@ from helpers.deployments import default_name
 from helpers.doctor import chatting, refusals
 from helpers.doctor.azure import FOUNDRY, kind_of
 from helpers.doctor.calling import Answer, Unanswered
-from helpers.doctor.examination import API_VERSION, INFO, MODELS, Examination
+from helpers.doctor.examination import INFO, MODELS, Examination
 from helpers.doctor.findings import Finding, fails, note, ok
 from helpers.doctor.refusals import Refused, models_listed, of_the_model
+from helpers.urls import API_VERSION
 
 _NOT_HERE = (404, 405, 501)
 _CLOSED = (400, 401, 403)  # what some gateways say of routes they do not know

@@ -8,3 +8,6 @@ tools to call), `completions` and `streaming` (how it is written), `journal` (wh
 `local` answer the other routes. `engines/` puts a real language model in the script's place, `openapi/` describes all
 that is served. `server` and `options` are where it starts.
 """
+
+NAME = "cookbook-local-endpoint"  # sent as `server`, which is how a client can tell that it is not on Azure
+KEYS, OPTIONS = "COOKBOOK_LOCAL_KEYS", "COOKBOOK_LOCAL_OPTIONS"  # variables by which a parent process tells its wishes

@@ -15,13 +15,11 @@ import sys
 import threading
 
 from helpers.children import MISTAKE
+from helpers.endpoint import KEYS, OPTIONS
 from helpers.endpoint.loop import run
 from helpers.endpoint.options import Options, make
 from helpers.endpoint.server import Server
 from helpers.errors import CookbookError
-
-KEYS = "COOKBOOK_LOCAL_KEYS"
-OPTIONS = "COOKBOOK_LOCAL_OPTIONS"
 
 
 def main() -> None:

@@ -11,8 +11,9 @@ import msgspec
 from helpers.deployments import Deployment, deployments
 from helpers.endpoint.errors import ApiError, invalid
 from helpers.endpoint.exchange import Request
+from helpers.urls import API_VERSION
 
-API_VERSIONS = ("2024-05-01-preview", "2024-04-01-preview")
+API_VERSIONS = (API_VERSION, "2024-04-01-preview")
 _JSON = "application/json"
 _NO_MODEL = "azureai"  # what MistralAzure sends when its caller names no model
 _decode = msgspec.json.Decoder().decode

@@ -46,7 +46,7 @@ def _chat(application: Application, request: Request, session: Session, extra: s
     fault, default = None, session.deployment or application.default
     try:
         fault = session.faults.next(request.headers.get(faults.HEADER))
-        pace = _pace(request, session)
+        setting = _setting(request, session)
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         result = _understand(request, extra, default, application.model and application.model.model)
@@ -54,32 +54,32 @@ def _chat(application: Application, request: Request, session: Session, extra: s
         return _refused(error, request, session, fault, default)
     quota = session.quota(result.deployment.name)
     if application.model is not None:
-        return _thought(application.model, result, session, pace, fault)
+        return _thought(application.model, result, session, setting, fault)
     quota.take(result.prompt_tokens + result.completion_tokens)
     session.spend(result.prompt_tokens, result.completion_tokens)
     if result.parameters.get("stream"):
         answer = Answer(200, b"", quota.headers(), "text/event-stream", streaming.events(result))
     else:
         answer = Answer(200, completions.body(result), quota.headers())
-    if fault is None and pace is timing.off:
+    if fault is None and setting is timing.OFF:
         return answer
-    wanted = _slowed(pace(result.deployment.name), fault)
+    wanted = _slowed(setting.of(result.deployment.name), fault)
     answer = timing.paced(answer, wanted, result.completion_tokens)
     return damaged(answer, fault) if fault else answer
 
 
 async def _thought(
-    model: RealModel, result: completions.Result, session: Session, pace: timing.Setting, fault: Fault | None
+    model: RealModel, result: completions.Result, session: Session, setting: timing.Setting, fault: Fault | None
 ) -> Answer:
     """A real model's answer. It is passed on as it comes; only a timing or a fault has to know all of it first."""
     answer = await model.answer(result, session.quota(result.deployment.name), session.spend)
-    if fault is None and pace is timing.off:
+    if fault is None and setting is timing.OFF:
         return answer
     if answer.source is not None:
         answer = replace(answer, source=None, events=tuple([event async for event in answer.source]))
     around = 4 if streaming.usage_asked(result.parameters) else 3  # a role, an end, [DONE] and perhaps usage
     tokens = len(answer.events) - around if answer.events else 0
-    answer = timing.paced(answer, _slowed(pace(result.deployment.name), fault), tokens)
+    answer = timing.paced(answer, _slowed(setting.of(result.deployment.name), fault), tokens)
     return damaged(answer, fault) if fault else answer
 
 
@@ -144,7 +144,7 @@ def _deployment_of(request: Request, default: str) -> str:
         return default
 
 
-def _pace(request: Request, session: Session) -> timing.Setting:
+def _setting(request: Request, session: Session) -> timing.Setting:
     header = request.headers.get(timing.HEADER)
     return session.timing if header is None else timing.setting(header)
 

@@ -5,11 +5,10 @@ The service judges; the local endpoint recognises. One harmless sentence is enou
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
-from pathlib import Path
 
 from helpers.endpoint.errors import ApiError
+from helpers.endpoint.script import table
 
 
 def check(prompt: str) -> None:
@@ -26,5 +25,4 @@ def check(prompt: str) -> None:
 @cache
 def listed() -> tuple[str, ...]:
     """The texts that are refused."""
-    table = tomllib.loads(Path(__file__).with_name("script.toml").read_text(encoding="utf-8"))
-    return tuple(table["content_filter"]["prompts"])
+    return tuple(table()["content_filter"]["prompts"])

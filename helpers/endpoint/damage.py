@@ -9,8 +9,8 @@ import msgspec
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Answer
 from helpers.endpoint.faults import STATUSES, Fault
+from helpers.endpoint.streaming import DONE
 
-_DONE = b"data: [DONE]\n\n"
 _ASKED = "(A fault asked of the local endpoint.)"
 
 
@@ -54,7 +54,7 @@ def _truncated(answer: Answer) -> tuple[Answer, str]:
 def _no_done(answer: Answer) -> tuple[Answer, str]:
     if answer.events is None:
         return answer, "no [DONE] was asked for, which an answer in one piece does not have"
-    return replace(answer, events=tuple(event for event in answer.events if event != _DONE)), "stream without [DONE]"
+    return replace(answer, events=tuple(event for event in answer.events if event != DONE)), "stream without [DONE]"
 
 
 def _no_choices(answer: Answer) -> tuple[Answer, str]:
@@ -71,7 +71,7 @@ def _error_event(answer: Answer) -> tuple[Answer, str]:
     code, message = STATUSES[500]
     error = {"code": code, "message": f"{message} {_ASKED}", "param": None, "type": code}
     event = b"data: " + msgspec.json.encode({"error": error}) + b"\n\n"
-    return replace(answer, events=(*answer.events[:middle], event, _DONE)), f"error in event {middle + 1}"
+    return replace(answer, events=(*answer.events[:middle], event, DONE)), f"error in event {middle + 1}"
 
 
 def _without_choices(body: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 
 
@@ -44,7 +44,7 @@ class Answer:
     gap: float = 0.0
     steps: int | None = None
     cut: int | None = None
-    source: AsyncIterator[bytes] | None = None
+    source: AsyncGenerator[bytes, None] | None = None
     note: str = ""
 
     @property

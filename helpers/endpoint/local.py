@@ -75,13 +75,15 @@ def faults(application: Application, request: Request, session: Session) -> Answ
 
 
 def set_timing(application: Application, request: Request, session: Session) -> Answer:
-    """`POST /local/timing`: the pace of this session's answers, such as {"timing": "imitate"}; `timing` says what."""
+    """`POST /local/timing`: the pace of this session's answers, such as {"timing": "imitate"}; `timing` says what.
+
+    The answer has the timing and what it was before.
+    """
     wanted = read_body(request).get("timing")
     if not isinstance(wanted, str):
         raise invalid("The field timing is a text, such as 'imitate' or 'off'.", param="timing")
-    chosen = session.earlier_timing if wanted == "before" else timing.setting(wanted)
-    session.earlier_timing, session.timing = session.timing, chosen
-    return json({"timing": wanted})
+    before, session.timing = session.timing, timing.setting(wanted)
+    return json({"timing": session.timing.words, "before": before.words})
 
 
 def openapi(application: Application, request: Request, session: None) -> Answer:

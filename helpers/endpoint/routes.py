@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path, its method and its handler."""
+    """What answers a path and a method."""
 
-    method: str
     handler: Callable[[Application, Request, Session], Answer]
     open: bool = False  # answered without a credential
 
@@ -58,20 +57,20 @@ _HINTS = {
 }
 
 ROUTES: dict[str, dict[str, Route]] = {
-    "/info": {"GET": Route("GET", deployed.info)},
-    "/chat/completions": {"POST": Route("POST", azure_chat)},
-    "/models/chat/completions": {"POST": Route("POST", openai_chat)},
-    "/v1/chat/completions": {"POST": Route("POST", openai_chat)},
-    "/v1/models": {"GET": Route("GET", deployed.models)},
-    "/score": {"POST": Route("POST", score)},
-    "/openapi.json": {"GET": Route("GET", local.openapi, open=True)},
-    "/local/identity/token": {"GET": Route("GET", local.token, open=True)},
-    "/local/session": {"POST": Route("POST", local.session), "GET": Route("GET", local.spent)},
-    "/local/exchanges": {"GET": Route("GET", local.exchanges)},
+    "/info": {"GET": Route(deployed.info)},
+    "/chat/completions": {"POST": Route(azure_chat)},
+    "/models/chat/completions": {"POST": Route(openai_chat)},
+    "/v1/chat/completions": {"POST": Route(openai_chat)},
+    "/v1/models": {"GET": Route(deployed.models)},
+    "/score": {"POST": Route(score)},
+    "/openapi.json": {"GET": Route(local.openapi, open=True)},
+    "/local/identity/token": {"GET": Route(local.token, open=True)},
+    "/local/session": {"POST": Route(local.session), "GET": Route(local.spent)},
+    "/local/exchanges": {"GET": Route(local.exchanges)},
     "/local/faults": {
-        "POST": Route("POST", local.ask_faults),
-        "GET": Route("GET", local.faults),
-        "DELETE": Route("DELETE", local.forget_faults),
+        "POST": Route(local.ask_faults),
+        "GET": Route(local.faults),
+        "DELETE": Route(local.forget_faults),
     },
-    "/local/timing": {"POST": Route("POST", local.set_timing)},
+    "/local/timing": {"POST": Route(local.set_timing)},
 }

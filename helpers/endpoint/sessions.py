@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from helpers.endpoint.faults import Faults
 from helpers.endpoint.journal import Journal
 from helpers.endpoint.quota import Limits, Quota
-from helpers.endpoint.timing import Setting, off
+from helpers.endpoint.timing import OFF, Setting
 
 _BEARER = "Bearer "
 
@@ -26,15 +26,15 @@ class Session:
         identity_secret: what the token service wants in `X-IDENTITY-HEADER`, a different secret from the key.
         object_id: who the session is in a token.
         deployment: what this key's endpoint serves when a request names nothing; None is the server's default.
-        timing: the pace of its answers; earlier_timing is what it was until it was last set.
+        timing: the pace of its answers.
         token_lifetime: how long its tokens are good for, in seconds; None is the server's choice.
         calls: requests answered, but for the endpoint's own routes.
         prompt_tokens: in all completions; completion_tokens likewise.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float], timing: Setting = off) -> None:
+    def __init__(self, limits: Limits, clock: Callable[[], float], timing: Setting = OFF) -> None:
         self.limits, self.clock = limits, clock
-        self.timing = self.earlier_timing = timing
+        self.timing = timing
         self.journal, self.faults = Journal(), Faults()
         self.identity_secret, self.object_id = secrets.token_hex(16), secrets.token_hex(16)
         self.deployment: str | None = None
@@ -70,7 +70,7 @@ class Sessions:
         keys: Iterable[str],
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
-        timing: Setting = off,
+        timing: Setting = OFF,
     ) -> None:
         limits = limits or Limits()
         self._by_header = {_digest(_BEARER + key): Session(limits, clock, timing) for key in keys}

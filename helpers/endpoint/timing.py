@@ -7,8 +7,9 @@ overriding the one before, in the same words:
 - `off`: no waiting;
 - `imitate`: the pace of the deployment that answers, as deployments.toml has it. These figures imitate; nobody measured
   them on Azure;
-- `first-token=0.2; tokens-per-second=50`: these two, or one of them;
-- `before`, for a session only: what its timing was until it was last set.
+- `first-token=0.2; tokens-per-second=50`: these two, or one of them.
+
+Whoever sets a session's is told what it was before, in these words, so that it can be put back.
 
 In a stream, the first token leaves after the time to the first token and each further one at its own due time. An
 answer in one piece leaves when the last token of its stream would.
@@ -16,13 +17,11 @@ answer in one piece leaves when the last token of its stream would.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
-import helpers
+from helpers.deployments import imitated_paces
 from helpers.endpoint.errors import invalid
 from helpers.endpoint.exchange import Answer
 from helpers.endpoint.fields import check, number, read
@@ -44,17 +43,17 @@ class Timing:
     tokens_per_second: float | None = None
 
 
-Setting = Callable[[str], Timing]  # the timing of a deployment, by its name
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A timing as it was asked for.
 
+    Attributes:
+        words: in these.
+        of: the timing of a deployment, by its name.
+    """
 
-def off(deployment: str) -> Timing:
-    """No waiting."""
-    return _OFF
-
-
-def imitate(deployment: str) -> Timing:
-    """The pace that imitates a deployment."""
-    return _imitations()[deployment]
+    words: str
+    of: Callable[[str], Timing]
 
 
 def setting(text: str) -> Setting:
@@ -63,16 +62,16 @@ def setting(text: str) -> Setting:
     Raises:
         ApiError: 400 for anything else.
     """
-    words = {"off": off, "imitate": imitate}
-    if text.strip() in words:
-        return words[text.strip()]
-    if "=" not in text:
+    words = text.strip()
+    if words in _BY_WORD:
+        return _BY_WORD[words]
+    if "=" not in words:
         raise invalid(
             f"A timing is 'off', 'imitate' or 'first-token=SECONDS; tokens-per-second=NUMBER', not {text!r}.",
             code="invalid_field",
         )
-    timing = Timing(**check(read(text), FIELDS, "A timing"))
-    return lambda deployment: timing
+    timing = Timing(**check(read(words), FIELDS, "A timing"))
+    return Setting(words, lambda deployment: timing)
 
 
 def paced(answer: Answer, timing: Timing, tokens: int) -> Answer:
@@ -81,7 +80,7 @@ def paced(answer: Answer, timing: Timing, tokens: int) -> Answer:
     Args:
         tokens: how many were generated.
     """
-    if timing == _OFF:
+    if timing == _NO_WAITING:
         return answer
     gap, steps = 1 / timing.tokens_per_second if timing.tokens_per_second else 0.0, max(0, tokens - 1)
     if answer.events is None:
@@ -91,9 +90,10 @@ def paced(answer: Answer, timing: Timing, tokens: int) -> Answer:
 
 @cache
 def _imitations() -> dict[str, Timing]:
-    file = Path(helpers.__file__).with_name("deployments.toml")
-    table = tomllib.loads(file.read_text(encoding="utf-8"))["imitated_pace"]
-    return {name: Timing(**figures) for name, figures in table.items()}
+    return {name: Timing(**figures) for name, figures in imitated_paces().items()}
 
 
-_OFF = Timing()
+_NO_WAITING = Timing()
+OFF = Setting("off", lambda deployment: _NO_WAITING)
+_IMITATE = Setting("imitate", lambda deployment: _imitations()[deployment])
+_BY_WORD = {setting.words: setting for setting in (OFF, _IMITATE)}

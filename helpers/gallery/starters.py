@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
 from pathlib import Path
 
 from helpers.sections import CLIENTS, tasks
@@ -20,5 +19,5 @@ def starters(folder: Path) -> Starters:
     """
     known = tasks(folder)
     with ThreadPoolExecutor() as pool:  # each waits for a formatter
-        programs = iter(list(pool.map(lambda pair: starter(folder, pair[1], pair[0]), product(CLIENTS, known))))
-    return {client: {task: next(programs) for task in known} for client in CLIENTS}
+        made = {client: {task: pool.submit(starter, folder, task, client) for task in known} for client in CLIENTS}
+    return {client: {task: program.result() for task, program in of.items()} for client, of in made.items()}

@@ -15,8 +15,11 @@ from aiohttp import web
 from helpers.running.usage import Usage
 
 _LARGEST = 16 * 1024 * 1024  # bytes of a request
-_END = 5.0  # seconds
-_PATIENCE = 2.0  # seconds
+_END = 5.0  # seconds that the thread gets to end
+_PATIENCE = 2.0  # seconds that requests under way get once their client has gone
+_LONGEST = (
+    60.0  # seconds for anything that the thread is asked to do: on a machine with much else to do, it takes a few
+)
 
 Answer = Callable[["Door", web.Request], Awaitable[web.StreamResponse]]
 
@@ -65,10 +68,12 @@ class Doors:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._wait(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_END)
-        self._loop.close()
+        try:
+            self._wait(self._end())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_END)
+            self._loop.close()
 
     def open(self, notebook: str, deployment: str) -> Door:
         """Open a door for one job; its address is reachable when this returns."""
@@ -81,7 +86,7 @@ class Doors:
         self._wait(self._quiet(door))
 
     def _wait(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_LONGEST)
 
     async def _listen(self, door: Door) -> None:
         async def answer(request: web.Request) -> web.StreamResponse:

@@ -16,6 +16,7 @@ from helpers.recording.metering import Meter, at_most, may_cost
 from helpers.recording.tape import Exchange, Recorder
 from helpers.running.budget import Budget, Exhausted
 from helpers.running.usage import Usage
+from helpers.urls import is_loopback
 
 _CONNECT, _SILENCE = 10.0, 300.0  # seconds; a client's own timeouts are shorter
 _FREE = Usage(calls=1)
@@ -106,7 +107,7 @@ class Forwarder:
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
-            loopback = URL(self.url).host in ("127.0.0.1", "localhost", "::1")
+            loopback = is_loopback(URL(self.url).host or "")
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=_trust(), limit=0),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_SILENCE),

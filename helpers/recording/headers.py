@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from multidict import CIMultiDict
 
+from helpers.endpoint.identity import looks_like_token
+
 CREDENTIALS = ("authorization", "api-key", "x-api-key")
 # Headers of one connection, which mean nothing on the next.
 _OF_A_CONNECTION = {
@@ -38,7 +40,7 @@ def outgoing(headers: Mapping[str, str], key: str, credential: str) -> CIMultiDi
     sent["Accept-Encoding"] = "identity"  # a compressed answer could not be read for its usage as it passes
     for name in CREDENTIALS:
         if name in sent and _bare(sent[name]) == key:
-            if name != "authorization" and _is_token(credential):
+            if name != "authorization" and looks_like_token(credential):
                 del sent[name]  # a token is no key; it goes with the Authorization header alone
             else:
                 sent[name] = sent[name].replace(key, credential)
@@ -54,8 +56,3 @@ def incoming(headers: Mapping[str, str]) -> CIMultiDict[str]:
 def _bare(value: str) -> str:
     """A credential without its scheme."""
     return value.rpartition(" ")[2]
-
-
-def _is_token(credential: str) -> bool:
-    """Whether a credential is a Microsoft Entra ID token and not a key."""
-    return credential.startswith("eyJ") and credential.count(".") == 2

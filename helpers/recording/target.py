@@ -20,10 +20,8 @@ from helpers.running.results import Result
 from helpers.running.scratch import scratch
 from helpers.running.targets import Local, Target, around_proxies, label_of
 from helpers.running.usage import Usage
-from helpers.urls import CREDENTIAL, ENDPOINT
+from helpers.urls import AUTHORITIES, CREDENTIAL, ENDPOINT, SECURE_ENDPOINT
 
-SECURE = "COOKBOOK_SECURE_ENDPOINT"  # where a notebook finds its door's https address
-AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 NewRecorder = Callable[[str, Iterable[str], Iterable[str]], Recorder | None]  # from label, secrets and hosts
 
 
@@ -56,8 +54,10 @@ class ThroughDoors(Target):
         door = self._by_job[id(result)] = self._doors.open(result.job.name, result.job.deployment)
         self.secrets = (*self.secrets, door.key)
         self._before(result, door)
-        secure = {SECURE: door.secure_url, **dict.fromkeys(AUTHORITIES, str(self._trusted))} if self._trusted else {}
-        return {ENDPOINT: door.url, CREDENTIAL: door.key, **secure, **around_proxies()}
+        environment = {ENDPOINT: door.url, CREDENTIAL: door.key, **around_proxies()}
+        if self._trusted:
+            environment |= {SECURE_ENDPOINT: door.secure_url, **dict.fromkeys(AUTHORITIES, str(self._trusted))}
+        return environment
 
     def usage(self, result: Result) -> Usage:
         door = self._by_job[id(result)]

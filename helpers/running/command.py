@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from helpers.errors import CookbookError
+from helpers.errors import INTERRUPTED, CookbookError
 from helpers.running import dry_run, setting
 from helpers.running.fingerprint import code, fingerprint
 from helpers.running.history import History
@@ -23,7 +23,6 @@ from helpers.running.results import Result, Status
 from helpers.running.runner import run
 from helpers.running.targets import Target
 
-INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 _WIDE = 160  # columns of a log, where nothing need be cut off
 
 

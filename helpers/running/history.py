@@ -18,8 +18,7 @@ class History:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        known = read_json(path)
-        self.known: dict[str, dict[str, Any]] = known if isinstance(known, dict) else {}
+        self.known = self._read()
 
     def seconds(self, job: Job) -> float:
         """What to expect; a notebook never seen may be the longest."""
@@ -37,7 +36,7 @@ class History:
 
     def remember(self, results: Sequence[Result], endpoint: str) -> None:
         """Keep what passed in this run. The file is read again: another run may have written it meanwhile."""
-        self.known = read_json(self.path) or {}
+        self.known = self._read()
         for result in results:
             if result.passed and not result.resumed:
                 row = result.as_json()
@@ -50,6 +49,10 @@ class History:
                     "day": day,
                 }
         write_json(self.path, self.known)
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        known = read_json(self.path)
+        return known if isinstance(known, dict) else {}
 
     def _counted(self, job: Job) -> dict[str, Any] | None:
         """What was counted with the job's own parameters: with other ones it may use far more or far less."""

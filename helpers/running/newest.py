@@ -16,7 +16,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from helpers import setup_environment
+from helpers.errors import INTERRUPTED
+from helpers.running.uv import uv, variables
 from helpers.setup_environment import BIN, ROOT
 
 FOLDER = ROOT / "build" / "newest"
@@ -24,8 +25,7 @@ FOLDER = ROOT / "build" / "newest"
 
 def main(arguments: Sequence[str]) -> None:
     """Install, tell what is not the newest there is, then become `cookbook run`."""
-    environment = {**os.environ, **setup_environment.pip_settings()}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment = variables()
     made = FOLDER / "environment"
     print("Installing the newest allowed versions into build/newest/environment", flush=True)
     uv(environment, "venv", "--quiet", "--clear", "--python", sys.executable, made)
@@ -59,12 +59,6 @@ def told(said: str) -> str:
     return f"{said.strip()}\n{line}"
 
 
-def uv(environment: dict[str, str], *command: object) -> str:
-    """What uv says, run in the project's folder, where it finds what pyproject.toml overrides."""
-    words = [str(part) for part in (BIN / "uv", *command)]
-    return subprocess.run(words, check=True, env=environment, cwd=ROOT, capture_output=True, text=True).stdout
-
-
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
@@ -73,4 +67,4 @@ if __name__ == "__main__":
     except FileNotFoundError:
         sys.exit("There is no environment to install from yet. Run `make setup` first.")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

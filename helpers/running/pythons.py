@@ -17,8 +17,7 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from helpers import setup_environment
-from helpers.running.newest import uv
+from helpers.running.uv import uv, variables
 from helpers.setup_environment import BIN, LOCK, PYTHON, ROOT
 
 FOLDER = ROOT / "build" / "pythons"
@@ -66,8 +65,7 @@ def _try(version: str) -> str:
     found = find(version)
     if found is None:
         return "not installed here"
-    environment = {**os.environ, **setup_environment.pip_settings()}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment = variables()
     made = FOLDER / version
     python = made / BIN.name / PYTHON.name
     print(f"Python {version}: installing into {made.relative_to(ROOT)}", flush=True)

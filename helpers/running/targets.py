@@ -14,9 +14,8 @@ from helpers.running import counting
 from helpers.running.results import Result
 from helpers.running.usage import Usage
 from helpers.starting import new_key, start
-from helpers.urls import CREDENTIAL, ENDPOINT, check_endpoint
+from helpers.urls import CREDENTIAL, ENDPOINT, ENGINE_KEY, check_endpoint
 
-ENGINE_KEY = "COOKBOOK_ENGINE_KEY"  # the key of a real model behind the local endpoint
 _PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 

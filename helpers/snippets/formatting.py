@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 LINE_LENGTH = 100  # as in the notebooks' cells
+_TIMEOUT = 60  # seconds, of which ruff takes hundredths
 
 
 def formatted(source: str) -> str:
@@ -17,5 +18,5 @@ def formatted(source: str) -> str:
     if not ruff:
         return source
     command = [ruff, "format", "--isolated", f"--line-length={LINE_LENGTH}", "-"]
-    done = subprocess.run(command, input=source.encode(), capture_output=True)
+    done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=_TIMEOUT)
     return done.stdout.decode() if done.returncode == 0 else source

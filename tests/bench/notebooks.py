@@ -20,6 +20,7 @@ import notebooks_page as page
 import set_up
 import ways
 
+from helpers.running.processes import adopt_orphans
 from helpers.starting import start
 from helpers.urls import CREDENTIAL, ENDPOINT
 
@@ -32,7 +33,7 @@ def main() -> None:
     options = _options()
     if options.render:
         return page.render(options.results)
-    ways.adopt()
+    adopt_orphans()  # so that the processor time of what a way leaves behind when it ends is counted, too
     installing.CACHE.mkdir(parents=True, exist_ok=True)
     contenders, missing = ways.available()
     print(*missing, sep="\n", end="\n" * bool(missing))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import resource
@@ -16,13 +15,13 @@ from pathlib import Path
 import installing
 from installing import CACHE, ROOT
 
+from helpers.sections import CLIENTS
+
 OURS, FLOOR = "cookbook run", "plain programs"
 PAPERMILL, NBMAKE = "papermill, one by one", "pytest --nbmake -n 2"
-NOTEBOOKS = [ROOT / "notebooks" / f"{name}.ipynb" for name in ("webrequests", "azure-sdk", "openai-sdk", "langchain")]
-NOTEBOOKS += [ROOT / "notebooks" / f"{name}.ipynb" for name in ("mistralai", "litellm")]
+NOTEBOOKS = [ROOT / "notebooks" / f"{client}.ipynb" for client in CLIENTS]
 REPORTS = CACHE / "run"
 _TIMEOUT, _ENDING = 600, 10  # seconds
-_SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 _PLAIN = Path(__file__).with_name("plain.py")
 
 
@@ -113,12 +112,6 @@ def spend(command: list[object]) -> Spent:
 
 def _together(spent: list[Spent]) -> Spent:
     return Spent(sum(each.wall for each in spent), sum(each.cpu for each in spent))
-
-
-def adopt() -> None:
-    """Become the parent of what a way leaves behind when it ends, so that its processor time is counted, too."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _reap() -> None:

@@ -13,7 +13,7 @@ import pytest
 from helpers.beyond_python.programs import FOLDER, PROGRAMS, SET_UP
 from helpers.endpoint.script import script
 from helpers.sections import tasks
-from helpers.urls import CREDENTIAL, ENDPOINT
+from helpers.urls import CREDENTIAL
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_RUN = "csharp"  # there is no .NET here
@@ -92,11 +92,9 @@ def test_every_task_is_done_with_a_key(told, local, name):
 
 @pytest.mark.parametrize("name", RUN)
 def test_every_task_is_done_without_a_key(told, local, monkeypatch, name):
-    session = local.session()
+    identity = local.identity()
     monkeypatch.delenv(CREDENTIAL)
-    identity = {"IDENTITY_ENDPOINT": session["identity_endpoint"], "IDENTITY_HEADER": session["identity_header"]}
-    trusted = dict.fromkeys(("NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE"), session["authorities"])
-    said = told(name, **identity, **trusted, **{ENDPOINT: session["https_endpoint"]})
+    said = told(name, **identity)
     for task, words in {**SAID, **OF_ONE[name]}.items():
         assert words in said[task], task
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.request
 from dataclasses import dataclass
 
 import pytest
 from examining import examine, failing
 from local_endpoint import Local
 
-from helpers import http
 from helpers.doctor.azure import FOUNDRY, kind_of
 from helpers.doctor.calling import Answer
 from helpers.doctor.entra_id import no_identity
 from helpers.doctor.examination import Examination
 from helpers.doctor.findings import Status
 from helpers.doctor.refusals import Refused, explain
+from helpers.urls import ENDPOINT
 
 AUDIENCE = "https://ml.azure.com"
 
@@ -26,30 +24,19 @@ AUDIENCE = "https://ml.azure.com"
 class Tenant:
     """The https address of a virtual endpoint, and what gives tokens for it."""
 
+    url: str
     local: Local
-    session: dict[str, str]
-
-    @property
-    def url(self) -> str:
-        return self.session["https_endpoint"]
 
     def token(self, audience: str = AUDIENCE, lifetime: int = 3600) -> str:
-        wanted = {"token_lifetime": lifetime}
-        assert http.request("POST", f"{self.local.url}/local/session", self.local.key, wanted).status == 200
-        url = f"{self.session['identity_endpoint']}?api-version=2019-08-01&resource={audience}"
-        request = urllib.request.Request(url, headers={"X-IDENTITY-HEADER": self.session["identity_header"]})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)["access_token"]
+        return self.local.token(audience, token_lifetime=lifetime)
 
 
 @pytest.fixture
 def tenant(local, monkeypatch) -> Tenant:
-    session = local.session()
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-        monkeypatch.setenv(name, session["authorities"])
-    monkeypatch.setenv("IDENTITY_ENDPOINT", session["identity_endpoint"])
-    monkeypatch.setenv("IDENTITY_HEADER", session["identity_header"])
-    return Tenant(local, session)
+    identity = local.identity()
+    for name, value in identity.items():
+        monkeypatch.setenv(name, value)
+    return Tenant(identity[ENDPOINT], local)
 
 
 def test_an_identity_that_may_call(tenant):

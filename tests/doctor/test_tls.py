@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +20,7 @@ from helpers.doctor.findings import Status
 KEY = "k" * 32
 AUTHORITY = trustme.CA(organization_name="Contoso's proxy")
 YEAR = timedelta(days=365)
+LOGIN = "proxy-authorization"
 
 
 def context(*names: str, **certificate: object) -> ssl.SSLContext:
@@ -125,10 +128,9 @@ def test_a_server_that_hangs_up():
     assert name == "TLS" and "plain http" in finding.remedy
 
 
-def tunnel(url: str):
+@contextmanager
+def tunnel(url: str) -> Iterator[tuple[str, set[str]]]:
     """A proxy that leads every CONNECT to one server; yields its address and the logins it was shown."""
-    import socket
-    from contextlib import contextmanager
 
     def pump(source: socket.socket, to: socket.socket) -> None:
         with suppress(OSError):
@@ -152,12 +154,5 @@ def tunnel(url: str):
             threading.Thread(target=pump, args=(server, peer), daemon=True).start()
             pump(peer, server)
 
-    @contextmanager
-    def running():
-        with talking(talk) as port:
-            yield f"http://user:pass-word@127.0.0.1:{port}", logins  # pragma: allowlist secret
-
-    return running()
-
-
-LOGIN = "proxy-authorization"
+    with talking(talk) as port:
+        yield f"http://user:pass-word@127.0.0.1:{port}", logins  # pragma: allowlist secret

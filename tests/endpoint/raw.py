@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 from helpers.endpoint.quota import Limits as Quota
 from helpers.endpoint.server import Server
 from helpers.endpoint.sessions import Sessions
-from helpers.endpoint.timing import Setting, off
+from helpers.endpoint.timing import OFF, Setting
 from helpers.endpoint.transport.limits import Limits
 
 KEY = "k" * 32
@@ -95,7 +96,7 @@ async def serving(
     keys: Sequence[str] = (KEY,),
     limits: Limits | None = None,
     quota: Quota | None = None,
-    timing: Setting = off,
+    timing: Setting = OFF,
     **more: Any,
 ) -> AsyncIterator[Server]:
     """A running server, which ends with the block."""
@@ -113,6 +114,13 @@ async def serving(
 async def connect(server: Server, **options: Any) -> Peer:
     port = server.socket.getsockname()[1]
     return Peer(*await asyncio.open_connection("127.0.0.1", port, **options))
+
+
+async def connect_by_tls(server: Server) -> Peer:
+    secure = server.secure()
+    context = ssl.create_default_context(cafile=secure["authorities"])
+    port = int(secure["https_endpoint"].rpartition(":")[2])
+    return Peer(*await asyncio.open_connection("127.0.0.1", port, ssl=context))
 
 
 def chat(prompt: str = PROMPT, key: str = KEY, headers: dict[str, str] | None = None, **parameters: Any) -> bytes:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 
 import pytest
-from raw import PROMPT, ROUTE, Peer, ask, chat, connect, get, post, serving, until
+from raw import PROMPT, ROUTE, ask, chat, connect, connect_by_tls, get, post, serving, until
 
 from helpers.endpoint.loop import run
 from helpers.endpoint.transport.limits import Limits
@@ -38,10 +37,7 @@ def test_the_end_is_bounded():
 
     async def main():
         async with serving() as server:
-            secure = server.secure()
-            context = ssl.create_default_context(cafile=secure["authorities"])
-            port = int(secure["https_endpoint"].rpartition(":")[2])
-            peer = Peer(*await asyncio.open_connection("127.0.0.1", port, ssl=context))
+            peer = await connect_by_tls(server)
             assert (await peer.send(INFO).get()).status == 200
             peer.writer.transport.pause_reading()  # and so never says goodbye
             began = asyncio.get_running_loop().time()

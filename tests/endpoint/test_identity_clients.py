@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from helpers import http
+from helpers.entra_id import SCOPE
+from helpers.urls import ENDPOINT
 
-SCOPE = "https://ml.azure.com/.default"
 MODEL = "mistralai-Mistral-7B-Instruct-v01"
 MESSAGES = [{"role": "user", "content": "How many languages are in the world?"}]
 TOKENS = 72
@@ -23,13 +23,10 @@ TOKENS = 72
 @pytest.fixture(params=[3_600, 5], ids=["long-lived", "short-lived"])
 def url(local: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
     """The https address; the environment is what App Service would set, and who to trust."""
-    wanted = {"token_lifetime": request.param}
-    session = http.request("POST", f"{local.url}/local/session", local.key, wanted).json()
-    monkeypatch.setenv("IDENTITY_ENDPOINT", session["identity_endpoint"])
-    monkeypatch.setenv("IDENTITY_HEADER", session["identity_header"])
-    monkeypatch.setenv("SSL_CERT_FILE", session["authorities"])
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", session["authorities"])
-    return session["https_endpoint"]
+    identity = local.identity(token_lifetime=request.param)
+    for name, value in identity.items():
+        monkeypatch.setenv(name, value)
+    return identity[ENDPOINT]
 
 
 @pytest.fixture

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-
 import pytest
-from raw import EVENTS, KEY, ROUTE, ask, chat, connect, get, post, serving, until
+from raw import EVENTS, KEY, ROUTE, ask, chat, connect, connect_by_tls, get, post, serving, until
 
 from helpers.endpoint.loop import run
 from helpers.endpoint.transport.limits import Limits
@@ -157,15 +154,12 @@ def test_a_half_closed_connection_gets_its_answers():
 def test_https_and_plain_http_side_by_side():
     async def main():
         async with serving() as server:
-            secure = server.secure()
-            context = ssl.create_default_context(cafile=secure["authorities"])
-            port = int(secure["https_endpoint"].rpartition(":")[2])
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
-            writer.write(chat(stream=True))
-            assert (await reader.readuntil(b"[DONE]\n\n")).startswith(b"HTTP/1.1 200")
-            writer.write(chat(stream=True, headers={"x-local-fault": "reset=within"}))
+            peer = await connect_by_tls(server)
+            got = await peer.send(chat(stream=True)).get()
+            assert (got.status, got.events[-1]) == (200, "[DONE]")
+            peer.send(chat(stream=True, headers={"x-local-fault": "reset=within"}))
             with pytest.raises(ConnectionResetError):
-                await reader.readuntil(b"[DONE]\n\n")
+                await peer.reader.readuntil(b"[DONE]\n\n")
             assert (await ask(server, INFO)).status == 200
 
     run(main())

@@ -85,6 +85,12 @@ class Engine:
             return web.json_response({"choices": [{**choice, "logprobs": LOGPROBS}], "usage": USAGE})
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
+        while self.mood == "rambles":
+            try:
+                await self._event(response, {"choices": [{"index": 0, "delta": {"content": "x" * 9_000}}]})
+            except ConnectionError:
+                self.left.set()
+                return response
         for piece in ("Hi", " there"):
             await self._event(response, {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
         if self.mood == "breaks off":
@@ -117,6 +123,7 @@ def served(engine) -> Iterator[LocalEndpoint]:
 @pytest.fixture(autouse=True)
 def healthy(engine) -> None:
     engine.fail, engine.mood = None, ""
+    engine.left.clear()
 
 
 def ask(served: LocalEndpoint, path: str = "/v1/chat/completions", **more: object) -> http.Response:
@@ -200,14 +207,28 @@ def test_an_error_in_mid_stream_comes_through(served, engine):
 
 def test_a_client_that_leaves_while_the_engine_thinks_stops_it(served, engine):
     engine.mood = "thinks"
-    asked, host = len(engine.bodies), served.url.removeprefix("http://").split(":")
-    with socket.create_connection((host[0], int(host[1])), timeout=10) as client:
+    asked = len(engine.bodies)
+    with socket.create_connection(address(served), timeout=10) as client:
         client.sendall(chat(key=served.keys[0]))
         deadline = time.monotonic() + 10
         while len(engine.bodies) == asked:
             assert time.monotonic() < deadline
             time.sleep(0.01)
     assert engine.left.wait(10)
+
+
+def test_a_client_that_leaves_without_having_read_its_stream_stops_the_engine(served, engine):
+    engine.mood = "rambles"
+    with socket.create_connection(address(served), timeout=10) as client:
+        client.sendall(chat(key=served.keys[0], stream=True))
+        assert client.recv(1)
+        assert not engine.left.wait(0.5)  # all buffers on the way are full by now
+    assert engine.left.wait(10)
+
+
+def address(served: LocalEndpoint) -> tuple[str, int]:
+    host, _, port = served.url.removeprefix("http://").partition(":")
+    return host, int(port)
 
 
 @pytest.mark.parametrize("mood", ["nonsense", "no choices", "gone"])
@@ -278,6 +299,10 @@ def test_tool_choice_any_is_what_engines_call_required():
         ("http://127.0.0.1:9/v1/", "Nothing answers at http://127.0.0.1:9 (Connection refused). Check --engine and"),
         ("http://127.0.0.1:no", "Nothing answers at http://127.0.0.1:no (ValueError). Check --engine"),
         ("http://[", "Nothing answers at http://[ (ValueError). Check --engine"),
+        (
+            "me:word@127.0.0.1:9",
+            "--engine holds a user name or password. Put the key into COOKBOOK_ENGINE_KEY instead.",
+        ),
         (
             "http://me@127.0.0.1:9",
             "--engine holds a user name or password. Put the key into COOKBOOK_ENGINE_KEY instead.",

@@ -6,7 +6,6 @@ import pytest
 from raw import KEY
 
 from helpers.deployments import deployments
-from helpers.endpoint import timing
 from helpers.endpoint.errors import ApiError
 from helpers.endpoint.exchange import Answer
 from helpers.endpoint.timing import Timing, paced, setting
@@ -113,16 +112,17 @@ def test_what_fell_due_while_the_client_did_not_read_leaves_when_it_does():
 
 
 def test_settings():
-    assert setting("off")("any") == Timing()
-    assert setting(" first-token = 0.5 ")("any") == Timing(0.5, None)
-    assert setting("first_token=0.5; tokens-per-second=20")("any") == Timing(0.5, 20)
+    assert setting("off").of("any") == Timing()
+    assert setting(" first-token = 0.5 ").of("any") == Timing(0.5, None)
+    assert setting("first_token=0.5; tokens-per-second=20").of("any") == Timing(0.5, 20)
     for name in deployments():
-        assert 0 < setting("imitate")(name).first_token < 2
-        assert 10 < setting("imitate")(name).tokens_per_second < 200
+        assert 0 < setting("imitate").of(name).first_token < 2
+        assert 10 < setting("imitate").of(name).tokens_per_second < 200
     for wrong in ("", "fast", "first-token=fast", "tokens-per-second=0", "speed=3"):
         with pytest.raises(ApiError):
             setting(wrong)
 
 
 def test_imitation_is_of_the_deployment_that_answers():
-    assert timing.imitate(next(iter(deployments()))) != timing.imitate("mistralai-Mixtral-8x22B-Instruct-v0-1")
+    small, *_, large = map(setting("imitate").of, deployments())
+    assert small != large

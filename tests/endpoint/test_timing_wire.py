@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import statistics
 import time
 
@@ -23,10 +24,12 @@ def test_the_request_overrides_the_session_and_the_session_the_server():
         async with serving(timing=setting(f"first-token={STEP}")) as server:
             slow, off = {HEADER: f"first-token={2 * STEP}"}, {HEADER: "off"}
             assert [await _steps(server, headers) for headers in ({}, slow, off)] == [1, 2, 0]
-            await ask(server, post("/local/timing", b'{"timing": "off"}', AUTHORIZED))
+            told = await ask(server, post("/local/timing", b'{"timing": "off"}', AUTHORIZED))
+            assert told.json() == {"timing": "off", "before": f"first-token={STEP}"}
             assert [await _steps(server, headers) for headers in ({}, slow)] == [0, 2]
             assert await _steps(server, {**slow, FAULT: f"first-token={STEP}"}) == 1
-            await ask(server, post("/local/timing", b'{"timing": "before"}', AUTHORIZED))
+            back = json.dumps({"timing": told.json()["before"]}).encode()
+            assert (await ask(server, post("/local/timing", back, AUTHORIZED))).json()["before"] == "off"
             assert await _steps(server, {}) == 1
             for wrong in (b"{}", b'{"timing": "fast"}', b'{"timing": 1}'):
                 assert (await ask(server, post("/local/timing", wrong, AUTHORIZED))).status == 400
@@ -112,11 +115,14 @@ def test_sixty_four_paced_streams_end_on_time(local):
 
 def test_a_notebook_that_imitated_a_pace_puts_back_what_was_there(local):
     helpers.connect("", "mistralai-Mistral-7B-Instruct-v01")
-    asked = http.request("POST", f"{local.url}/local/timing", local.key, {"timing": "first-token=2"})
-    assert asked.status == 200
+
+    def set_to(timing: str) -> str:
+        """What the timing was before."""
+        return http.request("POST", f"{local.url}/local/timing", local.key, {"timing": timing}).json()["before"]
+
+    set_to("first-token=2")
     with imitate_pace():
-        pass
-    began = time.monotonic()
-    body = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
-    assert http.request("POST", f"{local.url}/chat/completions", local.key, body).status == 200
-    assert time.monotonic() - began >= 2  # an imitated first token takes less
+        with imitate_pace():
+            assert set_to("imitate") == "imitate"
+        assert set_to("imitate") == "imitate"
+    assert set_to("off") == "first-token=2"

@@ -150,7 +150,6 @@ def test_litellm(local):
 
     def complete(messages: list[Any], **more: Any) -> Any:
         where = {"model": f"azure_ai/{MODEL}", "api_base": local.url, "api_key": local.key}
-        where["_skip_mcp_handler"] = True  # with tools, litellm 1.106 imports mcp, which it does not install by itself
         return litellm.completion(**where, messages=messages, tools=[WEATHER], **more)
 
     first = complete(MESSAGES, tool_choice="required", allowed_openai_params=["tool_choice"]).choices[0]

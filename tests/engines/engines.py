@@ -23,7 +23,7 @@ import installing
 from installing import Missing
 
 from helpers import http
-from helpers.children import spawn, stop
+from helpers.children import stop
 from helpers.endpoint.engines import embedded
 from helpers.errors import CookbookError
 
@@ -56,12 +56,11 @@ class Engine:
 
 @contextmanager
 def llama_cpp() -> Iterator[Served]:
+    key = secrets.token_hex(16)
     try:
-        embedded.weights()
+        process, url = embedded.start(key)
     except CookbookError as error:
         raise Missing(f"llama.cpp is left out: {error}") from None
-    key = secrets.token_hex(16)
-    process, url = spawn("helpers.endpoint.engines.embedded", {**os.environ, embedded.KEY: key})
     try:
         yield Served(url, key, embedded.LABEL)
     finally:

@@ -18,13 +18,11 @@ BODY = {"messages": [{"role": "user", "content": "How many languages are in the 
 @pytest.fixture
 def https(local, monkeypatch):
     """The https address of an endpoint for which this process has an identity and no key."""
-    session = local.session()
-    monkeypatch.setenv("IDENTITY_ENDPOINT", session["identity_endpoint"])
-    monkeypatch.setenv("IDENTITY_HEADER", session["identity_header"])
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-        monkeypatch.setenv(name, session["authorities"])
+    identity = local.identity()
+    for name, value in identity.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.delenv(CREDENTIAL)
-    return session["https_endpoint"]
+    return identity[ENDPOINT]
 
 
 def test_a_door_brings_tokens_or_takes_them(https, tmp_path):

@@ -22,6 +22,7 @@ class Upstream:
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, dict[str, str], str]] = []
         self.gone = threading.Event()  # a streaming client has disconnected
+        self._going_on = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -38,6 +39,10 @@ class Upstream:
         asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+    def go_on(self) -> None:
+        """Let streams that wait after a word say the next one."""
+        self._loop.call_soon_threadsafe(self._going_on.set)
 
     async def _listen(self) -> None:
         app = web.Application()
@@ -86,6 +91,8 @@ class Upstream:
                 chunk = {"choices": [{"index": 0, "delta": {"content": word}}]}
                 await response.write(f"data: {json.dumps(chunk)}\n\n".encode())
                 await asyncio.sleep(body.get("gap", 0))
+                if body.get("waits"):
+                    await self._going_on.wait()
             if "usage" in body:
                 await response.write(f"data: {json.dumps({'choices': [], 'usage': body['usage']})}\n\n".encode())
             await response.write(b"data: [DONE]\n\n")

@@ -99,13 +99,13 @@ def test_every_command_of_the_pipelines_exists():
 
 
 def test_the_key_goes_to_two_steps_only_and_never_to_a_pull_request():
-    real = WORKFLOW["jobs"].pop("real-endpoint")
+    others = dict(WORKFLOW["jobs"])
+    real = others.pop("real-endpoint")
     assert "pull_request" not in real["if"] and real["environment"] == "azure"
     run, doctor = (step for step in real["steps"] if "AZURE_INFERENCE_CREDENTIAL" in str(step.get("env")))
     assert "cookbook run" in run["run"] and "--max-tokens-total" in run["run"]
     assert "cookbook doctor" in doctor["run"] and doctor["if"].startswith("failure()")
-    assert "secrets." not in str(WORKFLOW["jobs"])
-    WORKFLOW["jobs"]["real-endpoint"] = real
+    assert "secrets." not in str(others)
     assert WORKFLOW["permissions"] == {"contents": "read"}
     assert [name for name, job in WORKFLOW["jobs"].items() if "permissions" in job] == ["real-endpoint"]
     for job in WORKFLOW["jobs"].values():

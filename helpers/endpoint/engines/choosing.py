@@ -6,14 +6,13 @@ import os
 import secrets
 
 from helpers import http
-from helpers.children import spawn
 from helpers.endpoint.engines import embedded as embedded_engine
 from helpers.endpoint.engines.real_model import RealModel
 from helpers.errors import CookbookError
+from helpers.urls import ENGINE_KEY
 
 EMBEDDED = "embedded"
 OPTION = "--engine"
-KEY = embedded_engine.KEY
 
 
 def choose(engine: str) -> RealModel:
@@ -28,20 +27,20 @@ def choose(engine: str) -> RealModel:
     """
     if engine == EMBEDDED:
         return _embedded()
-    url, key = engine.rstrip("/").removesuffix("/v1"), os.environ.get(KEY, "")
+    url, key = engine.rstrip("/").removesuffix("/v1"), os.environ.get(ENGINE_KEY, "")
+    if "@" in url:
+        raise CookbookError(f"{OPTION} holds a user name or password. Put the key into {ENGINE_KEY} instead.")
     if not url.startswith(("http://", "https://")):
         raise CookbookError(
             f"{OPTION} is {engine!r}; it must be {EMBEDDED!r} or an address like http://localhost:11434."
         )
-    if "@" in url:
-        raise CookbookError(f"{OPTION} holds a user name or password. Put the key into {KEY} instead.")
     return RealModel(url, key, _first_model(url, key))
 
 
 def _first_model(url: str, key: str) -> str:
     listed = http.request("GET", f"{url}/v1/models", key or "none", name=OPTION)
     if listed.status in (401, 403):
-        raise CookbookError(f"{url} wants a key ({listed.status}): {listed.message} Set {KEY} to it.")
+        raise CookbookError(f"{url} wants a key ({listed.status}): {listed.message} Set {ENGINE_KEY} to it.")
     body = listed.json()
     models = body.get("data") if isinstance(body, dict) else None
     if listed.status != 200 or not isinstance(models, list):
@@ -54,10 +53,6 @@ def _first_model(url: str, key: str) -> str:
 
 
 def _embedded() -> RealModel:
-    embedded_engine.weights()
     key = secrets.token_hex(16)
-    process, url = spawn("helpers.endpoint.engines.embedded", {**os.environ, KEY: key})
-    if not url.startswith("http"):
-        process.kill()
-        raise CookbookError("The embedded engine did not start; what it says above tells why.")
+    process, url = embedded_engine.start(key)
     return RealModel(url, key, embedded_engine.LABEL, tools_by_schema=True, process=process)

@@ -7,15 +7,17 @@ on a real engine. It needs the optional packages that `make engine` installs.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from helpers.children import spawn
 from helpers.errors import CookbookError
+from helpers.urls import ENGINE_KEY
 
 LABEL = "SmolLM2-135M-Instruct"
 _WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
-KEY = "COOKBOOK_ENGINE_KEY"
 
 
 def weights() -> Path:
@@ -30,6 +32,20 @@ def weights() -> Path:
     return Path(package.origin).with_name(_WEIGHTS)
 
 
+def start(key: str) -> tuple[subprocess.Popen, str]:
+    """The engine in a process of its own, which ends with this one; and its address.
+
+    Args:
+        key: what it will want as a bearer credential.
+
+    Raises:
+        CookbookError: when the optional packages are not installed, or it does not start.
+    """
+    weights()
+    otherwise = "The embedded engine did not start; what it says above tells why."
+    return spawn("helpers.endpoint.engines.embedded", {**os.environ, ENGINE_KEY: key}, otherwise)
+
+
 def main() -> None:
     """Load the model, print the address in one line, and end when standard input does."""
     import xllamacpp
@@ -37,7 +53,7 @@ def main() -> None:
     settings = xllamacpp.CommonParams()
     settings.model.path = str(weights())
     settings.model_alias = {LABEL}
-    settings.hostnames, settings.port, settings.api_keys = ["127.0.0.1"], 0, [os.environ.pop(KEY)]
+    settings.hostnames, settings.port, settings.api_keys = ["127.0.0.1"], 0, [os.environ.pop(ENGINE_KEY)]
     settings.n_ctx, settings.n_predict, settings.n_parallel = 4096, 1024, 1
     # Two threads wait for each other in a busy loop, which collapses on shared cores.
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -110,7 +110,7 @@ class RealModel:
 
     async def _events(
         self, session: Any, response: Any, stream: adapter.StreamAdapter, settle: Settle
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The engine's events as the service's, each as soon as it arrives."""
         async with session, response:
             yield stream.begin()

@@ -39,12 +39,13 @@ def schemas() -> dict[str, Schema]:
         "Fault": _fields(faults.FIELDS),
         "FaultsRequest": {"oneOf": [ref("Fault"), listing(ref("Fault"))]},
         "Faults": listing(ref("Fault")),
-        "Timing": {
+        "TimingRequest": {
             "type": "object",
-            "properties": {"timing": {**TEXT, "examples": ["off", "imitate", "first-token=0.2", "before"]}},
+            "properties": {"timing": {**TEXT, "examples": ["off", "imitate", "first-token=0.2"]}},
             "required": ["timing"],
             "description": timing.__doc__.partition("\n")[0],
         },
+        "Timing": record(timing=TEXT, before=TEXT),
         "Document": {"type": "object", "description": "An OpenAPI document: this one"},
     }
 

@@ -77,7 +77,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/local/faults"): Operation("Faults", body="FaultsRequest"),
     ("GET", "/local/faults"): Operation("Faults"),
     ("DELETE", "/local/faults"): Operation("Faults"),
-    ("POST", "/local/timing"): Operation("Timing", (*_KNOWN, 415), "Timing"),
+    ("POST", "/local/timing"): Operation("Timing", (*_KNOWN, 415), "TimingRequest"),
 }
 
 

@@ -8,10 +8,10 @@ import uuid
 from email.utils import formatdate
 from http import HTTPStatus
 
+from helpers.endpoint import NAME
 from helpers.endpoint.exchange import Answer, Request, lines
 
-NAME = b"cookbook-local-endpoint"  # sent as `server`, which is how a client can tell that it is not on Azure
-_SAME = b"%bserver: " + NAME + b"\r\ndate: %b\r\ncontent-type: %b\r\n"
+_SAME = b"%bserver: " + NAME.encode() + b"\r\ndate: %b\r\ncontent-type: %b\r\n"
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 # One id under the three names that the service's gateways and the clients know it by.
 _HEAD = b"%b%bx-ms-request-id: %b\r\napim-request-id: %b\r\nx-request-id: %b\r\n%b%b\r\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 from helpers.endpoint.exchange import Answer
 from helpers.endpoint.transport.framing import Frame
@@ -74,10 +75,12 @@ class LiveStream:
         self.writer.transport.write(self.head)
         self.answer.events = ()
         try:
-            async for event in self.answer.source:
-                await self.room.wait()
-                self.answer.events += (event,)
-                self.writer.transport.write(self.frame(event, False))
+            # Closed here, because the journal keeps it, and with it the engine at work.
+            async with aclosing(self.answer.source) as source:
+                async for event in source:
+                    await self.room.wait()
+                    self.answer.events += (event,)
+                    self.writer.transport.write(self.frame(event, False))
         except Exception:  # the engine broke off, so this stream must not look complete
             self.writer.reset()
             return
