@@ -29,25 +29,27 @@ SLOWEST = (
     "tests/endpoint/test_messages.py",
     "tests/running/test_run_selection.py",
     "tests/running/test_run_trouble.py",
-    "tests/test_exercises.py",
     "notebooks/litellm.ipynb",
     "tests/recording/test_run_through_doors.py",
 )
-# They import all six clients, which takes ten seconds in each process that does: one does it for all of them.
-WITH_ALL_CLIENTS = (
-    "tests/endpoint/test_messages.py",
-    "tests/endpoint/test_deployments.py",
-    "tests/endpoint/test_identity_clients.py",
-    "tests/endpoint/test_stream_usage.py",
-    "tests/endpoint/test_tools_clients.py",
-    "tests/test_wire_parity.py",
+# They import all six clients, or have processes that do, which takes ten seconds: one does it for all of a group.
+TOGETHER = (
+    (
+        "tests/endpoint/test_messages.py",
+        "tests/endpoint/test_deployments.py",
+        "tests/endpoint/test_identity_clients.py",
+        "tests/endpoint/test_stream_usage.py",
+        "tests/endpoint/test_tools_clients.py",
+        "tests/test_wire_parity.py",
+    ),
+    ("tests/test_snippets.py", "tests/test_exercises.py"),
 )
 
 
 class _Balanced(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return "with all clients" if file in WITH_ALL_CLIENTS else file
+        return next((group[0] for group in TOGETHER if file in group), file)
 
 
 @pytest.hookimpl(optionalhook=True)

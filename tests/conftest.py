@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from balancing import (  # noqa: F401  # hooks of pytest
     pytest_xdist_auto_num_workers,
     pytest_xdist_make_scheduler,
 )
+from forks import Forks
 from hypothesis import settings
 from local_endpoint import Local
 
@@ -23,6 +25,10 @@ from helpers.urls import CREDENTIAL, ENDPOINT
 ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("busy machine", deadline=None)  # an example may have to wait for a processor
 settings.load_profile("busy machine")
+for name in ("SIGINT", "SIGHUP"):
+    # nohup and a background job have them ignored, which all that tests start would inherit; a handler it does not.
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, name), lambda *_: None)
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # litellm would look its prices up on the network
 # Nothing that tests call is vouched for by the world's authorities, and a client takes longer to read those than for a
 # call. The file has one certificate, of nobody: its key was never kept.
@@ -53,7 +59,7 @@ def world(environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[tuple[str, Callable[[], str]]]:
     """A running local endpoint and a supply of fresh keys for it."""
-    keys = [secrets.token_hex(16) for _ in range(200)]
+    keys = [secrets.token_hex(16) for _ in range(400)]
     with start(keys) as running:
         supply = iter(keys)
         yield running.url, lambda: next(supply)
@@ -67,6 +73,16 @@ def local(endpoint: tuple[str, Callable[[], str]], monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(ENDPOINT, fresh.url)
     monkeypatch.setenv(CREDENTIAL, fresh.key)
     return fresh
+
+
+@pytest.fixture(scope="session")
+def forks(endpoint: tuple[str, Callable[[], str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Runs clients' programs, outside of the project's folder."""
+    url, new_key = endpoint
+    early = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "SSL_CERT_FILE": Local(url, new_key()).session()["authorities"]}
+    running = Forks(tmp_path_factory.mktemp("elsewhere"), early)
+    yield running
+    assert running.close() == ""
 
 
 @pytest.fixture

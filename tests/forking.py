@@ -1,12 +1,13 @@
 """`python forking.py`: run one client's programs, each in a process of its own that has its imports already.
 
-What to run comes as JSON on standard input, because credentials are in it. What came of a program goes to standard
-output as soon as it has ended, as a line of JSON. The client is imported once, and each program is run in a fork: its
-own imports then cost next to nothing. What the client imports only when it is used is learned from the programs.
+What to run comes line by line as JSON on standard input, because credentials are in it; what came of it goes to
+standard output in the same way. The client is imported once, and each program is run in a fork: its own imports then
+cost next to nothing. What the client imports only when it is used is learned from the programs.
 """
 
 from __future__ import annotations
 
+import ast
 import atexit
 import contextlib
 import gc
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -40,12 +42,14 @@ def run(program: str, environment: dict[str, str], seconds: int) -> tuple[int, s
             [sys.executable, program], env=environment, capture_output=True, encoding="utf-8", timeout=seconds
         )
         return done.returncode, done.stdout, done.stderr
+    _import(imported(Path(program).read_text(encoding="utf-8")))
     with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complained, tempfile.TemporaryFile() as used:
         with warnings.catch_warnings():  # since Python 3.12, of threads; the only one is numpy's, which bears it
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
         if not child:
             signal.alarm(seconds)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # standard input has the other programs
             os.dup2(printed.fileno(), 1)
             os.dup2(complained.fileno(), 2)
             os.environ.clear()
@@ -60,11 +64,18 @@ def run(program: str, environment: dict[str, str], seconds: int) -> tuple[int, s
         return status, *(_all(file) for file in (printed, complained))
 
 
-def _import(modules: list[str]) -> None:
-    for name in modules:
+def imported(text: str) -> set[str]:
+    """The modules that a program imports."""
+    nodes = list(ast.walk(ast.parse(text)))
+    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return modules | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+
+
+def _import(modules: Iterable[str]) -> None:
+    for name in sorted(set(modules) - {*sys.modules}):
         with contextlib.suppress(Exception):  # a name that somebody has put there is no module to be found again
             importlib.import_module(name)
-    gc.freeze()
+    gc.freeze()  # a fork copies each page that it looks for garbage in
 
 
 def _leave() -> NoReturn:
@@ -82,12 +93,8 @@ def _all(file: Any) -> str:
 
 
 def main() -> None:
-    given = json.load(sys.stdin)
-    for module in given["imports"] if FORKS else ():
-        importlib.import_module(module)
-    gc.freeze()  # a fork copies each page that it looks for garbage in
-    for name, job in given["jobs"].items():
-        print(json.dumps([name, *run(**job)]), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(run(**json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
-from balancing import SLOWEST, WITH_ALL_CLIENTS
+from balancing import SLOWEST, TOGETHER
 
 
-@pytest.mark.parametrize("name", [*SLOWEST, *WITH_ALL_CLIENTS])
+@pytest.mark.parametrize("name", [*SLOWEST, *chain(*TOGETHER)])
 def test_the_file_is_there(root, name):
     assert (root / name).is_file()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from helpers.snippets.formatting import formatted
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 FOLDED = re.compile(r"(?s)<details>\n<summary>Solution of exercise \d</summary>\n\n```python\n(.+?)```\n.*\n</details>")
 NEEDED = ["Connect with a key", "Send a system message", "Stream the answer", "Handle errors and retries"]
-SECONDS = 120  # for the program with all solutions of a notebook
 
 
 @dataclass
@@ -59,13 +57,13 @@ def test_each_has_a_place_a_check_and_a_solution(client):
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_the_solutions_pass_the_checks(client, local, tmp_path):
-    """In a fresh interpreter, after the cells that the exercises refer to."""
+def test_the_solutions_pass_the_checks(client, forks, local, tmp_path):
+    """After the cells that the exercises refer to."""
     notebook, found = read(NOTEBOOKS / f"{client}.ipynb"), exercises(client)
     taught = [cell.source for section in NEEDED for cell in notebook.python(section)]
     solved = [part for exercise in found for part in (exercise.place, exercise.solution, exercise.check)]
     program = tmp_path / "solved.py"
     program.write_text("\n\n".join([notebook.parameters, *taught, 'print("Now:")', *solved]), encoding="utf-8")
-    done = subprocess.run([sys.executable, program], capture_output=True, encoding="utf-8", timeout=SECONDS)
+    done = forks.run(client, program, dict(os.environ))
     assert done.returncode == 0, done.stderr
     assert done.stdout.partition("Now:\n")[2] == "Solved.\n" * len(found)

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,14 @@ def uv(*arguments: object) -> None:
     """Run uv; skip the test where it cannot reach a package index."""
     if not UV.exists():
         pytest.skip("uv is not installed")
-    settings = {**pip_settings(), "UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "0"}
-    done = subprocess.run(
-        [UV, *map(str, arguments)], env={**os.environ, **settings}, capture_output=True, encoding="utf-8", timeout=200
-    )
+    settings = {**os.environ, **index(), "UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "0"}
+    done = subprocess.run([UV, *map(str, arguments)], env=settings, capture_output=True, encoding="utf-8", timeout=200)
     if done.returncode and re.search(UNREACHABLE, done.stderr):
         pytest.skip(f"no package index can be reached: {done.stderr.strip().splitlines()[0]}")
     assert done.returncode == 0, done.stderr
+
+
+@cache
+def index() -> dict[str, str]:
+    """Where packages come from. Asking pip takes as long as an installation."""
+    return pip_settings()

@@ -6,19 +6,19 @@ That process has the client's imports already; test_snippet_environments.py runs
 from __future__ import annotations
 
 import ast
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from forking import imported
+from forks import SYSTEM
 from local_endpoint import Local
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -35,8 +35,6 @@ from helpers.urls import CREDENTIAL, ENDPOINT
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 TASKS = tasks(NOTEBOOKS)
 SECONDS = 120  # for one starter
-FORKING = Path(__file__).with_name("forking.py")
-SYSTEM = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}  # Windows has no sockets without
 IN_THE_SHELL = {  # and what they print
     "ask-what-is-deployed": '{"model_name":',
     "complete-a-chat": '"finish_reason":"stop"',
@@ -60,62 +58,26 @@ def written(tmp_path_factory, notebooks) -> Path:
 
 
 @pytest.fixture(scope="module")
-def results(request, written, endpoint, tmp_path_factory):
-    """The runs of the starters that are to be tested, by client and task; all clients at once."""
+def runs(request, forks, endpoint, written):
+    """The runs of the starters that are to be tested, by client and task; side by side, because clients often wait."""
     items = [item for item in request.session.items if getattr(item, "originalname", "") == "test_the_starter_runs"]
     wanted = [(item.callspec.params["client"], item.callspec.params["task"]) for item in items]
     url, new_key = endpoint
-    elsewhere = tmp_path_factory.mktemp("elsewhere")  # not the project's folder
-    runs = {pair: Future() for pair in wanted}
+
+    def run_all(client: str, local: Local) -> dict[str, subprocess.CompletedProcess]:
+        tasks = [task for of, task in wanted if of == client]
+        programs = {task: written / client / f"{slug(task)}.py" for task in tasks}
+        return {task: forks.run(client, path, variables(local, task)) for task, path in programs.items()}
+
     with ThreadPoolExecutor(len(CLIENTS)) as pool:
-        running = []
-        for client in CLIENTS:
-            mine = {task: runs[of, task] for of, task in wanted if of == client}
-            if mine:
-                running.append(pool.submit(run_all, written / client, mine, Local(url, new_key()), elsewhere))
-        yield runs
-    assert "".join(each.result() for each in running) == ""
-
-
-def run_all(starters: Path, runs: dict[str, Future], local: Local, folder: Path) -> str:
-    """Run a client's starters, by task; each run gets its exit status, standard output and standard error.
-
-    Returns:
-        What was complained of apart from that, such as a warning at an import.
-    """
-    programs = {task: starters / f"{slug(task)}.py" for task in runs}
-    imports = set().union(*(imported(path.read_text(encoding="utf-8")) for path in programs.values()))
-    jobs = {
-        task: {"program": str(path), "environment": variables(local, task) | SYSTEM, "seconds": SECONDS}
-        for task, path in programs.items()
-    }
-    # A client may read its certificates, and litellm its prices, when it is imported.
-    early = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "SSL_CERT_FILE": local.session()["authorities"]}
-    with (
-        tempfile.TemporaryFile("w+", encoding="utf-8") as given,
-        tempfile.TemporaryFile("w+", encoding="utf-8") as complained,
-    ):
-        json.dump({"imports": sorted(imports), "jobs": jobs}, given)
-        given.seek(0)
-        command = [sys.executable, FORKING]
-        with subprocess.Popen(
-            command, stdin=given, stdout=subprocess.PIPE, stderr=complained, env=early | SYSTEM, cwd=folder, text=True
-        ) as process:
-            for line in process.stdout:
-                task, *run = json.loads(line)
-                runs[task].set_result(run)
-        complained.seek(0)
-        complaint = complained.read()
-    for left in runs.values():
-        if not left.done():
-            left.set_exception(AssertionError(f"It was not run, the status is {process.returncode}: {complaint}"))
-    return complaint
+        running = {client: pool.submit(run_all, client, Local(url, new_key())) for client in CLIENTS}
+        return {client: future.result() for client, future in running.items()}
 
 
 def variables(local: Local, task: str) -> dict[str, str]:
     """All environment variables that a starter gets."""
     if task != ENTRA_ID:
-        return {ENDPOINT: local.url, CREDENTIAL: local.key}
+        return {ENDPOINT: local.url, CREDENTIAL: local.key, "SSL_CERT_FILE": os.environ["SSL_CERT_FILE"]}
     return local.identity()
 
 
@@ -128,11 +90,11 @@ def run(command: list[object], environment: dict[str, str], folder: Path) -> sub
 
 @pytest.mark.parametrize("task", TASKS, ids=slug)
 @pytest.mark.parametrize("client", CLIENTS)
-def test_the_starter_runs(results, written, client, task):
+def test_the_starter_runs(runs, written, client, task):
     assert "helpers" not in (written / client / f"{slug(task)}.py").read_text(encoding="utf-8")
-    status, printed, complained = results[client, task].result()
-    assert (status, complained) == (0, ""), complained
-    assert printed.strip()
+    done = runs[client][task]
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert done.stdout.strip()
 
 
 @pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl")
@@ -195,13 +157,6 @@ def test_the_install_line_brings_what_is_imported(written, client):
                 assert any(name.startswith(f"azure-{rest[0]}") for name in there), f"{path}: {module}"
             elif top not in sys.stdlib_module_names:
                 assert {canonicalize_name(home) for home in homes[top]} & there, f"{path}: {module}"
-
-
-def imported(text: str) -> set[str]:
-    """The modules that a program imports."""
-    nodes = list(ast.walk(ast.parse(text)))
-    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    return modules | {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
 
 
 def test_what_is_not_named_really_comes_along():

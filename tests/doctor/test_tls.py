@@ -143,7 +143,9 @@ def tunnel(url: str) -> Iterator[tuple[str, set[str]]]:
     def talk(peer: socket.socket) -> None:
         head = b""
         while b"\r\n\r\n" not in head:
-            head += peer.recv(65536)
+            if not (data := peer.recv(65536)):
+                return  # whoever only looks whether somebody listens says nothing
+            head += data
         lines = head.decode().split("\r\n")
         assert lines[0].startswith("CONNECT host.eastus2.inference.ml.azure.com:443 ")
         logins.update(value for name, _, value in (line.partition(": ") for line in lines) if name.lower() == LOGIN)

@@ -85,7 +85,7 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
 
 @pytest.fixture
 def heeds_ctrl_c() -> Iterator[None]:
-    """A process that was started in the background may have been told to ignore it."""
+    """In a background job, Ctrl-C does nothing."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
