@@ -60,6 +60,12 @@ def _rows(deployment: Deployment) -> str:
     cells = "".join(f"<td{_LEFT}>{escape(value)}</td>" for value in (size, said["Context"], said["Calls tools"]))
     more = "<br>".join(f"{label}: {escape(said[label])}" for label in ("Languages", "Architecture", "Mistral AI says"))
     return (
-        f'<tr><th scope="row" rowspan="2"{_LEFT}>{escape(deployment.name)}</th>{cells}</tr>'
+        f'<tr><th scope="row" rowspan="2"{_LEFT}>{_name(deployment)}</th>{cells}</tr>'
         f'<tr><td colspan="3"{_LEFT}>{more}</td></tr>'
     )
+
+
+def _name(deployment: Deployment) -> str:
+    """The name, which may wrap in a narrow window, but not inside its version."""
+    head, last, version = escape(deployment.name).rpartition("Instruct-")
+    return f'{head}<span style="white-space: nowrap">{last}{version}</span>'

@@ -38,9 +38,8 @@ def run(program: str, environment: dict[str, str], seconds: int) -> tuple[int, s
         Its exit status, standard output and standard error.
     """
     if not FORKS:
-        done = subprocess.run(
-            [sys.executable, program], env=environment, capture_output=True, encoding="utf-8", timeout=seconds
-        )
+        quiet = {"stdin": subprocess.DEVNULL, "capture_output": True, "encoding": "utf-8"}
+        done = subprocess.run([sys.executable, program], env=environment, timeout=seconds, **quiet)
         return done.returncode, done.stdout, done.stderr
     _import(imported(Path(program).read_text(encoding="utf-8")))
     with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complained, tempfile.TemporaryFile() as used:

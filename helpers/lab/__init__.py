@@ -1,7 +1,8 @@
 """Opening JupyterLab: on the start-here notebook, with the right kernel, without pop-ups.
 
 What is always so stands in files as Jupyter reads them, in this folder: `jupyter_server_config.py` for the server,
-`labconfig` for defaults of the page. They come before the user's own files, whose other choices hold.
+`labconfig` for defaults of the page, `custom` for its style. They come before the user's own files, whose other choices
+hold.
 """
 
 from __future__ import annotations

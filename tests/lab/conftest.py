@@ -17,10 +17,11 @@ from views import NAMES, PICTURES, ROOT, VIEWS
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab on a copy of the notebooks, in a home where Jupyter has been used before; port 8888 is taken."""
+    """JupyterLab on a copy of what it shows, in a home where Jupyter has been used before; port 8888 is taken."""
     folder = tmp_path_factory.mktemp("lab")
-    copy = folder / "note books"
-    shutil.copytree(ROOT / "notebooks", copy, ignore=shutil.ignore_patterns(".*"))
+    copy = folder / "cook book"
+    shutil.copytree(ROOT / "notebooks", copy / "notebooks", ignore=shutil.ignore_patterns(".*"))
+    shutil.copy(ROOT / "README.md", copy)
     with socket.socket() as taken:
         with contextlib.suppress(OSError):  # then somebody else has it
             taken.bind(("127.0.0.1", 8888))

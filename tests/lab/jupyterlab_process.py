@@ -27,9 +27,9 @@ class Lab:
 
 
 @contextmanager
-def jupyterlab(root: Path, notebooks: Path, environment: dict[str, str]) -> Iterator[Lab]:
-    """Run `make lab` on a folder of notebooks, without a browser."""
-    arguments = f"ARGS=--no-browser -- --LabApp.expose_app_in_browser=True --ServerApp.root_dir='{notebooks}'"
+def jupyterlab(root: Path, served: Path, environment: dict[str, str]) -> Iterator[Lab]:
+    """Run `make lab` on a copy of the project, without a browser."""
+    arguments = f"ARGS=--no-browser -- --LabApp.expose_app_in_browser=True --ServerApp.root_dir='{served}'"
     process = subprocess.Popen(
         ["make", "--no-print-directory", "lab", arguments],
         cwd=root,

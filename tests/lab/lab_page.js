@@ -21,7 +21,7 @@ window.labPage = (() => {
   };
 
   const open = async path => {
-    const panel = await ready(await app.commands.execute("docmanager:open", { path }));
+    const panel = await ready(await app.commands.execute("docmanager:open", { path: `notebooks/${path}` }));
     app.shell.activateById(panel.id);
     return panel;
   };
@@ -87,6 +87,13 @@ window.labPage = (() => {
     return found;
   };
 
+  // Outputs whose lines are broken in the middle of a word.
+  const wordsCut = () => {
+    const cuts = pre => getComputedStyle(pre).wordBreak === "break-all";
+    const found = outputs().filter(output => [...output.querySelectorAll("pre")].some(cuts));
+    return found.map(output => `cell ${cellOf(output)}`);
+  };
+
   // Content of outputs that sticks out at the side and that no scrolling brings into view.
   const cutOff = () => {
     openDetails();
@@ -142,10 +149,18 @@ window.labPage = (() => {
       '<img alt="clear" src="data:image/svg+xml,<svg xmlns=\'http://www.w3.org/2000/svg\' width=\'9\' height=\'9\'/>">';
   };
 
+  // Clicks on a link; tells what it opened.
+  const follow = async words => {
+    const from = current();
+    [...from.node.querySelectorAll("a")].find(link => link.textContent === words).click();
+    while (current() === from) await drawn();
+    return current().context.path;
+  };
+
   const useTheme = async theme => {
     await app.commands.execute("apputils:change-theme", { theme });
     await drawn();
   };
 
-  return { within, firstSight, runAll, scrollTo, cutOff, tooFaint, seeThrough, spoil, useTheme };
+  return { within, firstSight, runAll, scrollTo, wordsCut, cutOff, tooFaint, seeThrough, spoil, follow, useTheme };
 })();

@@ -17,7 +17,7 @@ pytestmark = needs_chromium
 
 
 def test_start_here_is_open_beside_the_list_of_notebooks(first_sight):
-    assert first_sight["notebook"] == "start-here.ipynb" and first_sight["tabs"] == 1
+    assert first_sight["notebook"] == "notebooks/start-here.ipynb" and first_sight["tabs"] == 1
     assert sorted(first_sight["files"]) == sorted([*NAMES, "beyond-python"])  # the folder with other languages
 
 
@@ -66,9 +66,18 @@ def test_outputs_can_be_read(looks, name, view):
     assert looks[name, view] == {"cut off": [], "too faint": [], "see-through": []}
 
 
+def test_outputs_wrap_between_words(page, looks):
+    assert page.ask("wordsCut") == []
+
+
 def test_what_cannot_be_read_is_found(page, looks):
     page.ask("spoil")
     assert [len(page.ask(complaint)) for complaint in ("cutOff", "tooFaint", "seeThrough")] == [1, 1, 1]
+
+
+def test_links_lead_out_of_the_folder_of_notebooks(page, looks):
+    page.ask("scrollTo", "start-here.ipynb", 0)
+    assert page.ask("follow", "README") == "README.md"
 
 
 def test_the_page_raised_no_error_and_asked_no_other_machine(page, looks):

@@ -9,37 +9,23 @@ import shutil
 import subprocess
 import sys
 import threading
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import quote
 
 import psutil
 import pytest
 from commanding import COOKBOOK, Cookbook
+from local_endpoint import Local
 from trying import ALL
 
-from helpers import http
+from helpers.entra_id import SCOPE
 from helpers.faults_table.calls import CALLS
-from helpers.starting import LocalEndpoint, new_key, start
+from helpers.starting import new_key, start
 from helpers.urls import CREDENTIAL, ENDPOINT
 
 Pair = tuple[str, str]  # a key, and a token for the same virtual endpoint
 TRYING = Path(__file__).with_name("trying.py")
-SCOPE = "https://ml.azure.com/.default"
-
-
-def session_of(endpoint: LocalEndpoint, key: str) -> dict[str, str]:
-    return http.request("POST", f"{endpoint.url}/local/session", key, {}).json()
-
-
-def token_for(endpoint: LocalEndpoint, key: str) -> str:
-    session = session_of(endpoint, key)
-    url = f"{session['identity_endpoint']}?api-version=2019-08-01&resource={quote(SCOPE, safe='')}"
-    request = urllib.request.Request(url, headers={"X-IDENTITY-HEADER": session["identity_header"]})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)["access_token"]
 
 
 def spellings(credential: str) -> list[str]:
@@ -53,7 +39,7 @@ def said() -> dict[str, tuple[str, list[Pair]]]:
     """All that each client said about each fault, and the credentials it had."""
     keys = {client: [new_key() for _ in ALL] for client in CALLS}
     with start([key for each in keys.values() for key in each]) as endpoint:
-        pairs = {client: [(key, token_for(endpoint, key)) for key in mine] for client, mine in keys.items()}
+        pairs = {client: [(key, Local(endpoint.url, key).token()) for key in mine] for client, mine in keys.items()}
 
         def attempt(client: str) -> str:
             given = json.dumps({"url": endpoint.url, "pairs": pairs[client]})
@@ -105,10 +91,8 @@ def run(request, tmp_path_factory) -> Iterator[tuple[Cookbook, str]]:
     cookbook.write("failing", WORKING, FAILING)
     key = new_key()
     with start([key]) as endpoint:
-        session = session_of(endpoint, key)
-        variables = {ENDPOINT: endpoint.url, CREDENTIAL: key, "SECURE": session["https_endpoint"]}
-        variables |= {"IDENTITY_ENDPOINT": session["identity_endpoint"], "IDENTITY_HEADER": session["identity_header"]}
-        variables |= {"REQUESTS_CA_BUNDLE": session["authorities"]}
+        identity = Local(endpoint.url, key).identity()
+        variables = {**identity, "SECURE": identity[ENDPOINT], ENDPOINT: endpoint.url, CREDENTIAL: key}
         way = ["--direct"] if request.param == "direct" else ["--record", str(folder / "tape.jsonl")]
         with ArgumentsSeen(folder / "arguments.txt"):
             done = cookbook.run(*way, **variables)
