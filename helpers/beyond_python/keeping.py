@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -51,6 +52,8 @@ def execute(notebook: Path, into: Path, packages: Path | None = None) -> Path:
 
 
 def main() -> None:
+    if not shutil.which("npm"):
+        sys.exit("The notebooks in other languages need Node.js with npm, which is not installed here.")
     for name in (ENDPOINT, CREDENTIAL):
         os.environ.pop(name, None)
     subprocess.run(["npm", "ci", "--prefix", FOLDER, "--no-audit", "--no-fund", "--ignore-scripts"], check=True)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from helpers.endpoint.tokens import processor
 
-MARKERS = {  # how many tokens Mistral's chat format puts around a turn
+_MARKERS = {  # how many tokens Mistral's chat format puts around a turn
     "user": 2,  # [INST] … [/INST]
     "assistant": 1,  # … </s>
     "tools": 2,  # [AVAILABLE_TOOLS] … [/AVAILABLE_TOOLS]
@@ -82,5 +82,5 @@ def count_prompt(turns: Sequence[tuple[str, str]]) -> int:
     """
     total = 1
     for role, text in turns:
-        total += count(text.rstrip(" ") if role == "assistant" else text) + MARKERS[role]
+        total += count(text.rstrip(" ") if role == "assistant" else text) + _MARKERS[role]
     return total

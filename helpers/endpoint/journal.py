@@ -46,7 +46,7 @@ def _describe(at: float, request: Request, answer: Answer) -> dict[str, Any]:
         "method": request.method,
         "path": request.path,
         "query": request.query,
-        "headers": {name: mask(name, value) for name, value in request.headers.items()},
+        "headers": {name: _mask(name, value) for name, value in request.headers.items()},
         "body": request.body.decode("utf-8", "replace"),
         "status": None if never_came else answer.status,
         "answer_headers": {} if never_came else fields(answer.headers),
@@ -55,7 +55,7 @@ def _describe(at: float, request: Request, answer: Answer) -> dict[str, Any]:
     }
 
 
-def mask(name: str, value: str) -> str:
+def _mask(name: str, value: str) -> str:
     """Hide a credential: the scheme stays, the secret becomes three asterisks."""
     if name not in _SECRET_HEADERS:
         return value

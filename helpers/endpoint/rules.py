@@ -136,7 +136,7 @@ def bias(words: str) -> Rule:
     return Rule(schema, check, words, extra=True)
 
 
-TOOL_CHOICES = ("none", "auto", "required", "any")  # any is what Mistral calls required
+_TOOL_CHOICES = ("none", "auto", "required", "any")  # any is what Mistral calls required
 
 
 def tool_choice(words: str) -> Rule:
@@ -148,7 +148,7 @@ def tool_choice(words: str) -> Rule:
             if value.get("type", "function") == "function" and isinstance(function, dict):
                 return None if isinstance(function.get("name"), str) else "must name a function"
             return "must be of the type function, with the function's name"
-        return None if value in TOOL_CHOICES else f"must be one of {', '.join(TOOL_CHOICES)}, or name a function"
+        return None if value in _TOOL_CHOICES else f"must be one of {', '.join(_TOOL_CHOICES)}, or name a function"
 
     function = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
     named = {
@@ -156,7 +156,7 @@ def tool_choice(words: str) -> Rule:
         "required": ["function"],
         "properties": {"type": {"const": "function"}, "function": function},
     }
-    return Rule({"oneOf": [{"type": "string", "enum": list(TOOL_CHOICES)}, named]}, check, words)
+    return Rule({"oneOf": [{"type": "string", "enum": list(_TOOL_CHOICES)}, named]}, check, words)
 
 
 def stream_options(words: str) -> Rule:

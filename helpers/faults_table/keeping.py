@@ -21,7 +21,7 @@ from helpers.faults_table.measuring import Measured
 from helpers.faults_table.running import PAIRS, Pair
 
 NAME = "clients_and_faults.json"
-_LONG = 10.0  # seconds of waiting
+LONG = 10.0  # seconds of waiting
 
 Results = dict[str, Any]
 
@@ -73,13 +73,12 @@ def load(folder: Path) -> Results:
 
 def short_pairs(kept: Results) -> list[Pair]:
     """The pairs that are measured again by a test: all but those in which the client waits very long."""
-    return [pair for pair in PAIRS if pair not in long_pairs(kept)]
+    return [(case, client) for case, client in PAIRS if not waits_long(kept["measured"][case][client])]
 
 
-def long_pairs(kept: Results) -> list[Pair]:
-    """The pairs in which the client waits very long."""
-    entries = {(case, client): kept["measured"][case][client] for case, client in PAIRS}
-    return [pair for pair, entry in entries.items() if sum(high for _, high in entry["waits"]) > _LONG]
+def waits_long(entry: Results) -> bool:
+    """Whether the client waits over `LONG` seconds, all its waits together."""
+    return sum(high for _, high in entry["waits"]) > LONG
 
 
 def differences(kept: Results, seen: dict[Pair, Measured]) -> list[str]:

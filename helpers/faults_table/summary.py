@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from helpers.faults_table.calls import CALLS
 from helpers.faults_table.cases import CASES, Case
-from helpers.faults_table.keeping import Results
+from helpers.faults_table.keeping import LONG, Results, waits_long
 
 OWN = {  # the class that a user of the client would catch, and where the client's exceptions are defined
     "webrequests": ("requests.RequestException", "requests."),
@@ -27,7 +27,7 @@ def summary(kept: Results) -> list[str]:
         *_finding(kept, "No exception, and yet only a part of the answer", lost),
         *_finding(kept, "And this part even has a `finish_reason`, as if it were whole", _looks_whole),
         *_finding(kept, "Tries again", lambda entry, case, client: entry["tries"] > 1),
-        *_finding(kept, "Waits long, over 10 seconds altogether", _waits_long),
+        *_finding(kept, f"Waits long, over {LONG:g} seconds altogether", lambda entry, *_: waits_long(entry)),
         *_finding(kept, "An exception that is not of the client's own, so its base class does not catch it", foreign),
         *_finding(kept, "A status in the exception that the endpoint never sent", _made_up),
         *_finding(kept, "Depends on chance", lambda entry, case, client: "varies" in entry),
@@ -51,10 +51,6 @@ def lost(entry: Results, case: Case, client: str) -> bool:
 
 def _looks_whole(entry: Results, case: Case, client: str) -> bool:
     return lost(entry, case, client) and entry["finish"] is not None
-
-
-def _waits_long(entry: Results, case: Case, client: str) -> bool:
-    return sum(high for _, high in entry["waits"]) > 10
 
 
 def foreign(entry: Results, case: Case, client: str) -> bool:

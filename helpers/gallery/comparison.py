@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from helpers.faults_table.keeping import LONG
 from helpers.gallery import costs, failing
 from helpers.gallery.markdown import table
 from helpers.gallery.runs import Runs
@@ -13,7 +14,7 @@ from helpers.gallery.starters import Starters
 from helpers.sections import CLIENTS, anchor
 
 _LIMITS = "Know the limits of this client"
-_SLOW, _BIG, _PATIENT = 3.0, 50.0, 10.0  # times the median start, MiB, seconds: from there on a reader is told
+_SLOW, _BIG = 3.0, 50.0  # times the median start, MiB: from there on a reader is told
 _PAGE = """\
 # Compare the six clients
 
@@ -86,10 +87,10 @@ def _cautions(client: str, measured: costs.Results, kept: failing.Results) -> li
     """What the measurements say against a client."""
     start, size = (costs.median(measured, client, measure) for measure in ("start", "size"))
     usual = sorted(costs.median(measured, each, "start") for each in CLIENTS)[len(CLIENTS) // 2]
+    wait = failing.longest_wait(kept, client)
     said = {
         "it does not try again when the quota is used up": failing.tries(kept, client, failing.OVER_QUOTA) == 1,
-        f"it can wait {failing.longest_wait(kept, client):.0f} s before it gives up": failing.longest_wait(kept, client)
-        > _PATIENT,
+        f"it can wait {wait:.0f} s before it gives up": wait > LONG,
         "a stream that breaks off can look whole": bool(failing.quiet_losses(kept, client)),
         f"it takes {start:.0f} s to start": start > _SLOW * usual,
         f"it installs {size:.0f} MiB": size > _BIG,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).resolve().parent
-ASSETS = _HERE / "assets"
+_ASSETS = _HERE / "assets"
 
 _WITH_CONTENTS = ("notebooks/*", "README", "helpers/**")  # pages with a list of their sections beside them
 
@@ -30,9 +30,9 @@ def configuration() -> dict[str, Any]:
         "html_title": "Mistral on Azure: the cookbook",
         "templates_path": [str(_HERE / "templates")],
         "html_sidebars": {"**": ["home.html", "search-button-field.html", "sbt-sidebar-nav.html"]},
-        "html_static_path": [str(ASSETS)],
+        "html_static_path": [str(_ASSETS)],
         "html_css_files": ["gallery.css"],
-        "html_favicon": str(ASSETS / "favicon.svg"),
+        "html_favicon": str(_ASSETS / "favicon.svg"),
         "html_theme_options": {
             "logo": {"text": "Mistral on Azure"},
             "use_download_button": False,

@@ -21,7 +21,7 @@ from helpers.errors import CookbookError
 from helpers.gallery.starters import Starters
 from helpers.snippets.starter import ENTRA_ID
 from helpers.starting import LocalEndpoint, new_key, start
-from helpers.urls import CREDENTIAL, ENDPOINT
+from helpers.urls import AUTHORITIES, CREDENTIAL, ENDPOINT
 
 ROOT = Path(__file__).resolve().parents[2]
 _SECONDS = 180  # for all starters of a client
@@ -120,7 +120,7 @@ def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, 
             encoding="utf-8",
             timeout=_SECONDS,
             # From the start, because a client may read its certificates only once.
-            env={**_clean(), "SSL_CERT_FILE": authorities, "REQUESTS_CA_BUNDLE": authorities},
+            env={**_clean(), **dict.fromkeys(AUTHORITIES, authorities)},
         )
     except subprocess.TimeoutExpired:
         raise CookbookError(f"The starters of {client} did not end within {_SECONDS} s.") from None

@@ -9,7 +9,7 @@ import sys
 
 import psutil
 
-PATIENCE = 5.0  # seconds that killed processes have to disappear
+_PATIENCE = 5.0  # seconds that killed processes have to disappear
 _SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
@@ -38,4 +38,4 @@ def _kill(processes: list[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             process.kill()
-    psutil.wait_procs(processes, PATIENCE)
+    psutil.wait_procs(processes, _PATIENCE)

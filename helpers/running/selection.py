@@ -12,7 +12,7 @@ from helpers.errors import CookbookError
 from helpers.running import reading
 from helpers.sections import CLIENTS
 
-START = "start-here"  # comes first wherever notebooks are listed
+_START = "start-here"  # comes first wherever notebooks are listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Selection:
 
 def notebooks(folder: Path) -> dict[str, Path]:
     """The notebooks by name, start-here first."""
-    paths = sorted(folder.glob("*.ipynb"), key=lambda path: (path.stem != START, path.stem))
+    paths = sorted(folder.glob("*.ipynb"), key=lambda path: (path.stem != _START, path.stem))
     return {path.stem: path for path in paths}
 
 

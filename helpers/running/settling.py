@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-IGNORED = Path(__file__).resolve().parents[2] / "tests" / "nbval-sanitize.cfg"
+_IGNORED = Path(__file__).resolve().parents[2] / "tests" / "nbval-sanitize.cfg"
 _NEWS = "client versions"  # the tests ignore them, readers do not
 
 
@@ -26,6 +26,6 @@ def settled(value: Any) -> Any:
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     table = RawConfigParser()
-    table.read(IGNORED, encoding="utf-8")
+    table.read(_IGNORED, encoding="utf-8")
     rows = (table[name] for name in table.sections() if name != _NEWS)
     return tuple((re.compile(row["regex"]), row["replace"]) for row in rows)

@@ -16,7 +16,7 @@ from helpers.running.jobs import Job
 from helpers.running.processes import adopt_orphans, end_children
 
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-SHIELDED = ("PYTHONDONTWRITEBYTECODE",)  # with it every kernel would compile every library again
+_SHIELDED = ("PYTHONDONTWRITEBYTECODE",)  # with it every kernel would compile every library again
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def work(job: Job, environment: dict[str, str], cell_timeout: float, sockets: Pa
     """
     _end_with_runner()
     adopt_orphans()
-    for name in SHIELDED:
+    for name in _SHIELDED:
         os.environ.pop(name, None)
     os.environ.update(environment)
     warnings.simplefilter("ignore")

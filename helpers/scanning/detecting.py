@@ -20,10 +20,10 @@ from detect_secrets.plugins.private_key import PrivateKeyDetector
 from detect_secrets.plugins.pypi_token import PypiTokenDetector
 from detect_secrets.plugins.slack import SlackDetector
 
-from helpers.urls import CREDENTIAL
+from helpers.urls import CREDENTIAL, ENGINE_KEY
 
 ALLOWED = "pragma: allowlist secret"  # on a line, says that what it holds is no credential; detect-secrets' own words
-_OF_A_RUN = (CREDENTIAL, "COOKBOOK_ENGINE_KEY")
+_OF_A_RUN = (CREDENTIAL, ENGINE_KEY)
 _MIXED = r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])"  # both letters and digits: no word, no number
 
 

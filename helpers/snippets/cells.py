@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SHELL_MAGIC = "%%bash"
+_SHELL_MAGIC = "%%bash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +58,5 @@ def read(path: Path) -> Notebook:
 
 def _cell(place: str, source: str) -> Cell:
     first, _, rest = source.partition("\n")
-    is_shell = first.split()[:1] == [SHELL_MAGIC]
+    is_shell = first.split()[:1] == [_SHELL_MAGIC]
     return Cell(place, rest if is_shell else source, is_shell)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-LINE_LENGTH = 100  # as in the notebooks' cells
+_LINE_LENGTH = 100  # as in the notebooks' cells
 _TIMEOUT = 60  # seconds, of which ruff takes hundredths
 
 
@@ -17,6 +17,6 @@ def formatted(source: str) -> str:
     ruff = shutil.which("ruff", path=os.pathsep.join(folders))
     if not ruff:
         return source
-    command = [ruff, "format", "--isolated", f"--line-length={LINE_LENGTH}", "-"]
+    command = [ruff, "format", "--isolated", f"--line-length={_LINE_LENGTH}", "-"]
     done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=_TIMEOUT)
     return done.stdout.decode() if done.returncode == 0 else source

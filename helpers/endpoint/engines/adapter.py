@@ -78,7 +78,7 @@ def incoming(
             "finish_reason": choice.get("finish_reason") or "stop",
             "logprobs": _logprobs(choice.get("logprobs"), parameters),
         },
-        "usage": usage_of(answer.get("usage")),
+        "usage": _usage_of(answer.get("usage")),
     }
 
 
@@ -112,14 +112,14 @@ class StreamAdapter:
         self.parameters = parameters
         self.head = {"id": new_id(), "object": "chat.completion.chunk", "created": int(time.time()), "model": label}
         self.finish_reason: str | None = None
-        self.usage = usage_of(None)
+        self.usage = _usage_of(None)
 
     def begin(self) -> bytes:
         return self._event({"role": "assistant", "content": ""})
 
     def chunks(self, chunk: dict[str, Any]) -> Iterator[bytes]:
         """The events for one chunk of the engine's; none for a chunk that only ends or counts."""
-        self.usage = usage_of(chunk["usage"]) if chunk.get("usage") else self.usage
+        self.usage = _usage_of(chunk["usage"]) if chunk.get("usage") else self.usage
         for choice in chunk.get("choices", ()):
             self.finish_reason = choice.get("finish_reason") or self.finish_reason
             delta = {name: choice["delta"][name] for name in ("content", "tool_calls") if choice["delta"].get(name)}
@@ -152,7 +152,7 @@ class StreamAdapter:
         return b"data: " + msgspec.json.encode({**self.head, "choices": [choice], **more}) + b"\n\n"
 
 
-def usage_of(usage: dict[str, Any] | None) -> dict[str, int]:
+def _usage_of(usage: dict[str, Any] | None) -> dict[str, int]:
     """The three counts of an engine's usage; its own extras are left out."""
     prompt, completed = ((usage or {}).get(name) or 0 for name in ("prompt_tokens", "completion_tokens"))
     return {"prompt_tokens": prompt, "completion_tokens": completed, "total_tokens": prompt + completed}

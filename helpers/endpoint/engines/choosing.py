@@ -11,8 +11,8 @@ from helpers.endpoint.engines.real_model import RealModel
 from helpers.errors import CookbookError
 from helpers.urls import ENGINE_KEY
 
-EMBEDDED = "embedded"
-OPTION = "--engine"
+_EMBEDDED = "embedded"
+_OPTION = "--engine"
 
 
 def choose(engine: str) -> RealModel:
@@ -25,27 +25,27 @@ def choose(engine: str) -> RealModel:
     Raises:
         CookbookError: when there is no engine, or it serves no model.
     """
-    if engine == EMBEDDED:
+    if engine == _EMBEDDED:
         return _embedded()
     url, key = engine.rstrip("/").removesuffix("/v1"), os.environ.get(ENGINE_KEY, "")
     if "@" in url:
-        raise CookbookError(f"{OPTION} holds a user name or password. Put the key into {ENGINE_KEY} instead.")
+        raise CookbookError(f"{_OPTION} holds a user name or password. Put the key into {ENGINE_KEY} instead.")
     if not url.startswith(("http://", "https://")):
         raise CookbookError(
-            f"{OPTION} is {engine!r}; it must be {EMBEDDED!r} or an address like http://localhost:11434."
+            f"{_OPTION} is {engine!r}; it must be {_EMBEDDED!r} or an address like http://localhost:11434."
         )
     return RealModel(url, key, _first_model(url, key))
 
 
 def _first_model(url: str, key: str) -> str:
-    listed = http.request("GET", f"{url}/v1/models", key or "none", name=OPTION)
+    listed = http.request("GET", f"{url}/v1/models", key or "none", name=_OPTION)
     if listed.status in (401, 403):
         raise CookbookError(f"{url} wants a key ({listed.status}): {listed.message} Set {ENGINE_KEY} to it.")
     body = listed.json()
     models = body.get("data") if isinstance(body, dict) else None
     if listed.status != 200 or not isinstance(models, list):
         raise CookbookError(
-            f"{url} is no OpenAI-compatible server: its /v1/models answered {listed.status}. Check {OPTION}."
+            f"{url} is no OpenAI-compatible server: its /v1/models answered {listed.status}. Check {_OPTION}."
         )
     if not models or not isinstance(models[0], dict) or not isinstance(models[0].get("id"), str):
         raise CookbookError(f"{url} serves no model. Load one there.")

@@ -15,7 +15,7 @@ from helpers.endpoint.tool_calling.said import Place, Wanted, names_in, roles, s
 from helpers.endpoint.tool_calling.schemas import Schema, Unsatisfiable, choices_of, kind_of
 from helpers.endpoint.tool_calling.stems import stems
 
-MISSING: Any = object()
+_MISSING: Any = object()
 
 _BUDGET = 5_000  # subschemas visited for one call: far more than any real tool has
 _NESTED = 3  # how often a required value may contain itself before it counts as endless
@@ -66,7 +66,7 @@ class Arguments:
             raw: the subschema.
             words: the stems of what the value is called.
             eager: whether to take words that suit by kind alone, not only those that stand by its name.
-            must: whether to make something up rather than answer MISSING.
+            must: whether to make something up rather than answer _MISSING.
         """
         self._left -= 1
         if self._left < 0:
@@ -81,7 +81,7 @@ class Arguments:
         own = roles(words)
         wanted = Wanted(schema, kind, own, self._names - own, self.never, reach=2 if must else int(eager))
         given = self._first_fit(schema, said(wanted, (self.about, *self.elsewhere) if must else (self.about,)))
-        if given is not MISSING or not must:
+        if given is not _MISSING or not must:
             return given
         return self._make_up(schema, words)
 
@@ -92,7 +92,7 @@ class Arguments:
                 self.used.add(place)
                 self.found += 1
                 return value
-        return MISSING
+        return _MISSING
 
     def _make_up(self, schema: dict[str, Any], words: frozenset[str], unlike: Sequence[Any] = ()) -> Any:
         for value in made_up(schema, words, self.about.text):
@@ -103,14 +103,14 @@ class Arguments:
     def _choice(self, choices: list[Any], schema: Any, words: frozenset[str], *, eager: bool, must: bool) -> Any:
         """The alternative that the words say most about; null or the first possible one if they say nothing."""
         used, found = self.used, self.found
-        best = (found, MISSING, used)
+        best = (found, _MISSING, used)
         for choice in choices:
             self.used, self.found = set(used), found
             value = self._value(choice, words, eager=eager, must=False)
-            if value is not MISSING and self.found > best[0] and self.schema.fits(schema, value):
+            if value is not _MISSING and self.found > best[0] and self.schema.fits(schema, value):
                 best = (self.found, value, self.used)
         self.found, value, self.used = best
-        if value is not MISSING or not must:
+        if value is not _MISSING or not must:
             return value
         for value in (schema.get("default"), None):
             if self.schema.fits(schema, value):
@@ -136,7 +136,7 @@ class Arguments:
         inside = tuple(map(id, parts))
         times = [found for outer, found in self._inside if outer == inside]
         if not must and self.found in times:
-            return MISSING
+            return _MISSING
         if len(times) > _NESTED and self.found in times:
             raise Unsatisfiable("the schema contains itself without end")
         self._inside.append((inside, self.found))
@@ -156,11 +156,11 @@ class Arguments:
         for name in sorted(properties, key=lambda name: name not in required):  # the required ones choose first
             wanted = eager and (name in required or not required)
             value = self._value(properties[name], stems(name), eager=wanted, must=False)
-            if value is not MISSING:
+            if value is not _MISSING:
                 given[name] = value
         if not must and (not given or not (eager or given.keys() >= {*required})):  # an optional one is said in full
             self.used, self.found = before
-            return MISSING
+            return _MISSING
         for name in required:
             if name not in given:
                 given[name] = self._value(properties[name], stems(name), eager=eager, must=True)
@@ -175,12 +175,12 @@ class Arguments:
         unique, items = schema.get("uniqueItems", False), []
         while len(items) < most:
             item = self._value([*first, rest][min(len(items), len(first))], words, eager=eager, must=False)
-            if item is MISSING:
+            if item is _MISSING:
                 break
             if not (unique and item in items):
                 items.append(item)
         if not items and not must:
-            return MISSING
+            return _MISSING
         for place in range(len(items), max(schema.get("minItems", 0), len(first))):
             raw = [*first, rest][min(place, len(first))]
             item = self._value(raw, words, eager=eager, must=True)

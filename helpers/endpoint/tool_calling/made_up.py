@@ -10,7 +10,7 @@ from helpers.endpoint.tool_calling import patterns
 from helpers.endpoint.tool_calling.said import is_free
 from helpers.endpoint.tool_calling.schemas import kind_of
 
-UNKNOWN = "unknown"  # a text that nobody said
+_UNKNOWN = "unknown"  # a text that nobody said
 
 _SEVERAL = 100  # how many different ones there are, for lists whose items must differ
 _LONGEST = 100_000  # characters
@@ -53,7 +53,7 @@ def made_up(schema: dict[str, Any], words: frozenset[str], text: str) -> Iterato
     elif kind in ("integer", "number"):
         yield from _numbers(schema)
     elif kind == "string":
-        yield from _strings(schema, text if is_free(words) else UNKNOWN)
+        yield from _strings(schema, text if is_free(words) else _UNKNOWN)
 
 
 def _numbers(schema: dict[str, Any]) -> Iterator[float]:

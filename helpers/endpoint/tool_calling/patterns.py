@@ -14,7 +14,7 @@ _LENGTHS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89)  # repetitions beyond the fewe
 _SAMPLES = {"DIGIT": "0", "SPACE": " ", "WORD": "a", "NOT_DIGIT": "a", "NOT_SPACE": "a", "NOT_WORD": "-"}
 
 
-class TooLong(Exception):
+class _TooLong(Exception):
     """Nothing short matches."""
 
 
@@ -34,7 +34,7 @@ def matching(pattern: str) -> Iterator[str]:
     for more in _LENGTHS:
         try:
             text = _spell(tree, more, {})
-        except TooLong:
+        except _TooLong:
             return
         if re.search(pattern, text):
             yield text
@@ -43,7 +43,7 @@ def matching(pattern: str) -> Iterator[str]:
 def _spell(tree: Any, more: int, groups: dict[int, str]) -> str:
     text = "".join(_part(str(name), argument, more, groups) for name, argument in tree)
     if len(text) > _LONGEST:
-        raise TooLong
+        raise _TooLong
     return text
 
 
@@ -58,7 +58,7 @@ def _part(name: str, argument: Any, more: int, groups: dict[int, str]) -> str:
             fewest, most, tree = argument
             unit, times = _spell(tree, more, groups), min(int(most), int(fewest) + more)
             if len(unit) * times > _LONGEST:
-                raise TooLong
+                raise _TooLong
             return unit * times
         case "SUBPATTERN":
             groups[argument[0]] = _spell(argument[-1], more, groups)
