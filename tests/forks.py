@@ -51,8 +51,11 @@ class Forks:
         for host, _ in self._hosts.values():
             host.stdin.close()
         for host, _ in self._hosts.values():
-            host.wait(60)
-            host.stdout.close()
+            try:
+                host.wait(10)
+            finally:
+                host.kill()
+                host.stdout.close()
         return "".join(_all(complained) for _, complained in self._hosts.values())
 
     def _started(self) -> tuple[subprocess.Popen[str], Any]:

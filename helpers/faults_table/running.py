@@ -17,8 +17,6 @@ from helpers.faults_table.cases import CASES
 from helpers.faults_table.measuring import Measured, answer, measure
 from helpers.starting import new_key, start
 
-_AT_ONCE = 8  # calls of a client
-_ONE_BY_ONE = {"litellm"}  # its calls share their connections, so a reset could hit another case; it waits for nothing
 
 Pair = tuple[str, str]  # a case and a client
 PAIRS = [(case, client) for client in CALLS for case in CASES]
@@ -48,9 +46,15 @@ def _measure_client(client: str, cases: list[str], url: str, keys: list[str]) ->
     logging.disable()
     warnings.simplefilter("ignore")
     whole = answer(client, url, keys[0])
-    with ThreadPoolExecutor(1 if client in _ONE_BY_ONE else _AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once(client)) as pool:
         running = {
             case: pool.submit(measure, client, CASES[case], url, key, whole)
             for case, key in zip(cases, keys[1:], strict=True)
         }
         return {case: future.result() for case, future in running.items()}
+
+
+def at_once(client: str) -> int:
+    """How many calls of a client are made side by side."""
+    # LiteLLM's calls share their connections, so a reset could hit another case. It waits for nothing anyway.
+    return 1 if client == "litellm" else 8

@@ -19,7 +19,7 @@ from dataclasses import replace
 from helpers import http
 from helpers.faults_table.calls import CALLS, Call
 from helpers.faults_table.cases import CASES, Case
-from helpers.faults_table.running import _AT_ONCE, _ONE_BY_ONE
+from helpers.faults_table.running import at_once
 
 HEALTHY = Case("healthy", {})
 ALL = [HEALTHY, replace(HEALTHY, name="healthy (streamed)", stream=True), *CASES.values()]
@@ -31,7 +31,7 @@ def main(client: str) -> None:
     warnings.simplefilter("always")
     sleep = time.sleep
     time.sleep = lambda seconds: sleep(min(seconds, 0.1))  # what is said before a try does not depend on the wait
-    with ThreadPoolExecutor(1 if client in _ONE_BY_ONE else _AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once(client)) as pool:
         # A pair's two calls come one after the other: they share the faults.
         list(pool.map(lambda case, pair: _try(client, case, given["url"], *pair), ALL, given["pairs"]))
 
