@@ -55,6 +55,7 @@ class Connection:
 
 _current: Connection | None = None
 _started: LocalEndpoint | None = None
+_before: dict[str, str | None] = {}  # variables that are set for a local endpoint, as they were
 
 
 def connect(endpoint: str = "", model: str = "") -> None:
@@ -78,6 +79,7 @@ def connect(endpoint: str = "", model: str = "") -> None:
     if not os.environ.get(ENDPOINT):
         _start_local()
     url = check_endpoint(os.environ[ENDPOINT])
+    _leave_local(url)
     if CREDENTIAL not in os.environ:
         os.environ[CREDENTIAL] = token_provider(url)()  # a bearer credential as the key is
     check_credential(os.environ[CREDENTIAL])
@@ -151,10 +153,27 @@ def _look(url: str, model: str) -> Connection:
 
 def _trust(local: dict[str, str]) -> None:
     """Let every library, curl and Node.js find the local endpoint's token service and trust its certificate."""
-    os.environ["IDENTITY_ENDPOINT"] = local["identity_endpoint"]
-    os.environ["IDENTITY_HEADER"] = local["identity_header"]
-    for name in AUTHORITIES:
-        os.environ[name] = local["authorities"]
+    for name, value in _trusting(local).items():
+        _before.setdefault(name, os.environ.get(name))
+        os.environ[name] = value
+
+
+def _trusting(local: dict[str, str]) -> dict[str, str]:
+    identity = {"IDENTITY_ENDPOINT": local["identity_endpoint"], "IDENTITY_HEADER": local["identity_header"]}
+    return identity | dict.fromkeys(AUTHORITIES, local["authorities"])
+
+
+def _leave_local(url: str) -> None:
+    """Take back what was set for the local endpoint, before its key or its tokens are shown to another one."""
+    if _current is None or not _current.local or url in (_current.url, _current.local["https_endpoint"]):
+        return
+    for name, value in _trusting(_current.local).items():
+        before = _before.pop(name, None)
+        if os.environ.get(name) == value:
+            del os.environ[name]
+            os.environ.update({name: before} if before else {})
+    if _started and os.environ.get(CREDENTIAL) == _started.keys[0]:
+        del os.environ[CREDENTIAL]
 
 
 def _describe(connection: Connection, model: str) -> str:

@@ -190,6 +190,20 @@ def test_a_file_of_authorities_that_is_none(monkeypatch, tmp_path, content):
     assert said.startswith(f"SSL_CERT_FILE is '{file}', which holds no certificates") and "unset it" in said
 
 
+def test_the_local_endpoints_key_and_identity_are_shown_to_no_other(monkeypatch):
+    trusted = os.environ["SSL_CERT_FILE"]
+    for name in ("_current", "_started"):
+        monkeypatch.setattr(connecting, name, None)
+    connect()
+    try:
+        assert os.environ["IDENTITY_ENDPOINT"] and os.environ["SSL_CERT_FILE"] != trusted
+        monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")
+        assert refused().startswith(f"{CREDENTIAL} is not set")
+    finally:
+        connecting._started.stop()
+    assert "IDENTITY_ENDPOINT" not in os.environ and os.environ["SSL_CERT_FILE"] == trusted
+
+
 def test_a_key_without_an_endpoint(monkeypatch):
     monkeypatch.setenv(CREDENTIAL, "k" * 32)
     assert f"{CREDENTIAL} is set but {ENDPOINT} is not" in refused()

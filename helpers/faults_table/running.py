@@ -17,7 +17,6 @@ from helpers.faults_table.cases import CASES
 from helpers.faults_table.measuring import Measured, answer, measure
 from helpers.starting import new_key, start
 
-
 Pair = tuple[str, str]  # a case and a client
 PAIRS = [(case, client) for client in CALLS for case in CASES]
 
