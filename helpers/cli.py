@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import sys
@@ -29,6 +30,9 @@ _SECONDS = _Number(0, 24 * 60 * 60, min_open=True)
 _MONEY = _Number(0)
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)  # at any of a hundred writes: it is told in one place
+
+
 class _OneLine(click.Group):
     """Shows a user's mistake as one line."""
 
@@ -40,6 +44,11 @@ class _OneLine(click.Group):
             return super().invoke(ctx)
         except CookbookError as error:
             raise click.ClickException(str(error)) from None
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            line = f"The disk is full ({error.strerror}). Make room, or write to another place."
+            raise click.ClickException(line) from None
         except KeyboardInterrupt:  # before a command takes note of Ctrl-C itself, or the second one
             click.echo("\nInterrupted.", err=True)
             sys.exit(INTERRUPTED)

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -65,6 +66,13 @@ def test_newest_refuses_a_mistake_before_it_installs_anything(argument, status, 
     raised.value.show()
     told = capsys.readouterr()
     assert raised.value.exit_code == status and told.err.startswith(line) and not told.out
+
+
+def test_a_disk_that_is_full():
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([COOKBOOK, "openapi"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "Error: The disk is full (No space left on device). Make room, or write to another place.\n"
 
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "no-such-host.invalid"])

@@ -69,7 +69,7 @@ class ThroughDoors(Target):
         return door.refused[0] if door.refused else self._left_over(door)
 
     def stop(self) -> str:
-        return self._budget.stopped
+        return self._budget.stopped or (self._recorder.stopped if self._recorder else "")
 
     def finish(self, passed: bool) -> str:
         return self._recorder.close(passed) if self._recorder else ""

@@ -48,7 +48,8 @@ def execute(options: Options) -> int:
             this = _run(options, _results(options, jobs, target, reports), target, reports, console, interrupts)
             history.remember(this.results, target.label)
             _report(options, this, reports)
-            table.tell(console, this, reports, target.finish(this.passed))
+            advice = "" if this.passed or this.stopped else chosen.advice
+            table.tell(console, this, reports, target.finish(this.passed), advice)
         if options.save:
             _save(this.results)
     if this.passed:

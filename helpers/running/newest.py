@@ -17,10 +17,7 @@ from pathlib import Path
 import click
 from packaging.requirements import Requirement
 
-from helpers import cli
 from helpers.errors import INTERRUPTED, CookbookError
-from helpers.running.command import plan
-from helpers.running.options import from_command_line
 from helpers.running.uv import uv, variables
 from helpers.setup_environment import BIN, ROOT
 
@@ -54,6 +51,10 @@ def check(arguments: Sequence[str]) -> None:
     Raises:
         click.ClickException: one line on the mistake.
     """
+    from helpers import cli  # as late as the command line imports, so that Ctrl-C finds us within the net below
+    from helpers.running.command import plan
+    from helpers.running.options import from_command_line
+
     try:
         plan(from_command_line(ROOT, cli.run.make_context("cookbook run", list(arguments)).params))
     except click.UsageError as error:

@@ -136,6 +136,21 @@ def test_a_recording_of_a_failed_run_is_left_unfinished(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl.part"]
 
 
+def test_a_recording_that_fills_the_disk_stops_the_run_and_is_left_unfinished(tmp_path, upstream):
+    def full(label, secrets, hosts):
+        recorder = Recorder(tmp_path / "a.jsonl", {}, Scrubber())
+        recorder._file = Path("/dev/full").open("wb", buffering=0)
+        return recorder
+
+    with target.real(upstream.url, Budget(), full) as through:
+        assert (
+            Notebook(through).post({"ask": 1}).status_code == 200
+        )  # of a call that is paid for, the answer is passed on
+        assert through.stop() == "The recording cannot be continued (No space left on device)."
+        assert "left unfinished" in through.finish(True)
+    assert not (tmp_path / "a.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
