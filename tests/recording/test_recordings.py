@@ -137,12 +137,11 @@ def test_a_recording_of_a_failed_run_is_left_unfinished(tmp_path):
 
 
 def test_a_recording_that_fills_the_disk_stops_the_run_and_is_left_unfinished(tmp_path, upstream):
-    def full(label, secrets, hosts):
-        recorder = Recorder(tmp_path / "a.jsonl", {}, Scrubber())
-        recorder._file = Path("/dev/full").open("wb", buffering=0)
-        return recorder
-
-    with target.real(upstream.url, Budget(), full) as through:
+    recorder = Recorder(tmp_path / "a.jsonl", {}, Scrubber())
+    with (
+        Path("/dev/full").open("wb", buffering=0) as recorder._file,
+        target.real(upstream.url, Budget(), lambda *_: recorder) as through,
+    ):
         assert (
             Notebook(through).post({"ask": 1}).status_code == 200
         )  # of a call that is paid for, the answer is passed on
