@@ -142,11 +142,11 @@ def test_a_recording_that_fills_the_disk_stops_the_run_and_is_left_unfinished(tm
         Path("/dev/full").open("wb", buffering=0) as recorder._file,
         target.real(upstream.url, Budget(), lambda *_: recorder) as through,
     ):
-        assert (
-            Notebook(through).post({"ask": 1}).status_code == 200
-        )  # of a call that is paid for, the answer is passed on
-        assert through.stop() == "The recording cannot be continued (No space left on device)."
-        assert "left unfinished" in through.finish(True)
+        job = Notebook(through)
+        assert job.post({"ask": 1}).status_code == 200  # a call that is paid for is answered all the same
+        assert through.usage(job.result).calls == 1  # which waits for what is under way
+        assert through.stop() == through.objection(job.result) == recorder.stopped
+        assert through.finish(True).startswith("The recording cannot be continued (No space left on device).")
     assert not (tmp_path / "a.jsonl").exists()
 
 
