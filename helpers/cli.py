@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import os
 import sys
 from pathlib import Path
@@ -14,31 +16,55 @@ from helpers.errors import INTERRUPTED, CookbookError
 ROOT = Path(__file__).resolve().parent.parent
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
-_SECONDS = click.FloatRange(0, min_open=True)
-_MONEY = click.FloatRange(0)
+
+
+class _Number(click.FloatRange):
+    """A number to reckon with. Click's own range takes nan, which is neither below nor above any limit."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        return number if math.isfinite(number) else self.fail(f"{value!r} is no number to reckon with.", param, ctx)
+
+
+_SECONDS = _Number(0, 24 * 60 * 60, min_open=True)
+_MONEY = _Number(0)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)  # at any of a hundred writes: it is told in one place
 
 
 class _OneLine(click.Group):
     """Shows a user's mistake as one line."""
 
     def invoke(self, ctx: click.Context) -> object:
+        for stream in (sys.stdout, sys.stderr):
+            # A log or a terminal that is not UTF-8 has no arrow: escaped, it can still be told.
+            stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except CookbookError as error:
             raise click.ClickException(str(error)) from None
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            line = f"The disk is full ({error.strerror}). Make room, or write to another place."
+            raise click.ClickException(line) from None
         except KeyboardInterrupt:  # before a command takes note of Ctrl-C itself, or the second one
             click.echo("\nInterrupted.", err=True)
             sys.exit(INTERRUPTED)
         except click.UsageError as error:
-            message = error.format_message()
-            ended = message if message.endswith((".", "?")) else f"{message}."
-            line = click.ClickException(f"{ended} See `{_command(error)} --help`.")
-            line.exit_code = error.exit_code  # 2, as everywhere
-            raise line from None
+            # Click's parser of options does not say for which command it was.
+            command = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand}"
+            raise one_line(error, command) from None
 
 
-def _command(error: click.UsageError) -> str:
-    return error.ctx.command_path if error.ctx else "cookbook"
+def one_line(error: click.UsageError, command: str) -> click.ClickException:
+    """A mistake in a command's options, in one line."""
+    message = error.format_message()
+    ended = message if message.endswith((".", "?")) else f"{message}."
+    line = click.ClickException(f"{ended} See `{command} --help`.")
+    line.exit_code = error.exit_code  # 2, as everywhere
+    return line
 
 
 @click.group(cls=_OneLine)
@@ -75,7 +101,15 @@ def serve(port: int, **options: Any) -> None:
 @click.option("--client", "-c", "clients", multiple=True, help="Only this client's notebook, as 'OpenAI SDK'.")
 @click.option("--tag", "-t", "tags", multiple=True, help="Only notebooks with this tag on them or on a cell.")
 @click.option("--deployment", "-d", "deployments", multiple=True, help="A deployment to run on; may be repeated.")
-@click.option("--parameter", "-p", "parameters", multiple=True, nargs=2, metavar="NAME VALUE", help="For papermill.")
+@click.option(
+    "--parameter",
+    "-p",
+    "parameters",
+    multiple=True,
+    nargs=2,
+    metavar="NAME VALUE",
+    help="A value for a parameter of the notebooks, as: max_tokens 64; may be repeated.",
+)
 @click.option("--workers", type=click.IntRange(1), help="Notebooks at once.  [default: cores + 2]")
 @click.option("--cell-timeout", help="Seconds for a cell.  [default: 120; 600 with --engine]", type=_SECONDS)
 @click.option("--notebook-timeout", help="Seconds for a notebook.  [default: 600; 3000 with --engine]", type=_SECONDS)
@@ -127,9 +161,10 @@ def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool)
 @click.option("--browser/--no-browser", default=True, help="Open a browser, or only print the address.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def lab(port: int | None, browser: bool, arguments: tuple[str, ...]) -> None:
-    """Open JupyterLab on the start-here notebook; Ctrl-C twice ends it.
+    """Open JupyterLab on the start-here notebook.
 
-    It listens on 127.0.0.1 and asks for a token, which is in the address. ARGUMENTS after -- go to JupyterLab.
+    Ctrl-C twice ends it. It listens on 127.0.0.1 and asks for a token, which is in the address. ARGUMENTS after -- go
+    to JupyterLab.
     """
     from helpers.lab import open_lab
 
@@ -157,9 +192,9 @@ def test(arguments: tuple[str, ...]) -> None:
 @click.option("--output", type=_FILE, help="A file to write; .sh means --shell.")
 @click.option("--shell", is_flag=True, help="The shell script with curl, where the notebook has one.")
 def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
-    """Print a standalone starter for TASK with CLIENT, such as: streaming openai-sdk.
+    """Print a standalone program for a task.
 
-    A part of a name is enough; without any, the names are listed.
+    TASK and CLIENT are such as: streaming openai-sdk. A part of a name is enough; without any, the names are listed.
     """
     from helpers.snippets import command
 
@@ -182,7 +217,10 @@ def snippets(output: Path) -> None:
 @main.command()
 @click.option("--output", type=_FOLDER, default=ROOT / "build" / "gallery", help="Where.  [default: build/gallery]")
 def gallery(output: Path) -> None:
-    """Build the gallery: a site of all tasks and clients that opens from disk."""
+    """Build a site of all tasks and clients.
+
+    It opens from disk, offline.
+    """
     from helpers.gallery.command import build
 
     build(ROOT, output)
@@ -190,7 +228,10 @@ def gallery(output: Path) -> None:
 
 @main.command()
 def engine() -> None:
-    """Install the small real language model that `--engine embedded` puts behind the local endpoint (130 MB)."""
+    """Install a small real language model (130 MB).
+
+    `--engine embedded` puts it behind the local endpoint.
+    """
     from helpers.endpoint.engines.installing import install
 
     install(ROOT)
@@ -201,9 +242,10 @@ def engine() -> None:
 @click.option("--check", is_flag=True, help="Write nothing; measure once and compare with what is kept.")
 @click.option("--render", is_flag=True, help="Measure nothing; write the page again from what is kept.")
 def faults(repeats: int, check: bool, render: bool) -> None:
-    """Measure what the six clients do about the local endpoint's faults, and keep it in helpers/endpoint.
+    """Measure how the six clients meet each fault.
 
-    A round takes about 40 seconds, nearly all of it waiting.
+    The faults are the local endpoint's, and what is measured is kept beside it, in helpers/endpoint. A round takes
+    about 40 seconds, nearly all of it waiting.
     """
     from helpers.faults_table import command
 
@@ -226,7 +268,10 @@ def tables() -> None:
 
 @main.command()
 def openapi() -> None:
-    """Print the OpenAPI document of the local endpoint, which serves it at /openapi.json."""
+    """Print the local endpoint's OpenAPI document.
+
+    The endpoint serves it at /openapi.json.
+    """
     import json
 
     from helpers.endpoint.openapi.document import document
@@ -237,10 +282,11 @@ def openapi() -> None:
 @main.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
 def secrets(files: tuple[Path, ...]) -> None:
-    """Look for credentials in FILES, notebooks and folders; without any, in all files of the project.
+    """Look for credentials where none belong.
 
-    Keys of Azure, tokens, private keys and the like, in sources, outputs and metadata; and the very credential that is
-    in AZURE_INFERENCE_CREDENTIAL. The exit status is 1 if there is one. What is found is named, never shown.
+    FILES are files, notebooks and folders; without any, all files of the project. What is found: keys of Azure,
+    tokens, private keys and the like, in sources, outputs and metadata; and the very credential that is in
+    AZURE_INFERENCE_CREDENTIAL. It is named, never shown. The exit status is 1 if there is one.
     """
     from helpers.scanning.command import scan
 
@@ -249,7 +295,10 @@ def secrets(files: tuple[Path, ...]) -> None:
 
 @main.command()
 def lock() -> None:
-    """Rebuild requirements.lock and environment.yml from pyproject.toml."""
+    """Rebuild what pyproject.toml makes.
+
+    That is requirements.lock and environment.yml.
+    """
     from helpers.locking import write
 
     write(ROOT)

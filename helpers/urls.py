@@ -46,7 +46,7 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
     """
     bare = url.strip()
     if not bare:
-        raise Misshapen(f"{name} is empty.", f"It looks like {_EXAMPLE}")
+        raise Misshapen(f"{name} is empty or not set.", f"It looks like {_EXAMPLE}")
     if url != bare:
         raise _wrong(name, "has spaces or a line break around it", bare)
     if url != (bare := url.strip(_QUOTES)):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import sys
+from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from helpers.cli import main
+from helpers.running import newest
+from helpers.urls import CREDENTIAL, ENDPOINT
+from tests.commanding import COOKBOOK
 
 
 def said(*arguments: str, status: int) -> str:
@@ -24,11 +31,48 @@ def said(*arguments: str, status: int) -> str:
     [
         (("nonsense",), "Error: No such command 'nonsense'. See `cookbook --help`."),
         (("lock", "now"), "Error: Got unexpected extra argument (now). See `cookbook lock --help`."),
+        (("run", "-p", "prompt"), "Error: Option '-p' requires 2 arguments. See `cookbook run --help`."),
         (("faults", "--check", "--render"), "Error: Give --check or --render, not both. See `cookbook faults --help`."),
     ],
 )
 def test_a_command_that_does_not_exist_or_makes_no_sense(arguments, line):
     assert said(*arguments, status=2) == line
+
+
+@pytest.mark.parametrize("option", ["--cell-timeout", "--max-cost"])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_a_number_that_nothing_is_above_or_below(option, number):
+    line = said("run", option, number, status=2)
+    assert line.startswith(f"Error: Invalid value for '{option}': ") and line.endswith("See `cookbook run --help`.")
+
+
+def test_a_terminal_that_is_not_utf_8():
+    environment = {**os.environ, ENDPOINT: "", CREDENTIAL: "a-key", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([COOKBOOK, "doctor"], capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 1 and not done.stderr
+    assert r"\u2192 It looks like https://" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("argument", "status", "line"),
+    [
+        ("--nope", 2, "Error: No such option '--nope'. See `cookbook run --help`."),
+        ("nope", 1, "Error: There is no notebook 'nope'."),
+    ],
+)
+def test_newest_refuses_a_mistake_before_it_installs_anything(argument, status, line, capsys):
+    with pytest.raises(click.ClickException) as raised:
+        newest.main([argument])
+    raised.value.show()
+    told = capsys.readouterr()
+    assert raised.value.exit_code == status and told.err.startswith(line) and not told.out
+
+
+def test_a_disk_that_is_full():
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([COOKBOOK, "openapi"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "Error: The disk is full (No space left on device). Make room, or write to another place.\n"
 
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "no-such-host.invalid"])

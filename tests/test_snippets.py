@@ -230,6 +230,7 @@ def test_clients_are_understood_by_a_part(said, meant):
         ([], "Clients: webrequests, "),
         (["stream", "openai", "--shell"], "There are, for webrequests: ask-what-is-deployed, "),
         (["stream", "openai", "--output", "/dev/null/a.py"], "cannot be written"),
+        (["stream", "litellm", "--output", "litellm.py"], "would hide the package litellm"),
     ],
 )
 def test_mistakes_get_one_line(arguments, said):

@@ -81,10 +81,10 @@ def test_a_taken_port_is_said():
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("given", ["k" * 32, None])
+@pytest.mark.parametrize("given", ["k" * 32, "", None])
 def test_serving_in_the_foreground(given):
     environment = {name: value for name, value in os.environ.items() if name != CREDENTIAL}
-    if given:
+    if given is not None:
         environment[CREDENTIAL] = given
     process = subprocess.Popen([COOKBOOK, "serve"], stdout=subprocess.PIPE, text=True, env=environment)
     lines = []
@@ -92,7 +92,7 @@ def test_serving_in_the_foreground(given):
         lines.append(process.stdout.readline())
         assert lines[-1], "it ended without a ready line"
     values = dict(line.strip().split("=", 1) for line in lines if "=" in line)
-    assert (CREDENTIAL in values) == (given is None)
+    assert (CREDENTIAL in values) == (not given)
     key = given or values[CREDENTIAL]
     assert http.request("GET", f"{values[ENDPOINT]}/info", key).status == 200
     process.send_signal(signal.SIGINT)

@@ -83,6 +83,8 @@ def chat(e: Examination) -> Finding:
         finding = refusals.explain(Refused(answers[trouble], f"POST {trouble.path}"), e)
         return fails(finding.found, finding.remedy, goes_on=bool(good) and answers[trouble].cause != 429)
     if not good:
+        if all("html" in answer.headers.get("content-type", "") for answer in answers.values()):
+            return fails("No chat route answers: web pages come instead of JSON.", "Check the address and the port.")
         return fails("No chat route answers.", _no_route(e))
     missing = [route for route in CHAT if route not in good]
     if not missing:

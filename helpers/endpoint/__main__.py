@@ -37,7 +37,12 @@ async def _until_parent_ends(server: Server) -> None:
     loop = asyncio.get_running_loop()
     # A daemon: it waits for ever, and the end of the process must not wait for it.
     threading.Thread(target=_watch, args=(loop, orphaned), daemon=True).start()
-    await server.run(lambda url: print(url, flush=True), orphaned)
+    await server.run(_tell, orphaned)
+
+
+def _tell(url: str) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the parent has ended, which is seen at standard input as well
+        os.write(sys.stdout.fileno(), f"{url}\n".encode())
 
 
 def _watch(loop: asyncio.AbstractEventLoop, orphaned: asyncio.Event) -> None:

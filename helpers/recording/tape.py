@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -57,38 +59,45 @@ class Exchange:
 class Recorder:
     """Writes a recording. It bears its name only once it is complete; until then it ends in `.part`.
 
+    Attributes:
+        stopped: why no more can be written, as when the disk is full; empty as long as all is well.
+
     Raises:
         CookbookError: when the file cannot be written.
     """
 
     def __init__(self, path: Path, about: dict[str, Any], scrubber: Scrubber) -> None:
         self.path, self.part, self.scrubber = path, path.with_name(f"{path.name}.part"), scrubber
-        self.count = 0
+        self.count, self.stopped = 0, ""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.part.open("w", encoding="utf-8")
+            self._file = self.part.open("wb", buffering=0)  # nothing is left in a buffer to fail a second time
+            self._write({"cookbook_recording": VERSION, "day": time.strftime("%Y-%m-%d"), **about})
         except OSError as error:
             raise CookbookError(f"{path} cannot be written ({error.strerror}). Choose another --record.") from None
-        self._write({"cookbook_recording": VERSION, "day": time.strftime("%Y-%m-%d"), **about})
 
     def add(self, exchange: Exchange, status: int, headers: Mapping[str, str], answer: bytes) -> None:
         """Record an exchange that has ended, its answer scrubbed like its request."""
         exchange.status, exchange.answer_headers = status, self.scrubber.answer_headers(headers)
         exchange.answer = self.scrubber.text(answer.decode("utf-8", "replace"))
-        self.count += 1
-        self._write(asdict(exchange))
+        try:
+            self._write(asdict(exchange))
+            self.count += 1
+        except OSError as error:
+            self.stopped = f"The recording cannot be continued ({error.strerror})."
 
     def close(self, complete: bool) -> str:
         """End the recording; say where it is."""
         self._file.close()
-        if complete:
+        if complete and not self.stopped:
             self.part.replace(self.path)
             return f"Recorded {self.count} exchanges in {self.path}. Read it before you share it."
-        return f"Not every notebook passed, so the recording is left unfinished: {self.part}"
+        return f"{self.stopped or 'Not every notebook passed.'} The recording is left unfinished: {self.part}"
 
     def _write(self, value: dict[str, Any]) -> None:
-        self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
-        self._file.flush()
+        line = f"{json.dumps(value, ensure_ascii=False)}\n".encode()
+        if self._file.write(line) != len(line):  # the disk had room for a part of it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @dataclass(slots=True)

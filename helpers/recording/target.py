@@ -66,10 +66,14 @@ class ThroughDoors(Target):
 
     def objection(self, result: Result) -> str:
         door = self._by_job[id(result)]  # a notebook may have taken a refusal for one of its errors to show
-        return door.refused[0] if door.refused else self._left_over(door)
+        return door.refused[0] if door.refused else self._unrecorded or self._left_over(door)
 
     def stop(self) -> str:
-        return self._budget.stopped
+        return self._budget.stopped or self._unrecorded
+
+    @property
+    def _unrecorded(self) -> str:
+        return self._recorder.stopped if self._recorder else ""
 
     def finish(self, passed: bool) -> str:
         return self._recorder.close(passed) if self._recorder else ""

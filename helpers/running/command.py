@@ -35,12 +35,10 @@ def execute(options: Options) -> int:
     Raises:
         CookbookError: for a mistake in what was asked.
     """
-    options.check()
+    chosen, jobs = plan(options)  # mistakes are told before anything is touched
     console = Console()
     console = console if console.is_terminal else Console(width=_WIDE)
     history = History(options.reports / "history.json")
-    chosen = setting.of(options)
-    jobs = chosen.plan(options.reports)  # mistakes are told before anything is touched
     if options.dry_run:
         return 0 if dry_run.tell(console, jobs, history, options.budget, options.limits) else 1
     with Interrupts() as interrupts, folder.claim(options.reports, must=options.resume) as reports:
@@ -50,12 +48,24 @@ def execute(options: Options) -> int:
             this = _run(options, _results(options, jobs, target, reports), target, reports, console, interrupts)
             history.remember(this.results, target.label)
             _report(options, this, reports)
-            table.tell(console, this, reports, target.finish(this.passed))
+            advice = "" if this.passed or this.stopped else chosen.advice
+            table.tell(console, this, reports, target.finish(this.passed), advice)
         if options.save:
             _save(this.results)
     if this.passed:
         return 0
     return INTERRUPTED if interrupts.reason else 1
+
+
+def plan(options: Options) -> tuple[setting.Setting, list[Job]]:
+    """Where the run takes place, and what there is to run.
+
+    Raises:
+        CookbookError: for a mistake in what was asked.
+    """
+    options.check()
+    chosen = setting.of(options)
+    return chosen, chosen.plan(options.reports)
 
 
 def _run(

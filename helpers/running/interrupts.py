@@ -6,6 +6,7 @@ import signal
 import threading
 from types import TracebackType
 
+from helpers.errors import CookbookError
 from helpers.running.worker import ENDING
 
 
@@ -30,6 +31,8 @@ class Interrupts:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for name, handler in self._before.items():
             signal.signal(name, handler)
+        if self.signal is not None and isinstance(error, CookbookError):
+            raise KeyboardInterrupt from None  # our children get the signal, too: what did not start is no mistake
 
     def _note(self, number: int, frame: object) -> None:
         if self.signal is not None:

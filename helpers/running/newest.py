@@ -14,9 +14,10 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 from packaging.requirements import Requirement
 
-from helpers.errors import INTERRUPTED
+from helpers.errors import INTERRUPTED, CookbookError
 from helpers.running.uv import uv, variables
 from helpers.setup_environment import BIN, ROOT
 
@@ -24,7 +25,12 @@ FOLDER = ROOT / "build" / "newest"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Install, tell what is not the newest there is, then become `cookbook run`."""
+    """Install, tell what is not the newest there is, then become `cookbook run`.
+
+    Raises:
+        click.ClickException: for what `cookbook run` would refuse, before anything is installed.
+    """
+    check(arguments)
     environment = variables()
     made = FOLDER / "environment"
     print("Installing the newest allowed versions into build/newest/environment", flush=True)
@@ -37,6 +43,24 @@ def main(arguments: Sequence[str]) -> None:
     command = [str(python.with_name("cookbook")), "run", "--reports", str(FOLDER / "run"), *arguments]
     os.chdir(ROOT)
     os.execve(command[0], command, environment)
+
+
+def check(arguments: Sequence[str]) -> None:
+    """Refuse what `cookbook run` would refuse.
+
+    Raises:
+        click.ClickException: one line on the mistake.
+    """
+    from helpers import cli  # as late as the command line imports, so that Ctrl-C finds us within the net below
+    from helpers.running.command import plan
+    from helpers.running.options import from_command_line
+
+    try:
+        plan(from_command_line(ROOT, cli.run.make_context("cookbook run", list(arguments)).params))
+    except click.UsageError as error:
+        raise cli.one_line(error, "cookbook run") from None
+    except CookbookError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def held_back(outdated: Sequence[dict[str, str]], pyproject: str) -> list[str]:
@@ -62,6 +86,11 @@ def told(said: str) -> str:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as ended:  # after --help
+        sys.exit(ended.exit_code)
     except subprocess.CalledProcessError as error:
         sys.exit(told(error.stderr))
     except FileNotFoundError:

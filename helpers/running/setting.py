@@ -20,7 +20,13 @@ _ENGINES_ANSWER = 150.0  # seconds: a real model on a laptop takes its time, and
 
 
 class Setting:
-    """A run on the local endpoint."""
+    """A run on the local endpoint.
+
+    Attributes:
+        advice: where to look when notebooks fail.
+    """
+
+    advice = ""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -65,6 +71,8 @@ class Setting:
 
 class OnTheUsersEndpoint(Setting):
     """A run on the endpoint that AZURE_INFERENCE_ENDPOINT names. What it serves is not known here."""
+
+    advice = "If the endpoint is to blame, `cookbook doctor` says what to change."
 
     def __init__(self, options: Options, url: str) -> None:
         super().__init__(options)

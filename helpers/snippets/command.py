@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from helpers.errors import CookbookError
@@ -36,8 +37,12 @@ def write(text: str, path: Path) -> None:
     """Write a starter to a file; a shell script may be executed.
 
     Raises:
-        CookbookError: when the file cannot be written.
+        CookbookError: when the file cannot be written, or would hide a package that it imports itself.
     """
+    if path.suffix == ".py" and re.search(rf"^(import|from) {re.escape(path.stem)}\b", text, re.MULTILINE):
+        raise CookbookError(
+            f"{path.name} would hide the package {path.stem}, which the program imports. Choose another --output."
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")

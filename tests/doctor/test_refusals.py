@@ -43,6 +43,13 @@ def test_no_route_at_all(local):
     assert "/score" in finding.remedy and "traffic" in finding.remedy
 
 
+def test_a_web_server_that_is_no_endpoint():
+    page = Reply(parts=(b"<h1>Not found</h1>",), status=404, headers={"content-type": "text/html"})
+    with serving(lambda asked: page) as url:
+        name, finding = failing(examine(url, "a-key"))
+    assert name == "chat routes" and finding.found == "No chat route answers: web pages come instead of JSON."
+
+
 def test_an_error_on_one_route_does_not_hide_the_others(local):
     local.fail(status=503)
     report = examine(local.url, local.key)

@@ -136,6 +136,20 @@ def test_a_recording_of_a_failed_run_is_left_unfinished(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl.part"]
 
 
+def test_a_recording_that_fills_the_disk_stops_the_run_and_is_left_unfinished(tmp_path, upstream):
+    recorder = Recorder(tmp_path / "a.jsonl", {}, Scrubber())
+    with (
+        Path("/dev/full").open("wb", buffering=0) as recorder._file,
+        target.real(upstream.url, Budget(), lambda *_: recorder) as through,
+    ):
+        job = Notebook(through)
+        assert job.post({"ask": 1}).status_code == 200  # a call that is paid for is answered all the same
+        assert through.usage(job.result).calls == 1  # which waits for what is under way
+        assert through.stop() == through.objection(job.result) == recorder.stopped
+        assert through.finish(True).startswith("The recording cannot be continued (No space left on device).")
+    assert not (tmp_path / "a.jsonl").exists()
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -48,6 +48,12 @@ def test_azure_pipelines_gets_the_summary_and_the_failures(failed, monkeypatch, 
     )
 
 
+def test_a_page_that_cannot_be_written_is_told_and_the_run_goes_on(failed, monkeypatch, capsys):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/dev/null/page.md")
+    ci.show(*failed)
+    assert capsys.readouterr().err == "GITHUB_STEP_SUMMARY cannot be written (Not a directory): /dev/null/page.md\n"
+
+
 def test_github_gets_an_annotation(failed, monkeypatch, capsys):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)

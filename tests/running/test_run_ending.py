@@ -10,6 +10,7 @@ import threading
 import pytest
 from marking import Marked
 
+from helpers.errors import CookbookError
 from helpers.running.interrupts import Interrupts
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals are of POSIX")
@@ -90,6 +91,12 @@ def test_signals_are_noted_and_not_thrown():
             assert interrupts.reason == ""
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_what_an_interrupt_has_broken_is_no_mistake():
+    with pytest.raises(KeyboardInterrupt), Interrupts():
+        os.kill(os.getpid(), signal.SIGHUP)
+        raise CookbookError("The local endpoint did not start.")  # it has got the signal, too
 
 
 def test_another_thread_leaves_signals_alone():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from helpers.running.reports.record import Run
@@ -13,8 +14,11 @@ def show(run: Run, summary: Path) -> None:
     """Tell the CI system that runs us, if it is GitHub Actions or Azure Pipelines. Does nothing anywhere else."""
     page = os.environ.get("GITHUB_STEP_SUMMARY")
     if page:
-        with Path(page).open("a", encoding="utf-8") as file:
-            file.write(summary.read_text(encoding="utf-8"))
+        try:
+            with Path(page).open("a", encoding="utf-8") as file:
+                file.write(summary.read_text(encoding="utf-8"))
+        except OSError as error:  # the run itself is none the worse for it
+            print(f"GITHUB_STEP_SUMMARY cannot be written ({error.strerror}): {page}", file=sys.stderr)
     failed = [result for result in run.results if not result.passed]
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for result in failed:

@@ -15,13 +15,13 @@ from helpers.running.usage import Usage, said, total
 _NUMBERS = ("seconds", "calls", "tokens")
 
 
-def tell(console: Console, run: Run, folder: Path, more: str) -> None:
-    """Print what failed with its cell, the table, the verdict, where the reports are, and one line `more`."""
+def tell(console: Console, run: Run, folder: Path, *more: str) -> None:
+    """Print what failed with its cell, the table, the verdict, where the reports are, and the lines `more`."""
     for result in run.results:
         if result.status is Status.FAILED:
             _tell_failure(console, result)
     console.print(_table(run))
-    for line in (run.stopped, _cost(run), run.verdict, f"Reports: {folder}", more):
+    for line in (run.stopped, _cost(run), run.verdict, f"Reports: {folder}", *more):
         if line:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
