@@ -37,11 +37,14 @@ os.environ["SSL_CERT_FILE"] = str(ROOT / "tests" / "nobody.pem")
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test meets an endpoint of the person who runs it, or what another test left in the environment."""
+def environment() -> Iterator[None]:
+    """No test meets an endpoint of the person who runs it, or what another test left in the environment.
+
+    It comes before monkeypatch, and goes after that has put back what it found, which a test itself may have set.
+    """
     before = dict(os.environ)
     for name in (ENDPOINT, CREDENTIAL):
-        monkeypatch.delenv(name, raising=False)
+        os.environ.pop(name, None)
     yield
     for name in set(os.environ) - set(before):
         del os.environ[name]

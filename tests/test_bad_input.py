@@ -197,7 +197,7 @@ def test_the_local_endpoints_key_and_identity_are_shown_to_no_other(monkeypatch)
     connect()
     try:
         assert os.environ["IDENTITY_ENDPOINT"] and os.environ["SSL_CERT_FILE"] != trusted
-        monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")
+        os.environ[ENDPOINT] = "http://127.0.0.1:9"
         assert refused().startswith(f"{CREDENTIAL} is not set")
     finally:
         connecting._started.stop()

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from helpers.sections import CLIENTS, tasks
-from helpers.snippets.starter import starter
+from helpers.snippets.formatting import formatted
+from helpers.snippets.starter import composed
 
 Starters = dict[str, dict[str, str]]  # programs, by client, then by task
 
@@ -17,7 +18,7 @@ def starters(folder: Path) -> Starters:
     Args:
         folder: where the notebooks are.
     """
-    known = tasks(folder)
+    # Composed in one thread: several that parse programs can trip Python 3.11 ("recursion depth mismatch").
+    made = {client: {task: composed(folder, task, client) for task in tasks(folder)} for client in CLIENTS}
     with ThreadPoolExecutor() as pool:  # each waits for a formatter
-        made = {client: {task: pool.submit(starter, folder, task, client) for task in known} for client in CLIENTS}
-    return {client: {task: program.result() for task, program in of.items()} for client, of in made.items()}
+        return {client: dict(zip(of, pool.map(formatted, of.values()), strict=True)) for client, of in made.items()}

@@ -24,7 +24,12 @@ _BUILT_IN = {*dir(builtins), "__name__", "__file__"}
 
 
 def starter(folder: Path, task: str, client: str) -> str:
-    """The program for a task with a client, formatted.
+    """The program for a task with a client, formatted; `composed` tells more."""
+    return formatted(composed(folder, task, client))
+
+
+def composed(folder: Path, task: str, client: str) -> str:
+    """The program for a task with a client, not yet formatted.
 
     Args:
         folder: where the notebooks are.
@@ -59,7 +64,7 @@ def starter(folder: Path, task: str, client: str) -> str:
     ]
     code = "\n\n".join(part for part in parts if part)
     install = f"Install: {install_line(packages(order.all_imports, made))}"
-    return formatted(f"{header(notebook.title, task, [install], code)}\n\n{code}\n")
+    return f"{header(notebook.title, task, [install], code)}\n\n{code}\n"
 
 
 def _connection(notebook: Notebook, task: str) -> list[list[Statement]]:
