@@ -1,4 +1,4 @@
-"""How tests are shared out among processes: whole files, slowest first, to one process more than there are cores."""
+"""How tests are shared out among processes: whole files, slowest first, to two processes more than there are cores."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Balanced(LoadFileScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    return (os.cpu_count() or 1) + 1  # tests often wait: for servers, browsers and kernels
+    return (os.cpu_count() or 1) + 2  # tests often wait: for servers, browsers and kernels
 
 
 @pytest.hookimpl(optionalhook=True)

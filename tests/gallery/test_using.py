@@ -30,6 +30,19 @@ def window(site, browser) -> Iterator[Open]:
         yield lambda **options: stack.enter_context(visitor(browser, site, **options))
 
 
+@pytest.fixture(scope="module")
+def windows(site, browser) -> Iterator[dict[str, Visitor]]:
+    with ExitStack() as stack:
+        yield {scheme: stack.enter_context(visitor(browser, site, color_scheme=scheme)) for scheme in RULES}
+
+
+@pytest.fixture
+def shared(windows) -> Iterator[dict[str, Visitor]]:
+    """A window in each theme, for tests that do not mind what others did there: Chromium takes long to open one."""
+    yield windows
+    assert [trouble for visiting in windows.values() for trouble in visiting.troubles] == []
+
+
 def choose(page, title: str) -> None:
     page.locator("label.sd-tab-label:visible", has_text=title).first.click()
 
@@ -42,8 +55,8 @@ def chosen(page) -> list[str]:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_the_copy_button_copies_the_program(window, programs, client):
-    page = window().open(f"{STREAM}?client={client}")
+def test_the_copy_button_copies_the_program(shared, programs, client):
+    page = shared["light"].open(f"{STREAM}?client={client}")
     page.locator(f"{PROGRAM} button.copybtn").click()
     page.locator(f"{PROGRAM} button.copybtn.success").wait_for()
     # The last line break is left out, so that a paste into a terminal waits for Enter.
@@ -80,8 +93,8 @@ def test_search_finds_a_word_and_leads_to_it(window):
 
 @pytest.mark.parametrize("scheme", RULES)
 @pytest.mark.parametrize("name", ["index.html", STREAM, NOTEBOOK, "comparison.html"])
-def test_axe_has_nothing_to_say(window, name, scheme):
-    page = window(color_scheme=scheme).open(name)
+def test_axe_has_nothing_to_say(shared, name, scheme):
+    page = shared[scheme].open(name)
     page.wait_for_function(
         "!document.querySelector('.highlight-python, .cell_input') || document.querySelector('.copybtn')"
     )
