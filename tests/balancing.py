@@ -9,16 +9,17 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 # Files that take ten seconds or more. One that started last would keep the others waiting; the order of all else
-# does not matter. The second file of the gallery waits for nothing if the site is built by then.
+# does not matter. The second one compiles all clients in a fresh environment: nobody else begins with that, who would
+# have to do it again. The second file of the gallery waits for nothing if the site is built by then.
 SLOWEST = (
-    "tests/lab/test_jupyterlab.py",
-    "tests/test_snippets.py",
-    "tests/gallery/test_pages.py",
     "tests/endpoint/test_openapi_fuzz.py",
-    "tests/test_snippet_environments.py",
-    "tests/scanning/test_canaries.py",
+    "tests/test_snippets.py",
     "tests/beyond_python/test_other_notebooks.py",
     "tests/test_setup.py",
+    "tests/lab/test_jupyterlab.py",
+    "tests/gallery/test_pages.py",
+    "tests/scanning/test_canaries.py",
+    "tests/test_snippet_environments.py",
     "tests/gallery/test_using.py",
     "tests/running/test_run_ending.py",
     "tests/beyond_python/test_programs.py",

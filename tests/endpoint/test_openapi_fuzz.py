@@ -104,7 +104,7 @@ def test_each_operation(target, method, path, mode):
 
     session, key = requests.Session(), next(target.keys)
 
-    @bounded(12, f"{method} {path}")
+    @bounded(10, f"{method} {path}")
     @given(target.schema[path][method].as_strategy(generation_mode=GenerationMode[mode]))
     def ask(case: Any) -> None:
         judged(target, case, session, key)
@@ -123,7 +123,7 @@ def test_chat_completions(target, path):
         *(operation.as_strategy(generation_mode=GenerationMode[mode]) for mode in ("POSITIVE", "NEGATIVE"))
     )
 
-    @bounded(100, path)
+    @bounded(70, path)
     @given(
         bodies,
         conversations() | st.none() | conversations(),
@@ -156,7 +156,7 @@ def test_what_the_document_allows_in_the_messages_order_is_answered(target):
     unsaid = {"tools", "tool_choice", "model", "max_tokens", "max_completion_tokens", "stream_options", "top_logprobs"}
     answered = Counter()
 
-    @bounded(40)
+    @bounded(30)
     @given(
         target.schema["/v1/chat/completions"]["POST"].as_strategy(generation_mode=GenerationMode.POSITIVE),
         conversations(),

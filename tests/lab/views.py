@@ -11,5 +11,5 @@ NAMES = [path.name for path in notebooks(ROOT / "notebooks").values()]
 PICTURES = ROOT / "build" / "lab" / "pictures"
 VIEWS = {  # width of the window in pixels, the theme, and of how many windows pictures are kept: they take long
     "wide": (1440, "JupyterLab Light", 1),
-    "narrow-dark": (800, "JupyterLab Dark", 99),
+    "narrow-dark": (800, "JupyterLab Dark", 2),
 }
