@@ -18,7 +18,6 @@ SLOWEST = (
     "tests/test_setup.py",
     "tests/lab/test_jupyterlab.py",
     "tests/gallery/test_pages.py",
-    "tests/scanning/test_canaries.py",
     "tests/test_snippet_environments.py",
     "tests/gallery/test_using.py",
     "tests/running/test_run_ending.py",
@@ -43,7 +42,7 @@ TOGETHER = (
         "tests/endpoint/test_tools_clients.py",
         "tests/test_wire_parity.py",
     ),
-    ("tests/test_snippets.py", "tests/test_exercises.py"),
+    ("tests/test_snippets.py", "tests/test_exercises.py", "tests/scanning/test_canaries.py"),
 )
 
 

@@ -27,10 +27,13 @@ from typing import Any, NoReturn
 FORKS = sys.platform == "linux"  # macOS has libraries that do not bear it, and Windows has no fork
 
 
-def run(program: str, environment: dict[str, str], seconds: int) -> tuple[int, str, str]:
+def run(
+    program: str, arguments: list[str], given: str, environment: dict[str, str], seconds: int
+) -> tuple[int, str, str]:
     """Run a program as `python program` would.
 
     Args:
+        given: its standard input.
         environment: all of its environment variables.
         seconds: after which it is ended.
 
@@ -38,22 +41,24 @@ def run(program: str, environment: dict[str, str], seconds: int) -> tuple[int, s
         Its exit status, standard output and standard error.
     """
     if not FORKS:
-        quiet = {"stdin": subprocess.DEVNULL, "capture_output": True, "encoding": "utf-8"}
-        done = subprocess.run([sys.executable, program], env=environment, timeout=seconds, **quiet)
+        pipes = {"input": given, "capture_output": True, "encoding": "utf-8"}
+        done = subprocess.run([sys.executable, program, *arguments], env=environment, timeout=seconds, **pipes)
         return done.returncode, done.stdout, done.stderr
     _import(imported(Path(program).read_text(encoding="utf-8")))
-    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complained, tempfile.TemporaryFile() as used:
+    with contextlib.ExitStack() as stack:
+        asked, printed, complained, used = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(4))
+        asked.write(given.encode())
+        asked.seek(0)
         with warnings.catch_warnings():  # since Python 3.12, of threads; the only one is numpy's, which bears it
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
         if not child:
             signal.alarm(seconds)
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # standard input has the other programs
-            os.dup2(printed.fileno(), 1)
-            os.dup2(complained.fileno(), 2)
+            for number, file in enumerate((asked, printed, complained)):
+                os.dup2(file.fileno(), number)
             os.environ.clear()
             os.environ.update(environment)
-            sys.argv, sys.path[0] = [program], str(Path(program).parent)
+            sys.argv, sys.path[0] = [program, *arguments], str(Path(program).parent)
             runpy.run_path(program, run_name="__main__")
             used.write("\n".join(sys.modules).encode())
             used.flush()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 _FORKING = Path(__file__).with_name("forking.py")
-_SECONDS = 120  # for one program
+_SECONDS = 200  # for one program
 SYSTEM = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}  # Windows has no sockets without
 
 
@@ -27,17 +27,20 @@ class Forks:
         self._folder, self._early = folder, early
         self._hosts: dict[str, tuple[subprocess.Popen[str], Any]] = {}
 
-    def run(self, client: str, program: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, client: str, program: Path, environment: dict[str, str], *arguments: str, given: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         """Run a program to its end.
 
         Args:
             environment: all of its environment variables.
+            given: its standard input.
         """
         if client not in self._hosts:
             self._hosts[client] = self._started()
         host, complained = self._hosts[client]
-        job = {"program": str(program), "environment": environment | SYSTEM, "seconds": _SECONDS}
-        print(json.dumps(job), file=host.stdin, flush=True)
+        job = {"program": str(program), "arguments": arguments, "given": given, "environment": environment | SYSTEM}
+        print(json.dumps({**job, "seconds": _SECONDS}), file=host.stdin, flush=True)
         answer = host.stdout.readline()
         assert answer, f"The process of {client} ended: {_all(complained)}"
         return subprocess.CompletedProcess(program, *json.loads(answer))

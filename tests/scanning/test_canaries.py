@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +34,7 @@ def spellings(credential: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def said() -> dict[str, tuple[str, list[Pair]]]:
+def said(forks) -> dict[str, tuple[str, list[Pair]]]:
     """All that each client said about each fault, and the credentials it had."""
     keys = {client: [new_key() for _ in ALL] for client in CALLS}
     with start([key for each in keys.values() for key in each]) as endpoint:
@@ -43,8 +42,7 @@ def said() -> dict[str, tuple[str, list[Pair]]]:
 
         def attempt(client: str) -> str:
             given = json.dumps({"url": endpoint.url, "pairs": pairs[client]})
-            command = [sys.executable, str(TRYING), client]
-            done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=240)
+            done = forks.run(client, TRYING, dict(os.environ), client, given=given)
             assert done.returncode == 0, done.stderr[-2000:]
             return done.stdout + done.stderr
 
