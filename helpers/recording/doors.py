@@ -17,9 +17,7 @@ from helpers.running.usage import Usage
 _LARGEST = 16 * 1024 * 1024  # bytes of a request
 _END = 5.0  # seconds that the thread gets to end
 _PATIENCE = 2.0  # seconds that requests under way get once their client has gone
-_LONGEST = (
-    60.0  # seconds for anything that the thread is asked to do: on a machine with much else to do, it takes a few
-)
+_LONGEST = 60.0  # seconds for anything that the thread is asked to do; a busy machine takes a few
 
 Answer = Callable[["Door", web.Request], Awaitable[web.StreamResponse]]
 

@@ -18,6 +18,7 @@ import click
 from packaging.requirements import Requirement
 
 from helpers.errors import INTERRUPTED, CookbookError
+from helpers.mistakes import one_line
 from helpers.running.uv import uv, variables
 from helpers.setup_environment import BIN, ROOT
 
@@ -58,7 +59,7 @@ def check(arguments: Sequence[str]) -> None:
     try:
         plan(from_command_line(ROOT, cli.run.make_context("cookbook run", list(arguments)).params))
     except click.UsageError as error:
-        raise cli.one_line(error, "cookbook run") from None
+        raise one_line(error, "cookbook run") from None
     except CookbookError as error:
         raise click.ClickException(str(error)) from None
 
