@@ -171,7 +171,8 @@ def _leave_local(url: str) -> None:
         before = _before.pop(name, None)
         if os.environ.get(name) == value:
             del os.environ[name]
-            os.environ.update({name: before} if before else {})
+            if before is not None:
+                os.environ[name] = before
     if _started and os.environ.get(CREDENTIAL) == _started.keys[0]:
         del os.environ[CREDENTIAL]
 

@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 
 COOKBOOK = Path(sys.executable).with_name("cookbook")
 PARAMETERS = 'model: str = "x"  # the deployment\nprompt: str = "Hello"  # what to say\ncount: int = 1  # how often\n'
+
+needs_a_full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full: it is of Linux")
 
 
 class Cookbook:

@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from commanding import COOKBOOK, needs_a_full_disk
 
 from helpers.cli import main
 from helpers.running import newest
 from helpers.urls import CREDENTIAL, ENDPOINT
-from tests.commanding import COOKBOOK
 
 
 def said(*arguments: str, status: int) -> str:
@@ -68,6 +68,7 @@ def test_newest_refuses_a_mistake_before_it_installs_anything(argument, status, 
     assert raised.value.exit_code == status and told.err.startswith(line) and not told.out
 
 
+@needs_a_full_disk
 def test_a_disk_that_is_full():
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([COOKBOOK, "openapi"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)

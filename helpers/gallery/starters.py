@@ -18,7 +18,8 @@ def starters(folder: Path) -> Starters:
     Args:
         folder: where the notebooks are.
     """
+    known = tasks(folder)
     # Composed in one thread: several that parse programs can trip Python 3.11 ("recursion depth mismatch").
-    made = {client: {task: composed(folder, task, client) for task in tasks(folder)} for client in CLIENTS}
+    made = {client: {task: composed(folder, task, client) for task in known} for client in CLIENTS}
     with ThreadPoolExecutor() as pool:  # each waits for a formatter
         return {client: dict(zip(of, pool.map(formatted, of.values()), strict=True)) for client, of in made.items()}

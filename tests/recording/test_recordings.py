@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from commanding import needs_a_full_disk
 from upstream import KEY, TENANT, USAGE, Upstream
 
 from helpers.errors import CookbookError
@@ -136,6 +137,7 @@ def test_a_recording_of_a_failed_run_is_left_unfinished(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl.part"]
 
 
+@needs_a_full_disk
 def test_a_recording_that_fills_the_disk_stops_the_run_and_is_left_unfinished(tmp_path, upstream):
     recorder = Recorder(tmp_path / "a.jsonl", {}, Scrubber())
     with (
