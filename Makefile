@@ -14,7 +14,7 @@ help: ## List the targets
 
 setup: ## Set up the environment in .venv; the other targets do it by themselves
 	@for python in $(CANDIDATES); do \
-	  if $$python -c '$(VERSION_OK)' >/dev/null 2>&1; then exec $$python helpers/setup_environment.py; fi; \
+	  if $$python -c '$(VERSION_OK)' >/dev/null 2>&1; then exec $$python helpers/mistral_on_azure/setup_environment.py; fi; \
 	done; echo "No Python 3.11 to 3.14 found (tried: $(CANDIDATES)). Install one, or name it: make setup PYTHON=/path/to/python" >&2; exit 1
 
 run: setup ## Execute every notebook, on the local endpoint or on AZURE_INFERENCE_ENDPOINT
@@ -39,10 +39,10 @@ engines: engine ## Execute the notebooks on servers nobody here wrote, and keep 
 	@.venv/bin/python tests/engines/measure.py $(ARGS)
 
 newest: setup ## Execute every notebook on the newest allowed versions instead of the locked ones
-	@.venv/bin/python -m helpers.running.newest $(ARGS)
+	@.venv/bin/python -m mistral_on_azure.running.newest $(ARGS)
 
 pythons: setup ## Execute every notebook, and the fast tests, on each allowed Python that is installed here
-	@.venv/bin/python -m helpers.running.pythons $(ARGS)
+	@.venv/bin/python -m mistral_on_azure.running.pythons $(ARGS)
 
 outputs: setup ## Execute the notebooks on the local endpoint and keep their outputs
 	@$(COOKBOOK) run --save $(ARGS)
@@ -54,7 +54,7 @@ faults: setup ## Measure what the six clients do about faults, and keep the tabl
 	@$(COOKBOOK) faults $(ARGS)
 
 beyond-python: setup ## Make and execute the notebooks in other languages, and keep their outputs (needs Node.js)
-	@.venv/bin/python -m helpers.beyond_python.keeping $(ARGS)
+	@.venv/bin/python -m mistral_on_azure.upkeep.beyond_python.keeping $(ARGS)
 
 tables: setup ## Rebuild the generated part of the README
 	@$(COOKBOOK) tables $(ARGS)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
 from balancing import (  # noqa: F401  # hooks of pytest
     pytest_collection_finish,
     pytest_collection_modifyitems,
@@ -16,11 +18,9 @@ from balancing import (  # noqa: F401  # hooks of pytest
     pytest_xdist_make_scheduler,
 )
 from forks import Forks
-from hypothesis import settings
 from local_endpoint import Local
-
-from helpers.starting import LocalEndpoint, start
-from helpers.urls import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 
 ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("busy machine", deadline=None)  # an example may have to wait for a processor

@@ -7,8 +7,8 @@ import urllib.request
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from helpers import http
-from helpers.urls import AUTHORITIES, ENDPOINT
+from mistral_on_azure.azure import http
+from mistral_on_azure.azure.addresses import AUTHORITIES, ENDPOINT
 
 
 @dataclass(frozen=True, slots=True)

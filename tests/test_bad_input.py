@@ -12,10 +12,11 @@ from types import ModuleType
 
 import pytest
 
-from helpers import connecting, http
-from helpers.connecting import connect, use_entra_id
-from helpers.errors import CookbookError
-from helpers.urls import CREDENTIAL, ENDPOINT, check_credential, check_endpoint
+from mistral_on_azure.azure import http
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential, check_endpoint
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.notebook import connecting
+from mistral_on_azure.notebook.connecting import connect, use_entra_id
 
 HOST = "https://my-host.eastus2.inference.ai.azure.com"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 
 import pytest
+
 from balancing import SLOWEST, TOGETHER
 
 

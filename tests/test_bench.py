@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from mistral_on_azure.upkeep import measurements
+
 BENCH = Path(__file__).resolve().parent / "bench"
-RESULTS = BENCH / "results"
+RESULTS = measurements.FOLDER
 
 
 @pytest.fixture(params=["endpoint", "notebooks"])

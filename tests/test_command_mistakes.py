@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from commanding import COOKBOOK, needs_a_full_disk
 
-from helpers.cli import main
-from helpers.running import newest
-from helpers.urls import CREDENTIAL, ENDPOINT
+from commanding import COOKBOOK, needs_a_full_disk
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.cli import main
+from mistral_on_azure.running import newest
 
 
 def said(*arguments: str, status: int) -> str:

@@ -11,8 +11,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from helpers.locking import GROUPS, conda_environment
-from helpers.running import pythons
+from mistral_on_azure.running import pythons
+from mistral_on_azure.upkeep.generated import GROUPS, conda_environment
 
 
 @pytest.fixture

@@ -12,14 +12,15 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers.children import stop
-from helpers.endpoint.engines import embedded
-from helpers.starting import new_key
-from helpers.urls import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.children import stop
+from mistral_on_azure.endpoint.models import embedded
+from mistral_on_azure.endpoint.starting import new_key
+from mistral_on_azure.upkeep import measurements
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINES = ROOT / "tests" / "engines"
-RESULTS = ENGINES / "results"
+RESULTS = measurements.FOLDER
 KEPT = json.loads((RESULTS / "engines.json").read_text(encoding="utf-8"))
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.sections import CLIENTS
-from helpers.snippets.cells import read
-from helpers.snippets.formatting import formatted
+from mistral_on_azure.catalog.sections import CLIENTS
+from mistral_on_azure.snippets.cells import read
+from mistral_on_azure.snippets.starter import formatted
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 FOLDED = re.compile(r"(?s)<details>\n<summary>Solution of exercise \d</summary>\n\n```python\n(.+?)```\n.*\n</details>")

@@ -8,23 +8,22 @@ from dataclasses import replace
 
 import pytest
 
-from helpers.faults_table import keeping, page, waits
-from helpers.faults_table.cases import GROUPS
-from helpers.faults_table.measuring import Measured
-from helpers.faults_table.running import PAIRS, measure_all
-from helpers.faults_table.wording import one_line
+from mistral_on_azure.upkeep.faults import archive, measuring, page
+from mistral_on_azure.upkeep.faults.archive import PAIRS, measure_all
+from mistral_on_azure.upkeep.faults.cases import GROUPS
+from mistral_on_azure.upkeep.faults.measuring import Measured, one_line
 
 AGAIN = "not what is kept; look at it, then run `make faults`"
 
 
 @pytest.fixture
-def folder(root):
-    return root / "helpers" / "endpoint"
+def folder():
+    return archive.FOLDER
 
 
 @pytest.fixture
-def kept(folder) -> keeping.Results:
-    return keeping.load(folder)
+def kept(folder) -> archive.Results:
+    return archive.load(folder)
 
 
 def test_the_page_is_made_from_the_measurements(kept, folder):
@@ -35,7 +34,7 @@ def test_every_client_and_fault_is_measured_with_what_is_installed(kept):
     assert [(case, client) for case, clients in kept["measured"].items() for client in clients] == sorted(
         PAIRS, key=lambda pair: list(kept["measured"]).index(pair[0])
     )
-    assert kept["versions"] == keeping.versions(), AGAIN
+    assert kept["versions"] == archive.versions(), AGAIN
 
 
 @pytest.mark.timeout(180)
@@ -43,9 +42,9 @@ def test_the_clients_still_do_what_the_table_says(kept):
     """All pairs but those whose waits take long; `cookbook faults --check` measures these, too."""
     if platform.system() != kept["system"]:
         pytest.skip(f"measured on {kept['system']}; another system resets connections in words of its own")
-    pairs = keeping.short_pairs(kept)
+    pairs = archive.short_pairs(kept)
     assert len(PAIRS) - len(pairs) <= 3
-    assert keeping.differences(kept, measure_all(pairs)) == [], AGAIN
+    assert archive.differences(kept, measure_all(pairs)) == [], AGAIN
 
 
 def test_the_table_tells_nothing_about_a_machine_or_a_run(kept):
@@ -61,9 +60,9 @@ def measured() -> Measured:
 
 
 @pytest.fixture
-def one(kept, measured) -> keeping.Results:
+def one(kept, measured) -> archive.Results:
     """Kept measurements in which each pair is the same."""
-    return keeping.results([dict.fromkeys(PAIRS, measured), dict.fromkeys(PAIRS, measured)])
+    return archive.results([dict.fromkeys(PAIRS, measured), dict.fromkeys(PAIRS, measured)])
 
 
 @pytest.mark.parametrize(
@@ -81,24 +80,26 @@ def one(kept, measured) -> keeping.Results:
     ],
 )
 def test_a_change_is_noticed(one, measured, change, noticed):
-    assert bool(keeping.differences(one, {PAIRS[0]: replace(measured, **change)})) is noticed
+    assert bool(archive.differences(one, {PAIRS[0]: replace(measured, **change)})) is noticed
 
 
 def test_what_varies_is_kept_as_varying_and_not_compared(measured):
     other = replace(measured, tries=2, waits=[0.4], sees="Gone")
     case, client = PAIRS[0]
-    results = keeping.results([dict.fromkeys(PAIRS, each) for each in (measured, other, measured)])
+    results = archive.results([dict.fromkeys(PAIRS, each) for each in (measured, other, measured)])
     entry = results["measured"][case][client]
     assert entry["varies"] == {"tries": [3, 2], "sees": ["Error code: {status}", "Gone"]}
     assert (entry["tries"], entry["waits"]) == (3, [[0.4, 0.4], [0.9, 0.9]])
-    assert keeping.differences(results, dict.fromkeys(PAIRS, replace(other, tries=9, waits=[]))) == []
+    assert archive.differences(results, dict.fromkeys(PAIRS, replace(other, tries=9, waits=[]))) == []
     assert "*varies:* `3` or `2`" in page.page(results)
 
 
 def test_waits_in_words():
-    assert waits.in_words([[0.4, 0.5], [1.0, 1.0]]) == "0.4 to 0.5, 1"
-    assert waits.rounded([10.0, 12.46, 15.0], timeout=2) == [0.5, 0.5]
-    assert waits.as_told([[2.0, 2.3]], 2) and not waits.as_told([[1.9, 2.0]], 2) and not waits.as_told([], 2)
+    assert measuring.in_words([[0.4, 0.5], [1.0, 1.0]]) == "0.4 to 0.5, 1"
+    assert measuring.rounded([10.0, 12.46, 15.0], timeout=2) == [0.5, 0.5]
+    assert (
+        measuring.as_told([[2.0, 2.3]], 2) and not measuring.as_told([[1.9, 2.0]], 2) and not measuring.as_told([], 2)
+    )
 
 
 def test_an_error_in_one_line():

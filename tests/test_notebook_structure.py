@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers.deployments import default_name
-from helpers.endpoint.script import script
-from helpers.running.jobs import notebooks, typed_parameters
-from helpers.sections import CLIENTS, anchor, headings, tasks
+from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.catalog.sections import CLIENTS, anchor, headings, tasks
+from mistral_on_azure.endpoint.models.script import script
+from mistral_on_azure.running.jobs import notebooks, typed_parameters
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
@@ -186,7 +186,7 @@ def test_pictures_have_words(name):
 def test_snippets_need_nothing_of_ours(client):
     for cell in cells(ALL[client], "code"):
         if "snippet" in tags(cell):
-            assert "helpers" not in cell["source"]
+            assert "mistral_on_azure" not in cell["source"]
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from helpers.tables import with_table
+from mistral_on_azure.upkeep.generated import with_table
 
 
 def test_the_table_is_current(root):

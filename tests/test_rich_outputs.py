@@ -12,11 +12,10 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from helpers.deployment_plot import plot_deployments
-from helpers.deployment_table import show_deployments
-from helpers.logprobs import show_logprobs
-from helpers.printing import Stream, print_stream, show_usage
-from helpers.wire import Wire
+from mistral_on_azure.notebook.deployment_views import plot_deployments, show_deployments
+from mistral_on_azure.notebook.logprobs import show_logprobs
+from mistral_on_azure.notebook.streams import Stream, print_stream, show_usage
+from mistral_on_azure.notebook.wire import Wire
 
 TOKENS = [("As", -0.05), (" of", -1.0), ("<b>\n", -2.0), ("$x", -0.4), ("now", -0.7)] * 3
 EXCHANGE = {

@@ -7,15 +7,15 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers.deployments import deployments
-from helpers.running import targets
-from helpers.running.history import History
-from helpers.running.jobs import plan
-from helpers.running.pool import Limits
-from helpers.running.results import Result
-from helpers.running.runner import run
-from helpers.running.selection import Selection
-from helpers.starting import new_key
+from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.catalog.notebooks import Selection
+from mistral_on_azure.endpoint.starting import new_key
+from mistral_on_azure.running import targets
+from mistral_on_azure.running.history import History
+from mistral_on_azure.running.jobs import plan
+from mistral_on_azure.running.pool import Limits
+from mistral_on_azure.running.results import Result
+from mistral_on_azure.running.runner import run
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))

@@ -45,8 +45,14 @@ def test_a_second_set_up_does_nothing():
 def test_an_interrupted_set_up_is_taken_up_again(world, tmp_path):
     """A copy with one small package in its lock, so that the whole way is short."""
     project = tmp_path / "a folder with spaces"
-    (project / "helpers").mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml", "helpers/setup_environment.py", "helpers/__init__.py", "LICENSE"):
+    (project / "helpers" / "mistral_on_azure").mkdir(parents=True)
+    for name in (
+        "Makefile",
+        "pyproject.toml",
+        "helpers/mistral_on_azure/setup_environment.py",
+        "helpers/mistral_on_azure/__init__.py",
+        "LICENSE",
+    ):
         shutil.copy(ROOT / name, project / name)
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     (project / "requirements.lock").write_text("\n".join(line for line in lock if line.startswith(("uv==", "idna=="))))

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from helpers.sections import CLIENTS
-from helpers.setup_environment import LOCK, ROOT, pip_settings
-from helpers.snippets.choosing import slug
-from helpers.snippets.starter import starter
-from helpers.urls import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.sections import CLIENTS
+from mistral_on_azure.setup_environment import LOCK, ROOT, pip_settings
+from mistral_on_azure.snippets.choosing import slug
+from mistral_on_azure.snippets.starter import starter
 
 # The last one is there because its package has to be installed with an extra.
 STARTERS = [*((client, "Stream the answer") for client in CLIENTS), ("litellm", "Call tools")]

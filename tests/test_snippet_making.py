@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers.errors import CookbookError
-from helpers.snippets.awaiting import run_what_is_awaited
-from helpers.snippets.imports import Import, rendered
-from helpers.snippets.packages import packages
-from helpers.snippets.starter import ENTRA_ID, FIRST_ANSWER, KEY, starter
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.snippets.imports import Import, packages, rendered
+from mistral_on_azure.snippets.starter import ENTRA_ID, FIRST_ANSWER, KEY, starter
+from mistral_on_azure.snippets.statements import run_what_is_awaited
 
 PARAMETERS = 'endpoint: str = ""  # where\nmodel: str = "m"  # which\ntimeout: float = 3.0  # how long\n'
 

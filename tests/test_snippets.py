@@ -17,20 +17,19 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from forking import imported
-from forks import SYSTEM
-from local_endpoint import Local
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from helpers import cli
-from helpers.sections import CLIENTS, tasks
-from helpers.snippets import formatting
-from helpers.snippets.choosing import choose_client, choose_task, slug
-from helpers.snippets.command import write_all
-from helpers.snippets.packages import BROUGHT_BY
-from helpers.snippets.starter import ENTRA_ID, starter
-from helpers.urls import CREDENTIAL, ENDPOINT
+from forking import imported
+from forks import SYSTEM
+from local_endpoint import Local
+from mistral_on_azure import cli
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.sections import CLIENTS, tasks
+from mistral_on_azure.snippets.choosing import choose_client, choose_task, slug
+from mistral_on_azure.snippets.imports import BROUGHT_BY
+from mistral_on_azure.snippets.offering import write_all
+from mistral_on_azure.snippets.starter import ENTRA_ID, starter
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 TASKS = tasks(NOTEBOOKS)
@@ -91,7 +90,7 @@ def run(command: list[object], environment: dict[str, str], folder: Path) -> sub
 @pytest.mark.parametrize("task", TASKS, ids=slug)
 @pytest.mark.parametrize("client", CLIENTS)
 def test_the_starter_runs(runs, written, client, task):
-    assert "helpers" not in (written / client / f"{slug(task)}.py").read_text(encoding="utf-8")
+    assert "mistral_on_azure" not in (written / client / f"{slug(task)}.py").read_text(encoding="utf-8")
     done = runs[client][task]
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert done.stdout.strip()
@@ -104,7 +103,7 @@ def test_the_shell_script_runs(written, local, tmp_path, name, printed):
     done = run([script], {**variables(local, ""), "PATH": os.environ["PATH"]}, tmp_path)
     assert (done.returncode, done.stderr) == (0, "") and printed in done.stdout
     text = script.read_text(encoding="utf-8")
-    assert "helpers" not in text and "%%" not in text
+    assert "mistral_on_azure" not in text and "%%" not in text
 
 
 def test_there_is_one_for_every_task_and_client(written):
@@ -178,7 +177,7 @@ def with_dependencies(names: list[str]) -> set[str]:
 
 
 def test_without_ruff_it_is_the_same_program(monkeypatch, notebooks, written):
-    monkeypatch.setattr(formatting.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     for client in CLIENTS:
         for task in TASKS:
             text = starter(notebooks, task, client)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers import http
-from helpers.errors import CookbookError
-from helpers.starting import start
-from helpers.urls import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure import http
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.endpoint.starting import start
+from mistral_on_azure.errors import CookbookError
 
 COOKBOOK = Path(sys.executable).with_name("cookbook")
 
@@ -52,7 +52,8 @@ def test_it_ends_with_its_parent_however_that_ends(how):
         [
             sys.executable,
             "-c",
-            "from helpers.starting import start; import time; print(start().url, flush=True); time.sleep(60)",
+            "from mistral_on_azure.endpoint.starting import start; import time; "
+            "print(start().url, flush=True); time.sleep(60)",
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

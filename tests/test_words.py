@@ -41,7 +41,9 @@ def prose(path: Path) -> Iterator[str]:
 
 
 def all_prose() -> Iterator[tuple[str, str]]:
-    for path in tracked("notebooks/*.ipynb", "helpers/*.py", "README.md", "helpers/endpoint/engines/README.md"):
+    for path in tracked(
+        "notebooks/*.ipynb", "helpers/**/*.py", "README.md", "helpers/mistral_on_azure/endpoint/models/README.md"
+    ):
         for part in prose(path):
             yield path.relative_to(ROOT).as_posix(), part
 

@@ -1,6 +1,6 @@
 """`python tests/bench/clients.py`: what each of the six clients costs, measured beside each other in one go.
 
-All of them talk to one local endpoint, each in a process of its own, in turn. Results are kept in tests/bench/results;
+All of them talk to one local endpoint, each in a process of its own, in turn. Results are kept in upkeep/measurements;
 the gallery's comparison page shows them.
 """
 
@@ -22,12 +22,13 @@ from typing import Any
 import machine
 from installed import megabytes, needed
 
-from helpers.faults_table.calls import PACKAGES
-from helpers.sections import CLIENTS
-from helpers.snippets.cells import Cell, read
-from helpers.snippets.starter import FIRST_ANSWER, KEY, starter
-from helpers.starting import new_key, start
-from helpers.urls import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.sections import CLIENTS
+from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.snippets.cells import Cell, read
+from mistral_on_azure.snippets.starter import FIRST_ANSWER, KEY, starter
+from mistral_on_azure.upkeep import measurements
+from mistral_on_azure.upkeep.faults.calls import PACKAGES
 
 _HERE = Path(__file__).resolve().parent
 _NOTEBOOKS = _HERE.parents[1] / "notebooks"
@@ -80,7 +81,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure what the six clients cost.")
     parser.add_argument("--repeats", type=int, default=5, choices=range(1, 21), metavar="N", help="repeats (1 to 20)")
     parser.add_argument("--calls", type=int, default=200, choices=range(1, 10_001), metavar="N", help="calls a repeat")
-    parser.add_argument("--results", type=Path, default=_HERE / "results", help="the folder that keeps the results")
+    parser.add_argument("--results", type=Path, default=measurements.FOLDER, help="the folder that keeps the results")
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
 """`python tests/bench/endpoint.py`: the local endpoint, its rivals and the floor, measured in one go.
 
 All servers run at the same time, pinned to one core, and are loaded in turn from another one. Results are kept in
-tests/bench/results, as JSON and as the page made from it.
+helpers/mistral_on_azure/upkeep/measurements, as JSON and as the page made from it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import measuring
 import reporting
 from contenders import MOCKTOPUS, Contender, available
 from generator import LoadError
+
 from running import CORES, Running, verify
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import bodies
 import uvloop
 from generator import Load, LoadError, Outcome
+
 from running import Running
 
 CONNECTIONS, STREAMS, PACED = 64, 32, 64

@@ -1,6 +1,6 @@
 """`python tests/bench/notebooks.py`: the six client notebooks by our runner, by its rivals and as plain programs.
 
-Each way runs alone, in turn. Results are kept in tests/bench/results, as JSON and as the page made from it.
+Each way runs alone, in turn. Results are kept in upkeep/measurements, as JSON and as the page made from it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import notebooks_page as page
 import set_up
 import ways
 
-from helpers.running.processes import adopt_orphans
-from helpers.starting import start
-from helpers.urls import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.endpoint.starting import start
+from mistral_on_azure.running.processes import adopt_orphans
 
-_IMPORT = "import time; began = time.perf_counter(); import helpers; print(time.perf_counter() - began)"
-_IMPORTS = 15  # times that `import helpers` is measured
+_IMPORT = "import time; began = time.perf_counter(); import mistral_on_azure; print(time.perf_counter() - began)"
+_IMPORTS = 15  # times that `import mistral_on_azure` is measured
 _PACKAGES = ("papermill", "nbclient", "ipykernel", "litellm", "langchain", "openai")
 
 
@@ -78,7 +78,7 @@ def _repeat(contenders: dict[str, Any], values: dict[str, dict[str, list[float]]
 
 
 def _helpers() -> dict[str, Any]:
-    """What `import helpers` takes, and which part of each notebook's time `helpers` is, both on a warm machine."""
+    """What `import mistral_on_azure` takes, and its part of each notebook's time, on a warm machine."""
     command = [sys.executable, "-c", _IMPORT]
     imports = [float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(_IMPORTS)]
     whole = ways.seconds_by_notebook()

@@ -27,8 +27,9 @@ def main(notebook: Path) -> None:
     names = vars(program)
     for statement in _imports(sources):  # the client's, so that helpers is charged only for what it adds to them
         exec(compile(statement, notebook.name, "exec"), {})
-    helpers = __import__("helpers")
-    helpers.__getattr__ = _timed(helpers.__getattr__)
+    import mistral_on_azure
+
+    mistral_on_azure.__getattr__ = _timed(mistral_on_azure.__getattr__)
     with asyncio.Runner() as runner:
         for source in sources:
             runner.get_loop().run_until_complete(_execute(source, names))
@@ -54,12 +55,12 @@ def _sources(notebook: Path) -> Iterator[str]:
 def _imports(sources: list[str]) -> Iterator[ast.Module]:
     for source in sources:
         for statement in [] if source.startswith("%%") else ast.parse(source).body:
-            if isinstance(statement, ast.Import | ast.ImportFrom) and "helpers" not in ast.unparse(statement):
+            if isinstance(statement, ast.Import | ast.ImportFrom) and "mistral_on_azure" not in ast.unparse(statement):
                 yield ast.Module([statement], [])
 
 
 def _is_ours(value: object) -> bool:
-    return isinstance(value, types.FunctionType) and value.__module__.partition(".")[0] == "helpers"
+    return isinstance(value, types.FunctionType) and value.__module__.partition(".")[0] == "mistral_on_azure"
 
 
 def _timed(function: Callable[..., Any]) -> Callable[..., Any]:

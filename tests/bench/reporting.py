@@ -11,7 +11,9 @@ from typing import Any
 from measuring import MEASURES, Measure
 from targets import TARGETS, Target, Verdict, judge
 
-RESULTS = Path(__file__).resolve().parent / "results"
+from mistral_on_azure.upkeep import measurements
+
+RESULTS = measurements.FOLDER
 NAME = "endpoint"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import installing
 from installing import CACHE, ROOT
 
-from helpers.sections import CLIENTS
+from mistral_on_azure.catalog.sections import CLIENTS
 
 OURS, FLOOR = "cookbook run", "plain programs"
 PAPERMILL, NBMAKE = "papermill, one by one", "pytest --nbmake -n 2"

@@ -8,11 +8,11 @@ from itertools import pairwise
 import nbformat
 import pytest
 
-from helpers.beyond_python.cells import cells
-from helpers.beyond_python.keeping import NOTEBOOKS, execute
-from helpers.beyond_python.programs import FOLDER, PROGRAMS
-from helpers.running.settling import settled
-from helpers.sections import headings, tasks
+from mistral_on_azure.catalog.sections import headings, tasks
+from mistral_on_azure.running.saving import settled
+from mistral_on_azure.upkeep.beyond_python.cells import cells
+from mistral_on_azure.upkeep.beyond_python.keeping import NOTEBOOKS, execute
+from mistral_on_azure.upkeep.beyond_python.programs import FOLDER, PROGRAMS
 
 
 def code(name: str) -> list[nbformat.NotebookNode]:

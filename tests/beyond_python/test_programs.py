@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers.beyond_python.programs import FOLDER, PROGRAMS, SET_UP
-from helpers.endpoint.script import script
-from helpers.sections import tasks
-from helpers.urls import CREDENTIAL
+from mistral_on_azure.azure.addresses import CREDENTIAL
+from mistral_on_azure.catalog.sections import tasks
+from mistral_on_azure.endpoint.models.script import script
+from mistral_on_azure.upkeep.beyond_python.programs import FOLDER, PROGRAMS, SET_UP
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_RUN = "csharp"  # there is no .NET here

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from helpers.doctor.checks import CHECKS
-from helpers.doctor.examination import Examination
-from helpers.doctor.findings import Finding, Status
-from helpers.doctor.report import Report
+from mistral_on_azure.doctor.checks import CHECKS
+from mistral_on_azure.doctor.examination import Examination, Finding, Status
+from mistral_on_azure.doctor.report import Report
 
 NOTHING_LISTENS = "http://127.0.0.1:9"
 

@@ -8,7 +8,7 @@ from engine import USAGE, Engine, completion
 from examining import examine
 from servers import Asked, Reply, serving
 
-from helpers.doctor.findings import Finding, Status
+from mistral_on_azure.doctor.examination import Finding, Status
 
 KEY = "the-key-of-an-engine"
 REFUSED = Reply({"error": {"message": "not in this engine"}}, 400)

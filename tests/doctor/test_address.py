@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from examining import NOTHING_LISTENS, examine, failing
 
-from helpers.doctor.findings import Status
+from mistral_on_azure.doctor.examination import Status
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import subprocess
 import time
 
 from click.testing import CliRunner
-from commanding import COOKBOOK
 from servers import talking
 
-from helpers.cli import main
-from helpers.urls import CREDENTIAL, ENDPOINT
+from commanding import COOKBOOK
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.cli import main
 
 
 def doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess:

@@ -7,10 +7,9 @@ from engine import Engine
 from examining import examine, failing
 from servers import Asked, Reply, serving
 
-from helpers.doctor.calling import Answer
-from helpers.doctor.examination import Examination
-from helpers.doctor.findings import Status
-from helpers.doctor.refusals import Refused, explain
+from mistral_on_azure.doctor.calling import Answer
+from mistral_on_azure.doctor.examination import Examination, Status
+from mistral_on_azure.doctor.refusals import Refused, explain
 
 
 @pytest.mark.parametrize(

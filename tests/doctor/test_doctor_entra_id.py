@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 import pytest
 from examining import examine, failing
-from local_endpoint import Local
 
-from helpers.doctor.azure import FOUNDRY, kind_of
-from helpers.doctor.calling import Answer
-from helpers.doctor.entra_id import no_identity
-from helpers.doctor.examination import Examination
-from helpers.doctor.findings import Status
-from helpers.doctor.refusals import Refused, explain
-from helpers.urls import ENDPOINT
+from local_endpoint import Local
+from mistral_on_azure.azure.addresses import ENDPOINT
+from mistral_on_azure.doctor.azure_hosts import FOUNDRY, kind_of
+from mistral_on_azure.doctor.calling import Answer
+from mistral_on_azure.doctor.examination import Examination, Status
+from mistral_on_azure.doctor.identity import no_identity
+from mistral_on_azure.doctor.refusals import Refused, explain
 
 AUDIENCE = "https://ml.azure.com"
 

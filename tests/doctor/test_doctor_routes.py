@@ -6,8 +6,8 @@ from engine import MODEL, Engine, completion, stream
 from examining import examine, failing
 from servers import Asked, Reply, serving
 
-from helpers.doctor.findings import Status
-from helpers.urls import API_VERSION
+from mistral_on_azure.azure.addresses import API_VERSION
+from mistral_on_azure.doctor.examination import Status
 
 LARGE = "mistralai-Mixtral-8x22B-Instruct-v0-1"
 KEY = "the-key-of-an-engine"

@@ -10,9 +10,8 @@ import pytest
 from examining import NOTHING_LISTENS, examine, failing
 from servers import Reply, serving, talking
 
-from helpers.doctor.examination import Examination
-from helpers.doctor.findings import Status
-from helpers.doctor.network import found_at, unknown
+from mistral_on_azure.doctor.examination import Examination, Status
+from mistral_on_azure.doctor.network import found_at, unknown
 
 KEY = "k" * 32
 AZURE = "host.eastus2.inference.ml.azure.com"

@@ -7,8 +7,8 @@ from engine import Engine
 from examining import examine, failing
 from servers import Asked, Reply, serving
 
-from helpers.doctor.findings import Status
-from helpers.starting import start
+from mistral_on_azure.doctor.examination import Status
+from mistral_on_azure.endpoint.starting import start
 
 PROBES = 3  # chat requests before the streamed one
 

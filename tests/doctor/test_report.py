@@ -7,18 +7,16 @@ import json
 
 from rich.console import Console
 
-from helpers.doctor import table
-from helpers.doctor.checks import CHECKS
-from helpers.doctor.examination import Examination
-from helpers.doctor.findings import Status
-from helpers.doctor.report import Report
+from mistral_on_azure.doctor.checks import CHECKS
+from mistral_on_azure.doctor.examination import Examination, Status
+from mistral_on_azure.doctor.report import Report, show
 
 
 def shown(url: str, key: str, **console: object) -> tuple[Report, str]:
     """The report and what its user sees."""
     text = io.StringIO()
     report = Report("a test's endpoint", Examination(url, credential=key, timeout=30.0))
-    table.show(Console(file=text, highlight=False, **{"width": 80, **console}), report)
+    show(Console(file=text, highlight=False, **{"width": 80, **console}), report)
     return report, text.getvalue()
 
 
@@ -35,7 +33,7 @@ def test_the_table(local):
 
 def test_what_was_used_is_counted(local):
     """The local endpoint counts as well."""
-    from helpers import http
+    from mistral_on_azure.azure import http
 
     report, _ = shown(local.url, local.key)
     spent = http.request("GET", f"{local.url}/local/session", local.key).json()

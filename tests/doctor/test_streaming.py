@@ -7,7 +7,7 @@ from engine import Engine, chunk, stream
 from examining import examine, failing
 from servers import Asked, Reply, serving
 
-from helpers.doctor.findings import Finding, Status
+from mistral_on_azure.doctor.examination import Finding, Status
 
 KEY = "the-key-of-an-engine"
 WORDS = (*map(chunk, ["one ", "two ", "three ", "four "]), chunk("five", "stop"))

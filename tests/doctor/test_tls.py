@@ -15,7 +15,7 @@ from engine import Engine
 from examining import examine, failing
 from servers import serving, talking
 
-from helpers.doctor.findings import Status
+from mistral_on_azure.doctor.examination import Status
 
 KEY = "k" * 32
 AUTHORITY = trustme.CA(organization_name="Contoso's proxy")

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers.running.jobs import notebooks
+from mistral_on_azure.running.jobs import notebooks
 
 _ALL = notebooks(Path(__file__).resolve().parents[2] / "notebooks")
 

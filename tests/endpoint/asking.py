@@ -8,11 +8,11 @@ from typing import Any
 
 import documented
 
-from helpers.endpoint.application import Application
-from helpers.endpoint.exchange import Request, fields
-from helpers.endpoint.quota import Limits
-from helpers.endpoint.routes import ROUTES
-from helpers.endpoint.sessions import Sessions
+from mistral_on_azure.endpoint.gateway.quota import Limits
+from mistral_on_azure.endpoint.local.sessions import Sessions
+from mistral_on_azure.endpoint.serving.application import Application
+from mistral_on_azure.endpoint.serving.routes import ROUTES
+from mistral_on_azure.endpoint.transport.exchange import Request, fields
 
 KEY = "key"
 AZURE, MODELS, OPENAI = "/chat/completions", "/models/chat/completions", "/v1/chat/completions"

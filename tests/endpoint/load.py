@@ -19,12 +19,11 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 from raw import EVENTS, KEY, Peer, chat, get  # noqa: E402
 
-from helpers.endpoint.loop import run  # noqa: E402
-from helpers.endpoint.quota import Limits  # noqa: E402
-from helpers.endpoint.server import Server  # noqa: E402
-from helpers.endpoint.sessions import Sessions  # noqa: E402
-from helpers.endpoint.transport.connection import Connection  # noqa: E402
-from helpers.endpoint.transport.stream import Stream  # noqa: E402
+from mistral_on_azure.endpoint.gateway.quota import Limits  # noqa: E402
+from mistral_on_azure.endpoint.local.sessions import Sessions  # noqa: E402
+from mistral_on_azure.endpoint.server import Server, run  # noqa: E402
+from mistral_on_azure.endpoint.transport.connection import Connection  # noqa: E402
+from mistral_on_azure.endpoint.transport.writer import Stream  # noqa: E402
 
 CLIENTS = 256
 PACED = {"x-local-timing": "first-token=0.05; tokens-per-second=200"}

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from helpers.endpoint.quota import Limits as Quota
-from helpers.endpoint.server import Server
-from helpers.endpoint.sessions import Sessions
-from helpers.endpoint.timing import OFF, Setting
-from helpers.endpoint.transport.limits import Limits
+from mistral_on_azure.endpoint.gateway.quota import Limits as Quota
+from mistral_on_azure.endpoint.local.sessions import Sessions
+from mistral_on_azure.endpoint.local.timing import OFF, Setting
+from mistral_on_azure.endpoint.server import Server
+from mistral_on_azure.endpoint.transport.reader import Limits
 
 KEY = "k" * 32
 PROMPT = "How many languages are in the world?"  # answered in 72 tokens: a stream of 75 events

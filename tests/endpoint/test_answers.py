@@ -6,11 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.endpoint.answers import complete, cut
-from helpers.endpoint.counting import count
-from helpers.endpoint.logprobs import logprobs
-from helpers.endpoint.script import script, unknown_prompt
-from helpers.endpoint.tokens import tokenize
+from mistral_on_azure.endpoint.models.script import complete, cut, logprobs, script, unknown_prompt
+from mistral_on_azure.endpoint.models.tokens import count, tokenize
 
 PROMPT = "How many languages are in the world?"
 NAMES, CHANT = "Suggest a name for a language school.", "Write a chant for a team of translators."

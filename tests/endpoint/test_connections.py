@@ -8,8 +8,8 @@ import socket
 import pytest
 from raw import EVENTS, Peer, ask, chat, connect, get, serving, until
 
-from helpers.endpoint.loop import run
-from helpers.endpoint.transport.limits import Limits
+from mistral_on_azure.endpoint.server import run
+from mistral_on_azure.endpoint.transport.reader import Limits
 
 INFO = get("/info")
 PACED = {"x-local-timing": "first-token=0.02; tokens-per-second=100"}

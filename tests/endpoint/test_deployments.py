@@ -12,10 +12,10 @@ import pytest
 from asking import CHAT_ROUTES, EXPERTS, LARGE, MODELS, OPENAI, PROMPT, SECOND, SMALL, chat, get, new_application, send
 from tool_requests import WEATHER
 
-from helpers import http
-from helpers.deployments import default_name, deployments
-from helpers.endpoint.counting import count_prompt
-from helpers.urls import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure import http
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.deployments import default_name, deployments
+from mistral_on_azure.endpoint.models.tokens import count_prompt
 
 ALL = list(deployments())
 HEADER = "azureml-model-deployment"

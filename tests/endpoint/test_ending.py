@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from raw import PROMPT, ROUTE, ask, chat, connect, connect_by_tls, get, post, serving, until
 
-from helpers.endpoint.loop import run
-from helpers.endpoint.transport.limits import Limits
+from mistral_on_azure.endpoint.server import run
+from mistral_on_azure.endpoint.transport.reader import Limits
 
 INFO = get("/info")
 PACED = {"x-local-timing": "first-token=0.02; tokens-per-second=100"}

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 
 def test_every_command_prints_what_the_page_shows(local, root):
-    page = (root / "helpers/endpoint/README.md").read_text(encoding="utf-8")
+    page = (root / "helpers/mistral_on_azure/endpoint/README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```(bash|text)\n(.*?)```", page, re.DOTALL)
     shown = [(command, output) for (kind, command), (other, output) in pairwise(blocks) if other == "text"]
     assert len(shown) == 4

@@ -7,9 +7,9 @@ import json
 import pytest
 from raw import KEY, ask, chat, get, post, serving
 
-from helpers.endpoint.errors import ApiError
-from helpers.endpoint.faults import HEADER, Faults
-from helpers.endpoint.loop import run
+from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.local.faults import HEADER, Faults
+from mistral_on_azure.endpoint.server import run
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 
@@ -126,7 +126,8 @@ def test_one_key_never_meets_the_faults_of_another():
 
 
 def test_a_notebook_can_ask_for_any_fault(local):
-    from helpers import connect, fail_next, http
+    from mistral_on_azure import connect, fail_next
+    from mistral_on_azure.azure import http
 
     connect()
     assert fail_next(503)

@@ -7,8 +7,8 @@ import json
 import pytest
 from raw import EVENTS, KEY, Got, ask, chat, connect, post, serving
 
-from helpers.endpoint.faults import HEADER, STATUSES
-from helpers.endpoint.loop import run
+from mistral_on_azure.endpoint.local.faults import HEADER, STATUSES
+from mistral_on_azure.endpoint.server import run
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from raw import chat, get, post
 
-from helpers import http
-from helpers.starting import LocalEndpoint, start
+from mistral_on_azure.azure import http
+from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 
 KEY = "k" * 32
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}

@@ -9,14 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw import KEY, chat, get, post
 
-from helpers.endpoint import exchange
-from helpers.endpoint.application import Application
-from helpers.endpoint.exchange import Request
-from helpers.endpoint.routes import ROUTES
-from helpers.endpoint.sessions import Sessions
-from helpers.endpoint.transport.connection import Connection
-from helpers.endpoint.transport.house import House
-from helpers.endpoint.transport.limits import Limits
+from mistral_on_azure.endpoint.local.sessions import Sessions
+from mistral_on_azure.endpoint.serving.application import Application
+from mistral_on_azure.endpoint.serving.routes import ROUTES
+from mistral_on_azure.endpoint.transport import exchange
+from mistral_on_azure.endpoint.transport.connection import Connection, House
+from mistral_on_azure.endpoint.transport.exchange import Request
+from mistral_on_azure.endpoint.transport.reader import Limits
 
 APPLICATION = Application(Sessions([KEY]))
 AUTHORIZED = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}

@@ -6,10 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw import chat, get, post
 
-from helpers.endpoint.errors import ApiError
-from helpers.endpoint.transport.heads import Heads
-from helpers.endpoint.transport.limits import Limits
-from helpers.endpoint.transport.reader import RequestReader
+from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.transport.reader import Heads, Limits, RequestReader
 
 ROUTE = "/v1/chat/completions"
 SENT = [

@@ -12,12 +12,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from helpers import http
-from helpers.endpoint.application import Application
-from helpers.endpoint.errors import ApiError
-from helpers.endpoint.exchange import Request, fields
-from helpers.endpoint.identity import AUDIENCE, TokenService
-from helpers.endpoint.sessions import Sessions
+from mistral_on_azure.azure import http
+from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, TokenService
+from mistral_on_azure.endpoint.local.sessions import Sessions
+from mistral_on_azure.endpoint.serving.application import Application
+from mistral_on_azure.endpoint.transport.exchange import Request, fields
 
 KEY = "k" * 32
 FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -156,7 +156,7 @@ def test_the_token_service_wants_its_secret_and_an_audience(application):
 
 
 def test_what_is_remembered_is_bounded(application, monkeypatch):
-    monkeypatch.setattr("helpers.endpoint.identity._REMEMBERED", 3)
+    monkeypatch.setattr("mistral_on_azure.endpoint.gateway.authentication._REMEMBERED", 3)
     tokens = [issue(application) for _ in range(5)]
     assert [info(application, token).status for token in tokens * 2] == [200] * 10
     assert len(application.tokens._checked) == 3
@@ -165,7 +165,7 @@ def test_what_is_remembered_is_bounded(application, monkeypatch):
 
 def test_a_bad_resource_never_reaches_a_header():
     with pytest.raises(ApiError):
-        from helpers.endpoint.identity import resource_of
+        from mistral_on_azure.endpoint.gateway.authentication import resource_of
 
         resource_of({"resource": "a\r\nset-cookie: b"})
 

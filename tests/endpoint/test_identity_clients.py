@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from helpers.entra_id import SCOPE
-from helpers.urls import ENDPOINT
+from mistral_on_azure.azure.addresses import ENDPOINT
+from mistral_on_azure.azure.entra_id import SCOPE
 
 MODEL = "mistralai-Mistral-7B-Instruct-v01"
 MESSAGES = [{"role": "user", "content": "How many languages are in the world?"}]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from raw import EVENTS, KEY, ROUTE, ask, chat, connect, connect_by_tls, get, post, serving, until
 
-from helpers.endpoint.loop import run
-from helpers.endpoint.transport.limits import Limits
+from mistral_on_azure.endpoint.server import run
+from mistral_on_azure.endpoint.transport.reader import Limits
 
 INFO = get("/info")
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}

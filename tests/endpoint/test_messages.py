@@ -10,14 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tool_requests import WEATHER, call
 
-from helpers.endpoint.answers import cut
-from helpers.endpoint.content_filter import listed
-from helpers.endpoint.counting import count_prompt
-from helpers.endpoint.errors import ApiError
-from helpers.endpoint.messages import conversation
-from helpers.endpoint.mistral_rules import ALTERNATE, validated
-from helpers.endpoint.safe_prompt import GUARDRAIL
-from helpers.endpoint.script import script
+from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.models.script import cut, script
+from mistral_on_azure.endpoint.models.tokens import count_prompt
+from mistral_on_azure.endpoint.serving.messages import ALTERNATE, conversation, validated
+from mistral_on_azure.endpoint.serving.safety import GUARDRAIL, listed
 
 SYSTEM = "You are a helpful assistant."
 FILTERED = listed()[0]

@@ -13,16 +13,16 @@ from asking import APPLICATION, CHAT_ROUTES, LARGE, QUESTION, chat
 from documented import DOCUMENT, validator
 from tool_requests import MULTIPLY, WEATHER, call, calls, result
 
-import helpers.endpoint
-from helpers.deployments import deployments
-from helpers.endpoint.asked import API_VERSIONS
-from helpers.endpoint.errors import invalid, not_supported
-from helpers.endpoint.exchange import Request
-from helpers.endpoint.openapi.operations import OPERATIONS
-from helpers.endpoint.openapi.responses import CODES
-from helpers.endpoint.openapi.responses import ENGINE as ENGINE_CODE
-from helpers.endpoint.parameters import PARAMETERS
-from helpers.endpoint.routes import ROUTES
+import mistral_on_azure.endpoint
+from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.endpoint.gateway.api_errors import invalid, not_supported
+from mistral_on_azure.endpoint.openapi.answers import CODES
+from mistral_on_azure.endpoint.openapi.answers import ENGINE as ENGINE_CODE
+from mistral_on_azure.endpoint.openapi.document import OPERATIONS
+from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
+from mistral_on_azure.endpoint.serving.requests import API_VERSIONS
+from mistral_on_azure.endpoint.serving.routes import ROUTES
+from mistral_on_azure.endpoint.transport.exchange import Request
 
 
 def test_it_is_a_valid_openapi_3_1_document():
@@ -82,7 +82,7 @@ def test_headers_and_versions_are_those_of_the_code():
 def raised() -> set[tuple[int, str]]:
     """The (status, code) of every error that stands in the endpoint's own code."""
     found = {(not_supported("x", 1).status, not_supported("x", 1).code), (400, invalid("x").code)}
-    for file in Path(helpers.endpoint.__file__).parent.rglob("*.py"):
+    for file in Path(mistral_on_azure.endpoint.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue

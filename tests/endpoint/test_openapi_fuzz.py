@@ -17,9 +17,9 @@ import requests
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from helpers.endpoint.openapi.operations import OPERATIONS
-from helpers.endpoint.parameters import PARAMETERS
-from helpers.starting import new_key, start
+from mistral_on_azure.endpoint.openapi.document import OPERATIONS
+from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
+from mistral_on_azure.endpoint.starting import new_key, start
 
 MANY = {"requests_per_minute": 10**9, "tokens_per_minute": 10**12}
 CHAT = [path for _, path in OPERATIONS if path.endswith("/chat/completions")]

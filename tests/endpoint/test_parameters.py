@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from tool_requests import WEATHER
 
-from helpers.endpoint.errors import ApiError
-from helpers.endpoint.faults import FIELDS
-from helpers.endpoint.parameters import EXTRA, PARAMETERS, validate
-from helpers.endpoint.timing import FIELDS as PACES
-from helpers.endpoint.tokens import tokenize
+from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.local.faults import FIELDS
+from mistral_on_azure.endpoint.local.timing import FIELDS as PACES
+from mistral_on_azure.endpoint.models.tokens import tokenize
+from mistral_on_azure.endpoint.serving.request_parameters import EXTRA, PARAMETERS, validate
 
 NAMES = "Suggest a name for a language school."
 FUNCTION = {"type": "function", "function": {"name": "get_weather"}}

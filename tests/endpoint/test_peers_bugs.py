@@ -8,9 +8,9 @@ import time
 import pytest
 from raw import KEY, Got, ask, chat, connect, get, post, serving
 
-from helpers.endpoint.loop import run
-from helpers.endpoint.quota import Limits
-from helpers.endpoint.script import script
+from mistral_on_azure.endpoint.gateway.quota import Limits
+from mistral_on_azure.endpoint.models.script import script
+from mistral_on_azure.endpoint.server import run
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 ROUTES = ("/chat/completions", "/v1/chat/completions", "/models/chat/completions")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers import http
-from helpers.children import MISTAKE
+from mistral_on_azure.azure import http
+from mistral_on_azure.azure.children import MISTAKE
 
 KEY = "0123456789abcdef" * 2
 SECRET_PROMPT = "the password of my bank is swordfish"
@@ -28,7 +28,7 @@ def _start(command: list[str], **more: str) -> subprocess.Popen:
 
 
 def _child(**more: str) -> subprocess.Popen:
-    return _start([sys.executable, "-m", "helpers.endpoint"], **more)
+    return _start([sys.executable, "-m", "mistral_on_azure.endpoint"], **more)
 
 
 def _secure(url: str) -> Path:
@@ -60,7 +60,8 @@ def test_a_killed_endpoint_leaves_nothing(tmp_path):
 
 def test_the_child_ends_when_its_parent_is_killed():
     program = (
-        "import sys, time; from helpers.starting import start; from helpers import http;"
+        "import sys, time; from mistral_on_azure.azure import http;"
+        "from mistral_on_azure.endpoint.starting import start;"
         f"running = start(['{KEY}']);"
         f"secure = http.request('POST', running.url + '/local/session', '{KEY}', {{}}).json();"
         "print(running.process.pid, secure['authorities'], flush=True); time.sleep(60)"
@@ -99,7 +100,7 @@ def _until(condition, seconds: float = 8.0) -> None:
 def test_a_system_with_little_room_for_open_files():
     import socket
 
-    command = f"ulimit -S -n 100 && exec {sys.executable} -m helpers.endpoint"
+    command = f"ulimit -S -n 100 && exec {sys.executable} -m mistral_on_azure.endpoint"
     process = _start(["sh", "-c", command])
     port = int(process.stdout.readline().strip().rpartition(":")[2])
     held = [socket.create_connection(("127.0.0.1", port)) for _ in range(256)]
@@ -123,11 +124,11 @@ def test_nothing_of_a_key_or_a_prompt_is_logged():
 
 
 def test_no_credential_and_no_prompt_in_a_repr():
-    from helpers.endpoint.engines.real_model import RealModel
-    from helpers.endpoint.exchange import Request
-    from helpers.endpoint.sessions import Sessions
-    from helpers.faults_table.calls import Call
-    from helpers.starting import LocalEndpoint
+    from mistral_on_azure.endpoint.local.sessions import Sessions
+    from mistral_on_azure.endpoint.models.engine import RealModel
+    from mistral_on_azure.endpoint.starting import LocalEndpoint
+    from mistral_on_azure.endpoint.transport.exchange import Request
+    from mistral_on_azure.upkeep.faults.calls import Call
 
     request = Request("POST", "/info", headers={"authorization": f"Bearer {KEY}"}, body=SECRET_PROMPT.encode())
     holders = [LocalEndpoint("", [KEY], None), RealModel("", KEY, "tiny"), Call("", KEY), Sessions([KEY]), request]
@@ -135,9 +136,9 @@ def test_no_credential_and_no_prompt_in_a_repr():
 
 
 def test_an_error_of_our_own_is_logged_without_what_was_asked(caplog):
-    from helpers.endpoint.application import Application
-    from helpers.endpoint.exchange import Request
-    from helpers.endpoint.sessions import Sessions
+    from mistral_on_azure.endpoint.local.sessions import Sessions
+    from mistral_on_azure.endpoint.serving.application import Application
+    from mistral_on_azure.endpoint.transport.exchange import Request
 
     class Broken(dict):
         def get(self, *_):

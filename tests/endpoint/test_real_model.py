@@ -15,14 +15,14 @@ from plain_engine import Engine
 from raw import chat
 from tool_requests import WEATHER
 
-from helpers import http
-from helpers.deployments import deployments
-from helpers.endpoint.engines import adapter
-from helpers.endpoint.engines.choosing import choose
-from helpers.endpoint.safe_prompt import GUARDRAIL
-from helpers.errors import CookbookError
-from helpers.starting import LocalEndpoint, start
-from helpers.urls import ENDPOINT
+from mistral_on_azure.azure import http
+from mistral_on_azure.azure.addresses import ENDPOINT
+from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.endpoint.models import engine_adapter
+from mistral_on_azure.endpoint.models.engine import choose
+from mistral_on_azure.endpoint.serving.safety import GUARDRAIL
+from mistral_on_azure.endpoint.starting import LocalEndpoint, start
+from mistral_on_azure.errors import CookbookError
 
 QUESTION = {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]}
 
@@ -201,12 +201,12 @@ def test_quota_counts_what_the_engine_spent(engine):
 def test_tool_choice_any_is_what_engines_call_required():
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
     parameters = {**QUESTION, "tools": [tool], "tool_choice": "any"}
-    assert adapter.outgoing(parameters, "tiny")["tool_choice"] == "required"
-    forced = adapter.outgoing(parameters, "tiny", tools_by_schema=True)
+    assert engine_adapter.outgoing(parameters, "tiny")["tool_choice"] == "required"
+    forced = engine_adapter.outgoing(parameters, "tiny", tools_by_schema=True)
     assert forced["response_format"]["json_schema"]["schema"] == {"type": "object"} and "tools" not in forced
     for reason, called in (("stop", True), ("length", False)):  # a call cut short is none yet
         said = {"choices": [{"message": {"content": "{}"}, "finish_reason": reason}]}
-        choice = adapter.incoming(said, "tiny", parameters, tools_by_schema=True)["choice"]
+        choice = engine_adapter.incoming(said, "tiny", parameters, tools_by_schema=True)["choice"]
         assert (choice["finish_reason"] == "tool_calls") is bool(choice["message"]["tool_calls"]) is called
 
 

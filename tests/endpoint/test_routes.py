@@ -7,11 +7,11 @@ from asking import APPLICATION, CHAT_ROUTES, KEY, QUESTION, Got, chat, get, send
 from raw import KEY as WIRE_KEY
 from raw import connect, post, serving
 
-from helpers.endpoint.asked import API_VERSIONS
-from helpers.endpoint.exchange import Request, fields
-from helpers.endpoint.loop import run
-from helpers.endpoint.routes import ROUTES
-from helpers.endpoint.transport.limits import Limits
+from mistral_on_azure.endpoint.server import run
+from mistral_on_azure.endpoint.serving.requests import API_VERSIONS
+from mistral_on_azure.endpoint.serving.routes import ROUTES
+from mistral_on_azure.endpoint.transport.exchange import Request, fields
+from mistral_on_azure.endpoint.transport.reader import Limits
 
 BODY = b'{"messages": [{"role": "user", "content": "Hello"}]}'
 AZURE_ROUTES = [("GET", "/info"), ("GET", "/v1/models"), *(("POST", path) for path in CHAT_ROUTES)]

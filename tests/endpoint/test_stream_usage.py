@@ -6,6 +6,7 @@ import json
 
 import pytest
 from asking import CHAT_ROUTES, chat
+
 from clients import MESSAGES, MODEL, PROMPT
 
 ASKED = {"stream_options": {"include_usage": True}}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from raw import KEY
 
-from helpers.deployments import deployments
-from helpers.endpoint.errors import ApiError
-from helpers.endpoint.exchange import Answer
-from helpers.endpoint.timing import Timing, paced, setting
-from helpers.endpoint.transport.stream import Stream
+from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.local.timing import Timing, paced, setting
+from mistral_on_azure.endpoint.transport.exchange import Answer
+from mistral_on_azure.endpoint.transport.writer import Stream
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 

@@ -9,11 +9,12 @@ import time
 
 from raw import EVENTS, KEY, ask, chat, connect, post, serving
 
-import helpers
-from helpers import http, imitate_pace
-from helpers.endpoint.faults import HEADER as FAULT
-from helpers.endpoint.loop import run
-from helpers.endpoint.timing import HEADER, setting
+import mistral_on_azure
+from mistral_on_azure import imitate_pace
+from mistral_on_azure.azure import http
+from mistral_on_azure.endpoint.local.faults import HEADER as FAULT
+from mistral_on_azure.endpoint.local.timing import HEADER, setting
+from mistral_on_azure.endpoint.server import run
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 STEP = 0.5  # seconds
@@ -114,7 +115,7 @@ def test_sixty_four_paced_streams_end_on_time(local):
 
 
 def test_a_notebook_that_imitated_a_pace_puts_back_what_was_there(local):
-    helpers.connect("", "mistralai-Mistral-7B-Instruct-v01")
+    mistral_on_azure.connect("", "mistralai-Mistral-7B-Instruct-v01")
 
     def set_to(timing: str) -> str:
         """What the timing was before."""

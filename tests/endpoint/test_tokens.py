@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.endpoint.counting import ALONE, INDIVISIBLE, count, count_prompt
-from helpers.endpoint.script import script
-from helpers.endpoint.tokens import processor, tokenize
+from mistral_on_azure.endpoint.models.script import script
+from mistral_on_azure.endpoint.models.tokens import ALONE, INDIVISIBLE, count, count_prompt, processor, tokenize
 
 # Texts of any characters, and texts that are mostly made of what the counting takes apart and must not take apart.
 TEXTS = st.one_of(

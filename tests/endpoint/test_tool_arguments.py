@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 from tool_requests import called, schema_tool, send
 
-from helpers.endpoint.tool_calling.patterns import matching
+from mistral_on_azure.endpoint.models.tools.patterns import matching
 
 PEOPLE = "Alice is 30 years old and lives in Paris. Bob is 25."
 ORDER = "Order 3 of ABC-1234 at 9.99 for Jane Doe, in red, express, on 2026-12-24."

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from raw import KEY, ROUTE, ask, chat, connect, get, post, serving
 
-from helpers.endpoint.loop import run
-from helpers.endpoint.transport.limits import Limits
+from mistral_on_azure.endpoint.server import run
+from mistral_on_azure.endpoint.transport.reader import Limits
 
 INFO = get("/info")
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from helpers.endpoint.application import Application
-from helpers.endpoint.exchange import Answer, Request
-from helpers.endpoint.quota import Limits
-from helpers.endpoint.sessions import Sessions
+from mistral_on_azure.endpoint.gateway.quota import Limits
+from mistral_on_azure.endpoint.local.sessions import Sessions
+from mistral_on_azure.endpoint.serving.application import Application
+from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
 MODEL = "mistralai-Mixtral-8x22B-Instruct-v0-1"
 OTHERS = ("mistralai-Mistral-7B-Instruct-v01", "mistralai-Mixtral-8x7B-Instruct-v01")

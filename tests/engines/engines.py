@@ -22,10 +22,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
 import installing
 from installing import Missing
 
-from helpers import http
-from helpers.children import stop
-from helpers.endpoint.engines import embedded
-from helpers.errors import CookbookError
+from mistral_on_azure.azure import http
+from mistral_on_azure.azure.children import stop
+from mistral_on_azure.endpoint.models import embedded
+from mistral_on_azure.errors import CookbookError
 
 _START_TIMEOUT = 90.0  # seconds
 _ANSWER = "There are about 7,000 languages in the world."

@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import page
-from engines import ENGINES, Engine, Missing, Served
 from sections import errors_by_section
 from wire import ask_everything
 
-from helpers.urls import CREDENTIAL, ENDPOINT
+from engines import ENGINES, Engine, Missing, Served
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.upkeep import measurements
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORTS = ROOT / "build" / "engines"
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = measurements.FOLDER
 _MAX_TOKENS, _TIMEOUT = 48, 200.0  # a small model on a busy machine has to answer some 250 times
 _LIMITS = ["--workers", "2", "--cell-timeout", "400", "--notebook-timeout", "1800"]
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")

@@ -9,7 +9,7 @@ from nbclient import NotebookClient
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
-from helpers.running.errors import one_line
+from mistral_on_azure.running.worker import one_line
 
 _CELL_TIMEOUT = 120  # seconds; a cell over it is interrupted and counts as failed
 _BEGINNING = "Set up"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
+
 from engines import Served
 
 _TIMEOUT = 60  # seconds

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import chromium
 from filelock import FileLock
 from playwright.sync_api import Browser
 
-from helpers.gallery.command import work_folder
-from helpers.gallery.runs import Runs, runs
-from helpers.gallery.starters import Starters, starters
+from browsing import chromium
+from mistral_on_azure.gallery.build import work_folder
+from mistral_on_azure.gallery.runs import Runs, Starters, runs, starters
 
 ROOT = Path(__file__).resolve().parents[2]
 _SITE = ROOT / "build" / "gallery-tests"

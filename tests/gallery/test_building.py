@@ -10,17 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from helpers import cli
-from helpers.errors import CookbookError
-from helpers.gallery.command import render
-from helpers.gallery.mirroring import mirror
-from helpers.gallery.runs import runs
-from helpers.gallery.said import reasons
-from helpers.gallery.starters import Starters
-from helpers.gallery.tasks import SUMMARIES
-from helpers.gallery.wire import wire_view
-from helpers.sections import tasks
-from helpers.snippets.starter import ENTRA_ID, starter
+from mistral_on_azure import cli
+from mistral_on_azure.catalog.sections import tasks
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.gallery.build import render
+from mistral_on_azure.gallery.runs import Starters, runs
+from mistral_on_azure.gallery.site import mirror
+from mistral_on_azure.gallery.task_pages import SUMMARIES, reasons, wire_view
+from mistral_on_azure.snippets.starter import ENTRA_ID, starter
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
@@ -63,7 +60,7 @@ def test_every_task_has_its_line():
 
 def test_what_notebooks_link_to_comes_along(tmp_path):
     pages = mirror(ROOT, tmp_path)
-    assert {"README", "notebooks/start-here", "helpers/endpoint/engines/README"} <= set(pages)
+    assert {"README", "notebooks/start-here", "helpers/mistral_on_azure/endpoint/models/README"} <= set(pages)
     assert (tmp_path / "LICENSE").is_file()
 
 

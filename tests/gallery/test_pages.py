@@ -12,14 +12,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from browsing import needs_chromium
 from visiting import NARROW, visitor
 
-from helpers.beyond_python.programs import PROGRAMS
-from helpers.gallery import failing
-from helpers.gallery.tasks import SUMMARIES, page_name
-from helpers.sections import CLIENTS, tasks
-from helpers.snippets.choosing import slug
+from browsing import needs_chromium
+from mistral_on_azure.catalog.sections import CLIENTS, tasks
+from mistral_on_azure.gallery import comparison
+from mistral_on_azure.gallery.task_pages import SUMMARIES, page_name
+from mistral_on_azure.snippets.choosing import slug
+from mistral_on_azure.upkeep import measurements
+from mistral_on_azure.upkeep.beyond_python.programs import PROGRAMS
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = tasks(ROOT / "notebooks")
@@ -141,10 +142,10 @@ def test_no_secret_and_nothing_of_this_machine(pages):
 
 def test_the_comparison_says_what_is_kept(pages):
     text = pages["comparison.html"]["text"]
-    kept = json.loads((ROOT / "tests" / "bench" / "results" / "clients.json").read_text(encoding="utf-8"))
+    kept = json.loads((measurements.FOLDER / "clients.json").read_text(encoding="utf-8"))
     for measure, about in kept["measures"].items():
         for client in CLIENTS:
             assert f"{statistics.median(kept['values'][client][measure]):,.{about['digits']}f}" in text
     for client in CLIENTS:
-        for fault in failing.quiet_losses(failing.load(ROOT), client):
+        for fault in comparison.quiet_losses(comparison.load(ROOT), client):
             assert fault.removesuffix(" (streamed)") in text

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import needs_chromium
 from visiting import Visitor, visitor
 
-from helpers.sections import CLIENTS
+from browsing import needs_chromium
+from mistral_on_azure.catalog.sections import CLIENTS
 
 STREAM, CHAT, NOTEBOOK = "tasks/stream-the-answer.html", "tasks/complete-a-chat.html", "notebooks/openai-sdk.html"
 PROGRAM = ".highlight-python:visible"

@@ -8,11 +8,12 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from browsing import chromium
 from jupyterlab_process import Lab, jupyterlab
 from lab_page import LabPage
 from used_home import furnish
 from views import NAMES, PICTURES, ROOT, VIEWS
+
+from browsing import chromium
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from browsing import needs_chromium
 from views import NAMES, VIEWS
+
+from browsing import needs_chromium
 
 pytestmark = needs_chromium
 

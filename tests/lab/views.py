@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from helpers.running.jobs import notebooks
+from mistral_on_azure.running.jobs import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [path.name for path in notebooks(ROOT / "notebooks").values()]

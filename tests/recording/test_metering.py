@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.recording.metering import ASSUMED, Meter, at_most, may_cost
-from helpers.running.budget import Budget, Exhausted
-from helpers.running.usage import Prices, Usage, said, total
+from mistral_on_azure.recording.metering import ASSUMED, Meter, at_most, may_cost
+from mistral_on_azure.recording.usage import Budget, Exhausted, Prices, Usage, said, total
 
 
 def test_what_may_cost_tokens():
@@ -36,7 +35,7 @@ def test_what_a_call_may_use_at_most(body, completion):
 
 @given(st.text(max_size=200))
 def test_a_cautious_estimate_is_not_too_low(text):
-    from helpers.endpoint.counting import count
+    from mistral_on_azure.endpoint.models.tokens import count
 
     body = json.dumps({"messages": [{"role": "user", "content": text}]}).encode()
     assert at_most(body).prompt >= count(text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from commanding import Cookbook
 from upstream import KEY, USAGE, Upstream
+
+from commanding import Cookbook
 
 CALL = """
 import json, os, urllib.request

@@ -12,14 +12,14 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from helpers.cli import main
-from helpers.running import newest
-from helpers.running.jobs import Job
-from helpers.running.pool import Limits
-from helpers.running.reports import ci, summary
-from helpers.running.reports.record import Run
-from helpers.running.results import Result, Status
-from helpers.urls import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.cli import main
+from mistral_on_azure.running import newest
+from mistral_on_azure.running.jobs import Job
+from mistral_on_azure.running.pool import Limits
+from mistral_on_azure.running.reports import summary
+from mistral_on_azure.running.reports.record import Run
+from mistral_on_azure.running.results import Result, Status
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "cookbook.yml").read_text(encoding="utf-8"))
@@ -39,7 +39,7 @@ def failed(tmp_path):
 
 def test_azure_pipelines_gets_the_summary_and_the_failures(failed, monkeypatch, capsys):
     monkeypatch.setenv("TF_BUILD", "True")
-    ci.show(*failed)
+    summary.show(*failed)
     first, second = capsys.readouterr().out.splitlines()
     assert first == f"##vso[task.uploadsummary]{failed[1]}"
     assert second == (
@@ -50,14 +50,14 @@ def test_azure_pipelines_gets_the_summary_and_the_failures(failed, monkeypatch, 
 
 def test_a_page_that_cannot_be_written_is_told_and_the_run_goes_on(failed, monkeypatch, capsys):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/dev/null/page.md")
-    ci.show(*failed)
+    summary.show(*failed)
     assert capsys.readouterr().err == "GITHUB_STEP_SUMMARY cannot be written (Not a directory): /dev/null/page.md\n"
 
 
 def test_github_gets_an_annotation(failed, monkeypatch, capsys):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    ci.show(*failed)
+    summary.show(*failed)
     assert capsys.readouterr().out == (
         "::error file=notebooks/langchain.ipynb,title=langchain on d::Error: 100%25 wrong, ::see [this]\n"
     )
@@ -66,7 +66,7 @@ def test_github_gets_an_annotation(failed, monkeypatch, capsys):
 def test_elsewhere_nothing_is_printed(failed, monkeypatch, capsys):
     for name in ("TF_BUILD", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
-    ci.show(*failed)
+    summary.show(*failed)
     assert capsys.readouterr().out == ""
 
 

@@ -10,8 +10,8 @@ import threading
 import pytest
 from marking import Marked
 
-from helpers.errors import CookbookError
-from helpers.running.interrupts import Interrupts
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.running.processes import Interrupts
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals are of POSIX")
 
@@ -33,7 +33,7 @@ def stubborn(cookbook, tmp_path):
     cookbook.write("c", "1 + 1")
     run = Marked(cookbook.command("--workers", "1"))
     run.wait_for(tmp_path / "ready")
-    for part in ("ipykernel_launcher", "helpers.endpoint", "signal.signal(15, 1)"):
+    for part in ("ipykernel_launcher", "mistral_on_azure.endpoint", "signal.signal(15, 1)"):
         assert any(part in command for command in run.alive().values()), f"{part} is not among {run.alive()}"
     yield run
     for pid in run.alive():

@@ -10,17 +10,17 @@ from xml.etree import ElementTree as xml
 
 import nbformat
 import pytest
-from commanding import Cookbook
 from rich.console import Console
 
-from helpers.deployments import default_name
-from helpers.running.errors import one_line, plain
-from helpers.running.fingerprint import fingerprint
-from helpers.running.jobs import Job
-from helpers.running.progress import Progress
-from helpers.running.reports import versions
-from helpers.running.reports.folder import claim
-from helpers.running.results import Result, Status
+from commanding import Cookbook
+from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.running.history import fingerprint
+from mistral_on_azure.running.jobs import Job
+from mistral_on_azure.running.progress import Progress
+from mistral_on_azure.running.reports import record
+from mistral_on_azure.running.reports.folder import claim
+from mistral_on_azure.running.results import Result, Status
+from mistral_on_azure.running.worker import one_line, plain
 
 ASKS = """
 import json, os, urllib.request
@@ -268,5 +268,5 @@ def test_packages_that_differ_from_the_lock(tmp_path):
         "# a comment\npytest==0.1\nnothing-like-it==1\nclick==0.1 ; python_version < '3'\n"
         f"nbformat=={nbformat.__version__}\n"
     )
-    assert list(versions.unlocked(lock)) == ["pytest"]
-    assert "papermill" in versions.installed()
+    assert list(record.unlocked(lock)) == ["pytest"]
+    assert "papermill" in record.installed()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.deployments import default_name, deployments
-from helpers.errors import CookbookError
-from helpers.running.jobs import plan
-from helpers.running.selection import Selection, choose
+from mistral_on_azure.azure.deployments import default_name, deployments
+from mistral_on_azure.catalog.notebooks import Selection, choose
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.running.jobs import plan
 
 KEY = "k" * 32
 

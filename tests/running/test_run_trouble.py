@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from commanding import Cookbook
 from marking import Marked
 
-from helpers.deployments import default_name
+from commanding import Cookbook
+from mistral_on_azure.azure.deployments import default_name
 
 KEY = "__import__('os').environ['AZURE_INFERENCE_CREDENTIAL']"
 CHILD = "child = __import__('subprocess').Popen(['sleep', '100'])"

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from helpers.running.saving import save
+from mistral_on_azure.running.saving import save
 
 
 def notebook(path, text):

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commanding import COOKBOOK, Cookbook
-from local_endpoint import Local
 from trying import ALL
 
-from helpers.entra_id import SCOPE
-from helpers.faults_table.calls import CALLS
-from helpers.starting import new_key, start
-from helpers.urls import CREDENTIAL, ENDPOINT
+from commanding import COOKBOOK, Cookbook
+from local_endpoint import Local
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.entra_id import SCOPE
+from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.upkeep.faults.calls import CALLS
 
 Pair = tuple[str, str]  # a key, and a token for the same virtual endpoint
 TRYING = Path(__file__).with_name("trying.py")

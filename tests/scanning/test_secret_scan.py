@@ -14,12 +14,11 @@ import jwt
 import nbformat
 import pytest
 import yaml
-from commanding import COOKBOOK
 
-from helpers.scanning.command import findings
-from helpers.scanning.reading import lines
-from helpers.starting import new_key
-from helpers.urls import CREDENTIAL
+from commanding import COOKBOOK
+from mistral_on_azure.azure.addresses import CREDENTIAL
+from mistral_on_azure.endpoint.starting import new_key
+from mistral_on_azure.upkeep.secrets.scan import findings, lines
 
 KEY = new_key()
 NEWER_KEY = f"{'Ab1' * 17}x" + "JQQJ9" + "9BKACYeBjFXJ3w3AAABACOGabcd"

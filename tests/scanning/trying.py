@@ -16,10 +16,10 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from helpers import http
-from helpers.faults_table.calls import CALLS, Call
-from helpers.faults_table.cases import CASES, Case
-from helpers.faults_table.running import at_once
+from mistral_on_azure.azure import http
+from mistral_on_azure.upkeep.faults.archive import at_once
+from mistral_on_azure.upkeep.faults.calls import CALLS, Call
+from mistral_on_azure.upkeep.faults.cases import CASES, Case
 
 HEALTHY = Case("healthy", {})
 ALL = [HEALTHY, replace(HEALTHY, name="healthy (streamed)", stream=True), *CASES.values()]

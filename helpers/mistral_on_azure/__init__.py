@@ -1,0 +1,33 @@
+"""What the notebooks import: everything around a call that is not the lesson.
+
+The names load on first use, so that `import mistral_on_azure` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "CookbookError": "mistral_on_azure.errors",
+    "check_endpoint": "mistral_on_azure.azure.addresses",
+    "connect": "mistral_on_azure.notebook.connecting",
+    "deployments": "mistral_on_azure.azure.deployments",
+    "use_entra_id": "mistral_on_azure.notebook.connecting",
+    "use_key": "mistral_on_azure.notebook.connecting",
+    "fail_next": "mistral_on_azure.notebook.steering",
+    "imitate_pace": "mistral_on_azure.notebook.steering",
+    "print_stream": "mistral_on_azure.notebook.streams",
+    "show_usage": "mistral_on_azure.notebook.streams",
+    "show_wire": "mistral_on_azure.notebook.wire",
+    "show_logprobs": "mistral_on_azure.notebook.logprobs",
+    "show_deployments": "mistral_on_azure.notebook.deployment_views",
+    "plot_deployments": "mistral_on_azure.notebook.deployment_views",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"mistral_on_azure has no {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,130 @@
+"""Where an endpoint's address and its credential are found, and their shape, checked before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from mistral_on_azure.errors import CookbookError
+
+ENDPOINT = "AZURE_INFERENCE_ENDPOINT"
+CREDENTIAL = "AZURE_INFERENCE_CREDENTIAL"
+SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of what stands in front of an endpoint during a run
+ENGINE_KEY = "COOKBOOK_ENGINE_KEY"  # the key of a real model behind the local endpoint
+# Whose certificates are trusted: in the words of httpx and Python itself, of requests, of curl and of Node.js.
+AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+API_VERSION = "2024-05-01-preview"  # of the Azure AI Model Inference API
+_EXAMPLE = "https://your-host-name.your-azure-region.inference.ai.azure.com"
+_ROUTES = ("/v1/chat/completions", "/models/chat/completions", "/chat/completions", "/score", "/v1", "/models", "/info")
+_QUOTES = "\"'`“”‘’"
+_SECRET = re.compile(r"[A-Za-z0-9+=_]{20,}|eyJ[\w.-]+")  # a key or a token; an address has a dot, a slash or a hyphen
+
+
+class Misshapen(CookbookError):
+    """An address or a credential of the wrong shape.
+
+    Attributes:
+        why: what is wrong, a sentence.
+        remedy: what to do, a sentence.
+        instead: what was probably meant, empty when that cannot be told. It may be a credential: never print it.
+    """
+
+    def __init__(self, why: str, remedy: str, instead: str = "") -> None:
+        super().__init__(f"{why} {remedy}")
+        self.why, self.remedy, self.instead = why, remedy, instead
+
+
+def check_endpoint(url: str, name: str = ENDPOINT) -> str:
+    """Return an endpoint's base URL.
+
+    Args:
+        url: scheme, host and perhaps a port, without a path.
+        name: what it was set by, for the message.
+
+    Raises:
+        Misshapen: for any other shape, with the URL to use instead.
+    """
+    bare = url.strip()
+    if not bare:
+        raise Misshapen(f"{name} is empty or not set.", f"It looks like {_EXAMPLE}")
+    if url != bare:
+        raise _wrong(name, "has spaces or a line break around it", bare)
+    if url != (bare := url.strip(_QUOTES)):
+        raise _wrong(name, "has quotation marks around it", bare)
+    if _SECRET.fullmatch(url):
+        raise Misshapen(f"{name} looks like a key or a token, not an address.", f"Was it meant for {CREDENTIAL}?")
+    if url != (joined := "".join(url.split())):
+        raise _wrong(name, "has a space or a line break in it", joined)
+    if "://" not in url:
+        scheme = "http" if is_loopback(urlsplit(f"//{url}").hostname or "") else "https"
+        raise _wrong(name, f"is {_shown(url)!r}, which has no scheme", f"{scheme}://{url}")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise Misshapen(f"{name} is {_shown(url)!r}, which is no web address.", f"It looks like {_EXAMPLE}")
+    if "@" in parts.netloc:
+        why, remedy = f"{name} holds a user name or password.", f"Put the key into {CREDENTIAL} instead."
+        raise Misshapen(why, remedy, _without_user(url))
+    if "?" in url or "#" in url:
+        raise _wrong(name, "has a query or fragment", f"{_base(url)}{parts.path}")
+    path = parts.path.rstrip("/")
+    route = next((route for route in _ROUTES if path.endswith(route)), None)
+    if route:
+        instead = f"{_base(url)}{path.removesuffix(route)}"
+        raise _wrong(name, f"ends in {route}, which is a route and not part of the endpoint", instead)
+    if parts.path.endswith("/"):
+        raise _wrong(name, "ends in a slash", f"{_base(url)}{path}")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        why = f"{name} is plain http, which would show your key to the network."
+        raise Misshapen(why, "Use https.", f"https{url.removeprefix('http')}")
+    return url
+
+
+def check_credential(key: str) -> str:
+    """Return a credential that can be sent in a header.
+
+    Raises:
+        Misshapen: when it is blank or holds what no key has. The message never holds the credential.
+    """
+    bare = key.strip()
+    if not bare:
+        raise Misshapen(f"{CREDENTIAL} is empty.", "Set it to the endpoint's key, or unset it to use Entra ID.")
+    if key != bare:
+        raise Misshapen(f"{CREDENTIAL} begins or ends with a space or line break.", "Copy the key without it.", bare)
+    if key != (bare := key.strip(_QUOTES)):
+        raise Misshapen(f"{CREDENTIAL} has quotation marks around it.", "Set it to the key alone.", bare)
+    if key.lower().startswith("bearer "):
+        raise Misshapen(f"{CREDENTIAL} begins with 'Bearer', which clients add.", "Set it to the key alone.", key[7:])
+    if "://" in key:
+        raise Misshapen(f"{CREDENTIAL} is an address, not a key.", f"Was it meant for {ENDPOINT}?")
+    if any(character.isspace() or not character.isprintable() for character in key) or not key.isascii():
+        raise Misshapen(f"{CREDENTIAL} holds a space, a line break or a character no key has.", "Copy it again.")
+    return key
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def _wrong(name: str, why: str, instead: str) -> Misshapen:
+    return Misshapen(f"{name} {why}.", f"Set it to {_shown(instead).rstrip('/')}", instead)
+
+
+def _shown(url: str) -> str:
+    """A URL without a query and without a password, either of which may be a credential."""
+    return _without_user(url.partition("?")[0].partition("#")[0])
+
+
+def _without_user(url: str) -> str:
+    scheme, separator, rest = url.rpartition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+
+
+def _base(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

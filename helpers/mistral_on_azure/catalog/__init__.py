@@ -1,0 +1,1 @@
+"""The catalog: which notebooks, clients, sections, tags and parameters there are."""

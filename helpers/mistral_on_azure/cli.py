@@ -1,0 +1,256 @@
+"""The `cookbook` command. Each subcommand is a thin call; what it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.mistakes import Number, OneLine
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_SECONDS = Number(0, 24 * 60 * 60, min_open=True)
+_MONEY = Number(0)
+
+
+@click.group(cls=OneLine)
+def main() -> None:
+    """Mistral on Azure: the cookbook."""
+
+
+@main.command()
+@click.option("--port", default=0, show_default="a free one", help="Port to listen on.", type=click.IntRange(0, 65535))
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; others than loopback are open."
+)
+@click.option("--deployment", help="The deployment that answers when a request names none.")
+@click.option("--requests-per-minute", default=1_000, show_default=True, help="Quota of each deployment.")
+@click.option("--tokens-per-minute", default=200_000, show_default=True, help="Quota of each deployment.")
+@click.option(
+    "--timing", default="off", show_default=True, help="off, imitate, or first_token=0.2;tokens_per_second=50."
+)
+@click.option("--token-lifetime", default=3600, show_default=True, help="Seconds that an Entra ID token is good for.")
+@click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
+def serve(port: int, **options: Any) -> None:
+    """Run the local endpoint on 127.0.0.1 until Ctrl-C.
+
+    The key is AZURE_INFERENCE_CREDENTIAL; where that is unset, one is made and printed. An engine's key is
+    COOKBOOK_ENGINE_KEY.
+    """
+    from mistral_on_azure.endpoint.options import serve as run
+
+    run(port, **options)
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("--client", "-c", "clients", multiple=True, help="Only this client's notebook, as 'OpenAI SDK'.")
+@click.option("--tag", "-t", "tags", multiple=True, help="Only notebooks with this tag on them or on a cell.")
+@click.option("--deployment", "-d", "deployments", multiple=True, help="A deployment to run on; may be repeated.")
+@click.option(
+    "--parameter",
+    "-p",
+    "parameters",
+    multiple=True,
+    nargs=2,
+    metavar="NAME VALUE",
+    help="A value for a parameter of the notebooks, as: max_tokens 64; may be repeated.",
+)
+@click.option("--workers", type=click.IntRange(1), help="Notebooks at once.  [default: cores + 2]")
+@click.option("--cell-timeout", help="Seconds for a cell.  [default: 120; 600 with --engine]", type=_SECONDS)
+@click.option("--notebook-timeout", help="Seconds for a notebook.  [default: 600; 3000 with --engine]", type=_SECONDS)
+@click.option("--save", is_flag=True, help="Keep the outputs in the notebooks themselves.")
+@click.option("--resume", is_flag=True, help="Skip what passed in the last run and has not changed since.")
+@click.option("--dry-run", is_flag=True, help="Send the endpoint nothing; tell the calls and tokens to expect.")
+@click.option("--max-tokens-total", type=click.IntRange(1), help="Stop before the run uses more tokens than this.")
+@click.option("--max-cost", type=_MONEY, help="Stop before the run costs more than this.")
+@click.option("--price-in", type=_MONEY, help="Price of a million prompt tokens, in the currency of --max-cost.")
+@click.option("--price-out", type=_MONEY, help="Price of a million completion tokens.")
+@click.option("--engine", help="Put a real model behind the local endpoint; `cookbook serve --help` says which.")
+@click.option("--direct", is_flag=True, help="Give notebooks the real address and key; nobody counts calls then.")
+@click.option("--record", type=_FILE, help="Record the answers in a file, without credentials and tenant data.")
+@click.option("--replay", type=_FILE, help="Let a recording answer, in place of an endpoint.")
+@click.option("--reports", type=_FOLDER, default=ROOT / "build" / "run", help="Where reports go.  [default: build/run]")
+@click.option("--notebooks", type=_FOLDER, default=ROOT / "notebooks", help="Where the notebooks are.")
+def run(**given: Any) -> None:
+    """Execute notebooks, all of them or those NAMED, and report.
+
+    They talk to AZURE_INFERENCE_ENDPOINT if it is set, else to a local endpoint. The exit status is 0 only if all of
+    them passed, and 130 after Ctrl-C. Nothing is tried twice. Reports are the executed notebooks, junit.xml, summary.md
+    and results.json.
+    """
+    from mistral_on_azure.running.command import execute
+    from mistral_on_azure.running.run_options import from_command_line
+
+    sys.exit(execute(from_command_line(ROOT, given)))
+
+
+@main.command()
+@click.option("--endpoint", help="The address to examine.  [default: AZURE_INFERENCE_ENDPOINT]")
+@click.option("--deployment", default="", help="The deployment to ask for.  [default: what the endpoint names]")
+@click.option("--timeout", default=15.0, show_default=True, help="Seconds to wait for an answer.", type=_SECONDS)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool) -> None:
+    """Find out what is at an endpoint, and what to change.
+
+    The credential is AZURE_INFERENCE_CREDENTIAL, or else Microsoft Entra ID. Where nothing is set, the local endpoint
+    is examined. It takes about 20 calls and a few hundred tokens. The exit status is 0 if nothing fails, 1 if
+    something does, and 2 for a mistake in the options.
+    """
+    from mistral_on_azure.doctor.report import run
+
+    sys.exit(run(endpoint, deployment, timeout, as_json))
+
+
+@main.command()
+@click.option("--port", help="Port to try first.  [default: 8888]", type=click.IntRange(1, 65535))
+@click.option("--browser/--no-browser", default=True, help="Open a browser, or only print the address.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(port: int | None, browser: bool, arguments: tuple[str, ...]) -> None:
+    """Open JupyterLab on the start-here notebook.
+
+    Ctrl-C twice ends it. It listens on 127.0.0.1 and asks for a token, which is in the address. ARGUMENTS after -- go
+    to JupyterLab.
+    """
+    from mistral_on_azure.lab import open_lab
+
+    open_lab(ROOT, port, browser, arguments)
+
+
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def test(arguments: tuple[str, ...]) -> None:
+    """Pass all tests; arguments go to pytest."""
+    from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+
+    # The tests start endpoints of their own; a real one that happens to be set is none of theirs.
+    left_out = {"PYTHONDONTWRITEBYTECODE", ENDPOINT, CREDENTIAL}
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    os.chdir(ROOT)
+    # All of it by default, in parallel; whoever names a test sees it run in the foreground.
+    chosen = arguments or ("--numprocesses=auto", "--dist=loadfile")
+    os.execve(sys.executable, [sys.executable, "-m", "pytest", *chosen], environment)
+
+
+@main.command()
+@click.argument("task", required=False, default="")
+@click.argument("client", required=False, default="")
+@click.option("--output", type=_FILE, help="A file to write; .sh means --shell.")
+@click.option("--shell", is_flag=True, help="The shell script with curl, where the notebook has one.")
+def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
+    """Print a standalone program for a task.
+
+    TASK and CLIENT are such as: streaming openai-sdk. A part of a name is enough; without any, the names are listed.
+    """
+
+    from mistral_on_azure.snippets import offering
+
+    text = offering.snippet(ROOT / "notebooks", task, client, shell or (output is not None and output.suffix == ".sh"))
+    if output:
+        offering.write(text, output)
+    else:
+        click.echo(text, nl=False)
+
+
+@main.command()
+@click.option("--output", type=_FOLDER, default=ROOT / "build" / "snippets")
+def snippets(output: Path) -> None:
+    """Write all starters to a folder.  [default: build/snippets]"""
+    from mistral_on_azure.snippets.offering import write_all
+
+    click.echo(f"Wrote {len(write_all(ROOT / 'notebooks', output))} starters to {output}")
+
+
+@main.command()
+@click.option("--output", type=_FOLDER, default=ROOT / "build" / "gallery", help="Where.  [default: build/gallery]")
+def gallery(output: Path) -> None:
+    """Build a site of all tasks and clients.
+
+    It opens from disk, offline.
+    """
+    from mistral_on_azure.gallery.build import build
+
+    build(ROOT, output)
+
+
+@main.command()
+def engine() -> None:
+    """Install a small real language model (130 MB).
+
+    `--engine embedded` puts it behind the local endpoint.
+    """
+    from mistral_on_azure.endpoint.models.embedded import install
+
+    install(ROOT)
+
+
+@main.command()
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(1), help="Times to measure each of them.")
+@click.option("--check", is_flag=True, help="Write nothing; measure once and compare with what is kept.")
+@click.option("--render", is_flag=True, help="Measure nothing; write the page again from what is kept.")
+def faults(repeats: int, check: bool, render: bool) -> None:
+    """Measure how the six clients meet each fault.
+
+    The faults are the local endpoint's, and what is measured is kept in upkeep/faults. A round takes
+    about 40 seconds, nearly all of it waiting.
+    """
+    from mistral_on_azure.upkeep.faults import page
+
+    folder = Path(page.__file__).parent
+    if check and render:
+        raise click.UsageError("Give --check or --render, not both.")
+    if check or render:
+        (page.check if check else page.render)(folder)
+    else:
+        page.measure(folder, repeats)
+
+
+@main.command()
+def tables() -> None:
+    """Rebuild the table of tasks and clients in README.md."""
+    from mistral_on_azure.upkeep.generated import write_tables as write
+
+    write(ROOT)
+
+
+@main.command()
+def openapi() -> None:
+    """Print the local endpoint's OpenAPI document.
+
+    The endpoint serves it at /openapi.json.
+    """
+    import json
+
+    from mistral_on_azure.endpoint.openapi.document import document
+
+    click.echo(json.dumps(document(), indent=2, ensure_ascii=False))
+
+
+@main.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
+def secrets(files: tuple[Path, ...]) -> None:
+    """Look for credentials where none belong.
+
+    FILES are files, notebooks and folders; without any, all files of the project. What is found: keys of Azure,
+    tokens, private keys and the like, in sources, outputs and metadata; and the very credential that is in
+    AZURE_INFERENCE_CREDENTIAL. It is named, never shown. The exit status is 1 if there is one.
+    """
+    from mistral_on_azure.upkeep.secrets.scan import scan
+
+    sys.exit(scan(ROOT, files))
+
+
+@main.command()
+def lock() -> None:
+    """Rebuild what pyproject.toml makes.
+
+    That is requirements.lock and environment.yml.
+    """
+    from mistral_on_azure.upkeep.generated import write
+
+    write(ROOT)

@@ -1,0 +1,134 @@
+"""What the engine can do: streaming, JSON mode, log probabilities, tools. What it cannot is a note, not a failure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mistral_on_azure.doctor.calling import Answer
+from mistral_on_azure.doctor.chatting import ask, choice, message
+from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
+from mistral_on_azure.doctor.refusals import said
+
+_PASS = {"extra-parameters": "pass-through"}
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Get the weather of a city.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+def json_mode(e: Examination) -> Finding:
+    """`response_format: json_object`."""
+    prompt = 'Answer in JSON: {"hello": true}'
+    answer = ask(e, prompt, max_tokens=16, response_format={"type": "json_object"})
+    if answer.status != 200:
+        return note(f"refused ({answer.cause}): {said(answer)}", "Ask for JSON in the prompt, and check what comes.")
+    text = str(message(answer).get("content") or "")
+    if _is_json(text):
+        return ok("the answer is JSON")
+    if text.lstrip().startswith("{") and choice(answer).get("finish_reason") == "length":
+        return ok("the answer begins as JSON does")
+    return note("ignored: the answer is no JSON", "Ask for JSON in the prompt, and check what comes.")
+
+
+def logprobs(e: Examination) -> Finding:
+    """`logprobs` and `top_logprobs`."""
+    answer = ask(e, headers=_PASS, logprobs=True, top_logprobs=2)
+    if answer.status != 200:
+        return note(f"refused ({answer.cause}): {said(answer)}", "Do without them.")
+    return ok("given") if choice(answer).get("logprobs") else note("ignored: none are given")
+
+
+def tools(e: Examination) -> Finding:
+    """A tool that the question calls for."""
+    answer = ask(e, "What is the weather in Paris?", max_tokens=48, tools=[_TOOL], tool_choice="auto")
+    if answer.status != 200:
+        return note(f"refused ({answer.cause}): {said(answer)}", "Do without tools, or take a model that knows them.")
+    calls = message(answer).get("tool_calls")
+    if calls:
+        return ok(f"calls {_named(calls)}")
+    return note(
+        "accepted, but the model answers in text", "Small models often do. Try tool_choice='any' or a larger one."
+    )
+
+
+def _named(calls: object) -> str:
+    try:
+        return str(calls[0]["function"]["name"])[:40]
+    except (LookupError, TypeError):
+        return "something that is no function"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+_TOKENS = 12
+_NOTICEABLE = 0.5  # seconds; below it, nobody minds that parts come together
+
+
+def streaming(e: Examination) -> Finding:
+    """The events of a short stream and when they came."""
+    answer = ask(e, "Count from one to ten.", max_tokens=_TOKENS, stream=True)
+    if answer.status != 200:
+        return note(f"streams are refused ({answer.cause}): {said(answer)}", "Ask without stream=True.")
+    if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+        return note("the answer comes whole: `stream` is ignored", "Ask without stream=True.")
+    events = [line.removeprefix("data:").strip() for line in answer.text.splitlines() if line.startswith("data:")]
+    chunks = [chunk for chunk in map(_object, events) if chunk]
+    e.count(next((chunk["usage"] for chunk in reversed(chunks) if chunk.get("usage")), None))
+    error = next((chunk["error"] for chunk in chunks if chunk.get("error")), None)
+    if error:
+        text = error.get("message") if isinstance(error, dict) else error
+        return fails(f"An error came within the stream: {str(text)[:120]}", "Look at the deployment's log.")
+    if answer.broken or not _finished(chunks):
+        return fails(
+            f"The stream broke off after {len(chunks)} chunks, without a finish reason.",
+            "Does a proxy or gateway end long answers? Look at its idle timeout, and at the deployment's log.",
+        )
+    return _verdict(answer, events, chunks)
+
+
+def _verdict(answer: Answer, events: list[str], chunks: list[dict[str, Any]]) -> Finding:
+    first, last = answer.arrivals[0], answer.arrivals[-1]
+    found = f"{len(chunks)} chunks, the first after {_time(first)}, the last after {_time(last)}"
+    if events[-1] != "[DONE]":
+        return note(f"{found}, but no [DONE] at the end", "Read until the connection closes.")
+    found += ", then [DONE]"
+    if strange := _strange(answer):
+        return note(f"{found}; also lines such as {strange!r}", "The Azure SDK cannot read those; the others can.")
+    if last > _NOTICEABLE and len(chunks) > 4 and last - first < last / 20:
+        return note(f"{found}: all at once", "A proxy or gateway collects the stream; have it pass events on at once.")
+    return ok(found)
+
+
+def _strange(answer: Answer) -> str:
+    """A line that is no `data: ` event, if there is one: a comment, or an event's name."""
+    lines = (line for line in answer.text.splitlines() if line and not line.startswith("data: "))
+    return next(lines, "")[:30]
+
+
+def _finished(chunks: list[dict[str, Any]]) -> bool:
+    lists = (chunk.get("choices") for chunk in chunks)
+    choices = (choice for each in lists if isinstance(each, list) for choice in each)
+    return any(isinstance(choice, dict) and choice.get("finish_reason") for choice in choices)
+
+
+def _object(event: str) -> dict[str, Any]:
+    try:
+        value = json.loads(event)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -1,0 +1,151 @@
+"""Sending requests to the endpoint the way its clients do, each bounded in time and size, and counting them."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from mistral_on_azure.azure.http import Response
+
+_LARGEST = 1024 * 1024  # bytes of an answer that are read
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Response):
+    """An answer, and when it came.
+
+    Attributes:
+        seconds: from sending the request to the last byte.
+        arrivals: when each part of the body arrived, in seconds after sending.
+        broken: the connection ended before the answer did.
+    """
+
+    seconds: float = 0.0
+    arrivals: tuple[float, ...] = ()
+    broken: bool = False
+
+    @property
+    def cause(self) -> int:
+        """The status of the model's container, where a managed endpoint wraps it in a 424; else the status."""
+        inner = self.headers.get("ms-azureml-model-error-statuscode", "") if self.status == 424 else ""
+        return int(inner) if inner.isdigit() else self.status
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object of the answer, empty if it is none."""
+        value = self.json()
+        return value if isinstance(value, dict) else {}
+
+
+class Unanswered(Exception):
+    """No answer came, or not all of one.
+
+    Attributes:
+        kind: `timeout`, `cut` (the connection ended too soon), or `unreachable`.
+        seconds: how long it was waited for.
+        what: the request, such as "POST /chat/completions".
+    """
+
+    def __init__(self, kind: str, what: str, seconds: float) -> None:
+        super().__init__(kind)
+        self.kind, self.what, self.seconds = kind, what, seconds
+
+
+class OutOfTime(Exception):
+    """The time for the whole examination is used up."""
+
+
+@dataclass(slots=True)
+class Caller:
+    """One endpoint, called over connections that are kept.
+
+    Args:
+        url: its address.
+        proxy: the proxy in front of it, empty for none.
+        trust: which certificates are trusted; None for plain http.
+        timeout: how long an answer may take, in seconds.
+        deadline: when everything must have ended, by `time.monotonic`.
+    """
+
+    url: str
+    proxy: str
+    trust: ssl.SSLContext | None
+    timeout: float
+    deadline: float
+    calls: int = 0
+    _client: httpx.Client = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        trust = self.trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
+        # Proxies and certificates have been found out already; what httpx would find in the environment is the same.
+        self._client = httpx.Client(verify=trust, proxy=self.proxy or None, trust_env=False)
+
+    def send(
+        self, method: str, path: str, headers: dict[str, str], body: Any = None, *, partly: bool = False
+    ) -> Answer:
+        """Send one request and read its answer.
+
+        Args:
+            partly: an answer that breaks off is returned as far as it came.
+
+        Raises:
+            Unanswered: when none comes in time, or it breaks off.
+            OutOfTime: when there is no time left to ask.
+        """
+        wait = min(self.timeout, self.deadline - time.monotonic())
+        if wait <= 0:
+            raise OutOfTime
+        what = f"{method} {path.partition('?')[0]}"
+        self.calls += 1
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"content-type": "application/json", "user-agent": "cookbook-doctor", **headers}
+        reading = _Reading(time.monotonic(), wait)
+        try:
+            stream = self._client.stream(method, self.url + path, headers=headers, content=content, timeout=wait)
+            with stream as response:
+                return reading.read(response)
+        except httpx.HTTPError as error:
+            if partly and reading.status and not isinstance(error, httpx.TimeoutException):
+                return reading.answer(broken=True)
+            raise Unanswered(_kind(error), what, wait) from None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+class _Reading:
+    """An answer while it arrives."""
+
+    def __init__(self, began: float, wait: float) -> None:
+        self.began, self.wait = began, wait
+        self.status, self.headers = 0, {}
+        self.parts: list[bytes] = []
+        self.arrivals: list[float] = []
+
+    def read(self, response: httpx.Response) -> Answer:
+        self.status, self.headers = response.status_code, dict(response.headers)
+        for part in response.iter_bytes():
+            self.parts.append(part)
+            self.arrivals.append(time.monotonic() - self.began)
+            if self.arrivals[-1] > self.wait:  # each part came in time, but there is no end of them
+                raise httpx.ReadTimeout("")
+            if sum(map(len, self.parts)) > _LARGEST:
+                return self.answer(broken=True)
+        return self.answer()
+
+    def answer(self, broken: bool = False) -> Answer:
+        text = b"".join(self.parts).decode("utf-8", "replace")
+        seconds = time.monotonic() - self.began
+        return Answer(self.status, self.headers, text, seconds, tuple(self.arrivals), broken)
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return "timeout"
+    return "unreachable" if isinstance(error, httpx.ConnectError | httpx.ProxyError) else "cut"

@@ -1,0 +1,95 @@
+"""The checks, in their order: what each is called, and which earlier ones it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mistral_on_azure.doctor import refusals
+from mistral_on_azure.doctor import tls as silence
+from mistral_on_azure.doctor.abilities import json_mode, logprobs, streaming, tools
+from mistral_on_azure.doctor.answering import access, deployment, http, quota, round_trip, system_message
+from mistral_on_azure.doctor.calling import OutOfTime, Unanswered
+from mistral_on_azure.doctor.examination import Examination, Finding, fails, waiting
+from mistral_on_azure.doctor.identity import identity, token
+from mistral_on_azure.doctor.network import connection, dns, proxy
+from mistral_on_azure.doctor.refusals import Refused
+from mistral_on_azure.doctor.served_routes import api_version, chat, extra_parameters, info, models
+from mistral_on_azure.doctor.tls import tls
+from mistral_on_azure.doctor.variables import address, credential
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes:
+        name: what it looks at, unique.
+        look: the check itself.
+        needs: the checks without which it cannot look.
+    """
+
+    name: str
+    look: Callable[[Examination], Finding]
+    needs: tuple[str, ...] = ()
+
+
+_CHAT = "chat routes"
+CHECKS = (
+    Check("address", address),
+    Check("credential", credential),
+    Check("proxy", proxy, ("address",)),
+    Check("DNS", dns, ("proxy",)),
+    Check("connection", connection, ("DNS",)),
+    Check("TLS", tls, ("connection",)),
+    Check("HTTP", http, ("TLS",)),
+    Check("identity", identity, ("credential", "address")),
+    Check("token", token, ("identity",)),
+    Check("access", access, ("HTTP", "token")),
+    Check("/info", info, ("access",)),
+    Check("/v1/models", models, ("access",)),
+    Check(_CHAT, chat, ("access",)),
+    Check("api-version", api_version, (_CHAT,)),
+    Check("deployment", deployment, (_CHAT,)),
+    Check("streaming", streaming, (_CHAT,)),
+    Check("system message", system_message, (_CHAT,)),
+    Check("JSON mode", json_mode, (_CHAT,)),
+    Check("logprobs", logprobs, (_CHAT,)),
+    Check("tools", tools, (_CHAT,)),
+    Check("extra parameters", extra_parameters, (_CHAT,)),
+    Check("quota", quota, (_CHAT,)),
+    Check("round trip", round_trip, (_CHAT,)),
+)
+
+
+def examine(e: Examination) -> Iterator[tuple[Check, Finding | None]]:
+    """Do the checks one after the other.
+
+    Yields:
+        Each check twice: with None before it looks, and with its finding after.
+    """
+    blocked: dict[str, str] = {}  # by check, the one that failed
+    for check in CHECKS:
+        yield check, None
+        failed = next((blocked[name] for name in check.needs if name in blocked), None)
+        if _CHAT in check.needs:
+            failed = failed or e.throttled
+        finding = waiting(failed) if failed else _look(check, e)
+        if finding.blocks:
+            blocked[check.name] = finding.waits_for or check.name
+        yield check, finding
+
+
+def _look(check: Check, e: Examination) -> Finding:
+    try:
+        return check.look(e)
+    except Refused as error:
+        if error.answer.cause == 429:
+            e.throttled = check.name
+        return refusals.explain(error, e)
+    except Unanswered as error:
+        return silence.explain(error, e)
+    except OutOfTime:
+        return fails("No time was left for this check.", f"Allow more: --timeout {4 * e.timeout:g}")
+    except Exception as error:  # a bug of ours, which must not keep the user from what the other checks find
+        return fails(f"The doctor itself failed here ({type(error).__name__}).", "Please report it.")

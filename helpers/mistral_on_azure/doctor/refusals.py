@@ -1,0 +1,127 @@
+"""Answers that are errors: what they mean on Azure, and what to do."""
+
+from __future__ import annotations
+
+from mistral_on_azure.azure.addresses import API_VERSION, CREDENTIAL, is_loopback
+from mistral_on_azure.doctor.azure_hosts import kind_of
+from mistral_on_azure.doctor.calling import Answer
+from mistral_on_azure.doctor.examination import MODELS, Examination, Finding, fails
+from mistral_on_azure.doctor.identity import claims_of
+
+_LONGEST = 160  # characters of what a server says
+_NETWORK = ("public access", "public network", "firewall", "virtual network", "private endpoint", "ip address")
+_ROLE = ("principal", "permission", "role")
+
+
+class Refused(Exception):
+    """An error answer that a check cannot make anything of.
+
+    Attributes:
+        answer: the answer.
+        what: the request, such as "POST /chat/completions".
+    """
+
+    def __init__(self, answer: Answer, what: str) -> None:
+        super().__init__(what)
+        self.answer, self.what = answer, what
+
+
+def explain(error: Refused, e: Examination) -> Finding:
+    """The finding for an error answer."""
+    status = error.answer.cause
+    wrapped = " inside a 424" if status != error.answer.status else ""
+    found = f"{error.what} was answered {status}{wrapped}: {said(error.answer)}"
+    return fails(found, _remedy(error.answer, status, e))
+
+
+def said(answer: Answer) -> str:
+    """What the server says went wrong, in one short line."""
+    if "<html" in answer.text[:500].lower():
+        return "(a web page)"
+    detail = answer.body.get("detail")
+    text = " ".join(detail.split()) if isinstance(detail, str) and detail else answer.message
+    return f"{text[:_LONGEST].rstrip()} …" if len(text) > _LONGEST else text or "(nothing)"
+
+
+def of_the_model(answer: Answer, model: str) -> bool:
+    """Whether a 404 is about the model's name rather than the route."""
+    error = answer.body.get("error")
+    fields = {**answer.body, **(error if isinstance(error, dict) else {})}
+    code = str(fields.get("code")).lower()
+    named = bool(model) and model in answer.text
+    return fields.get("param") == "model" or "deployment" in code or "model" in code or named
+
+
+def _remedy(answer: Answer, status: int, e: Examination) -> str:
+    text = answer.text.lower()
+    if status == 401:
+        return _by_token(text, e) if e.is_token else _by_key(e)
+    if status == 403:
+        return _forbidden(text, e)
+    if status == 404:
+        return _nowhere(answer, e)
+    if status == 400 and ("api-version" in text or "api version" in text):
+        return f"The Azure SDK sends {API_VERSION}; give its client the one that is supported: api_version="
+    if status == 429:
+        after = answer.headers.get("retry-after", "")
+        wait = f"Wait {after} s" if after.isdigit() else "Wait a minute"
+        return f"{wait}, then try again. If it happens often, ask for a higher quota or add instances."
+    return _BY_STATUS.get(status, _LOG)
+
+
+def _by_key(e: Examination) -> str:
+    if is_loopback(e.host):
+        return f"Set {CREDENTIAL} to the key that the server was started with."
+    return (
+        "Copy the key again from this deployment's page: the key of another one is refused alike. If the endpoint's "
+        f"authentication is Microsoft Entra ID, unset {CREDENTIAL} and sign in with `az login`."
+    )
+
+
+def _by_token(text: str, e: Examination) -> str:
+    kind = kind_of(e.host)
+    audience = str(claims_of(e.bearer).get("aud")).rstrip("/")
+    if any(word in text for word in _ROLE):
+        return f"Give the identity the role {kind.role}; wait 5 minutes."
+    if audience != kind.audience and "://" in audience:
+        return f"Ask for a token with the scope {kind.scope}; this one is for {audience}."
+    return (
+        "Is it the right tenant (`az account show`), and does the endpoint's authentication allow Microsoft Entra ID "
+        f"rather than keys? The identity needs the role {kind.role}."
+    )
+
+
+def _forbidden(text: str, e: Examination) -> str:
+    if any(word in text for word in _NETWORK):
+        return "The endpoint is closed to this network: call it from inside its own, or allow this machine's address."
+    if e.is_token:
+        return f"Give the identity the role {kind_of(e.host).role}; it takes effect after about 5 minutes."
+    return "The key is known but not allowed here. Is public network access on, and are keys allowed on the endpoint?"
+
+
+def _nowhere(answer: Answer, e: Examination) -> str:
+    if not of_the_model(answer, e.model):
+        return "Check that the deployment receives traffic: az ml online-endpoint show --query traffic."
+    names = models_listed(e.seen(MODELS))
+    known = f"one of: {', '.join(names)}" if names else "the name on your deployment's page"
+    return f"Set --deployment to {known}."
+
+
+def models_listed(answer: Answer) -> list[str]:
+    """The names in an answer of `/v1/models`."""
+    data = answer.body.get("data")
+    rows = data if isinstance(data, list) else []
+    return [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")]
+
+
+_LOG = "Look at the deployment's log: az ml online-deployment get-logs."
+_BY_STATUS = {
+    400: "The endpoint does not understand a plain chat request. Does it serve a chat model?",
+    408: "The model took longer than the deployment's request_timeout_ms allows. Raise that, or ask for fewer tokens.",
+    422: "The endpoint refuses a plain chat request. Does it serve a chat model?",
+    424: f"The gateway is there, but the model's container failed. {_LOG}",
+    500: f"The service failed. Try again. {_LOG}",
+    502: f"The gateway cannot reach the model. It may be starting, or have crashed. {_LOG}",
+    503: f"The deployment is not ready: starting, scaling or being updated. Try again in some minutes. {_LOG}",
+    504: f"The model took too long for the gateway. It may be loading, or busy. {_LOG}",
+}

@@ -1,0 +1,187 @@
+"""`cookbook doctor`: the findings printed row by row, and the report, which holds no credential."""
+
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.masking import Masker
+from mistral_on_azure.doctor.checks import CHECKS, Check, examine
+from mistral_on_azure.doctor.examination import Examination, Finding, Status, skipped
+from mistral_on_azure.endpoint.starting import start
+from mistral_on_azure.errors import INTERRUPTED
+from mistral_on_azure.running.targets import around_proxies
+
+_LONGEST = 600  # characters of a finding
+
+
+@dataclass(slots=True)
+class Report:
+    """What an examination has found so far.
+
+    Attributes:
+        label: what was examined, in words.
+        findings: by the name of the check.
+        seconds: how long it has taken.
+    """
+
+    label: str
+    examination: Examination
+    findings: dict[str, Finding] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def steps(self) -> Iterator[tuple[Check, Finding | None]]:
+        """Do the checks; each is yielded before it begins, with None, and after it has ended."""
+        e = self.examination
+        try:
+            for check, finding in examine(e):
+                shown = finding and _fit_to_print(finding, e)
+                if shown:
+                    self.findings[check.name] = shown
+                    self.seconds = time.monotonic() - e.began
+                yield check, shown
+        finally:
+            e.close()
+
+    @property
+    def passed(self) -> bool:
+        """Whether all checks were done and none failed."""
+        return len(self.findings) == len(CHECKS) and not self.failed
+
+    @property
+    def failed(self) -> list[str]:
+        """The names of the checks that failed."""
+        return [name for name, finding in self.findings.items() if finding.status is Status.FAILS]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The report as JSON has it."""
+        e = self.examination
+        return {
+            "examined": self.label,
+            "endpoint": e.url or None,
+            "passed": self.passed,
+            "checks": [
+                {"check": name, "status": str(each.status), "found": each.found, "remedy": each.remedy}
+                for name, each in self.findings.items()
+            ],
+            "calls": e.calls,
+            "prompt_tokens": e.prompt_tokens,
+            "completion_tokens": e.completion_tokens,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def _fit_to_print(finding: Finding, e: Examination) -> Finding:
+    """A finding without what a server may have put into it: a credential, control characters, no end of text."""
+    masker = Masker(e.secrets)
+
+    def fit(text: str) -> str:
+        text = masker.text("".join(character if character.isprintable() else " " for character in text))
+        return f"{text[:_LONGEST]} …" if len(text) > _LONGEST else text
+
+    return replace(finding, found=fit(finding.found), remedy=fit(finding.remedy))
+
+
+_COLOURS = {Status.OK: "green", Status.NOTE: "yellow", Status.FAILS: "bold red", Status.SKIPPED: "dim"}
+_STATUS, _NAME = 9, 18  # columns
+_WIDEST = 110  # columns; longer lines are hard to read
+_NARROWEST = 20  # columns of text
+
+
+def show(console: Console, report: Report) -> None:
+    """Do the checks of a report, showing each finding as soon as there is one."""
+    console.print(Text(f"Examining {report.label}.\n"))
+    waiting = 0
+    with console.status("") as progress:
+        for check, finding in report.steps():
+            if finding is None:
+                progress.update(Text(f"looking at: {check.name}"))
+            elif finding.waits_for:
+                waiting += 1
+            else:
+                _row(console, check.name, finding)
+    if waiting:
+        _row(console, "the rest", skipped(f"{_count(waiting, 'check')} cannot look before that is mended"))
+    console.print(Text(f"\n{_verdict(report)}"))
+
+
+def _row(console: Console, name: str, finding: Finding) -> None:
+    width = max(_NARROWEST, min(console.width, _WIDEST) - _STATUS - _NAME)
+    lines = textwrap.wrap(finding.found, width, break_on_hyphens=False)
+    if finding.remedy:
+        lines += textwrap.wrap(f"→ {finding.remedy}", width, subsequent_indent="  ", break_on_hyphens=False)
+    for place, line in enumerate(lines):
+        row = Text(str(finding.status).ljust(_STATUS) if place == 0 else " " * _STATUS, _COLOURS[finding.status])
+        row.append((name if place == 0 else "").ljust(_NAME), "default")
+        row.append(line, "default")
+        console.print(row, soft_wrap=True)
+
+
+def _verdict(report: Report) -> str:
+    e = report.examination
+    tokens = e.prompt_tokens + e.completion_tokens
+    took = f"It took {_count(e.calls, 'call')}, {_count(tokens, 'token')} and {report.seconds:.1f} s."
+    failed = report.failed
+    if not failed:
+        return f"Nothing fails. {took}"
+    if len(failed) == 1:
+        return f"One thing fails: {failed[0]}. {took}"
+    return f"{len(failed)} things fail: {', '.join(failed)}. Begin with {failed[0]}. {took}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def run(endpoint: str | None, deployment: str, timeout: float, as_json: bool) -> int:
+    """Examine an endpoint and print what was found.
+
+    Args:
+        endpoint: its address; None leaves it to AZURE_INFERENCE_ENDPOINT, and without that to the local endpoint.
+        deployment: the deployment's name, empty for whatever there is.
+        timeout: how long to wait for each answer, in seconds.
+        as_json: print JSON rather than a table.
+
+    Returns:
+        The exit status: 0 if nothing fails, 1 if something does, 130 if interrupted.
+
+    Raises:
+        CookbookError: when the local endpoint does not start.
+    """
+    try:
+        with _report(endpoint, deployment, timeout) as report:
+            if as_json:
+                for _ in report.steps():
+                    pass
+                print(json.dumps(report.document, indent=2, ensure_ascii=False))
+            else:
+                show(Console(highlight=False), report)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Interrupted.")
+        return INTERRUPTED
+    return 0 if report.passed else 1
+
+
+@contextmanager
+def _report(endpoint: str | None, deployment: str, timeout: float) -> Iterator[Report]:
+    given, source = (endpoint, "--endpoint") if endpoint is not None else (os.environ.get(ENDPOINT), ENDPOINT)
+    key = os.environ.get(CREDENTIAL)
+    if given or key is not None or endpoint is not None:
+        label = f"{source} with {'Microsoft Entra ID' if key is None else CREDENTIAL}"
+        yield Report(label, Examination(given or "", source, key, deployment, timeout))
+        return
+    os.environ.update(around_proxies())
+    with start() as local:
+        label = f"the local endpoint, because {ENDPOINT} is not set"
+        yield Report(label, Examination(local.url, source, local.keys[0], deployment, timeout))

@@ -1,0 +1,194 @@
+"""The routes that the endpoint has, the api-version it takes, and what becomes of extra parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mistral_on_azure.azure.addresses import API_VERSION
+from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.doctor import chatting, refusals
+from mistral_on_azure.doctor.azure_hosts import FOUNDRY, kind_of
+from mistral_on_azure.doctor.calling import Answer, Unanswered
+from mistral_on_azure.doctor.chatting import ask
+from mistral_on_azure.doctor.examination import INFO, MODELS, Examination, Finding, fails, note, ok, skipped
+from mistral_on_azure.doctor.refusals import Refused, models_listed, of_the_model, said
+
+_NOT_HERE = (404, 405, 501)
+_CLOSED = (400, 401, 403)  # what some gateways say of routes they do not know
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A chat route.
+
+    Attributes:
+        azure: it takes an api-version.
+        clients: who calls it.
+    """
+
+    path: str
+    azure: bool
+    clients: str
+
+    @property
+    def with_query(self) -> str:
+        return f"{self.path}?api-version={API_VERSION}" if self.azure else self.path
+
+
+CHAT = (
+    Route("/chat/completions", True, "Azure SDK, LiteLLM with azure_ai/"),
+    Route("/v1/chat/completions", False, "OpenAI SDK, LangChain, MistralAI, LiteLLM with mistral/"),
+    Route("/models/chat/completions", True, "MistralAzure"),
+)
+
+
+def info(e: Examination) -> Finding:
+    """`GET /info`, which tells what is deployed."""
+    answer = e.get(INFO)
+    name = answer.body.get("model_name")
+    if answer.status == 200 and name:
+        return ok(f"serves {name}")
+    if answer.status == 200:
+        return note("answers, but names no model")
+    if answer.cause in (*_NOT_HERE, *_CLOSED):
+        return note(
+            f"missing ({answer.cause}): the Azure SDK's get_model_info() fails here",
+            "Do without: nothing else needs it. Only managed compute and serverless deployments have it.",
+        )
+    return refusals.explain(Refused(answer, f"GET {INFO}"), e)
+
+
+def models(e: Examination) -> Finding:
+    """`GET /v1/models`, which lists what there is."""
+    answer = e.get(MODELS)
+    names = models_listed(answer)
+    if answer.status == 200 and names:
+        more = f", and {len(names) - 4} more" if len(names) > 4 else ""
+        return ok(f"lists {', '.join(names[:4])}{more}")
+    if answer.status == 200 or answer.cause in (*_NOT_HERE, *_CLOSED):
+        return note(f"missing ({answer.cause}): models.list() of the OpenAI SDK fails here")
+    return refusals.explain(Refused(answer, f"GET {MODELS}"), e)
+
+
+def chat(e: Examination) -> Finding:
+    """Which chat routes answer: one token from each. The first that does is used from here on."""
+    e.model = e.deployment or _served(e)
+    answers = _answers(e)
+    good = [route for route, answer in answers.items() if _is_good(answer)]
+    trouble = next((route for route, answer in answers.items() if _is_trouble(answer, e, bool(good))), None)
+    if good:
+        e.route, e.first = good[0].with_query, answers[good[0]]
+        e.last = e.first
+    if trouble:
+        finding = refusals.explain(Refused(answers[trouble], f"POST {trouble.path}"), e)
+        return fails(finding.found, finding.remedy, goes_on=bool(good) and answers[trouble].cause != 429)
+    if not good:
+        if all("html" in answer.headers.get("content-type", "") for answer in answers.values()):
+            return fails("No chat route answers: web pages come instead of JSON.", "Check the address and the port.")
+        return fails("No chat route answers.", _no_route(e))
+    missing = [route for route in CHAT if route not in good]
+    if not missing:
+        return ok(f"all answer: {_listed(good)}")
+    return note(f"answer: {_listed(good)}. Missing: {_listed(missing)}", _instead(e))
+
+
+def _answers(e: Examination) -> dict[Route, Answer]:
+    """What the routes answer. One that is silent after another has answered counts as missing."""
+    answers: dict[Route, Answer] = {}
+    for route in CHAT:
+        try:
+            answers[route] = e.post(route.with_query, chatting.body(e))
+        except Unanswered:
+            if not any(map(_is_good, answers.values())):
+                raise
+        if route in answers and answers[route].cause == 429:  # the others would use up what is left
+            break
+    return answers
+
+
+def _is_good(answer: Answer) -> bool:
+    return answer.status == 200 and "choices" in answer.body
+
+
+def _listed(routes: list[Route]) -> str:
+    return "; ".join(f"{route.path} ({route.clients})" for route in routes)
+
+
+def _instead(e: Examination) -> str:
+    if kind_of(e.host) is FOUNDRY:
+        return f"On a Foundry resource the Azure SDK wants the address {e.url}/models, the OpenAI SDK {e.url}/openai/v1"
+    return "Take a client whose route answers."
+
+
+def _served(e: Examination) -> str:
+    """The model that the endpoint says it serves; without that, the cookbook's."""
+    named = e.seen(INFO).body.get("model_name") if e.seen(INFO).status == 200 else None
+    listed = models_listed(e.seen(MODELS))
+    return str(named or (listed[0] if listed else default_name()))
+
+
+def _is_trouble(answer: Answer, e: Examination, opened: bool) -> bool:
+    """Whether an answer is more than a missing route.
+
+    Args:
+        opened: the credential opens another route. Then a refusal is how a gateway says that there is no such route.
+    """
+    if _is_good(answer):
+        return False
+    if answer.cause in _NOT_HERE:
+        return of_the_model(answer, e.model)
+    return not (opened and answer.cause in (401, 403))
+
+
+def _no_route(e: Examination) -> str:
+    if kind_of(e.host) is FOUNDRY:
+        return (
+            "This is a Foundry resource: it wants your deployment's name as --deployment, and the OpenAI SDK the "
+            f"address {e.url}/openai/v1"
+        )
+    return (
+        "Is it a chat model? Deployments that only have /score speak another protocol. On Azure, also see that the "
+        "deployment receives traffic: az ml online-endpoint show --query traffic"
+    )
+
+
+def api_version(e: Examination) -> Finding:
+    """The same request with the version and without it."""
+    path, _, query = e.route.partition("?")
+    if e.seen(INFO).status == 200:  # costs no tokens
+        sent, unsent = e.get(f"{INFO}?api-version={API_VERSION}"), e.seen(INFO)
+    elif query:
+        sent, unsent = e.first, e.post(path, chatting.body(e))
+    else:
+        return skipped(f"{path} takes none")
+    if sent.status != 200:
+        return note(
+            f"{API_VERSION} is refused: {said(sent)}",
+            "The Azure SDK sends that one; give its client another: api_version=",
+        )
+    if unsent.status != 200:
+        return note(
+            f"{API_VERSION} is taken, and one is needed",
+            "Clients that send none, such as LiteLLM with azure_ai/, need it in their URL.",
+        )
+    return ok(f"{API_VERSION} is taken; none is needed")
+
+
+_WAYS = ("error", "drop", "pass-through")
+
+
+def extra_parameters(e: Examination) -> Finding:
+    """A made-up parameter, without the header and with each of its values."""
+    took = {way: _taken(e, way) for way in ("", *_WAYS)}
+    default = "taken" if took[""] else "refused"
+    if not took["error"]:
+        ways = ", ".join(f"{way}: {'taken' if took[way] else 'refused'}" for way in _WAYS[1:])
+        return ok(f"{default} by default; the header extra-parameters counts ({ways})")
+    if all(took.values()):
+        return note("taken and ignored, whatever the header says", "Check your spelling: a wrong name does nothing.")
+    refused = ", ".join(way or "no header" for way, taken in took.items() if not taken)
+    return note(f"{default} by default; refused with {refused}")
+
+
+def _taken(e: Examination, way: str) -> bool:
+    return ask(e, headers={"extra-parameters": way} if way else {}, cookbook_doctor=True).status == 200

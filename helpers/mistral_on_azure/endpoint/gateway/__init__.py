@@ -1,0 +1,1 @@
+"""The gateway: who may come in, how much, and what becomes of errors."""

@@ -1,0 +1,209 @@
+"""Authentication: a key or a Microsoft Entra ID token leads to a session, anything else to 401.
+
+The token service on loopback is one that `DefaultAzureCredential` finds by itself: it imitates the managed identity of
+App Service.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mistral_on_azure.endpoint.gateway.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.local.sessions import Session, Sessions
+from mistral_on_azure.endpoint.transport.exchange import Request
+
+AUDIENCE = "https://ml.azure.com"
+_DIRECTORY = "00000000-0000-0000-0000-00000000c00b"
+_ISSUER = f"https://sts.windows.net/{_DIRECTORY}/"
+_ALGORITHM = "RS256"
+_REMEMBERED = 1_000  # tokens whose signature was checked
+_RESOURCE = re.compile(r"[\w.:/@~-]{1,200}", re.ASCII)  # a URL or an id; it comes back in a header
+_LONGEST = 16 * 1024  # characters of a token
+# The times are checked here, by the service's own clock; the rest is PyJWT's.
+_OPTIONS = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
+
+
+class TokenService:
+    """Issues and checks tokens.
+
+    Args:
+        lifetime: how long a token is good for, in seconds.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, lifetime: int = 3600, clock: Callable[[], float] = time.time) -> None:
+        self.lifetime, self.clock = lifetime, clock
+        self._key: Any = None
+        self._checked: dict[bytes, dict[str, Any]] = {}  # claims by the token's digest
+
+    def issue(self, object_id: str, resource: str, lifetime: int | None = None) -> dict[str, str]:
+        """A token as the managed identity protocol answers it.
+
+        Args:
+            object_id: who the token is for.
+            resource: the audience asked for; a trailing slash or `/.default` does not matter.
+            lifetime: in seconds; None is the service's own.
+        """
+        import jwt
+
+        now = int(self.clock())
+        claims = {
+            "aud": _audience(resource),
+            "iss": _ISSUER,
+            "tid": _DIRECTORY,
+            "oid": object_id,
+            "sub": object_id,
+            "iat": now,
+            "nbf": now - 300,
+            "exp": now + (lifetime or self.lifetime),
+            "uti": secrets.token_urlsafe(12),
+            "ver": "1.0",
+        }
+        token = jwt.encode(claims, self._signing_key(), algorithm=_ALGORITHM, headers={"kid": "local"})
+        return {
+            "access_token": token,
+            "expires_on": str(claims["exp"]),
+            "resource": resource,
+            "token_type": "Bearer",
+        }
+
+    def check(self, token: str) -> str:
+        """The object id a token was issued for.
+
+        Raises:
+            ApiError: 401 that says whether the token is expired, foreign or meant for another audience.
+        """
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        claims = self._checked.get(digest)
+        if claims is None:
+            claims = self._claims(token)
+            if len(self._checked) >= _REMEMBERED:
+                del self._checked[next(iter(self._checked))]
+            self._checked[digest] = claims
+        now = self.clock()
+        if now >= claims["exp"]:
+            ago = _duration(now - claims["exp"])
+            raise _refused(f"The token expired {ago} ago. Ask the credential for a new one before each request.")
+        if now < claims["nbf"]:
+            raise _refused("The token is not valid yet. Check the clock of the machine that asked for it.")
+        if _audience(claims["aud"]) != AUDIENCE:
+            raise _refused(
+                f"The token was issued for another audience, {claims['aud']}. Ask for the scope {AUDIENCE}/.default."
+            )
+        return claims["oid"]
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        """What a token says, once its signature and its issuer are known to be right."""
+        import jwt
+
+        if len(token) > _LONGEST:
+            raise _refused("The token cannot be read: it is too long.")
+        try:
+            if self._key is None:
+                raise jwt.InvalidSignatureError  # nothing was issued yet, so this cannot be one of ours
+            key = self._key.public_key()
+            claims = jwt.decode(token, key, algorithms=[_ALGORITHM], issuer=_ISSUER, options=_OPTIONS)
+            return _complete(claims)
+        except (jwt.InvalidSignatureError, jwt.InvalidIssuerError):
+            raise _refused(
+                "The token was not issued by the directory that this endpoint trusts. On the local endpoint, set "
+                "IDENTITY_ENDPOINT and IDENTITY_HEADER to its own token service (`POST /local/session` names them)."
+            ) from None
+        except (jwt.PyJWTError, ValueError):
+            raise _refused("The token cannot be read: it is not a JSON Web Token that this endpoint signs.") from None
+
+    def _signing_key(self) -> Any:
+        """The private key, made when it is first needed."""
+        if self._key is None:
+            from cryptography.hazmat.primitives.asymmetric import rsa
+
+            self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        return self._key
+
+
+def looks_like_token(credential: str) -> bool:
+    """Whether a bearer credential is a JWT rather than a key: three parts, separated by dots."""
+    return credential.count(".") == 2 and credential.startswith("ey")
+
+
+def resource_of(query: dict[str, str]) -> str:
+    """The audience a token request names.
+
+    Raises:
+        ApiError: 400 when it names none.
+    """
+    resource = query.get("resource", "")
+    if not _RESOURCE.fullmatch(resource):
+        raise invalid(
+            "A token request names its audience, such as https://ml.azure.com, in the query parameter 'resource'.",
+            param="resource",
+        )
+    return resource
+
+
+def _audience(resource: str) -> str:
+    return resource.removesuffix("/.default").rstrip("/")
+
+
+def _complete(claims: dict[str, Any]) -> dict[str, Any]:
+    kinds = {"exp": int, "nbf": int, "aud": str, "oid": str}
+    if any(type(claims.get(name)) is not kind for name, kind in kinds.items()):
+        raise ValueError("a claim is missing")
+    return claims
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
+def _refused(message: str) -> ApiError:
+    challenge = f'Bearer error="invalid_token", error_description="{message}"'
+    return ApiError(401, "invalid_token", message, headers=(("www-authenticate", challenge),))
+
+
+def authenticate(request: Request, sessions: Sessions, tokens: TokenService) -> Session:
+    """Find the session of a request.
+
+    `Authorization: Bearer` carries a key or a token; `api-key` carries a key.
+
+    Raises:
+        ApiError: 401 that says what was missing or refused.
+    """
+    authorization = request.headers.get("authorization")
+    if authorization is None:
+        return _by_key(request.headers.get("api-key"), sessions)
+    session = sessions.of_header(authorization)
+    if session is not None:
+        return session
+    scheme, _, credential = authorization.partition(" ")
+    credential = credential.strip()
+    if scheme.lower() != "bearer" or not credential:
+        raise _refused_authentication("The Authorization header must read 'Bearer', a space, and the key or token.")
+    if looks_like_token(credential):
+        session = sessions.of_object(tokens.check(credential))
+        if session is None:
+            raise _refused_authentication("The token's identity is not known to this endpoint.")
+        return session
+    return _by_key(credential, sessions)
+
+
+def _by_key(key: str | None, sessions: Sessions) -> Session:
+    if key is None:
+        raise _refused_authentication(
+            "No credential was sent: add the header 'Authorization: Bearer' with the key or token."
+        )
+    session = sessions.of_key(key)
+    if session is None:
+        raise _refused_authentication(
+            "The key was refused. Check that it belongs to this endpoint and has no stray characters."
+        )
+    return session
+
+
+def _refused_authentication(message: str) -> ApiError:
+    return ApiError(401, "unauthorized", message, headers=(("www-authenticate", "Bearer"),))

@@ -1,0 +1,1 @@
+"""What Azure does not have: faults and timing on demand, and sessions with a journal."""

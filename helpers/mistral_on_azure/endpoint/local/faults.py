@@ -1,0 +1,183 @@
+"""Faults on demand: what can be asked for, and which requests it hits.
+
+A fault is asked for in one of two ways. Both take the same fields:
+
+- out of band, so that the client's own code stays what a user would write: `POST /local/faults` with a JSON object, or
+  a list of them, which happen one after the other. They hit the chat completions of this key that come next.
+  `DELETE /local/faults` forgets those that have not happened, `GET` lists them;
+- with one request: the header `x-local-fault: status=503; retry-after=1`.
+
+| field | value | what happens |
+|---|---|---|
+| `status` | 400, 401, 403, 404, 408, 424, 429, 500, 502, 503 or 504 | this error is the answer |
+| `retry_after` | seconds, whole | it has a `Retry-After` header |
+| `first_token` | seconds | the answer, or a stream's first token, comes that late |
+| `tokens_per_second` | a number | a stream's tokens come that slowly; a whole answer takes as long as its stream |
+| `reset` | `before`, `within`, `after` | the connection is reset before the answer, half-way, or after its last byte |
+| `answer` | `truncated` | the JSON breaks off half-way: of a whole answer, or of one event, which is then the last |
+| | `no-done` | a stream ends without `[DONE]` |
+| | `no-choices` | the list of choices is empty: in a whole answer, or in one event before the first token |
+| | `error-event` | an error comes as an event half-way through a stream, and ends it |
+| `count` | a whole number | how many requests it hits, one after the other; 1 unless given (see below) |
+| `after` | a whole number | how many requests are let through before that |
+| `probability` | 0 to 1 | how likely it is to happen to each of them |
+| `seed` | a whole number | decides which those are: the same seed, the same requests |
+
+A fault in a header hits every request that carries it, unless `count` says how many; a retry carries the same header,
+so `status=503; count=2` fails twice and then succeeds. A `name` makes a header different from others that ask for the
+same. A fault with a `probability` and no `count` lasts until it is deleted. What happened is noted in the wire view.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mistral_on_azure.endpoint.gateway.api_errors import invalid
+from mistral_on_azure.endpoint.local.fields import Field, check, number, one_of, read, whole
+
+HEADER = "x-local-fault"
+STATUSES = {
+    400: ("bad_request", "The request was refused."),
+    401: ("unauthorized", "The key or token was refused."),
+    403: ("forbidden", "The identity has no role on this endpoint."),
+    404: ("not_found", "The route does not exist."),
+    408: ("request_timeout", "The request took too long."),
+    424: ("failed_dependency", "The model's container did not answer."),
+    429: ("rate_limit_exceeded", "The rate limit of this deployment is reached."),
+    500: ("internal_server_error", "The service failed."),
+    502: ("bad_gateway", "The service behind the gateway failed."),
+    503: ("service_unavailable", "The service is not available."),
+    504: ("gateway_timeout", "The service behind the gateway took too long."),
+}
+FIELDS = {
+    "status": one_of(*STATUSES),
+    "retry_after": whole(0, 86_400),
+    "first_token": number(0, 600, "seconds"),
+    "tokens_per_second": number(0.01, 1_000_000),
+    "reset": one_of("before", "within", "after"),
+    "answer": one_of("truncated", "no-done", "no-choices", "error-event"),
+    "count": whole(1, 1_000_000),
+    "after": whole(0, 1_000_000),
+    "probability": number(0, 1),
+    "seed": whole(0, 2**63),
+    "name": Field(lambda value: isinstance(value, str | int), "a word"),
+}
+_REMEMBERED = 256  # headers of a session whose requests are counted
+_WAITING = 1_000  # faults of a session that have not happened
+
+
+@dataclass(slots=True)
+class Fault:
+    """A fault that was asked for, and how many requests it has seen. The module's table describes the fields."""
+
+    status: int | None = None
+    retry_after: int | None = None
+    first_token: float | None = None
+    tokens_per_second: float | None = None
+    reset: str | None = None
+    answer: str | None = None
+    count: int | None = None
+    after: int = 0
+    probability: float = 1.0
+    seed: int = 0
+    name: str = ""
+    seen: int = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether no further request can be hit."""
+        return self.count is not None and self.seen >= self.after + self.count
+
+    def hits(self) -> bool:
+        """Whether the next request is hit. Each call is a request."""
+        if self.spent:
+            return False
+        self.seen += 1
+        return self.seen > self.after and _draw(self.seed, self.seen) < self.probability
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The fault as it would be asked for, without what was left out."""
+        fields = {name: value for name, value in asdict(self).items() if name != "seen"}
+        return {name: value for name, value in fields.items() if value != getattr(_NOTHING, name)}
+
+
+_NOTHING = Fault()
+
+
+class Faults:
+    """The faults that one session has asked for."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Fault] = deque()
+        self._headers: dict[str, Fault] = {}
+
+    def ask(self, wanted: Any) -> list[Fault]:
+        """Queue a fault, or several.
+
+        Raises:
+            ApiError: 400 for a fault that does not exist; nothing is queued then.
+        """
+        asked = [_fault(each) for each in (wanted if isinstance(wanted, list) else [wanted])]
+        if len(self._queue) + len(asked) > _WAITING:
+            raise invalid(f"More than {_WAITING} faults cannot wait; DELETE /local/faults forgets them.")
+        for fault in asked:
+            if fault.count is None and fault.probability == 1.0:
+                fault.count = 1
+        self._queue.extend(asked)
+        return asked
+
+    def waiting(self) -> list[Fault]:
+        """The faults that may still happen."""
+        return list(self._queue)
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        self._queue.clear()
+        self._headers.clear()
+
+    def next(self, header: str | None) -> Fault | None:
+        """The fault that hits the next request, if one does.
+
+        Args:
+            header: the request's own fault.
+
+        Raises:
+            ApiError: 400 for a header that asks for a fault which does not exist.
+        """
+        if header is not None:
+            fault = self._of_header(header)
+            return fault if fault.hits() else None
+        while self._queue and self._queue[0].spent:
+            self._queue.popleft()
+        if not self._queue:
+            return None
+        fault = self._queue[0]
+        hit = fault.hits()
+        if fault.spent:
+            self._queue.popleft()
+        return fault if hit else None
+
+    def _of_header(self, header: str) -> Fault:
+        fault = self._headers.get(header)
+        if fault is None:
+            fault = _fault(read(header))
+            if len(self._headers) == _REMEMBERED:
+                del self._headers[next(iter(self._headers))]
+            self._headers[header] = fault
+        return fault
+
+
+def _fault(wanted: Any) -> Fault:
+    if not isinstance(wanted, dict):
+        raise invalid('A fault is an object, such as {"status": 503, "count": 2}.', code="invalid_field")
+    return Fault(**check(wanted, FIELDS, "A fault"))
+
+
+def _draw(seed: int, place: int) -> float:
+    """A number in [0, 1) that depends on nothing but its arguments."""
+    digest = hashlib.blake2b(f"{seed}|{place}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64

@@ -1,0 +1,158 @@
+"""The journal: the last exchanges of a session, for the wire view. A bounded ring, so it never grows.
+
+Sessions: all that the endpoint keeps for one key. Each key is a virtual endpoint of its own.
+
+Notebooks that run side by side on one server get a key each, so that none meets the other's quota, faults or
+exchanges.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
+from mistral_on_azure.endpoint.local.faults import Faults
+from mistral_on_azure.endpoint.local.timing import OFF, Setting
+from mistral_on_azure.endpoint.transport.exchange import Answer, Request, fields
+
+KEPT = 64  # exchanges
+KEPT_BYTES = 4 * 1024 * 1024  # of what was sent and answered, all of a session's exchanges together
+_SECRET_HEADERS = {"authorization", "api-key", "x-api-key", "cookie", "x-identity-header", "proxy-authorization"}
+
+
+class Journal:
+    """The last exchanges, oldest first."""
+
+    def __init__(self) -> None:
+        self._ring: deque[tuple[float, Request, Answer, int]] = deque()
+        self._bytes = 0
+
+    def add(self, at: float, request: Request, answer: Answer) -> None:
+        """Keep an exchange, and let go of the oldest ones that there is no more room for. The last one always stays."""
+        ring, size = self._ring, len(request.body) + _size(answer)
+        ring.append((at, request, answer, size))
+        self._bytes += size
+        while len(ring) > KEPT or (self._bytes > KEPT_BYTES and len(ring) > 1):
+            self._bytes -= ring.popleft()[3]
+
+    def last(self, how_many: int) -> list[dict[str, Any]]:
+        """The last exchanges as plain data, credentials masked. `at` is in seconds of the server's clock."""
+        return [_describe(*exchange[:3]) for exchange in list(self._ring)[-how_many:]]
+
+
+def _size(answer: Answer) -> int:
+    """Bytes of an answer. Events are much alike, so a stream is measured by its middle one."""
+    events = answer.events
+    return len(answer.body) if not events else len(events) * len(events[len(events) // 2])
+
+
+def _describe(at: float, request: Request, answer: Answer) -> dict[str, Any]:
+    sent = b"".join(answer.events) if answer.events is not None else answer.body
+    never_came = answer.cut == 0
+    return {
+        "at": at,
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
+        "headers": {name: _mask(name, value) for name, value in request.headers.items()},
+        "body": request.body.decode("utf-8", "replace"),
+        "status": None if never_came else answer.status,
+        "answer_headers": {} if never_came else fields(answer.headers),
+        "answer": sent[: answer.cut].decode("utf-8", "replace"),
+        "note": answer.note,
+    }
+
+
+def _mask(name: str, value: str) -> str:
+    """Hide a credential: the scheme stays, the secret becomes three asterisks."""
+    if name not in _SECRET_HEADERS:
+        return value
+    scheme, space, _ = value.partition(" ")
+    return f"{scheme} ***" if space and scheme.lower() in ("bearer", "basic") else "***"
+
+
+_BEARER = "Bearer "
+
+
+class Session:
+    """One key's journal, faults and quotas.
+
+    Attributes:
+        identity_secret: what the token service wants in `X-IDENTITY-HEADER`, a different secret from the key.
+        object_id: who the session is in a token.
+        deployment: what this key's endpoint serves when a request names nothing; None is the server's default.
+        timing: the pace of its answers.
+        token_lifetime: how long its tokens are good for, in seconds; None is the server's choice.
+        calls: requests answered, but for the endpoint's own routes.
+        prompt_tokens: in all completions; completion_tokens likewise.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float], timing: Setting = OFF) -> None:
+        self.limits, self.clock = limits, clock
+        self.timing = timing
+        self.journal, self.faults = Journal(), Faults()
+        self.identity_secret, self.object_id = secrets.token_hex(16), secrets.token_hex(16)
+        self.deployment: str | None = None
+        self.token_lifetime: int | None = None
+        self.calls = self.prompt_tokens = self.completion_tokens = 0
+        self._quotas: dict[str, Quota] = {}
+
+    def spend(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """Count the tokens of an answer."""
+        self.prompt_tokens += prompt_tokens
+        self.completion_tokens += completion_tokens
+
+    def quota(self, deployment: str) -> Quota:
+        """What is left to one deployment in this session."""
+        quota = self._quotas.get(deployment)
+        if quota is None:
+            quota = self._quotas[deployment] = Quota(self.limits, self.clock)
+        return quota
+
+
+class Sessions:
+    """Sessions by key, by identity secret and by object id; only digests of secrets are kept as names.
+
+    Args:
+        keys: the keys that are accepted.
+        limits: the quota of each deployment, for each key.
+        clock: seconds, monotonic.
+        timing: the pace of answers where nobody asks for another.
+    """
+
+    def __init__(
+        self,
+        keys: Iterable[str],
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        timing: Setting = OFF,
+    ) -> None:
+        limits = limits or Limits()
+        self._by_header = {_digest(_BEARER + key): Session(limits, clock, timing) for key in keys}
+        self._by_secret = {_digest(session.identity_secret): session for session in self._by_header.values()}
+        self._by_object = {session.object_id: session for session in self._by_header.values()}
+
+    def of_header(self, authorization: str) -> Session | None:
+        """The session of an `Authorization` header with a key, as clients write it.
+
+        Looking up a digest takes the same time whatever part of a key is right.
+        """
+        return self._by_header.get(_digest(authorization))
+
+    def of_key(self, key: str) -> Session | None:
+        return self.of_header(_BEARER + key)
+
+    def of_identity_secret(self, secret: str) -> Session | None:
+        return self._by_secret.get(_digest(secret))
+
+    def of_object(self, object_id: str) -> Session | None:
+        return self._by_object.get(object_id)
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.blake2b(secret.encode("utf-8", "surrogateescape")).digest()

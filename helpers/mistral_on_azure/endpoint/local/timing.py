@@ -1,0 +1,99 @@
+"""Timing: how long an answer takes. Off by default: an answer leaves as soon as it is known.
+
+A timing is a time to the first token in seconds and a number of tokens a second. It is set for the server
+(`cookbook serve --timing`), for a session (`POST /local/timing`) or for one request (the header `x-local-timing`), each
+overriding the one before, in the same words:
+
+- `off`: no waiting;
+- `imitate`: the pace of the deployment that answers, as deployments.toml has it. These figures imitate; nobody measured
+  them on Azure;
+- `first-token=0.2; tokens-per-second=50`: these two, or one of them.
+
+Whoever sets a session's is told what it was before, in these words, so that it can be put back.
+
+In a stream, the first token leaves after the time to the first token and each further one at its own due time. An
+answer in one piece leaves when the last token of its stream would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+
+from mistral_on_azure.azure.deployments import imitated_paces
+from mistral_on_azure.endpoint.gateway.api_errors import invalid
+from mistral_on_azure.endpoint.local.fields import check, number, read
+from mistral_on_azure.endpoint.transport.exchange import Answer
+
+HEADER = "x-local-timing"
+FIELDS = {"first_token": number(0, 600, "seconds"), "tokens_per_second": number(0.01, 1_000_000)}
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The pace of one answer.
+
+    Attributes:
+        first_token: seconds to the first token.
+        tokens_per_second: None for all at once.
+    """
+
+    first_token: float = 0.0
+    tokens_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A timing as it was asked for.
+
+    Attributes:
+        words: in these.
+        of: the timing of a deployment, by its name.
+    """
+
+    words: str
+    of: Callable[[str], Timing]
+
+
+def setting(text: str) -> Setting:
+    """Read a setting: `off`, `imitate`, or the fields of a timing.
+
+    Raises:
+        ApiError: 400 for anything else.
+    """
+    words = text.strip()
+    if words in _BY_WORD:
+        return _BY_WORD[words]
+    if "=" not in words:
+        raise invalid(
+            f"A timing is 'off', 'imitate' or 'first-token=SECONDS; tokens-per-second=NUMBER', not {text!r}.",
+            code="invalid_field",
+        )
+    timing = Timing(**check(read(words), FIELDS, "A timing"))
+    return Setting(words, lambda deployment: timing)
+
+
+def paced(answer: Answer, timing: Timing, tokens: int) -> Answer:
+    """The answer, to be written at a pace.
+
+    Args:
+        tokens: how many were generated.
+    """
+    if timing == _NO_WAITING:
+        return answer
+    gap, steps = 1 / timing.tokens_per_second if timing.tokens_per_second else 0.0, max(0, tokens - 1)
+    if answer.events is None:
+        return replace(answer, delay=timing.first_token + steps * gap)
+    return replace(answer, delay=timing.first_token, gap=gap, steps=steps)
+
+
+@cache
+def _imitations() -> dict[str, Timing]:
+    return {name: Timing(**figures) for name, figures in imitated_paces().items()}
+
+
+_NO_WAITING = Timing()
+OFF = Setting("off", lambda deployment: _NO_WAITING)
+_IMITATE = Setting("imitate", lambda deployment: _imitations()[deployment])
+_BY_WORD = {setting.words: setting for setting in (OFF, _IMITATE)}

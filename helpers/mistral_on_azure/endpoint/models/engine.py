@@ -1,0 +1,231 @@
+"""Real language models: an OpenAI-compatible server by URL, or the embedded one, asked in the place of the script."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from mistral_on_azure.azure import http
+from mistral_on_azure.azure.addresses import ENGINE_KEY
+from mistral_on_azure.endpoint.gateway.api_errors import ApiError, not_supported
+from mistral_on_azure.endpoint.gateway.quota import Quota
+from mistral_on_azure.endpoint.models import embedded as embedded_engine
+from mistral_on_azure.endpoint.models import engine_adapter
+from mistral_on_azure.endpoint.models.engine_adapter import forced
+from mistral_on_azure.endpoint.serving.completions import DONE, Result
+from mistral_on_azure.endpoint.transport.exchange import Answer, fields
+from mistral_on_azure.errors import CookbookError
+
+_EMBEDDED = "embedded"
+_OPTION = "--engine"
+
+
+def choose(engine: str) -> RealModel:
+    """The model behind an engine.
+
+    Args:
+        engine: the address of an OpenAI-compatible server, without `/v1`, or "embedded". Its key comes from the
+            environment variable COOKBOOK_ENGINE_KEY.
+
+    Raises:
+        CookbookError: when there is no engine, or it serves no model.
+    """
+    if engine == _EMBEDDED:
+        return _embedded()
+    url, key = engine.rstrip("/").removesuffix("/v1"), os.environ.get(ENGINE_KEY, "")
+    if "@" in url:
+        raise CookbookError(f"{_OPTION} holds a user name or password. Put the key into {ENGINE_KEY} instead.")
+    if not url.startswith(("http://", "https://")):
+        raise CookbookError(
+            f"{_OPTION} is {engine!r}; it must be {_EMBEDDED!r} or an address like http://localhost:11434."
+        )
+    return RealModel(url, key, _first_model(url, key))
+
+
+def _first_model(url: str, key: str) -> str:
+    listed = http.request("GET", f"{url}/v1/models", key or "none", name=_OPTION)
+    if listed.status in (401, 403):
+        raise CookbookError(f"{url} wants a key ({listed.status}): {listed.message} Set {ENGINE_KEY} to it.")
+    body = listed.json()
+    models = body.get("data") if isinstance(body, dict) else None
+    if listed.status != 200 or not isinstance(models, list):
+        raise CookbookError(
+            f"{url} is no OpenAI-compatible server: its /v1/models answered {listed.status}. Check {_OPTION}."
+        )
+    if not models or not isinstance(models[0], dict) or not isinstance(models[0].get("id"), str):
+        raise CookbookError(f"{url} serves no model. Load one there.")
+    return models[0]["id"]
+
+
+def _embedded() -> RealModel:
+    key = secrets.token_hex(16)
+    process, url = embedded_engine.start(key)
+    return RealModel(url, key, embedded_engine.LABEL, tools_by_schema=True, process=process)
+
+
+_TIMEOUT = 300.0  # seconds for an answer; laptops are slow
+Settle = Callable[[dict[str, int]], None]
+
+
+@dataclass(slots=True)
+class RealModel:
+    """A language model on an OpenAI-compatible server.
+
+    Attributes:
+        url: the server's address, without `/v1`.
+        key: its key, sent as a bearer credential; empty for none.
+        model: the model to ask for, and the label of every answer.
+        tools_by_schema: force tool calls through a JSON schema, for engines that do not enforce them natively.
+        process: the engine's process, if it is a child of this one; the pipe to it keeps it alive.
+    """
+
+    url: str
+    key: str = field(repr=False)
+    model: str
+    tools_by_schema: bool = False
+    process: Any = None
+
+    @property
+    def info(self) -> dict[str, str]:
+        """What `GET /info` answers: the model that really replies."""
+        return {"model_name": self.model, "model_type": "chat-completions", "model_provider_name": "real engine"}
+
+    async def answer(self, asked: Result, quota: Quota, spend: Callable[[int, int], None]) -> Answer:
+        """Answer a request that the endpoint has checked.
+
+        Args:
+            asked: the parameters, and the prompt's tokens, which are charged before the engine is asked.
+            quota: charged for the rest when it is known.
+            spend: called with the prompt and the completion tokens then.
+
+        Raises:
+            ApiError: 429 for a quota used up, the engine's refusal, 502 when it cannot be reached.
+        """
+        quota.take(asked.prompt_tokens)
+
+        def settle(usage: dict[str, int]) -> None:
+            quota.settle(usage["total_tokens"] - asked.prompt_tokens)
+            spend(usage["prompt_tokens"], usage["completion_tokens"])
+
+        ask = self._stream if asked.parameters.get("stream") else self._whole
+        try:
+            answer = await ask(asked.parameters, settle)
+        except ApiError as error:
+            error.headers += tuple(fields(quota.headers()).items())
+            raise
+        return replace(answer, headers=quota.headers())
+
+    async def _whole(self, parameters: dict[str, Any], settle: Settle) -> Answer:
+        parts = [await self._choice(parameters, index) for index in range(parameters.get("n", 1))]
+        body = engine_adapter.whole(parts)
+        settle(body["usage"])
+        return Answer(200, msgspec.json.encode(body))
+
+    async def _choice(self, parameters: dict[str, Any], index: int) -> dict[str, Any]:
+        if index and "seed" in parameters:
+            parameters = {**parameters, "seed": parameters["seed"] + index}
+        body = engine_adapter.outgoing(parameters, self.model, self.tools_by_schema)
+        async with _session() as session:
+            response = await self._post(session, body)
+            with _told():
+                answered = await response.json(content_type=None)
+                return engine_adapter.incoming(answered, self.model, parameters, index, self.tools_by_schema)
+
+    async def _stream(self, parameters: dict[str, Any], settle: Settle) -> Answer:
+        """Open the stream before answering, so that a refusal still gets its status."""
+        if parameters.get("n", 1) > 1:
+            raise not_supported("n", parameters["n"], "A real engine streams one choice at a time.")
+        if self.tools_by_schema and forced(parameters):
+            return await self._call(parameters, settle)
+        session = _session()
+        try:
+            response = await self._post(session, engine_adapter.outgoing(parameters, self.model, self.tools_by_schema))
+        except BaseException:
+            await session.close()
+            raise
+        source = self._events(session, response, engine_adapter.StreamAdapter(self.model, parameters), settle)
+        return Answer(200, content_type="text/event-stream", source=source)
+
+    async def _call(self, parameters: dict[str, Any], settle: Settle) -> Answer:
+        """A stream whose one content is a call, which is only known to be one when it is whole."""
+        part = await self._choice({**parameters, "stream": False}, 0)
+        settle(part["usage"])
+        stream = engine_adapter.StreamAdapter(self.model, parameters)
+        return Answer(200, content_type="text/event-stream", events=(stream.begin(), *stream.whole(part), DONE))
+
+    async def _events(
+        self, session: Any, response: Any, stream: engine_adapter.StreamAdapter, settle: Settle
+    ) -> AsyncGenerator[bytes, None]:
+        """The engine's events as the service's, each as soon as it arrives."""
+        async with session, response:
+            yield stream.begin()
+            async for line in response.content:
+                if not line.startswith(b"data:"):
+                    continue
+                data = line.removeprefix(b"data:").strip()
+                if data == b"[DONE]":
+                    break
+                chunk = json.loads(data)
+                if "error" in chunk:  # in mid-stream, the status long sent
+                    yield b"data: " + msgspec.json.encode({"error": chunk["error"]}) + b"\n\n"
+                    yield DONE
+                    return
+                for event in stream.chunks(chunk):
+                    yield event
+            if stream.finish_reason is None:
+                raise ConnectionError("the engine ended without a word")
+            settle(stream.usage)
+            for event in stream.end():
+                yield event
+            yield DONE
+
+    async def _post(self, session: Any, body: dict[str, Any]) -> Any:
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        with _told():
+            response = await session.post(f"{self.url}/v1/chat/completions", json=body, headers=headers)
+            if response.status != 200:
+                raise _refusal(response, await response.text(errors="replace"))
+        return response
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell a client what went wrong with the engine."""
+    import aiohttp
+
+    try:
+        yield
+    except TimeoutError:
+        raise ApiError(504, "gateway_timeout", f"The engine took over {_TIMEOUT:g} s.") from None
+    except (aiohttp.ClientError, OSError):
+        raise ApiError(502, "bad_gateway", "The engine behind this endpoint cannot be reached.") from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise ApiError(502, "bad_gateway", "The engine's answer is no chat completion.") from None
+
+
+def _session() -> Any:
+    """A client session; aiohttp is imported only where there is an engine to ask."""
+    import aiohttp
+
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT, connect=10))
+
+
+def _refusal(response: Any, text: str) -> ApiError:
+    """What the engine refused, in its own words; a refused key is the endpoint's trouble, not its client's."""
+    try:
+        said = json.loads(text)["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        said = text[:200]
+    if response.status in (401, 403):
+        return ApiError(502, "bad_gateway", "The engine behind this endpoint refused its key.")
+    wait = response.headers.get("retry-after")
+    headers = (("retry-after", wait),) if wait else ()
+    status = response.status if response.status >= 400 else 502
+    return ApiError(status, "engine_error", f"The engine answered: {said}", headers=headers)

@@ -1,0 +1,204 @@
+"""What differs between the service and an OpenAI-compatible engine, put right on the way there and back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from mistral_on_azure.endpoint.serving.completions import new_id, usage_asked
+from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
+
+
+def forced(parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """The function that has to be called, None where the model may answer in text."""
+    tools, choice = parameters.get("tools") or [], parameters.get("tool_choice", "auto")
+    if not tools or choice in ("auto", "none"):
+        return None
+    wanted = choice["function"]["name"] if isinstance(choice, dict) else None
+    return next((tool["function"] for tool in tools if wanted in (None, tool["function"]["name"])), None)
+
+
+def schema_of_call(parameters: dict[str, Any]) -> dict[str, Any]:
+    """What asks an engine for the arguments of the forced call as text; nothing where no call is forced."""
+    tool = forced(parameters)
+    if tool is None:
+        return {}
+    schema = tool.get("parameters") or {"type": "object"}
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": tool["name"], "schema": schema}}}
+
+
+def as_call(tool: dict[str, Any], arguments: str) -> dict[str, Any]:
+    """The message that calls a function with these arguments."""
+    function = {"name": tool["name"], "arguments": arguments}
+    return {"content": None, "tool_calls": [{"id": new_id()[:9], "type": "function", "function": function}]}
+
+
+_PASSED_ON = {
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "stop",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "tools",
+    "parallel_tool_calls",
+}
+_LONGEST = 512  # tokens of an answer nobody limited: small models ramble
+
+
+def outgoing(parameters: dict[str, Any], model: str, tools_by_schema: bool = False) -> dict[str, Any]:
+    """The engine's request for validated parameters.
+
+    Args:
+        parameters: of one choice; several are asked for one after the other.
+        model: the engine's own name of its model.
+        tools_by_schema: ask for a forced tool call as text that follows the tool's schema.
+    """
+    body = {name: value for name, value in parameters.items() if name in _PASSED_ON or name not in PARAMETERS}
+    body |= {"model": model, "messages": _folded(parameters["messages"])}
+    body.setdefault("max_tokens", _LONGEST)
+    if tools_by_schema:
+        body = {name: value for name, value in body.items() if name not in ("tools", "parallel_tool_calls")}
+        body |= schema_of_call(parameters)
+    elif "tool_choice" in parameters:
+        body["tool_choice"] = "required" if parameters["tool_choice"] == "any" else parameters["tool_choice"]
+    if parameters.get("stream"):
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+    return body
+
+
+def incoming(
+    answer: dict[str, Any], label: str, parameters: dict[str, Any], index: int = 0, tools_by_schema: bool = False
+) -> dict[str, Any]:
+    """A choice of the engine's answer, as the service writes it, with its usage."""
+    choice = answer["choices"][0]
+    message = choice["message"]
+    tool = forced(parameters) if tools_by_schema and choice.get("finish_reason") != "length" else None
+    if tool:  # a call cut short is none yet
+        message = as_call(tool, message["content"])
+        choice = {**choice, "finish_reason": "tool_calls"}
+    return {
+        "model": label,
+        "choice": {
+            "index": index,
+            "message": {
+                "role": "assistant",
+                "content": message.get("content"),
+                "tool_calls": message.get("tool_calls") or None,
+            },
+            "finish_reason": choice.get("finish_reason") or "stop",
+            "logprobs": _logprobs(choice.get("logprobs"), parameters),
+        },
+        "usage": _usage_of(answer.get("usage")),
+    }
+
+
+def whole(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The `chat.completion` object of one or more choices; the prompt is counted once."""
+    prompt = parts[0]["usage"]["prompt_tokens"]
+    completed = sum(part["usage"]["completion_tokens"] for part in parts)
+    return {
+        "id": new_id(),
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": parts[0]["model"],
+        "choices": [part["choice"] for part in parts],
+        "usage": {
+            "prompt_tokens": prompt,
+            "completion_tokens": completed,
+            "total_tokens": prompt + completed,
+        },
+    }
+
+
+class StreamAdapter:
+    """Turns an engine's chunks into the service's: one id, a role first, and usage where `streaming` puts it.
+
+    Args:
+        label: the engine's model, sent in every chunk.
+        parameters: what was asked.
+    """
+
+    def __init__(self, label: str, parameters: dict[str, Any]) -> None:
+        self.parameters = parameters
+        self.head = {"id": new_id(), "object": "chat.completion.chunk", "created": int(time.time()), "model": label}
+        self.finish_reason: str | None = None
+        self.usage = _usage_of(None)
+
+    def begin(self) -> bytes:
+        return self._event({"role": "assistant", "content": ""})
+
+    def chunks(self, chunk: dict[str, Any]) -> Iterator[bytes]:
+        """The events for one chunk of the engine's; none for a chunk that only ends or counts."""
+        self.usage = _usage_of(chunk["usage"]) if chunk.get("usage") else self.usage
+        for choice in chunk.get("choices", ()):
+            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            delta = {name: choice["delta"][name] for name in ("content", "tool_calls") if choice["delta"].get(name)}
+            if delta:
+                yield self._event(delta, _logprobs(choice.get("logprobs"), self.parameters))
+
+    def whole(self, part: dict[str, Any]) -> Iterator[bytes]:
+        """The events of a choice that `incoming` made: what its text or its calls are, and the end."""
+        message, self.finish_reason, self.usage = (
+            part["choice"]["message"],
+            part["choice"]["finish_reason"],
+            part["usage"],
+        )
+        calls = [{"index": place, **call} for place, call in enumerate(message["tool_calls"] or ())]
+        yield self._event({"tool_calls": calls} if calls else {"content": message["content"]})
+        yield from self.end()
+
+    def end(self) -> Iterator[bytes]:
+        """The last chunk, and usage; `[DONE]` follows."""
+        asked, usage = usage_asked(self.parameters), {"usage": self.usage}
+        reason = self.finish_reason or "stop"
+        yield self._event({"content": ""}, finish_reason=reason, **(usage if asked is None else {}))
+        if asked:
+            yield b"data: " + msgspec.json.encode({**self.head, "choices": [], **usage}) + b"\n\n"
+
+    def _event(
+        self, delta: dict[str, Any], logprobs: Any = None, finish_reason: str | None = None, **more: Any
+    ) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": logprobs}
+        return b"data: " + msgspec.json.encode({**self.head, "choices": [choice], **more}) + b"\n\n"
+
+
+def _usage_of(usage: dict[str, Any] | None) -> dict[str, int]:
+    """The three counts of an engine's usage; its own extras are left out."""
+    prompt, completed = ((usage or {}).get(name) or 0 for name in ("prompt_tokens", "completion_tokens"))
+    return {"prompt_tokens": prompt, "completion_tokens": completed, "total_tokens": prompt + completed}
+
+
+def _folded(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with the system message in front of the first user message, as the service does it."""
+    from mistral_on_azure.endpoint.serving.messages import text_of
+
+    system = "\n\n".join(text_of(message["content"]) for message in messages if message["role"] == "system")
+    rest = [dict(message) for message in messages if message["role"] != "system"]
+    if system and rest:
+        rest[0]["content"] = f"{system}\n\n{text_of(rest[0]['content'])}"
+    return rest
+
+
+def _logprobs(logprobs: dict[str, Any] | None, parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """The engine's log probabilities, with as many alternatives as were asked for."""
+    if not parameters.get("logprobs") or not logprobs or not logprobs.get("content"):
+        return None
+    top = parameters.get("top_logprobs") or 0
+    return {"content": [_entry(entry, top) for entry in logprobs["content"]]}
+
+
+def _entry(entry: dict[str, Any], top: int) -> dict[str, Any]:
+    kept = {name: entry.get(name) for name in ("token", "logprob", "bytes")}
+    return {**kept, "top_logprobs": [_entry_of(item) for item in (entry.get("top_logprobs") or [])[:top]]}
+
+
+def _entry_of(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: item.get(name) for name in ("token", "logprob", "bytes")}

@@ -1,0 +1,106 @@
+"""What can be chosen when the endpoint starts, by `cookbook serve` or by a parent process."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential
+from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.endpoint.gateway import quota
+from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.local import timing
+from mistral_on_azure.endpoint.local.sessions import Sessions
+from mistral_on_azure.endpoint.models.engine import RealModel
+from mistral_on_azure.endpoint.server import Server, run
+from mistral_on_azure.endpoint.starting import new_key
+from mistral_on_azure.errors import CookbookError
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The choices. As a JSON object they go into the environment variable COOKBOOK_LOCAL_OPTIONS.
+
+    Attributes:
+        host: the address to listen on.
+        port: 0 takes a free one.
+        deployment: the one that answers when a request names none; None is the cookbook's.
+        requests_per_minute: the quota of each deployment, for each key.
+        tokens_per_minute: likewise.
+        timing: `off`, `imitate`, or as `timing` says.
+        token_lifetime: of a Microsoft Entra ID token, in seconds.
+        engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    deployment: str | None = None
+    requests_per_minute: int = 1_000
+    tokens_per_minute: int = 200_000
+    timing: str = "off"
+    token_lifetime: int = 3600
+    engine: str | None = None
+
+
+def make(keys: Sequence[str], options: Options) -> Server:
+    """A server that listens as it was asked to.
+
+    Raises:
+        CookbookError: for a port that is taken, or a choice that does not exist.
+    """
+    if options.deployment is not None and options.deployment not in deployments():
+        raise CookbookError(
+            f"There is no deployment {options.deployment!r}. Choose one of: {', '.join(deployments())}."
+        )
+    if min(options.requests_per_minute, options.tokens_per_minute, options.token_lifetime) < 1:
+        raise CookbookError("Requests and tokens a minute, and the lifetime of a token, are at least 1.")
+    try:
+        pace = timing.setting(options.timing)
+    except ApiError as error:
+        raise CookbookError(error.message) from None
+    limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute)
+    sessions = Sessions(keys, limits, timing=pace)
+    try:
+        return Server(
+            sessions, options.host, options.port, options.deployment, options.token_lifetime, model=_model(options)
+        )
+    except OSError as error:
+        port = options.port and error.errno in (errno.EADDRINUSE, errno.EACCES)
+        where, option = (f"Port {options.port}", "--port") if port else (f"The address {options.host}", "--host")
+        raise CookbookError(f"{where} cannot be used ({error.strerror}). Choose another with {option}.") from None
+
+
+def _model(options: Options) -> RealModel | None:
+    if options.engine is None:
+        return None
+    from mistral_on_azure.endpoint.models.engine import choose  # only where there is an engine to choose
+
+    return choose(options.engine)
+
+
+def serve(port: int, deployment: str | None = None, **options: Any) -> None:
+    """Serve until Ctrl-C.
+
+    Args:
+        port: 0 takes a free one.
+        deployment: the default deployment; None is the cookbook's.
+        options: the other choices of `Options`.
+
+    Raises:
+        CookbookError: for a port that is taken, a choice that does not exist, or a key that cannot be sent.
+    """
+    key = os.environ.get(CREDENTIAL) or ""  # a secret that a CI system does not have is empty there
+    if key:
+        check_credential(key)
+    made = "" if key else new_key()
+    server = make([key or made], Options(port=port, deployment=deployment, **options))
+    if made:
+        print(f"{CREDENTIAL}={made}", flush=True)
+    run(
+        server.run(
+            lambda url: print(f"{ENDPOINT}={url}\nReady: the local endpoint listens. Ctrl-C ends it.", flush=True)
+        )
+    )

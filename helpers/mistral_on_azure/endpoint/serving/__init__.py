@@ -1,0 +1,1 @@
+"""The API in front of the model: routes, parameters, messages, completions."""

@@ -1,0 +1,193 @@
+"""Chat completions: from a validated request to the object, or the events of a stream, that the service answers with.
+
+A call of a tool is one chunk with the whole call, as Mistral sends it: its client refuses a call in pieces. Only
+`data: ` lines are sent: azure-ai-inference refuses comments, pings and `event:` lines.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from mistral_on_azure.azure.deployments import Deployment
+from mistral_on_azure.endpoint.gateway.api_errors import ApiError, invalid, not_supported
+from mistral_on_azure.endpoint.models.script import Completion, complete, logprobs
+from mistral_on_azure.endpoint.models.tokens import count_prompt
+from mistral_on_azure.endpoint.serving import safety
+from mistral_on_azure.endpoint.serving.messages import Conversation, conversation
+from mistral_on_azure.endpoint.serving.safety import guarded
+
+_encode = msgspec.json.Encoder().encode
+# The object that an answer is. Written out, because putting it together costs more than all that is new in it.
+_HEAD = b'{"id":"%032x","object":"chat.completion","created":%d,"model":"%b"'
+_TAIL = b',"choices":[%b],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}'
+
+
+@dataclass(slots=True)
+class Result:
+    """Everything an answer is written from, whole or streamed."""
+
+    deployment: Deployment
+    completions: tuple[Completion, ...]
+    prompt_tokens: int
+    parameters: dict[str, Any]
+    completion_tokens: int
+    tails: list[bytes] = field(default_factory=list, compare=False)  # encoded once, for this and later requests
+
+    @property
+    def usage(self) -> dict[str, int]:
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.prompt_tokens + self.completion_tokens,
+        }
+
+    def logprobs(self, completion: Completion) -> dict[str, Any] | None:
+        """The `logprobs` member of a choice, None unless the request asked for it and the answer is text."""
+        if not self.parameters.get("logprobs") or completion.calls:
+            return None
+        return logprobs(completion, self.parameters.get("top_logprobs") or 0)
+
+
+def result(deployment: Deployment, parameters: dict[str, Any]) -> Result:
+    """Answer a request whose parameters are valid.
+
+    Raises:
+        ApiError: 400 for messages that break the rules, do not fit or are filtered, 422 for what the model cannot do.
+    """
+    if "messages" not in parameters:
+        raise invalid("The body has no messages.", param="messages")
+    tools = parameters.get("tools") or ()
+    if tools and not deployment.tools:
+        raise not_supported("tools", "tools", f"{deployment.name} cannot call tools.")
+    talk = conversation(parameters["messages"], tools)
+    if talk.history and not deployment.tools:
+        raise not_supported("messages", "tool_calls", f"{deployment.name} cannot call tools.")
+    safety.check(talk.prompt)
+    if parameters.get("safe_prompt"):
+        parameters = {**parameters, "messages": guarded(parameters["messages"])}
+        # The script knows answers by the caller's own system message, so that one stays.
+        talk = replace(conversation(parameters["messages"], tools), system=talk.system)
+    prompt_tokens = count_prompt(talk.turns)
+    _check_context(deployment, prompt_tokens, parameters.get("max_tokens"))
+    limited = parameters
+    if "max_tokens" not in parameters:  # an answer ends where the context does
+        limited = {**parameters, "max_tokens": deployment.context - prompt_tokens}
+    completions, completed = [], 0
+    for index in range(parameters.get("n", 1)):
+        completion = _complete(talk, limited, index)
+        completions.append(completion)
+        completed += len(completion.ids)
+    return Result(deployment, tuple(completions), prompt_tokens, parameters, completed)
+
+
+def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
+    if talk.history or parameters.get("tool_choice", "none") not in ("none", "auto"):
+        from mistral_on_azure.endpoint.models.tools import (
+            deciding as tools,  # with jsonschema, which takes a while to import
+        )
+
+        answered = tools.complete(talk, parameters, index)
+        if answered:
+            return answered
+    return complete(talk.system, talk.prompt, parameters, index)
+
+
+def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None) -> None:
+    """Refuse what does not fit, in the words of vLLM, which serves these models; LiteLLM knows the error by them."""
+    if prompt_tokens + (max_tokens or 1) <= deployment.context:
+        return
+    if max_tokens is None:
+        wanted = f"{prompt_tokens} tokens in the messages, Please reduce the length of the messages."
+    else:
+        wanted = (
+            f"{prompt_tokens + max_tokens} tokens ({prompt_tokens} in the messages, {max_tokens} in the completion). "
+            "Please reduce the length of the messages or completion."
+        )
+    limit = f"This model's maximum context length is {deployment.context} tokens. However, you requested {wanted}"
+    raise ApiError(400, "context_length_exceeded", limit, param="messages")
+
+
+def new_id() -> str:
+    """An id as the service makes them: 32 hexadecimal digits, never the same twice."""
+    return f"{random.getrandbits(128):032x}"
+
+
+def body(answer: Result) -> bytes:
+    """The `chat.completion` object in JSON."""
+    if not answer.tails:
+        choices = b",".join([_choice(answer, index, completion) for index, completion in enumerate(answer.completions)])
+        prompt, completed = answer.prompt_tokens, answer.completion_tokens
+        answer.tails.append(_TAIL % (choices, prompt, completed, prompt + completed))
+    return _HEAD % (random.getrandbits(128), time.time(), answer.deployment.name.encode()) + answer.tails[0]
+
+
+def _choice(answer: Result, index: int, completion: Completion) -> bytes:
+    logprobs = answer.logprobs(completion)
+    return _spoken(completion, index) % (b"null" if logprobs is None else _encode(logprobs))
+
+
+@lru_cache(maxsize=1024)
+def _spoken(completion: Completion, index: int) -> bytes:
+    """A choice with a gap for its log probabilities; most of what is ever said is said in the same words."""
+    calls = [call.member for call in completion.calls] or None
+    message = {"role": "assistant", "content": completion.text, "tool_calls": calls}
+    choice = {"index": index, "message": message, "finish_reason": completion.finish_reason}
+    return _encode(choice).replace(b"%", b"%%")[:-1] + b',"logprobs":%b}'
+
+
+DONE = b"data: [DONE]\n\n"
+_encode_streaming = msgspec.json.Encoder().encode
+
+
+def events(answer: Result) -> tuple[bytes, ...]:
+    """All events of a stream: for each choice a role, its tokens and its end; then `[DONE]`.
+
+    Usage comes with the last end, where Mistral's clients look for it. A request that has an opinion, in
+    `stream_options`, gets what OpenAI sends: usage in an event of its own, after the choices, or none.
+    Only the head is new in each stream; what follows it is encoded once for each result.
+    """
+    head = {
+        "id": new_id(),
+        "object": "chat.completion.chunk",
+        "created": int(time.time()),
+        "model": answer.deployment.name,
+    }
+    start = b"data: " + _encode_streaming(head)[:-1]
+    if not answer.tails:
+        answer.tails.extend(b"," + _encode_streaming(tail)[1:] + b"\n\n" for tail in _tails(answer))
+    return (*[start + tail for tail in answer.tails], DONE)
+
+
+def _tails(answer: Result) -> Iterator[dict[str, Any]]:
+    """What follows the head in each event."""
+    last, asked = len(answer.completions) - 1, usage_asked(answer.parameters)
+    for index, completion in enumerate(answer.completions):
+        tokens = (answer.logprobs(completion) or {}).get("content")
+        yield _tail(index, {"role": "assistant", "content": ""})
+        for place, piece in enumerate(completion.pieces):
+            yield _tail(index, {"content": piece}, {"content": [tokens[place]]} if tokens else None)
+        for place, call in enumerate(completion.calls):
+            yield _tail(index, {"tool_calls": [{"index": place, **call.member}]})
+        end = _tail(index, {"content": ""}, finish_reason=completion.finish_reason)
+        yield {**end, "usage": answer.usage} if index == last and asked is None else end
+    if asked:
+        yield {"choices": [], "usage": answer.usage}
+
+
+def usage_asked(parameters: dict[str, Any]) -> bool | None:
+    """Whether a request wants usage as OpenAI sends it; None where it does not say."""
+    return parameters.get("stream_options", {}).get("include_usage")
+
+
+def _tail(
+    index: int, delta: dict[str, Any], logprobs: dict[str, Any] | None = None, finish_reason: str | None = None
+) -> dict[str, Any]:
+    choice = {"index": index, "delta": delta, "finish_reason": finish_reason, "logprobs": logprobs}
+    return {"choices": [choice]}

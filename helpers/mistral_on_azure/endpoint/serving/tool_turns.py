@@ -1,0 +1,166 @@
+"""Messages with tools: what was called and what came back, checked and turned into what the model reads.
+
+mistral-common checks and normalises such a conversation. The turns made of it are the texts that Mistral's v3 chat
+format encodes, so counting them is counting what `encode_chat_completion` gives, without its second tokenizer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from mistral_on_azure.endpoint.gateway.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.serving.messages import (
+    ALTERNATE,
+    Conversation,
+    History,
+    check_prefix,
+    explain,
+    text_of,
+    validated,
+)
+
+
+def conversation_with_tools(messages: list[Any], tools: Sequence[Any]) -> Conversation:
+    """Read the messages of a request that has tools, tool calls or tool results.
+
+    Raises:
+        ApiError: 400 for a broken structure or a tool that is none, 422 for content a text model cannot read.
+    """
+    try:
+        clean = [_clean(message) for message in messages]
+    except (KeyError, TypeError, AttributeError):
+        raise explain(messages) from None
+    definitions = [definition(tool, place) for place, tool in enumerate(tools)]
+    try:
+        request = validated(clean, definitions or None)
+        check_prefix(clean)
+        _check_order(clean)
+        turns = _turns(request)
+    except RecursionError:
+        raise _broken("The tools or the tool calls are nested too deeply.") from None
+    except ValueError as error:
+        raise _broken(f"A tool call or a tool result cannot be read: {error}") from None
+    users = [place for place, message in enumerate(clean) if message["role"] == "user"]
+    called = _called(clean)
+    answered = [message for message in clean[users[-1] :] if clean[-1]["role"] == "tool" and message["role"] == "tool"]
+    said = [message["content"] for message in clean[: users[-1]] + answered if message["role"] in ("user", "tool")]
+    return Conversation(
+        system="\n\n".join(message["content"] for message in clean if message["role"] == "system") or None,
+        turns=turns,
+        prompt=clean[users[-1]]["content"],
+        history=History(
+            results=tuple((called[message["tool_call_id"]], message["content"]) for message in answered),
+            earlier=tuple(reversed(said)),
+        ),
+    )
+
+
+def definition(tool: Any, place: int) -> dict[str, Any]:
+    """A tool with what Mistral reads of it and nothing else; clients add members of their own.
+
+    Raises:
+        ApiError: 400 for what has not even the shape of a tool.
+    """
+    function = tool.get("function") if isinstance(tool, dict) else None
+    if not isinstance(function, dict):
+        raise invalid(f"tools.{place}: a tool is an object with a function.", param="tools", code="invalid_tools")
+    members = {name: function[name] for name in ("name", "description", "parameters") if function.get(name) is not None}
+    return {"type": tool.get("type", "function"), "function": {"parameters": {}, **members}}
+
+
+def _clean(message: dict[str, Any]) -> dict[str, Any]:
+    """A message with what Mistral reads of it and nothing else."""
+    content = message.get("content")
+    clean = {"role": message["role"], "content": content if content is None else text_of(content)}
+    if message.get("prefix"):
+        clean["prefix"] = message["prefix"]
+    if message["role"] == "tool":
+        clean["tool_call_id"] = message.get("tool_call_id")
+    elif message["role"] == "assistant" and message.get("tool_calls"):
+        clean["tool_calls"] = [
+            {
+                "id": call.get("id") or "null",
+                "type": call.get("type") or "function",
+                "function": {name: call["function"].get(name) for name in ("name", "arguments")},
+            }
+            for call in message["tool_calls"]
+        ]
+    return clean
+
+
+def _check_order(messages: list[dict[str, Any]]) -> None:
+    """Check what mistral-common does not: who may speak after whom, and that every result answers a call.
+
+    Raises:
+        ApiError: 400.
+    """
+    roles = [message["role"] for message in messages if message["role"] != "system"]
+    if roles[:1] != ["user"] or any(a == b and a in ("user", "assistant") for a, b in pairwise(roles)):
+        raise _broken(ALTERNATE)
+    open_calls: list[str] = []
+    for message in messages:
+        if message["role"] == "assistant":
+            open_calls = [call["id"] for call in message.get("tool_calls", ())]
+        elif message["role"] == "tool":
+            if message["tool_call_id"] not in open_calls:
+                raise _broken(f"Unexpected tool call id {message['tool_call_id']} in tool results")
+            open_calls.remove(message["tool_call_id"])
+
+
+def _called(messages: list[dict[str, Any]]) -> dict[str, str]:
+    """The tool that each call id stands for."""
+    calls = (call for message in messages for call in message.get("tool_calls", ()))
+    return {call["id"]: call["function"]["name"] for call in calls}
+
+
+def _turns(request: Any) -> tuple[tuple[str, str], ...]:
+    """The turns of a checked request, as texts that the tokenizer encodes one by one."""
+    from mistral_common.protocol.instruct.normalize import InstructRequestNormalizer
+
+    normal = InstructRequestNormalizer.normalizer().from_chat_completion_request(request)
+    last_user = max(place for place, message in enumerate(normal.messages) if message.role == "user")
+    turns = tuple(
+        turn
+        for place, message in enumerate(normal.messages)
+        for turn in (_last_user_turns(normal, message.content) if place == last_user else _turn(message))
+    )
+    "".join(text for _, text in turns).encode()  # an unpaired surrogate fails here and not in the tokenizer
+    return turns
+
+
+def _last_user_turns(normal: Any, content: str) -> Iterator[tuple[str, str]]:
+    """The v3 format puts the tools before the last user turn and folds the system message into it."""
+    if normal.available_tools:
+        dumped = [tool.model_dump(exclude={"function": {"strict": True}}) for tool in normal.available_tools]
+        yield "tools", json.dumps(dumped, ensure_ascii=False)
+    yield "user", f"{normal.system_prompt}\n\n{content}" if normal.system_prompt else content
+
+
+def _turn(message: Any) -> Iterator[tuple[str, str]]:
+    if message.role == "tool":
+        result = {"content": _parsed(message.content), "call_id": message.tool_call_id}
+        yield "result", json.dumps(result, ensure_ascii=False)
+    elif message.role == "assistant" and message.tool_calls:
+        yield "calls", calls_text((call.function.name, call.function.arguments, call.id) for call in message.tool_calls)
+    else:
+        yield message.role, message.content
+
+
+def calls_text(calls: Iterator[tuple[str, str, str]]) -> str:
+    """Calls of (name, arguments, id) as the model writes them after `[TOOL_CALLS]`."""
+    written = [{"name": name, "arguments": _parsed(arguments), "id": call_id} for name, arguments, call_id in calls]
+    return json.dumps(written, ensure_ascii=False)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _broken(message: str) -> ApiError:
+    return invalid(message, param="messages", code="invalid_messages")

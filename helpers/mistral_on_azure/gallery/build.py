@@ -1,0 +1,92 @@
+"""`cookbook gallery`: collect the sources, let Sphinx build the site."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import time
+from pathlib import Path
+
+import click
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.gallery.site import collect
+from mistral_on_azure.gallery.sphinx_extension import configuration
+
+_SITE = "objects.inv"  # a file that every site made by Sphinx has
+
+_SHOWN, _WIDTH = 20, 300  # lines of warnings, and characters of each
+
+
+def work_folder(output: Path) -> Path:
+    """The folder beside a site for what is made on the way to it."""
+    return output.with_name(f"{output.name}-work")
+
+
+def build(root: Path, output: Path) -> Path:
+    """Build the site.
+
+    Args:
+        root: the project's folder.
+        output: the folder of the site; a site that is there is replaced.
+
+    Returns:
+        The page to open.
+
+    Raises:
+        CookbookError: when Sphinx warns of anything, or the folder holds something else.
+    """
+    _check(output)
+    work, began = work_folder(output), time.monotonic()
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CookbookError(f"{output} cannot be written ({error.strerror}). Choose another --output.") from None
+    click.echo("Running the programs of all tasks and clients, unless nothing changed since the last time")
+    sources = collect(root, work)
+    click.echo(f"Building the site ({time.monotonic() - began:.0f} s so far)")
+    site = render(sources, work)
+    shutil.rmtree(output, ignore_errors=True)
+    site.replace(output)
+    click.echo(f"Built in {time.monotonic() - began:.0f} s. Open {output / 'index.html'}")
+    return output / "index.html"
+
+
+def _check(output: Path) -> None:
+    """See that nothing but an older site would be replaced."""
+    if output.exists() and any(output.iterdir()) and not (output / _SITE).exists():
+        raise CookbookError(f"{output} holds something that is no gallery. Choose another --output, or empty it.")
+
+
+def render(sources: Path, work: Path) -> Path:
+    """Let Sphinx make a site from sources.
+
+    Returns:
+        The folder of the site, in the work folder.
+
+    Raises:
+        CookbookError: when Sphinx warns of anything.
+    """
+    site, doctrees, warnings = work / "site", work / "doctrees", io.StringIO()
+    for left in (site, doctrees):
+        shutil.rmtree(left, ignore_errors=True)
+    with patch_docutils(), docutils_namespace():
+        Sphinx(
+            sources,
+            None,
+            site,
+            doctrees,
+            "html",
+            configuration(),
+            status=None,
+            warning=warnings,
+            parallel=os.cpu_count() or 1,
+        ).build()
+    if said := warnings.getvalue().strip().splitlines():
+        for line in said[:_SHOWN]:
+            click.echo(line[:_WIDTH], err=True)
+        raise CookbookError(f"The site has faults. Sphinx names them in {len(said)} lines; the first ones are above.")
+    return site

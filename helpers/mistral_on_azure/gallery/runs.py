@@ -1,0 +1,177 @@
+"""The starters of all tasks and clients, what each prints, and what crosses the wire when it runs.
+
+Runs are kept in a file, together with a fingerprint of all that they depend on, and used again until that changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mistral_on_azure.azure import http
+from mistral_on_azure.azure.addresses import AUTHORITIES, CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.catalog.sections import CLIENTS, tasks
+from mistral_on_azure.endpoint.starting import LocalEndpoint, new_key, start
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.snippets.starter import ENTRA_ID, composed, formatted
+
+Starters = dict[str, dict[str, str]]  # programs, by client, then by task
+
+
+def starters(folder: Path) -> Starters:
+    """The programs.
+
+    Args:
+        folder: where the notebooks are.
+    """
+    known = tasks(folder)
+    # Composed in one thread: several that parse programs can trip Python 3.11 ("recursion depth mismatch").
+    made = {client: {task: composed(folder, task, client) for task in known} for client in CLIENTS}
+    with ThreadPoolExecutor() as pool:  # each waits for a formatter
+        return {client: dict(zip(of, pool.map(formatted, of.values()), strict=True)) for client, of in made.items()}
+
+
+_SECONDS = 180  # for all starters of a client
+_MOST = 64  # exchanges of a starter
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a starter.
+
+    Attributes:
+        printed: its standard output.
+        exchanges: what it sent and was answered, as the endpoint keeps it: credentials are masked.
+    """
+
+    printed: str
+    exchanges: list[dict[str, Any]]
+
+
+Runs = dict[str, dict[str, Run]]  # by client, then by task
+
+
+def runs(starters: Starters, kept: Path) -> Runs:
+    """The run of every starter.
+
+    Args:
+        starters: the programs.
+        kept: the file that keeps the runs.
+
+    Raises:
+        CookbookError: when a starter fails.
+    """
+    fingerprint = _fingerprint(starters)
+    found = _read(kept)
+    if found.get("fingerprint") != fingerprint:
+        made = _run_all(starters)
+        found = {
+            "fingerprint": fingerprint,
+            "runs": {client: {task: asdict(run) for task, run in of.items()} for client, of in made.items()},
+        }
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+    return {client: {task: Run(**run) for task, run in of.items()} for client, of in found["runs"].items()}
+
+
+def _read(kept: Path) -> dict[str, Any]:
+    try:
+        return json.loads(kept.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _fingerprint(starters: Starters) -> str:
+    """A digest of the programs, the installed versions and the endpoint."""
+    parts = [sys.version, json.dumps(starters)]
+    parts += [path.read_text(encoding="utf-8") for path in [ROOT / "requirements.lock", *_sources()]]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _sources() -> Iterable[Path]:
+    endpoint = ROOT / "helpers" / "endpoint"
+    own = [Path(__file__), Path(__file__).with_name("performing.py")]
+    return sorted([*endpoint.rglob("*.py"), *endpoint.rglob("*.toml"), *own])
+
+
+def _run_all(starters: Starters) -> Runs:
+    keys = {client: {task: new_key() for task in of} for client, of in starters.items()}
+    # The endpoint ends first: after Ctrl-C, what still runs is refused by it and ends soon.
+    with (
+        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+        start([key for of in keys.values() for key in of.values()]) as endpoint,
+    ):
+        slowest_first = reversed(list(starters))
+        running = {
+            client: pool.submit(_run_client, client, starters[client], endpoint, keys[client])
+            for client in slowest_first
+        }
+        try:
+            return {client: running[client].result() for client in starters}
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, keys: dict[str, str]) -> dict[str, Run]:
+    jobs = {
+        task: {"code": code, "environment": _environment(task, endpoint.url, keys[task])}
+        for task, code in programs.items()
+    }
+    authorities = _session(endpoint.url, keys[next(iter(programs))])["authorities"]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "mistral_on_azure.gallery.performing"],
+            input=json.dumps(jobs),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=_SECONDS,
+            # From the start, because a client may read its certificates only once.
+            env={**_clean(), **dict.fromkeys(AUTHORITIES, authorities)},
+        )
+    except subprocess.TimeoutExpired:
+        raise CookbookError(f"The starters of {client} did not end within {_SECONDS} s.") from None
+    if done.returncode:
+        why = (done.stderr.strip() or "no reason given").splitlines()[-1]
+        raise CookbookError(f"A starter of {client} failed: {why}. `make test ARGS=tests/test_snippets.py` says which.")
+    printed = json.loads(done.stdout)
+    return {task: Run(printed[task], _exchanges(endpoint.url, keys[task])) for task in programs}
+
+
+def _clean() -> dict[str, str]:
+    """The environment without what belongs to an endpoint or an identity of the person who builds."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AZURE_", "IDENTITY_")) and name != "PYTHONDONTWRITEBYTECODE"
+    }
+
+
+def _environment(task: str, url: str, key: str) -> dict[str, str]:
+    """The variables that a starter reads: an address and a key, or an identity."""
+    if task != ENTRA_ID:
+        return {ENDPOINT: url, CREDENTIAL: key}
+    session = _session(url, key)
+    return {
+        ENDPOINT: session["https_endpoint"],
+        "IDENTITY_ENDPOINT": session["identity_endpoint"],
+        "IDENTITY_HEADER": session["identity_header"],
+    }
+
+
+def _session(url: str, key: str) -> dict[str, str]:
+    """What belongs to a key: its identity, and the certificates to trust."""
+    return http.request("POST", f"{url}/local/session", key, {}).json()
+
+
+def _exchanges(url: str, key: str) -> list[dict[str, Any]]:
+    return http.request("GET", f"{url}/local/exchanges?last={_MOST}", key).json()

@@ -1,0 +1,108 @@
+"""What the gallery adds to Sphinx: its settings, and colours for the wire view and for cells in other languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ipython_pygments_lexers import IPython3Lexer
+from pygments.lexer import Lexer, RegexLexer, bygroups, using
+from pygments.lexers.javascript import JavascriptLexer
+from pygments.lexers.shell import BashLexer
+from pygments.token import Comment, Keyword, Name, Number, Punctuation, String, Text
+from sphinx.application import Sphinx
+
+
+class WireLexer(RegexLexer):
+    """Request line, status, headers, and bodies in JSON. What is replaced in them, such as `<id>`, is no JSON."""
+
+    name = "Wire"
+    aliases: ClassVar = ["wire"]
+    tokens: ClassVar = {
+        "root": [
+            (r"^(GET|POST)( )(\S+)$", bygroups(Keyword, Text, Name.Namespace)),
+            (r"^([a-z][\w-]*)(:)( )(?=\{)", bygroups(Name.Attribute, Punctuation, Text)),  # an event of a stream
+            (r"^([a-z][\w-]*)(:)(.*)$", bygroups(Name.Attribute, Punctuation, Text)),
+            (r"^…[^\n]*$|^\([^\n]*\)$|<\w+>", Comment),
+            (r'"(?:\\.|[^"\\\n])*"(?=:)', Name.Tag),
+            (r'"(?:\\.|[^"\\\n])*"', String.Double),
+            (r"\b(?:true|false|null)\b", Keyword.Constant),
+            (r"-?\b\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\b", Number),
+            (r"[{}\[\],:]+", Punctuation),
+            (r"\s+|\w+|.", Text),
+        ],
+    }
+
+
+def _rule(magic: str, language: type[Lexer]) -> tuple[str, object]:
+    """A whole cell, from its first line on."""
+    return rf"(?s)\A(%%{magic}\n)(.*)", bygroups(Keyword, using(language))
+
+
+class CellLexer(IPython3Lexer):
+    """IPython's own, which takes the files that a cell writes for Python."""
+
+    tokens: ClassVar = {
+        **IPython3Lexer.tokens,
+        "root": [
+            _rule(r"[^\n]*(?: node [^\n]*|\.mjs)", JavascriptLexer),
+            _rule(r"(?:bash|[^\n]*(?: bash|\.sh))", BashLexer),
+            *IPython3Lexer.tokens["root"],
+        ],
+    }
+
+
+_HERE = Path(__file__).resolve().parent
+_ASSETS = _HERE / "assets"
+
+_WITH_CONTENTS = ("notebooks/*", "README", "helpers/**")  # pages with a list of their sections beside them
+
+
+def configuration() -> dict[str, Any]:
+    """All settings, by the names that `conf.py` would give them."""
+    return {
+        "project": "Mistral on Azure",
+        "extensions": ["myst_nb", "sphinx_design", "sphinx_copybutton", "mistral_on_azure.gallery.sphinx_extension"],
+        "language": "en",
+        "root_doc": "index",
+        # Notebooks and Markdown
+        "nb_execution_mode": "off",  # the committed outputs are shown
+        "nb_merge_streams": True,
+        "nb_ipywidgets_js": {},  # nothing from a CDN
+        "myst_enable_extensions": ["colon_fence"],
+        "myst_heading_anchors": 3,
+        "myst_heading_slug_func": "mistral_on_azure.catalog.sections.anchor",  # links are written as Jupyter's
+        # Appearance
+        "html_theme": "sphinx_book_theme",
+        "html_title": "Mistral on Azure: the cookbook",
+        "templates_path": [str(_HERE / "templates")],
+        "html_sidebars": {"**": ["home.html", "search-button-field.html", "sbt-sidebar-nav.html"]},
+        "html_static_path": [str(_ASSETS)],
+        "html_css_files": ["gallery.css"],
+        "html_favicon": str(_ASSETS / "favicon.svg"),
+        "html_theme_options": {
+            "logo": {"text": "Mistral on Azure"},
+            "use_download_button": False,
+            "use_fullscreen_button": False,
+            "navbar_persistent": [],
+            "footer_content_items": [],
+            "show_toc_level": 2,
+            "secondary_sidebar_items": {page: ["page-toc"] for page in _WITH_CONTENTS},
+            "pygments_light_style": "github-light-high-contrast",
+            "pygments_dark_style": "github-dark-high-contrast",
+        },
+        "html_context": {"default_mode": "auto"},
+        "html_copy_source": False,
+        "html_use_index": False,
+        "html_show_sourcelink": False,
+        "html_show_copyright": False,
+        "html_show_search_summary": False,  # a page opened from disk may not fetch another
+        "copybutton_exclude": ".linenos, .gp, .go",
+        "copybutton_selector": ":not(.gallery-output, .output) > div.highlight pre",
+    }
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_lexer("wire", WireLexer)
+    app.add_lexer("ipython3", CellLexer)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,18 @@
+"""The server's configuration when `cookbook lab` starts it. Arguments after `cookbook lab --` go before it."""
+
+from pathlib import Path
+
+from jupyter_core.paths import jupyter_config_dir
+
+c = get_config()  # noqa: F821
+
+c.ServerApp.root_dir = str(Path(__file__).resolve().parents[3])  # notebooks link to pages outside their folder
+c.LabApp.default_url = "/lab/tree/notebooks/start-here.ipynb"
+c.LabApp.custom_css = True  # the user's own custom.css, or else ours
+c.ServerApp.tornado_settings = {
+    "static_custom_path": [str(Path(folder, "custom")) for folder in (jupyter_config_dir(), Path(__file__).parent)]
+}
+c.ServerApp.ip = "127.0.0.1"
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"  # the other one asks the network
+c.Application.log_level = "ERROR"  # the address would drown in what each extension says about itself
+c.KernelManager.transport_encryption = "auto"  # kernels listen on TCP, which every user of the machine can reach

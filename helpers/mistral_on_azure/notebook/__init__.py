@@ -1,0 +1,1 @@
+"""What notebooks import: connecting to an endpoint, and showing what came of a call."""

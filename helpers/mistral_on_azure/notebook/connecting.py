@@ -1,0 +1,184 @@
+"""Finding an endpoint, or starting the local one, and leaving its address where every client looks for it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from mistral_on_azure.azure import http
+from mistral_on_azure.azure.addresses import (
+    API_VERSION,
+    AUTHORITIES,
+    CREDENTIAL,
+    ENDPOINT,
+    SECURE_ENDPOINT,
+    check_credential,
+    check_endpoint,
+)
+from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.entra_id import NoToken, token_provider
+from mistral_on_azure.catalog.parameters import check_parameters
+from mistral_on_azure.endpoint import NAME
+from mistral_on_azure.endpoint.starting import LocalEndpoint, start
+from mistral_on_azure.errors import CookbookError
+
+
+@dataclass(slots=True)
+class Connection:
+    """The endpoint this process talks to.
+
+    Attributes:
+        url: the base URL.
+        model: the deployment that answers, as far as it is known.
+        local: what the local endpoint says of itself; empty for any other endpoint.
+    """
+
+    url: str
+    model: str
+    local: dict[str, str]
+
+    def ask(self, method: str, route: str, body: Any = None) -> Any:
+        """Ask the local endpoint something that Azure has no word for; what it answers, as JSON.
+
+        Args:
+            route: one of its own, which are under `/local`.
+
+        Raises:
+            CookbookError: what it says is wrong.
+        """
+        answer = http.request(method, f"{self.url}{route}", os.environ[CREDENTIAL], body)
+        if answer.status != 200:
+            raise CookbookError(answer.message)
+        return answer.json()
+
+
+_current: Connection | None = None
+_started: LocalEndpoint | None = None
+_before: dict[str, str | None] = {}  # variables that are set for a local endpoint, as they were
+
+
+def connect(endpoint: str = "", model: str = "") -> None:
+    """Make AZURE_INFERENCE_ENDPOINT and AZURE_INFERENCE_CREDENTIAL ready for the cells that follow.
+
+    Set, they are checked and used. Unset, the local endpoint is started and they are set to it. The notebook's
+    parameters are checked against their types on the way.
+
+    Args:
+        endpoint: the endpoint's base URL; empty leaves the choice to the environment.
+        model: the deployment's name; empty is the cookbook's default.
+
+    Raises:
+        CookbookError: one line on what is wrong and what to change.
+    """
+    global _current
+    model = model or default_name()
+    check_parameters()
+    if endpoint:
+        os.environ[ENDPOINT] = endpoint
+    if not os.environ.get(ENDPOINT):
+        _start_local()
+    url = check_endpoint(os.environ[ENDPOINT])
+    _leave_local(url)
+    if CREDENTIAL not in os.environ:
+        os.environ[CREDENTIAL] = token_provider(url)()  # a bearer credential as the key is
+    check_credential(os.environ[CREDENTIAL])
+    _current = _look(url, model)
+    print(_describe(_current, model))
+
+
+def current() -> Connection:
+    """The connection that `connect` made.
+
+    Raises:
+        CookbookError: when it has not been called.
+    """
+    if _current is None:
+        raise CookbookError("Not connected yet: run the cell with connect() first.")
+    return _current
+
+
+def use_entra_id() -> bool:
+    """Prepare the cells of the Microsoft Entra ID section; tell whether a token can be had.
+
+    On the local endpoint this switches to its https address, because tokens do not travel over plain http. On Azure
+    the address stays as it is, and a token is asked for, to see whether there is an identity.
+    """
+    connection = current()
+    if connection.local:
+        os.environ[ENDPOINT] = connection.local["https_endpoint"]
+        print("Microsoft Entra ID: the local endpoint's token service, over https.")
+        return True
+    # A runner that counts calls stands in between; its own https address is this one.
+    secure = os.environ.get(SECURE_ENDPOINT, connection.url)
+    try:
+        token_provider(secure)
+    except NoToken as error:
+        print(f"Microsoft Entra ID: not used here, the key stays in use: {error.why}.")
+        return False
+    os.environ[ENDPOINT] = secure
+    print("Microsoft Entra ID: DefaultAzureCredential found an identity.")
+    return True
+
+
+def use_key() -> None:
+    """Go back to the endpoint's address as it was before `use_entra_id`."""
+    os.environ[ENDPOINT] = current().url
+
+
+def _start_local() -> None:
+    global _started
+    if os.environ.get(CREDENTIAL) and _started is None:
+        raise CookbookError(f"{CREDENTIAL} is set but {ENDPOINT} is not. Set both, or neither for the local endpoint.")
+    if _started is None or _started.process.poll() is not None:
+        _started = start()
+    os.environ[ENDPOINT], os.environ[CREDENTIAL] = _started.url, _started.keys[0]
+
+
+def _look(url: str, model: str) -> Connection:
+    """Ask the endpoint what it serves: the deployment's name if it says, and the local endpoint's own facts."""
+    key = os.environ[CREDENTIAL]
+    answer = http.request("GET", f"{url}/info?api-version={API_VERSION}", key)
+    if answer.status in (401, 403):
+        raise CookbookError(f"{url} refused the credential in {CREDENTIAL} ({answer.status}): {answer.message}")
+    connection = Connection(url, model, {})
+    if answer.headers.get("server") == NAME:
+        connection.local = connection.ask("POST", "/local/session", {"deployment": model})
+        _trust(connection.local)
+    elif answer.status == 200:
+        told = answer.json()
+        connection.model = (told.get("model_name") if isinstance(told, dict) else None) or model
+    return connection
+
+
+def _trust(local: dict[str, str]) -> None:
+    """Let every library, curl and Node.js find the local endpoint's token service and trust its certificate."""
+    for name, value in _trusting(local).items():
+        _before.setdefault(name, os.environ.get(name))
+        os.environ[name] = value
+
+
+def _trusting(local: dict[str, str]) -> dict[str, str]:
+    identity = {"IDENTITY_ENDPOINT": local["identity_endpoint"], "IDENTITY_HEADER": local["identity_header"]}
+    return identity | dict.fromkeys(AUTHORITIES, local["authorities"])
+
+
+def _leave_local(url: str) -> None:
+    """Take back what was set for the local endpoint, before its key or its tokens are shown to another one."""
+    if _current is None or not _current.local or url in (_current.url, _current.local["https_endpoint"]):
+        return
+    for name, value in _trusting(_current.local).items():
+        before = _before.pop(name, None)
+        if os.environ.get(name) == value:
+            del os.environ[name]
+            if before is not None:
+                os.environ[name] = before
+    if _started and os.environ.get(CREDENTIAL) == _started.keys[0]:
+        del os.environ[CREDENTIAL]
+
+
+def _describe(connection: Connection, model: str) -> str:
+    if connection.local:
+        return f"Local endpoint, serving {connection.model}"
+    line = f"{connection.url}, serving {connection.model}"
+    return line if connection.model == model else f"{line}; the parameter model says {model}"

@@ -1,0 +1,151 @@
+"""The deployments side by side: a table, and a plot of how many parameters each holds and uses."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from dataclasses import dataclass
+from html import escape
+
+from mistral_on_azure.azure.deployments import Deployment, deployments
+
+_LEFT = ' style="text-align: left; vertical-align: top"'
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentTable:
+    """A row of numbers for each deployment, and below it what takes words: narrow enough for half a window."""
+
+    deployments: tuple[Deployment, ...]
+
+    def __repr__(self) -> str:
+        blocks = []
+        for deployment in self.deployments:
+            rows = facts(deployment)
+            width = max(map(len, rows))
+            lines = (f"  {label:<{width}}  {value}" for label, value in rows.items())
+            blocks.append("\n".join((deployment.name, *lines)))
+        return "\n\n".join(blocks)
+
+    def _repr_html_(self) -> str:
+        head = "".join(
+            f'<th scope="col"{_LEFT}>{name}</th>' for name in ("Deployment", "Parameters", "Context", "Tools")
+        )
+        body = "".join(map(_rows, self.deployments))
+        return (
+            f"<table><caption>The four deployments</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+
+def show_deployments() -> DeploymentTable:
+    """Show what the cookbook knows of each deployment."""
+    return DeploymentTable(tuple(deployments().values()))
+
+
+def facts(deployment: Deployment) -> dict[str, str]:
+    """What there is to say about a deployment, by label."""
+    dense = deployment.parameters_active == deployment.parameters_total
+    return {
+        "Architecture": deployment.architecture,
+        "Parameters": f"{deployment.parameters_total:g} billion",
+        "Active for a token": "all" if dense else f"{deployment.parameters_active:g} billion",
+        "Context": f"{deployment.context:,} tokens",
+        "Languages": ", ".join(deployment.languages),
+        "Calls tools": "yes" if deployment.tools else "no",
+        "Mistral AI says": deployment.claim,
+    }
+
+
+def _rows(deployment: Deployment) -> str:
+    said = facts(deployment)
+    size = f"{said['Parameters']}, {said['Active for a token']} active"
+    cells = "".join(f"<td{_LEFT}>{escape(value)}</td>" for value in (size, said["Context"], said["Calls tools"]))
+    more = "<br>".join(f"{label}: {escape(said[label])}" for label in ("Languages", "Architecture", "Mistral AI says"))
+    return (
+        f'<tr><th scope="row" rowspan="2"{_LEFT}>{_name(deployment)}</th>{cells}</tr>'
+        f'<tr><td colspan="3"{_LEFT}>{more}</td></tr>'
+    )
+
+
+def _name(deployment: Deployment) -> str:
+    """The name, which may wrap in a narrow window, but not inside its version."""
+    head, last, version = escape(deployment.name).rpartition("Instruct-")
+    return f'{head}<span style="white-space: nowrap">{last}{version}</span>'
+
+
+# A card of its own ground, since nobody tells a picture whether the page is light or dark.
+_GROUND, _INK, _BAR, _REST = "#eef3fa", "#14202e", "#1f5fa8", "#a9c6e8"
+_WIDTH = 440  # pixels, of a narrow window's notebook; drawn with twice as many for fine screens
+_COLUMNS = 40  # width of the widest bar where pictures are not shown
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentPlot:
+    """A bar for each deployment: its parameters, those that a token uses darker. Text where pictures are not shown.
+
+    The picture is a PNG, as GitHub damages SVG, and stands in HTML, as JupyterLab has no words for a bare picture.
+    """
+
+    deployments: tuple[Deployment, ...]
+
+    def __repr__(self) -> str:
+        longest = max(each.parameters_total for each in self.deployments)
+        names = max(len(_short(each)) for each in self.deployments)
+        lines = []
+        for each in self.deployments:
+            total, active = (
+                max(1, round(_COLUMNS * size / longest)) for size in (each.parameters_total, each.parameters_active)
+            )
+            lines.append(f"{_short(each):>{names}} {'█' * active}{'░' * (total - active)} {_label(each)}")
+        return "\n".join(lines)
+
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        said = "; ".join(f"{_short(each)} {_label(each)}" for each in self.deployments)
+        return f"Bar chart of parameters in billions, all of them and those that a token uses: {said}."
+
+    def _repr_html_(self) -> str:
+        picture = b64encode(self.png()).decode()
+        return f'<img alt="{escape(self.alt)}" width="{_WIDTH}" src="data:image/png;base64,{picture}">'
+
+    def png(self) -> bytes:
+        """The picture as PNG, the same bytes each time."""
+        from matplotlib import rc_context
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        drawn = io.BytesIO()
+        with rc_context({"font.size": 10, "text.color": _INK, "axes.labelcolor": _INK, "xtick.color": _INK}):
+            figure = Figure(figsize=(_WIDTH / 100, 3.1), facecolor=_GROUND, layout="constrained")
+            figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)
+            axes = figure.add_subplot(facecolor=_GROUND)
+            places = range(len(self.deployments))
+            for sizes, colour, label in (
+                ([each.parameters_total for each in self.deployments], _REST, "held in memory"),
+                ([each.parameters_active for each in self.deployments], _BAR, "used for each token"),
+            ):
+                axes.barh(places, sizes, height=0.42, color=colour, edgecolor=_BAR, label=label)
+            for place, each in zip(places, self.deployments, strict=True):
+                axes.text(0, place - 0.31, f"{_short(each)}: {_label(each)}", va="bottom")
+            axes.set(yticks=[], ylim=(len(self.deployments) - 0.7, -0.8), xlabel="parameters, in billions")
+            axes.spines[["top", "right", "left"]].set_visible(False)
+            figure.legend(loc="outside lower center", ncols=2, frameon=False)
+            FigureCanvasAgg(figure)
+            figure.savefig(drawn, format="png", dpi=200, facecolor=_GROUND, metadata={"Software": None})
+        return drawn.getvalue()
+
+
+def plot_deployments() -> DeploymentPlot:
+    """Plot the size of each deployment against what it uses."""
+    return DeploymentPlot(tuple(deployments().values()))
+
+
+def _short(deployment: Deployment) -> str:
+    return deployment.name.removeprefix("mistralai-")
+
+
+def _label(deployment: Deployment) -> str:
+    if deployment.parameters_active == deployment.parameters_total:
+        return f"{deployment.parameters_total:g}, all used"
+    return f"{deployment.parameters_total:g}, {deployment.parameters_active:g} used"

@@ -1,0 +1,122 @@
+"""The wire view: the request that a client just sent to the local endpoint, and the answer it got."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from mistral_on_azure.notebook.connecting import current
+
+_ID = re.compile(r"\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\b")
+_PORT = re.compile(r"(?<=127\.0\.0\.1:)\d+")
+_CREATED = re.compile(r'("created": ?)\d+')
+_MACHINE = re.compile(
+    r"(?<=\()(?:Linux|macOS|Darwin|Windows)[^)]*(?=\))|(?<=[Pp]ython/)3[\d.]+"
+    r"|(?<=x-stainless-arch: ).*|(?<=x-stainless-os: ).*|(?<=x-stainless-runtime-version: ).*"
+)
+_EVENTS_SHOWN = 2  # of a stream, at each end
+_LINE = 76  # characters; what is shorter stays on one line
+# Where styles are dropped, as on GitHub's page, <details>, <b> and <pre> alone keep the two apart.
+_TEXT = (
+    "margin: 0.3em 0 1em 1.2em; font-size: 0.9em; line-height: 1.35; "
+    "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Exchanges as they crossed the wire. What is new in every request reads `<id>`, `<time>` and so on."""
+
+    exchanges: tuple[dict[str, Any], ...]
+
+    def __repr__(self) -> str:
+        return "\n\n".join(f"{_request(each)}\n\n{_answer(each)}" for each in self.exchanges) or "Nothing was sent yet."
+
+    def _repr_html_(self) -> str:
+        """Two lines for an exchange, request and answer; each unfolds to what was sent."""
+        if not self.exchanges:
+            return f"<p>{self!r}</p>"
+        return "".join(
+            _folded("Request", f"<code>{escape(_request_line(each))}</code>", each["body"], _request(each))
+            + _folded("Answer", f"<code>{_status(each)}</code>", each["answer"], _answer(each))
+            for each in self.exchanges
+        )
+
+
+def show_wire(last: int = 1) -> Wire | None:
+    """Show the last exchanges between this notebook and the local endpoint, credentials masked.
+
+    Args:
+        last: how many.
+
+    Returns:
+        None on any other endpoint, whose side of the wire cannot be seen.
+    """
+    connection = current()
+    if not connection.local:
+        print("The wire can be seen on the local endpoint only.")
+        return None
+    return Wire(tuple(connection.ask("GET", f"/local/exchanges?last={last}")))
+
+
+def _request_line(exchange: dict[str, Any]) -> str:
+    query = f"?{exchange['query']}" if exchange["query"] else ""
+    return f"{exchange['method']} {exchange['path']}{query}"
+
+
+def _request(exchange: dict[str, Any]) -> str:
+    headers = "\n".join(f"{name}: {value}" for name, value in sorted(exchange["headers"].items()))
+    body = f"\n\n{_pretty(exchange['body'])}" if exchange["body"] else ""
+    return _settle(f"{_request_line(exchange)}\n{headers}{body}")
+
+
+def _answer(exchange: dict[str, Any]) -> str:
+    shown = {name: value for name, value in exchange["answer_headers"].items() if not name.startswith("x-ratelimit")}
+    headers = "".join(f"\n{name}: {value}" for name, value in shown.items())
+    note = f"\n({exchange['note']})" if exchange["note"] else ""
+    return _settle(f"Answer: {_status(exchange)}{headers}{note}\n\n{_pretty(exchange['answer'])}")
+
+
+def _status(exchange: dict[str, Any]) -> str:
+    return str(exchange["status"] or "no answer")  # the connection was reset before one
+
+
+def _folded(name: str, what: str, body: str, text: str) -> str:
+    size = f", {len(body.encode()):,} bytes" if body else ""
+    return f'<details><summary><b>{name}</b> {what}{size}</summary><pre style="{_TEXT}">{escape(text)}</pre></details>'
+
+
+def _pretty(body: str) -> str:
+    if body.startswith("data: "):
+        events = body.strip().split("\n\n")
+        if len(events) > 2 * _EVENTS_SHOWN:
+            hidden = len(events) - 2 * _EVENTS_SHOWN
+            events = [*events[:_EVENTS_SHOWN], f"… {hidden} more events …", *events[-_EVENTS_SHOWN:]]
+        return "\n\n".join(events)
+    try:
+        return _json(json.loads(body))
+    except ValueError:
+        return body
+
+
+def _json(value: Any, indent: str = "") -> str:
+    """JSON in as few lines as can be read: what fits on one line stays there."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not value or not isinstance(value, dict | list) or len(indent) + len(line) <= _LINE:
+        return line
+    deeper = indent + "  "
+    if isinstance(value, list):
+        parts, (start, end) = [_json(each, deeper) for each in value], "[]"
+    else:
+        parts, (start, end) = [f"{json.dumps(name)}: {_json(each, deeper)}" for name, each in value.items()], "{}"
+    return f"{start}\n{deeper}" + f",\n{deeper}".join(parts) + f"\n{indent}{end}"
+
+
+def _settle(text: str) -> str:
+    """Replace what differs from one request, or from one machine, to the next."""
+    for pattern, settled in ((_ID, "<id>"), (_PORT, "<port>"), (_CREATED, r"\1<time>"), (_MACHINE, "<yours>")):
+        text = pattern.sub(settled, text)
+    return text

@@ -1,0 +1,116 @@
+"""Doors: addresses on loopback, one for each job, so that what comes through is known to be that job's."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from mistral_on_azure.recording.usage import Usage
+
+_LARGEST = 16 * 1024 * 1024  # bytes of a request
+_END = 5.0  # seconds that the thread gets to end
+_PATIENCE = 2.0  # seconds that requests under way get once their client has gone
+_LONGEST = 60.0  # seconds for anything that the thread is asked to do; a busy machine takes a few
+
+Answer = Callable[["Door", web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(slots=True)
+class Door:
+    """One job's address and key, and what came through.
+
+    Attributes:
+        key: opens this door only, for as long as the run lasts.
+        url: its address.
+        secure_url: its https address, for Microsoft Entra ID; empty where there is none.
+        refused: requests that were not passed on or not answered, and why.
+        under_way: how many requests have not ended yet.
+    """
+
+    notebook: str
+    deployment: str
+    key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    url: str = ""
+    secure_url: str = ""
+    usage: Usage = field(default_factory=Usage)
+    refused: list[str] = field(default_factory=list)
+    under_way: int = 0
+
+
+class Doors:
+    """Serves all doors from one thread, until the context ends.
+
+    Args:
+        answer: answers a request that came through a door; called in that thread's event loop.
+        close: called in that loop at the end.
+        certificate: for https addresses; None for doors without any.
+    """
+
+    def __init__(
+        self, answer: Answer, close: Callable[[], Awaitable[None]], certificate: ssl.SSLContext | None = None
+    ) -> None:
+        self._answer, self._close, self._certificate = answer, close, certificate
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="doors", daemon=True)
+        self._runners: list[web.AppRunner] = []
+
+    def __enter__(self) -> Doors:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._wait(self._end())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_END)
+            self._loop.close()
+
+    def open(self, notebook: str, deployment: str) -> Door:
+        """Open a door for one job; its address is reachable when this returns."""
+        door = Door(notebook, deployment)
+        self._wait(self._listen(door))
+        return door
+
+    def settle(self, door: Door) -> None:
+        """Wait for the requests that are under way, but not for long: their client has gone."""
+        self._wait(self._quiet(door))
+
+    def _wait(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_LONGEST)
+
+    async def _listen(self, door: Door) -> None:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            door.under_way += 1
+            try:
+                return await self._answer(door, request)
+            finally:
+                door.under_way -= 1
+
+        app = web.Application(client_max_size=_LARGEST)
+        app.router.add_route("*", "/{path:.*}", answer)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
+        await runner.setup()
+        self._runners.append(runner)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        door.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        if self._certificate is not None:
+            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._certificate).start()
+            door.secure_url = f"https://127.0.0.1:{runner.addresses[1][1]}"
+
+    async def _quiet(self, door: Door) -> None:
+        deadline = self._loop.time() + _PATIENCE
+        while door.under_way and self._loop.time() < deadline:
+            await asyncio.sleep(0.005)
+
+    async def _end(self) -> None:
+        for runner in self._runners:
+            await runner.cleanup()
+        await self._close()

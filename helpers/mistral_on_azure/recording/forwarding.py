@@ -1,0 +1,188 @@
+"""Requests passed on to the real endpoint, each part of an answer as soon as it comes; or answered from a recording."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import defaultdict, deque
+from collections.abc import Callable
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from mistral_on_azure.azure.addresses import is_loopback
+from mistral_on_azure.recording import headers
+from mistral_on_azure.recording.doors import Door
+from mistral_on_azure.recording.metering import Meter, at_most, may_cost
+from mistral_on_azure.recording.tape import Exchange, Recorder, Scrubber, Tape
+from mistral_on_azure.recording.usage import Budget, Exhausted, Usage
+
+_CONNECT, _SILENCE = 10.0, 300.0  # seconds; a client's own timeouts are shorter
+_FREE = Usage(calls=1)
+
+
+class Forwarder:
+    """Answers from one real endpoint, within a budget. It sends nothing twice.
+
+    Args:
+        url: the endpoint.
+        credential: gives the real credential for a door.
+        recorder: where exchanges are recorded, None for nowhere.
+    """
+
+    def __init__(self, url: str, credential: Callable[[Door], str], budget: Budget, recorder: Recorder | None) -> None:
+        self.url, self.credential, self.budget, self.recorder = url, credential, budget, recorder
+        self._session: aiohttp.ClientSession | None = None
+
+    async def answer(self, door: Door, request: web.Request) -> web.StreamResponse:
+        """Answer one request that came through a door."""
+        body = await request.read()
+        costly = may_cost(request.method)
+        most, meter = at_most(body) if costly else _FREE, Meter(body, costly)
+        try:
+            self.budget.reserve(most)
+        except Exhausted as error:
+            door.refused.append(str(error))
+            return own_answer(402, "budget_exhausted", str(error))
+        try:
+            return await self._pass_on(door, request, body, meter)
+        finally:
+            used = meter.usage()
+            self.budget.settle(most, used)
+            door.usage += used
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def _pass_on(self, door: Door, request: web.Request, body: bytes, meter: Meter) -> web.StreamResponse:
+        try:
+            own = headers.holds(request.headers, door.key)
+            credential = await asyncio.to_thread(self.credential, door) if own else ""  # a token may have to be fetched
+        except Exception as error:  # of whatever can go wrong in a chain of credentials
+            return own_answer(502, "no_credential", f"No token could be had: {type(error).__name__}.")
+        sent = headers.outgoing(request.headers, door.key, credential)
+        exchange = self.recorder and Exchange.of(door, request, body, self.recorder.scrubber)
+        target = URL(self.url + request.raw_path, encoded=True)
+        meter.sent()
+        try:
+            session = self._connected()
+            async with session.request(request.method, target, headers=sent, data=body or None) as answer:
+                meter.begin(answer.status, answer.content_type)
+                return await self._pass_back(request, answer, exchange, meter)
+        except (aiohttp.ClientConnectorError, aiohttp.ClientSSLError) as error:
+            meter.begin(502, "")
+            return own_answer(502, "bad_gateway", f"The endpoint cannot be reached: {type(error).__name__}.")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return own_answer(502, "bad_gateway", f"The endpoint did not answer: {type(error).__name__}.")
+
+    async def _pass_back(
+        self, request: web.Request, answer: aiohttp.ClientResponse, exchange: Exchange | None, meter: Meter
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(
+            status=answer.status, reason=answer.reason, headers=headers.incoming(answer.headers)
+        )
+        if answer.content_length is not None and "content-encoding" not in answer.headers:
+            response.content_length = answer.content_length
+        await response.prepare(request)
+        parts: list[bytes] = []
+        gone = False
+        try:
+            async for part in answer.content.iter_any():
+                meter.feed(part)
+                parts.append(part)
+                gone = not await _written(response, part)
+                if gone:
+                    break  # leaving here ends the request to the endpoint, too
+        except (aiohttp.ClientError, TimeoutError):
+            if request.transport is not None:
+                request.transport.abort()  # the notebook has to see the answer break off, as it did
+            return response
+        if exchange:  # of a stream that the notebook has left, what it has seen
+            self.recorder.add(exchange, answer.status, answer.headers, b"".join(parts))
+        if not gone:
+            await response.write_eof()
+        return response
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            loopback = is_loopback(URL(self.url).host or "")
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=_trust(), limit=0),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_SILENCE),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
+                trust_env=not loopback,
+            )
+        return self._session
+
+
+async def _written(response: web.StreamResponse, part: bytes) -> bool:
+    """Pass a part on to the notebook; False when that has gone."""
+    try:
+        await response.write(part)
+    except ConnectionError:
+        return False
+    return True
+
+
+def own_answer(status: int, code: str, message: str) -> web.Response:
+    """An answer of ours, in the form that all clients can show."""
+    error = {"code": code, "message": f"cookbook: {message}"}
+    return web.json_response({"error": error, "status": status, **error}, status=status)
+
+
+def _trust() -> ssl.SSLContext:
+    """The machine's own authorities, which may include a company's, and the public ones that Python packages bring."""
+    import certifi
+
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+class Replayer:
+    """Answers each request as it was answered when it was recorded; equal requests get their answers in that order."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.scrubber = Scrubber()
+        self._waiting: dict[tuple[str, ...], deque[Exchange]] = defaultdict(deque)
+        for exchange in tape.exchanges:
+            self._waiting[exchange.request].append(exchange)
+
+    async def answer(self, door: Door, request: web.Request) -> web.StreamResponse:
+        """Answer one request that came through a door."""
+        body = await request.read()
+        meter = Meter(body, may_cost(request.method))
+        recorded = self._waiting.get(Exchange.of(door, request, body, self.scrubber).request)
+        if not recorded:
+            what = f"{request.method} {request.path}"
+            door.refused.append(f"{what} is not in the recording. Record it again.")
+            return own_answer(501, "not_recorded", f"{what} with this body is not in the recording.")
+        exchange = recorded.popleft()
+        response = web.StreamResponse(status=exchange.status, headers=exchange.answer_headers)
+        await response.prepare(request)
+        meter.begin(exchange.status, exchange.answer_headers.get("content-type", ""))
+        for part in _parts(exchange.answer):
+            meter.feed(part)
+            await response.write(part)
+        door.usage += meter.usage()
+        await response.write_eof()
+        return response
+
+    def left_over(self, door: Door) -> str:
+        """What a job's recording still holds, in a sentence; empty when the job has asked for all of it."""
+        own = [queue for request, queue in self._waiting.items() if request[:2] == (door.notebook, door.deployment)]
+        count = sum(map(len, own))
+        return f"{count} recorded answers were not asked for: the notebook changed. Record it again." if count else ""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+def _parts(answer: str) -> list[bytes]:
+    """The events of a stream, or the whole body."""
+    if not answer.startswith("data:"):
+        return [answer.encode()]
+    return [f"{event}\n\n".encode() for event in answer.split("\n\n") if event]

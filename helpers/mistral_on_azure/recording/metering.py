@@ -1,0 +1,104 @@
+"""What a call uses: at most, judging by its request, and in the end, as its answer says."""
+
+from __future__ import annotations
+
+import json
+from math import ceil
+from typing import Any
+
+from mistral_on_azure.recording.usage import Usage
+
+ASSUMED = 2048  # tokens of an answer that the request does not limit
+_BYTES_PER_TOKEN = 4  # of ordinary text
+_CAUTIOUS = 1  # bytes per token, where a guess must not be too low: a digit is a token of its own
+_PER_MESSAGE = 8  # tokens around each message
+_LARGEST = 16 * 1024 * 1024  # bytes of an answer that is read for its usage
+_FREE = Usage(calls=1)
+
+
+def may_cost(method: str) -> bool:
+    """Whether a request may use tokens. Completions are not the only ones that do: embeddings and `/score` do, too."""
+    return method == "POST"
+
+
+def at_most(body: bytes) -> Usage:
+    """What a request may use; `ASSUMED` stands in for a limit that it does not state."""
+    request = _object(body)
+    limit = max(_positive(request.get(name)) for name in ("max_tokens", "max_completion_tokens")) or ASSUMED
+    return Usage(1, prompt_tokens(body, _CAUTIOUS), limit * (_positive(request.get("n")) or 1), exact=False)
+
+
+def prompt_tokens(body: bytes, bytes_per_token: int = _BYTES_PER_TOKEN) -> int:
+    """An estimate of the tokens in a request's messages and tools."""
+    request = _object(body)
+    messages = request.get("messages")
+    if not isinstance(messages, list):
+        return ceil(len(body) / bytes_per_token)
+    texts = [json.dumps(each.get("content") if isinstance(each, dict) else each) for each in messages]
+    tools = json.dumps(request["tools"]) if request.get("tools") else ""
+    return ceil(sum(map(len, [*texts, tools])) / bytes_per_token) + _PER_MESSAGE * len(messages)
+
+
+class Meter:
+    """Reads an answer as it passes, without holding it up, for the usage that it states.
+
+    Args:
+        request: the request's body.
+        costly: whether the request may use tokens at all.
+    """
+
+    def __init__(self, request: bytes, costly: bool) -> None:
+        self._request, self._costly = request, costly
+        self._sent = self._ok = self._stream = False
+        self._rest, self._usage, self._chunks = b"", None, 0
+
+    def sent(self) -> None:
+        """The request has left: from now on it may cost something."""
+        self._sent = True
+
+    def begin(self, status: int, content_type: str) -> None:
+        """The answer begins."""
+        self._ok, self._stream = status < 400, content_type.startswith("text/event-stream")
+        self._sent = self._ok
+
+    def feed(self, part: bytes) -> None:
+        """A part of the answer has passed."""
+        if not self._costly or not self._ok or len(self._rest) > _LARGEST:
+            return
+        self._rest += part
+        if self._stream:
+            *lines, self._rest = self._rest.split(b"\n")
+            for line in lines:
+                self._read_event(line)
+
+    def usage(self) -> Usage:
+        """What the call used. Where no answer says it, this is an estimate; what was lost counts in full."""
+        if not self._costly or not self._sent:
+            return _FREE
+        if not self._ok:
+            return at_most(self._request)
+        stated = self._usage or _object(self._rest).get("usage")
+        if isinstance(stated, dict) and stated.get("total_tokens"):
+            return Usage(1, stated.get("prompt_tokens") or 0, stated.get("completion_tokens") or 0)
+        completion = self._chunks or ceil(len(self._rest) / _BYTES_PER_TOKEN)
+        return Usage(1, prompt_tokens(self._request), completion, exact=False)
+
+    def _read_event(self, line: bytes) -> None:
+        event = _object(line.removeprefix(b"data:"))
+        self._usage = event.get("usage") or self._usage
+        choices = event.get("choices")
+        self._chunks += len(choices) if isinstance(choices, list) else 0
+
+
+def _positive(value: object) -> int:
+    """A whole number above zero; 0 for anything else, such as the -1 by which some engines mean no limit."""
+    return value if type(value) is int and value > 0 else 0
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    """The JSON object in a text, empty if there is none."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,202 @@
+"""Taking credentials and a tenant's data out of what is recorded.
+
+A recording: one JSON object a line, first what was recorded, then the exchanges in the order they ended.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from mistral_on_azure.azure.masking import MASK, Masker
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.recording.doors import Door
+from mistral_on_azure.recording.headers import CREDENTIALS, holds
+
+HOST = "endpoint.example"
+# What an answer needs for a client to behave as it did; everything else may tell who and where.
+_REQUEST_HEADERS = {"content-type", "extra-parameters", "azureml-model-deployment"}
+_ANSWER_HEADERS = {"content-type", "retry-after", "retry-after-ms", "x-ms-error-code", "allow"}
+_ANSWER_PREFIXES = ("x-ratelimit-",)
+_ID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_AZURE_HOST = re.compile(
+    r"\b[\w-]+(?:\.[\w-]+)*\.(?:azure\.(?:com|net|us|cn)|azureml\.(?:net|ms)|windows\.net|azurewebsites\.net"
+    r"|onmicrosoft\.com|usgovcloudapi\.net|chinacloudapi\.cn)\b"
+)
+_RESOURCE = re.compile(
+    r"(?i)(/(?:resourceGroups|workspaces|onlineEndpoints|deployments|accounts|projects|users)/)[^/\s\"'?\\]+"
+)
+
+
+class Scrubber:
+    """Replaces what nobody else may know.
+
+    Args:
+        secrets: credentials to mask.
+        hosts: names of the endpoint.
+    """
+
+    def __init__(self, secrets: Iterable[str] = (), hosts: Iterable[str] = ()) -> None:
+        self._masker = Masker(secrets)
+        self._hosts = re.compile("|".join(re.escape(host) for host in hosts if host) or r"(?!)", re.IGNORECASE)
+
+    def text(self, text: str) -> str:
+        """A text without credentials, host names, ids of tenants and the like, mail addresses or resources' names."""
+        text = self._hosts.sub(HOST, self._masker.text(text))
+        text = _RESOURCE.sub(rf"\1{MASK}", text)
+        text = _MAIL.sub("someone@example.com", _AZURE_HOST.sub(HOST, text))
+        return _ID.sub(lambda found: _pseudonym(found.group()), text)
+
+    def request_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return self._kept(headers, _REQUEST_HEADERS, ())
+
+    def answer_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return self._kept(headers, _ANSWER_HEADERS, _ANSWER_PREFIXES)
+
+    def _kept(self, headers: Mapping[str, str], names: set[str], prefixes: tuple[str, ...]) -> dict[str, str]:
+        lower = {name.lower(): value for name, value in headers.items()}
+        kept = {name: value for name, value in lower.items() if name in names or name.startswith(prefixes or ("\n",))}
+        return {name: self.text(value) for name, value in sorted(kept.items())}
+
+
+def credential_kind(headers: Mapping[str, str], own: bool) -> str:
+    """What a request was sent with: the run's `own` credential, some `other`, or `none`."""
+    if own:
+        return "own"
+    return "other" if any(name in headers for name in CREDENTIALS) else "none"
+
+
+def _pseudonym(identifier: str) -> str:
+    """An id that is the same for the same id, and tells nothing of it."""
+    return f"00000000-0000-0000-0000-{hashlib.sha256(identifier.lower().encode()).hexdigest()[:12]}"
+
+
+VERSION = 1  # of the format
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request and its answer. `credential` is `own`, `other` or `none`; no credential itself is kept."""
+
+    notebook: str
+    deployment: str
+    method: str
+    path: str
+    credential: str
+    headers: dict[str, str]
+    body: str
+    status: int = 0
+    answer_headers: dict[str, str] = field(default_factory=dict)
+    answer: str = ""
+
+    @classmethod
+    def of(cls, door: Door, request: web.Request, body: bytes, scrubber: Scrubber) -> Exchange:
+        """A request that came through a door, scrubbed."""
+        return cls(
+            door.notebook,
+            door.deployment,
+            request.method,
+            scrubber.text(request.raw_path),
+            credential_kind(request.headers, holds(request.headers, door.key)),
+            scrubber.request_headers(request.headers),
+            scrubber.text(body.decode("utf-8", "replace")),
+        )
+
+    @property
+    def request(self) -> tuple[str, ...]:
+        """All of the request that matters for the answer."""
+        sent = json.dumps(sorted(self.headers.items()))
+        return self.notebook, self.deployment, self.method, self.path, self.credential, sent, _canonical(self.body)
+
+
+class Recorder:
+    """Writes a recording. It bears its name only once it is complete; until then it ends in `.part`.
+
+    Attributes:
+        stopped: why no more can be written, as when the disk is full; empty as long as all is well.
+
+    Raises:
+        CookbookError: when the file cannot be written.
+    """
+
+    def __init__(self, path: Path, about: dict[str, Any], scrubber: Scrubber) -> None:
+        self.path, self.part, self.scrubber = path, path.with_name(f"{path.name}.part"), scrubber
+        self.count, self.stopped = 0, ""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.part.open("wb", buffering=0)  # nothing is left in a buffer to fail a second time
+            self._write({"cookbook_recording": VERSION, "day": time.strftime("%Y-%m-%d"), **about})
+        except OSError as error:
+            raise CookbookError(f"{path} cannot be written ({error.strerror}). Choose another --record.") from None
+
+    def add(self, exchange: Exchange, status: int, headers: Mapping[str, str], answer: bytes) -> None:
+        """Record an exchange that has ended, its answer scrubbed like its request."""
+        exchange.status, exchange.answer_headers = status, self.scrubber.answer_headers(headers)
+        exchange.answer = self.scrubber.text(answer.decode("utf-8", "replace"))
+        try:
+            self._write(asdict(exchange))
+            self.count += 1
+        except OSError as error:
+            self.stopped = f"The recording cannot be continued ({error.strerror})."
+
+    def close(self, complete: bool) -> str:
+        """End the recording; say where it is."""
+        self._file.close()
+        if complete and not self.stopped:
+            self.part.replace(self.path)
+            return f"Recorded {self.count} exchanges in {self.path}. Read it before you share it."
+        return f"{self.stopped or 'Not every notebook passed.'} The recording is left unfinished: {self.part}"
+
+    def _write(self, value: dict[str, Any]) -> None:
+        line = f"{json.dumps(value, ensure_ascii=False)}\n".encode()
+        if self._file.write(line) != len(line):  # the disk had room for a part of it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@dataclass(slots=True)
+class Tape:
+    """A recording that was read."""
+
+    about: dict[str, Any]
+    exchanges: list[Exchange]
+
+    @property
+    def jobs(self) -> set[tuple[str, str]]:
+        """The notebooks and deployments it has."""
+        return {(exchange.notebook, exchange.deployment) for exchange in self.exchanges}
+
+
+def read(path: Path) -> Tape:
+    """Read a recording.
+
+    Raises:
+        CookbookError: when there is none, or it is none of ours.
+    """
+    try:
+        about, *rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if about["cookbook_recording"] != VERSION:
+            raise CookbookError(f"{path} is a recording of another version of the cookbook. Record it again.")
+        return Tape(about, [Exchange(**row) for row in rows])
+    except OSError as error:
+        raise CookbookError(f"{path} cannot be read ({error.strerror}).") from None
+    except (ValueError, KeyError, TypeError):
+        raise CookbookError(f"{path} is no recording. Make one with --record.") from None
+
+
+def _canonical(body: str) -> str:
+    """A body in which neither the order of names nor white space matters."""
+    try:
+        return json.dumps(json.loads(body), sort_keys=True)
+    except ValueError:
+        return body

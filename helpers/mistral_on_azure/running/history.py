@@ -1,0 +1,107 @@
+"""What each notebook took the last time it passed, and the fingerprint of all that its outcome depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mistral_on_azure.azure.files import read_json, write_json
+from mistral_on_azure.catalog.notebooks import read
+from mistral_on_azure.recording.usage import Usage
+from mistral_on_azure.running.jobs import Job
+from mistral_on_azure.running.results import Result, usage_from_json
+
+_CODE = ("*.py", "*.toml", "*.json")
+
+
+def code(root: Path) -> str:
+    """A digest of the helpers, the lock and the Python version."""
+    digest = hashlib.sha256(sys.version.encode())
+    helpers = [path for pattern in _CODE for path in (root / "helpers").rglob(pattern)]
+    for path in (*sorted(helpers), root / "requirements.lock"):
+        if path.is_file():
+            digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def fingerprint(job: Job, endpoint: str, code: str) -> str:
+    """A digest of the notebook's source, its parameters, the deployment, the endpoint and the code.
+
+    Outputs do not count: keeping them with `--save` changes nothing that runs.
+    """
+    cells = read(job.notebook)["cells"]
+    source = [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in cells]
+    known = [source, sorted(job.parameters.items()), job.deployment, endpoint, code]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
+
+
+class History:
+    """Remembers, in one file, seconds, calls and tokens by notebook and deployment."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.known = self._read()
+
+    def seconds(self, job: Job) -> float:
+        """What to expect; a notebook never seen may be the longest."""
+        rows = self._rows(job)
+        return rows[0]["seconds"] if rows else float("inf")
+
+    def usage(self, job: Job) -> Usage | None:
+        """What to expect, None where nobody counted with these parameters."""
+        return usage_from_json(row) if (row := self._counted(job)) else None
+
+    def where(self, job: Job) -> str:
+        """What endpoint its usage was counted on and on which day, empty when it never was."""
+        row = self._counted(job)
+        return f"{row['endpoint']}, {row['day']}" if row else ""
+
+    def remember(self, results: Sequence[Result], endpoint: str) -> None:
+        """Keep what passed in this run. The file is read again: another run may have written it meanwhile."""
+        self.known = self._read()
+        for result in results:
+            if result.passed and not result.resumed:
+                row = result.as_json()
+                kept = ("seconds", "calls", "prompt_tokens", "completion_tokens", "counted_exactly")
+                day = time.strftime("%Y-%m-%d")
+                self.known.setdefault(result.job.name, {})[result.job.deployment] = {
+                    **{name: row[name] for name in kept},
+                    "parameters": _parameters(result.job),
+                    "endpoint": endpoint,
+                    "day": day,
+                }
+        write_json(self.path, self.known)
+
+    def _read(self) -> dict[str, dict[str, Any]]:
+        known = read_json(self.path)
+        return known if isinstance(known, dict) else {}
+
+    def _counted(self, job: Job) -> dict[str, Any] | None:
+        """What was counted with the job's own parameters: with other ones it may use far more or far less."""
+        rows = (row for row in self._rows(job) if row.get("calls") is not None)
+        return next((row for row in rows if row.get("parameters", {}) == _parameters(job)), None)
+
+    def _rows(self, job: Job) -> list[dict[str, Any]]:
+        """The job's own row first, then the notebook's on other deployments: the same calls, about the same cost."""
+        by_deployment = self.known.get(job.name, {})
+        others = [row for name, row in by_deployment.items() if name != job.deployment]
+        return [by_deployment[job.deployment], *others] if job.deployment in by_deployment else others
+
+
+def _parameters(job: Job) -> dict[str, Any]:
+    """A job's parameters without the deployment, which has its own place."""
+    return {name: value for name, value in job.parameters.items() if name != "model"}
+
+
+def longest_first(results: Sequence[Result], history: History) -> list[Result]:
+    """The order in which jobs fill the cores best. Of those never seen, the largest file is the best guess."""
+
+    def length(result: Result) -> tuple[float, int]:
+        return history.seconds(result.job), result.job.notebook.stat().st_size
+
+    return sorted(results, key=length, reverse=True)

@@ -1,0 +1,137 @@
+"""A pool of processes, each executing one notebook and then ending."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from mistral_on_azure.running.processes import end_tree
+from mistral_on_azure.running.results import Result, Status
+from mistral_on_azure.running.targets import Target
+from mistral_on_azure.running.worker import Ended, Started, work
+
+_LOOK = 0.2  # seconds between two looks at time limits and reasons to stop
+_POLITE = 5.0  # seconds that a worker has to end by itself
+
+Notify = Callable[[Result], None]
+
+
+@dataclass(slots=True)
+class Limits:
+    """Time limits in seconds, and how many notebooks run at once."""
+
+    cell: float = 120.0
+    notebook: float = 600.0
+    workers: int = field(default_factory=lambda: (os.cpu_count() or 1) + 2)  # kernels wait often enough for two more
+
+
+class Pool:
+    """At most `limits.workers` processes.
+
+    Args:
+        sockets: a private folder for the kernels' sockets.
+        stop: looked at all the time; a reason ends everything.
+        changed: called when a job starts or enters a cell.
+        ended: called when a job has ended, before the next one starts.
+    """
+
+    def __init__(self, limits: Limits, sockets: Path, stop: Callable[[], str], changed: Notify, ended: Notify) -> None:
+        self.limits, self.sockets, self.stop = limits, sockets, stop
+        self.changed, self.ended = changed, ended
+        self.busy: dict[Connection, tuple[BaseProcess, Result]] = {}
+        self.started = 0
+        self.context = prepare()
+
+    def add(self, result: Result, target: Target) -> None:
+        """Start a job as soon as a worker is free; do nothing when there is a reason to stop."""
+        while len(self.busy) >= self.limits.workers and not self.stop():
+            self._hear()
+        if self.stop():
+            return
+        self.started += 1
+        ours, theirs = self.context.Pipe(duplex=False)
+        arguments = (result.job, target.environment(result), self.limits.cell, self.sockets / str(self.started), theirs)
+        process = self.context.Process(target=work, args=arguments, daemon=True)
+        result.began, result.status = time.monotonic(), Status.RUNNING
+        self.busy[ours] = (process, result)
+        process.start()
+        theirs.close()
+        self.changed(result)
+
+    def drain(self) -> None:
+        """Wait for all jobs, or for a reason to stop."""
+        while self.busy and not self.stop():
+            self._hear()
+
+    def end(self) -> None:
+        """End what still runs."""
+        for process, _ in self.busy.values():
+            _terminate(process)
+        for connection in list(self.busy):
+            self._end(connection, Ended(self.stop() or "The run was ended."), Status.INTERRUPTED)
+
+    def _hear(self) -> None:
+        """Take in what the workers tell, then end those that are over their time."""
+        for connection in wait(list(self.busy), timeout=_LOOK):
+            process, result = self.busy[connection]
+            try:
+                told = connection.recv()
+            except EOFError:
+                process.join(_POLITE)
+                told = Ended(f"The process that ran the notebook died ({process.exitcode}).", "Died", result.source)
+            if isinstance(told, Started):
+                result.cell, result.cells, result.source = told.cell, told.cells, told.source
+                self.changed(result)
+            else:
+                self._end(connection, told, Status.FAILED if told.error else Status.PASSED)
+        for connection, (process, result) in list(self.busy.items()):
+            if time.monotonic() - result.began > self.limits.notebook:
+                said = f"The notebook did not end within {self.limits.notebook:g} s (--notebook-timeout)."
+                _terminate(process)
+                self._end(connection, Ended(said, "NotebookTimeout", result.source), Status.FAILED)
+
+    def _end(self, connection: Connection, ended: Ended, status: Status) -> None:
+        process, result = self.busy.pop(connection)
+        if process.pid:
+            process.join(_POLITE)
+            if process.is_alive():
+                end_tree(process.pid)
+        connection.close()
+        result.seconds, result.status = time.monotonic() - result.began, status
+        result.error, result.kind, result.source = ended.error, ended.kind, ended.source
+        self.ended(result)
+
+
+def _terminate(process: BaseProcess) -> None:
+    if process.pid:
+        process.terminate()
+
+
+def prepare() -> multiprocessing.context.BaseContext:
+    """How to make processes. Papermill takes a second to import: one process imports it, workers fork from there.
+
+    The first call starts that process and does not wait for it.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        [f"mistral_on_azure.running.{name}" for name in ("importing", "papermilling", "worker")]
+    )
+    if threading.current_thread() is not threading.main_thread():
+        return context
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it must not meet a Ctrl-C while it imports
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return context

@@ -1,0 +1,84 @@
+"""Signals taken note of, and child processes ended for good: none may outlive the run."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+from types import TracebackType
+
+import psutil
+
+from mistral_on_azure.errors import CookbookError
+
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_PATIENCE = 5.0  # seconds that killed processes have to disappear
+_SET_CHILD_SUBREAPER = 36  # prctl(2)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever loses its own further down, as by a kernel's crash: `end_children` then finds it.
+
+    Linux only; elsewhere such an orphan ends when it likes.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_tree(pid: int) -> None:
+    """Kill a process and everything it has started."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        _kill([*process.children(recursive=True), process])
+
+
+def end_children() -> None:
+    """Kill everything this process has started."""
+    _kill(psutil.Process(os.getpid()).children(recursive=True))
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            process.kill()
+    psutil.wait_procs(processes, _PATIENCE)
+
+
+class Interrupts:
+    """Within this context a signal that asks us to end only sets `signal`, for a loop to look at.
+
+    The second one is thrown, for a user who will not wait for what the first one has to clean up. A signal that was
+    ignored, as `nohup` does, stays ignored. Outside the main thread nothing changes.
+    """
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            for name in (signal.SIGINT, *ENDING):
+                if signal.getsignal(name) is not signal.SIG_IGN:
+                    self._before[name] = signal.signal(name, self._note)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for name, handler in self._before.items():
+            signal.signal(name, handler)
+        if self.signal is not None and isinstance(error, CookbookError):
+            raise KeyboardInterrupt from None  # our children get the signal, too: what did not start is no mistake
+
+    def _note(self, number: int, frame: object) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number)
+
+    @property
+    def reason(self) -> str:
+        """Why to stop, empty as long as there is no reason."""
+        if self.signal is None:
+            return ""
+        return f"Interrupted by {'Ctrl-C' if self.signal is signal.SIGINT else self.signal.name}."

@@ -1,0 +1,138 @@
+"""What a run talks to when something stands between: an endpoint through doors, or a recording."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mistral_on_azure.azure import http
+from mistral_on_azure.azure.addresses import AUTHORITIES, CREDENTIAL, ENDPOINT, SECURE_ENDPOINT
+from mistral_on_azure.azure.files import scratch
+from mistral_on_azure.recording.doors import Door, Doors
+from mistral_on_azure.recording.forwarding import Forwarder, Replayer
+from mistral_on_azure.recording.headers import credential_for
+from mistral_on_azure.recording.tape import Recorder, Tape
+from mistral_on_azure.recording.usage import Budget, Usage
+from mistral_on_azure.running.results import Result
+from mistral_on_azure.running.targets import Local, Target, around_proxies, label_of
+
+NewRecorder = Callable[[str, Iterable[str], Iterable[str]], Recorder | None]  # from label, secrets and hosts
+
+
+class ThroughDoors(Target):
+    """Each job has a door. No kernel ever sees the real address or credential.
+
+    Args:
+        secrets: the real credential, as far as it is known before it is used.
+        before: called for each job with its door, before the job starts.
+        trusted: the file of authorities by which a client trusts the doors' https addresses.
+        left_over: called with the door of a job that passed; says what it should have asked for and has not.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        doors: Doors,
+        budget: Budget,
+        secrets: Iterable[str] = (),
+        recorder: Recorder | None = None,
+        before: Callable[[Result, Door], None] = lambda result, door: None,
+        trusted: Path | None = None,
+        left_over: Callable[[Door], str] = lambda door: "",
+    ) -> None:
+        self.label, self.secrets, self._trusted = label, tuple(secrets), trusted
+        self._doors, self._budget, self._recorder, self._before = doors, budget, recorder, before
+        self._left_over, self._by_job = left_over, dict[int, Door]()
+
+    def environment(self, result: Result) -> dict[str, str]:
+        door = self._by_job[id(result)] = self._doors.open(result.job.name, result.job.deployment)
+        self.secrets = (*self.secrets, door.key)
+        self._before(result, door)
+        environment = {ENDPOINT: door.url, CREDENTIAL: door.key, **around_proxies()}
+        if self._trusted:
+            environment |= {SECURE_ENDPOINT: door.secure_url, **dict.fromkeys(AUTHORITIES, str(self._trusted))}
+        return environment
+
+    def usage(self, result: Result) -> Usage:
+        door = self._by_job[id(result)]
+        self._doors.settle(door)
+        return door.usage
+
+    def objection(self, result: Result) -> str:
+        door = self._by_job[id(result)]  # a notebook may have taken a refusal for one of its errors to show
+        return door.refused[0] if door.refused else self._unrecorded or self._left_over(door)
+
+    def stop(self) -> str:
+        return self._budget.stopped or self._unrecorded
+
+    @property
+    def _unrecorded(self) -> str:
+        return self._recorder.stopped if self._recorder else ""
+
+    def finish(self, passed: bool) -> str:
+        return self._recorder.close(passed) if self._recorder else ""
+
+
+@contextmanager
+def real(url: str, budget: Budget, recorder: NewRecorder) -> Iterator[ThroughDoors]:
+    """The user's own endpoint.
+
+    Raises:
+        CookbookError: when it does not answer or refuses the credential, or a recording cannot be written.
+    """
+    give = credential_for(url)
+    secrets = [os.environ[CREDENTIAL]] if CREDENTIAL in os.environ else []
+    parts = urlsplit(url)
+    made = recorder(label_of(url), secrets, [parts.netloc, parts.hostname or ""])
+    forwarder = Forwarder(url, lambda door: give(), budget, made)
+    with (
+        _certificate(parts.scheme == "https") as (certificate, trusted),
+        Doors(forwarder.answer, forwarder.close, certificate) as doors,
+    ):
+        yield ThroughDoors(label_of(url), doors, budget, secrets, made, trusted=trusted)
+
+
+@contextmanager
+def stand_in(local: Local, budget: Budget, recorder: NewRecorder) -> Iterator[ThroughDoors]:
+    """The local endpoint, treated like a real one: to rehearse a budget or a recording."""
+    label = f"{local.label}, treated like a real one"
+    keys: dict[str, str] = {}
+
+    def before(result: Result, door: Door) -> None:
+        keys[door.key] = local.environment(result)[CREDENTIAL]
+        served = {"deployment": result.job.deployment}
+        http.request("POST", f"{local.url}/local/session", keys[door.key], served)
+
+    made = recorder(label, local.secrets, [])
+    forwarder = Forwarder(local.url, lambda door: keys[door.key], budget, made)
+    with Doors(forwarder.answer, forwarder.close) as doors:
+        yield ThroughDoors(label, doors, budget, local.secrets, made, before)
+
+
+@contextmanager
+def replay(tape: Tape) -> Iterator[ThroughDoors]:
+    """A recording in an endpoint's place."""
+    replayer = Replayer(tape)
+    with Doors(replayer.answer, replayer.close) as doors:
+        label = f"recording of {tape.about['endpoint']}, {tape.about['day']}"
+        yield ThroughDoors(label, doors, Budget(), left_over=replayer.left_over)
+
+
+@contextmanager
+def _certificate(wanted: bool) -> Iterator[tuple[ssl.SSLContext | None, Path | None]]:
+    """A certificate for loopback and the file of authorities that includes its own."""
+    if not wanted:
+        yield None, None
+        return
+    from mistral_on_azure.endpoint import server
+
+    with scratch() as folder:
+        context, trusted = server.make(folder)
+        before = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
+        if before:  # a company's own authority, without which no token could be had
+            trusted.write_bytes(trusted.read_bytes() + b"\n" + Path(before).read_bytes())
+        yield context, trusted

@@ -1,0 +1,66 @@
+"""JUnit XML, which every CI system reads: one testcase for each notebook and deployment.
+
+It keeps to the schema that Jenkins and pytest keep to (junit-10.xsd). There a testcase has no properties and names no
+file: its figures are in its `system-out`, which all of them show.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as xml
+
+from mistral_on_azure.azure.files import write_whole
+from mistral_on_azure.recording.usage import said
+from mistral_on_azure.running.reports.record import Run
+from mistral_on_azure.running.results import Result, Status
+
+FILE = "junit.xml"
+
+
+def write(folder: Path, run: Run) -> None:
+    counts = {
+        "tests": len(run.results),
+        "failures": sum(result.status is Status.FAILED for result in run.results),
+        "errors": sum(result.status not in (Status.PASSED, Status.FAILED) for result in run.results),
+    }
+    attributes = {**{name: str(count) for name, count in counts.items()}, "time": f"{run.wall:.3f}"}
+    suites = xml.Element("testsuites", name="cookbook", **attributes)
+    # What was not run is an error and not skipped: a green report must mean that everything ran.
+    began = run.began.strftime("%Y-%m-%dT%H:%M:%S")
+    suite = xml.SubElement(suites, "testsuite", name="cookbook", skipped="0", timestamp=began, **attributes)
+    _properties(suite, endpoint=run.endpoint, stopped=run.stopped)
+    for result in run.results:
+        _case(suite, result)
+    xml.indent(suites)
+    text = xml.tostring(suites, encoding="unicode")
+    write_whole(folder / FILE, f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n')
+
+
+def _case(suite: xml.Element, result: Result) -> None:
+    job, time = result.job, f"{result.seconds:.3f}"
+    case = xml.SubElement(suite, "testcase", classname=job.deployment, name=job.name, time=time)
+    if not result.passed:
+        failed = result.status is Status.FAILED
+        failure = xml.SubElement(case, "failure" if failed else "error")
+        failure.set("type", result.kind or str(result.status))
+        failure.set("message", result.error)
+        failure.text = "\n\n".join(filter(None, [result.source, result.error, f"Executed notebook: {_path(result)}"]))
+    xml.SubElement(case, "system-out").text = _figures(result)
+
+
+def _figures(result: Result) -> str:
+    usage = result.usage
+    counted = f"{usage.calls} calls, {said(usage.tokens, usage.exact)} tokens" if usage else "calls not counted"
+    return f"{counted}, {result.cell} of {result.cells} cells{', in an earlier run' if result.resumed else ''}"
+
+
+def _properties(parent: xml.Element, **values: object) -> None:
+    known = {name: value for name, value in values.items() if value not in ("", None)}
+    if known:
+        properties = xml.SubElement(parent, "properties")
+        for name, value in known.items():
+            xml.SubElement(properties, "property", name=name, value=str(value))
+
+
+def _path(result: Result) -> str:
+    return f"{result.job.deployment}/{result.job.output.name}"

@@ -1,0 +1,140 @@
+"""A whole run as `results.json` has it, with the installed versions; also what a later run resumes from."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from mistral_on_azure.azure.files import read_json, write_json
+from mistral_on_azure.recording.usage import Prices, Usage, total
+from mistral_on_azure.running.pool import Limits
+from mistral_on_azure.running.results import Result
+
+_PROJECT = "mistral-azure-cookbook"
+
+
+@cache
+def installed() -> dict[str, str]:
+    """The version of each package that the project itself asks for."""
+    try:
+        asked = [Requirement(line).name for line in metadata.requires(_PROJECT) or []]
+    except metadata.PackageNotFoundError:
+        return {}
+    return {name: version for name in asked if (version := _version(name))}
+
+
+def unlocked(lock: Path) -> dict[str, tuple[str, str]]:
+    """Packages that are installed in another version than the lock's: (locked, installed) by name."""
+    differing = {}
+    for line in lock.read_text(encoding="utf-8").splitlines():
+        try:
+            pinned = Requirement(line)
+        except InvalidRequirement:
+            continue  # a comment, or an option for pip
+        here = _version(pinned.name)
+        if here and not pinned.specifier.contains(here, prereleases=True) and _is_for_here(pinned):
+            differing[pinned.name] = (str(pinned.specifier).removeprefix("=="), here)
+    return differing
+
+
+def _is_for_here(requirement: Requirement) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate()
+
+
+def _version(name: str) -> str:
+    """The installed version, empty for a package that is not there."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+FILE = "results.json"
+VERSION = 1  # of the format
+
+
+@dataclass(slots=True)
+class Run:
+    """A run and its results.
+
+    Attributes:
+        endpoint: how reports name the endpoint.
+        wall: seconds from start to end, 0 while it runs.
+        stopped: why it ended early, empty if it did not.
+        prices: to tell the cost, None where nobody said them.
+    """
+
+    results: list[Result]
+    endpoint: str
+    limits: Limits
+    prices: Prices | None = None
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    wall: float = 0.0
+    stopped: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return all(result.passed for result in self.results)
+
+    @property
+    def usage(self) -> Usage | None:
+        """What this run used itself: not what it took over."""
+        return total([result.usage for result in self.results if result.cell and not result.resumed])
+
+    @property
+    def verdict(self) -> str:
+        """How it went, in one sentence."""
+        counts = Counter(str(result.status) for result in self.results)
+        others = ", ".join(f"{count} {status}" for status, count in counts.items() if status != "passed")
+        resumed = sum(result.resumed for result in self.results)
+        taken_over = f" ({resumed} in an earlier run)" if resumed else ""
+        rest = f"; {others}" if others else ""
+        return f"{counts['passed']} of {len(self.results)} passed{taken_over}{rest}, in {self.wall:.1f} s."
+
+    @property
+    def cost(self) -> float | None:
+        return self.prices.cost(self.usage) if self.prices and self.usage else None
+
+    def as_json(self) -> dict[str, Any]:
+        usage = self.usage
+        return {
+            "version": VERSION,
+            "began": self.began.isoformat(timespec="seconds"),
+            "wall_seconds": round(self.wall, 3),
+            "passed": self.passed,
+            "stopped": self.stopped,
+            "endpoint": self.endpoint,
+            "calls": usage and usage.calls,
+            "prompt_tokens": usage and usage.prompt,
+            "completion_tokens": usage and usage.completion,
+            "total_tokens": usage and usage.tokens,
+            "cost": self.cost,
+            "workers": self.limits.workers,
+            "cores": os.cpu_count(),
+            "cell_timeout": self.limits.cell,
+            "notebook_timeout": self.limits.notebook,
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "packages": installed(),
+            "jobs": [result.as_json() for result in self.results],
+        }
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / FILE, self.as_json())
+
+
+def earlier(folder: Path) -> list[dict[str, Any]]:
+    """The jobs of the last run that reported to a folder, empty where there is none that can be read."""
+    known = read_json(folder / FILE)
+    if not isinstance(known, dict) or known.get("version") != VERSION:
+        return []
+    return known["jobs"]

@@ -1,0 +1,117 @@
+"""A page in Markdown that says what works, and what GitHub Actions and Azure Pipelines show outside the log."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from mistral_on_azure.azure.files import write_whole
+from mistral_on_azure.recording.usage import said, total
+from mistral_on_azure.running.reports.record import Run
+from mistral_on_azure.running.results import Result
+
+FILE = "summary.md"
+
+
+def write(folder: Path, run: Run, differing: dict[str, tuple[str, str]]) -> None:
+    """Write the page.
+
+    Args:
+        differing: packages in another version than the lock's.
+    """
+    parts = [f"## Cookbook: {'passed' if run.passed else 'failed'}", f"{run.verdict} Against: {run.endpoint}."]
+    if run.stopped:
+        parts.append(f"**Stopped early.** {run.stopped}")
+    parts += [_table(run), *(_failure(result) for result in run.results if not result.passed and result.source)]
+    if run.cost is not None:
+        parts.append(f"Cost of this run: {run.cost:.4f}.")
+    parts.append(_versions(differing) if differing else "Every package is of the version that the lock names.")
+    write_whole(folder / FILE, "\n\n".join(parts) + "\n")
+
+
+def _table(run: Run) -> str:
+    rows = [
+        "| client | deployment | seconds | calls | tokens | status |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
+    ]
+    rows += [_row(result) for result in run.results]
+    usage = total([result.usage for result in run.results])
+    rows.append(f"| **all** | | {run.wall:.1f} | {_counts(usage)} | |")
+    return "\n".join(rows)
+
+
+def _row(result: Result) -> str:
+    status = "passed" if result.passed else f"**{result.status}**: {_escape(result.error)}"
+    status += " (earlier run)" if result.resumed else ""
+    job = result.job
+    cells = (_escape(job.client), _escape(job.deployment), f"{result.seconds:.1f}", _counts(result.usage), status)
+    return f"| {' | '.join(cells)} |"
+
+
+def _counts(usage: object) -> str:
+    return f"{said(usage and usage.calls)} | {said(usage and usage.tokens, not usage or usage.exact)}"
+
+
+def _failure(result: Result) -> str:
+    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", result.source)), default=0))
+    job = result.job
+    return "\n".join(
+        [
+            f"### {_escape(job.client)} on {_escape(job.deployment)}",
+            "",
+            f"Cell {result.cell} of {result.cells} failed: {_escape(result.error)}",
+            "",
+            f"{fence}python",
+            result.source.rstrip(),
+            fence,
+            "",
+            f"Executed notebook: `{job.deployment}/{job.output.name}`",
+        ]
+    )
+
+
+def _versions(differing: dict[str, tuple[str, str]]) -> str:
+    rows = [f"| {name} | {locked} | {here} |" for name, (locked, here) in sorted(differing.items())]
+    return "\n".join(["### Not as locked", "", "| package | locked | installed |", "| --- | --- | --- |", *rows])
+
+
+def _escape(text: str) -> str:
+    """A text as Markdown shows it unchanged: no tag, link, emphasis or mention in an error message takes effect."""
+    return re.sub(r"([\\`*_\[\]<>@#|~$&])", r"\\\1", " ".join(text.split()))
+
+
+def show(run: Run, summary: Path) -> None:
+    """Tell the CI system that runs us, if it is GitHub Actions or Azure Pipelines. Does nothing anywhere else."""
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if page:
+        try:
+            with Path(page).open("a", encoding="utf-8") as file:
+                file.write(summary.read_text(encoding="utf-8"))
+        except OSError as error:  # the run itself is none the worse for it
+            print(f"GITHUB_STEP_SUMMARY cannot be written ({error.strerror}): {page}", file=sys.stderr)
+    failed = [result for result in run.results if not result.passed]
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for result in failed:
+            title = _escape_ci(_name(result), "%,:")
+            print(f"::error file={_source(result)},title={title}::{_escape_ci(result.error, '%')}")
+    if os.environ.get("TF_BUILD") == "True":
+        print(f"##vso[task.uploadsummary]{summary}")
+        for result in failed:
+            print(f"##vso[task.logissue type=error;sourcepath={_source(result)}]{_name(result)}: {result.error}")
+
+
+def _name(result: Result) -> str:
+    return f"{result.job.name} on {result.job.deployment}"
+
+
+def _source(result: Result) -> str:
+    return f"notebooks/{result.job.notebook.name}"
+
+
+def _escape_ci(text: str, characters: str) -> str:
+    """A text that ends no command of GitHub's early. Errors are of one line already."""
+    for character in characters:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text

@@ -1,0 +1,106 @@
+"""What is known of each job, from before it starts to after it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from mistral_on_azure.recording.usage import Usage
+from mistral_on_azure.running.jobs import Job
+
+
+class Status(StrEnum):
+    """Where a job stands. Only `PASSED` is good."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    PASSED = "passed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    NOT_RUN = "not run"
+
+
+@dataclass(slots=True)
+class Result:
+    """A job on its way, and in the end its result.
+
+    Attributes:
+        began: when it started, on the monotonic clock, in seconds.
+        seconds: wall time, once it has ended.
+        cell: how many of its `cells` code cells have been started.
+        cell_seconds: how long each code cell took, in order.
+        source: the cell that runs or, in the end, that failed.
+        kind: the error's class.
+        error: the error in one line; empty for a job that passed.
+        usage: what it sent and used; None where nobody counts.
+        fingerprint: what its outcome depends on, see `fingerprint`.
+        resumed: it passed in an earlier run and was not run again.
+    """
+
+    job: Job
+    status: Status = Status.WAITING
+    began: float = 0.0
+    seconds: float = 0.0
+    cell: int = 0
+    cells: int = 0
+    cell_seconds: list[float] = field(default_factory=list)
+    source: str = ""
+    kind: str = ""
+    error: str = ""
+    usage: Usage | None = None
+    fingerprint: str = ""
+    resumed: bool = False
+
+    @property
+    def ended(self) -> bool:
+        return self.status not in (Status.WAITING, Status.RUNNING)
+
+    @property
+    def passed(self) -> bool:
+        return self.status is Status.PASSED
+
+    def as_json(self) -> dict[str, Any]:
+        """Every figure, for `results.json`. Seconds are wall time."""
+        return {
+            "notebook": self.job.name,
+            "client": self.job.client,
+            "deployment": self.job.deployment,
+            "parameters": self.job.parameters,
+            "status": str(self.status),
+            "resumed": self.resumed,
+            "seconds": round(self.seconds, 3),
+            "cells": self.cells,
+            "cells_started": self.cell,
+            "cell_seconds": self.cell_seconds,
+            **_usage_as_json(self.usage),
+            "error": self.error,
+            "error_class": self.kind,
+            "cell_source": "" if self.passed else self.source,
+            "output": f"{self.job.deployment}/{self.job.output.name}",
+            "fingerprint": self.fingerprint,
+        }
+
+    def take_over(self, earlier: dict[str, Any]) -> None:
+        """Become what an earlier run found, as its `results.json` has it."""
+        self.status, self.resumed = Status.PASSED, True
+        self.seconds, self.cells, self.cell = earlier["seconds"], earlier["cells"], earlier["cells_started"]
+        self.cell_seconds = earlier["cell_seconds"]
+        self.usage = usage_from_json(earlier)
+
+
+def _usage_as_json(usage: Usage | None) -> dict[str, Any]:
+    return {
+        "calls": usage and usage.calls,
+        "prompt_tokens": usage and usage.prompt,
+        "completion_tokens": usage and usage.completion,
+        "total_tokens": usage and usage.tokens,
+        "counted_exactly": usage and usage.exact,
+    }
+
+
+def usage_from_json(row: dict[str, Any]) -> Usage | None:
+    """The usage in a row of `results.json` or of the history; None where it was unknown."""
+    if row.get("calls") is None:
+        return None
+    return Usage(row["calls"], row["prompt_tokens"], row["completion_tokens"], row.get("counted_exactly", True))

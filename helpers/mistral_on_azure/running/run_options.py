@@ -1,0 +1,128 @@
+"""What `cookbook run` was asked to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mistral_on_azure.azure.addresses import ENDPOINT
+from mistral_on_azure.catalog.notebooks import Selection
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.recording.usage import Budget, Prices
+from mistral_on_azure.running.pool import Limits
+
+_ENGINES_TIME = 5  # what a real model may take, in times of what the script may
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The command line, as `cookbook run --help` explains it.
+
+    Attributes:
+        root: the project's folder, whose helpers and lock a result depends on.
+        notebooks: where the notebooks are.
+        reports: where the reports go; the history of what passed is kept there, too.
+        engine: a real model behind the local endpoint.
+        direct: put nothing between the notebooks and the user's endpoint; nobody counts then.
+    """
+
+    root: Path
+    notebooks: Path
+    reports: Path
+    selection: Selection = field(default_factory=Selection)
+    deployments: Sequence[str] = ()
+    parameters: dict[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    save: bool = False
+    resume: bool = False
+    dry_run: bool = False
+    budget: Budget = field(default_factory=Budget)
+    engine: str | None = None
+    direct: bool = False
+    record: Path | None = None
+    replay: Path | None = None
+
+    @property
+    def between(self) -> bool:
+        """Whether something must stand between the notebooks and the endpoint."""
+        return self.budget.limited or self.record is not None
+
+    def check(self) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            CookbookError: one line on what to leave out.
+        """
+        self.budget.check()
+        if "endpoint" in self.parameters:
+            raise CookbookError(f"Set {ENDPOINT} instead of the parameter endpoint: the runner has to know it, too.")
+        if self.save and (self.parameters or self.deployments):
+            raise CookbookError("--save keeps what the notebooks say with their own values: leave out -p and -d.")
+        if self.direct and (self.between or self.replay):
+            raise CookbookError(
+                "With --direct nobody counts or records: leave it out, or the budget and the recording."
+            )
+        if self.record and self.replay:
+            raise CookbookError("Give --record or --replay, not both.")
+        self._check_place(os.environ.get(ENDPOINT))
+        if self.record and self.resume:
+            raise CookbookError("A recording is of a whole run: leave out --resume.")
+
+    def _check_place(self, real: str | None) -> None:
+        """Refuse what belongs to another place than the one where this run is: it would be left out in silence."""
+        if self.engine and (real or self.replay):
+            what = "--replay" if self.replay else f"the endpoint in {ENDPOINT}"
+            raise CookbookError(f"--engine is for the local endpoint, but {what} is to answer: leave out one of them.")
+        if self.direct and not real:
+            raise CookbookError(f"--direct is for an endpoint of yours: set {ENDPOINT}.")
+        if self.save and (real or self.engine or self.replay):
+            away = "--engine or --replay" if self.engine or self.replay else ENDPOINT
+            raise CookbookError(f"--save keeps the answers of the local endpoint's own script: do without {away}.")
+
+
+def from_command_line(root: Path, given: dict[str, Any]) -> Options:
+    """The options from what `cookbook run` was given, by the names of its parameters.
+
+    Raises:
+        CookbookError: for a parameter given twice, or one price without the other.
+    """
+    taken = ("deployments", "save", "resume", "dry_run", "engine", "direct", "record", "replay")
+    names = [name for name, _ in given["parameters"]]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise CookbookError(f"The parameter {twice[0]!r} is given twice.")
+    return Options(
+        root=root,
+        notebooks=given["notebooks"].absolute(),
+        reports=given["reports"].absolute(),
+        selection=Selection(given["names"], given["clients"], given["tags"]),
+        parameters=dict(given["parameters"]),
+        limits=_limits(given),
+        budget=Budget(given["max_tokens_total"], given["max_cost"], _prices(given)),
+        **{name: given[name] for name in taken if name in given},
+    )
+
+
+def _limits(given: dict[str, Any]) -> Limits:
+    usual, times = Limits(), _ENGINES_TIME if given["engine"] else 1
+    return Limits(
+        given["cell_timeout"] or usual.cell * times,
+        given["notebook_timeout"] or usual.notebook * times,
+        given["workers"] or usual.workers,
+    )
+
+
+def _prices(given: dict[str, Any]) -> Prices | None:
+    """Both prices.
+
+    Raises:
+        CookbookError: for one without the other.
+    """
+    pair = given["price_in"], given["price_out"]
+    if pair == (None, None):
+        return None
+    if None in pair:
+        raise CookbookError("Give both --price-in and --price-out.")
+    return Prices(*pair)

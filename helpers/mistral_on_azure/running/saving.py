@@ -1,0 +1,82 @@
+"""Keeping outputs: a notebook as it is committed, executed but without a trace of when and where."""
+
+from __future__ import annotations
+
+import re
+from configparser import RawConfigParser
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from mistral_on_azure.errors import CookbookError
+
+_IGNORED = Path(__file__).with_name("varying_outputs.cfg")
+_NEWS = "client versions"  # the tests ignore them, readers do not
+
+
+def settled(value: Any) -> Any:
+    """An output, or a part of one, with a word in place of each time, id and so on."""
+    if isinstance(value, str):
+        for pattern, word in _patterns():
+            value = pattern.sub(word, value)
+        return value
+    if isinstance(value, dict):
+        return {name: settled(part) for name, part in value.items() if name != "execution_count"}
+    return [settled(part) for part in value] if isinstance(value, list) else value
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    table = RawConfigParser()
+    table.read(_IGNORED, encoding="utf-8")
+    rows = (table[name] for name in table.sections() if name != _NEWS)
+    return tuple((re.compile(row["regex"]), row["replace"]) for row in rows)
+
+
+_KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+_LANGUAGE = {
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",  # without it, `nbconvert --to script` leaves magics as they are
+    "pygments_lexer": "ipython3",
+}
+
+
+def save(executed: Path, notebook: Path) -> None:
+    """Write an executed notebook's outputs into the notebook it came from.
+
+    Papermill's injected cell, times and paths go; sources stay as they are, and so do outputs in which only a time or
+    an id is new.
+
+    Raises:
+        CookbookError: when the notebook is no longer the one that was executed.
+    """
+    cells = [cell for cell in nbformat.read(executed, 4).cells if "injected-parameters" not in _tags(cell)]
+    kept = nbformat.read(notebook, 4)
+    if [cell.source for cell in cells] != [cell.source for cell in kept.cells]:
+        raise CookbookError(f"{notebook.name} was changed while it ran; its outputs are not kept. Run it again.")
+    counter = 0
+    for cell, source in zip(cells, kept.cells, strict=True):
+        if source.cell_type != "code":
+            continue
+        counter += 1
+        if settled(source.outputs) != settled(cell.outputs):  # else only times and ids are new
+            source.outputs = cell.outputs
+        source.execution_count = counter
+        for output in source.outputs:
+            if "execution_count" in output:
+                output.execution_count = counter
+        source.metadata = {key: value for key, value in source.metadata.items() if key == "tags"}
+    kept.metadata = {**_tagged(kept), "kernelspec": _KERNEL, "language_info": _LANGUAGE}
+    nbformat.write(kept, notebook)
+
+
+def _tagged(notebook: nbformat.NotebookNode) -> dict[str, object]:
+    return {"tags": notebook.metadata.tags} if "tags" in notebook.metadata else {}
+
+
+def _tags(cell: nbformat.NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])

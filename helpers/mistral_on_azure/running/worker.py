@@ -1,0 +1,136 @@
+"""Running one notebook in a process of its own, since papermill changes the whole process's folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from mistral_on_azure.running.jobs import Job
+from mistral_on_azure.running.processes import ENDING, adopt_orphans, end_children
+
+_LONGEST = 400  # characters
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_COMMAND = re.compile(r"##(?=vso\[|\[)|^(\s*)::", re.MULTILINE)  # of Azure Pipelines and GitHub, in a log
+_ARROW = re.compile(r"^-+> *\d+ (.*)$", re.MULTILINE)
+
+
+def one_line(kind: str, message: str, traceback: Sequence[str] = ()) -> str:
+    """The error's class and message. An assertion without a message is told by the line that failed.
+
+    Args:
+        traceback: as a kernel sends it, with colours.
+    """
+    said = " ".join(plain(message).split())
+    if not said:
+        arrows = _ARROW.findall(plain("\n".join(traceback)))
+        said = arrows[0].strip() if arrows else ""
+    if len(said) > _LONGEST:
+        said = f"{said[: _LONGEST - 1]}…"
+    if kind == "CookbookError" or not said:
+        return said or kind
+    return f"{kind}: {said}"
+
+
+def plain(text: str) -> str:
+    """A text without colours, without characters that XML and terminals cannot show, and without commands to a CI.
+
+    An error may hold what an endpoint has said, and a CI system obeys whatever it finds in the log.
+    """
+    shown = "".join(each for each in _COLOUR.sub("", text) if each.isprintable() or each in "\n\t")
+    return _COMMAND.sub(lambda found: f"{found[1]}: :" if found[1] is not None else "# #", shown)
+
+
+_SHIELDED = ("PYTHONDONTWRITEBYTECODE",)  # with it every kernel would compile every library again
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A code cell has started: the `cell`-th of `cells`."""
+
+    cell: int
+    cells: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The notebook has ended. `error` is one line and `kind` its class; both are empty on success."""
+
+    error: str = ""
+    kind: str = ""
+    source: str = ""
+
+
+def work(job: Job, environment: dict[str, str], cell_timeout: float, sockets: Path, tell: Connection) -> None:
+    """Execute a notebook and tell how it goes.
+
+    Args:
+        environment: variables for the kernel, credentials among them; they are in no parameter and no argument.
+        cell_timeout: seconds.
+        sockets: a private folder for the kernel's sockets.
+        tell: where `Started` and `Ended` are sent.
+    """
+    _end_with_runner()
+    adopt_orphans()
+    for name in _SHIELDED:
+        os.environ.pop(name, None)
+    os.environ.update(environment)
+    warnings.simplefilter("ignore")
+    sockets.mkdir()
+    ended = _execute(job, cell_timeout, sockets, tell)
+    end_children()  # a kernel that could not be ended politely
+    tell.send(ended)
+
+
+def _execute(job: Job, cell_timeout: float, sockets: Path, tell: Connection) -> Ended:
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    from mistral_on_azure.running.papermilling import execute
+
+    running = ""
+
+    def started(cell: int, cells: int, source: str) -> None:
+        nonlocal running
+        running = plain(source)
+        tell.send(Started(cell, cells, running))
+
+    try:
+        execute(job, cell_timeout, sockets, started)
+    except papermill.PapermillExecutionError as error:
+        return Ended(one_line(error.ename, error.evalue, error.traceback), error.ename, plain(error.source))
+    except CellTimeoutError:
+        return Ended(f"The cell did not end within {cell_timeout:g} s (--cell-timeout).", "CellTimeout", running)
+    except DeadKernelError:
+        return Ended("The kernel died: it crashed, was killed or ran out of memory.", "KernelDied", running)
+    except Exception as error:
+        return Ended(one_line(type(error).__name__, str(error)), type(error).__name__, running)
+    return Ended()
+
+
+def _end_with_runner() -> None:
+    """End when the runner does, even if it was killed, and take the kernel along."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # what ends the runner's whole group, as Ctrl-C does, must leave somebody to clean up
+    for name in ENDING:
+        signal.signal(name, lambda *_: _end())
+    runner = parent_process()
+
+    def watch() -> None:
+        runner.join()
+        _end()
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _end() -> None:
+    end_children()
+    os._exit(1)

@@ -1,0 +1,1 @@
+"""For maintainers: what keeps the repository true."""

@@ -1,0 +1,89 @@
+"""The code cells of the notebooks in notebooks/beyond-python that are made from the programs.
+
+Each cell is a process of its own. So what connects goes into a file, which the cells after it read, and so does what a
+part defines above an empty line.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mistral_on_azure.snippets.choosing import slug
+from mistral_on_azure.snippets.starter import ENTRA_ID, KEY
+from mistral_on_azure.upkeep.beyond_python.programs import PROGRAMS, SET_UP
+
+_TOOLS = "Call tools"
+_NODE = "%%script node --input-type=module -"
+_IMPORT = re.compile(r'^import (?:(\w+)(?:, )?)?(?:\{ (.*) \} )?\s?from "(.*)";\n', re.MULTILINE)
+_EXPORTED = re.compile(r"^(?:const|let|(?:async )?function) (\w+)", re.MULTILINE)
+
+
+def cells(notebook: str) -> dict[str, str]:
+    """The code cells of a notebook that are made from a program, by their ids.
+
+    Args:
+        notebook: its name, `curl` or `javascript`.
+    """
+    return _curl() if notebook == "curl" else {**_javascript("openai-sdk"), **_javascript("azure-sdk")}
+
+
+def _curl() -> dict[str, str]:
+    parts = PROGRAMS["webrequests"].parts()
+    del parts[SET_UP]
+    defined, parts[_TOOLS] = parts[_TOOLS].rsplit("\n\n", 1)
+    made = {
+        _id(KEY, "file"): _file("connection.sh", parts.pop(KEY)),
+        _id(ENTRA_ID, "file"): _file("token.sh", parts.pop(ENTRA_ID)),
+        _id(_TOOLS, "file"): _file("tools.sh", defined),
+    }
+    for task, part in parts.items():
+        tools = "source tools.sh\n" if task == _TOOLS else ""
+        made[_id(task, "webrequests")] = f"%%bash\nsource connection.sh\n{tools}{part}"
+    return made
+
+
+def _javascript(client: str) -> dict[str, str]:
+    parts = PROGRAMS[client].parts()
+    connecting = "\n\n".join(parts.pop(task) for task in (SET_UP, KEY, ENTRA_ID))
+    connecting = re.sub(r"\A(?://.*\n)+|^const begin = .*\n", "", connecting, flags=re.MULTILINE)
+    packages = "".join(found[0] for found in _IMPORT.finditer(connecting))
+    defined, parts[_TOOLS] = parts[_TOOLS].rsplit("\n\n", 1)
+    modules = {f"./{client}-client.mjs": connecting, "./tools.mjs": defined}
+    made = {
+        _id(KEY, client): _file(f"{client}-client.mjs", _module(connecting)),
+        _id(_TOOLS, "file"): _file("tools.mjs", _module(defined)),
+    }
+    for task, part in parts.items():
+        imports = [_used(names, part, source) for names, source in _offered(packages, modules)]
+        made[_id(task, client)] = "\n".join([_NODE, *filter(None, imports), part])
+    return made
+
+
+def _offered(packages: str, modules: dict[str, str]) -> list[tuple[list[tuple[str, bool]], str]]:
+    """What can be imported: names, each with whether it is a module's default, and from where."""
+    offered = [
+        ([(default, True)] * bool(default) + [(name, False) for name in (names or "").split(", ") if name], source)
+        for default, names, source in _IMPORT.findall(packages)
+    ]
+    return offered + [([(name, False) for name in _EXPORTED.findall(text)], source) for source, text in modules.items()]
+
+
+def _used(names: list[tuple[str, bool]], part: str, source: str) -> str:
+    """The line that imports those of the names that a part uses; empty where it uses none."""
+    code = re.sub(r'"[^"\n]*"|^\s*//.*', "", part, flags=re.MULTILINE)
+    used = [(name, default) for name, default in names if re.search(rf"(?<![.\w]){name}\b(?!:)", code)]
+    named = ", ".join(name for name, default in used if not default)
+    clause = ", ".join([name for name, default in used if default] + [f"{{ {named} }}"] * bool(named))
+    return f'import {clause} from "{source}";' if used else ""
+
+
+def _module(text: str) -> str:
+    return f"{text}\n\nexport {{ {', '.join(_EXPORTED.findall(text))} }};"
+
+
+def _file(name: str, text: str) -> str:
+    return f"%%writefile {name}\n{text}"
+
+
+def _id(task: str, kind: str) -> str:
+    return f"{slug(task).lower()}-{kind}"

@@ -1,0 +1,140 @@
+"""All clients meet all faults, side by side; what is measured is kept as JSON and compared with what was kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import platform
+import warnings
+from collections import Counter
+from collections.abc import Collection
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.upkeep.faults import measuring
+from mistral_on_azure.upkeep.faults.calls import CALLS, PACKAGES
+from mistral_on_azure.upkeep.faults.cases import CASES
+from mistral_on_azure.upkeep.faults.measuring import Measured, answer, measure
+
+Pair = tuple[str, str]  # a case and a client
+PAIRS = [(case, client) for client in CALLS for case in CASES]
+
+
+def measure_all(pairs: Collection[Pair]) -> dict[Pair, Measured]:
+    """Measure pairs, each once.
+
+    Raises:
+        CookbookError: when a client fails without any fault.
+    """
+    cases = {client: [case for case, of in pairs if of == client] for _, client in pairs}
+    keys = {client: [new_key() for _ in range(len(mine) + 1)] for client, mine in cases.items()}
+    with (
+        start([key for each in keys.values() for key in each]) as endpoint,
+        ProcessPoolExecutor(len(keys), multiprocessing.get_context("spawn")) as pool,
+    ):
+        running = {
+            client: pool.submit(_measure_client, client, mine, endpoint.url, keys[client])
+            for client, mine in cases.items()
+        }
+        done = {client: future.result() for client, future in running.items()}
+    return {(case, client): done[client][case] for case, client in pairs}
+
+
+def _measure_client(client: str, cases: list[str], url: str, keys: list[str]) -> dict[str, Measured]:
+    logging.disable()
+    warnings.simplefilter("ignore")
+    whole = answer(client, url, keys[0])
+    with ThreadPoolExecutor(at_once(client)) as pool:
+        running = {
+            case: pool.submit(measure, client, CASES[case], url, key, whole)
+            for case, key in zip(cases, keys[1:], strict=True)
+        }
+        return {case: future.result() for case, future in running.items()}
+
+
+def at_once(client: str) -> int:
+    """How many calls of a client are made side by side."""
+    # LiteLLM's calls share their connections, so a reset could hit another case. It waits for nothing anyway.
+    return 1 if client == "litellm" else 8
+
+
+FOLDER = Path(__file__).parent
+NAME = "clients_and_faults.json"
+LONG = 10.0  # seconds of waiting
+
+Results = dict[str, Any]
+
+
+def versions() -> dict[str, str]:
+    """What is installed."""
+    return {package: version(package) for package in PACKAGES.values()}
+
+
+def results(rounds: list[dict[Pair, Measured]]) -> Results:
+    """Results of all pairs, from repeats of measuring them."""
+    measured: Results = {}
+    for case, client in PAIRS:
+        measured.setdefault(case, {})[client] = _entry([each[case, client] for each in rounds])
+    return {
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "system": platform.system(),
+        "versions": versions(),
+        "repeats": len(rounds),
+        "measured": measured,
+    }
+
+
+def _entry(repeats: list[Measured]) -> Results:
+    seen = [asdict(each) for each in repeats]
+    entry: Results = {}
+    varies = {}
+    for name in seen[0]:
+        if name != "waits":
+            values = [value for value, _ in Counter(each[name] for each in seen).most_common()]
+            entry[name] = values[0]
+            if len(values) > 1:
+                varies[name] = values
+        else:
+            entry[name] = measuring.spans([each[name] for each in seen if each["tries"] == entry["tries"]])
+    return entry | ({"varies": varies} if varies else {})
+
+
+def save(kept: Results, folder: Path) -> None:
+    """Write the file."""
+    text = json.dumps(kept, indent=1, ensure_ascii=False)
+    (folder / NAME).write_text(f"{text}\n", encoding="utf-8")
+
+
+def load(folder: Path) -> Results:
+    """Read the file."""
+    return json.loads((folder / NAME).read_text(encoding="utf-8"))
+
+
+def short_pairs(kept: Results) -> list[Pair]:
+    """The pairs that are measured again by a test: all but those in which the client waits very long."""
+    return [(case, client) for case, client in PAIRS if not waits_long(kept["measured"][case][client])]
+
+
+def waits_long(entry: Results) -> bool:
+    """Whether the client waits over `LONG` seconds, all its waits together."""
+    return sum(high for _, high in entry["waits"]) > LONG
+
+
+def differences(kept: Results, seen: dict[Pair, Measured]) -> list[str]:
+    """What is not as it is kept, a line for each."""
+    lines = []
+    for (case, client), measured in seen.items():
+        entry, now = kept["measured"][case][client], asdict(measured)
+        varies = entry.get("varies", {})
+        for name, value in now.items():
+            if name in varies or (name == "waits" and "tries" in varies):
+                continue
+            same = measuring.agree(entry[name], value) if name == "waits" else entry[name] == value
+            if not same:
+                lines.append(f"{client}, {case}: {name} was {entry[name]!r}, is {value!r}")
+    return lines

@@ -1,0 +1,268 @@
+"""The page of clients and faults: a row for each fault, and what stands out, found in the measurements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.upkeep.faults import archive, measuring
+from mistral_on_azure.upkeep.faults.archive import LONG, PAIRS, Results, measure_all, waits_long
+from mistral_on_azure.upkeep.faults.calls import CALLS, PACKAGES
+from mistral_on_azure.upkeep.faults.cases import CASES, GROUPS, Case, Group
+
+
+@dataclass(slots=True)
+class _Row:
+    """Faults that a client treats alike."""
+
+    cases: list[Case]
+    cells: list[str]  # all but the waits
+    waits: measuring.Spans
+    told: bool
+
+    def takes(self, other: _Row) -> bool:
+        """Whether another row's faults can be told in this one."""
+        same = self.cells == other.cells and self.told == other.told
+        return same and (self.told or measuring.alike(self.waits, other.waits))
+
+    def take(self, other: _Row) -> None:
+        self.cases += other.cases
+        self.waits = measuring.joined(self.waits, other.waits)
+
+
+def short(entry: Results) -> str:
+    """An entry in a few words."""
+    if entry["raised"]:
+        got = entry["raised"].rpartition(".")[2] + (", own code" if entry["own_code"] else "")
+    else:
+        got = {"all": "the answer", "part": "**a part**", "none": "**nothing**"}[entry["kept"]]
+    tries = "/".join(str(each) for each in entry.get("varies", {}).get("tries", [entry["tries"]]))
+    return f"{tries} · {got}" + (" *(varies)*" if "varies" in entry else "")
+
+
+def detailed(kept: Results, client: str, group: Group) -> list[list[str]]:
+    """The rows of one client, as cells; the last one is the text that was kept."""
+    rows: list[_Row] = []
+    for case in group.cases:
+        new = _row(kept["measured"][case.name][client], case)
+        host = next((row for row in rows if row.takes(new)), None)
+        if host:
+            host.take(new)
+        else:
+            rows.append(new)
+    return [_cells(row, client if place == 0 else "") for place, row in enumerate(rows)]
+
+
+def _row(entry: Results, case: Case) -> _Row:
+    cells = [
+        _or_varying(entry, "tries", str(entry["tries"])),
+        _or_varying(entry, "raised", _raised(entry, case)),
+        _or_varying(entry, "sees", _code(entry["sees"]) if entry["raised"] else entry["sees"]),
+        _or_varying(entry, "kept", entry["kept"] if case.stream else "not streamed"),
+    ]
+    return _Row([case], cells, entry["waits"], measuring.as_told(entry["waits"], case.told))
+
+
+def _cells(row: _Row, client: str) -> list[str]:
+    tries, *others = row.cells
+    statuses = {case.fault.get("status") for case in row.cases}
+    if len(statuses) == 1:  # then it can be said
+        others = [cell.replace("{status}", str(*statuses)) for cell in others]
+    names = ", ".join(case.name for case in row.cases)
+    return [client, names, tries, "as told" if row.told else measuring.in_words(row.waits), *others]
+
+
+def _or_varying(entry: Results, name: str, text: str) -> str:
+    values = entry.get("varies", {}).get(name)
+    return f"*varies:* {' or '.join(_code(value) for value in values)}" if values else text
+
+
+def _raised(entry: Results, case: Case) -> str:
+    if not entry["raised"]:
+        return "nothing"
+    status = "{status}" if entry["status"] == case.fault.get("status") else entry["status"]
+    return f"`{entry['raised']}`{f' {status}' if entry['status'] else ''}{', own code' if entry['own_code'] else ''}"
+
+
+def _code(text: Any) -> str:
+    return f"`{str(text).replace('|', '¦').replace('`', '´')}`"
+
+
+OWN = {  # the class that a user of the client would catch, and where the client's exceptions are defined
+    "webrequests": ("requests.RequestException", "requests."),
+    "azure-sdk": ("azure.core.exceptions.AzureError", "azure."),
+    "openai-sdk": ("openai.OpenAIError", "openai."),
+    "mistralai": ("mistralai.client.errors.MistralError", "mistralai."),
+    "litellm": ("openai.OpenAIError", "litellm."),
+}
+
+Question = Callable[[Results, Case, str], bool]
+
+
+def summary(kept: Results) -> list[str]:
+    """The section."""
+    return [
+        "## What stands out",
+        "",
+        *_finding(kept, "No exception, and yet only a part of the answer", lost),
+        *_finding(kept, "And this part even has a `finish_reason`, as if it were whole", _looks_whole),
+        *_finding(kept, "Tries again", lambda entry, case, client: entry["tries"] > 1),
+        *_finding(kept, f"Waits long, over {LONG:g} seconds altogether", lambda entry, *_: waits_long(entry)),
+        *_finding(kept, "An exception that is not of the client's own, so its base class does not catch it", foreign),
+        *_finding(kept, "A status in the exception that the endpoint never sent", _made_up),
+        *_finding(kept, "Depends on chance", lambda entry, case, client: "varies" in entry),
+    ]
+
+
+def _finding(kept: Results, title: str, question: Question) -> list[str]:
+    """One finding: a line for each client it is true of."""
+    lines = []
+    for client in CALLS:
+        found = [name for name, case in CASES.items() if question(kept["measured"][name][client], case, client)]
+        if found:
+            base = f" (`{OWN[client][0]}`)" if question is foreign else ""
+            lines.append(f"  - {client}{base}: {'; '.join(found)}")
+    return [f"- {title}:{'' if lines else ' none.'}", *lines]
+
+
+def lost(entry: Results, case: Case, client: str) -> bool:
+    return entry["raised"] is None and entry["kept"] != "all"
+
+
+def _looks_whole(entry: Results, case: Case, client: str) -> bool:
+    return lost(entry, case, client) and entry["finish"] is not None
+
+
+def foreign(entry: Results, case: Case, client: str) -> bool:
+    """ChatMistralAI has no exceptions of its own, so the question is not asked of it."""
+    raised = entry["raised"] and not entry["own_code"] and client in OWN
+    return bool(raised) and not entry["raised"].startswith(OWN[client][1])
+
+
+def _made_up(entry: Results, case: Case, client: str) -> bool:
+    return entry["status"] is not None and entry["status"] not in (case.fault.get("status"), 200)
+
+
+NAME = "CLIENTS_AND_FAULTS.md"
+
+
+def save(kept: Results, folder: Path) -> None:
+    """Write the page."""
+    (folder / NAME).write_text(page(kept), encoding="utf-8")
+
+
+def page(kept: Results) -> str:
+    """The whole page."""
+    return "\n".join([*_head(kept), *summary(kept), "", *_overview(kept), *_groups(kept)])
+
+
+def _head(kept: Results) -> list[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
+    return [
+        "# What six clients do about faults",
+        "",
+        "Made by `make faults`, which measures everything again; a test keeps it current. The data is in "
+        "`clients_and_faults.json`, and `faults.py` tells how to ask for each fault yourself.",
+        "",
+        "Each client made one chat completion as in its notebook, with its own defaults: no retries added, no timeout "
+        "given unless a table says so. The fault was there for every try. Tries are the requests that the endpoint "
+        f"received, waits the seconds between them. {kept['repeats']} repeats on {kept['system']}, Python "
+        f"{kept['python']}: {versions}. No entry was made by hand.",
+        "",
+    ]
+
+
+def _overview(kept: Results) -> list[str]:
+    lines = [
+        "## At a glance",
+        "",
+        "Tries, then what the user gets. **Bold**: no exception, and yet not the whole answer.",
+        "",
+        *_table_head(["Fault", *CALLS]),
+    ]
+    for group in GROUPS:
+        for case in group.cases:
+            cells = [short(kept["measured"][case.name][client]) for client in CALLS]
+            lines.append(_row_page([case.name, *cells]))
+    return [*lines, ""]
+
+
+def _groups(kept: Results) -> list[str]:
+    lines = []
+    for group in GROUPS:
+        streamed = any(case.stream for case in group.cases)
+        columns = ["Client", "Fault", "Tries", "Waits (s)", "Raised", "Its user sees", "Text kept"]
+        lines += [f"## {group.title}", "", group.about, "", *_table_head(columns if streamed else columns[:-1])]
+        for client in CALLS:
+            for row in detailed(kept, client, group):
+                lines.append(_row_page(row if streamed else row[:-1]))
+        lines.append("")
+    return [*lines, *_notes()]
+
+
+def _notes() -> list[str]:
+    installed = ", ".join(f"{client} is the package `{package}`" for client, package in PACKAGES.items())
+    return [
+        "## How to read it",
+        "",
+        f"- {installed}.",
+        "- Faults that one client treats alike share a row, and the spans of their waits.",
+        "- `{status}`, `{reason}`, `{code}`, `{message}` and `{body}` stand for what the endpoint said, as far as the "
+        "client repeats it.",
+        "- A wait includes what little time the try before it took, except for a timeout, which is taken off. Spans "
+        "are the shortest and the longest that was measured: some clients draw their waits at random.",
+        "- The status after an exception's name is the one the exception carries, whatever the wire said.",
+        "- *Own code*: the client handed out the answer as it was, and the user's own line failed on it.",
+        "- Text kept: of a stream, what its user had in hand when it ended.",
+        "- *Varies*: the repeats differed, so it depends on chance; the test does not ask for it.",
+        "- HOST, PORT, ID, N and … stand for what differs from one run or machine to the next; long texts are cut.",
+        "",
+    ]
+
+
+def _table_head(columns: list[str]) -> list[str]:
+    return [_row_page(columns), f"|{' --- |' * len(columns)}"]
+
+
+def _row_page(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def measure(folder: Path, repeats: int) -> None:
+    """Measure all clients and all faults, and keep the results in a folder."""
+    rounds = []
+    for number in range(repeats):
+        began = time.monotonic()
+        rounds.append(measure_all(PAIRS))
+        click.echo(f"Round {number + 1} of {repeats}: {len(PAIRS)} calls in {time.monotonic() - began:.0f} s")
+    kept = archive.results(rounds)
+    archive.save(kept, folder)
+    save(kept, folder)
+    click.echo(f"Wrote {folder / NAME} and {archive.NAME}")
+
+
+def check(folder: Path) -> None:
+    """Measure once, and compare with what is kept.
+
+    Raises:
+        CookbookError: when something is different.
+    """
+    found = archive.differences(archive.load(folder), measure_all(PAIRS))
+    for line in found:
+        click.echo(line)
+    if found:
+        raise CookbookError(
+            f"{len(found)} measurements differ from those that are kept; `cookbook faults` keeps new ones."
+        )
+    click.echo(f"All {len(PAIRS)} measurements are as they are kept.")
+
+
+def render(folder: Path) -> None:
+    """Write the page again from the kept measurements."""
+    save(archive.load(folder), folder)
