@@ -7,7 +7,7 @@ import json
 import pytest
 from raw import KEY, ask, chat, get, post, serving
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.local.faults import HEADER, Faults
 from mistral_on_azure.endpoint.server import run
 

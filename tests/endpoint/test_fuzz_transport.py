@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw import KEY, chat, get, post
 
+from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.serving.application import Application
-from mistral_on_azure.endpoint.serving.routes import ROUTES
+from mistral_on_azure.endpoint.routes import ROUTES
 from mistral_on_azure.endpoint.transport import exchange
 from mistral_on_azure.endpoint.transport.connection import Connection, House
 from mistral_on_azure.endpoint.transport.exchange import Request
@@ -73,7 +73,7 @@ class Wire(asyncio.Transport):
 def test_any_bytes(parts, sizes):
     async def main():
         wire = Wire()
-        connection = Connection(House(APPLICATION.answer, Limits(header=4096, body=65_536)))
+        connection = Connection(House(APPLICATION.answer, Limits(header=4096, body=65_536), APPLICATION.kind.error))
         connection.connection_made(wire)
         data, place = b"".join(parts), 0
         while data and not wire.closed:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw import chat, get, post
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.transport.reader import Heads, Limits, RequestReader
 
 ROUTE = "/v1/chat/completions"

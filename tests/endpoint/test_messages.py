@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tool_requests import WEATHER, call
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.models.conversation import ALTERNATE, conversation, validated
+from mistral_on_azure.endpoint.models.safety import GUARDRAIL, listed
 from mistral_on_azure.endpoint.models.script import cut, script
 from mistral_on_azure.endpoint.models.tokens import count_prompt
-from mistral_on_azure.endpoint.serving.messages import ALTERNATE, conversation, validated
-from mistral_on_azure.endpoint.serving.safety import GUARDRAIL, listed
 
 SYSTEM = "You are a helpful assistant."
 FILTERED = listed()[0]

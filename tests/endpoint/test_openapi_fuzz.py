@@ -17,10 +17,11 @@ import requests
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from mistral_on_azure.endpoint.openapi.document import OPERATIONS
+from mistral_on_azure.endpoint.routes import ROUTES
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 from mistral_on_azure.endpoint.starting import new_key, start
 
+OPERATIONS = [(method, path) for path, methods in ROUTES.items() for method in methods]
 MANY = {"requests_per_minute": 10**9, "tokens_per_minute": 10**12}
 CHAT = [path for _, path in OPERATIONS if path.endswith("/chat/completions")]
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

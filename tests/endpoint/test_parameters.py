@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from tool_requests import WEATHER
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.local.faults import FIELDS
 from mistral_on_azure.endpoint.local.timing import FIELDS as PACES
 from mistral_on_azure.endpoint.models.tokens import tokenize

@@ -136,8 +136,8 @@ def test_no_credential_and_no_prompt_in_a_repr():
 
 
 def test_an_error_of_our_own_is_logged_without_what_was_asked(caplog):
+    from mistral_on_azure.endpoint.application import Application
     from mistral_on_azure.endpoint.local.sessions import Sessions
-    from mistral_on_azure.endpoint.serving.application import Application
     from mistral_on_azure.endpoint.transport.exchange import Request
 
     class Broken(dict):

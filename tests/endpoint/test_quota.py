@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raw import KEY, ask, chat, get, post, serving
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.server import run
-from mistral_on_azure.endpoint.serving.application import Application
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}

@@ -20,7 +20,7 @@ from mistral_on_azure.azure.addresses import ENDPOINT
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.models import engine_adapter
 from mistral_on_azure.endpoint.models.engine import choose
-from mistral_on_azure.endpoint.serving.safety import GUARDRAIL
+from mistral_on_azure.endpoint.models.safety import GUARDRAIL
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 from mistral_on_azure.errors import CookbookError
 

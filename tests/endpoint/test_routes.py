@@ -7,12 +7,13 @@ from asking import APPLICATION, CHAT_ROUTES, KEY, QUESTION, Got, chat, get, send
 from raw import KEY as WIRE_KEY
 from raw import connect, post, serving
 
+from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
+from mistral_on_azure.endpoint.routes import ROUTES
 from mistral_on_azure.endpoint.server import run
-from mistral_on_azure.endpoint.serving.requests import API_VERSIONS
-from mistral_on_azure.endpoint.serving.routes import ROUTES
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
 from mistral_on_azure.endpoint.transport.reader import Limits
 
+API_VERSIONS = SERVERLESS.api_versions
 BODY = b'{"messages": [{"role": "user", "content": "Hello"}]}'
 AZURE_ROUTES = [("GET", "/info"), ("GET", "/v1/models"), *(("POST", path) for path in CHAT_ROUTES)]
 ALL = [(method, path) for path, methods in ROUTES.items() for method in methods]
@@ -39,7 +40,8 @@ def test_an_api_version_that_does_not_exist(method, path, query):
 
 
 @pytest.mark.parametrize(
-    "query", ["x-api-version=1", "api-version-of-mine=1", f"a=b&api-version={API_VERSIONS[0]}&c", "API-VERSION=1"]
+    "query",
+    ["x-api-version=1", "api-version-of-mine=1", f"a=b&api-version={API_VERSIONS[0]}&c", "API-VERSION=1"],
 )
 def test_other_parameters_are_none_of_its_business(query):
     assert sent("GET", f"/info?{query}").status == 200

@@ -6,7 +6,7 @@ import pytest
 from raw import KEY
 
 from mistral_on_azure.azure.deployments import deployments
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.local.timing import Timing, paced, setting
 from mistral_on_azure.endpoint.transport.exchange import Answer
 from mistral_on_azure.endpoint.transport.writer import Stream

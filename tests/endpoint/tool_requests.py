@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway.quota import Limits
 from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.serving.application import Application
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
 MODEL = "mistralai-Mixtral-8x22B-Instruct-v0-1"

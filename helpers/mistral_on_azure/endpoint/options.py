@@ -10,11 +10,11 @@ from typing import Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential
 from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway import quota
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError
 from mistral_on_azure.endpoint.local import timing
 from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.models.engine import RealModel
+from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.server import Server, run
 from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.errors import CookbookError
@@ -73,7 +73,7 @@ def make(keys: Sequence[str], options: Options) -> Server:
         raise CookbookError(f"{where} cannot be used ({error.strerror}). Choose another with {option}.") from None
 
 
-def _model(options: Options) -> RealModel | None:
+def _model(options: Options) -> Model | None:
     if options.engine is None:
         return None
     from mistral_on_azure.endpoint.models.engine import choose  # only where there is an engine to choose

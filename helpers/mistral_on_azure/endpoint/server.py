@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.files import PrivateFolder
+from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway.authentication import TokenService
 from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.models.engine import RealModel
-from mistral_on_azure.endpoint.serving.application import Application
+from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.transport import connection
 from mistral_on_azure.endpoint.transport.connection import Connection, House
 from mistral_on_azure.endpoint.transport.reader import Limits
@@ -106,7 +106,7 @@ class Server:
         default: the deployment that answers when a request names none.
         lifetime: how long a Microsoft Entra ID token is good for, in seconds.
         limits: what one peer may take.
-        model: the real language model that answers; None is the script.
+        model: what answers chat requests; None is the script.
 
     Raises:
         OSError: when the port is taken.
@@ -120,11 +120,11 @@ class Server:
         default: str | None = None,
         lifetime: int = 3600,
         limits: Limits | None = None,
-        model: RealModel | None = None,
+        model: Model | None = None,
     ) -> None:
         self.host = host
         self.application = Application(sessions, default, TokenService(lifetime), self.secure, model)
-        self.house = House(self.application.answer, limits or Limits())
+        self.house = House(self.application.answer, limits or Limits(), self.application.kind.error)
         self.socket = listen(host, port)
         self.url = f"http://{_authority(self.socket)}"
         self._listeners: list[asyncio.Server] = []

@@ -10,14 +10,13 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError, invalid
-from mistral_on_azure.endpoint.local.sessions import Session, Sessions
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.transport.exchange import Request
 
-AUDIENCE = "https://ml.azure.com"
+AUDIENCE = "https://ml.azure.com"  # of tokens for serverless deployments and managed compute
 _DIRECTORY = "00000000-0000-0000-0000-00000000c00b"
 _ISSUER = f"https://sts.windows.net/{_DIRECTORY}/"
 _ALGORITHM = "RS256"
@@ -72,8 +71,12 @@ class TokenService:
             "token_type": "Bearer",
         }
 
-    def check(self, token: str) -> str:
+    def check(self, token: str, audiences: Sequence[str] = (AUDIENCE,)) -> str:
         """The object id a token was issued for.
+
+        Args:
+            token: as it was sent.
+            audiences: whom it may be issued for, the one to recommend first.
 
         Raises:
             ApiError: 401 that says whether the token is expired, foreign or meant for another audience.
@@ -91,10 +94,9 @@ class TokenService:
             raise _refused(f"The token expired {ago} ago. Ask the credential for a new one before each request.")
         if now < claims["nbf"]:
             raise _refused("The token is not valid yet. Check the clock of the machine that asked for it.")
-        if _audience(claims["aud"]) != AUDIENCE:
-            raise _refused(
-                f"The token was issued for another audience, {claims['aud']}. Ask for the scope {AUDIENCE}/.default."
-            )
+        if _audience(claims["aud"]) not in audiences:
+            wanted = f"{audiences[0]}/.default"
+            raise _refused(f"The token was issued for another audience, {claims['aud']}. Ask for the scope {wanted}.")
         return claims["oid"]
 
     def _claims(self, token: str) -> dict[str, Any]:
@@ -166,10 +168,26 @@ def _refused(message: str) -> ApiError:
     return ApiError(401, "invalid_token", message, headers=(("www-authenticate", challenge),))
 
 
-def authenticate(request: Request, sessions: Sessions, tokens: TokenService) -> Session:
+class SessionsByCredential(Protocol):
+    """Where the session of a credential is looked up; None stands for a credential that is not known."""
+
+    def of_header(self, authorization: str) -> Any: ...
+
+    def of_key(self, key: str) -> Any: ...
+
+    def of_object(self, object_id: str) -> Any: ...
+
+
+def authenticate(
+    request: Request, sessions: SessionsByCredential, tokens: TokenService, audiences: Sequence[str] = (AUDIENCE,)
+) -> Any:
     """Find the session of a request.
 
-    `Authorization: Bearer` carries a key or a token; `api-key` carries a key.
+    Args:
+        request: `Authorization: Bearer` carries a key or a token; `api-key` carries a key.
+        sessions: where the session is looked up.
+        tokens: the token service that checks tokens.
+        audiences: whom a token may be issued for, the one to recommend first.
 
     Raises:
         ApiError: 401 that says what was missing or refused.
@@ -185,14 +203,14 @@ def authenticate(request: Request, sessions: Sessions, tokens: TokenService) -> 
     if scheme.lower() != "bearer" or not credential:
         raise _refused_authentication("The Authorization header must read 'Bearer', a space, and the key or token.")
     if looks_like_token(credential):
-        session = sessions.of_object(tokens.check(credential))
+        session = sessions.of_object(tokens.check(credential, audiences))
         if session is None:
             raise _refused_authentication("The token's identity is not known to this endpoint.")
         return session
     return _by_key(credential, sessions)
 
 
-def _by_key(key: str | None, sessions: Sessions) -> Session:
+def _by_key(key: str | None, sessions: SessionsByCredential) -> Any:
     if key is None:
         raise _refused_authentication(
             "No credential was sent: add the header 'Authorization: Bearer' with the key or token."

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.transport.exchange import fields
 
 _LINES = (
@@ -29,6 +29,10 @@ class Limits:
 
     requests: int = 1_000
     tokens: int = 200_000
+
+
+class QuotaExceeded(ApiError):
+    """429: the quota has no room for a request, which therefore takes nothing of it."""
 
 
 class Bucket:
@@ -73,7 +77,7 @@ class Quota:
         """Charge one request and its tokens.
 
         Raises:
-            ApiError: 429 with `Retry-After` in whole seconds when one of the two does not fit.
+            QuotaExceeded: 429 with `Retry-After` in whole seconds when one of the two does not fit.
         """
         now = self.clock()
         for_requests, for_tokens = self.requests.wait_for(1, now), self.tokens.wait_for(tokens, now)
@@ -90,8 +94,8 @@ class Quota:
         """The `x-ratelimit-*` header lines, as of the last request."""
         return self._lines % (self.requests.state() + self.tokens.state())
 
-    def _exceeded(self, seconds: int) -> ApiError:
-        return ApiError(
+    def _exceeded(self, seconds: int) -> QuotaExceeded:
+        return QuotaExceeded(
             429,
             "rate_limit_exceeded",
             f"Rate limit of this deployment reached: {self.requests.capacity:,} requests and "

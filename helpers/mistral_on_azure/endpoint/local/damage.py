@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import msgspec
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.local.faults import STATUSES, Fault
-from mistral_on_azure.endpoint.serving.completions import DONE
-from mistral_on_azure.endpoint.transport.exchange import Answer
+from mistral_on_azure.endpoint.transport.exchange import DONE, Answer
 
 _ASKED = "(A fault asked of the local endpoint.)"
 

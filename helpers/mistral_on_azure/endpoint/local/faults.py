@@ -35,7 +35,7 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mistral_on_azure.endpoint.gateway.api_errors import invalid
+from mistral_on_azure.endpoint.api_errors import invalid
 from mistral_on_azure.endpoint.local.fields import Field, check, number, one_of, read, whole
 
 HEADER = "x-local-fault"

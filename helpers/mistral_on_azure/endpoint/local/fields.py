@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 

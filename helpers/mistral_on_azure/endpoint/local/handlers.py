@@ -5,33 +5,34 @@ They are under `/local`, but for the OpenAPI document, which is where tools look
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 
-import msgspec
-
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.gateway.authentication import resource_of
+from mistral_on_azure.endpoint.gateway.kinds import deployment_named
 from mistral_on_azure.endpoint.local import timing
 from mistral_on_azure.endpoint.local.fields import check, whole
 from mistral_on_azure.endpoint.local.sessions import Session
-from mistral_on_azure.endpoint.serving.requests import deployment_named, query_of, read_body, read_json
+from mistral_on_azure.endpoint.service import Service
+from mistral_on_azure.endpoint.transport.contents import json_answer, query_of, read_body, read_json
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
-if TYPE_CHECKING:
-    from mistral_on_azure.endpoint.serving.application import Application
+LocalHandler = Callable[[Service, Request, Session | None], Answer]
 
 SESSION = {"token_lifetime": whole(1, 86_400)}  # the fields of a session
 
 
-def token(application: Application, request: Request, session: None) -> Answer:
+def token(service: Service, request: Request, session: None) -> Answer:
     """`GET /local/identity/token`: the token service, as App Service offers it to a managed identity."""
-    known = application.sessions.of_identity_secret(request.headers.get("x-identity-header", ""))
+    known = service.sessions.of_identity_secret(request.headers.get("x-identity-header", ""))
     if known is None:
         raise ApiError(401, "unauthorized", "The X-IDENTITY-HEADER is missing or wrong.")
-    return json(application.tokens.issue(known.object_id, resource_of(query_of(request.query)), known.token_lifetime))
+    return json_answer(
+        service.tokens.issue(known.object_id, resource_of(query_of(request.query)), known.token_lifetime)
+    )
 
 
-def session(application: Application, request: Request, session: Session) -> Answer:
+def session(service: Service, request: Request, session: Session) -> Answer:
     """`POST /local/session`: choose the deployment this key's endpoint serves, learn how to use Entra ID here.
 
     `token_lifetime` is how long the tokens issued from now on are good for, in seconds.
@@ -39,42 +40,42 @@ def session(application: Application, request: Request, session: Session) -> Ans
     wanted = read_body(request)
     named = wanted.pop("deployment", None)
     settings = check(wanted, SESSION, "A session")
-    session.deployment = deployment_named(named or application.default).name
+    session.deployment = deployment_named(named or service.default).name
     session.token_lifetime = settings.get("token_lifetime", session.token_lifetime)
-    return json({"identity_header": session.identity_secret, **application.secure()})
+    return json_answer({"identity_header": session.identity_secret, **service.secure()})
 
 
-def spent(application: Application, request: Request, session: Session) -> Answer:
+def spent(service: Service, request: Request, session: Session) -> Answer:
     """`GET /local/session`: how many requests this session has made, and the tokens they took."""
-    return json({name: getattr(session, name) for name in ("calls", "prompt_tokens", "completion_tokens")})
+    return json_answer({name: getattr(session, name) for name in ("calls", "prompt_tokens", "completion_tokens")})
 
 
-def exchanges(application: Application, request: Request, session: Session) -> Answer:
+def exchanges(service: Service, request: Request, session: Session) -> Answer:
     """`GET /local/exchanges?last=N`: this session's last exchanges, credentials masked."""
     wanted = query_of(request.query).get("last", "1")
     if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 4 and 1 <= int(wanted) <= 1000):
         raise invalid(f"The query parameter last is a whole number from 1 to 1000, not {wanted!r}.", param="last")
-    return json(session.journal.last(int(wanted)))
+    return json_answer(session.journal.last(int(wanted)))
 
 
-def ask_faults(application: Application, request: Request, session: Session) -> Answer:
+def ask_faults(service: Service, request: Request, session: Session) -> Answer:
     """`POST /local/faults`: make the next chat completions of this session fail; `faults` says how."""
     session.faults.ask(read_json(request.body))
-    return faults(application, request, session)
+    return faults(service, request, session)
 
 
-def forget_faults(application: Application, request: Request, session: Session) -> Answer:
+def forget_faults(service: Service, request: Request, session: Session) -> Answer:
     """`DELETE /local/faults`: nothing fails any more."""
     session.faults.clear()
-    return faults(application, request, session)
+    return faults(service, request, session)
 
 
-def faults(application: Application, request: Request, session: Session) -> Answer:
+def faults(service: Service, request: Request, session: Session) -> Answer:
     """`GET /local/faults`: what may still happen."""
-    return json([fault.described for fault in session.faults.waiting()])
+    return json_answer([fault.described for fault in session.faults.waiting()])
 
 
-def set_timing(application: Application, request: Request, session: Session) -> Answer:
+def set_timing(service: Service, request: Request, session: Session) -> Answer:
     """`POST /local/timing`: the pace of this session's answers, such as {"timing": "imitate"}; `timing` says what.
 
     The answer has the timing and what it was before.
@@ -83,16 +84,4 @@ def set_timing(application: Application, request: Request, session: Session) -> 
     if not isinstance(wanted, str):
         raise invalid("The field timing is a text, such as 'imitate' or 'off'.", param="timing")
     before, session.timing = session.timing, timing.setting(wanted)
-    return json({"timing": session.timing.words, "before": before.words})
-
-
-def openapi(application: Application, request: Request, session: None) -> Answer:
-    """`GET /openapi.json`: this document. It is no secret, so it needs no credential."""
-    from mistral_on_azure.endpoint.openapi.document import encoded  # made when somebody first asks
-
-    return Answer(200, encoded())
-
-
-def json(value: Any) -> Answer:
-    """An answer in JSON."""
-    return Answer(200, msgspec.json.encode(value))
+    return json_answer({"timing": session.timing.words, "before": before.words})

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
@@ -92,9 +93,8 @@ class Session:
         prompt_tokens: in all completions; completion_tokens likewise.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float], timing: Setting = OFF) -> None:
-        self.limits, self.clock = limits, clock
-        self.timing = timing
+    def __init__(self, new_quota: Callable[[], Quota], timing: Setting = OFF) -> None:
+        self.new_quota, self.timing = new_quota, timing
         self.journal, self.faults = Journal(), Faults()
         self.identity_secret, self.object_id = secrets.token_hex(16), secrets.token_hex(16)
         self.deployment: str | None = None
@@ -111,7 +111,7 @@ class Session:
         """What is left to one deployment in this session."""
         quota = self._quotas.get(deployment)
         if quota is None:
-            quota = self._quotas[deployment] = Quota(self.limits, self.clock)
+            quota = self._quotas[deployment] = self.new_quota()
         return quota
 
 
@@ -123,6 +123,7 @@ class Sessions:
         limits: the quota of each deployment, for each key.
         clock: seconds, monotonic.
         timing: the pace of answers where nobody asks for another.
+        quota: makes the quota of one deployment for one key, as the kind of deployment has it.
     """
 
     def __init__(
@@ -131,9 +132,10 @@ class Sessions:
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
         timing: Setting = OFF,
+        quota: Callable[[Limits, Callable[[], float]], Quota] = Quota,
     ) -> None:
-        limits = limits or Limits()
-        self._by_header = {_digest(_BEARER + key): Session(limits, clock, timing) for key in keys}
+        new_quota = partial(quota, limits or Limits(), clock)
+        self._by_header = {_digest(_BEARER + key): Session(new_quota, timing) for key in keys}
         self._by_secret = {_digest(session.identity_secret): session for session in self._by_header.values()}
         self._by_object = {session.object_id: session for session in self._by_header.values()}
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from mistral_on_azure.azure.deployments import imitated_paces
-from mistral_on_azure.endpoint.gateway.api_errors import invalid
+from mistral_on_azure.endpoint.api_errors import invalid
 from mistral_on_azure.endpoint.local.fields import check, number, read
 from mistral_on_azure.endpoint.transport.exchange import Answer
 

@@ -14,13 +14,13 @@ import msgspec
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import ENGINE_KEY
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError, not_supported
+from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
 from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import embedded as embedded_engine
 from mistral_on_azure.endpoint.models import engine_adapter
 from mistral_on_azure.endpoint.models.engine_adapter import forced
-from mistral_on_azure.endpoint.serving.completions import DONE, Result
-from mistral_on_azure.endpoint.transport.exchange import Answer, fields
+from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
+from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, fields
 from mistral_on_azure.errors import CookbookError
 
 _EMBEDDED = "embedded"
@@ -74,44 +74,41 @@ _TIMEOUT = 300.0  # seconds for an answer; laptops are slow
 Settle = Callable[[dict[str, int]], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RealModel:
-    """A language model on an OpenAI-compatible server.
+    """A language model on an OpenAI-compatible server. `model.Model` describes the members that all models have.
 
     Attributes:
         url: the server's address, without `/v1`.
         key: its key, sent as a bearer credential; empty for none.
-        model: the model to ask for, and the label of every answer.
+        name: the model to ask for, and the label of every answer.
         tools_by_schema: force tool calls through a JSON schema, for engines that do not enforce them natively.
         process: the engine's process, if it is a child of this one; the pipe to it keeps it alive.
     """
 
     url: str
     key: str = field(repr=False)
-    model: str
+    name: str
     tools_by_schema: bool = False
     process: Any = None
 
     @property
     def info(self) -> dict[str, str]:
         """What `GET /info` answers: the model that really replies."""
-        return {"model_name": self.model, "model_type": "chat-completions", "model_provider_name": "real engine"}
+        return {"model_name": self.name, "model_type": "chat-completions", "model_provider_name": "real engine"}
 
-    async def answer(self, asked: Result, quota: Quota, spend: Callable[[int, int], None]) -> Answer:
-        """Answer a request that the endpoint has checked.
-
-        Args:
-            asked: the parameters, and the prompt's tokens, which are charged before the engine is asked.
-            quota: charged for the rest when it is known.
-            spend: called with the prompt and the completion tokens then.
+    async def answer(self, asked: ChatRequest, quota: Quota, spend: Spend) -> Answer:
+        """Ask the engine. Only it knows its tokens, so an estimate is charged first, and the rest when it has told.
 
         Raises:
-            ApiError: 429 for a quota used up, the engine's refusal, 502 when it cannot be reached.
+            QuotaExceeded: 429 for a quota used up.
+            ApiError: the engine's refusal, 502 when it cannot be reached, 504 when it takes too long.
         """
-        quota.take(asked.prompt_tokens)
+        estimate = engine_adapter.estimated_tokens(asked.parameters["messages"])
+        quota.take(estimate)
 
         def settle(usage: dict[str, int]) -> None:
-            quota.settle(usage["total_tokens"] - asked.prompt_tokens)
+            quota.settle(usage["total_tokens"] - estimate)
             spend(usage["prompt_tokens"], usage["completion_tokens"])
 
         ask = self._stream if asked.parameters.get("stream") else self._whole
@@ -131,12 +128,12 @@ class RealModel:
     async def _choice(self, parameters: dict[str, Any], index: int) -> dict[str, Any]:
         if index and "seed" in parameters:
             parameters = {**parameters, "seed": parameters["seed"] + index}
-        body = engine_adapter.outgoing(parameters, self.model, self.tools_by_schema)
+        body = engine_adapter.outgoing(parameters, self.name, self.tools_by_schema)
         async with _session() as session:
             response = await self._post(session, body)
-            with _told():
+            with _errors_translated():
                 answered = await response.json(content_type=None)
-                return engine_adapter.incoming(answered, self.model, parameters, index, self.tools_by_schema)
+                return engine_adapter.incoming(answered, self.name, parameters, index, self.tools_by_schema)
 
     async def _stream(self, parameters: dict[str, Any], settle: Settle) -> Answer:
         """Open the stream before answering, so that a refusal still gets its status."""
@@ -146,18 +143,18 @@ class RealModel:
             return await self._call(parameters, settle)
         session = _session()
         try:
-            response = await self._post(session, engine_adapter.outgoing(parameters, self.model, self.tools_by_schema))
+            response = await self._post(session, engine_adapter.outgoing(parameters, self.name, self.tools_by_schema))
         except BaseException:
             await session.close()
             raise
-        source = self._events(session, response, engine_adapter.StreamAdapter(self.model, parameters), settle)
+        source = self._events(session, response, engine_adapter.StreamAdapter(self.name, parameters), settle)
         return Answer(200, content_type="text/event-stream", source=source)
 
     async def _call(self, parameters: dict[str, Any], settle: Settle) -> Answer:
         """A stream whose one content is a call, which is only known to be one when it is whole."""
         part = await self._choice({**parameters, "stream": False}, 0)
         settle(part["usage"])
-        stream = engine_adapter.StreamAdapter(self.model, parameters)
+        stream = engine_adapter.StreamAdapter(self.name, parameters)
         return Answer(200, content_type="text/event-stream", events=(stream.begin(), *stream.whole(part), DONE))
 
     async def _events(
@@ -180,7 +177,7 @@ class RealModel:
                 for event in stream.chunks(chunk):
                     yield event
             if stream.finish_reason is None:
-                raise ConnectionError("the engine ended without a word")
+                raise ConnectionError("the engine's stream ended without a finish reason")
             settle(stream.usage)
             for event in stream.end():
                 yield event
@@ -188,7 +185,7 @@ class RealModel:
 
     async def _post(self, session: Any, body: dict[str, Any]) -> Any:
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        with _told():
+        with _errors_translated():
             response = await session.post(f"{self.url}/v1/chat/completions", json=body, headers=headers)
             if response.status != 200:
                 raise _refusal(response, await response.text(errors="replace"))
@@ -196,8 +193,8 @@ class RealModel:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Tell a client what went wrong with the engine."""
+def _errors_translated() -> Iterator[None]:
+    """What goes wrong with an engine becomes 502 or 504."""
     import aiohttp
 
     try:

@@ -8,17 +8,27 @@ from typing import Any
 
 import msgspec
 
-from mistral_on_azure.endpoint.serving.completions import new_id, usage_asked
-from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.models.completions import new_id, usage_asked
+from mistral_on_azure.endpoint.models.conversation import text_of
+from mistral_on_azure.endpoint.models.safety import guarded
 
 
 def forced(parameters: dict[str, Any]) -> dict[str, Any] | None:
     """The function that has to be called, None where the model may answer in text."""
-    tools, choice = parameters.get("tools") or [], parameters.get("tool_choice", "auto")
-    if not tools or choice in ("auto", "none"):
+    choice = parameters.get("tool_choice", "auto")
+    if choice in ("auto", "none"):
         return None
     wanted = choice["function"]["name"] if isinstance(choice, dict) else None
-    return next((tool["function"] for tool in tools if wanted in (None, tool["function"]["name"])), None)
+    functions = [tool.get("function") for tool in parameters.get("tools") or () if isinstance(tool, dict)]
+    named = [function for function in functions if isinstance(function, dict) and "name" in function]
+    return next((function for function in named if wanted in (None, function["name"])), None)
+
+
+def estimated_tokens(messages: list[Any]) -> int:
+    """About how many tokens messages are: four characters each, which is true enough until the engine has counted."""
+    contents = (message.get("content") for message in messages if isinstance(message, dict))
+    return sum(len(content if isinstance(content, str) else str(content or "")) for content in contents) // 4
 
 
 def schema_of_call(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -36,20 +46,10 @@ def as_call(tool: dict[str, Any], arguments: str) -> dict[str, Any]:
     return {"content": None, "tool_calls": [{"id": new_id()[:9], "type": "function", "function": function}]}
 
 
-_PASSED_ON = {
-    "temperature",
-    "top_p",
-    "max_tokens",
-    "stop",
-    "presence_penalty",
-    "frequency_penalty",
-    "seed",
-    "logit_bias",
-    "logprobs",
-    "top_logprobs",
-    "tools",
-    "parallel_tool_calls",
-}
+# What is asked of an engine in another way, or not at all. Everything else goes to it as it is, extra parameters too.
+_HELD_BACK = frozenset(
+    ("model", "messages", "stream", "stream_options", "n", "tool_choice", "response_format", "safe_prompt", "user")
+)
 _LONGEST = 512  # tokens of an answer nobody limited: small models ramble
 
 
@@ -61,8 +61,9 @@ def outgoing(parameters: dict[str, Any], model: str, tools_by_schema: bool = Fal
         model: the engine's own name of its model.
         tools_by_schema: ask for a forced tool call as text that follows the tool's schema.
     """
-    body = {name: value for name, value in parameters.items() if name in _PASSED_ON or name not in PARAMETERS}
-    body |= {"model": model, "messages": _folded(parameters["messages"])}
+    body = {name: value for name, value in parameters.items() if name not in _HELD_BACK}
+    messages = parameters["messages"]
+    body |= {"model": model, "messages": _folded(guarded(messages) if parameters.get("safe_prompt") else messages)}
     body.setdefault("max_tokens", _LONGEST)
     if tools_by_schema:
         body = {name: value for name, value in body.items() if name not in ("tools", "parallel_tool_calls")}
@@ -176,15 +177,21 @@ def _usage_of(usage: dict[str, Any] | None) -> dict[str, int]:
     return {"prompt_tokens": prompt, "completion_tokens": completed, "total_tokens": prompt + completed}
 
 
-def _folded(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The messages with the system message in front of the first user message, as the service does it."""
-    from mistral_on_azure.endpoint.serving.messages import text_of
+def _folded(messages: list[Any]) -> list[Any]:
+    """The messages with the system message in front of the first user message, as the service does it.
 
-    system = "\n\n".join(text_of(message["content"]) for message in messages if message["role"] == "system")
-    rest = [dict(message) for message in messages if message["role"] != "system"]
-    if system and rest:
-        rest[0]["content"] = f"{system}\n\n{text_of(rest[0]['content'])}"
-    return rest
+    Messages of another structure stay as they were sent: the engine has rules of its own for them.
+    """
+    try:
+        system = "\n\n".join(text_of(message["content"]) for message in messages if message["role"] == "system")
+        rest = [message for message in messages if message["role"] != "system"]
+        if not system:
+            return rest or messages
+        if rest[0]["role"] != "user":
+            return messages
+        return [{**rest[0], "content": f"{system}\n\n{text_of(rest[0]['content'])}"}, *rest[1:]]
+    except (ApiError, LookupError, TypeError, AttributeError):
+        return messages
 
 
 def _logprobs(logprobs: dict[str, Any] | None, parameters: dict[str, Any]) -> dict[str, Any] | None:

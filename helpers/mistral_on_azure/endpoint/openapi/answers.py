@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 
 from mistral_on_azure.azure.deployments import deployments
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.gateway.kinds import EXTRA, Kind
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.openapi.bodies import ref
-from mistral_on_azure.endpoint.serving.request_parameters import EXTRA
-from mistral_on_azure.endpoint.serving.requests import API_VERSIONS
 
 CLIENT_ID = "x-ms-client-request-id"
 _TEXT = {"type": "string"}
@@ -20,11 +19,11 @@ _COUNT = {"type": "integer", "minimum": 0}
 _LEFT = "of the minute's quota of this deployment"
 
 
-def asked() -> dict[str, Any]:
+def asked(kind: Kind) -> dict[str, Any]:
     """The parameters that several routes share, by name."""
     listed = [
         _parameter(
-            "api-version", "query", "The API's version. Several clients send none.", {"enum": list(API_VERSIONS)}
+            "api-version", "query", "The API's version. Several clients send none.", {"enum": list(kind.api_versions)}
         ),
         _parameter("resource", "query", "The audience of the token.", _TEXT, "https://ml.azure.com", required=True),
         _parameter("last", "query", "How many.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1}),
@@ -146,15 +145,15 @@ def codes() -> dict[int, tuple[str, ...]]:
     }
 
 
-def errors() -> dict[str, Any]:
+def errors(kind: Kind) -> dict[str, Any]:
     """The error responses, by status."""
-    return {str(status): _error(status, known) for status, known in codes().items()}
+    return {str(status): _error(kind, status, known) for status, known in codes().items()}
 
 
-def _error(status: int, known: tuple[str, ...]) -> dict[str, Any]:
+def _error(kind: Kind, status: int, known: tuple[str, ...]) -> dict[str, Any]:
     narrowed = {"properties": {"status": {"const": status}, "code": {"enum": list(known)}}}
     shown = ApiError(status, known[0], faults.STATUSES.get(status, ("", HTTPStatus(status).phrase))[1])
-    content = {"schema": {"allOf": [ref("Error"), narrowed]}, "example": msgspec.json.decode(shown.answer().body)}
+    content = {"schema": {"allOf": [ref("Error"), narrowed]}, "example": msgspec.json.decode(kind.error(shown).body)}
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(known)}",
         "headers": refs("x-ms-error-code", *ALWAYS, *_MORE.get(status, ())),

@@ -43,8 +43,8 @@ def listing(items: Schema, **more: Any) -> Schema:
 
 
 def schemas() -> dict[str, Schema]:
-    """The schemas of the deployment's own routes, by name."""
-    return {**_requests(), **_answers()}
+    """The schemas, by name."""
+    return {**_requests(), **_answers(), **_local()}
 
 
 def _requests() -> dict[str, Schema]:
@@ -158,8 +158,7 @@ def _answers() -> dict[str, Schema]:
     }
 
 
-def schemas_local_schemas() -> dict[str, Schema]:
-    """The schemas, by name."""
+def _local() -> dict[str, Schema]:
     secure = {name: TEXT for name in ("https_endpoint", "identity_endpoint", "authorities")}
     masked = {"type": "object", "additionalProperties": TEXT}
     return {

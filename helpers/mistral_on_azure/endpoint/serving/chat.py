@@ -2,150 +2,131 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.gateway.kinds import Kind
+from mistral_on_azure.endpoint.gateway.quota import QuotaExceeded
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.local.damage import damaged, error_of
 from mistral_on_azure.endpoint.local.faults import Fault
 from mistral_on_azure.endpoint.local.sessions import Session
-from mistral_on_azure.endpoint.serving import completions
+from mistral_on_azure.endpoint.models.completions import usage_asked
+from mistral_on_azure.endpoint.models.model import ChatRequest, Model
+from mistral_on_azure.endpoint.service import Service
+from mistral_on_azure.endpoint.serving.api_version import check_api_version
 from mistral_on_azure.endpoint.serving.request_parameters import extra_parameters, validate
-from mistral_on_azure.endpoint.serving.requests import (
-    check_api_version,
-    check_content_type,
-    deployment_asked_for,
-    read_object,
-)
+from mistral_on_azure.endpoint.transport.contents import check_content_type, read_object
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
-
-if TYPE_CHECKING:
-    from mistral_on_azure.endpoint.models.engine import RealModel
-    from mistral_on_azure.endpoint.serving.application import Application
 
 _seen = [0] * 1024  # hashes of bodies
 _REMEMBERED = 16 * 1024  # bytes: a longer body is understood anew each time
 
 
-def azure_chat(application: Application, request: Request, session: Session) -> Answer:
-    """`POST /chat/completions`: parameters outside the API are errors unless a header says otherwise."""
-    return _chat(application, request, session, "error")
-
-
-def openai_chat(application: Application, request: Request, session: Session) -> Answer:
-    """`POST /v1/chat/completions`: OpenAI's clients expect the model's own parameters to be passed on."""
-    return _chat(application, request, session, "pass-through")
-
-
-def score(application: Application, request: Request, session: Session) -> Answer:
-    """`POST /score`: what a managed endpoint's own scoring route does with a chat request."""
-    raise ApiError(
-        424,
-        "failed_dependency",
-        "The scoring route does not speak the chat API. Use the endpoint without '/score'.",
-    )
-
-
-def _chat(application: Application, request: Request, session: Session, extra: str) -> Answer:
-    fault, default = None, session.deployment or application.default
+def chat(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
+    """A chat completion, on any of the paths that a kind has for it."""
+    fault, default = None, session.deployment or service.default
     try:
         fault = session.faults.next(request.headers.get(faults.HEADER))
         setting = _setting(request, session)
         if fault is not None and fault.status is not None:
             raise error_of(fault)
-        result = _understand(request, extra, default, application.model and application.model.model)
+        asked = _understand(service, request, default)
+        answer = service.model.answer(asked, session.quota(asked.deployment.name), session.spend)
+    except QuotaExceeded:
+        raise  # it took nothing, and a fault damages no more
     except ApiError as error:
-        return _refused(error, request, session, fault, default)
-    quota = session.quota(result.deployment.name)
-    if application.model is not None:
-        return _thought(application.model, result, session, setting, fault)
-    quota.take(result.prompt_tokens + result.completion_tokens)
-    session.spend(result.prompt_tokens, result.completion_tokens)
-    if result.parameters.get("stream"):
-        answer = Answer(200, b"", quota.headers(), "text/event-stream", completions.events(result))
-    else:
-        answer = Answer(200, completions.body(result), quota.headers())
-    if fault is None and setting is timing.OFF:
-        return answer
-    wanted = _slowed(setting.of(result.deployment.name), fault)
-    answer = timing.paced(answer, wanted, result.completion_tokens)
-    return damaged(answer, fault) if fault else answer
+        return _refused(service.kind, error, request, session, fault, default)
+    if not isinstance(answer, Answer):
+        return _awaited(answer, asked, setting, fault)
+    return answer if fault is None and setting is timing.OFF else _slowed_or_damaged(answer, asked, setting, fault)
 
 
-async def _thought(
-    model: RealModel, result: completions.Result, session: Session, setting: timing.Setting, fault: Fault | None
+async def _awaited(
+    coming: Awaitable[Answer], asked: ChatRequest, setting: timing.Setting, fault: Fault | None
 ) -> Answer:
-    """A real model's answer. It is passed on as it comes; only a timing or a fault has to know all of it first."""
-    answer = await model.answer(result, session.quota(result.deployment.name), session.spend)
+    """An answer that takes its time. A stream is passed on as it comes, but for a timing or a fault it is collected."""
+    answer = await coming
     if fault is None and setting is timing.OFF:
         return answer
     if answer.source is not None:
         answer = replace(answer, source=None, events=tuple([event async for event in answer.source]))
-    around = 4 if completions.usage_asked(result.parameters) else 3  # a role, an end, [DONE] and perhaps usage
-    tokens = len(answer.events) - around if answer.events else 0
-    answer = timing.paced(answer, _slowed(setting.of(result.deployment.name), fault), tokens)
+    if answer.events is not None:
+        around = 4 if usage_asked(asked.parameters) else 3  # a role, an end, [DONE] and perhaps usage
+        answer = replace(answer, tokens=len(answer.events) - around)
+    return _slowed_or_damaged(answer, asked, setting, fault)
+
+
+def _slowed_or_damaged(answer: Answer, asked: ChatRequest, setting: timing.Setting, fault: Fault | None) -> Answer:
+    answer = timing.paced(answer, _slowed(setting.of(asked.deployment.name), fault), answer.tokens)
     return damaged(answer, fault) if fault else answer
 
 
-def _understand(request: Request, extra: str, default: str, alias: str | None) -> completions.Result:
-    """What a request is answered with.
+def _understand(service: Service, request: Request, default: str) -> ChatRequest:
+    """What a request asks.
 
-    The same body always gets the same answer, so it is remembered: from the second time on, as most never come again.
+    The same body always asks the same, so it is remembered: from the second time on, as most never come again.
     """
-    check_api_version(request)
+    kind = service.kind
+    check_api_version(request, kind.api_versions)
     check_content_type(request)
     body, headers = request.body, request.headers
-    extra = extra_parameters(headers.get("extra-parameters"), extra)
-    wanted = headers.get("azureml-model-deployment")
+    extra = extra_parameters(headers.get("extra-parameters"), kind.addresses[request.path].extra)
+    header = headers.get("azureml-model-deployment")
     mark = hash(body)
     place = mark % len(_seen)
     if _seen[place] == mark and len(body) <= _REMEMBERED:
-        return _result(body, extra, wanted, default, alias)
+        return _understood(kind, service.model, body, extra, header, default)
     _seen[place] = mark
-    return _worked_out(body, extra, wanted, default, alias)
+    return _read(kind, service.model, body, extra, header, default)
 
 
-def _worked_out(body: bytes, extra: str, wanted: str | None, default: str, alias: str | None) -> completions.Result:
-    """What a body is answered with.
+def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None, default: str) -> ChatRequest:
+    """What a body asks.
 
     Args:
+        kind: the kind of deployment that is asked.
+        model: what will answer; its own name stands for the default deployment.
         body: the request body.
         extra: what to do with parameters that the API does not name.
-        wanted: the deployment a header asks for.
+        header: the deployment a header asks for.
         default: the deployment for a request that names none.
-        alias: a real model's own name, by which the default deployment is known as well.
 
     Raises:
         ApiError: for whatever is wrong with it; errors are not remembered.
     """
     parameters = validate(read_object(body), extra)
-    model = parameters.get("model")
-    deployment = deployment_asked_for(wanted, None if model == alias else model, default)
-    return completions.result(deployment, parameters)
+    named = parameters.get("model")
+    deployment = kind.deployment(header, None if named == model.name else named, default)
+    if "messages" not in parameters:
+        raise invalid("The body has no messages.", param="messages")
+    return ChatRequest(deployment, parameters)
 
 
-_result = lru_cache(maxsize=512)(_worked_out)
+_understood = lru_cache(maxsize=512)(_read)
 
 
-def _refused(error: ApiError, request: Request, session: Session, fault: Fault | None, default: str) -> Answer:
+def _refused(
+    kind: Kind, error: ApiError, request: Request, session: Session, fault: Fault | None, default: str
+) -> Answer:
     """The answer to a request that comes to nothing, which still was a request."""
-    quota = session.quota(_deployment_of(request, default))
+    quota = session.quota(_deployment_of(kind, request, default))
     quota.take(0)
-    answer = error.answer()
+    answer = kind.error(error)
     answer = replace(answer, headers=answer.headers + quota.headers())
     if fault is None:
         return answer
     return damaged(timing.paced(answer, _slowed(timing.Timing(), fault), 0), fault)
 
 
-def _deployment_of(request: Request, default: str) -> str:
+def _deployment_of(kind: Kind, request: Request, default: str) -> str:
     """The deployment whose quota a refused request takes from, as well as it can be told."""
     try:
         header = request.headers.get("azureml-model-deployment")
         model = None if header else read_object(request.body).get("model")
-        return deployment_asked_for(header, model, default).name
+        return kind.deployment(header, model, default).name
     except ApiError:
         return default
 

@@ -1,36 +1,45 @@
-"""What is deployed, as `/info` and `/v1/models` tell it."""
+"""What is deployed, as `/info` and `/v1/models` answer it, and the scoring route, which only refuses."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mistral_on_azure.azure.deployments import Deployment, deployments
-from mistral_on_azure.endpoint.local import handlers
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.gateway.kinds import deployment_named
 from mistral_on_azure.endpoint.local.sessions import Session
-from mistral_on_azure.endpoint.serving.requests import check_api_version, deployment_named
+from mistral_on_azure.endpoint.service import Service
+from mistral_on_azure.endpoint.serving.api_version import check_api_version
+from mistral_on_azure.endpoint.transport.contents import json_answer
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
-if TYPE_CHECKING:
-    from mistral_on_azure.endpoint.serving.application import Application
+
+def info(service: Service, request: Request, session: Session) -> Answer:
+    """What is deployed."""
+    check_api_version(request, service.kind.api_versions)
+    if service.model.info is not None:
+        return json_answer(service.model.info)
+    named = request.headers.get("azureml-model-deployment") or session.deployment or service.default
+    return json_answer(service.kind.info(deployment_named(named)))
 
 
-def info(application: Application, request: Request, session: Session) -> Answer:
-    """`GET /info`: what is deployed."""
-    check_api_version(request)
-    if application.model is not None:
-        return handlers.json(application.model.info)
-    named = request.headers.get("azureml-model-deployment") or session.deployment or application.default
-    return handlers.json(deployment_named(named).info)
-
-
-def models(application: Application, request: Request, session: Session) -> Answer:
-    """`GET /v1/models`: the deployments, as OpenAI lists models and with what Mistral's client wants of each."""
-    check_api_version(request)
+def models(service: Service, request: Request, session: Session) -> Answer:
+    """The deployments, as OpenAI lists models and with what Mistral's client wants of each."""
+    check_api_version(request, service.kind.api_versions)
     cards = [_card(each) for each in deployments().values()]
-    if application.model is not None:  # it answers, whichever deployment is asked
-        default = deployment_named(session.deployment or application.default)
-        cards.insert(0, {**_card(default), "id": application.model.model, "owned_by": "real engine"})
-    return handlers.json({"object": "list", "data": cards})
+    if service.model.name is not None:  # it answers, whichever deployment is asked
+        default = deployment_named(session.deployment or service.default)
+        cards.insert(0, {**_card(default), "id": service.model.name, "owned_by": "real engine"})
+    return json_answer({"object": "list", "data": cards})
+
+
+def score(service: Service, request: Request, session: Session) -> Answer:
+    """What a managed endpoint's own scoring route does with a chat request."""
+    raise ApiError(
+        424,
+        "failed_dependency",
+        "The scoring route does not speak the chat API. Use the endpoint without '/score'.",
+    )
 
 
 def _card(deployment: Deployment) -> dict[str, Any]:

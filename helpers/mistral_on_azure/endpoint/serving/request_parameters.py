@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError, invalid, not_supported
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
+from mistral_on_azure.endpoint.gateway.kinds import EXTRA
 
 Check = Callable[[Any], str | None]  # what is wrong with a value, None if nothing is
 
@@ -171,7 +172,6 @@ def stream_options(words: str) -> Rule:
     return object_of(words, {"include_usage": {"type": ["boolean", "null"]}}, check, extra=True)
 
 
-EXTRA = ("error", "drop", "pass-through")  # what can be done with parameters that the API does not name
 _ITEM = "#/components/schemas/"  # where the OpenAPI document keeps what the items of a list are
 
 PARAMETERS: dict[str, Rule] = {

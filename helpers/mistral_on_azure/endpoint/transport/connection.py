@@ -11,9 +11,9 @@ import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 from mistral_on_azure.endpoint.transport.reader import Heads, Limits, RequestReader
 from mistral_on_azure.endpoint.transport.writer import (
@@ -30,11 +30,12 @@ from mistral_on_azure.endpoint.transport.writer import (
 
 @dataclass(slots=True)
 class House:
-    """The application, the limits and the guests.
+    """What all connections of a server share.
 
     Attributes:
         answer: the application.
         limits: what a peer may take.
+        refusal: writes the answer to a request that never reaches the application.
         heads: the requests' heads that were parsed before.
         peers: the open connections.
         ending: the server is about to end; each connection closes after the answer it is at.
@@ -42,13 +43,11 @@ class House:
 
     answer: Callable[[Request], Answer | Awaitable[Answer]]
     limits: Limits
+    refusal: Callable[[ApiError], Answer]
     heads: Heads = field(default_factory=Heads)
     peers: set[Any] = field(default_factory=set)
     ending: bool = False
 
-
-if TYPE_CHECKING:
-    pass
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: closing resets the connection
 
@@ -224,7 +223,7 @@ class Connection(asyncio.Protocol):
 
     def _send_last(self, error: ApiError) -> None:
         # Closing while the client still sends would reset the connection, and the client would never see why.
-        self._send(error.answer(), CLOSE._replace(keep=True))
+        self._send(self.house.refusal(error), CLOSE._replace(keep=True))
         self.closing = True
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 
+DONE = b"data: [DONE]\n\n"  # the event that ends a stream
+
 
 @dataclass(slots=True)
 class Request:
@@ -31,6 +33,7 @@ class Answer:
         gap: seconds between two tokens of a stream. The first event opens the stream and comes with the first token.
         steps: how many gaps there are; the events after that come with the last token. None is one for each event.
         cut: after how many bytes of the body the connection is reset; 0 is before the first byte of the answer.
+        tokens: how many tokens the model generated, where that is known: what a pace goes by.
         source: the events of a real engine's stream, which arrive while they are passed on.
         note: what the local endpoint did to this answer, for the wire view.
     """
@@ -44,6 +47,7 @@ class Answer:
     gap: float = 0.0
     steps: int | None = None
     cut: int | None = None
+    tokens: int = 0
     source: AsyncGenerator[bytes, None] | None = None
     note: str = ""
 

@@ -13,15 +13,15 @@ import string
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mistral_on_azure.endpoint.gateway.api_errors import not_supported
+from mistral_on_azure.endpoint.api_errors import not_supported
+from mistral_on_azure.endpoint.models.conversation import Conversation
 from mistral_on_azure.endpoint.models.script import Call, Completion, cut
 from mistral_on_azure.endpoint.models.tokens import processor
+from mistral_on_azure.endpoint.models.tool_turns import calls_text
 from mistral_on_azure.endpoint.models.tools.mentions import READ
 from mistral_on_azure.endpoint.models.tools.parallel import MOST_CALLS, arguments_of_each
 from mistral_on_azure.endpoint.models.tools.schemas import Unsatisfiable
 from mistral_on_azure.endpoint.models.tools.toolbox import NAMED, Tool, offered
-from mistral_on_azure.endpoint.serving.messages import Conversation
-from mistral_on_azure.endpoint.serving.tool_turns import calls_text
 
 _CLAUSE = re.compile(r"(?<=[.?!;\n])\s+|,\s+|\s+(?=(?:and|then|also|plus)\s)")
 _FOLLOW_UP = re.compile(r"\s*(?:and|what about|how about|also|now|same)\b", re.IGNORECASE)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from mistral_on_azure.endpoint.gateway.api_errors import invalid
+from mistral_on_azure.endpoint.api_errors import invalid
+from mistral_on_azure.endpoint.models.tool_turns import definition
 from mistral_on_azure.endpoint.models.tools.mentions import VOCABULARY, stem, stems, telling
 from mistral_on_azure.endpoint.models.tools.schemas import BadSchema, Schema, Unsatisfiable, kind_of
-from mistral_on_azure.endpoint.serving.tool_turns import definition
 
 NAMED = 3  # the score of a text that has a word of a tool's name
 

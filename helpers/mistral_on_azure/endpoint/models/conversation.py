@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError, invalid, not_supported
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
 
 ALTERNATE = (
     "After the optional system message, conversation roles must alternate user and assistant "
@@ -127,7 +127,7 @@ def conversation(messages: list[dict[str, Any]], tools: Sequence[dict[str, Any]]
             return talk
         if not _mentions_tools(messages):
             raise explain(messages)
-    from mistral_on_azure.endpoint.serving.tool_turns import conversation_with_tools
+    from mistral_on_azure.endpoint.models.tool_turns import conversation_with_tools
 
     return conversation_with_tools(messages, tools)
 

@@ -1,4 +1,4 @@
-"""What handlers read from a request: the api-version, the JSON body, the deployment it is for."""
+"""What a request carries: its query parameters and its JSON body; and an answer in JSON."""
 
 from __future__ import annotations
 
@@ -8,32 +8,11 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from mistral_on_azure.azure.addresses import API_VERSION
-from mistral_on_azure.azure.deployments import Deployment, deployments
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError, invalid
-from mistral_on_azure.endpoint.transport.exchange import Request
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
-API_VERSIONS = (API_VERSION, "2024-04-01-preview")
 _JSON = "application/json"
-_NO_MODEL = "azureai"  # what MistralAzure sends when its caller names no model
 _decode = msgspec.json.Decoder().decode
-
-
-def check_api_version(request: Request) -> None:
-    """Refuse an api-version that does not exist; none at all is accepted, as several clients send none.
-
-    Raises:
-        ApiError: 400 that names the versions there are.
-    """
-    if "api-version" not in request.query:
-        return
-    version = query_of(request.query).get("api-version")
-    if version is not None and version not in API_VERSIONS:
-        raise invalid(
-            f"The api-version {version!r} is not supported. Use {API_VERSIONS[0]}.",
-            param="api-version",
-            code="unsupported_api_version",
-        )
 
 
 @lru_cache(maxsize=64)
@@ -94,32 +73,6 @@ def read_json(body: bytes) -> Any:
         raise invalid("The body is nested too deeply.", code="invalid_json") from None
 
 
-def deployment_asked_for(header: str | None, model: str | None, default: str) -> Deployment:
-    """The deployment a request is for.
-
-    Args:
-        header: its `azureml-model-deployment`.
-        model: its `model`.
-        default: the deployment for a request that names none.
-
-    Raises:
-        ApiError: 404 for a deployment this endpoint does not have.
-    """
-    return deployment_named(header or (model if model != _NO_MODEL else None) or default)
-
-
-def deployment_named(name: Any) -> Deployment:
-    """A deployment of this endpoint.
-
-    Raises:
-        ApiError: 404 for a deployment this endpoint does not have.
-    """
-    found = deployments().get(name) if isinstance(name, str) else None
-    if found is None:
-        raise ApiError(
-            404,
-            "deployment_not_found",
-            f"There is no deployment {name!r} here. This endpoint has: {', '.join(deployments())}.",
-            param="model",
-        )
-    return found
+def json_answer(value: Any) -> Answer:
+    """An answer in JSON."""
+    return Answer(200, msgspec.json.encode(value))

@@ -1,4 +1,4 @@
-"""Chat completions: from a validated request to the object, or the events of a stream, that the service answers with.
+"""Chat completions as they are written: the object, or the events of a stream, that the service answers with.
 
 A call of a tool is one chunk with the whole call, as Mistral sends it: its client refuses a call in pieces. Only
 `data: ` lines are sent: azure-ai-inference refuses comments, pings and `event:` lines.
@@ -9,19 +9,15 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError, invalid, not_supported
-from mistral_on_azure.endpoint.models.script import Completion, complete, logprobs
-from mistral_on_azure.endpoint.models.tokens import count_prompt
-from mistral_on_azure.endpoint.serving import safety
-from mistral_on_azure.endpoint.serving.messages import Conversation, conversation
-from mistral_on_azure.endpoint.serving.safety import guarded
+from mistral_on_azure.endpoint.models.script import Completion, logprobs
+from mistral_on_azure.endpoint.transport.exchange import DONE
 
 _encode = msgspec.json.Encoder().encode
 # The object that an answer is. Written out, because putting it together costs more than all that is new in it.
@@ -55,65 +51,6 @@ class Result:
         return logprobs(completion, self.parameters.get("top_logprobs") or 0)
 
 
-def result(deployment: Deployment, parameters: dict[str, Any]) -> Result:
-    """Answer a request whose parameters are valid.
-
-    Raises:
-        ApiError: 400 for messages that break the rules, do not fit or are filtered, 422 for what the model cannot do.
-    """
-    if "messages" not in parameters:
-        raise invalid("The body has no messages.", param="messages")
-    tools = parameters.get("tools") or ()
-    if tools and not deployment.tools:
-        raise not_supported("tools", "tools", f"{deployment.name} cannot call tools.")
-    talk = conversation(parameters["messages"], tools)
-    if talk.history and not deployment.tools:
-        raise not_supported("messages", "tool_calls", f"{deployment.name} cannot call tools.")
-    safety.check(talk.prompt)
-    if parameters.get("safe_prompt"):
-        parameters = {**parameters, "messages": guarded(parameters["messages"])}
-        # The script knows answers by the caller's own system message, so that one stays.
-        talk = replace(conversation(parameters["messages"], tools), system=talk.system)
-    prompt_tokens = count_prompt(talk.turns)
-    _check_context(deployment, prompt_tokens, parameters.get("max_tokens"))
-    limited = parameters
-    if "max_tokens" not in parameters:  # an answer ends where the context does
-        limited = {**parameters, "max_tokens": deployment.context - prompt_tokens}
-    completions, completed = [], 0
-    for index in range(parameters.get("n", 1)):
-        completion = _complete(talk, limited, index)
-        completions.append(completion)
-        completed += len(completion.ids)
-    return Result(deployment, tuple(completions), prompt_tokens, parameters, completed)
-
-
-def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
-    if talk.history or parameters.get("tool_choice", "none") not in ("none", "auto"):
-        from mistral_on_azure.endpoint.models.tools import (
-            deciding as tools,  # with jsonschema, which takes a while to import
-        )
-
-        answered = tools.complete(talk, parameters, index)
-        if answered:
-            return answered
-    return complete(talk.system, talk.prompt, parameters, index)
-
-
-def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None) -> None:
-    """Refuse what does not fit, in the words of vLLM, which serves these models; LiteLLM knows the error by them."""
-    if prompt_tokens + (max_tokens or 1) <= deployment.context:
-        return
-    if max_tokens is None:
-        wanted = f"{prompt_tokens} tokens in the messages, Please reduce the length of the messages."
-    else:
-        wanted = (
-            f"{prompt_tokens + max_tokens} tokens ({prompt_tokens} in the messages, {max_tokens} in the completion). "
-            "Please reduce the length of the messages or completion."
-        )
-    limit = f"This model's maximum context length is {deployment.context} tokens. However, you requested {wanted}"
-    raise ApiError(400, "context_length_exceeded", limit, param="messages")
-
-
 def new_id() -> str:
     """An id as the service makes them: 32 hexadecimal digits, never the same twice."""
     return f"{random.getrandbits(128):032x}"
@@ -135,15 +72,11 @@ def _choice(answer: Result, index: int, completion: Completion) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _spoken(completion: Completion, index: int) -> bytes:
-    """A choice with a gap for its log probabilities; most of what is ever said is said in the same words."""
+    """A choice with a gap for its log probabilities, kept because most requests get one of a few answers."""
     calls = [call.member for call in completion.calls] or None
     message = {"role": "assistant", "content": completion.text, "tool_calls": calls}
     choice = {"index": index, "message": message, "finish_reason": completion.finish_reason}
     return _encode(choice).replace(b"%", b"%%")[:-1] + b',"logprobs":%b}'
-
-
-DONE = b"data: [DONE]\n\n"
-_encode_streaming = msgspec.json.Encoder().encode
 
 
 def events(answer: Result) -> tuple[bytes, ...]:
@@ -159,9 +92,9 @@ def events(answer: Result) -> tuple[bytes, ...]:
         "created": int(time.time()),
         "model": answer.deployment.name,
     }
-    start = b"data: " + _encode_streaming(head)[:-1]
+    start = b"data: " + _encode(head)[:-1]
     if not answer.tails:
-        answer.tails.extend(b"," + _encode_streaming(tail)[1:] + b"\n\n" for tail in _tails(answer))
+        answer.tails.extend(b"," + _encode(tail)[1:] + b"\n\n" for tail in _tails(answer))
     return (*[start + tail for tail in answer.tails], DONE)
 
 

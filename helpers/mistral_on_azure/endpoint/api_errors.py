@@ -1,23 +1,19 @@
-"""Errors as the service writes them, in a body that every client can read."""
+"""Errors on their way to the client. Every room raises them; the kind of deployment writes body and headers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from mistral_on_azure.endpoint.transport.exchange import Answer, lines
-
 
 class ApiError(Exception):
-    """An error answer on its way out.
+    """A request that is answered with an error.
 
     Args:
-        status: HTTP status.
-        code: the service's name for the error, also sent as `x-ms-error-code`.
+        status: HTTP status, as the documented API has it; a kind of deployment may send another.
+        code: the service's name for the error.
         message: one line for the person who reads it.
         param: the offending parameter, if one is to blame.
-        detail: where the fault is and what was sent, as Azure's 422 tells it.
+        detail: where the fault is (`loc`) and what was sent there (`input`), as in Azure's 422.
         headers: further headers, such as `Retry-After`.
     """
 
@@ -34,16 +30,6 @@ class ApiError(Exception):
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
         self.param, self.detail, self.headers = param, detail, headers
-
-    def answer(self) -> Answer:
-        """The answer to send. `error` is what azure-core and the OpenAI SDK read, the rest is Azure's own shape."""
-        body: dict[str, Any] = {"status": self.status, "code": self.code, "message": self.message}
-        if self.detail is not None:
-            body["detail"] = self.detail
-        body["param"] = self.param
-        body["type"] = None
-        body["error"] = {"code": self.code, "message": self.message, "param": self.param, "type": self.code}
-        return Answer(self.status, msgspec.json.encode(body), lines((("x-ms-error-code", self.code), *self.headers)))
 
 
 def not_supported(name: str, value: Any, why: str = "One of the parameters contain invalid values.") -> ApiError:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError, invalid
-from mistral_on_azure.endpoint.serving.messages import (
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.models.conversation import (
     ALTERNATE,
     Conversation,
     History,

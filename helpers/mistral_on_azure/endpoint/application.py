@@ -1,0 +1,66 @@
+"""The application: the whole endpoint but for its sockets."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.local.sessions import Session
+from mistral_on_azure.endpoint.routes import find, routes_of
+from mistral_on_azure.endpoint.service import Service
+from mistral_on_azure.endpoint.transport.exchange import Answer, Request
+
+_log = logging.getLogger(__name__)
+
+
+class Application(Service):
+    """A request in, an answer out. It is made of the parts that `Service` describes."""
+
+    def __init__(self, *parts: Any, **named: Any) -> None:
+        super().__init__(*parts, **named)
+        self.routes = routes_of(self.kind)
+
+    def answer(self, request: Request) -> Answer | Awaitable[Answer]:
+        """Answer one request; with a real model, perhaps later. What goes wrong becomes an error answer."""
+        session = None
+        try:
+            route = find(self.routes, request)
+            session = None if route.open else self.kind.authenticate(request, self.sessions, self.tokens)
+            answer = route.handler(self, request, session)
+        except ApiError as error:
+            answer = self.kind.error(error)
+        except Exception as error:
+            answer = self._failed(request, error)
+        if not isinstance(answer, Answer):
+            return self._later(answer, request, session)
+        _note(request, answer, session)
+        return answer
+
+    async def _later(self, coming: Awaitable[Answer], request: Request, session: Session) -> Answer:
+        try:
+            answer = await coming
+        except ApiError as error:
+            answer = self.kind.error(error)
+        except Exception as error:
+            answer = self._failed(request, error)
+        _note(request, answer, session)
+        return answer
+
+    def _failed(self, request: Request, error: Exception) -> Answer:
+        """500. The log says where it happened, not the error's text, which could hold what was asked."""
+        place = error.__traceback__
+        while place.tb_next:
+            place = place.tb_next
+        where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}"
+        _log.error("The local endpoint failed on %s: %s at %s", request.method, type(error).__name__, where)
+        _log.debug("In full:", exc_info=error)
+        return self.kind.error(ApiError(500, "internal_server_error", "The local endpoint failed; its log says where."))
+
+
+def _note(request: Request, answer: Answer, session: Session | None) -> None:
+    if session is not None and not request.path.startswith("/local/"):
+        session.calls += 1
+        session.journal.add(time.monotonic(), request, answer)

@@ -1,0 +1,92 @@
+"""Kinds of deployment: what one object decides about addresses, credentials, errors, limits and `/info`.
+
+`serverless` is the kind that is served. Another one is a class with these members, and is handed to `Application`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mistral_on_azure.azure.deployments import Deployment, deployments
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.gateway.authentication import SessionsByCredential, TokenService
+from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
+from mistral_on_azure.endpoint.transport.exchange import Answer, Request
+
+EXTRA = ("error", "drop", "pass-through")  # what can become of parameters that the API does not name
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What one path of a kind leads to.
+
+    Attributes:
+        operation: a name among `OPERATIONS` in routes.py.
+        extra: what becomes of extra parameters where no header says; one of `EXTRA`.
+    """
+
+    operation: str
+    extra: str = "error"
+
+
+class Kind(Protocol):
+    """A kind of deployment. It holds nothing of a request, so one object serves a whole process.
+
+    Attributes:
+        name: as it is written after `--kind`.
+        addresses: the paths that it answers, besides the local endpoint's own.
+        api_versions: the versions that exist, the current one first; without any, the parameter is not read.
+        audiences: whom a Microsoft Entra ID token may be issued for, the one to recommend first.
+    """
+
+    name: str
+    addresses: Mapping[str, Address]
+    api_versions: tuple[str, ...]
+    audiences: tuple[str, ...]
+
+    def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
+        """The session that a request's credential opens.
+
+        Raises:
+            ApiError: 401 that says what was missing or refused.
+        """
+
+    def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
+        """The deployment that a request is for.
+
+        Args:
+            header: its `azureml-model-deployment`.
+            model: its `model`; None for a real engine's own name, too.
+            default: the deployment for a request that names none.
+
+        Raises:
+            ApiError: 404 for a deployment that this endpoint does not have.
+        """
+
+    def error(self, error: ApiError) -> Answer:
+        """The answer to a request that failed: status, body and headers."""
+
+    def quota(self, limits: Limits, clock: Callable[[], float]) -> Quota:
+        """The limits of one deployment for one key, and the headers that tell what is left."""
+
+    def info(self, deployment: Deployment) -> dict[str, str]:
+        """What `/info` answers."""
+
+
+def deployment_named(name: Any) -> Deployment:
+    """A deployment of this endpoint.
+
+    Raises:
+        ApiError: 404 for a deployment that this endpoint does not have.
+    """
+    found = deployments().get(name) if isinstance(name, str) else None
+    if found is None:
+        raise ApiError(
+            404,
+            "deployment_not_found",
+            f"There is no deployment {name!r} here. This endpoint has: {', '.join(deployments())}.",
+            param="model",
+        )
+    return found

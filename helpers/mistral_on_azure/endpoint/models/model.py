@@ -1,0 +1,61 @@
+"""What a model is to the endpoint: something that answers a chat request. The script and real engines are side by side.
+
+A model is asked alone. What only one of them can know is its own business: the script counts tokens and checks the
+cookbook's context lengths, tools and filtered prompts; an engine refuses by its own rules and in its own words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mistral_on_azure.azure.deployments import Deployment
+from mistral_on_azure.endpoint.gateway.quota import Quota
+from mistral_on_azure.endpoint.transport.exchange import Answer
+
+Spend = Callable[[int, int], None]  # called with the prompt and the completion tokens of an answer
+
+
+@dataclass(slots=True, eq=False)
+class ChatRequest:
+    """A chat request whose parameters are valid. Requests with the same body may be the same object.
+
+    Attributes:
+        deployment: the one that is asked.
+        parameters: the validated parameters, `messages` and `tools` among them as they were sent.
+        kept: what a model worked out for this request and may use again; nobody else reads it.
+    """
+
+    deployment: Deployment
+    parameters: dict[str, Any]
+    kept: Any = None
+
+
+class Model(Protocol):
+    """What answers chat requests.
+
+    Attributes:
+        name: the model's own name, by which it can be asked for; None for one that answers as each deployment.
+        info: what `/info` answers in the place of a deployment's; None for one that answers as each deployment.
+    """
+
+    name: str | None
+
+    @property
+    def info(self) -> dict[str, str] | None: ...
+
+    def answer(self, asked: ChatRequest, quota: Quota, spend: Spend) -> Answer | Awaitable[Answer]:
+        """Answer a request, whole or as a stream, at once or later.
+
+        Args:
+            asked: the request; read it, never change it but for `kept`.
+            quota: of the deployment and the key. The model takes a request and its tokens from it, before it does
+                any work, and sends its headers.
+            spend: called once, with the tokens that were spent.
+
+        Raises:
+            QuotaExceeded: when the quota has no room for it.
+            ApiError: for what this model refuses. Raised by the call itself, before anything was taken from the
+                quota, the caller charges the request; raised by what is awaited, it is sent as it is.
+        """

@@ -1,0 +1,92 @@
+"""The script as a model: its answers exactly counted, held to the context, tools and filters of a deployment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mistral_on_azure.azure.deployments import Deployment
+from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
+from mistral_on_azure.endpoint.gateway.quota import Quota
+from mistral_on_azure.endpoint.models import completions, safety
+from mistral_on_azure.endpoint.models.completions import Result
+from mistral_on_azure.endpoint.models.conversation import Conversation, conversation
+from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
+from mistral_on_azure.endpoint.models.script import Completion, complete
+from mistral_on_azure.endpoint.models.tokens import count_prompt
+from mistral_on_azure.endpoint.transport.exchange import Answer
+
+
+class Script:
+    """Answers from script.toml, as the deployment that is asked. `model.Model` describes the members."""
+
+    name = None
+    info = None
+
+    def answer(self, asked: ChatRequest, quota: Quota, spend: Spend) -> Answer:
+        """The scripted answer. All its tokens are known, and charged, before it is written."""
+        result = asked.kept
+        if result is None:
+            result = asked.kept = work_out(asked.deployment, asked.parameters)
+        prompt, completed = result.prompt_tokens, result.completion_tokens
+        quota.take(prompt + completed)
+        spend(prompt, completed)
+        if result.parameters.get("stream"):
+            events = completions.events(result)
+            return Answer(200, b"", quota.headers(), "text/event-stream", events, tokens=completed)
+        return Answer(200, completions.body(result), quota.headers(), tokens=completed)
+
+
+def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
+    """What a request is answered with.
+
+    Raises:
+        ApiError: 400 for messages that break the rules, do not fit or are filtered, 422 for what the model cannot do.
+    """
+    tools = parameters.get("tools") or ()
+    if tools and not deployment.tools:
+        raise not_supported("tools", "tools", f"{deployment.name} cannot call tools.")
+    talk = conversation(parameters["messages"], tools)
+    if talk.history and not deployment.tools:
+        raise not_supported("messages", "tool_calls", f"{deployment.name} cannot call tools.")
+    safety.check(talk.prompt)
+    if parameters.get("safe_prompt"):
+        parameters = {**parameters, "messages": safety.guarded(parameters["messages"])}
+        # The script knows answers by the caller's own system message, so that one stays.
+        talk = replace(conversation(parameters["messages"], tools), system=talk.system)
+    prompt_tokens = count_prompt(talk.turns)
+    _check_context(deployment, prompt_tokens, parameters.get("max_tokens"))
+    limited = parameters
+    if "max_tokens" not in parameters:  # an answer ends where the context does
+        limited = {**parameters, "max_tokens": deployment.context - prompt_tokens}
+    answers, completed = [], 0
+    for index in range(parameters.get("n", 1)):
+        completion = _complete(talk, limited, index)
+        answers.append(completion)
+        completed += len(completion.ids)
+    return Result(deployment, tuple(answers), prompt_tokens, parameters, completed)
+
+
+def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
+    if talk.history or parameters.get("tool_choice", "none") not in ("none", "auto"):
+        from mistral_on_azure.endpoint.models.tools import deciding  # with jsonschema, which takes a while to import
+
+        answered = deciding.complete(talk, parameters, index)
+        if answered:
+            return answered
+    return complete(talk.system, talk.prompt, parameters, index)
+
+
+def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None) -> None:
+    """Refuse what does not fit, in the words of vLLM, which serves these models; LiteLLM knows the error by them."""
+    if prompt_tokens + (max_tokens or 1) <= deployment.context:
+        return
+    if max_tokens is None:
+        wanted = f"{prompt_tokens} tokens in the messages, Please reduce the length of the messages."
+    else:
+        wanted = (
+            f"{prompt_tokens + max_tokens} tokens ({prompt_tokens} in the messages, {max_tokens} in the completion). "
+            "Please reduce the length of the messages or completion."
+        )
+    limit = f"This model's maximum context length is {deployment.context} tokens. However, you requested {wanted}"
+    raise ApiError(400, "context_length_exceeded", limit, param="messages")
