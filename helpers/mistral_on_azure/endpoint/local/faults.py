@@ -32,11 +32,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
 
 from mistral_on_azure.endpoint.api_errors import invalid
-from mistral_on_azure.endpoint.local.fields import Field, check, number, one_of, read, whole
+from mistral_on_azure.endpoint.fields import check, fields_of, read
+from mistral_on_azure.endpoint.local.timing import FirstToken, TokensPerSecond
 
 HEADER = "x-local-fault"
 STATUSES = {
@@ -52,38 +54,24 @@ STATUSES = {
     503: ("service_unavailable", "The service is not available."),
     504: ("gateway_timeout", "The service behind the gateway took too long."),
 }
-FIELDS = {
-    "status": one_of(*STATUSES),
-    "retry_after": whole(0, 86_400),
-    "first_token": number(0, 600, "seconds"),
-    "tokens_per_second": number(0.01, 1_000_000),
-    "reset": one_of("before", "within", "after"),
-    "answer": one_of("truncated", "no-done", "no-choices", "error-event"),
-    "count": whole(1, 1_000_000),
-    "after": whole(0, 1_000_000),
-    "probability": number(0, 1),
-    "seed": whole(0, 2**63),
-    "name": Field(lambda value: isinstance(value, str | int), "a word"),
-}
 _REMEMBERED = 256  # headers of a session whose requests are counted
 _WAITING = 1_000  # faults of a session that have not happened
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(Struct):
     """A fault that was asked for, and how many requests it has seen. The module's table describes the fields."""
 
-    status: int | None = None
-    retry_after: int | None = None
-    first_token: float | None = None
-    tokens_per_second: float | None = None
-    reset: str | None = None
-    answer: str | None = None
-    count: int | None = None
-    after: int = 0
-    probability: float = 1.0
-    seed: int = 0
-    name: str = ""
+    status: Annotated[Literal[tuple(STATUSES)], Meta()] | None = None
+    retry_after: Annotated[int, Meta(ge=0, le=86_400)] | None = None
+    first_token: FirstToken | None = None
+    tokens_per_second: TokensPerSecond | None = None
+    reset: Annotated[Literal["before", "within", "after"], Meta()] | None = None
+    answer: Annotated[Literal["truncated", "no-done", "no-choices", "error-event"], Meta()] | None = None
+    count: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    after: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    probability: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+    name: Annotated[str | int, Meta(extra={"words": "a word"})] = ""
     seen: int = 0
 
     @property
@@ -101,10 +89,11 @@ class Fault:
     @property
     def described(self) -> dict[str, Any]:
         """The fault as it would be asked for, without what was left out."""
-        fields = {name: value for name, value in asdict(self).items() if name != "seen"}
+        fields = {name: getattr(self, name) for name in FIELDS}
         return {name: value for name, value in fields.items() if value != getattr(_NOTHING, name)}
 
 
+FIELDS = fields_of(Fault)
 _NOTHING = Fault()
 
 

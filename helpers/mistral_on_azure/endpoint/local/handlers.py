@@ -6,12 +6,15 @@ They are under `/local`, but for the OpenAPI document, which is where tools look
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
+
+from msgspec import Meta
 
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.fields import check, field_of
 from mistral_on_azure.endpoint.gateway.authentication import resource_of
 from mistral_on_azure.endpoint.gateway.kinds import deployment_named
 from mistral_on_azure.endpoint.local import timing
-from mistral_on_azure.endpoint.local.fields import check, whole
 from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.transport.contents import json_answer, query_of, read_body, read_json
@@ -19,7 +22,7 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
 LocalHandler = Callable[[Service, Request, Session | None], Answer]
 
-SESSION = {"token_lifetime": whole(1, 86_400)}  # the fields of a session
+SESSION = {"token_lifetime": field_of(Annotated[int, Meta(ge=1, le=86_400)])}  # the fields of a session
 
 
 def token(service: Service, request: Request, session: None) -> Answer:

@@ -9,7 +9,7 @@ overriding the one before, in the same words:
   them on Azure;
 - `first-token=0.2; tokens-per-second=50`: these two, or one of them.
 
-Whoever sets a session's is told what it was before, in these words, so that it can be put back.
+The answer to `POST /local/timing` has what it was before, in the same words, so that it can be put back.
 
 In a stream, the first token leaves after the time to the first token and each further one at its own due time. An
 answer in one piece leaves when the last token of its stream would.
@@ -20,18 +20,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from mistral_on_azure.azure.deployments import imitated_paces
 from mistral_on_azure.endpoint.api_errors import invalid
-from mistral_on_azure.endpoint.local.fields import check, number, read
+from mistral_on_azure.endpoint.fields import check, fields_of, read
 from mistral_on_azure.endpoint.transport.exchange import Answer
 
 HEADER = "x-local-timing"
-FIELDS = {"first_token": number(0, 600, "seconds"), "tokens_per_second": number(0.01, 1_000_000)}
+FirstToken = Annotated[float, Meta(ge=0, le=600, extra={"unit": "seconds"})]
+TokensPerSecond = Annotated[float, Meta(ge=0.01, le=1_000_000)]
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(Struct, frozen=True):
     """The pace of one answer.
 
     Attributes:
@@ -39,8 +42,11 @@ class Timing:
         tokens_per_second: None for all at once.
     """
 
-    first_token: float = 0.0
-    tokens_per_second: float | None = None
+    first_token: FirstToken = 0.0
+    tokens_per_second: TokensPerSecond | None = None
+
+
+FIELDS = fields_of(Timing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Setting:
     """A timing as it was asked for.
 
     Attributes:
-        words: in these.
+        words: as it was written.
         of: the timing of a deployment, by its name.
     """
 

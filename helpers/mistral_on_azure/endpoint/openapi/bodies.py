@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mistral_on_azure.azure.deployments import default_name, deployments
+from mistral_on_azure.endpoint.fields import Field
 from mistral_on_azure.endpoint.local import faults, timing
-from mistral_on_azure.endpoint.local.fields import Field
 from mistral_on_azure.endpoint.local.handlers import SESSION
-from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS, Rule
+from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 
 Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
@@ -68,7 +68,7 @@ def _requests() -> dict[str, Schema]:
     return {
         "ChatCompletionRequest": {
             "type": "object",
-            "properties": {name: _parameter(name, rule) for name, rule in PARAMETERS.items()},
+            "properties": {name: _parameter(name, field) for name, field in PARAMETERS.items()},
             "required": ["messages"],
             "example": {"model": default_name(), "messages": [{"role": "user", "content": "How many languages?"}]},
         },
@@ -90,11 +90,11 @@ def _requests() -> dict[str, Schema]:
     }
 
 
-def _parameter(name: str, rule: Rule) -> Schema:
+def _parameter(name: str, field: Field) -> Schema:
     """A parameter of the request. All but the messages may be null, which counts as not given."""
-    schema = rule.schema if name == "messages" else nullable(rule.schema)
-    described = {**schema, "description": rule.words}
-    return {**described, "x-extra-parameter": True} if rule.extra else described
+    schema = field.schema if name == "messages" else nullable(field.schema)
+    described = {**schema, "description": field.meta.description}
+    return {**described, "x-extra-parameter": True} if field.extra else described
 
 
 def _answers() -> dict[str, Schema]:
@@ -200,8 +200,5 @@ def _local() -> dict[str, Schema]:
 
 def _fields(table: dict[str, Field]) -> Schema:
     """An object whose fields a table describes; one that is null counts as not given."""
-    members = {
-        name: {**(nullable(field.schema) if field.schema else {}), "description": field.words}
-        for name, field in table.items()
-    }
+    members = {name: {**(nullable(field.schema)), "description": field.words} for name, field in table.items()}
     return {"type": "object", "properties": members}

@@ -1,211 +1,113 @@
 """The parameters of a chat completion: which there are, what they may be, and what becomes of the others.
 
-`PARAMETERS` is the one table: validation reads it and so does the OpenAPI document.
+`_TYPES` is the one definition: validation and the OpenAPI document follow from it.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
 
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
+from mistral_on_azure.endpoint.fields import Field, field_of
 from mistral_on_azure.endpoint.gateway.kinds import EXTRA
 
-Check = Callable[[Any], str | None]  # what is wrong with a value, None if nothing is
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One parameter.
-
-    Attributes:
-        schema: what it may be.
-        check: the same as a function.
-        words: what it does, for the OpenAPI document.
-        extra: it is not part of the Azure AI Model Inference API but the model's own.
-        whole: it is a whole number, which clients may also write as 5.0.
-    """
-
-    schema: dict[str, Any]
-    check: Check
-    words: str
-    extra: bool = False
-    whole: bool = False
-
-
-def number(
-    words: str, low: float | None = None, high: float | None = None, *, above: float | None = None, extra=False
-) -> Rule:
-    """A number from `low` to `high`, or greater than `above`."""
-
-    def check(value: Any) -> str | None:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return f"must be a number, not {_kind(value)}"
-        if abs(value) > sys.float_info.max:  # JSON has room for whole numbers that no arithmetic has
-            return "must be a number of a sensible size"
-        return _range(value, low, high, above)
-
-    bounds = _given({"minimum": low, "maximum": high, "exclusiveMinimum": above})
-    return Rule({"type": "number", **bounds}, check, words, extra)
-
-
-def integer(words: str, low: int = -(2**63), high: int = 2**63 - 1, *, extra=False) -> Rule:
-    """A whole number from `low` to `high`; 64 bits are enough for any of them."""
-
-    def check(value: Any) -> str | None:
-        if isinstance(value, bool) or not isinstance(value, int):
-            return f"must be a whole number, not {value if isinstance(value, float) else _kind(value)}"
-        return _range(value, low, high, None)
-
-    return Rule({"type": "integer", "minimum": low, "maximum": high}, check, words, extra, whole=True)
-
-
-def boolean(words: str, *, extra=False) -> Rule:
-    """True or false."""
-    return _typed(bool, "a boolean", {"type": "boolean"}, words, extra)
-
-
-def text(words: str, *, extra=False) -> Rule:
-    """A string."""
-    return _typed(str, "a string", {"type": "string"}, words, extra)
-
-
-def listed(words: str, items: dict[str, Any], **more: Any) -> Rule:
-    """A list. Only that is checked here: what its items are is checked by whoever reads them."""
-    return _typed(list, "a list", {"type": "array", "items": items, **more}, words, False)
-
-
-def object_of(words: str, properties: dict[str, Any], check: Check | None = None, *, extra=False) -> Rule:
-    """An object; `check` is for its members."""
-    shape = _typed(dict, "an object", {"type": "object", "properties": properties}, words, extra)
-    return (
-        shape if check is None else Rule(shape.schema, lambda value: shape.check(value) or check(value), words, extra)
-    )
-
-
-def _typed(kind: type, name: str, schema: dict[str, Any], words: str, extra: bool) -> Rule:
-    def check(value: Any) -> str | None:
-        return None if isinstance(value, kind) else f"must be {name}, not {_kind(value)}"
-
-    return Rule(schema, check, words, extra)
-
-
-def _range(value: float, low: float | None, high: float | None, above: float | None) -> str | None:
-    if low is not None and value < low:
-        return f"must be at least {low}, not {value}"
-    if above is not None and value <= above:
-        return f"must be greater than {above}, not {value}"
-    if high is not None and value > high:
-        return f"must be at most {high}, not {value}"
-    return None
-
-
-def _given(bounds: dict[str, Any]) -> dict[str, Any]:
-    return {name: bound for name, bound in bounds.items() if bound is not None}
-
-
-def _kind(value: Any) -> str:
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
-    return "null" if value is None else names.get(type(value), "something else")
-
-
-def stop(words: str) -> Rule:
-    """A string or a list of strings."""
-
-    def check(value: Any) -> str | None:
-        if isinstance(value, str) or (isinstance(value, list) and all(isinstance(word, str) for word in value)):
-            return None
-        return "must be a string or a list of strings"
-
-    return Rule({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}, check, words)
-
-
-def bias(words: str) -> Rule:
-    """An object of token ids and what is added to their logits."""
-
-    def check(value: Any) -> str | None:
-        if not isinstance(value, dict):
-            return f"must be an object of token ids and biases, not {_kind(value)}"
-        for token, added in value.items():
-            number_given = isinstance(added, int | float) and not isinstance(added, bool)
-            if not (token.isascii() and token.isdigit() and number_given and abs(added) <= 100):
-                return "must map token ids to numbers from -100 to 100"
-        return None
-
-    biases = {"type": "number", "minimum": -100, "maximum": 100}
-    schema = {"type": "object", "propertyNames": {"pattern": "^[0-9]+$"}, "additionalProperties": biases}
-    return Rule(schema, check, words, extra=True)
-
-
+_ITEM = "#/components/schemas/"  # where the OpenAPI document keeps what the items of a list are
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1  # 64 bits are enough for any whole number
 _TOOL_CHOICES = ("none", "auto", "required", "any")  # any is what Mistral calls required
 
 
-def tool_choice(words: str) -> Rule:
-    """One of a few words, or a function by its name."""
-
-    def check(value: Any) -> str | None:
-        if isinstance(value, dict):
-            function = value.get("function")
-            if value.get("type", "function") == "function" and isinstance(function, dict):
-                return None if isinstance(function.get("name"), str) else "must name a function"
-            return "must be of the type function, with the function's name"
-        return None if value in _TOOL_CHOICES else f"must be one of {', '.join(_TOOL_CHOICES)}, or name a function"
-
-    function = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
-    named = {
-        "type": "object",
-        "required": ["function"],
-        "properties": {"type": {"const": "function"}, "function": function},
-    }
-    return Rule({"oneOf": [{"type": "string", "enum": list(_TOOL_CHOICES)}, named]}, check, words)
+class _Function(Struct):
+    name: str
 
 
-def stream_options(words: str) -> Rule:
-    """An object that says whether usage is wanted."""
-
-    def check(value: dict[str, Any]) -> str | None:
-        wanted = value.get("include_usage")
-        return None if wanted is None or isinstance(wanted, bool) else "must have true or false as include_usage"
-
-    return object_of(words, {"include_usage": {"type": ["boolean", "null"]}}, check, extra=True)
+class _NamedTool(Struct):
+    function: _Function
+    type: Literal["function"] = "function"
 
 
-_ITEM = "#/components/schemas/"  # where the OpenAPI document keeps what the items of a list are
+class _StreamOptions(Struct):
+    include_usage: bool | None = None
 
-PARAMETERS: dict[str, Rule] = {
-    "messages": listed(
+
+_Biases = dict[Annotated[str, Meta(pattern="^[0-9]+$")], Annotated[float, Meta(ge=-100, le=100)]]
+
+
+def _parameter(kind: Any, description: str, *, words: str = "", schema: dict | None = None, own=False, **bounds) -> Any:
+    """The type of a parameter.
+
+    Args:
+        kind: what it may be; of a list or an object, whoever reads it checks the items.
+        description: what it does.
+        words: what it may be, where the type does not say it well.
+        schema: what its JSON schema says besides.
+        own: it is no part of the Azure AI Model Inference API but the model's own.
+        bounds: of a number.
+    """
+    more = {name: value for name, value in (("words", words), ("own", own)) if value}
+    return Annotated[kind, Meta(description=description, extra=more, extra_json_schema=schema, **bounds)]
+
+
+_TYPES: dict[str, Any] = {
+    "messages": _parameter(
+        list,
         "The conversation: an optional system message, then user and assistant in turn, a user or a tool last.",
-        {"$ref": f"{_ITEM}Message"},
-        minItems=1,
+        schema={"items": {"$ref": f"{_ITEM}Message"}, "minItems": 1},
     ),
-    "model": text("The deployment that answers, where the header azureml-model-deployment names none."),
-    "temperature": number("How freely answers are chosen; 0 always takes the likeliest.", 0),
-    "top_p": number(
-        "Only the likeliest answers that reach this probability together are chosen from.", high=1, above=0
+    "model": _parameter(str, "The deployment that answers, where the header azureml-model-deployment names none."),
+    "temperature": _parameter(float, "How freely answers are chosen; 0 always takes the likeliest.", ge=0),
+    "top_p": _parameter(
+        float, "Only the likeliest answers that reach this probability together are chosen from.", gt=0, le=1
     ),
-    "max_tokens": integer("The most tokens to generate.", 1),
-    "stop": stop("The answer ends before this text, or before the first of several."),
-    "presence_penalty": number("What makes tokens that occurred less likely.", -2, 2),
-    "frequency_penalty": number("What makes tokens that occurred often less likely.", -2, 2),
-    "seed": integer("The same request with the same seed gets the same answer."),
-    "stream": boolean("Answer with server-sent events, one token a chunk."),
-    "response_format": object_of("Text; these models have no JSON mode.", {"type": {"const": "text"}}),
-    "tools": listed("The functions that may be called, by a deployment that can.", {"$ref": f"{_ITEM}Tool"}),
-    "tool_choice": tool_choice("Whether a function may or must be called, and which."),
-    "logprobs": boolean("Return the log probability of each token.", extra=True),
-    "top_logprobs": integer("How many alternatives to return for each token; needs logprobs.", 0, 20, extra=True),
-    "n": integer("How many answers to give.", 1, 16, extra=True),
-    "logit_bias": bias("What is added to the logits of tokens, by their ids."),
-    "safe_prompt": boolean("Put Mistral's guardrail in front of the system message.", extra=True),
-    "random_seed": integer("What Mistral's own clients call seed.", extra=True),
-    "stream_options": stream_options("include_usage: usage comes in a chunk of its own after the last choice."),
-    "parallel_tool_calls": boolean("Whether several functions may be called at once.", extra=True),
-    "max_completion_tokens": integer("OpenAI's newer name of max_tokens.", 1, extra=True),
-    "user": text("Who asks; nothing is done with it.", extra=True),
+    "max_tokens": _parameter(int, "The most tokens to generate.", ge=1, le=_LARGEST),
+    "stop": _parameter(
+        str | list[str],
+        "The answer ends before this text, or before the first of several.",
+        words="a string or a list of strings",
+    ),
+    "presence_penalty": _parameter(float, "What makes tokens that occurred less likely.", ge=-2, le=2),
+    "frequency_penalty": _parameter(float, "What makes tokens that occurred often less likely.", ge=-2, le=2),
+    "seed": _parameter(int, "The same request with the same seed gets the same answer.", ge=_SMALLEST, le=_LARGEST),
+    "stream": _parameter(bool, "Answer with server-sent events, one token a chunk."),
+    "response_format": _parameter(
+        dict, "Text; these models have no JSON mode.", schema={"properties": {"type": {"const": "text"}}}
+    ),
+    "tools": _parameter(
+        list, "The functions that may be called, by a deployment that can.", schema={"items": {"$ref": f"{_ITEM}Tool"}}
+    ),
+    "tool_choice": _parameter(
+        Literal[_TOOL_CHOICES] | _NamedTool,
+        "Whether a function may or must be called, and which.",
+        words=f"one of {', '.join(_TOOL_CHOICES)}, or an object that names a function",
+    ),
+    "logprobs": _parameter(bool, "Return the log probability of each token.", own=True),
+    "top_logprobs": _parameter(
+        int, "How many alternatives to return for each token; needs logprobs.", ge=0, le=20, own=True
+    ),
+    "n": _parameter(int, "How many answers to give.", ge=1, le=16, own=True),
+    "logit_bias": _parameter(
+        _Biases,
+        "What is added to the logits of tokens, by their ids.",
+        words="an object of token ids and numbers from -100 to 100",
+        own=True,
+    ),
+    "safe_prompt": _parameter(bool, "Put Mistral's guardrail in front of the system message.", own=True),
+    "random_seed": _parameter(int, "What Mistral's own clients call seed.", ge=_SMALLEST, le=_LARGEST, own=True),
+    "stream_options": _parameter(
+        _StreamOptions,
+        "include_usage: usage comes in a chunk of its own after the last choice.",
+        words="an object whose include_usage is true or false",
+        own=True,
+    ),
+    "parallel_tool_calls": _parameter(bool, "Whether several functions may be called at once.", own=True),
+    "max_completion_tokens": _parameter(int, "OpenAI's newer name of max_tokens.", ge=1, le=_LARGEST, own=True),
+    "user": _parameter(str, "Who asks; nothing is done with it.", own=True),
 }
-
+PARAMETERS: dict[str, Field] = {name: field_of(kind) for name, kind in _TYPES.items()}
+# All of them at once: what fits, which nearly everything does, is checked in one call.
+_Parameters = msgspec.defstruct("Parameters", [(name, kind | None, None) for name, kind in _TYPES.items()])
 
 # Those that stand for others, need others or have one value that is refused; most requests have none of them.
 _RELATED = {"random_seed", "max_completion_tokens", "response_format", "stream_options", "top_logprobs"}
@@ -222,30 +124,39 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
     Raises:
         ApiError: 400 for an extra parameter under "error", 422 for a value out of range or of the wrong type.
     """
-    given: dict[str, Any] = {}
     if extra == "error":
         unexpected = [name for name in body if name not in _STANDARD]
         if unexpected:
             raise _unexpected(unexpected)
-    for name, value in body.items():
-        rule = PARAMETERS.get(name)
-        if value is None or (extra == "drop" and (rule is None or rule.extra)):
-            continue
-        if rule is None:
-            given[name] = value  # the model's business; the script knows nothing of it, an engine may
-            continue
-        if rule.whole and type(value) is float and value.is_integer():
-            value = int(value)
-        wrong = rule.check(value)
-        if wrong:
-            raise not_supported(name, value, f"{name} {wrong}.")
-        given[name] = value
+    given = {name: value for name, value in body.items() if value is not None}
+    if extra == "drop":
+        given = {name: value for name, value in given.items() if name in _STANDARD}
+    try:
+        msgspec.convert(given, _Parameters)
+    except (msgspec.ValidationError, RecursionError):
+        given = {name: _checked(name, value) for name, value in given.items()}
     if not _RELATED.isdisjoint(given):
         _rename(given, "random_seed", "seed")
         _rename(given, "max_completion_tokens", "max_tokens")
         _response_format(given)
         _check_companions(given)
     return given
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The value of a parameter. A whole number may be written as 5.0.
+
+    Raises:
+        ApiError: 422 for a value that the parameter may not have.
+    """
+    field = PARAMETERS.get(name)
+    if field is None:
+        return value  # the model's business; the script knows nothing of it, an engine may
+    if field.base is int and type(value) is float and value.is_integer():
+        value = int(value)
+    if not field.fits(value):
+        raise not_supported(name, value, f"{name} {field.refusal(value)}.")
+    return value
 
 
 def _unexpected(names: list[str]) -> ApiError:

@@ -1,0 +1,167 @@
+"""Fields of a request: one msgspec type says what a field may be; its check, wording and JSON schema follow from it.
+
+Used for the parameters of a chat completion and for what the local endpoint's own routes and headers take. A header is
+written `name=value; name=value`: a value is a number where it looks like one, else a word, and names may have hyphens
+or underscores.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid
+
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
+_WANTED = {**_KINDS, int: "a whole number"}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field.
+
+    Attributes:
+        type: what it may be, for msgspec.
+        base: the same without its bounds.
+        meta: bounds and description. Of `extra`, `own` marks a parameter of the model's own, `unit` is what a number
+            counts, `words` is what the field may be, where the type does not say it well.
+        schema: what it may be, as a JSON schema.
+    """
+
+    type: Any
+    base: Any
+    meta: Meta
+    schema: dict[str, Any]
+
+    @property
+    def extra(self) -> bool:
+        """Whether it is no part of the Azure AI Model Inference API but the model's own."""
+        return "own" in (self.meta.extra or {})
+
+    @property
+    def words(self) -> str:
+        """What it may be, such as "a whole number from 0 to 5"."""
+        more, low, high = self.meta.extra or {}, self.meta.ge, self.meta.le
+        if "words" in more:
+            return more["words"]
+        if get_origin(self.base) is Literal:
+            return f"one of {', '.join(map(str, get_args(self.base)))}"
+        if self.base is float:
+            return f"a number{' of ' if 'unit' in more else ''}{more.get('unit', '')} from {low:g} to {high:g}"
+        return f"{_WANTED[self.base]} from {low} to {high}"
+
+    def fits(self, value: Any) -> bool:
+        """Whether a value may be given."""
+        try:
+            msgspec.convert(value, self.type)
+        except (msgspec.ValidationError, RecursionError):
+            return False
+        return True
+
+    def refusal(self, value: Any) -> str:
+        """What is wrong with a value that does not fit, in words that follow the name of the field."""
+        if "words" in (self.meta.extra or {}):
+            return f"must be {self.words}"
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or self.base not in (int, float) or (self.base is int and isinstance(value, float)):
+            shown = value if self.base is int and isinstance(value, float) else _kind(value)
+            return f"must be {_WANTED[get_origin(self.base) or self.base]}, not {shown}"
+        for limit, relation, broken in (
+            (self.meta.ge, "at least", lambda limit: value < limit),
+            (self.meta.gt, "greater than", lambda limit: value <= limit),
+            (self.meta.le, "at most", lambda limit: value > limit),
+        ):
+            if limit is not None and broken(limit):
+                return f"must be {relation} {limit}, not {value}"
+        return "must be a number of a sensible size"  # JSON has room for whole numbers that no arithmetic has
+
+
+def field_of(kind: Any) -> Field:
+    """The field of an annotated type: `Annotated[base, Meta(...)]`."""
+    base, meta = get_args(kind)
+    return Field(kind, base, meta, _schema(kind))
+
+
+def fields_of(struct: type[msgspec.Struct]) -> dict[str, Field]:
+    """The annotated fields of a msgspec Struct, by name; one that is null is not given."""
+    kinds = {each.name: _given(each.type) for each in msgspec.structs.fields(struct)}
+    return {name: field_of(kind) for name, kind in kinds.items() if get_origin(kind) is Annotated}
+
+
+def _given(kind: Any) -> Any:
+    """The type without the null that it may be instead."""
+    parts = [part for part in get_args(kind) if part is not NoneType]
+    return parts[0] if get_origin(kind) is not Annotated and len(parts) == 1 else kind
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    """The JSON schema of a type, what it refers to written in place."""
+    schema = msgspec.json.schema(kind)
+    parts = schema.pop("$defs", {})
+    schema.pop("description", None)
+
+    def inlined(part: Any) -> Any:
+        if isinstance(part, list):
+            return [inlined(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        name = str(part.get("$ref", "")).removeprefix("#/$defs/")
+        kept = {key: each for key, each in part.items() if key != "title"}  # the class, which is no part of the API
+        return inlined(parts[name]) if name in parts else {key: inlined(each) for key, each in kept.items()}
+
+    return inlined(schema)
+
+
+def read(text: str) -> dict[str, int | float | str]:
+    """Read `name=value; name=value`.
+
+    Raises:
+        ApiError: 400 for anything else.
+    """
+    fields: dict[str, int | float | str] = {}
+    for part in filter(None, map(str.strip, text.split(";"))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (name and equals and value):
+            raise invalid(f"{part!r} is not 'name=value'. Separate several by semicolons.", code="invalid_field")
+        fields[name] = _value(value)
+    return fields
+
+
+def check(given: Mapping[str, Any], table: Mapping[str, Field], what: str) -> dict[str, Any]:
+    """The fields that were given, by the names of the table. A field that is null counts as not given.
+
+    Raises:
+        ApiError: 400 that names the field, what it may be and what else there is.
+    """
+    checked: dict[str, Any] = {}
+    for written, value in given.items():
+        name = written.lower().replace("-", "_")
+        if name not in table:
+            raise _wrong(f"{what} has no field {written!r}. Its fields are: {', '.join(table)}.", written)
+        if value is None:
+            continue
+        if not table[name].fits(value):
+            raise _wrong(f"{what}'s {name} is {table[name].words}, not {value!r}.", written)
+        checked[name] = value
+    return checked
+
+
+def _value(text: str) -> int | float | str:
+    if not _NUMBER.fullmatch(text):
+        return text
+    return float(text) if "." in text else int(text)
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else _KINDS.get(type(value), "something else")
+
+
+def _wrong(message: str, param: str) -> ApiError:
+    return invalid(message, param=param, code="invalid_field")
