@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tool_requests import WEATHER, call
 
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.models.conversation import ALTERNATE, conversation, validated
+from mistral_on_azure.endpoint.models.conversation import conversation
+from mistral_on_azure.endpoint.models.messages import ALTERNATE, validated
 from mistral_on_azure.endpoint.models.safety import GUARDRAIL, listed
 from mistral_on_azure.endpoint.models.script import cut, script
 from mistral_on_azure.endpoint.models.tokens import count_prompt

@@ -8,6 +8,7 @@ or underscores.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import NoneType
@@ -28,14 +29,15 @@ class Field:
     """One field.
 
     Attributes:
-        type: what it may be, for msgspec.
-        base: the same without its bounds.
+        checker: a Struct with this field alone; msgspec remembers how to check a Struct, but not other types.
+        base: the field's type without its bounds.
         meta: bounds and description. Of `extra`, `own` marks a parameter of the model's own, `unit` is what a number
-            counts, `words` is what the field may be, where the type does not say it well.
+            counts. `words` and `refusals` are for types that do not say well what the field may be and what is wrong
+            with a value: a refusal goes by a part of what msgspec objects to, the first one that fits.
         schema: what it may be, as a JSON schema.
     """
 
-    type: Any
+    checker: type[msgspec.Struct]
     base: Any
     meta: Meta
     schema: dict[str, Any]
@@ -59,34 +61,43 @@ class Field:
 
     def fits(self, value: Any) -> bool:
         """Whether a value may be given."""
+        return self._objection(value) is None
+
+    def _objection(self, value: Any) -> str | None:
+        """What msgspec objects to in a value; `$[0]` in it is the value."""
         try:
-            msgspec.convert(value, self.type)
-        except (msgspec.ValidationError, RecursionError):
-            return False
-        return True
+            msgspec.convert((value,), self.checker)
+        except msgspec.ValidationError as error:
+            return str(error)
+        except RecursionError:
+            return "nested too deeply"
+        return None
 
     def refusal(self, value: Any) -> str:
         """What is wrong with a value that does not fit, in words that follow the name of the field."""
-        if "words" in (self.meta.extra or {}):
-            return f"must be {self.words}"
+        refusals = (self.meta.extra or {}).get("refusals")
+        if refusals:
+            objection = self._objection(value) or ""
+            return next(words for part, words in refusals.items() if part in objection).format(kind=_kind(value))
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or self.base not in (int, float) or (self.base is int and isinstance(value, float)):
             shown = value if self.base is int and isinstance(value, float) else _kind(value)
             return f"must be {_WANTED[get_origin(self.base) or self.base]}, not {shown}"
-        for limit, relation, broken in (
-            (self.meta.ge, "at least", lambda limit: value < limit),
-            (self.meta.gt, "greater than", lambda limit: value <= limit),
-            (self.meta.le, "at most", lambda limit: value > limit),
-        ):
-            if limit is not None and broken(limit):
-                return f"must be {relation} {limit}, not {value}"
-        return "must be a number of a sensible size"  # JSON has room for whole numbers that no arithmetic has
+        if self.base is float and abs(value) > sys.float_info.max:  # JSON has room for numbers that no arithmetic has
+            return "must be a number of a sensible size"
+        low, above, high = self.meta.ge, self.meta.gt, self.meta.le
+        if low is not None and value < low:
+            return f"must be at least {low}, not {value}"
+        if above is not None and value <= above:
+            return f"must be greater than {above}, not {value}"
+        return f"must be at most {high}, not {value}"
 
 
 def field_of(kind: Any) -> Field:
     """The field of an annotated type: `Annotated[base, Meta(...)]`."""
     base, meta = get_args(kind)
-    return Field(kind, base, meta, _schema(kind))
+    checker = msgspec.defstruct("Checker", [("value", kind)], array_like=True)
+    return Field(checker, base, meta, _schema(kind))
 
 
 def fields_of(struct: type[msgspec.Struct]) -> dict[str, Field]:

@@ -13,9 +13,9 @@ from typing import Any
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
-from mistral_on_azure.endpoint.local import handlers
 from mistral_on_azure.endpoint.service import Route, Routes, Service
 from mistral_on_azure.endpoint.serving import info
+from mistral_on_azure.endpoint.serving import local_handlers as local
 from mistral_on_azure.endpoint.serving.chat import chat
 from mistral_on_azure.endpoint.transport.contents import json_answer
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
@@ -65,7 +65,7 @@ OPERATIONS: dict[str, Route] = {
 }
 
 
-def _local(method: str, handler: handlers.LocalHandler, summary: str, answer: str, errors=_KNOWN, **more) -> Route:
+def _local(method: str, handler: local.LocalHandler, summary: str, answer: str, errors=_KNOWN, **more) -> Route:
     return Route(method, handler, summary, answer, errors, tag="local", **more)
 
 
@@ -84,7 +84,7 @@ _OWN: dict[str, tuple[Route, ...]] = {
     "/local/identity/token": (
         _local(
             "GET",
-            handlers.token,
+            local.token,
             "The token service, as App Service offers it to a managed identity",
             "Token",
             asked=("resource",),
@@ -95,35 +95,39 @@ _OWN: dict[str, tuple[Route, ...]] = {
     "/local/session": (
         _local(
             "POST",
-            handlers.session,
+            local.session,
             "Choose the deployment this key's endpoint serves, learn how to use Entra ID here",
             "Session",
             (*_KNOWN, 404, 415),
             body="SessionRequest",
             description="`token_lifetime` is how long the tokens issued from now on are good for, in seconds.",
         ),
-        _local("GET", handlers.spent, "How many requests this session has made, and the tokens they took", "Spent"),
+        _local("GET", local.spent, "How many requests this session has made, and the tokens they took", "Spent"),
     ),
     "/local/exchanges": (
         _local(
-            "GET", handlers.exchanges, "This session's last exchanges, credentials masked", "Exchanges", asked=("last",)
+            "GET",
+            local.exchanges,
+            "This session's last exchanges, credentials masked",
+            "Exchanges",
+            asked=("last",),
         ),
     ),
     "/local/faults": (
         _local(
             "POST",
-            handlers.ask_faults,
+            local.ask_faults,
             "Make the next chat completions of this session fail; `faults` says how",
             "Faults",
             body="FaultsRequest",
         ),
-        _local("GET", handlers.faults, "What may still happen", "Faults"),
-        _local("DELETE", handlers.forget_faults, "Nothing fails any more", "Faults"),
+        _local("GET", local.faults, "What may still happen", "Faults"),
+        _local("DELETE", local.forget_faults, "Nothing fails any more", "Faults"),
     ),
     "/local/timing": (
         _local(
             "POST",
-            handlers.set_timing,
+            local.set_timing,
             'The pace of this session\'s answers, such as {"timing": "imitate"}; `timing` says what',
             "Timing",
             (*_KNOWN, 415),

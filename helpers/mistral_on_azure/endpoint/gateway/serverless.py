@@ -10,10 +10,10 @@ import msgspec
 from mistral_on_azure.azure.addresses import API_VERSION
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, SessionsByCredential, TokenService, authenticate
+from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, authenticate
 from mistral_on_azure.endpoint.gateway.kinds import Address, deployment_named
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
-from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
+from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
 _NO_MODEL = "azureai"  # what MistralAzure sends when its caller names no model
 
@@ -34,8 +34,7 @@ class Serverless:
     api_versions = (API_VERSION, "2024-04-01-preview")
     audiences = (AUDIENCE,)
 
-    def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
-        return authenticate(request, sessions, tokens, self.audiences)
+    authenticate = staticmethod(authenticate)  # as it is: every request passes here
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
         """The header goes before the body's `model`."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -62,6 +62,7 @@ class Setting:
     of: Callable[[str], Timing]
 
 
+@lru_cache(maxsize=256)  # a header that comes again and again
 def setting(text: str) -> Setting:
     """Read a setting: `off`, `imitate`, or the fields of a timing.
 

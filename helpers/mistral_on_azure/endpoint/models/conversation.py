@@ -1,117 +1,31 @@
-"""Messages: checked with mistral-common, the system message folded into the first user message."""
+"""Conversations as the model reads them: plain ones, and those with tools, their calls and what these returned.
+
+mistral-common checks and normalises such a conversation. The turns made of it are the texts that Mistral's v3 chat
+format encodes, so counting them is counting what `encode_chat_completion` gives, without its second tokenizer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
-
-ALTERNATE = (
-    "After the optional system message, conversation roles must alternate user and assistant "
-    "(user/assistant/user/assistant/...)."
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.models.messages import (
+    ALTERNATE,
+    Conversation,
+    History,
+    check_prefix,
+    explain,
+    mentions_tools,
+    plain,
+    text_of,
+    validated,
 )
 
 
-def explain(messages: list[Any]) -> ApiError:
-    """Say what is wrong with messages, in the words of Mistral's own validator wherever it has any.
-
-    mistral-common takes half a second to import, so only a request that is already known to be wrong, or one with
-    tools, waits for it.
-    """
-    try:
-        validated([_known(message) for message in messages])
-        check_prefix(messages)
-    except ApiError as error:
-        return error
-    return invalid(ALTERNATE, param="messages", code="invalid_messages")
-
-
-def check_prefix(messages: list[dict[str, Any]]) -> None:
-    """Refuse an answer to continue, which Mistral's own API can but these deployments cannot.
-
-    Raises:
-        ApiError: 422.
-    """
-    if messages[-1].get("prefix"):
-        raise not_supported("messages", "prefix", "This deployment continues no assistant message: leave out prefix.")
-
-
-def _telling(errors: list[Any]) -> Any:
-    """Of the errors about the first thing that is wrong, the one that goes deepest: the others only say what it is not.
-
-    A list of content with one bad part, for instance, is also not a string.
-    """
-    return max((error for error in errors if error["loc"][:2] == errors[0]["loc"][:2]), key=lambda e: len(e["loc"]))
-
-
-def _known(message: Any) -> Any:
-    """A message without members that nobody reads; they are not what is wrong with it."""
-    if not isinstance(message, dict):
-        return message
-    return {
-        name: message[name] for name in ("role", "content", "tool_calls", "tool_call_id", "prefix") if name in message
-    }
-
-
-def validated(messages: list[Any], tools: list[Any] | None = None) -> Any:
-    """Check messages and tools with mistral-common, and return its `ChatCompletionRequest`.
-
-    Raises:
-        ApiError: 400 in mistral-common's words.
-    """
-    from mistral_common.exceptions import InvalidToolException, InvalidToolSchemaException, MistralCommonException
-    from mistral_common.protocol.instruct.request import ChatCompletionRequest
-    from mistral_common.protocol.instruct.validator import MistralRequestValidatorV3, ValidationMode
-    from pydantic import ValidationError
-
-    try:
-        request = ChatCompletionRequest(model="any", messages=messages, tools=tools)
-        return MistralRequestValidatorV3(mode=ValidationMode.serving).validate_request(request)
-    except ValidationError as error:
-        first = _telling(error.errors())
-        where = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part.islower())
-        param = "tools" if first["loc"][:1] == ("tools",) else "messages"
-        raise invalid(f"{where}: {first['msg']}.", param=param, code=f"invalid_{param}") from None
-    except (InvalidToolException, InvalidToolSchemaException) as error:
-        raise invalid(str(error), param="tools", code="invalid_tools") from None
-    except MistralCommonException as error:
-        raise invalid(str(error), param="messages", code="invalid_messages") from None
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What a conversation with tools has come to.
-
-    Attributes:
-        results: (tool, content) of the tool results that it ends with.
-        earlier: what was said besides the last user message, by users and by tools, the latest first.
-    """
-
-    results: tuple[tuple[str, str], ...]
-    earlier: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Conversation:
-    """A checked conversation.
-
-    Attributes:
-        system: the system message, if there was one.
-        turns: (role, text) as the model reads them, the system message folded into a user turn.
-        prompt: the last user message, without the system message.
-        history: what matters for calling tools, None where there are none.
-    """
-
-    system: str | None
-    turns: tuple[tuple[str, str], ...]
-    prompt: str
-    history: History | None = None
-
-
-def conversation(messages: list[dict[str, Any]], tools: Sequence[dict[str, Any]] = ()) -> Conversation:
+def conversation(messages: list[Any], tools: Sequence[Any] = ()) -> Conversation:
     """Read the messages of a request.
 
     Args:
@@ -119,72 +33,155 @@ def conversation(messages: list[dict[str, Any]], tools: Sequence[dict[str, Any]]
         tools: the tools of the request, as sent.
 
     Raises:
-        ApiError: 400 for a broken structure, 422 for content a text model cannot read.
+        ApiError: 400 for a broken structure or a tool that is none, 422 for content a text model cannot read.
     """
     if not tools:
-        talk = _plain(messages)
+        talk = plain(messages)
         if talk is not None:
             return talk
-        if not _mentions_tools(messages):
+        if not mentions_tools(messages):
             raise explain(messages)
-    from mistral_on_azure.endpoint.models.tool_turns import conversation_with_tools
-
-    return conversation_with_tools(messages, tools)
+    return _with_tools(messages, tools)
 
 
-def _plain(messages: list[dict[str, Any]]) -> Conversation | None:
-    """Read messages without tools; None for others and for a broken structure. Most requests get no further."""
-    instructions: list[str] = []
-    spoken: list[tuple[str, str]] = []
-    try:
-        for message in messages:
-            role, text = message["role"], text_of(message["content"])
-            if role == "system":
-                instructions.append(text)
-                continue
-            expected = "assistant" if len(spoken) % 2 else "user"
-            if role != expected or (role == "assistant" and not text):
-                return None
-            spoken.append((role, text))
-    except (KeyError, TypeError, AttributeError):
-        return None
-    if len(spoken) % 2 == 0:
-        return None
-    if len(spoken) > 1 and (_mentions_tools(messages) or _out_of_place(messages)):
-        return None
-    prompt = spoken[-1][1]
-    system = "\n\n".join(instructions) or None
-    if system:
-        spoken[0] = ("user", f"{system}\n\n{spoken[0][1]}")
-    return Conversation(system, tuple(spoken), prompt)
-
-
-def _mentions_tools(messages: list[Any]) -> bool:
-    """Whether a conversation has tool calls or their results in it."""
-    return any(
-        isinstance(message, dict) and (message.get("tool_calls") or message.get("role") == "tool")
-        for message in messages
-    )
-
-
-def _out_of_place(messages: list[dict[str, Any]]) -> bool:
-    """Whether a system message follows an answer, or an answer is a prefix that the model should continue."""
-    return any(message.get("prefix") for message in messages) or any(
-        (one["role"], next_one["role"]) == ("assistant", "system") for one, next_one in pairwise(messages)
-    )
-
-
-def text_of(content: str | list[dict[str, Any]]) -> str:
-    """The text of a message whose content is a string or a list of text parts.
+def _with_tools(messages: list[Any], tools: Sequence[Any]) -> Conversation:
+    """Read the messages of a request that has tools, tool calls or tool results.
 
     Raises:
-        ApiError: 422 for a part that is not text.
+        ApiError: 400 for a broken structure or a tool that is none, 422 for content a text model cannot read.
     """
-    if isinstance(content, str):
-        return content
-    for part in content:
-        if part["type"] != "text":
-            raise not_supported("messages", part["type"], f"This model reads text; it cannot read {part['type']!r}.")
-        if not isinstance(part["text"], str):
-            raise TypeError(part["text"])
-    return "\n\n".join(part["text"] for part in content if part["text"])
+    try:
+        clean = [_clean(message) for message in messages]
+    except (KeyError, TypeError, AttributeError):
+        raise explain(messages) from None
+    definitions = [definition(tool, place) for place, tool in enumerate(tools)]
+    try:
+        request = validated(clean, definitions or None)
+        check_prefix(clean)
+        _check_order(clean)
+        turns = _turns(request)
+    except RecursionError:
+        raise _broken("The tools or the tool calls are nested too deeply.") from None
+    except ValueError as error:
+        raise _broken(f"A tool call or a tool result cannot be read: {error}") from None
+    users = [place for place, message in enumerate(clean) if message["role"] == "user"]
+    called = _called(clean)
+    answered = [message for message in clean[users[-1] :] if clean[-1]["role"] == "tool" and message["role"] == "tool"]
+    said = [message["content"] for message in clean[: users[-1]] + answered if message["role"] in ("user", "tool")]
+    return Conversation(
+        system="\n\n".join(message["content"] for message in clean if message["role"] == "system") or None,
+        turns=turns,
+        prompt=clean[users[-1]]["content"],
+        history=History(
+            results=tuple((called[message["tool_call_id"]], message["content"]) for message in answered),
+            earlier=tuple(reversed(said)),
+        ),
+    )
+
+
+def definition(tool: Any, place: int) -> dict[str, Any]:
+    """A tool with what Mistral reads of it and nothing else; clients add members of their own.
+
+    Raises:
+        ApiError: 400 for what has not even the shape of a tool.
+    """
+    function = tool.get("function") if isinstance(tool, dict) else None
+    if not isinstance(function, dict):
+        raise invalid(f"tools.{place}: a tool is an object with a function.", param="tools", code="invalid_tools")
+    members = {name: function[name] for name in ("name", "description", "parameters") if function.get(name) is not None}
+    return {"type": tool.get("type", "function"), "function": {"parameters": {}, **members}}
+
+
+def _clean(message: dict[str, Any]) -> dict[str, Any]:
+    """A message with what Mistral reads of it and nothing else."""
+    content = message.get("content")
+    clean = {"role": message["role"], "content": content if content is None else text_of(content)}
+    if message.get("prefix"):
+        clean["prefix"] = message["prefix"]
+    if message["role"] == "tool":
+        clean["tool_call_id"] = message.get("tool_call_id")
+    elif message["role"] == "assistant" and message.get("tool_calls"):
+        clean["tool_calls"] = [
+            {
+                "id": call.get("id") or "null",
+                "type": call.get("type") or "function",
+                "function": {name: call["function"].get(name) for name in ("name", "arguments")},
+            }
+            for call in message["tool_calls"]
+        ]
+    return clean
+
+
+def _check_order(messages: list[dict[str, Any]]) -> None:
+    """Check what mistral-common does not: who may speak after whom, and that every result answers a call.
+
+    Raises:
+        ApiError: 400.
+    """
+    roles = [message["role"] for message in messages if message["role"] != "system"]
+    if roles[:1] != ["user"] or any(a == b and a in ("user", "assistant") for a, b in pairwise(roles)):
+        raise _broken(ALTERNATE)
+    open_calls: list[str] = []
+    for message in messages:
+        if message["role"] == "assistant":
+            open_calls = [call["id"] for call in message.get("tool_calls", ())]
+        elif message["role"] == "tool":
+            if message["tool_call_id"] not in open_calls:
+                raise _broken(f"Unexpected tool call id {message['tool_call_id']} in tool results")
+            open_calls.remove(message["tool_call_id"])
+
+
+def _called(messages: list[dict[str, Any]]) -> dict[str, str]:
+    """The tool that each call id stands for."""
+    calls = (call for message in messages for call in message.get("tool_calls", ()))
+    return {call["id"]: call["function"]["name"] for call in calls}
+
+
+def _turns(request: Any) -> tuple[tuple[str, str], ...]:
+    """The turns of a checked request, as texts that the tokenizer encodes one by one."""
+    from mistral_common.protocol.instruct.normalize import InstructRequestNormalizer
+
+    normal = InstructRequestNormalizer.normalizer().from_chat_completion_request(request)
+    last_user = max(place for place, message in enumerate(normal.messages) if message.role == "user")
+    turns = tuple(
+        turn
+        for place, message in enumerate(normal.messages)
+        for turn in (_last_user_turns(normal, message.content) if place == last_user else _turn(message))
+    )
+    "".join(text for _, text in turns).encode()  # an unpaired surrogate fails here and not in the tokenizer
+    return turns
+
+
+def _last_user_turns(normal: Any, content: str) -> Iterator[tuple[str, str]]:
+    """The v3 format puts the tools before the last user turn and folds the system message into it."""
+    if normal.available_tools:
+        dumped = [tool.model_dump(exclude={"function": {"strict": True}}) for tool in normal.available_tools]
+        yield "tools", json.dumps(dumped, ensure_ascii=False)
+    yield "user", f"{normal.system_prompt}\n\n{content}" if normal.system_prompt else content
+
+
+def _turn(message: Any) -> Iterator[tuple[str, str]]:
+    if message.role == "tool":
+        result = {"content": _parsed(message.content), "call_id": message.tool_call_id}
+        yield "result", json.dumps(result, ensure_ascii=False)
+    elif message.role == "assistant" and message.tool_calls:
+        yield "calls", calls_text((call.function.name, call.function.arguments, call.id) for call in message.tool_calls)
+    else:
+        yield message.role, message.content
+
+
+def calls_text(calls: Iterator[tuple[str, str, str]]) -> str:
+    """Calls of (name, arguments, id) as the model writes them after `[TOOL_CALLS]`."""
+    written = [{"name": name, "arguments": _parsed(arguments), "id": call_id} for name, arguments, call_id in calls]
+    return json.dumps(written, ensure_ascii=False)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _broken(message: str) -> ApiError:
+    return invalid(message, param="messages", code="invalid_messages")

@@ -10,7 +10,8 @@ from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
 from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import completions, safety
 from mistral_on_azure.endpoint.models.completions import Result
-from mistral_on_azure.endpoint.models.conversation import Conversation, conversation
+from mistral_on_azure.endpoint.models.conversation import conversation
+from mistral_on_azure.endpoint.models.messages import Conversation
 from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
 from mistral_on_azure.endpoint.models.script import Completion, complete
 from mistral_on_azure.endpoint.models.tokens import count_prompt

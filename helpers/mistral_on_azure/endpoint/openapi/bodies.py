@@ -7,7 +7,7 @@ from typing import Any
 from mistral_on_azure.azure.deployments import default_name, deployments
 from mistral_on_azure.endpoint.fields import Field
 from mistral_on_azure.endpoint.local import faults, timing
-from mistral_on_azure.endpoint.local.handlers import SESSION
+from mistral_on_azure.endpoint.serving.local_handlers import SESSION
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 
 Schema = dict[str, Any]

@@ -17,6 +17,7 @@ from mistral_on_azure.endpoint.gateway.kinds import EXTRA
 _ITEM = "#/components/schemas/"  # where the OpenAPI document keeps what the items of a list are
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1  # 64 bits are enough for any whole number
 _TOOL_CHOICES = ("none", "auto", "required", "any")  # any is what Mistral calls required
+_NO_FUNCTION = "must be of the type function, with the function's name"
 
 
 class _Function(Struct):
@@ -35,18 +36,20 @@ class _StreamOptions(Struct):
 _Biases = dict[Annotated[str, Meta(pattern="^[0-9]+$")], Annotated[float, Meta(ge=-100, le=100)]]
 
 
-def _parameter(kind: Any, description: str, *, words: str = "", schema: dict | None = None, own=False, **bounds) -> Any:
+def _parameter(
+    kind: Any, description: str, *, refusals: Any = (), schema: dict | None = None, own=False, **bounds
+) -> Any:
     """The type of a parameter.
 
     Args:
         kind: what it may be; of a list or an object, whoever reads it checks the items.
         description: what it does.
-        words: what it may be, where the type does not say it well.
+        refusals: what is wrong with a value, by a part of what msgspec objects to, where the type does not say it well.
         schema: what its JSON schema says besides.
         own: it is no part of the Azure AI Model Inference API but the model's own.
         bounds: of a number.
     """
-    more = {name: value for name, value in (("words", words), ("own", own)) if value}
+    more = {name: value for name, value in (("refusals", refusals), ("own", own)) if value}
     return Annotated[kind, Meta(description=description, extra=more, extra_json_schema=schema, **bounds)]
 
 
@@ -65,7 +68,7 @@ _TYPES: dict[str, Any] = {
     "stop": _parameter(
         str | list[str],
         "The answer ends before this text, or before the first of several.",
-        words="a string or a list of strings",
+        refusals={"": "must be a string or a list of strings"},
     ),
     "presence_penalty": _parameter(float, "What makes tokens that occurred less likely.", ge=-2, le=2),
     "frequency_penalty": _parameter(float, "What makes tokens that occurred often less likely.", ge=-2, le=2),
@@ -80,7 +83,13 @@ _TYPES: dict[str, Any] = {
     "tool_choice": _parameter(
         Literal[_TOOL_CHOICES] | _NamedTool,
         "Whether a function may or must be called, and which.",
-        words=f"one of {', '.join(_TOOL_CHOICES)}, or an object that names a function",
+        refusals={
+            "Expected `object`": _NO_FUNCTION,
+            "$[0].function": "must name a function",
+            "$[0].type": _NO_FUNCTION,
+            "field `function`": _NO_FUNCTION,
+            "": f"must be one of {', '.join(_TOOL_CHOICES)}, or name a function",
+        },
     ),
     "logprobs": _parameter(bool, "Return the log probability of each token.", own=True),
     "top_logprobs": _parameter(
@@ -90,7 +99,10 @@ _TYPES: dict[str, Any] = {
     "logit_bias": _parameter(
         _Biases,
         "What is added to the logits of tokens, by their ids.",
-        words="an object of token ids and numbers from -100 to 100",
+        refusals={
+            "Expected `object`": "must be an object of token ids and biases, not {kind}",
+            "": "must map token ids to numbers from -100 to 100",
+        },
         own=True,
     ),
     "safe_prompt": _parameter(bool, "Put Mistral's guardrail in front of the system message.", own=True),
@@ -98,7 +110,10 @@ _TYPES: dict[str, Any] = {
     "stream_options": _parameter(
         _StreamOptions,
         "include_usage: usage comes in a chunk of its own after the last choice.",
-        words="an object whose include_usage is true or false",
+        refusals={
+            "Expected `object`": "must be an object, not {kind}",
+            "": "must have true or false as include_usage",
+        },
         own=True,
     ),
     "parallel_tool_calls": _parameter(bool, "Whether several functions may be called at once.", own=True),

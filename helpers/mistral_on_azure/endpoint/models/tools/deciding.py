@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import not_supported
-from mistral_on_azure.endpoint.models.conversation import Conversation
+from mistral_on_azure.endpoint.models.conversation import calls_text
+from mistral_on_azure.endpoint.models.messages import Conversation
 from mistral_on_azure.endpoint.models.script import Call, Completion, cut
 from mistral_on_azure.endpoint.models.tokens import processor
-from mistral_on_azure.endpoint.models.tool_turns import calls_text
 from mistral_on_azure.endpoint.models.tools.mentions import READ
 from mistral_on_azure.endpoint.models.tools.parallel import MOST_CALLS, arguments_of_each
 from mistral_on_azure.endpoint.models.tools.schemas import Unsatisfiable

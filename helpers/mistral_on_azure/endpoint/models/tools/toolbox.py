@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import invalid
-from mistral_on_azure.endpoint.models.tool_turns import definition
+from mistral_on_azure.endpoint.models.conversation import definition
 from mistral_on_azure.endpoint.models.tools.mentions import VOCABULARY, stem, stems, telling
 from mistral_on_azure.endpoint.models.tools.schemas import BadSchema, Schema, Unsatisfiable, kind_of
 
