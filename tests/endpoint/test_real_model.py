@@ -193,6 +193,57 @@ def test_the_protocols_own_rules_hold(served, engine):
     assert len(engine.bodies) == before
 
 
+LOOKAHEAD = {"type": "object", "properties": {"code": {"type": "string", "pattern": "^(?=.*[0-9])[a-z0-9]{8}$"}}}
+CALLED = {
+    "tools": [{"type": "function", "function": {"name": "f", "parameters": LOOKAHEAD}}],
+    "tool_choice": "required",
+}
+SAID = [{"role": "user", "content": "Hello"}]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        CALLED,  # a schema for which the script finds no arguments, on a deployment that takes no tools
+        {**CALLED, "model": LARGE},
+        {"messages": [{"role": "user", "content": "word " * 9_000}]},  # beyond the context of the deployment
+        {"max_tokens": 9_000},
+        {"messages": SAID * 2},
+        {"messages": [{"role": "developer", "content": "Be brief."}, *SAID]},
+        {"messages": [*SAID, {"role": "assistant", "content": "Hi"}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]},
+        {"messages": []},
+        {"messages": ["Hello", None]},
+        {"tools": ["f", {"function": 3}], "tool_choice": "any"},
+    ],
+)
+def test_an_engine_is_asked_alone(served, engine, asked, stream):
+    """Messages, tools and lengths are the engine's to judge: they reach it as they were sent."""
+    before = len(engine.bodies)
+    assert ask(served, **asked, stream=stream).status == 200
+    (sent,) = engine.bodies[before:]
+    assert {name: sent[name] for name in asked if name not in ("model", "tool_choice")} == {
+        name: value for name, value in asked.items() if name not in ("model", "tool_choice")
+    }
+    engine.fail = 422
+    refused = ask(served, **asked, stream=stream)
+    assert (refused.status, refused.message) == (422, "The engine answered: no such thing")
+
+
+def test_a_system_message_is_folded_wherever_it_may_be(served, engine):
+    picture = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]
+    for messages, sent in (
+        ([*QUESTION["messages"], {"role": "system", "content": "In French."}], "Be brief.\n\nIn French.\n\nHello"),
+        ([QUESTION["messages"][0], {"role": "user", "content": [{"type": "text", "text": "Hi"}]}], "Be brief.\n\nHi"),
+    ):
+        assert ask(served, messages=messages).status == 200
+        assert engine.bodies[-1]["messages"] == [{"role": "user", "content": sent}]
+    for messages in ([QUESTION["messages"][0]], [QUESTION["messages"][0], *picture], [{"role": "system"}, *SAID]):
+        assert ask(served, messages=messages).status == 200
+        assert engine.bodies[-1]["messages"] == messages  # nothing to fold it into: the engine has rules for that
+
+
 def test_quota_counts_what_the_engine_spent(engine):
     with start(engine=engine.url, tokens_per_minute=20) as small:
         assert [ask(small).status for _ in range(4)][-1] == 429

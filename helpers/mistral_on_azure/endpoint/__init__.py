@@ -1,12 +1,17 @@
-"""The local endpoint: a managed Mistral deployment's protocol, served on loopback.
+"""The local endpoint: a Mistral deployment's protocol, served on loopback.
 
-A request travels through these rooms: `transport/` (bytes to requests and back), `application` and `routes` (which
-handler), `sessions`, `authentication` and `identity` (who asks), `chat` (faults, quota, timing), `parameters`, `rules`,
-`messages` and `mistral_rules` (is it valid), `content_filter` and `safe_prompt` (what stands in front of the model),
-`script`, `sampling` and `answers` (what to say), `tokens` and `counting` (exactly counted), `tool_calling/` (which
-tools to call), `completions` and `streaming` (how it is written), `journal` (what the wire view shows). `deployed` and
-`local` answer the other routes. `engines/` puts a real language model in the script's place, `openapi/` describes all
-that is served. `server` and `options` are where it starts.
+A request passes these rooms, as it passes the layers on Azure:
+
+1. `transport/`: bytes become requests, and answers become bytes. `application` finds the route, in `routes`.
+2. `gateway/`: who may come in and how much. A kind of deployment (`kinds`, `serverless`) decides addresses,
+   credentials, quota, and which answer an error becomes.
+3. `serving/`: the API in front of the model. The handlers of the routes: parameters are checked, faults and pace applied.
+4. `models/`: what answers. The script and the real engines stand side by side; each reads messages and tools itself.
+
+`local/` has what Azure does not have (faults, pace, sessions with their journal), `openapi/` describes the routes,
+`service` is what the handlers work on, `fields` says what a field may be, `api_errors` how any room refuses.
+`server`, `options`, `starting` and `__main__` start it. Imports run from later to earlier in this list: `application`,
+`routes`, `openapi`, `serving`, `service`, `local`, `models`, `gateway`, `transport`, `fields`, `api_errors`.
 """
 
 NAME = "cookbook-local-endpoint"  # sent as `server`, which is how a client can tell that it is not on Azure

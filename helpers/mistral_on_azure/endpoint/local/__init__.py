@@ -1,1 +1,1 @@
-"""What Azure does not have: faults and timing on demand, and sessions with a journal."""
+"""What Azure does not have: faults and a pace on demand, and sessions with a journal of their exchanges."""

@@ -1,9 +1,7 @@
-"""The journal: the last exchanges of a session, for the wire view. A bounded ring, so it never grows.
+"""Sessions: all that the endpoint keeps for one key, its quotas, its faults and a journal of its last exchanges.
 
-Sessions: all that the endpoint keeps for one key. Each key is a virtual endpoint of its own.
-
-Notebooks that run side by side on one server get a key each, so that none meets the other's quota, faults or
-exchanges.
+Each key is a virtual endpoint of its own. Notebooks that run side by side on one server get a key each, so that none
+meets the other's quota, faults or exchanges.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ _SECRET_HEADERS = {"authorization", "api-key", "x-api-key", "cookie", "x-identit
 
 
 class Journal:
-    """The last exchanges, oldest first."""
+    """The last exchanges, oldest first, for the wire view. A bounded ring, so it never grows."""
 
     def __init__(self) -> None:
         self._ring: deque[tuple[float, Request, Answer, int]] = deque()

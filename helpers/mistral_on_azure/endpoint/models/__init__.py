@@ -1,1 +1,1 @@
-"""What answers: the script, or a real language model. README.md says which engines there are."""
+"""What answers chat requests: `model` is the protocol, `script_model` and `engine` follow it. README.md has engines."""

@@ -1,1 +1,1 @@
-"""The OpenAPI document of what the local endpoint serves, made from the tables that the endpoint itself reads."""
+"""The OpenAPI document: made from the routes it is given and the fields that the endpoint itself checks."""

@@ -1,1 +1,1 @@
-"""The API in front of the model: routes, parameters, messages, completions."""
+"""The API in front of the model: the handlers of the routes, and the parameters of a chat completion."""

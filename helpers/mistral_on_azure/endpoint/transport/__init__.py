@@ -1,4 +1,4 @@
-"""HTTP/1.1 over asyncio: bytes become requests (`reader`), answers become bytes (`head`, `framing`, `stream`, `live`).
+"""HTTP/1.1 over asyncio: bytes become requests (`reader`), answers become bytes (`writer`).
 
-A `connection` is one client; the `house` is what all of them share.
+A `connection` is one client. `exchange` and `contents` are what the other rooms see of a request and its answer.
 """
