@@ -11,6 +11,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from mistral_on_azure.endpoint.models.tools.literals import LAST_RESORT, Literal, literals, words
@@ -52,14 +55,21 @@ _EXAMPLES = {
 
 
 class Passage:
-    """A text of the conversation, or the part of one that asks for a call, with its literals."""
+    """A text of the conversation, or the part of one that asks for a call."""
 
-    def __init__(self, text: str, start: int = 0, end: int | None = None) -> None:
-        self.text, self.start, self.end = text, start, len(text) if end is None else end
-        self.literals = [each for each in literals(text) if self.start <= each.start < self.end]
+    def __init__(self, text: str, start: int = 0, end: int | None = None, whole: Passage | None = None) -> None:
+        self.text, self.start, self.end, self._whole = text, start, len(text) if end is None else end, whole
+
+    @cached_property
+    def literals(self) -> list[Literal]:
+        """The literals that stand in it, read once for a text and all its parts."""
+        if self._whole is None:
+            return literals(self.text)
+        return [each for each in self._whole.literals if self.start <= each.start < self.end]
 
     def part(self, start: int, end: int) -> Passage:
-        return Passage(self.text, start, end)
+        """The passage between two places of the text."""
+        return Passage(self.text, start, end, self._whole or self)
 
 
 class Arguments:
@@ -131,7 +141,7 @@ class Arguments:
     def _made_up(self, schema: dict[str, Any], name: tuple[str, ...], unlike: Sequence[Any] = ()) -> Any:
         given = [schema[keyword] for keyword in ("const", "default") if keyword in schema]
         given += schema["enum"] if len(schema.get("enum", ())) == 1 else [None] if kind_of(schema) == "null" else []
-        for value in (*given, *(_plainest(self.schema, schema) if self._invent else ())):
+        for value in chain(given, _plainest(self.schema, schema) if self._invent else ()):
             self.schema.steps.take()
             if value not in unlike and self.schema.fits(schema, value):
                 return value
@@ -175,7 +185,7 @@ class Arguments:
         return isinstance(raw, dict) and kind_of(self.schema.resolve(raw)) in ("object", "array")
 
     def _object(self, schema: dict[str, Any], name: Any, level: int, *, must: bool) -> Any:
-        required = schema.get("required", ())
+        required = dict.fromkeys(schema.get("required", ()))  # a set that keeps its order
         properties = {**schema.get("properties", {}), **{each: {} for each in required}}
         properties |= schema.get("properties", {})
         self.schema.steps.take(len(properties))
@@ -206,6 +216,7 @@ class Arguments:
         most = min(schema.get("maxItems", _MOST_ITEMS), _MOST_ITEMS if rest is not False else len(first))
         items: list[Any] = []
         while len(items) < most:
+            self.schema.steps.take(1 + len(self.used) // 10)
             before = set(self.used)
             item = self._value([*first, rest][min(len(items), len(first))], name, level, must=False)
             if item is _MISSING or (items and self._last_resort(before)):
@@ -254,7 +265,9 @@ class Arguments:
     def _members(self, members: list[Any], passage: Passage, name: frozenset[str]) -> list[tuple[Any, int]]:
         """The members of an enumeration that a text names, those that stand by another parameter's name last."""
         text = re.sub(r"[\s_-]", " ", passage.text.lower())
-        found = []
+        found, others = [], self._names - name
+        others |= _roles(others)
+        self.schema.steps.take(1 + len(others) // 5)
         for member in members:
             self.schema.steps.take(3)
             if isinstance(member, bool) or not isinstance(member, str | int | float) or not str(member).strip():
@@ -266,8 +279,8 @@ class Arguments:
                 around = text[start - 1 : start] + text[end : end + 1].replace("s", "", 1)
                 if not any(map(str.isalnum, around)) and (len(spelled) > 2 or str(member) in passage.text[start:end]):
                     near = words(text[max(0, start - 30) : start])[-2:]
-                    found.append((self._far(near, name), start, member))
-                self.schema.steps.take()
+                    found.append((_far(near, name | _roles(name), others), start, member))
+                self.schema.steps.take(10)
                 start = text.find(spelled, end, passage.end)
         return [(member, start) for _, start, member in sorted(found, key=lambda row: row[:2])]
 
@@ -305,9 +318,12 @@ class Arguments:
         self, passage: Passage, kinds: Sequence[str], name: frozenset[str], level: int, *, spelled: bool = False
     ) -> Iterator[tuple[Any, int]]:
         """Literals of some kinds, the nearest first. With `spelled`, numbers count as text by the parameter's name."""
-        distances = [(self._distance(each, name, spelled), each) for each in passage.literals]
         never = self._tool_words | self._names
-        for far, each in sorted(distances, key=lambda pair: pair[0]):
+        near, others = name | _roles(name), self._names - name
+        others |= _roles(others)
+        self.schema.steps.take(1 + (len(never) + len(passage.literals)) // 5)
+        distances = [(self._distance(each, name, near, others, spelled), each) for each in passage.literals]
+        for far, each in sorted(distances, key=itemgetter(0)):
             if far > level or (each.kind in ("name", *LAST_RESORT) and never.issuperset(words(str(each.value)))):
                 continue
             if each.kind in kinds:
@@ -315,25 +331,25 @@ class Arguments:
             elif spelled and far == _NAMED and each.kind in ("number", "email", "uri"):
                 yield passage.text[each.start : each.end], each.start
 
-    def _distance(self, literal: Literal, name: frozenset[str], spelled: bool) -> int:
-        if not spelled and name.intersection(literal.after) | _roles(name).intersection(literal.after):
+    def _distance(
+        self, literal: Literal, name: frozenset[str], near: frozenset[str], others: frozenset[str], spelled: bool
+    ) -> int:
+        """How far-fetched a literal is for a parameter, by the words around it."""
+        if (literal.kind == "email" and name & _ADDRESSED) or (not spelled and near.intersection(literal.after)):
             return _NAMED
-        if literal.kind == "email" and name & _ADDRESSED:
-            return _NAMED
-        far = self._far(literal.before, name)
+        far = _far(literal.before, near, others)
         return _ANYWHERE if far == _SUITS and "in" in literal.before[:1] and name & _PERSON else far
 
-    def _far(self, before: Sequence[str], name: frozenset[str]) -> int:
-        """How far-fetched a literal is for a parameter, by the words before it."""
-        if (name | _roles(name)).intersection(before):
-            return _NAMED
-        others = self._names - name
-        return _ANYWHERE if (others | _roles(others)).intersection(before) else _SUITS
+
+def _far(before: Sequence[str], near: frozenset[str], others: frozenset[str]) -> int:
+    if near.intersection(before):
+        return _NAMED
+    return _ANYWHERE if others.intersection(before) else _SUITS
 
 
-def _roles(name: frozenset[str]) -> set[str]:
+def _roles(name: frozenset[str]) -> frozenset[str]:
     """The words that stand before the values of such a parameter."""
-    return {word for word, parameters in _ROLES.items() if word in name or name & parameters}
+    return frozenset(word for word, parameters in _ROLES.items() if word in name or name & parameters)
 
 
 def _plainest(whole: ToolSchema, schema: dict[str, Any]) -> Iterator[Any]:

@@ -26,7 +26,7 @@ from mistral_on_azure.endpoint.models.tools.tool_schemas import BadSchema, ToolS
 from mistral_on_azure.endpoint.serving.messages import Conversation
 from mistral_on_azure.endpoint.serving.tool_turns import calls_text, definition
 
-STEPS = 60_000  # of the work that the tools of one request may cost, about a microsecond each
+STEPS = 20_000  # of the work that the tools of one request may cost, a few microseconds each
 MOST_CALLS = 16
 REMEMBERED = 1_000_000  # bytes of plans that are kept
 _EARLIER = 20  # texts of a conversation, besides the prompt, that are searched for values
@@ -123,28 +123,37 @@ def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | d
         return Plan()
     answered = {name for name, _ in talk.history.results}
     tools = [tool for tool in tools if tool.name not in answered] or tools  # a tool that answered is not asked again
-    prompt = talk.prompt[:READ]
-    asked = _asked(prompt, talk.history.earlier[:_EARLIER], tools)
-    if forced and not asked:
-        said = frozenset(words(prompt))
-        asked = [(max(tools, key=lambda tool: tool.score(said)), Passage(prompt))]
-    whole = [Passage(text[:READ]) for text in (prompt, *talk.history.earlier[:_EARLIER])] if asked else []
+    prompt, earlier = Passage(talk.prompt[:READ]), _nearest(talk.history.earlier)
     plan, made = Plan(), dict[tuple[str, str], None]()  # a set that keeps its order
-    for tool, passage in asked:
-        try:
-            for filled, value in _each(tool, passage, whole, forced):
+    try:
+        asked = _asked(prompt, earlier, tools)
+        if forced and not asked:
+            said = frozenset(words(prompt.text))
+            asked = [(max(tools, key=lambda tool: tool.score(said)), prompt)]
+        for tool, passage in asked[:MOST_CALLS]:
+            for filled, value in _each(tool, passage, [prompt, *map(Passage, earlier)], forced):
                 if filled.missing:
                     plan.question = plan.question or _question(tool, filled.missing)
                 else:
                     made[tool.name, json.dumps(value, ensure_ascii=False)] = None
-        except Unsatisfiable as error:
-            if forced:
-                why = f"The local endpoint found no arguments that fit the schema of {tool.name}: {error}."
-                raise not_supported("tools", tool.name, why) from None
+    except Unsatisfiable as error:
+        if forced:
+            names = ", ".join(tool.name for tool in tools[:3])
+            why = f"The local endpoint found no arguments that fit the schema of {names}: {error}."
+            raise not_supported("tools", names, why) from None
     plan.calls = [*made][:MOST_CALLS]
-    if (None, prompt.strip()) in script():  # the script knows an answer and needs no more
+    if (None, prompt.text.strip()) in script():  # the script knows an answer and needs no more
         plan.question = None
     return plan
+
+
+def _nearest(earlier: Sequence[str]) -> list[str]:
+    """The texts before the prompt, the latest first, as far as they are searched for values."""
+    left, found = READ, []
+    for text in earlier[:_EARLIER]:
+        found.append(text[:left])
+        left -= len(found[-1])
+    return found
 
 
 def _question(tool: Tool, missing: Sequence[str]) -> str:
@@ -196,14 +205,14 @@ def _chosen(tools: list[Tool], choice: str | dict[str, Any]) -> list[Tool]:
     return named
 
 
-def _asked(prompt: str, earlier: Sequence[str], tools: Sequence[Tool]) -> list[tuple[Tool, Passage]]:
+def _asked(whole: Passage, earlier: Sequence[str], tools: Sequence[Tool]) -> list[tuple[Tool, Passage]]:
     """Which tools a prompt asks for, each with the part of the prompt that does.
 
     A clause that names a tool begins a part; those after it that name none belong to it. Where no clause does, the
     description that shares two words with the prompt, or more, decides.
     """
     parts: list[tuple[list[Tool], int]] = []
-    start = 0
+    prompt, start = whole.text, 0
     for end, following in (*(gap.span() for gap in _CLAUSE.finditer(prompt)), (len(prompt), len(prompt))):
         named = _named(frozenset(words(prompt[start:end])), tools)
         if named and not (parts and parts[-1][0] == named and any(_takes_all(tool) for tool in named)):
@@ -211,15 +220,13 @@ def _asked(prompt: str, earlier: Sequence[str], tools: Sequence[Tool]) -> list[t
         start = following
     if parts:
         ends = [*(start for _, start in parts[1:]), len(prompt)]
-        return [
-            (tool, Passage(prompt, at, end)) for (named, at), end in zip(parts, ends, strict=True) for tool in named
-        ]
+        return [(tool, whole.part(at, end)) for (named, at), end in zip(parts, ends, strict=True) for tool in named]
     for text in earlier if _FOLLOW_UP.match(prompt) else ():  # as in "And in Berlin?"
         for tool in _named(frozenset(words(text)), tools):
-            return [(tool, Passage(prompt))]
+            return [(tool, whole)]
     said = frozenset(words(prompt))
     best = max(tools, key=lambda tool: tool.score(said))
-    return [(best, Passage(prompt))] if best.score(said) >= 2 else []
+    return [(best, whole)] if best.score(said) >= 2 else []
 
 
 def _named(said: frozenset[str], tools: Sequence[Tool]) -> list[Tool]:

@@ -85,35 +85,41 @@ def words(text: str) -> tuple[str, ...]:
 def literals(text: str) -> list[Literal]:
     """Everything that stands in the first 8,000 characters of a text: the plainest first, each kind in its order."""
     tokens = [*_TOKEN.finditer(text[:READ])]
+    spelled = [words(token.group()) for token in tokens]
     found = [*_spelled(tokens), *_names(text, tokens), *_plain(text, tokens)]
+    found = [_placed(each, tokens, spelled) for each in found]
     return sorted(found, key=lambda each: (_RANKS.get(each.kind, 0), each.start))
 
 
-def _literal(kind: str, value: str | float, tokens: list[re.Match], first: int, last: int) -> Literal:
+_Found = tuple[str, str | float, int, int]  # kind, value, and the first and the last token
+
+
+def _placed(found: _Found, tokens: list[re.Match], spelled: list[tuple[str, ...]]) -> Literal:
+    kind, value, first, last = found
     before: list[str] = []
-    for token in reversed(tokens[max(0, first - 3) : first]):
-        if token.lastgroup in ("end", "quoted"):
+    for place in range(first - 1, max(-1, first - 4), -1):
+        if tokens[place].lastgroup in ("end", "quoted"):
             break
-        before.append((words(token.group()) or ("",))[-1])
-    after = tuple((words(token.group()) or ("",))[0] for token in tokens[last + 1 : last + 3])
+        before += spelled[place][-1:]
+    after = tuple(word for each in spelled[last + 1 : last + 3] for word in each[:1])
     return Literal(kind, value, tokens[first].start(), tokens[last].end(), tuple(before), after)
 
 
-def _spelled(tokens: list[re.Match]) -> Iterator[Literal]:
+def _spelled(tokens: list[re.Match]) -> Iterator[_Found]:
     for place, token in enumerate(tokens):
         kind, raw = token.lastgroup, token.group()
         if kind == "number":
             plain = raw.replace(",", "")
-            yield _literal(kind, float(plain) if "." in plain else int(plain), tokens, place, place)
+            yield (kind, float(plain) if "." in plain else int(plain), place, place)
         elif raw.lower() in _NUMBERS:
-            yield _literal("number", _NUMBERS[raw.lower()], tokens, place, place)
+            yield ("number", _NUMBERS[raw.lower()], place, place)
         elif kind == "quoted":
-            yield _literal(kind, raw[1:-1], tokens, place, place)
+            yield (kind, raw[1:-1], place, place)
         elif kind not in ("word", "end"):
-            yield _literal(kind, raw, tokens, place, place)
+            yield (kind, raw, place, place)
 
 
-def _names(text: str, tokens: list[re.Match]) -> Iterator[Literal]:
+def _names(text: str, tokens: list[re.Match]) -> Iterator[_Found]:
     place = 0
     while place < len(tokens):
         opens = place == 0 or tokens[place - 1].group() in ".?!:\n"
@@ -128,7 +134,7 @@ def _names(text: str, tokens: list[re.Match]) -> Iterator[Literal]:
         label = after == ":" and opens  # as in "Customer: Jane Doe"
         kind = "first" if opens and last == place and after not in _SUBJECT and len(tokens) > 1 else "name"
         if not label:
-            yield _literal("code" if any(map(str.isdigit, value)) else kind, value, tokens, place, last)
+            yield ("code" if any(map(str.isdigit, value)) else kind, value, place, last)
         place = last + 1
 
 
@@ -152,7 +158,7 @@ def _continued(text: str, tokens: list[re.Match], last: int) -> int | None:
     return None
 
 
-def _plain(text: str, tokens: list[re.Match]) -> Iterator[Literal]:
+def _plain(text: str, tokens: list[re.Match]) -> Iterator[_Found]:
     for place, token in enumerate(tokens):
         if token.group().lower() not in _PREPOSITIONS:
             continue
@@ -163,4 +169,4 @@ def _plain(text: str, tokens: list[re.Match]) -> Iterator[Literal]:
             last += 1
         if last > first:
             value = text[tokens[first].start() : tokens[last - 1].end()]
-            yield _literal("plain", value, tokens, first, last - 1)
+            yield ("plain", value, first, last - 1)

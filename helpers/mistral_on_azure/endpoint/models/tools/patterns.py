@@ -2,7 +2,7 @@
 
 Python's `re` may take exponential time for a pattern that a stranger wrote. Here the standard library only parses a
 pattern. Matching keeps the set of all places where the part so far may end, which is polynomial, and each step is
-taken from the budget of the request.
+taken from the budget of the request. Back references, which no such matcher has, match nothing here.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from typing import Any
 LONGEST_PATTERN = 1_000  # characters
 _LONGEST_TEXT = 2_000  # characters that are matched or made up
 _REPETITIONS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89)  # beyond the fewest that a pattern asks for
-
-# A state of matching: a place in the text, and the (number, text) of the groups that a back reference may ask for.
-_State = tuple[int, tuple[tuple[int, str], ...]]
 
 
 class Unsatisfiable(Exception):
@@ -63,7 +60,6 @@ class Pattern:
             raise ValueError(f"the pattern {source!r} is not a regex: {error}") from None
         self._steps = steps
         self._fold = bool(self._tree.state.flags & re.IGNORECASE)
-        self._refers_back = bool(re.search(r"\\[1-9]|\(\?P=", source))
 
     def matches(self, text: str) -> bool:
         """Whether the pattern is found anywhere in a text of at most 2,000 characters.
@@ -73,67 +69,59 @@ class Pattern:
         """
         if len(text) > _LONGEST_TEXT:
             raise Unsatisfiable(f"a text for a pattern has more than {_LONGEST_TEXT} characters")
-        return bool(self._ends(self._tree, {(place, ()) for place in range(len(text) + 1)}, text))
+        return bool(self._ends(self._tree, set(range(len(text) + 1)), text))
 
     def examples(self) -> Iterator[str]:
         """Texts that match, the shortest first; a few patterns (with look-around) may get none."""
         for more in _REPETITIONS:
-            text = self._spell(self._tree, more, {})
+            text = self._spell(self._tree, more)
             if text is None:
                 return
             if self.matches(text):
                 yield text
 
-    def _ends(self, tree: Iterable[Any], states: set[_State], text: str) -> set[_State]:
-        """Where a sequence of parts may end that begins in one of some states."""
+    def _ends(self, tree: Iterable[Any], places: set[int], text: str) -> set[int]:
+        """Where a sequence of parts may end that begins at one of some places."""
         for name, argument in tree:
-            self._steps.take(1 + len(states))
-            states = self._part_ends(str(name), argument, states, text)
-            if not states:
+            self._steps.take(1 + len(places))
+            places = self._part_ends(str(name), argument, places, text)
+            if not places:
                 break
-        return states
+        return places
 
-    def _part_ends(self, name: str, argument: Any, states: set[_State], text: str) -> set[_State]:
+    def _part_ends(self, name: str, argument: Any, places: set[int], text: str) -> set[int]:
         match name:
             case "LITERAL" | "NOT_LITERAL" | "ANY" | "IN":
                 accepts = self._accepts(name, argument)
-                return {(at + 1, groups) for at, groups in states if at < len(text) and accepts(text[at])}
+                return {at + 1 for at in places if at < len(text) and accepts(text[at])}
             case "AT":
-                return {state for state in states if _stands(str(argument), state[0], text)}
+                return {at for at in places if _stands(str(argument), at, text)}
             case "BRANCH":
-                return set().union(*(self._ends(branch, states, text) for branch in argument[1]))
+                return set().union(*(self._ends(branch, places, text) for branch in argument[1]))
             case "SUBPATTERN":
-                number, tree = argument[0], argument[-1]
-                if number is None or not self._refers_back:
-                    return self._ends(tree, states, text)
-                ends = ((at, groups, end) for at, groups in states for end in self._ends(tree, {(at, groups)}, text))
-                return {(end, (*inner, (number, text[at:end]))) for at, _, (end, inner) in ends}
+                return self._ends(argument[-1], places, text)
             case "MAX_REPEAT" | "MIN_REPEAT":
-                return self._repeated(*argument, states, text)
-            case "GROUPREF":
-                spelled = [(at, groups, dict(groups).get(argument, "")) for at, groups in states]
-                return {(at + len(said), groups) for at, groups, said in spelled if text.startswith(said, at)}
+                return self._repeated(*argument, places, text)
             case "ASSERT" | "ASSERT_NOT":
-                return {state for state in states if self._looks(*argument, state, text) == (name == "ASSERT")}
+                return {at for at in places if self._looks(*argument, at, text) == (name == "ASSERT")}
         raise Unsatisfiable(f"the local endpoint matches no pattern with {name.lower().replace('_', ' ')}")
 
-    def _repeated(self, fewest: int, most: int, tree: Any, states: set[_State], text: str) -> set[_State]:
-        found = set(states) if fewest == 0 else set()
+    def _repeated(self, fewest: int, most: int, tree: Any, places: set[int], text: str) -> set[int]:
+        found = set(places) if fewest == 0 else set()
         for times in range(1, int(most) + 1):
             self._steps.take()
-            states = self._ends(tree, states, text)
-            if not states or (times > fewest and states <= found):  # nothing new can follow
+            places = self._ends(tree, places, text)
+            if not places or (times > fewest and places <= found):  # nothing new can follow
                 break
             if times >= fewest:
-                found |= states
+                found |= places
         return found
 
-    def _looks(self, direction: int, tree: Any, state: _State, text: str) -> bool:
+    def _looks(self, direction: int, tree: Any, at: int, text: str) -> bool:
         """Whether what look-ahead or look-behind asks for stands beside a place."""
-        at, groups = state
         if direction > 0:
-            return bool(self._ends(tree, {state}, text))
-        return any(end == at for end, _ in self._ends(tree, {(start, groups) for start in range(at + 1)}, text))
+            return bool(self._ends(tree, {at}, text))
+        return any(at in self._ends(tree, {start}, text) for start in range(at + 1))
 
     def _accepts(self, name: str, argument: Any) -> Callable[[str], bool]:
         """A test of one character."""
@@ -156,18 +144,18 @@ class Pattern:
             return lambda letter: (inside(letter.lower()) or inside(letter.upper()[0])) != negated
         return lambda letter: inside(letter) != negated
 
-    def _spell(self, tree: Any, more: int, groups: dict[int, str]) -> str | None:
+    def _spell(self, tree: Any, more: int) -> str | None:
         """A text for a sequence of parts, None if it would be too long."""
         text = ""
         for name, argument in tree:
             self._steps.take()
-            part = self._spell_part(str(name), argument, more, groups)
+            part = self._spell_part(str(name), argument, more)
             if part is None or len(text) + len(part) > _LONGEST_TEXT:
                 return None
             text += part
         return text
 
-    def _spell_part(self, name: str, argument: Any, more: int, groups: dict[int, str]) -> str | None:
+    def _spell_part(self, name: str, argument: Any, more: int) -> str | None:
         match name:
             case "LITERAL":
                 return chr(argument)
@@ -179,16 +167,12 @@ class Pattern:
             case "MAX_REPEAT" | "MIN_REPEAT":
                 fewest, most, tree = argument
                 times = min(int(most), int(fewest) + more)
-                unit = self._spell(tree, more, groups) if times else ""
+                unit = self._spell(tree, more) if times else ""
                 return None if unit is None or len(unit) * times > _LONGEST_TEXT else unit * times
             case "SUBPATTERN":
-                text = self._spell(argument[-1], more, groups)
-                groups[argument[0]] = text or ""
-                return text
+                return self._spell(argument[-1], more)
             case "BRANCH":
-                return self._spell(argument[1][0], more, groups)
-            case "GROUPREF":
-                return groups.get(argument, "")
+                return self._spell(argument[1][0], more)
         return ""  # anchors and look-around take no characters; `matches` checks them
 
 

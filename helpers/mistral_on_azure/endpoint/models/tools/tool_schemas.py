@@ -18,7 +18,7 @@ from jsonschema.validators import extend
 
 from mistral_on_azure.endpoint.models.tools.patterns import Pattern, Steps, Unsatisfiable
 
-_KEYWORD = 5  # steps for one keyword that jsonschema checks
+_KEYWORD = 10  # steps for one keyword that jsonschema checks
 _LONGEST_CHAIN = 32  # references that only lead to further references
 _SHAPES = {  # the keywords that are read, by what stands behind them; others are left aside
     "schema": "additionalProperties propertyNames contains not if then else items additionalItems",
