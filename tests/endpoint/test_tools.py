@@ -152,6 +152,57 @@ def test_tool_choice():
     assert called("Hello!", [WEATHER], tool_choice="required") == cities("unknown")
 
 
+def test_a_required_argument_that_nobody_gave_is_asked_for():
+    choice = answered("What is the weather?", [WEATHER])["choices"][0]
+    assert choice["message"]["tool_calls"] is None and choice["finish_reason"] == "stop"
+    assert choice["message"]["content"] == (
+        "To call get_weather I need more than the conversation says: what is the city?"
+    )
+    assert called("What is the weather?", [WEATHER], tool_choice="any") == cities("unknown")
+    talk = [
+        {"role": "user", "content": "What is the weather?"},
+        {"role": "assistant", "content": choice["message"]["content"]},
+        {"role": "user", "content": "The weather in Oslo, please."},
+    ]
+    assert called(talk, [WEATHER]) == cities("Oslo")
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "string", "default": "Paris"}, "Paris"),
+        ({"enum": ["only"]}, "only"),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, None),
+        ({"const": 5}, 5),
+    ],
+)
+def test_nothing_is_asked_for_where_the_schema_answers(schema, value):
+    assert called("The weather?", [tool("get_weather", "", ["place"], place=schema)]) == [
+        ("get_weather", {"place": value})
+    ]
+
+
+def test_a_question_names_everything_that_is_missing_and_gives_way_to_the_script():
+    amounts = message_of("Convert it", [CONVERT])
+    assert amounts["content"].endswith("what is the amount and from currency and to currency?")
+    prompt = "Which one has the most native speakers?"
+    speakers = tool("native_speakers", "", ["language"], language={"type": "string"})
+    assert message_of(prompt, [speakers])["content"] == message_of(prompt)["content"]
+
+
+def test_what_the_notebooks_ask():
+    speakers = tool(
+        "native_speakers",
+        "Look up how many people speak a language natively.",
+        ["language"],
+        language={"type": "string", "description": "In English"},
+    )
+    assert called("How many native speakers do Spanish and Bengali have?", [speakers]) == [
+        ("native_speakers", {"language": "Spanish"}),
+        ("native_speakers", {"language": "Bengali"}),
+    ]
+
+
 def test_parallel_calls_can_be_forbidden():
     assert called(BOTH, [WEATHER], parallel_tool_calls=False) == cities("Paris")
 

@@ -24,7 +24,7 @@ from mistral_on_azure.endpoint.serving.messages import (
 )
 
 MOST_TOOLS, MOST_MESSAGES = 256, 4_096  # and tool calls; far more than fit into the context of any real conversation
-MOST_PARTS, DEEPEST = 10_000, 64  # values in the definitions of all tools, and levels of one within the other
+MOST_PARTS, DEEPEST = 6_000, 64  # values in the definitions of all tools, and levels of one within the other
 
 
 def conversation_with_tools(messages: list[Any], tools: Sequence[Any]) -> Conversation:

@@ -26,7 +26,7 @@ from mistral_on_azure.endpoint.models.tools.tool_schemas import BadSchema, ToolS
 from mistral_on_azure.endpoint.serving.messages import Conversation
 from mistral_on_azure.endpoint.serving.tool_turns import calls_text, definition
 
-STEPS = 20_000  # of the work that the tools of one request may cost, a few microseconds each
+STEPS = 15_000  # of the work that the tools of one request may cost, a few microseconds each
 MOST_CALLS = 16
 REMEMBERED = 1_000_000  # bytes of plans that are kept
 _EARLIER = 20  # texts of a conversation, besides the prompt, that are searched for values
