@@ -31,7 +31,7 @@ def conversation_with_tools(messages: list[Any], tools: Sequence[Any]) -> Conver
     """Read the messages of a request that has tools, tool calls or tool results.
 
     Raises:
-        ApiError: 400 for a broken structure, a tool that is none, or more than the local endpoint reads, 422 for content
+        ApiError: 400 for a broken structure, a tool that is none, or more than the local endpoint reads, 422 for what
             a text model cannot read.
     """
     _check_size(messages, tools)

@@ -8,68 +8,35 @@ counted as missing where nothing may be made up.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from mistral_on_azure.endpoint.models.tools.literals import LAST_RESORT, Literal, literals, words
+from mistral_on_azure.endpoint.models.tools.literals import (
+    ANYWHERE,
+    LAST_RESORT,
+    NAMED,
+    SUITS,
+    Literal,
+    Passage,
+    far_fetched,
+    roles,
+    words,
+)
 from mistral_on_azure.endpoint.models.tools.patterns import Unsatisfiable
+from mistral_on_azure.endpoint.models.tools.plain_values import MOST_ITEMS, plainest
 from mistral_on_azure.endpoint.models.tools.tool_schemas import ToolSchema, kind_of
 
 _MISSING: Any = object()
-_NAMED, _SUITS, _ANYWHERE = range(3)  # how far-fetched a literal may be for a parameter
 
 _DEEPEST = 12  # containers within each other
-_MOST_ITEMS = 100  # of a list
-_LONGEST = 10_000  # characters that are made up
 _BY_NAME = {"email": "email", "url": "uri", "uri": "uri", "link": "uri", "uuid": "uuid", "date": "date", "time": "time"}
 _BY_FORMAT = {**_BY_NAME, "date-time": "datetime"}
 _FREE = frozenset(words("query question text prompt message content body expression request instruction sentence"))
 _PERSON = frozenset(words("name person owner author customer user"))
 _ADDRESSED = frozenset(words("to from recipient sender"))
-_ROLES = {  # words before a value, and the parameters that they stand for
-    "from": frozenset(words("origin source start departure sender")),
-    "to": frozenset(words("destination target end arrival recipient until")),
-    "in": frozenset(words("city location place country language")),
-    "old": frozenset(words("age")),
-    "about": frozenset(words("topic subject")),
-    "saying": frozenset(words("body message text content")),
-}
-_EXAMPLES = {
-    "email": "someone@example.com",
-    "uri": "https://example.com",
-    "uri-reference": "https://example.com",
-    "uuid": "00000000-0000-0000-0000-000000000000",
-    "date-time": "2000-01-01T00:00:00Z",
-    "date": "2000-01-01",
-    "time": "00:00:00Z",
-    "duration": "PT0S",
-    "ipv4": "127.0.0.1",
-    "ipv6": "::1",
-    "hostname": "example.com",
-}
-
-
-class Passage:
-    """A text of the conversation, or the part of one that asks for a call."""
-
-    def __init__(self, text: str, start: int = 0, end: int | None = None, whole: Passage | None = None) -> None:
-        self.text, self.start, self.end, self._whole = text, start, len(text) if end is None else end, whole
-
-    @cached_property
-    def literals(self) -> list[Literal]:
-        """The literals that stand in it, read once for a text and all its parts."""
-        if self._whole is None:
-            return literals(self.text)
-        return [each for each in self._whole.literals if self.start <= each.start < self.end]
-
-    def part(self, start: int, end: int) -> Passage:
-        """The passage between two places of the text."""
-        return Passage(self.text, start, end, self._whole or self)
 
 
 class Arguments:
@@ -100,7 +67,7 @@ class Arguments:
             Unsatisfiable: when no arguments that fit were found within the budget.
         """
         try:
-            made = self._value(self.schema.root, (), _SUITS, must=True)
+            made = self._value(self.schema.root, (), SUITS, must=True)
             if not self.missing and not self.schema.fits(self.schema.root, made):
                 raise Unsatisfiable("its parts exclude each other")
         except RecursionError:
@@ -119,7 +86,7 @@ class Arguments:
         kind = kind_of(schema)
         if kind in ("object", "array") and "enum" not in schema and "const" not in schema:
             return self._container(kind, schema, name, level, must=must)
-        for value, used in self._found(schema, kind, frozenset(name), _ANYWHERE if must else level, must):
+        for value, used in self._found(schema, kind, frozenset(name), ANYWHERE if must else level, must):
             if used not in self.used and self.schema.fits(schema, value):
                 self.used.add(used)
                 return value
@@ -141,7 +108,7 @@ class Arguments:
     def _made_up(self, schema: dict[str, Any], name: tuple[str, ...], unlike: Sequence[Any] = ()) -> Any:
         given = [schema[keyword] for keyword in ("const", "default") if keyword in schema]
         given += schema["enum"] if len(schema.get("enum", ())) == 1 else [None] if kind_of(schema) == "null" else []
-        for value in chain(given, _plainest(self.schema, schema) if self._invent else ()):
+        for value in chain(given, plainest(self.schema, schema) if self._invent else ()):
             self.schema.steps.take()
             if value not in unlike and self.schema.fits(schema, value):
                 return value
@@ -161,11 +128,9 @@ class Arguments:
         _, value, self.used = best
         if value is not _MISSING or not must:
             return value
-        for value in (schema.get("default"), None):
-            if self.schema.fits(schema, value):
-                return value
-        failed = _MISSING
-        missing = [*self.missing]
+        for value in (each for each in (schema.get("default"), None) if self.schema.fits(schema, each)):
+            return value
+        failed, missing = _MISSING, [*self.missing]
         for each in sorted(alternatives, key=self._is_container):
             try:
                 value = self._value(each, name, level, must=True)
@@ -186,19 +151,19 @@ class Arguments:
 
     def _object(self, schema: dict[str, Any], name: Any, level: int, *, must: bool) -> Any:
         required = dict.fromkeys(schema.get("required", ()))  # a set that keeps its order
-        properties = {**schema.get("properties", {}), **{each: {} for each in required}}
-        properties |= schema.get("properties", {})
+        properties = {**schema.get("properties", {})}
+        properties |= {each: {} for each in required if each not in properties}
         self.schema.steps.take(len(properties))
         outer, before, given = self._names, self.used, dict[str, Any]()
         self.used = set(before)
         self._names = outer.union(*(words(each) for each in properties))
         ordered = sorted(properties, key=lambda each: each not in required)  # the required ones choose first
-        for step in (_NAMED, _SUITS):
+        for step in (NAMED, SUITS):
             for each in ordered:
-                if each not in given and step <= (level if each in required or not required else _NAMED):
+                if each not in given and step <= (level if each in required or not required else NAMED):
                     value = self._value(properties[each], words(each), step, must=False)
                     given |= {} if value is _MISSING else {each: value}
-        if not must and (not given or (level == _NAMED and not given.keys() >= {*required})):
+        if not must and (not given or (level == NAMED and not given.keys() >= {*required})):
             self._names, self.used = outer, before
             return _MISSING
         for each in required:
@@ -211,9 +176,9 @@ class Arguments:
         """As many items as literals give, and no fewer than the schema asks for."""
         first, rest = schema.get("prefixItems", []), schema.get("items", True)
         least = max(schema.get("minItems", 0), len(first))
-        if least > _MOST_ITEMS:
-            raise Unsatisfiable(f"a list has more than {_MOST_ITEMS} items")
-        most = min(schema.get("maxItems", _MOST_ITEMS), _MOST_ITEMS if rest is not False else len(first))
+        if least > MOST_ITEMS:
+            raise Unsatisfiable(f"a list has more than {MOST_ITEMS} items")
+        most = min(schema.get("maxItems", MOST_ITEMS), MOST_ITEMS if rest is not False else len(first))
         items: list[Any] = []
         while len(items) < most:
             self.schema.steps.take(1 + len(self.used) // 10)
@@ -266,7 +231,7 @@ class Arguments:
         """The members of an enumeration that a text names, those that stand by another parameter's name last."""
         text = re.sub(r"[\s_-]", " ", passage.text.lower())
         found, others = [], self._names - name
-        others |= _roles(others)
+        others |= roles(others)
         self.schema.steps.take(1 + len(others) // 5)
         for member in members:
             self.schema.steps.take(3)
@@ -279,7 +244,7 @@ class Arguments:
                 around = text[start - 1 : start] + text[end : end + 1].replace("s", "", 1)
                 if not any(map(str.isalnum, around)) and (len(spelled) > 2 or str(member) in passage.text[start:end]):
                     near = words(text[max(0, start - 30) : start])[-2:]
-                    found.append((_far(near, name | _roles(name), others), start, member))
+                    found.append((far_fetched(near, name | roles(name), others), start, member))
                 self.schema.steps.take(10)
                 start = text.find(spelled, end, passage.end)
         return [(member, start) for _, start, member in sorted(found, key=lambda row: row[:2])]
@@ -298,7 +263,7 @@ class Arguments:
         own = next((_BY_NAME[word] for word in sorted(name) if word in _BY_NAME), None)
         kind = _BY_FORMAT.get(schema.get("format", "")) or own
         if kind:
-            yield from self._by_kind(passage, (kind,), name, _ANYWHERE)
+            yield from self._by_kind(passage, (kind,), name, ANYWHERE)
         if "pattern" in schema:
             for each in passage.literals:
                 value = passage.text[each.start : each.end] if each.kind == "number" else each.value
@@ -306,12 +271,10 @@ class Arguments:
             for match in re.finditer(r"[^\s.,;:!?()\"']+", passage.text[passage.start : passage.end][:2000]):
                 yield match.group(), passage.start + match.start()
         elif name & _FREE:
-            if level > _NAMED:
-                yield from self._by_kind(passage, ("quoted",), name, level)
+            yield from self._by_kind(passage, ("quoted",), name, level)
+            if level > NAMED:
                 yield passage.text[passage.start : passage.end].strip()[: schema.get("maxLength")], passage.start
-            else:
-                yield from self._by_kind(passage, ("quoted",), name, level)
-        elif not kind or level == _NAMED:
+        elif not kind or level == NAMED:
             yield from self._by_kind(passage, ("quoted", "name", "code", *LAST_RESORT), name, level, spelled=True)
 
     def _by_kind(
@@ -319,8 +282,8 @@ class Arguments:
     ) -> Iterator[tuple[Any, int]]:
         """Literals of some kinds, the nearest first. With `spelled`, numbers count as text by the parameter's name."""
         never = self._tool_words | self._names
-        near, others = name | _roles(name), self._names - name
-        others |= _roles(others)
+        near, others = name | roles(name), self._names - name
+        others |= roles(others)
         self.schema.steps.take(1 + (len(never) + len(passage.literals)) // 5)
         distances = [(self._distance(each, name, near, others, spelled), each) for each in passage.literals]
         for far, each in sorted(distances, key=itemgetter(0)):
@@ -328,7 +291,7 @@ class Arguments:
                 continue
             if each.kind in kinds:
                 yield each.value, each.start
-            elif spelled and far == _NAMED and each.kind in ("number", "email", "uri"):
+            elif spelled and far == NAMED and each.kind in ("number", "email", "uri"):
                 yield passage.text[each.start : each.end], each.start
 
     def _distance(
@@ -336,61 +299,6 @@ class Arguments:
     ) -> int:
         """How far-fetched a literal is for a parameter, by the words around it."""
         if (literal.kind == "email" and name & _ADDRESSED) or (not spelled and near.intersection(literal.after)):
-            return _NAMED
-        far = _far(literal.before, near, others)
-        return _ANYWHERE if far == _SUITS and "in" in literal.before[:1] and name & _PERSON else far
-
-
-def _far(before: Sequence[str], near: frozenset[str], others: frozenset[str]) -> int:
-    if near.intersection(before):
-        return _NAMED
-    return _ANYWHERE if others.intersection(before) else _SUITS
-
-
-def _roles(name: frozenset[str]) -> frozenset[str]:
-    """The words that stand before the values of such a parameter."""
-    return frozenset(word for word, parameters in _ROLES.items() if word in name or name & parameters)
-
-
-def _plainest(whole: ToolSchema, schema: dict[str, Any]) -> Iterator[Any]:
-    """Values that may fit a schema without alternatives, the plainest first."""
-    yield from schema.get("enum", ())
-    kind = kind_of(schema)
-    if kind == "boolean":
-        yield from (False, True)
-    elif kind in ("integer", "number"):
-        yield from _numbers(schema)
-    elif kind == "string":
-        yield from (each for each in schema.get("examples", ()) if isinstance(each, str))
-        if schema.get("format") in _EXAMPLES:
-            yield _EXAMPLES[schema["format"]]
-        if "pattern" in schema:
-            yield from whole.patterns[schema["pattern"]].examples()
-        yield from _texts(schema)
-
-
-def _numbers(schema: dict[str, Any]) -> Iterator[float]:
-    """Zero or one, else what lies by a bound."""
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    step = schema.get("multipleOf", 1)
-    yield from (0, 1)
-    for bound in (low, high):
-        if bound is not None:
-            below = math.floor(bound / step) * step
-            yield from (bound, below, below + step, below - step)
-    if low is not None and high is not None:
-        yield (low + high) / 2
-    start = 0 if low is None else math.ceil(low / step) * step
-    yield from (start + step * n for n in range(_MOST_ITEMS))
-
-
-def _texts(schema: dict[str, Any]) -> Iterator[str]:
-    """Texts as long as they must be, each different."""
-    least, most = schema.get("minLength", 0), schema.get("maxLength", _LONGEST)
-    if least > _LONGEST:
-        raise Unsatisfiable(f"a text has more than {_LONGEST} characters")
-    for number in range(1, _MOST_ITEMS):
-        text = "unknown" if number == 1 else f"unknown {number}"
-        yield text[:most] if len(text) >= least else (f"{text} " * least)[:least]
-    yield from ("a" * least, *(chr(letter) * max(least, 1) for letter in range(97, 123)))
+            return NAMED
+        far = far_fetched(literal.before, near, others)
+        return ANYWHERE if far == SUITS and "in" in literal.before[:1] and name & _PERSON else far

@@ -16,13 +16,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mistral_on_azure.endpoint.gateway.api_errors import ApiError, invalid, not_supported
+from mistral_on_azure.endpoint.gateway.api_errors import not_supported
 from mistral_on_azure.endpoint.models.script import Call, Completion, cut, script
 from mistral_on_azure.endpoint.models.tokens import processor
 from mistral_on_azure.endpoint.models.tools.arguments import Arguments, Passage
 from mistral_on_azure.endpoint.models.tools.literals import READ, Literal, words
+from mistral_on_azure.endpoint.models.tools.offered_tools import Tool, chosen, parameters_of, read_tool, takes_all
 from mistral_on_azure.endpoint.models.tools.patterns import Steps, Unsatisfiable
-from mistral_on_azure.endpoint.models.tools.tool_schemas import BadSchema, ToolSchema, kind_of
+from mistral_on_azure.endpoint.models.tools.tool_schemas import kind_of
 from mistral_on_azure.endpoint.serving.messages import Conversation
 from mistral_on_azure.endpoint.serving.tool_turns import calls_text, definition
 
@@ -35,37 +36,6 @@ _FOLLOW_UP = re.compile(r"\s*(?:and|what about|how about|also|now)\b", re.IGNORE
 _BETWEEN_ITEMS = re.compile(
     r"(?:\s(?:in|on|at|for|with)\s[\w-]+)?[\s,;&]*(?:(?:and|or|also|in|at|near|for|from|to|about|of)\b\s*)*"
 )
-_VERBS = frozenset(
-    words("get fetch find list show create make add check set update read write run open query look lookup retrieve do")
-    + words("current new tool function use")
-)
-_SAYING_LITTLE = frozenset(
-    words("with from that this given some about what when have your their into value information")
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Tool:
-    """A tool of a request.
-
-    Attributes:
-        name: its name.
-        schema: the schema of its arguments.
-        named: the words of its name.
-        distinctive: those that tell it from others; all of them if there are none.
-        described: the words of its description and of its parameters' names.
-    """
-
-    name: str
-    schema: ToolSchema
-    named: frozenset[str]
-    distinctive: frozenset[str]
-    described: frozenset[str]
-
-    def score(self, said: frozenset[str]) -> int:
-        """How much a text shares: 3 for a distinctive word of the name, 1 for another or one of the description."""
-        self.schema.steps.take(3)
-        return 3 * len(said & self.distinctive) + len(said & (self.described - self.distinctive))
 
 
 @dataclass(slots=True)
@@ -118,7 +88,7 @@ def complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Comp
 
 def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | dict[str, Any]) -> Plan:
     steps, forced = Steps(STEPS), choice not in ("auto", "none")
-    tools = _chosen([_read(function, steps) for function in offered], choice)
+    tools = chosen([read_tool(function, steps) for function in offered], choice)
     if not tools or (talk.history.results and not forced):
         return Plan()
     answered = {name for name, _ in talk.history.results}
@@ -161,50 +131,6 @@ def _question(tool: Tool, missing: Sequence[str]) -> str:
     return f"To call {tool.name} I need more than the conversation says: what is the {names}?"
 
 
-def _read(function: dict[str, Any], steps: Steps) -> Tool:
-    """A tool with its schema checked.
-
-    Raises:
-        ApiError: 400 for a schema that is none, 422 for one that is too large.
-    """
-    name, root = function["name"], function["parameters"]
-    try:
-        if "object" not in root.get("type", "object"):  # a type, or a list of them
-            raise BadSchema("the parameters of a function are an object")
-        schema = ToolSchema({**root, "type": "object"}, steps)
-        resolved = schema.resolve(schema.root)
-    except (BadSchema, Unsatisfiable) as error:
-        raise _bad(name, error) from None
-    named = frozenset(words(name))
-    described = words(" ".join([name, function.get("description", ""), *resolved.get("properties", ())]))
-    telling = {word for word in described if len(word) > 3} - _SAYING_LITTLE - (_VERBS - named)
-    return Tool(name, schema, named, named - _VERBS or named, frozenset(telling))
-
-
-def _bad(name: str, error: Exception) -> ApiError:
-    return invalid(f"Invalid tool schema of {name}: {error}.", param="tools", code="invalid_tools")
-
-
-def _chosen(tools: list[Tool], choice: str | dict[str, Any]) -> list[Tool]:
-    """The tools that a request's `tool_choice` leaves.
-
-    Raises:
-        ApiError: 400 for a choice without tools, or of a tool that is not there.
-    """
-    if choice == "none":
-        return []
-    if choice != "auto" and not tools:
-        raise invalid("tool_choice asks for a tool, but the request has no tools.", param="tool_choice")
-    if not isinstance(choice, dict):
-        return tools
-    name = choice["function"]["name"]
-    named = [tool for tool in tools if tool.name == name]
-    if not named:
-        names = ", ".join(tool.name for tool in tools)
-        raise invalid(f"tool_choice names {name!r}, which is not among the tools: {names}.", param="tool_choice")
-    return named
-
-
 def _asked(whole: Passage, earlier: Sequence[str], tools: Sequence[Tool]) -> list[tuple[Tool, Passage]]:
     """Which tools a prompt asks for, each with the part of the prompt that does.
 
@@ -215,7 +141,7 @@ def _asked(whole: Passage, earlier: Sequence[str], tools: Sequence[Tool]) -> lis
     prompt, start = whole.text, 0
     for end, following in (*(gap.span() for gap in _CLAUSE.finditer(prompt)), (len(prompt), len(prompt))):
         named = _named(frozenset(words(prompt[start:end])), tools)
-        if named and not (parts and parts[-1][0] == named and any(_takes_all(tool) for tool in named)):
+        if named and not (parts and parts[-1][0] == named and any(takes_all(tool) for tool in named)):
             parts.append((named, start if parts else 0))
         start = following
     if parts:
@@ -261,22 +187,10 @@ def _each(
         yield one, both if tool.schema.fits(tool.schema.root, both) else own
 
 
-def _parameters(tool: Tool) -> dict[str, dict[str, Any]]:
-    """The parameters that a call needs, or all of them if it needs none in particular."""
-    schema = tool.schema.resolve(tool.schema.root)
-    properties, required = schema.get("properties", {}), schema.get("required", ())
-    return {name: tool.schema.resolve(properties[name]) for name in properties if name in required or not required}
-
-
-def _takes_all(tool: Tool) -> bool:
-    """Whether one call can say it all, because a parameter is a list or an object."""
-    return any(kind_of(schema) in ("array", "object") for schema in _parameters(tool).values())
-
-
 def _subject(tool: Tool) -> str | None:
     """The parameter that a call is about, if there is just one: then several things are several calls."""
-    plain = [name for name, each in _parameters(tool).items() if kind_of(each) != "boolean" and "enum" not in each]
-    return plain[0] if len(plain) == 1 and not _takes_all(tool) else None
+    plain = [name for name, each in parameters_of(tool).items() if kind_of(each) != "boolean" and "enum" not in each]
+    return plain[0] if len(plain) == 1 and not takes_all(tool) else None
 
 
 def _items(passage: Passage, used: set[tuple[str, int]], value: Any) -> list[Literal]:

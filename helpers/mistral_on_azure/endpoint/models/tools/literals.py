@@ -11,9 +11,11 @@ The rules are these, and no others:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+NAMED, SUITS, ANYWHERE = range(3)  # how far-fetched a literal may be for a parameter
 READ = 8_000  # characters of a text that are read
 _RANKS = {"code": 1, "plain": 2, "first": 3}  # the later ones are taken only where nothing better stands
 LAST_RESORT = ("plain", "first")  # kinds that begin no list
@@ -170,3 +172,43 @@ def _plain(text: str, tokens: list[re.Match]) -> Iterator[_Found]:
         if last > first:
             value = text[tokens[first].start() : tokens[last - 1].end()]
             yield ("plain", value, first, last - 1)
+
+
+class Passage:
+    """A text of the conversation, or the part of one that asks for a call."""
+
+    def __init__(self, text: str, start: int = 0, end: int | None = None, whole: Passage | None = None) -> None:
+        self.text, self.start, self.end, self._whole = text, start, len(text) if end is None else end, whole
+
+    @cached_property
+    def literals(self) -> list[Literal]:
+        """The literals that stand in it, read once for a text and all its parts."""
+        if self._whole is None:
+            return literals(self.text)
+        return [each for each in self._whole.literals if self.start <= each.start < self.end]
+
+    def part(self, start: int, end: int) -> Passage:
+        """The passage between two places of the text."""
+        return Passage(self.text, start, end, self._whole or self)
+
+
+_ROLES = {  # words before a value, and the parameters that they stand for
+    "from": frozenset(words("origin source start departure sender")),
+    "to": frozenset(words("destination target end arrival recipient until")),
+    "in": frozenset(words("city location place country language")),
+    "old": frozenset(words("age")),
+    "about": frozenset(words("topic subject")),
+    "saying": frozenset(words("body message text content")),
+}
+
+
+def far_fetched(before: Sequence[str], near: frozenset[str], others: frozenset[str]) -> int:
+    """How far-fetched a literal is for a parameter, by the words before it that are near this one or others."""
+    if near.intersection(before):
+        return NAMED
+    return ANYWHERE if others.intersection(before) else SUITS
+
+
+def roles(name: frozenset[str]) -> frozenset[str]:
+    """The words that stand before the values of such a parameter."""
+    return frozenset(word for word, parameters in _ROLES.items() if word in name or name & parameters)

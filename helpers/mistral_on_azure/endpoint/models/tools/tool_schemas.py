@@ -84,8 +84,7 @@ class ToolSchema:
         try:
             self.root = self._read(raw)
             while self._pending:
-                reference = self._pending.pop()
-                if reference not in self.targets:
+                if (reference := self._pending.pop()) not in self.targets:
                     self.targets[reference] = self._read(self._find(reference))
         except RecursionError:
             raise BadSchema("the schema is nested too deeply") from None
@@ -122,11 +121,8 @@ class ToolSchema:
             raise BadSchema(f"{keyword} is {_shown(value)}")
         if shape == "schemas":
             return [self._read(each) for each in value]
-        if keyword == "pattern":
-            self._pattern(value)
-        if keyword == "patternProperties":
-            for pattern in value:
-                self._pattern(pattern)
+        for pattern in [value] if keyword == "pattern" else value if keyword == "patternProperties" else ():
+            self._pattern(pattern)
         if shape == "named":
             return {name: self._read(each) for name, each in value.items()}
         return value
