@@ -77,7 +77,7 @@ def test_prompts_with_tools(theirs, messages, tools):
 
 
 @pytest.mark.parametrize(
-    "prompt", ["Weather in Paris?", "Weather in Paris, São Paulo and 東京?", 'Search "a \\"b\\" c"', "2 times 3"]
+    "prompt", ["Weather in Paris?", "Weather in Paris, São Paulo and 東京?", 'Search "a \\"b\\" c"', "Multiply 2 by 3"]
 )
 def test_calls(theirs, prompt):
     from mistral_common.protocol.instruct.messages import AssistantMessage

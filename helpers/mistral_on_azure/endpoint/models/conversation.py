@@ -7,6 +7,7 @@ format encodes, so counting them is counting what `encode_chat_completion` gives
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -23,6 +24,9 @@ from mistral_on_azure.endpoint.models.messages import (
     text_of,
     validated,
 )
+
+MOST_TOOLS, MOST_MESSAGES = 256, 4_096  # and tool calls; far more than fit into the context of any real conversation
+MOST_PARTS, DEEPEST = 6_000, 64  # values in the definitions of all tools, and levels of one within the other
 
 
 def conversation(messages: list[Any], tools: Sequence[Any] = ()) -> Conversation:
@@ -48,18 +52,20 @@ def _with_tools(messages: list[Any], tools: Sequence[Any]) -> Conversation:
     """Read the messages of a request that has tools, tool calls or tool results.
 
     Raises:
-        ApiError: 400 for a broken structure or a tool that is none, 422 for content a text model cannot read.
+        ApiError: 400 for a broken structure, a tool that is none, or more than the local endpoint reads, 422 for what
+            a text model cannot read.
     """
+    _check_size(messages, tools)
     try:
         clean = [_clean(message) for message in messages]
     except (KeyError, TypeError, AttributeError):
         raise explain(messages) from None
     definitions = [definition(tool, place) for place, tool in enumerate(tools)]
     try:
-        request = validated(clean, definitions or None)
+        request = validated(clean, [_without_schema(tool) for tool in definitions] or None)
         check_prefix(clean)
         _check_order(clean)
-        turns = _turns(request)
+        turns = _turns(request, definitions)
     except RecursionError:
         raise _broken("The tools or the tool calls are nested too deeply.") from None
     except ValueError as error:
@@ -77,6 +83,34 @@ def _with_tools(messages: list[Any], tools: Sequence[Any]) -> Conversation:
             earlier=tuple(reversed(said)),
         ),
     )
+
+
+def _check_size(messages: Sequence[Any], tools: Sequence[Any]) -> None:
+    """Refuse what takes long to check, before anything checks it.
+
+    Raises:
+        ApiError: 400.
+    """
+    if len(tools) > MOST_TOOLS:
+        raise invalid(f"A request has at most {MOST_TOOLS} tools.", param="tools", code="invalid_tools")
+    parts, level = 0, [*tools]
+    for _ in range(DEEPEST):
+        parts += len(level) + sum(len(part) // 100 for part in level if isinstance(part, str))
+        if parts > MOST_PARTS:
+            raise invalid(f"The tools have more than {MOST_PARTS} values.", param="tools", code="invalid_tools")
+        holders = (part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list))
+        level = [part for holder in holders for part in holder]
+    if level:
+        raise invalid("The tools are nested too deeply.", param="tools", code="invalid_tools")
+    calls = (message.get("tool_calls") for message in messages if isinstance(message, dict))
+    if len(messages) + sum(len(each) for each in calls if isinstance(each, list)) > MOST_MESSAGES:
+        raise _broken(f"A conversation with tools has at most {MOST_MESSAGES} messages and tool calls.")
+
+
+def _without_schema(tool: dict[str, Any]) -> dict[str, Any]:
+    """A definition for mistral-common, which would check the schema in unbounded time; the tool's reader checks it."""
+    function = tool["function"]
+    return {**tool, "function": {**function, "parameters": {}}} if isinstance(function["parameters"], dict) else tool
 
 
 def definition(tool: Any, place: int) -> dict[str, Any]:
@@ -121,14 +155,14 @@ def _check_order(messages: list[dict[str, Any]]) -> None:
     roles = [message["role"] for message in messages if message["role"] != "system"]
     if roles[:1] != ["user"] or any(a == b and a in ("user", "assistant") for a, b in pairwise(roles)):
         raise _broken(ALTERNATE)
-    open_calls: list[str] = []
+    open_calls: Counter[str] = Counter()
     for message in messages:
         if message["role"] == "assistant":
-            open_calls = [call["id"] for call in message.get("tool_calls", ())]
+            open_calls = Counter(call["id"] for call in message.get("tool_calls", ()))
         elif message["role"] == "tool":
-            if message["tool_call_id"] not in open_calls:
+            if not open_calls[message["tool_call_id"]]:
                 raise _broken(f"Unexpected tool call id {message['tool_call_id']} in tool results")
-            open_calls.remove(message["tool_call_id"])
+            open_calls[message["tool_call_id"]] -= 1
 
 
 def _called(messages: list[dict[str, Any]]) -> dict[str, str]:
@@ -137,7 +171,7 @@ def _called(messages: list[dict[str, Any]]) -> dict[str, str]:
     return {call["id"]: call["function"]["name"] for call in calls}
 
 
-def _turns(request: Any) -> tuple[tuple[str, str], ...]:
+def _turns(request: Any, definitions: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     """The turns of a checked request, as texts that the tokenizer encodes one by one."""
     from mistral_common.protocol.instruct.normalize import InstructRequestNormalizer
 
@@ -146,16 +180,18 @@ def _turns(request: Any) -> tuple[tuple[str, str], ...]:
     turns = tuple(
         turn
         for place, message in enumerate(normal.messages)
-        for turn in (_last_user_turns(normal, message.content) if place == last_user else _turn(message))
+        for turn in (_last_user_turns(normal, definitions, message.content) if place == last_user else _turn(message))
     )
     "".join(text for _, text in turns).encode()  # an unpaired surrogate fails here and not in the tokenizer
     return turns
 
 
-def _last_user_turns(normal: Any, content: str) -> Iterator[tuple[str, str]]:
+def _last_user_turns(normal: Any, definitions: Sequence[dict[str, Any]], content: str) -> Iterator[tuple[str, str]]:
     """The v3 format puts the tools before the last user turn and folds the system message into it."""
     if normal.available_tools:
         dumped = [tool.model_dump(exclude={"function": {"strict": True}}) for tool in normal.available_tools]
+        for tool, whole in zip(dumped, definitions, strict=True):
+            tool["function"]["parameters"] = whole["function"]["parameters"]
         yield "tools", json.dumps(dumped, ensure_ascii=False)
     yield "user", f"{normal.system_prompt}\n\n{content}" if normal.system_prompt else content
 

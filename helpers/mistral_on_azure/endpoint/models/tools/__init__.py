@@ -1,6 +1,6 @@
-"""Tool calling as Mixtral-8x22B does it.
+"""Tool calling, for the script that stands in for Mixtral-8x22B.
 
-`deciding` picks the calls, from the tools of a request (`toolbox`); `arguments` fills them with what was `said` (found
-by `mentions` and their `stems`), or `made_up` where nothing was; `turns` reads conversations that hold calls and their
-results.
+`deciding` picks the calls among the `offered_tools`; `arguments` fills them with the `literals` of the conversation or,
+where a call is forced, with `plain_values` that fit the schema. `tool_schemas` and `patterns` read what the client sent
+within a number of `Steps`.
 """

@@ -1,24 +1,42 @@
-"""Arguments: a value for a tool's JSON schema, taken from the words of a conversation where they stand there.
+"""Arguments: a value for a tool's schema, from the literals of the conversation or made up.
 
-What no word gives is made up so that it fits: a default if the schema has one, else the plainest value there is.
+A literal that stands by a parameter's name comes first ("age 30", "30 days", "from Rome"), then what suits by its kind,
+in the order of the text; each is used once. Members of an enumeration, and a boolean's name, count where they stand.
+Only required parameters take a literal by its kind alone. What is required and not found is made up from the schema, or
+counted as missing where nothing may be made up.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
-from referencing.exceptions import Unresolvable
-
-from mistral_on_azure.endpoint.models.tools.made_up import made_up
-from mistral_on_azure.endpoint.models.tools.mentions import stems
-from mistral_on_azure.endpoint.models.tools.said import Place, Wanted, names_in, roles, said
-from mistral_on_azure.endpoint.models.tools.schemas import Schema, Unsatisfiable, choices_of, kind_of
+from mistral_on_azure.endpoint.models.tools.literals import (
+    ANYWHERE,
+    LAST_RESORT,
+    NAMED,
+    SUITS,
+    Literal,
+    Passage,
+    far_fetched,
+    roles,
+    words,
+)
+from mistral_on_azure.endpoint.models.tools.patterns import Unsatisfiable
+from mistral_on_azure.endpoint.models.tools.plain_values import MOST_ITEMS, plainest
+from mistral_on_azure.endpoint.models.tools.tool_schemas import ToolSchema, kind_of
 
 _MISSING: Any = object()
 
-_BUDGET = 5_000  # subschemas visited for one call: far more than any real tool has
-_NESTED = 3  # how often a required value may contain itself before it counts as endless
+_DEEPEST = 12  # containers within each other
+_BY_NAME = {"email": "email", "url": "uri", "uri": "uri", "link": "uri", "uuid": "uuid", "date": "date", "time": "time"}
+_BY_FORMAT = {**_BY_NAME, "date-time": "datetime"}
+_FREE = frozenset(words("query question text prompt message content body expression request instruction sentence"))
+_PERSON = frozenset(words("name person owner author customer user"))
+_ADDRESSED = frozenset(words("to from recipient sender"))
 
 
 class Arguments:
@@ -27,164 +45,260 @@ class Arguments:
     Args:
         schema: the tool's schema.
         about: the passage that asks for the call.
-        elsewhere: the rest of the conversation, the nearest first; asked only for what is required.
-        never: the stems of the tool's own name, which are no values.
+        elsewhere: the other texts of the conversation, the nearest first; only what is required is taken from them.
+        tool_words: the words of the tool's name, which are no values.
+        invent: whether a required value that is not found may be made up.
     """
 
     def __init__(
-        self, schema: Schema, about: Place, elsewhere: Sequence[Place] = (), never: frozenset[str] = frozenset()
+        self, schema: ToolSchema, about: Passage, elsewhere: Sequence[Passage], tool_words: frozenset[str], invent: bool
     ) -> None:
-        self.schema, self.about, self.elsewhere, self.never = schema, about, tuple(elsewhere), never
-        self.used: set[Place] = set()
-        self.found = 0  # how many values the words gave
-        self._left = _BUDGET
-        self._names: frozenset[str] = frozenset()
-        self._inside: list[tuple[tuple[int, ...], int]] = []  # the schemas being filled, and `found` when they began
+        self.schema, self.about, self.elsewhere = schema, about, tuple(elsewhere)
+        self.missing: list[str] = []  # required parameters that nothing was found for
+        self.used: set[tuple[str, int]] = set()
+        self._tool_words, self._invent = tool_words, invent
+        self._names = frozenset[str]()  # of the parameters of the objects that are being filled
+        self._inside: list[tuple[tuple[int, ...], int]] = []  # the containers being filled, by their parts
 
     def value(self) -> dict[str, Any]:
-        """The arguments, checked with jsonschema.
+        """The arguments. They are whole only if nothing is `missing`.
 
         Raises:
-            Unsatisfiable: when nothing that fits could be made up.
+            Unsatisfiable: when no arguments that fit were found within the budget.
         """
         try:
-            self._names = names_in(self.schema.root)
-            made = self._value(self.schema.root, frozenset(), eager=True, must=True)
-            fault = self.schema.fault(made)
+            made = self._value(self.schema.root, (), SUITS, must=True)
+            if not self.missing and not self.schema.fits(self.schema.root, made):
+                raise Unsatisfiable("its parts exclude each other")
         except RecursionError:
             raise Unsatisfiable("the schema contains itself without end") from None
-        except (ArithmeticError, ValueError, Unresolvable) as error:  # bounds beyond a float, an odd base address
+        except (ArithmeticError, ValueError) as error:  # bounds beyond a float
             raise Unsatisfiable(str(error)) from None
-        if fault or not isinstance(made, dict):
-            raise Unsatisfiable(fault or "the schema is not that of an object")
         return made
 
-    def _value(self, raw: dict[str, Any] | bool, words: frozenset[str], *, eager: bool, must: bool) -> Any:
-        """A value for a subschema.
-
-        Args:
-            raw: the subschema.
-            words: the stems of what the value is called.
-            eager: whether to take words that suit by kind alone, not only those that stand by its name.
-            must: whether to make something up rather than answer _MISSING.
-        """
-        self._left -= 1
-        if self._left < 0:
-            raise Unsatisfiable("the schema has too many parts")
+    def _value(self, raw: dict[str, Any] | bool, name: tuple[str, ...], level: int, *, must: bool) -> Any:
+        """A value for a subschema; _MISSING where there is none and it need not be."""
+        self.schema.steps.take()
         schema = self.schema.resolve(raw)
-        choices = choices_of(schema)
-        if choices:
-            return self._choice(choices, schema, words, eager=eager, must=must)
+        alternatives = self.schema.alternatives(schema)
+        if alternatives:
+            return self._alternative(alternatives, schema, name, level, must=must)
         kind = kind_of(schema)
-        if kind in ("object", "array"):
-            return self._container(kind, schema, words, eager=eager, must=must)
-        own = roles(words)
-        wanted = Wanted(schema, kind, own, self._names - own, self.never, reach=2 if must else int(eager))
-        given = self._first_fit(schema, said(wanted, (self.about, *self.elsewhere) if must else (self.about,)))
-        if given is not _MISSING or not must:
-            return given
-        return self._make_up(schema, words)
-
-    def _first_fit(self, schema: dict[str, Any], tries: Iterator[tuple[Any, Place]]) -> Any:
-        """The first value that fits. The place it was taken from is not asked again."""
-        for value, place in tries:
-            if place not in self.used and self.schema.fits(schema, value):
-                self.used.add(place)
-                self.found += 1
+        if kind in ("object", "array") and "enum" not in schema and "const" not in schema:
+            return self._container(kind, schema, name, level, must=must)
+        for value, used in self._found(schema, kind, frozenset(name), ANYWHERE if must else level, must):
+            if used not in self.used and self.schema.fits(schema, value):
+                self.used.add(used)
                 return value
-        return _MISSING
+        return self._made_up(schema, name) if must else _MISSING
 
-    def _make_up(self, schema: dict[str, Any], words: frozenset[str], unlike: Sequence[Any] = ()) -> Any:
-        for value in made_up(schema, words, self.about.text):
-            if value not in unlike and self.schema.fits(schema, value):
-                return value
-        raise Unsatisfiable(f"no value could be made up for {schema}")
-
-    def _choice(self, choices: list[Any], schema: Any, words: frozenset[str], *, eager: bool, must: bool) -> Any:
-        """The alternative that the words say most about; null or the first possible one if they say nothing."""
-        used, found = self.used, self.found
-        best = (found, _MISSING, used)
-        for choice in choices:
-            self.used, self.found = set(used), found
-            value = self._value(choice, words, eager=eager, must=False)
-            if value is not _MISSING and self.found > best[0] and self.schema.fits(schema, value):
-                best = (self.found, value, self.used)
-        self.found, value, self.used = best
-        if value is not _MISSING or not must:
-            return value
-        for value in (schema.get("default"), None):
-            if self.schema.fits(schema, value):
-                return value
-        for choice in sorted(choices, key=self._is_container):  # a plain value, if one will do
-            try:
-                value = self._value(choice, words, eager=eager, must=True)
-            except Unsatisfiable:
-                continue
-            if self.schema.fits(schema, value):
-                return value
-        raise Unsatisfiable("none of the alternatives fits")
-
-    def _is_container(self, raw: Any) -> bool:
-        try:
-            return kind_of(self.schema.resolve(raw)) in ("object", "array")
-        except Unsatisfiable:
-            return True
-
-    def _container(self, kind: str, schema: dict[str, Any], words: frozenset[str], *, eager: bool, must: bool) -> Any:
-        """An object or a list, but none that contains itself without the words saying anything new."""
-        parts = (*schema.get("properties", {}).values(), schema.get("items"))
-        inside = tuple(map(id, parts))
-        times = [found for outer, found in self._inside if outer == inside]
-        if not must and self.found in times:
+    def _container(self, kind: str, schema: dict[str, Any], name: Any, level: int, *, must: bool) -> Any:
+        """An object or a list, but none that contains itself without a new literal for it."""
+        parts = tuple(map(id, (*schema.get("properties", {}).values(), schema.get("items"))))
+        if not must and (parts, len(self.used)) in self._inside:
             return _MISSING
-        if len(times) > _NESTED and self.found in times:
+        if len(self._inside) >= _DEEPEST:
             raise Unsatisfiable("the schema contains itself without end")
-        self._inside.append((inside, self.found))
+        self._inside.append((parts, len(self.used)))
         try:
-            fill = self._object if kind == "object" else self._array
-            return fill(schema, words, eager=eager, must=must)
+            return (self._object if kind == "object" else self._array)(schema, name, level, must=must)
         finally:
             self._inside.pop()
 
-    def _object(self, schema: dict[str, Any], words: frozenset[str], *, eager: bool, must: bool) -> Any:
-        required = schema.get("required", ())
-        properties = {**schema.get("properties", {})}
-        for name in required:
-            properties.setdefault(name, {})
-        given: dict[str, Any] = {}
-        before = set(self.used), self.found
-        for name in sorted(properties, key=lambda name: name not in required):  # the required ones choose first
-            wanted = eager and (name in required or not required)
-            value = self._value(properties[name], stems(name), eager=wanted, must=False)
-            if value is not _MISSING:
-                given[name] = value
-        if not must and (not given or not (eager or given.keys() >= {*required})):  # an optional one is said in full
-            self.used, self.found = before
-            return _MISSING
-        for name in required:
-            if name not in given:
-                given[name] = self._value(properties[name], stems(name), eager=eager, must=True)
-        return {name: given[name] for name in properties if name in given}
+    def _made_up(self, schema: dict[str, Any], name: tuple[str, ...], unlike: Sequence[Any] = ()) -> Any:
+        given = [schema[keyword] for keyword in ("const", "default") if keyword in schema]
+        given += schema["enum"] if len(schema.get("enum", ())) == 1 else [None] if kind_of(schema) == "null" else []
+        for value in chain(given, plainest(self.schema, schema) if self._invent else ()):
+            self.schema.steps.take()
+            if value not in unlike and self.schema.fits(schema, value):
+                return value
+        if self._invent:
+            raise Unsatisfiable(f"nothing fits {' '.join(name) or 'it'}")
+        self.missing.append(" ".join(name))
+        return _MISSING
 
-    def _array(self, schema: dict[str, Any], words: frozenset[str], *, eager: bool, must: bool) -> Any:
-        """As many items as the words give, and no fewer than the schema asks for."""
+    def _alternative(self, alternatives: list[Any], schema: Any, name: Any, level: int, *, must: bool) -> Any:
+        """The alternative that most literals speak for; the default, null or the first possible one if none do."""
+        used, best = self.used, (len(self.used), _MISSING, self.used)
+        for each in alternatives:
+            self.used = set(used)
+            value = self._value(each, name, level, must=False)
+            if value is not _MISSING and len(self.used) > best[0] and self.schema.fits(schema, value):
+                best = len(self.used), value, self.used
+        _, value, self.used = best
+        if value is not _MISSING or not must:
+            return value
+        for value in (each for each in (schema.get("default"), None) if self.schema.fits(schema, each)):
+            return value
+        failed, missing = _MISSING, [*self.missing]
+        for each in sorted(alternatives, key=self._is_container):
+            try:
+                value = self._value(each, name, level, must=True)
+            except Unsatisfiable:
+                if self.schema.steps.left < 0:
+                    raise
+                continue
+            if value is not _MISSING and self.missing == missing and self.schema.fits(schema, value):
+                return value
+            failed, self.missing = value, missing[:]
+        if self._invent:
+            raise Unsatisfiable(f"none of the alternatives of {' '.join(name) or 'it'} fits")
+        self.missing.append(" ".join(name))
+        return failed
+
+    def _is_container(self, raw: Any) -> bool:
+        return isinstance(raw, dict) and kind_of(self.schema.resolve(raw)) in ("object", "array")
+
+    def _object(self, schema: dict[str, Any], name: Any, level: int, *, must: bool) -> Any:
+        required = dict.fromkeys(schema.get("required", ()))  # a set that keeps its order
+        properties = {**schema.get("properties", {})}
+        properties |= {each: {} for each in required if each not in properties}
+        self.schema.steps.take(len(properties))
+        outer, before, given = self._names, self.used, dict[str, Any]()
+        self.used = set(before)
+        self._names = outer.union(*(words(each) for each in properties))
+        ordered = sorted(properties, key=lambda each: each not in required)  # the required ones choose first
+        for step in (NAMED, SUITS):
+            for each in ordered:
+                if each not in given and step <= (level if each in required or not required else NAMED):
+                    value = self._value(properties[each], words(each), step, must=False)
+                    given |= {} if value is _MISSING else {each: value}
+        if not must and (not given or (level == NAMED and not given.keys() >= {*required})):
+            self._names, self.used = outer, before
+            return _MISSING
+        for each in required:
+            if each not in given:
+                given[each] = self._value(properties[each], words(each), level, must=True)
+        self._names = outer
+        return {each: given[each] for each in properties if each in given}
+
+    def _array(self, schema: dict[str, Any], name: Any, level: int, *, must: bool) -> Any:
+        """As many items as literals give, and no fewer than the schema asks for."""
         first, rest = schema.get("prefixItems", []), schema.get("items", True)
-        if isinstance(rest, list):  # how drafts before 2020-12 write prefixItems
-            first, rest = rest, schema.get("additionalItems", True)
-        most = schema.get("maxItems", 100) if rest is not False else len(first)
-        unique, items = schema.get("uniqueItems", False), []
+        least = max(schema.get("minItems", 0), len(first))
+        if least > MOST_ITEMS:
+            raise Unsatisfiable(f"a list has more than {MOST_ITEMS} items")
+        most = min(schema.get("maxItems", MOST_ITEMS), MOST_ITEMS if rest is not False else len(first))
+        items: list[Any] = []
         while len(items) < most:
-            item = self._value([*first, rest][min(len(items), len(first))], words, eager=eager, must=False)
-            if item is _MISSING:
+            self.schema.steps.take(1 + len(self.used) // 10)
+            before = set(self.used)
+            item = self._value([*first, rest][min(len(items), len(first))], name, level, must=False)
+            if item is _MISSING or (items and self._last_resort(before)):
+                self.used = before
                 break
-            if not (unique and item in items):
+            if not (schema.get("uniqueItems") and item in items):
                 items.append(item)
         if not items and not must:
             return _MISSING
-        for place in range(len(items), max(schema.get("minItems", 0), len(first))):
+        if not items and not self._invent and "default" not in schema:
+            self.missing.append(" ".join(name))
+            return items
+        for place in range(len(items), least):
             raw = [*first, rest][min(place, len(first))]
-            item = self._value(raw, words, eager=eager, must=True)
-            if unique and item in items:
-                item = self._make_up(self.schema.resolve(raw), words, unlike=items)
+            item = self._value(raw, name, level, must=True)
+            if schema.get("uniqueItems") and item in items:
+                item = self._made_up(self.schema.resolve(raw), name, unlike=items)
             items.append(item)
         return items
+
+    def _last_resort(self, before: set[tuple[str, int]]) -> bool:
+        """Whether the literals used since are of the kinds that are taken only where nothing better stands."""
+        since = {start for _, start in self.used - before}
+        kinds = {each.kind for each in self.about.literals if each.start in since}
+        return bool(kinds) and kinds <= set(LAST_RESORT)
+
+    def _found(
+        self, schema: dict[str, Any], kind: str, name: frozenset[str], level: int, must: bool
+    ) -> Iterator[tuple[Any, tuple[str, int]]]:
+        """Values for a plain parameter, the likeliest first, each with the place in a text that it is from."""
+        for passage in (self.about, *(self.elsewhere if must else ())):
+            if "enum" in schema or "const" in schema:
+                found = self._members(schema.get("enum", [schema.get("const")]), passage, name)
+            elif kind == "boolean":
+                found = self._stated(passage, name)
+            elif kind in ("integer", "number"):
+                found = self._by_kind(passage, ("number",), name, level)
+            elif kind == "string":
+                found = self._strings(schema, passage, name, level)
+            else:
+                return
+            for value, start in found:
+                self.schema.steps.take(3)
+                yield value, (passage.text, start)
+
+    def _members(self, members: list[Any], passage: Passage, name: frozenset[str]) -> list[tuple[Any, int]]:
+        """The members of an enumeration that a text names, those that stand by another parameter's name last."""
+        text = re.sub(r"[\s_-]", " ", passage.text.lower())
+        found, others = [], self._names - name
+        others |= roles(others)
+        self.schema.steps.take(1 + len(others) // 5)
+        for member in members:
+            self.schema.steps.take(3)
+            if isinstance(member, bool) or not isinstance(member, str | int | float) or not str(member).strip():
+                continue
+            spelled = re.sub(r"[\s_-]", " ", str(member).lower())
+            start = text.find(spelled, passage.start, passage.end)
+            while start >= 0:
+                end = start + len(spelled)
+                around = text[start - 1 : start] + text[end : end + 1].replace("s", "", 1)
+                if not any(map(str.isalnum, around)) and (len(spelled) > 2 or str(member) in passage.text[start:end]):
+                    near = words(text[max(0, start - 30) : start])[-2:]
+                    found.append((far_fetched(near, name | roles(name), others), start, member))
+                self.schema.steps.take(10)
+                start = text.find(spelled, end, passage.end)
+        return [(member, start) for _, start, member in sorted(found, key=lambda row: row[:2])]
+
+    def _stated(self, passage: Passage, name: frozenset[str]) -> Iterator[tuple[bool, int]]:
+        """True where a text has a boolean's name; False where no, not or without stands before it."""
+        asked = name - {"is", "has", "include", "with", "enable", "allow"}
+        for match in re.finditer(r"[^\W\d_]+", passage.text[passage.start : passage.end]):
+            if asked.intersection(words(match.group())):
+                before = words(passage.text[: passage.start + match.start()][-30:])[-2:]
+                yield not {"no", "not", "without", "don"}.intersection(before), passage.start + match.start()
+
+    def _strings(
+        self, schema: dict[str, Any], passage: Passage, name: frozenset[str], level: int
+    ) -> Iterator[tuple[Any, int]]:
+        own = next((_BY_NAME[word] for word in sorted(name) if word in _BY_NAME), None)
+        kind = _BY_FORMAT.get(schema.get("format", "")) or own
+        if kind:
+            yield from self._by_kind(passage, (kind,), name, ANYWHERE)
+        if "pattern" in schema:
+            for each in passage.literals:
+                value = passage.text[each.start : each.end] if each.kind == "number" else each.value
+                yield value, each.start
+            for match in re.finditer(r"[^\s.,;:!?()\"']+", passage.text[passage.start : passage.end][:2000]):
+                yield match.group(), passage.start + match.start()
+        elif name & _FREE:
+            yield from self._by_kind(passage, ("quoted",), name, level)
+            if level > NAMED:
+                yield passage.text[passage.start : passage.end].strip()[: schema.get("maxLength")], passage.start
+        elif not kind or level == NAMED:
+            yield from self._by_kind(passage, ("quoted", "name", "code", *LAST_RESORT), name, level, spelled=True)
+
+    def _by_kind(
+        self, passage: Passage, kinds: Sequence[str], name: frozenset[str], level: int, *, spelled: bool = False
+    ) -> Iterator[tuple[Any, int]]:
+        """Literals of some kinds, the nearest first. With `spelled`, numbers count as text by the parameter's name."""
+        never = self._tool_words | self._names
+        near, others = name | roles(name), self._names - name
+        others |= roles(others)
+        self.schema.steps.take(1 + (len(never) + len(passage.literals)) // 5)
+        distances = [(self._distance(each, name, near, others, spelled), each) for each in passage.literals]
+        for far, each in sorted(distances, key=itemgetter(0)):
+            if far > level or (each.kind in ("name", *LAST_RESORT) and never.issuperset(words(str(each.value)))):
+                continue
+            if each.kind in kinds:
+                yield each.value, each.start
+            elif spelled and far == NAMED and each.kind in ("number", "email", "uri"):
+                yield passage.text[each.start : each.end], each.start
+
+    def _distance(
+        self, literal: Literal, name: frozenset[str], near: frozenset[str], others: frozenset[str], spelled: bool
+    ) -> int:
+        """How far-fetched a literal is for a parameter, by the words around it."""
+        if (literal.kind == "email" and name & _ADDRESSED) or (not spelled and near.intersection(literal.after)):
+            return NAMED
+        far = far_fetched(literal.before, near, others)
+        return ANYWHERE if far == SUITS and "in" in literal.before[:1] and name & _PERSON else far

@@ -1,7 +1,9 @@
 """Calling tools: whether the model calls any of those a request offers, which, and with what.
 
-Mixtral-8x22B decides by understanding; the local endpoint by the words that a tool and the conversation share. It
-calls nothing it cannot give valid arguments, and the same request always gets the same calls.
+Mixtral-8x22B decides by understanding. The local endpoint calls a tool whose name has a word in common with the prompt,
+or whose description has two, for each part of the prompt that names one, and once for each item of a plain list such as
+"Paris, Rome and Oslo". Where a required argument does not stand in the conversation it asks for it, unless
+`tool_choice` forces a call. The same request always gets the same calls.
 """
 
 from __future__ import annotations
@@ -11,105 +13,199 @@ import json
 import re
 import string
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import not_supported
-from mistral_on_azure.endpoint.models.conversation import calls_text
-from mistral_on_azure.endpoint.models.messages import Conversation
-from mistral_on_azure.endpoint.models.script import Call, Completion, cut
+from mistral_on_azure.endpoint.models.script import Call, Completion, cut, script
 from mistral_on_azure.endpoint.models.tokens import processor
-from mistral_on_azure.endpoint.models.tools.mentions import READ
-from mistral_on_azure.endpoint.models.tools.parallel import MOST_CALLS, arguments_of_each
-from mistral_on_azure.endpoint.models.tools.schemas import Unsatisfiable
-from mistral_on_azure.endpoint.models.tools.toolbox import NAMED, Tool, offered
+from mistral_on_azure.endpoint.models.tools.arguments import Arguments, Passage
+from mistral_on_azure.endpoint.models.tools.literals import READ, Literal, words
+from mistral_on_azure.endpoint.models.tools.offered_tools import Tool, chosen, parameters_of, read_tool, takes_all
+from mistral_on_azure.endpoint.models.tools.patterns import Steps, Unsatisfiable
+from mistral_on_azure.endpoint.models.tools.tool_schemas import kind_of
+from mistral_on_azure.endpoint.models.messages import Conversation
+from mistral_on_azure.endpoint.models.conversation import calls_text, definition
 
+STEPS = 15_000  # of the work that the tools of one request may cost, a few microseconds each
+MOST_CALLS = 16
+REMEMBERED = 1_000_000  # bytes of plans that are kept
+_EARLIER = 20  # texts of a conversation, besides the prompt, that are searched for values
 _CLAUSE = re.compile(r"(?<=[.?!;\n])\s+|,\s+|\s+(?=(?:and|then|also|plus)\s)")
-_FOLLOW_UP = re.compile(r"\s*(?:and|what about|how about|also|now|same)\b", re.IGNORECASE)
-_REMEMBERED = 20  # texts of a conversation, besides the prompt, that are searched for values
-_FITS = 2  # the score from which a description, without the name, says that a tool is meant
+_FOLLOW_UP = re.compile(r"\s*(?:and|what about|how about|also|now)\b", re.IGNORECASE)
+_BETWEEN_ITEMS = re.compile(
+    r"(?:\s(?:in|on|at|for|with)\s[\w-]+)?[\s,;&]*(?:(?:and|or|also|in|at|near|for|from|to|about|of)\b\s*)*"
+)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a request's tools come to: calls of (name, arguments in JSON), or a question for what is missing."""
+
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    question: str | None = None
+
+
+class _Plans(dict[bytes, Plan]):
+    """The plans of the latest requests by a digest of what decides them; `n` choices and repetitions share one."""
+
+    size = 0
+
+    def keep(self, key: bytes, plan: Plan) -> Plan:
+        size = 200 + len(plan.question or "") + sum(len(name) + len(written) for name, written in plan.calls)
+        if self.size + size > REMEMBERED:
+            self.clear()
+            self.size = 0
+        if size <= REMEMBERED:
+            self[key] = plan
+            self.size += size
+        return plan
+
+
+_plans = _Plans()
 
 
 def complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion | None:
-    """Answer where tools have a say: calls of them, or what they returned. None leaves the answer to the script.
+    """Answer where tools have a say: calls of them, a question, or what they returned. None leaves it to the script.
 
     Raises:
         ApiError: 400 for tools or a choice among them that make no sense, 422 for a tool that must be called and
-            whose schema nothing fits.
+            whose schema nothing fits, or takes too many steps.
     """
-    choice = parameters.get("tool_choice", "auto")
-    tools = offered(parameters.get("tools") or (), choice)
-    calls = _calls(talk, tools, index, forced=choice != "auto")
-    if calls:
-        alone = parameters.get("parallel_tool_calls") is False
-        return _completion(calls[:1] if alone else calls, parameters)
+    choice, offered = parameters.get("tool_choice", "auto"), parameters.get("tools") or ()
+    tools = [definition(tool, place)["function"] for place, tool in enumerate(offered)]
     results = talk.history.results if talk.history else ()
-    return cut(_report(results), parameters.get("max_tokens"), parameters.get("stop")) if results else None
+    written = json.dumps([tools, choice, talk.prompt, talk.history and [results, talk.history.earlier[:_EARLIER]]])
+    key = hashlib.blake2b(written.encode(), digest_size=16).digest()
+    plan = _plans.get(key) or _plans.keep(key, _plan(talk, tools, choice))
+    if plan.calls:
+        calls = plan.calls[:1] if parameters.get("parallel_tool_calls") is False else plan.calls
+        seed = f"{talk.turns}|{index}"
+        return _completion([Call(_id(f"{seed}|{at}|{call}"), *call) for at, call in enumerate(calls)], parameters)
+    text = plan.question or "\n".join(f"The tool {name} returned: {content}" for name, content in results)
+    return cut(text, parameters.get("max_tokens"), parameters.get("stop")) if text else None
 
 
-def _calls(talk: Conversation, tools: Sequence[Tool], index: int, *, forced: bool) -> tuple[Call, ...]:
-    """The calls that answer a conversation; none where text is the better answer."""
+def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | dict[str, Any]) -> Plan:
+    steps, forced = Steps(STEPS), choice not in ("auto", "none")
+    tools = chosen([read_tool(function, steps) for function in offered], choice)
     if not tools or (talk.history.results and not forced):
-        return ()
+        return Plan()
     answered = {name for name, _ in talk.history.results}
     tools = [tool for tool in tools if tool.name not in answered] or tools  # a tool that answered is not asked again
-    prompt, earlier = talk.prompt[:READ], [text[:READ] for text in talk.history.earlier[:_REMEMBERED]]
-    asked = _asked(prompt, earlier, tools)
-    if forced and not asked:
-        asked = [(max(tools, key=lambda tool: tool.score(prompt)), prompt)]
-    made: dict[tuple[str, str], None] = {}  # a set that keeps its order
-    for tool, text in asked:
-        try:
-            for arguments in arguments_of_each(tool, text, [other for other in (prompt, *earlier) if other != text]):
-                made[tool.name, json.dumps(arguments, ensure_ascii=False)] = None
-        except Unsatisfiable as error:
-            if forced:
-                why = f"The local endpoint found no arguments that fit the schema of {tool.name}: {error}."
-                raise not_supported("tools", tool.name, why) from None
-    seed = f"{talk.turns}|{index}"
-    return tuple(Call(_id(f"{seed}|{place}|{call}"), *call) for place, call in enumerate([*made][:MOST_CALLS]))
+    prompt, earlier = Passage(talk.prompt[:READ]), _nearest(talk.history.earlier)
+    plan, made = Plan(), dict[tuple[str, str], None]()  # a set that keeps its order
+    try:
+        asked = _asked(prompt, earlier, tools)
+        if forced and not asked:
+            said = frozenset(words(prompt.text))
+            asked = [(max(tools, key=lambda tool: tool.score(said)), prompt)]
+        for tool, passage in asked[:MOST_CALLS]:
+            for filled, value in _each(tool, passage, [prompt, *map(Passage, earlier)], forced):
+                if filled.missing:
+                    plan.question = plan.question or _question(tool, filled.missing)
+                else:
+                    made[tool.name, json.dumps(value, ensure_ascii=False)] = None
+    except Unsatisfiable as error:
+        if forced:
+            names = ", ".join(tool.name for tool in tools[:3])
+            why = f"The local endpoint found no arguments that fit the schema of {names}: {error}."
+            raise not_supported("tools", names, why) from None
+    plan.calls = [*made][:MOST_CALLS]
+    if (None, prompt.text.strip()) in script():  # the script knows an answer and needs no more
+        plan.question = None
+    return plan
 
 
-def _asked(prompt: str, earlier: Sequence[str], tools: Sequence[Tool]) -> list[tuple[Tool, str]]:
+def _nearest(earlier: Sequence[str]) -> list[str]:
+    """The texts before the prompt, the latest first, as far as they are searched for values."""
+    left, found = READ, []
+    for text in earlier[:_EARLIER]:
+        found.append(text[:left])
+        left -= len(found[-1])
+    return found
+
+
+def _question(tool: Tool, missing: Sequence[str]) -> str:
+    names = " and ".join(dict.fromkeys(missing))
+    return f"To call {tool.name} I need more than the conversation says: what is the {names}?"
+
+
+def _asked(whole: Passage, earlier: Sequence[str], tools: Sequence[Tool]) -> list[tuple[Tool, Passage]]:
     """Which tools a prompt asks for, each with the part of the prompt that does.
 
-    A clause that names a tool begins a part; those after it that name none belong to it. A prompt that names no tool
-    may still fit one by its description, or follow up on the question before.
+    A clause that names a tool begins a part; those after it that name none belong to it. Where no clause does, the
+    description that shares two words with the prompt, or more, decides.
     """
     parts: list[tuple[list[Tool], int]] = []
-    for start, clause in _clauses(prompt):
-        named = _named(clause, tools)
-        said_already = parts and parts[-1][0] == named and any(tool.takes_all for tool in named)
-        if named and not said_already:
+    prompt, start = whole.text, 0
+    for end, following in (*(gap.span() for gap in _CLAUSE.finditer(prompt)), (len(prompt), len(prompt))):
+        named = _named(frozenset(words(prompt[start:end])), tools)
+        if named and not (parts and parts[-1][0] == named and any(takes_all(tool) for tool in named)):
             parts.append((named, start if parts else 0))
+        start = following
     if parts:
-        starts = [start for _, start in parts]
-        texts = [prompt[slice(*ends)] for ends in zip(starts, [*starts[1:], None], strict=True)]
-        return [(tool, text) for (named, _), text in zip(parts, texts, strict=True) for tool in named]
-    for place, text in enumerate([prompt, *(earlier if _FOLLOW_UP.match(prompt) else ())]):
-        best = max(tools, key=lambda tool, text=text: tool.score(text))
-        if best.score(text) >= (NAMED if place else _FITS):
-            return [(best, prompt)]
-    return []
+        ends = [*(start for _, start in parts[1:]), len(prompt)]
+        return [(tool, whole.part(at, end)) for (named, at), end in zip(parts, ends, strict=True) for tool in named]
+    for text in earlier if _FOLLOW_UP.match(prompt) else ():  # as in "And in Berlin?"
+        for tool in _named(frozenset(words(text)), tools):
+            return [(tool, whole)]
+    said = frozenset(words(prompt))
+    best = max(tools, key=lambda tool: tool.score(said))
+    return [(best, whole)] if best.score(said) >= 2 else []
 
 
-def _named(clause: str, tools: Sequence[Tool]) -> list[Tool]:
+def _named(said: frozenset[str], tools: Sequence[Tool]) -> list[Tool]:
     """The tools that a clause names; of several with a word in common, the one it names best."""
     named: list[Tool] = []
     taken: frozenset[str] = frozenset()
-    for tool in sorted(tools, key=lambda tool: -tool.score(clause)):
-        if tool.score(clause) >= NAMED and not tool.named_in(clause) & taken:
+    for tool in sorted(tools, key=lambda tool: -tool.score(said)):
+        if tool.distinctive & said and not tool.distinctive & said & taken:
             named.append(tool)
             taken |= tool.named
     return named
 
 
-def _clauses(prompt: str) -> Iterator[tuple[int, str]]:
-    """The clauses of a prompt, each with its place."""
-    start = 0
-    for gap in _CLAUSE.finditer(prompt):
-        yield start, prompt[start : gap.start()]
-        start = gap.end()
-    yield start, prompt[start:]
+def _each(
+    tool: Tool, passage: Passage, whole: Sequence[Passage], forced: bool
+) -> Iterator[tuple[Arguments, dict[str, Any]]]:
+    """The arguments of each call that a passage asks of one tool; one a call for the items of a list."""
+
+    def fill(about: Passage, elsewhere: Sequence[Passage]) -> tuple[Arguments, dict[str, Any]]:
+        filled = Arguments(tool.schema, about, elsewhere, tool.named, forced)
+        return filled, filled.value()
+
+    filled, value = fill(passage, whole)
+    items = _items(passage, filled.used, value.get(_subject(tool)))
+    if len(items) < 2:
+        yield filled, value
+        return
+    starts = [passage.start, *(item.start for item in items[1:])]
+    for start, end in zip(starts, [*starts[1:], passage.end], strict=True):
+        one, own = fill(passage.part(start, end), [passage, *whole])
+        both = {**value, **own}  # what is said once, as "in celsius" often is, is meant for all
+        yield one, both if tool.schema.fits(tool.schema.root, both) else own
+
+
+def _subject(tool: Tool) -> str | None:
+    """The parameter that a call is about, if there is just one: then several things are several calls."""
+    plain = [name for name, each in parameters_of(tool).items() if kind_of(each) != "boolean" and "enum" not in each]
+    return plain[0] if len(plain) == 1 and not takes_all(tool) else None
+
+
+def _items(passage: Passage, used: set[tuple[str, int]], value: Any) -> list[Literal]:
+    """The list of literals, such as "Paris, Rome and Oslo", that a value was taken from."""
+    alike: list[Literal] = []
+    for each in passage.literals:
+        if each.value == value and (passage.text, each.start) in used:
+            alike = sorted((one for one in passage.literals if one.kind == each.kind), key=lambda one: one.start)
+    runs: list[list[Literal]] = []
+    for each in alike:
+        if runs and _BETWEEN_ITEMS.fullmatch(passage.text, runs[-1][-1].end, each.start):
+            runs[-1].append(each)
+        else:
+            runs.append([each])
+    return next((run[:MOST_CALLS] for run in runs if any(each.value == value for each in run)), [])
 
 
 def _id(seed: str) -> str:
@@ -128,8 +224,3 @@ def _completion(calls: Sequence[Call], parameters: dict[str, Any]) -> Completion
     if written.text == text:
         return Completion("", ids, (), "tool_calls", tuple(calls))
     return Completion(written.text, ids, ("", *written.pieces), written.finish_reason)
-
-
-def _report(results: Sequence[tuple[str, str]]) -> str:
-    """What the tools returned, in words that claim no more."""
-    return "\n".join(f"The tool {name} returned: {content}" for name, content in results)

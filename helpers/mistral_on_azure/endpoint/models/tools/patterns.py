@@ -1,102 +1,193 @@
-"""Patterns: a text that matches a regular expression, for arguments whose schema has one."""
+"""Patterns: regular expressions of a client, matched and exemplified within a bounded number of steps.
+
+Python's `re` may take exponential time for a pattern that a stranger wrote. Here the standard library only parses a
+pattern. Matching keeps the set of all places where the part so far may end, which is polynomial, and each step is
+taken from the budget of the request. Back references, which no such matcher has, match nothing here.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from re import _parser  # the standard library's own reader of regular expressions; it has no public name
 from string import printable
 from typing import Any
 
-_READ = 2_000  # characters that are searched: a tool's pattern may be slow
-_LONGEST = 4_096  # characters that are made up
-_LENGTHS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89)  # repetitions beyond the fewest that a pattern asks for
-_SAMPLES = {"DIGIT": "0", "SPACE": " ", "WORD": "a", "NOT_DIGIT": "a", "NOT_SPACE": "a", "NOT_WORD": "-"}
+LONGEST_PATTERN = 1_000  # characters
+_LONGEST_TEXT = 2_000  # characters that are matched or made up
+_REPETITIONS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89)  # beyond the fewest that a pattern asks for
 
 
-class _TooLong(Exception):
-    """Nothing short matches."""
+class Unsatisfiable(Exception):
+    """No value that fits was found; the message says why."""
 
 
-def within(pattern: str, text: str) -> Iterator[tuple[int, int]]:
-    """The passages of a text that a pattern describes, its anchors put aside: an order number in a sentence."""
-    loose = re.sub(r"^\^|\\A", "", re.sub(r"(?<!\\)\$$|\\[Zz]$", "", pattern))
-    try:
-        found = re.compile(rf"(?<!\w)(?:{loose})(?!\w)")
-    except re.error:  # flags that must stand at the beginning
-        return
-    yield from (match.span() for match in found.finditer(text[:_READ]) if match.group())
+class Steps:
+    """The budget of work for one request, shared by everything that its tools' schemas decide."""
+
+    def __init__(self, most: int) -> None:
+        self.most = self.left = most
+
+    def take(self, steps: int = 1) -> None:
+        """Use up steps.
+
+        Raises:
+            Unsatisfiable: when more than the whole budget was asked for.
+        """
+        self.left -= steps
+        if self.left < 0:
+            raise Unsatisfiable(f"the schema takes more than {self.most} steps")
 
 
-def matching(pattern: str) -> Iterator[str]:
-    """Texts made up to match a pattern, the shortest first; a few patterns (with look-around) may get none."""
-    tree = _parser.parse(pattern)
-    for more in _LENGTHS:
+class Pattern:
+    """A parsed regular expression.
+
+    Args:
+        source: the pattern as the client wrote it.
+        steps: the budget that matching takes from.
+
+    Raises:
+        ValueError: for a pattern that is none, or is too long.
+    """
+
+    def __init__(self, source: str, steps: Steps) -> None:
+        if len(source) > LONGEST_PATTERN:
+            raise ValueError(f"a pattern has more than {LONGEST_PATTERN} characters")
+        steps.take(len(source) // 10)
         try:
-            text = _spell(tree, more, {})
-        except _TooLong:
-            return
-        if re.search(pattern, text):
-            yield text
+            self._tree = _parser.parse(source)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(f"the pattern {source!r} is not a regex: {error}") from None
+        self._steps = steps
+        self._fold = bool(self._tree.state.flags & re.IGNORECASE)
+
+    def matches(self, text: str) -> bool:
+        """Whether the pattern is found anywhere in a text of at most 2,000 characters.
+
+        Raises:
+            Unsatisfiable: when the budget is used up, or for a construct that JSON Schema does not have.
+        """
+        if len(text) > _LONGEST_TEXT:
+            raise Unsatisfiable(f"a text for a pattern has more than {_LONGEST_TEXT} characters")
+        return bool(self._ends(self._tree, set(range(len(text) + 1)), text))
+
+    def examples(self) -> Iterator[str]:
+        """Texts that match, the shortest first; a few patterns (with look-around) may get none."""
+        for more in _REPETITIONS:
+            text = self._spell(self._tree, more)
+            if text is None:
+                return
+            if self.matches(text):
+                yield text
+
+    def _ends(self, tree: Iterable[Any], places: set[int], text: str) -> set[int]:
+        """Where a sequence of parts may end that begins at one of some places."""
+        for name, argument in tree:
+            self._steps.take(1 + len(places))
+            places = self._part_ends(str(name), argument, places, text)
+            if not places:
+                break
+        return places
+
+    def _part_ends(self, name: str, argument: Any, places: set[int], text: str) -> set[int]:
+        match name:
+            case "LITERAL" | "NOT_LITERAL" | "ANY" | "IN":
+                accepts = self._accepts(name, argument)
+                return {at + 1 for at in places if at < len(text) and accepts(text[at])}
+            case "AT":
+                return {at for at in places if _stands(str(argument), at, text)}
+            case "BRANCH":
+                return set().union(*(self._ends(branch, places, text) for branch in argument[1]))
+            case "SUBPATTERN":
+                return self._ends(argument[-1], places, text)
+            case "MAX_REPEAT" | "MIN_REPEAT":
+                return self._repeated(*argument, places, text)
+            case "ASSERT" | "ASSERT_NOT":
+                return {at for at in places if self._looks(*argument, at, text) == (name == "ASSERT")}
+        raise Unsatisfiable(f"the local endpoint matches no pattern with {name.lower().replace('_', ' ')}")
+
+    def _repeated(self, fewest: int, most: int, tree: Any, places: set[int], text: str) -> set[int]:
+        found = set(places) if fewest == 0 else set()
+        for times in range(1, int(most) + 1):
+            self._steps.take()
+            places = self._ends(tree, places, text)
+            if not places or (times > fewest and places <= found):  # nothing new can follow
+                break
+            if times >= fewest:
+                found |= places
+        return found
+
+    def _looks(self, direction: int, tree: Any, at: int, text: str) -> bool:
+        """Whether what look-ahead or look-behind asks for stands beside a place."""
+        if direction > 0:
+            return bool(self._ends(tree, {at}, text))
+        return any(at in self._ends(tree, {start}, text) for start in range(at + 1))
+
+    def _accepts(self, name: str, argument: Any) -> Callable[[str], bool]:
+        """A test of one character."""
+        if name == "ANY":
+            return lambda letter: letter != "\n"
+        members = [("LITERAL", argument)] if name != "IN" else [(str(kind), value) for kind, value in argument]
+        negated = name == "NOT_LITERAL" or members[0][0] == "NEGATE"
+        self._steps.take(len(members))
+
+        def inside(letter: str) -> bool:
+            code = ord(letter)
+            return any(
+                (kind == "LITERAL" and code == value)
+                or (kind == "RANGE" and value[0] <= code <= value[1])
+                or (kind == "CATEGORY" and _belongs(str(value), letter))
+                for kind, value in members
+            )
+
+        if self._fold:
+            return lambda letter: (inside(letter.lower()) or inside(letter.upper()[0])) != negated
+        return lambda letter: inside(letter) != negated
+
+    def _spell(self, tree: Any, more: int) -> str | None:
+        """A text for a sequence of parts, None if it would be too long."""
+        text = ""
+        for name, argument in tree:
+            self._steps.take()
+            part = self._spell_part(str(name), argument, more)
+            if part is None or len(text) + len(part) > _LONGEST_TEXT:
+                return None
+            text += part
+        return text
+
+    def _spell_part(self, name: str, argument: Any, more: int) -> str | None:
+        match name:
+            case "LITERAL":
+                return chr(argument)
+            case "NOT_LITERAL" | "ANY" | "IN":
+                accepts = self._accepts(name, argument)
+                ends = [value[0] if str(kind) == "RANGE" else value for kind, value in argument] if name == "IN" else []
+                odd = [chr(each) for each in ends if isinstance(each, int)]  # as é in [é-ü]
+                return next((letter for letter in ["a", "0", "A", *printable, *odd] if accepts(letter)), None)
+            case "MAX_REPEAT" | "MIN_REPEAT":
+                fewest, most, tree = argument
+                times = min(int(most), int(fewest) + more)
+                unit = self._spell(tree, more) if times else ""
+                return None if unit is None or len(unit) * times > _LONGEST_TEXT else unit * times
+            case "SUBPATTERN":
+                return self._spell(argument[-1], more)
+            case "BRANCH":
+                return self._spell(argument[1][0], more)
+        return ""  # anchors and look-around take no characters; `matches` checks them
 
 
-def _spell(tree: Any, more: int, groups: dict[int, str]) -> str:
-    text = "".join(_part(str(name), argument, more, groups) for name, argument in tree)
-    if len(text) > _LONGEST:
-        raise _TooLong
-    return text
+def _stands(where: str, at: int, text: str) -> bool:
+    """Whether an anchor holds at a place."""
+    if where in ("AT_BEGINNING", "AT_BEGINNING_STRING"):
+        return at == 0
+    if where in ("AT_END", "AT_END_STRING"):
+        return at == len(text)
+    before, after = (_belongs("CATEGORY_WORD", letter) for letter in (text[:at][-1:], text[at : at + 1]))
+    return (before != after) == (where == "AT_BOUNDARY")
 
 
-def _part(name: str, argument: Any, more: int, groups: dict[int, str]) -> str:
-    match name:
-        case "LITERAL":
-            return chr(argument)
-        case "NOT_LITERAL" | "ANY" | "IN":
-            accepts = _accepts(argument) if name == "IN" else lambda letter: letter != argument
-            return next((letter for letter in "a0A" + printable if accepts(ord(letter))), "") or _first(argument)
-        case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-            fewest, most, tree = argument
-            unit, times = _spell(tree, more, groups), min(int(most), int(fewest) + more)
-            if len(unit) * times > _LONGEST:
-                raise _TooLong
-            return unit * times
-        case "SUBPATTERN":
-            groups[argument[0]] = _spell(argument[-1], more, groups)
-            return groups[argument[0]]
-        case "ATOMIC_GROUP":
-            return _spell(argument, more, groups)
-        case "BRANCH":
-            return _spell(argument[1][0], more, groups)
-        case "GROUPREF":
-            return groups.get(argument, "")
-    return ""  # anchors and look-around: what they ask is checked on the whole text
-
-
-def _accepts(members: Any) -> Any:
-    """Whether a letter is in a set such as [a-z0-9_]."""
-    pattern_members = [(str(name), argument) for name, argument in members]
-    negated = pattern_members[0][0] == "NEGATE"
-
-    def inside(letter: int) -> bool:
-        return any(
-            (name == "LITERAL" and letter == argument)
-            or (name == "RANGE" and argument[0] <= letter <= argument[1])
-            or (name == "CATEGORY" and _categorised(str(argument), chr(letter)))
-            for name, argument in pattern_members
-        )
-
-    return lambda letter: inside(letter) != negated
-
-
-def _categorised(category: str, letter: str) -> bool:
+def _belongs(category: str, letter: str) -> bool:
     name = category.removeprefix("CATEGORY_")
-    belongs = {"DIGIT": letter.isdigit(), "SPACE": letter.isspace(), "WORD": letter.isalnum() or letter == "_"}
-    return not belongs[name[4:]] if name.startswith("NOT_") else belongs[name]
-
-
-def _first(members: Any) -> str:
-    """The first letter of a set that has none of the usual ones, such as [é-ü]."""
-    for name, argument in members:
-        if str(name) in ("LITERAL", "RANGE"):
-            return chr(argument if str(name) == "LITERAL" else argument[0])
-    return ""
+    kind = name.removeprefix("NOT_")
+    belongs = {"DIGIT": letter.isdigit, "SPACE": letter.isspace, "WORD": lambda: letter.isalnum() or letter == "_"}
+    return belongs[kind]() != name.startswith("NOT_")

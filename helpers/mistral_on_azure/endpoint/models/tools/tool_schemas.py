@@ -1,0 +1,297 @@
+"""Tool schemas: the JSON schema of a tool's arguments, read, resolved and compared with values in bounded steps.
+
+A schema is a client's, and may ask for any amount of work: references that double at each link, patterns that
+backtrack. Values are compared by jsonschema, each of whose keywords takes from the budget of the request; references
+and patterns are followed and matched here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import unquote
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+
+from mistral_on_azure.endpoint.models.tools.patterns import Pattern, Steps, Unsatisfiable
+
+_KEYWORD = 10  # steps for one keyword that jsonschema checks
+_LONGEST_CHAIN = 32  # references that only lead to further references
+_SHAPES = {  # the keywords that are read, by what stands behind them; others are left aside
+    "schema": "additionalProperties propertyNames contains not if then else items additionalItems",
+    "schemas": "allOf anyOf oneOf prefixItems",
+    "named": "properties patternProperties dependentSchemas",
+    "number": "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf",
+    "count": "minLength maxLength minItems maxItems minProperties maxProperties minContains maxContains",
+    "text": "pattern format description",
+    "names": "required",
+    "flag": "uniqueItems",
+    "list": "enum examples",
+    "value": "const default",
+}
+_SHAPE = {keyword: shape for shape, keywords in _SHAPES.items() for keyword in keywords.split()}
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_TYPES: dict[str, Callable[[Any], bool]] = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "null": lambda value: value is None,
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "integer": lambda value: _TYPES["number"](value) and value == int(value),
+}
+
+
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "number": _TYPES["number"],
+    "count": lambda value: _TYPES["integer"](value) and value >= 0,
+    "names": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
+    "schemas": lambda value: isinstance(value, list) and bool(value),
+    "flag": _TYPES["boolean"],
+    "text": _TYPES["string"],
+    "list": _TYPES["array"],
+    "named": _TYPES["object"],
+}
+
+
+class BadSchema(Exception):
+    """The schema itself is wrong; the message says how."""
+
+
+class ToolSchema:
+    """The schema of a tool's arguments, reduced to the keywords that are understood here.
+
+    Nothing outside the schema is ever fetched: a reference to another address is an error.
+
+    Args:
+        raw: the schema as the client wrote it.
+        steps: the budget for reading it and for every comparison with a value.
+
+    Raises:
+        BadSchema: for a schema that is not valid, or refers to what is not there.
+        Unsatisfiable: for one that is too large to read.
+    """
+
+    def __init__(self, raw: dict[str, Any], steps: Steps) -> None:
+        self._raw, self.steps = raw, steps
+        self.patterns: dict[str, Pattern] = {}
+        self.targets: dict[str, Any] = {}
+        self._resolved: dict[int, dict[str, Any]] = {}
+        self._pending: list[str] = []
+        try:
+            self.root = self._read(raw)
+            while self._pending:
+                if (reference := self._pending.pop()) not in self.targets:
+                    self.targets[reference] = self._read(self._find(reference))
+        except RecursionError:
+            raise BadSchema("the schema is nested too deeply") from None
+        self._validator = _Validator(self.root, format_checker=_Bounds(self))
+
+    def _read(self, raw: Any) -> Any:
+        """A subschema with the keywords that are understood here, each checked."""
+        self.steps.take()
+        if isinstance(raw, bool):
+            return raw
+        if not isinstance(raw, dict):
+            raise BadSchema(f"{_shown(raw)} is no schema")
+        schema: dict[str, Any] = {}
+        for keyword, value in raw.items():
+            if keyword == "type":
+                schema["type"] = self._types(value)
+            elif keyword in _REFERENCES and isinstance(value, str):
+                schema["$ref"] = value
+                self._pending.append(value)
+            elif keyword in _SHAPE:
+                schema[keyword] = self._keyword(keyword, _SHAPE[keyword], value)
+        if isinstance(schema.get("items"), list):  # how drafts before 2020-12 write prefixItems
+            schema["prefixItems"], schema["items"] = schema["items"], schema.pop("additionalItems", True)
+        return schema
+
+    def _keyword(self, keyword: str, shape: str, value: Any) -> Any:
+        if shape == "value":
+            return value
+        if keyword == "items" and isinstance(value, list):
+            shape = "schemas"
+        if shape == "schema":
+            return self._read(value)
+        if not _FITS[shape](value) or (keyword == "multipleOf" and value <= 0):
+            raise BadSchema(f"{keyword} is {_shown(value)}")
+        if shape == "schemas":
+            return [self._read(each) for each in value]
+        for pattern in [value] if keyword == "pattern" else value if keyword == "patternProperties" else ():
+            self._pattern(pattern)
+        if shape == "named":
+            return {name: self._read(each) for name, each in value.items()}
+        return value
+
+    def _types(self, value: Any) -> Any:
+        kinds = value if isinstance(value, list) and value else [value]
+        if not all(isinstance(kind, str) and kind in _TYPES for kind in kinds):
+            raise BadSchema(f"type is {_shown(value)}")
+        return value
+
+    def _pattern(self, source: str) -> None:
+        if source not in self.patterns:
+            try:
+                self.patterns[source] = Pattern(source, self.steps)
+            except ValueError as error:
+                raise BadSchema(str(error)) from None
+
+    def _find(self, reference: str) -> dict[str, Any] | bool:
+        """What a reference leads to: a JSON pointer into the schema, or the name of an anchor."""
+        place: Any = self._raw
+        if reference.startswith("#/"):
+            for part in reference[2:].split("/"):
+                self.steps.take()
+                name = unquote(part).replace("~1", "/").replace("~0", "~")
+                if isinstance(place, list):
+                    place = place[int(name)] if name.isdecimal() and int(name) < len(place) else None
+                else:
+                    place = place.get(name) if isinstance(place, dict) else None
+        elif reference != "#":
+            place = self._anchored(reference.removeprefix("#")) if reference.startswith("#") else None
+        if not isinstance(place, dict | bool):
+            raise BadSchema(f"the reference {_shown(reference)} leads to no schema inside this one")
+        return place
+
+    def _anchored(self, name: str) -> Any:
+        waiting: list[Any] = [self._raw]
+        while waiting:
+            self.steps.take()
+            part = waiting.pop()
+            if isinstance(part, dict) and name in (part.get("$anchor"), part.get("$dynamicAnchor")):
+                return part
+            waiting.extend(part.values() if isinstance(part, dict) else part if isinstance(part, list) else ())
+        return None
+
+    def resolve(self, schema: dict[str, Any] | bool) -> dict[str, Any]:
+        """A subschema with its references followed and its `allOf` merged.
+
+        Raises:
+            Unsatisfiable: for `false`, which nothing fits, and for references that lead in a circle.
+        """
+        if isinstance(schema, bool):
+            if schema:
+                return {}
+            raise Unsatisfiable("nothing fits the schema false")
+        known, begun = self._resolved, schema
+        if id(begun) not in known:
+            for _ in range(_LONGEST_CHAIN):
+                self.steps.take()
+                if "$ref" in schema:
+                    target = self.targets[schema["$ref"]]
+                    rest = {name: value for name, value in schema.items() if name != "$ref"}
+                    schema = {**self.resolve(target), **rest} if isinstance(target, bool) else {**target, **rest}
+                elif "allOf" in schema:
+                    rest = {name: value for name, value in schema.items() if name != "allOf"}
+                    schema = self._merged([rest, *map(self.resolve, schema["allOf"])])
+                else:
+                    break
+            else:
+                raise Unsatisfiable("the references of the schema lead in a circle")
+            known[id(begun)] = schema
+            known[-id(begun)] = begun  # kept, so that its id stays its own
+        return known[id(begun)]
+
+    def _merged(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
+        """One schema for several that must all hold: properties and requirements add up, else the first decides."""
+        whole: dict[str, Any] = {}
+        for part in parts:
+            self.steps.take(1 + len(part.get("properties", ())) + len(part.get("required", ())))
+            properties = {**part.get("properties", {}), **whole.get("properties", {})}
+            required = list(dict.fromkeys([*whole.get("required", ()), *part.get("required", ())]))
+            whole = {**part, **whole}
+            whole |= {"properties": properties} if properties else {}
+            whole |= {"required": required} if required else {}
+        return whole
+
+    def alternatives(self, schema: dict[str, Any]) -> list[Any]:
+        """The alternatives of a resolved schema, each with what the schema says beside them; none if it has none."""
+        kinds = schema.get("type")
+        if isinstance(kinds, list):
+            return [{**schema, "type": kind} for kind in kinds]
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in schema:
+                self.steps.take(len(schema[keyword]))
+                apart = (keyword, "default", "description")
+                shared = {name: value for name, value in schema.items() if name not in apart}
+                return [{"allOf": [each, shared]} if shared else each for each in schema[keyword]]
+        return []
+
+    def fits(self, schema: dict[str, Any] | bool, value: Any) -> bool:
+        """Whether a value fits a subschema.
+
+        Raises:
+            Unsatisfiable: when the budget is used up.
+        """
+        return self._validator.evolve(schema=schema).is_valid(value)
+
+
+class _Bounds(FormatChecker):
+    """What a validator carries along as its format checker: the schema whose references and patterns it asks for."""
+
+    def __init__(self, schema: ToolSchema) -> None:
+        super().__init__()
+        self.schema = schema
+
+
+def _counted(check: Callable[..., Any]) -> Callable[..., Iterator[ValidationError]]:
+    """A keyword of jsonschema that takes from the budget."""
+
+    def counted(validator: Any, asked: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+        validator.format_checker.schema.steps.take(_KEYWORD + (len(asked) if isinstance(asked, list) else 0))
+        yield from check(validator, asked, value, schema) or ()
+
+    return counted
+
+
+def _reference(validator: Any, asked: str, value: Any, schema: Any) -> Iterator[ValidationError]:
+    yield from validator.descend(value, validator.format_checker.schema.targets[asked])
+
+
+def _pattern(validator: Any, asked: str, value: Any, schema: Any) -> Iterator[ValidationError]:
+    if isinstance(value, str) and not validator.format_checker.schema.patterns[asked].matches(value):
+        yield ValidationError(f"{value!r} does not match {asked!r}")
+
+
+def _pattern_properties(validator: Any, asked: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    for pattern, part in asked.items() if isinstance(value, dict) else ():
+        for name in value:
+            if validator.format_checker.schema.patterns[pattern].matches(name):
+                yield from validator.descend(value[name], part)
+
+
+def _additional_properties(validator: Any, asked: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    patterns = [validator.format_checker.schema.patterns[each] for each in schema.get("patternProperties", ())]
+    for name in value if isinstance(value, dict) else ():
+        if name not in schema.get("properties", ()) and not any(pattern.matches(name) for pattern in patterns):
+            yield from validator.descend(value[name], asked)
+
+
+_OWN = {
+    "$ref": _reference,
+    "pattern": _pattern,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional_properties,
+}
+_Validator = extend(
+    Draft202012Validator,
+    {keyword: _counted(check) for keyword, check in {**Draft202012Validator.VALIDATORS, **_OWN}.items()},
+)
+
+
+def kind_of(schema: dict[str, Any]) -> str:
+    """The type of a resolved schema; where it names none, the one that its keywords are for, else string."""
+    kind = schema.get("type")
+    if isinstance(kind, str):
+        return kind
+    if "properties" in schema or "required" in schema:
+        return "object"
+    return "array" if "items" in schema or "prefixItems" in schema else "string"
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value)[:60]
