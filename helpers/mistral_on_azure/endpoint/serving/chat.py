@@ -17,7 +17,7 @@ from mistral_on_azure.endpoint.models.completions import usage_asked
 from mistral_on_azure.endpoint.models.model import ChatRequest, Model
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving.api_version import check_api_version
-from mistral_on_azure.endpoint.serving.request_parameters import extra_parameters, validate
+from mistral_on_azure.endpoint.serving.request_parameters import checked_extra, validate
 from mistral_on_azure.endpoint.transport.contents import check_content_type, read_object
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
@@ -70,10 +70,12 @@ def _understand(service: Service, request: Request, default: str) -> ChatRequest
     The same body always asks the same, so it is remembered: from the second time on, as most never come again.
     """
     kind = service.kind
-    check_api_version(request, kind.api_versions)
+    if request.query:
+        check_api_version(request, kind.api_versions)
     check_content_type(request)
     body, headers = request.body, request.headers
-    extra = extra_parameters(headers.get("extra-parameters"), kind.addresses[request.path].extra)
+    extra = headers.get("extra-parameters")
+    extra = kind.addresses[request.path].extra if extra is None else checked_extra(extra)
     header = headers.get("azureml-model-deployment")
     mark = hash(body)
     place = mark % len(_seen)

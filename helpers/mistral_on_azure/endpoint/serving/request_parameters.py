@@ -121,8 +121,11 @@ _TYPES: dict[str, Any] = {
     "user": _parameter(str, "Who asks; nothing is done with it.", own=True),
 }
 PARAMETERS: dict[str, Field] = {name: field_of(kind) for name, kind in _TYPES.items()}
-# All of them at once: what fits, which nearly everything does, is checked in one call.
-_Parameters = msgspec.defstruct("Parameters", [(name, kind | None, None) for name, kind in _TYPES.items()])
+_LISTS = ("messages", "tools")  # msgspec would copy them, however long they are
+# All others at once: what fits, which nearly everything does, is checked in one call.
+_Others = msgspec.defstruct(
+    "Others", [(name, kind | None, None) for name, kind in _TYPES.items() if name not in _LISTS]
+)
 
 # Those that stand for others, need others or have one value that is refused; most requests have none of them.
 _RELATED = {"random_seed", "max_completion_tokens", "response_format", "stream_options", "top_logprobs"}
@@ -146,9 +149,7 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
     given = {name: value for name, value in body.items() if value is not None}
     if extra == "drop":
         given = {name: value for name, value in given.items() if name in _STANDARD}
-    try:
-        msgspec.convert(given, _Parameters)
-    except (msgspec.ValidationError, RecursionError):
+    if not _fit(given):
         given = {name: _checked(name, value) for name, value in given.items()}
     if not _RELATED.isdisjoint(given):
         _rename(given, "random_seed", "seed")
@@ -156,6 +157,15 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
         _response_format(given)
         _check_companions(given)
     return given
+
+
+def _fit(given: dict[str, Any]) -> bool:
+    """Whether all values are as they may be, and none is a whole number that is written as 5.0."""
+    try:
+        msgspec.convert(given, _Others)
+    except (msgspec.ValidationError, RecursionError):
+        return False
+    return isinstance(given.get("messages", []), list) and isinstance(given.get("tools", []), list)
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -206,14 +216,12 @@ def _check_companions(given: dict[str, Any]) -> None:
         raise not_supported("top_logprobs", given["top_logprobs"], "top_logprobs needs logprobs: set it to true.")
 
 
-def extra_parameters(header: str | None, route_default: str) -> str:
-    """Read the `extra-parameters` header.
+def checked_extra(header: str) -> str:
+    """The value of the header `extra-parameters`, one of `EXTRA`.
 
     Raises:
-        ApiError: 400 for a value that is none of the three.
+        ApiError: 400 for any other value.
     """
-    if header is None:
-        return route_default
     if header not in EXTRA:
         raise invalid(
             f"Unexpected EXTRA_PARAMETERS option {header}, expected options are {list(EXTRA)}",
