@@ -254,3 +254,7 @@ def lock() -> None:
     from mistral_on_azure.upkeep.generated import write
 
     write(ROOT)
+
+
+if __name__ == "__main__":
+    main(prog_name="cookbook")

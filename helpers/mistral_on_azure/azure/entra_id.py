@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mistral_on_azure.azure.addresses import CREDENTIAL
+from mistral_on_azure.azure.addresses import CREDENTIAL, SCOPE
 from mistral_on_azure.errors import CookbookError
-
-SCOPE = "https://ml.azure.com/.default"
 
 
 class NoToken(CookbookError):

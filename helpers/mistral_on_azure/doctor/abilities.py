@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from mistral_on_azure.doctor.calling import Answer
-from mistral_on_azure.doctor.chatting import ask, choice, message
+from mistral_on_azure.doctor.chat_requests import PROMPT, ask, choice, message, prompt_tokens
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
-from mistral_on_azure.doctor.refusals import said
+from mistral_on_azure.doctor.failures import said
 
 _PASS = {"extra-parameters": "pass-through"}
 _TOOL = {
@@ -132,3 +132,32 @@ def _object(event: str) -> dict[str, Any]:
 
 def _time(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+_SYSTEM, _LONGER = "Be brief.", "Be brief. Be very brief. Be as brief as you can be."
+_IN_THE_PROMPT = "Put it in front of the first user message yourself."
+
+
+def system_message(e: Examination) -> Finding:
+    """The same prompt without a system message, with one, and with its text in front of the prompt."""
+    answer = ask(e, system=_SYSTEM)
+    if answer.status != 200:
+        return note(f"refused ({answer.cause}): {said(answer)}", _IN_THE_PROMPT)
+    without, with_it = prompt_tokens(e.first), prompt_tokens(answer)
+    if without is None or with_it is None:
+        return note("accepted; the answers count no tokens, so it cannot be seen what becomes of it")
+    if with_it <= without:
+        return _not_more(e, with_it)
+    in_front = prompt_tokens(ask(e, f"{_SYSTEM}\n\n{PROMPT}"))
+    more = f"{with_it - without} more prompt tokens"
+    if in_front == with_it:
+        return ok(f"{more}: as many as in front of the user message, so it is put there")
+    return ok(f"{more}: it has a place of its own in the prompt")
+
+
+def _not_more(e: Examination, with_it: int) -> Finding:
+    """It is ignored, or it replaces a system message that the model's template has of its own; a longer one tells."""
+    with_longer = prompt_tokens(ask(e, system=_LONGER))
+    if with_longer is not None and with_longer > with_it:
+        return ok("read; without one, the model's template puts in its own")
+    return note(f"ignored: the prompt has {with_it} tokens whatever it says", _IN_THE_PROMPT)

@@ -56,6 +56,19 @@ class Unanswered(Exception):
         self.kind, self.what, self.seconds = kind, what, seconds
 
 
+class Refused(Exception):
+    """An error answer that a check cannot make anything of.
+
+    Attributes:
+        answer: the answer.
+        what: the request, such as "POST /chat/completions".
+    """
+
+    def __init__(self, answer: Answer, what: str) -> None:
+        super().__init__(what)
+        self.answer, self.what = answer, what
+
+
 class OutOfTime(Exception):
     """The time for the whole examination is used up."""
 

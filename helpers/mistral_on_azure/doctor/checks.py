@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mistral_on_azure.doctor import refusals
-from mistral_on_azure.doctor import tls as silence
-from mistral_on_azure.doctor.abilities import json_mode, logprobs, streaming, tools
-from mistral_on_azure.doctor.answering import access, deployment, http, quota, round_trip, system_message
-from mistral_on_azure.doctor.calling import OutOfTime, Unanswered
+from mistral_on_azure.doctor.abilities import json_mode, logprobs, streaming, system_message, tools
+from mistral_on_azure.doctor.access import access, http
+from mistral_on_azure.doctor.calling import OutOfTime, Refused, Unanswered
+from mistral_on_azure.doctor.chat_requests import deployment, quota, round_trip
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, waiting
+from mistral_on_azure.doctor.failures import explain_refusal, explain_silence
 from mistral_on_azure.doctor.identity import identity, token
 from mistral_on_azure.doctor.network import connection, dns, proxy
-from mistral_on_azure.doctor.refusals import Refused
 from mistral_on_azure.doctor.served_routes import api_version, chat, extra_parameters, info, models
 from mistral_on_azure.doctor.tls import tls
 from mistral_on_azure.doctor.variables import address, credential
@@ -86,9 +85,9 @@ def _look(check: Check, e: Examination) -> Finding:
     except Refused as error:
         if error.answer.cause == 429:
             e.throttled = check.name
-        return refusals.explain(error, e)
+        return explain_refusal(error, e)
     except Unanswered as error:
-        return silence.explain(error, e)
+        return explain_silence(error, e)
     except OutOfTime:
         return fails("No time was left for this check.", f"Allow more: --timeout {4 * e.timeout:g}")
     except Exception as error:  # a bug of ours, which must not keep the user from what the other checks find

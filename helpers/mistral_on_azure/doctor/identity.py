@@ -7,8 +7,7 @@ import os
 import time
 from typing import Any
 
-from mistral_on_azure.azure.addresses import CREDENTIAL
-from mistral_on_azure.doctor.azure_hosts import is_azure, kind_of
+from mistral_on_azure.azure.addresses import CREDENTIAL, is_azure, kind_of
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok, skipped
 from mistral_on_azure.doctor.network import within
 

@@ -14,13 +14,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, around_proxies
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.doctor.checks import CHECKS, Check, examine
 from mistral_on_azure.doctor.examination import Examination, Finding, Status, skipped
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import INTERRUPTED
-from mistral_on_azure.running.targets import around_proxies
 
 _LONGEST = 600  # characters of a finding
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mistral_on_azure.azure.addresses import API_VERSION
+from mistral_on_azure.azure.addresses import API_VERSION, FOUNDRY, kind_of
 from mistral_on_azure.azure.deployments import default_name
-from mistral_on_azure.doctor import chatting, refusals
-from mistral_on_azure.doctor.azure_hosts import FOUNDRY, kind_of
-from mistral_on_azure.doctor.calling import Answer, Unanswered
-from mistral_on_azure.doctor.chatting import ask
+from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
+from mistral_on_azure.doctor.chat_requests import ask, body
 from mistral_on_azure.doctor.examination import INFO, MODELS, Examination, Finding, fails, note, ok, skipped
-from mistral_on_azure.doctor.refusals import Refused, models_listed, of_the_model, said
+from mistral_on_azure.doctor.failures import explain_refusal, models_listed, of_the_model, said
 
 _NOT_HERE = (404, 405, 501)
 _CLOSED = (400, 401, 403)  # what some gateways say of routes they do not know
@@ -55,7 +53,7 @@ def info(e: Examination) -> Finding:
             f"missing ({answer.cause}): the Azure SDK's get_model_info() fails here",
             "Do without: nothing else needs it. Only managed compute and serverless deployments have it.",
         )
-    return refusals.explain(Refused(answer, f"GET {INFO}"), e)
+    return explain_refusal(Refused(answer, f"GET {INFO}"), e)
 
 
 def models(e: Examination) -> Finding:
@@ -67,7 +65,7 @@ def models(e: Examination) -> Finding:
         return ok(f"lists {', '.join(names[:4])}{more}")
     if answer.status == 200 or answer.cause in (*_NOT_HERE, *_CLOSED):
         return note(f"missing ({answer.cause}): models.list() of the OpenAI SDK fails here")
-    return refusals.explain(Refused(answer, f"GET {MODELS}"), e)
+    return explain_refusal(Refused(answer, f"GET {MODELS}"), e)
 
 
 def chat(e: Examination) -> Finding:
@@ -80,7 +78,7 @@ def chat(e: Examination) -> Finding:
         e.route, e.first = good[0].with_query, answers[good[0]]
         e.last = e.first
     if trouble:
-        finding = refusals.explain(Refused(answers[trouble], f"POST {trouble.path}"), e)
+        finding = explain_refusal(Refused(answers[trouble], f"POST {trouble.path}"), e)
         return fails(finding.found, finding.remedy, goes_on=bool(good) and answers[trouble].cause != 429)
     if not good:
         if all("html" in answer.headers.get("content-type", "") for answer in answers.values()):
@@ -97,7 +95,7 @@ def _answers(e: Examination) -> dict[Route, Answer]:
     answers: dict[Route, Answer] = {}
     for route in CHAT:
         try:
-            answers[route] = e.post(route.with_query, chatting.body(e))
+            answers[route] = e.post(route.with_query, body(e))
         except Unanswered:
             if not any(map(_is_good, answers.values())):
                 raise
@@ -158,7 +156,7 @@ def api_version(e: Examination) -> Finding:
     if e.seen(INFO).status == 200:  # costs no tokens
         sent, unsent = e.get(f"{INFO}?api-version={API_VERSION}"), e.seen(INFO)
     elif query:
-        sent, unsent = e.first, e.post(path, chatting.body(e))
+        sent, unsent = e.first, e.post(path, body(e))
     else:
         return skipped(f"{path} takes none")
     if sent.status != 200:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, Misshapen, check_credential, check_endpoint
-from mistral_on_azure.doctor.azure_hosts import is_azure
+from mistral_on_azure.azure.addresses import CREDENTIAL, Misshapen, check_credential, check_endpoint, is_azure
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
 from mistral_on_azure.endpoint.gateway.authentication import looks_like_token
 

@@ -16,14 +16,24 @@ from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.results import Result, usage_from_json
 
-_CODE = ("*.py", "*.toml", "*.json")
+_PACKAGE = Path("helpers", "mistral_on_azure")
+_CODE = (".py", ".toml", ".json")
+_APART = ("doctor", "gallery", "lab", "snippets", "upkeep")  # rooms that no notebook and no endpoint imports
 
 
 def code(root: Path) -> str:
-    """A digest of the helpers, the lock and the Python version."""
+    """A digest of what a notebook's outcome depends on besides the notebook.
+
+    These are the package's code and data without the rooms that no run uses (measurements are in one of them), the lock
+    and the Python version.
+
+    Args:
+        root: the checkout.
+    """
     digest = hashlib.sha256(sys.version.encode())
-    helpers = [path for pattern in _CODE for path in (root / "helpers").rglob(pattern)]
-    for path in (*sorted(helpers), root / "requirements.lock"):
+    package = root / _PACKAGE
+    files = [path for path in package.rglob("*") if path.relative_to(package).parts[0] not in _APART]
+    for path in (*sorted(path for path in files if path.suffix in _CODE), root / "requirements.lock"):
         if path.is_file():
             digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

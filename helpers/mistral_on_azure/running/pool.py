@@ -125,7 +125,7 @@ def prepare() -> multiprocessing.context.BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        [f"mistral_on_azure.running.{name}" for name in ("importing", "papermilling", "worker")]
+        [f"mistral_on_azure.running.{name}" for name in ("preload", "papermilling", "worker")]
     )
     if threading.current_thread() is not threading.main_thread():
         return context

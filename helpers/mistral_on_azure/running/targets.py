@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, ENGINE_KEY, check_endpoint
+from mistral_on_azure.azure.addresses import (
+    CREDENTIAL,
+    ENDPOINT,
+    ENGINE_KEY,
+    around_proxies,
+    check_endpoint,
+    label_of,
+)
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
@@ -24,9 +30,6 @@ def of_session(url: str, key: str) -> Usage | None:
     except CookbookError:
         return None
     return Usage(spent["calls"], spent["prompt_tokens"], spent["completion_tokens"])
-
-
-_PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
 class Target:
@@ -127,21 +130,7 @@ def check_deployments(names: Iterable[str]) -> None:
             raise CookbookError(f"The local endpoint has no deployment {name!r}. {hint}")
 
 
-def label_of(url: str) -> str:
-    """A name for an endpoint that tells it from others and tells nobody which it is."""
-    return f"endpoint {hashlib.sha256(url.encode()).hexdigest()[:8]}"
-
-
 def _label(engine: str | None) -> str:
     if engine is None:
         return "local endpoint"
     return f"local endpoint with {label_of(engine) if '://' in engine else f'the {engine} engine'}"
-
-
-def around_proxies() -> dict[str, str]:
-    """Variables that keep requests to this machine from going to a company's web proxy."""
-    if not any(os.environ.get(name) for name in _PROXIES):
-        return {}
-    before = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-    value = ",".join(filter(None, [before, "127.0.0.1", "localhost"]))
-    return {"NO_PROXY": value, "no_proxy": value}
