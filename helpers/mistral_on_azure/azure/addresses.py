@@ -12,9 +12,9 @@ from mistral_on_azure.errors import CookbookError
 
 ENDPOINT = "AZURE_INFERENCE_ENDPOINT"
 CREDENTIAL = "AZURE_INFERENCE_CREDENTIAL"
-SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of what stands in front of an endpoint during a run
+SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of the proxy that a run puts in front of an endpoint
 ENGINE_KEY = "COOKBOOK_ENGINE_KEY"  # the key of a real model behind the local endpoint
-# Whose certificates are trusted: in the words of httpx and Python itself, of requests, of curl and of Node.js.
+# Files of trusted certificate authorities: the variables of httpx and Python, of requests, of curl and of Node.js.
 AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 API_VERSION = "2024-05-01-preview"  # of the Azure AI Model Inference API
 SCOPE = "https://ml.azure.com/.default"  # of Microsoft Entra ID tokens for a deployment's own endpoint
@@ -31,7 +31,7 @@ class Misshapen(CookbookError):
     Attributes:
         why: what is wrong, a sentence.
         remedy: what to do, a sentence.
-        instead: what was probably meant, empty when that cannot be told. It may be a credential: never print it.
+        instead: the corrected value, empty when it cannot be guessed. It may be a credential: never print it.
     """
 
     def __init__(self, why: str, remedy: str, instead: str = "") -> None:
@@ -40,11 +40,11 @@ class Misshapen(CookbookError):
 
 
 def check_endpoint(url: str, name: str = ENDPOINT) -> str:
-    """Return an endpoint's base URL.
+    """Return an endpoint's base URL, if it has the right shape.
 
     Args:
         url: scheme, host and perhaps a port, without a path.
-        name: what it was set by, for the message.
+        name: the variable or option that holds it, for the message.
 
     Raises:
         Misshapen: for any other shape, with the URL to use instead.
@@ -89,10 +89,10 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
 
 
 def check_credential(key: str) -> str:
-    """Return a credential that can be sent in a header.
+    """Return a credential, if it can be sent in a header.
 
     Raises:
-        Misshapen: when it is blank or holds what no key has. The message never holds the credential.
+        Misshapen: when it is blank or has a character that no key has. The message never contains the credential.
     """
     bare = key.strip()
     if not bare:
@@ -147,7 +147,7 @@ class HostKind:
 
     @property
     def audience(self) -> str:
-        """The audience of a token for this scope."""
+        """The audience of a token for this scope, a URL."""
         return self.scope.removesuffix("/.default")
 
 
@@ -181,7 +181,7 @@ def _wrong(name: str, why: str, instead: str) -> Misshapen:
 
 
 def _shown(url: str) -> str:
-    """A URL without a query and without a password, either of which may be a credential."""
+    """A URL without its query and password, which may be credentials."""
     return _without_user(url.partition("?")[0].partition("#")[0])
 
 

@@ -14,7 +14,7 @@ _NOT_READY = (502, 503, 504)
 
 
 def http(e: Examination) -> Finding:
-    """Whether it answers, asked without any credential."""
+    """Whether the endpoint answers HTTP, without a credential."""
     answer = e.get(INFO, anonymous=True)
     server = answer.headers.get("server", "")
     if 300 <= answer.status < 400:
@@ -37,7 +37,7 @@ def http(e: Examination) -> Finding:
 
 
 def access(e: Examination) -> Finding:
-    """Whether the credential is accepted, by routes that cost nothing."""
+    """Whether the credential is accepted, on routes that use no tokens."""
     what = "the token" if e.is_token else "the key"
     for path in (INFO, MODELS):
         if e.get(path).status == 200:
@@ -55,7 +55,7 @@ def _verdict(e: Examination, path: str, what: str) -> Finding:
 
 
 def _by_api_key(e: Examination, path: str) -> Finding | None:
-    """Some gateways take a key in another header; then the checks go on with that."""
+    """Whether the key is accepted in the header `api-key`, as by some gateways. Later checks use that header then."""
     if e.is_token:
         return None
     answer = e.send("GET", path, {"api-key": e.bearer})

@@ -9,16 +9,16 @@ from mistral_on_azure.doctor.calling import Answer, Refused
 from mistral_on_azure.doctor.examination import Examination, Finding, note, ok, tokens_in
 
 PROMPT = "Say hello."
-CANNOT = (400, 404, 405, 415, 422, 500, 501)  # how engines refuse what they do not have; llama.cpp says 500
+CANNOT = (400, 404, 405, 415, 422, 500, 501)  # the statuses by which engines refuse a feature; 500 is llama.cpp's
 
 
 def ask(
     e: Examination, prompt: str = PROMPT, *, system: str = "", headers: dict[str, str] | None = None, **parameters: Any
 ) -> Answer:
-    """Ask for a completion of one token, or as many as `max_tokens` says, on the route that answers.
+    """Request a completion of one token, or of `max_tokens`, on the route that answers.
 
     Returns:
-        A completion, or an answer with a status of `CANNOT`, which refuses what was asked beyond the prompt.
+        A completion, or an answer with a status of `CANNOT`, which refuses the parameters or the system message.
 
     Raises:
         Refused: for any other error.
@@ -32,7 +32,7 @@ def ask(
 
 
 def body(e: Examination, prompt: str = PROMPT, *, system: str = "", **parameters: Any) -> dict[str, Any]:
-    """A chat request."""
+    """The body of a chat request."""
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": prompt})
     named = {"model": e.model} if e.model else {}
@@ -40,25 +40,25 @@ def body(e: Examination, prompt: str = PROMPT, *, system: str = "", **parameters
 
 
 def choice(answer: Answer) -> dict[str, Any]:
-    """The first choice of a completion, empty where there is none."""
+    """The first choice of a completion; empty without one."""
     choices = answer.body.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     return first if isinstance(first, dict) else {}
 
 
 def message(answer: Answer) -> dict[str, Any]:
-    """The message of the first choice."""
-    said = choice(answer).get("message")
-    return said if isinstance(said, dict) else {}
+    """The message of the first choice; empty without one."""
+    value = choice(answer).get("message")
+    return value if isinstance(value, dict) else {}
 
 
 def prompt_tokens(answer: Answer) -> int | None:
-    """How many tokens the prompt was, None where the answer does not say."""
+    """The prompt tokens in the usage; None where the answer does not state them."""
     return tokens_in(answer.body.get("usage"), "prompt_tokens")
 
 
 def deployment(e: Examination) -> Finding:
-    """What the answer says its `model` is, and which deployment behind the endpoint it came from."""
+    """The `model` that the answer names, and the deployment behind the endpoint."""
     answered = e.first.body.get("model")
     behind = e.first.headers.get("azureml-model-deployment")
     where = f" (deployment {behind})" if behind else ""
@@ -76,17 +76,17 @@ _CALLS = 3
 
 
 def round_trip(e: Examination) -> Finding:
-    """The median of a few calls for one token, on a connection that is open already."""
+    """The median of three calls for one token, on an open connection."""
     seconds = median(ask(e).seconds for _ in range(_CALLS))
     shown = f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
     return ok(f"{shown} for one token (median of {_CALLS})")
 
 
-_LOW = 0.1  # of what a minute has
+_LOW = 0.1  # of a minute's quota
 
 
 def quota(e: Examination) -> Finding:
-    """What is left of a minute's requests and tokens."""
+    """The remaining requests and tokens of this minute, from the headers of the last answer."""
     parts, low = [], []
     for what in ("requests", "tokens"):
         limit, left = (_number(e, f"x-ratelimit-{which}-{what}") for which in ("limit", "remaining"))

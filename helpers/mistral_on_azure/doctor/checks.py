@@ -1,4 +1,4 @@
-"""The checks, in their order: what each is called, and which earlier ones it needs."""
+"""The checks in their order, each with its name and the earlier checks that it needs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Check:
     """One check.
 
     Attributes:
-        name: what it looks at, unique.
-        look: the check itself.
-        needs: the checks without which it cannot look.
+        name: unique, for the report.
+        look: the function that returns the finding.
+        needs: the names of the checks that must have passed.
     """
 
     name: str
@@ -62,12 +62,12 @@ CHECKS = (
 
 
 def examine(e: Examination) -> Iterator[tuple[Check, Finding | None]]:
-    """Do the checks one after the other.
+    """Perform the checks one after the other.
 
     Yields:
-        Each check twice: with None before it looks, and with its finding after.
+        Each check twice: with None before it begins, and with its finding after.
     """
-    blocked: dict[str, str] = {}  # by check, the one that failed
+    blocked: dict[str, str] = {}  # by check, the name of the failed check that it waits for
     for check in CHECKS:
         yield check, None
         failed = next((blocked[name] for name in check.needs if name in blocked), None)
@@ -90,5 +90,5 @@ def _look(check: Check, e: Examination) -> Finding:
         return explain_silence(error, e)
     except OutOfTime:
         return fails("No time was left for this check.", f"Allow more: --timeout {4 * e.timeout:g}")
-    except Exception as error:  # a bug of ours, which must not keep the user from what the other checks find
+    except Exception as error:  # a bug of the doctor, after which the other checks still help
         return fails(f"The doctor itself failed here ({type(error).__name__}).", "Please report it.")

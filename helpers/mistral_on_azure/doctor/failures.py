@@ -10,7 +10,7 @@ from mistral_on_azure.doctor.examination import MODELS, Examination, Finding, fa
 from mistral_on_azure.doctor.identity import claims_of
 from mistral_on_azure.doctor.tls import speaks_tls
 
-_LONGEST = 160  # characters of what a server says
+_LONGEST = 160  # characters of a server's message
 _NETWORK = ("public access", "public network", "firewall", "virtual network", "private endpoint", "ip address")
 _ROLE = ("principal", "permission", "role")
 
@@ -19,12 +19,12 @@ def explain_refusal(error: Refused, e: Examination) -> Finding:
     """The finding for an error answer."""
     status = error.answer.cause
     wrapped = " inside a 424" if status != error.answer.status else ""
-    found = f"{error.what} was answered {status}{wrapped}: {said(error.answer)}"
+    found = f"{error.what} was answered {status}{wrapped}: {error_text(error.answer)}"
     return fails(found, _remedy(error.answer, status, e))
 
 
-def said(answer: Answer) -> str:
-    """What the server says went wrong, in one short line."""
+def error_text(answer: Answer) -> str:
+    """The error message of an answer, in one short line."""
     if "<html" in answer.text[:500].lower():
         return "(a web page)"
     detail = answer.body.get("detail")
@@ -33,7 +33,7 @@ def said(answer: Answer) -> str:
 
 
 def of_the_model(answer: Answer, model: str) -> bool:
-    """Whether a 404 is about the model's name rather than the route."""
+    """Whether a 404 means that the model is missing, and not the route."""
     error = answer.body.get("error")
     fields = {**answer.body, **(error if isinstance(error, dict) else {})}
     code = str(fields.get("code")).lower()
@@ -97,7 +97,7 @@ def _nowhere(answer: Answer, e: Examination) -> str:
 
 
 def models_listed(answer: Answer) -> list[str]:
-    """The names in an answer of `/v1/models`."""
+    """The names of the models in an answer of `/v1/models`."""
     data = answer.body.get("data")
     rows = data if isinstance(data, list) else []
     return [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")]
@@ -116,7 +116,7 @@ _BY_STATUS = {
 }
 
 
-_GREETING = 2.0  # seconds that a server has to say the first word of its protocol
+_GREETING = 2.0  # seconds for a server to send the first bytes of its protocol
 _CUT_REMEDY = "Try again. If it stays so, look at the deployment's log: its container may crash on requests."
 
 
@@ -144,7 +144,7 @@ def _another_protocol(error: Unanswered, e: Examination) -> Finding | None:
 
 
 def _greeting(e: Examination) -> bytes:
-    """The first four bytes that the server says to a request, empty for none."""
+    """The first four bytes that the server sends after a request; empty for none."""
     try:
         with socket.create_connection((e.host, e.port), timeout=min(e.wait, _GREETING)) as peer:
             peer.sendall(f"GET / HTTP/1.1\r\nhost: {e.host}\r\nconnection: close\r\n\r\n".encode())

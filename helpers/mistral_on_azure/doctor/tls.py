@@ -1,4 +1,4 @@
-"""TLS: whether the endpoint's certificate is good, and whose it is if not."""
+"""TLS: whether the endpoint's certificate is trusted, and its names, issuer and dates if it is not."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from mistral_on_azure.doctor.examination import Examination, Finding, fails, not
 _NOT_YET, _EXPIRED, _WRONG_HOST, _WRONG_ADDRESS = 9, 10, 62, 64  # OpenSSL's verify codes
 _SOON = 14  # days
 _DAY = 86_400  # seconds
-_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")  # what httpx reads (OpenAI, Mistral), and what requests does (Azure)
+_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")  # read by httpx (OpenAI, Mistral), and by requests (Azure)
 
 
 def tls(e: Examination) -> Finding:
-    """Whether a client that trusts the public authorities, and those of SSL_CERT_FILE, trusts this endpoint."""
+    """Whether the certificate is trusted by the public authorities or those in SSL_CERT_FILE."""
     if not e.secure:
         return skipped("plain http, which does not leave this machine")
     try:
@@ -54,16 +54,16 @@ def tls(e: Examination) -> Finding:
 
 
 def speaks_tls(e: Examination) -> bool:
-    """Whether the port of an http address would rather be spoken to by TLS."""
+    """Whether the port of an http address speaks TLS."""
     try:
-        _handshake(e, _trusting_anybody())
+        _handshake(e, _unverified())
     except (OSError, HTTPException):
         return False
     return True
 
 
 def _handshake(e: Examination, context: ssl.SSLContext) -> tuple[dict[str, Any], str]:
-    """The certificate's fields and the version of TLS, through the proxy if there is one."""
+    """The certificate's fields and the TLS version, through the proxy if there is one."""
     connection = _connect(e, context)
     try:
         return connection.sock.getpeercert(), connection.sock.version()
@@ -111,10 +111,10 @@ def _trust(e: Examination) -> str:
 
 
 def _certificate(e: Examination) -> tuple[str, str, str, str]:
-    """Of a certificate that was not trusted: its names, its issuer, and its first and last day."""
+    """The names, the issuer, and the first and last day of a certificate that is not trusted."""
     from cryptography import x509
 
-    connection = _connect(e, _trusting_anybody())
+    connection = _connect(e, _unverified())
     try:
         certificate = x509.load_der_x509_certificate(connection.sock.getpeercert(binary_form=True))
     finally:
@@ -130,8 +130,8 @@ def _certificate(e: Examination) -> tuple[str, str, str, str]:
     return (names, repr(issuer), *days)
 
 
-def _trusting_anybody() -> ssl.SSLContext:
-    """For looking at a certificate. Nothing is sent over such a connection."""
+def _unverified() -> ssl.SSLContext:
+    """A context that accepts any certificate, to read it. No request is sent over such a connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
