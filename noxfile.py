@@ -55,7 +55,7 @@ def upgraded(session: nox.Session) -> None:
     log = Path(session.create_tmp()) / "install.txt"
     try:
         with log.open("w") as file:
-            session.install("--upgrade", "--editable", ".", stdout=file)
+            session.install("--upgrade", "--editable", ".", silent=False, stdout=file)
     except nox.command.CommandFailed:
         session.error(conflict(log.read_text(encoding="utf-8")))
     listing = ("uv", "pip", "list", "--outdated", "--format", "json")

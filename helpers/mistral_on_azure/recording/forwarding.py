@@ -137,7 +137,7 @@ def own_answer(status: int, code: str, message: str) -> web.Response:
 
 
 def _trust() -> ssl.SSLContext:
-    """Trust this machine's authorities, which may include a company's, and the public ones that Python packages bring."""
+    """Trust this machine's authorities, which may include a company's, and the public ones of Python packages."""
     import certifi
 
     context = ssl.create_default_context()
