@@ -116,7 +116,7 @@ def is_loopback(host: str) -> bool:
 
 
 def label_of(url: str) -> str:
-    """A name for an endpoint in reports: the same for the same address, from which the address cannot be told."""
+    """A name for an endpoint in reports: derived from the address, which it does not reveal."""
     return f"endpoint {hashlib.sha256(url.encode()).hexdigest()[:8]}"
 
 

@@ -79,7 +79,7 @@ def credential_kind(headers: Mapping[str, str], own: bool) -> str:
 
 
 def _pseudonym(identifier: str) -> str:
-    """A made-up id, the same for the same id, from which the id cannot be told."""
+    """A pseudonym for an id: the same for the same id, which it does not reveal."""
     return f"00000000-0000-0000-0000-{hashlib.sha256(identifier.lower().encode()).hexdigest()[:12]}"
 
 

@@ -12,7 +12,7 @@ from mistral_on_azure.running.reports import junit, record, summary
 
 try:
     import fcntl
-except ImportError:  # Windows, where two runs at a time are not told apart
+except ImportError:  # Windows, where two runs may share a folder
     fcntl = None
 
 _MOST = 50  # runs at a time

@@ -1,4 +1,4 @@
-"""The measured faults: what the local endpoint is told to do, and how the client calls.
+"""The measured faults: the requests that cause them at the local endpoint, and how the client calls.
 
 Each fault lasts for every try of a call, so that the call shows how often its client tries.
 """
