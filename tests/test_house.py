@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -236,6 +238,18 @@ def test_connecting_loads_nothing_from_a_floor_above(local: Local):
     assert not done.returncode and "notebook" in loaded, done.stderr
     assert not loaded & above, sorted(loaded & above)
     assert "recording" not in loaded
+
+
+def test_the_package_offers_the_names_that_notebooks_import_and_no_others():
+    imported = set()
+    for path in (ROOT / "notebooks").rglob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for line in "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code").splitlines():
+            if re.match(rf"\s*(from|import) {NAME}\b", line):
+                _, separator, names = line.partition(f"from {NAME} import ")
+                assert separator, f"{path.name}: {line}"
+                imported |= {name.strip() for name in names.partition("#")[0].split(",")}
+    assert imported == set(import_module(NAME).__all__)
 
 
 @pytest.mark.parametrize(
