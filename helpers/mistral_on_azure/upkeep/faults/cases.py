@@ -32,7 +32,7 @@ class Case:
     timeout: int | None = None
 
     @property
-    def retry_after(self) -> int | None:
+    def told(self) -> int | None:
         """The seconds in `Retry-After`; None without that header."""
         return self.fault.get("retry_after")
 

@@ -61,7 +61,7 @@ def joined(one: Spans, other: Spans) -> Spans:
     return [[min(left[0], right[0]), max(left[1], right[1])] for left, right in zip(one, other, strict=True)]
 
 
-def obeys(kept: Spans, seconds: int | None) -> bool:
+def as_told(kept: Spans, seconds: int | None) -> bool:
     """Whether all waits are those of `Retry-After`, if there is one."""
     return bool(kept and seconds) and all(seconds <= low and high <= seconds + _LATER for low, high in kept)
 

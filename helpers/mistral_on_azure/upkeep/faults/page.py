@@ -72,7 +72,7 @@ def _row(entry: Results, case: Case) -> _Row:
         _or_varying(entry, "sees", _code(entry["sees"]) if entry["raised"] else entry["sees"]),
         _or_varying(entry, "kept", entry["kept"] if case.stream else "not streamed"),
     ]
-    return _Row([case], cells, entry["waits"], measuring.obeys(entry["waits"], case.retry_after))
+    return _Row([case], cells, entry["waits"], measuring.as_told(entry["waits"], case.told))
 
 
 def _cells(row: _Row, client: str) -> list[str]:
