@@ -1,4 +1,4 @@
-"""The `cookbook` command. Each subcommand is a thin call; what it needs is imported when it runs."""
+"""The `cookbook` command. Each subcommand imports the modules that it calls when it runs, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def main() -> None:
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; others than loopback are open."
 )
-@click.option("--deployment", help="The deployment that answers when a request names none.")
+@click.option("--deployment", help="The deployment that answers a request without a model.")
 @click.option("--requests-per-minute", default=1_000, show_default=True, help="Quota of each deployment.")
 @click.option("--tokens-per-minute", default=200_000, show_default=True, help="Quota of each deployment.")
 @click.option(
     "--timing", default="off", show_default=True, help="off, imitate, or first_token=0.2;tokens_per_second=50."
 )
-@click.option("--token-lifetime", default=3600, show_default=True, help="Seconds that an Entra ID token is good for.")
+@click.option("--token-lifetime", default=3600, show_default=True, help="Seconds until an Entra ID token expires.")
 @click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
 def serve(port: int, **options: Any) -> None:
     """Run the local endpoint on 127.0.0.1 until Ctrl-C.
 
-    The key is AZURE_INFERENCE_CREDENTIAL; where that is unset, one is made and printed. An engine's key is
+    The key is AZURE_INFERENCE_CREDENTIAL; without it, a key is generated and printed. The key of an engine is
     COOKBOOK_ENGINE_KEY.
     """
     from mistral_on_azure.endpoint.options import serve as run
@@ -50,7 +50,7 @@ def serve(port: int, **options: Any) -> None:
 @main.command()
 @click.argument("names", nargs=-1)
 @click.option("--client", "-c", "clients", multiple=True, help="Only this client's notebook, as 'OpenAI SDK'.")
-@click.option("--tag", "-t", "tags", multiple=True, help="Only notebooks with this tag on them or on a cell.")
+@click.option("--tag", "-t", "tags", multiple=True, help="Only notebooks with this tag, or with a cell that has it.")
 @click.option("--deployment", "-d", "deployments", multiple=True, help="A deployment to run on; may be repeated.")
 @click.option(
     "--parameter",
@@ -65,24 +65,28 @@ def serve(port: int, **options: Any) -> None:
 @click.option("--cell-timeout", help="Seconds for a cell.  [default: 120; 600 with --engine]", type=_SECONDS)
 @click.option("--notebook-timeout", help="Seconds for a notebook.  [default: 600; 3000 with --engine]", type=_SECONDS)
 @click.option("--save", is_flag=True, help="Keep the outputs in the notebooks themselves.")
-@click.option("--resume", is_flag=True, help="Skip what passed in the last run and has not changed since.")
-@click.option("--dry-run", is_flag=True, help="Send the endpoint nothing; tell the calls and tokens to expect.")
+@click.option("--resume", is_flag=True, help="Skip jobs that passed in the last run and have not changed since.")
+@click.option("--dry-run", is_flag=True, help="Print the expected calls and tokens; send the endpoint nothing.")
 @click.option("--max-tokens-total", type=click.IntRange(1), help="Stop before the run uses more tokens than this.")
 @click.option("--max-cost", type=_MONEY, help="Stop before the run costs more than this.")
 @click.option("--price-in", type=_MONEY, help="Price of a million prompt tokens, in the currency of --max-cost.")
 @click.option("--price-out", type=_MONEY, help="Price of a million completion tokens.")
-@click.option("--engine", help="Put a real model behind the local endpoint; `cookbook serve --help` says which.")
-@click.option("--direct", is_flag=True, help="Give notebooks the real address and key; nobody counts calls then.")
+@click.option("--engine", help="A real model for the local endpoint, as for `cookbook serve`.")
+@click.option("--direct", is_flag=True, help="Give notebooks the real address and key; calls are not counted then.")
 @click.option("--record", type=_FILE, help="Record the answers in a file, without credentials and tenant data.")
-@click.option("--replay", type=_FILE, help="Let a recording answer, in place of an endpoint.")
-@click.option("--reports", type=_FOLDER, default=ROOT / "build" / "run", help="Where reports go.  [default: build/run]")
-@click.option("--notebooks", type=_FOLDER, default=ROOT / "notebooks", help="Where the notebooks are.")
+@click.option("--replay", type=_FILE, help="Answer from a recording, in place of an endpoint.")
+@click.option(
+    "--reports", type=_FOLDER, default=ROOT / "build" / "run", help="Folder of the reports.  [default: build/run]"
+)
+@click.option(
+    "--notebooks", type=_FOLDER, default=ROOT / "notebooks", help="Folder of the notebooks.  [default: notebooks]"
+)
 def run(**given: Any) -> None:
-    """Execute notebooks, all of them or those NAMED, and report.
+    """Execute notebooks, all of them or those NAMED.
 
-    They talk to AZURE_INFERENCE_ENDPOINT if it is set, else to a local endpoint. The exit status is 0 only if all of
-    them passed, and 130 after Ctrl-C. Nothing is tried twice. Reports are the executed notebooks, junit.xml, summary.md
-    and results.json.
+    They call AZURE_INFERENCE_ENDPOINT if it is set, else a local endpoint. The exit status is 0 if all of them
+    passed, 1 if not, and 130 after Ctrl-C. No notebook is tried twice. Reports are the executed notebooks, junit.xml,
+    summary.md and results.json.
     """
     from mistral_on_azure.running.command import execute
     from mistral_on_azure.running.run_options import from_command_line
@@ -92,15 +96,15 @@ def run(**given: Any) -> None:
 
 @main.command()
 @click.option("--endpoint", help="The address to examine.  [default: AZURE_INFERENCE_ENDPOINT]")
-@click.option("--deployment", default="", help="The deployment to ask for.  [default: what the endpoint names]")
+@click.option("--deployment", default="", help="The deployment to examine.  [default: the one that the endpoint names]")
 @click.option("--timeout", default=15.0, show_default=True, help="Seconds to wait for an answer.", type=_SECONDS)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool) -> None:
     """Find out what is at an endpoint, and what to change.
 
-    The credential is AZURE_INFERENCE_CREDENTIAL, or else Microsoft Entra ID. Where nothing is set, the local endpoint
-    is examined. It takes about 20 calls and a few hundred tokens. The exit status is 0 if nothing fails, 1 if
-    something does, and 2 for a mistake in the options.
+    The credential is AZURE_INFERENCE_CREDENTIAL or, without it, Microsoft Entra ID. If neither it nor the address is
+    set, the local endpoint is examined. It takes about 20 calls and a few hundred tokens. The exit status is 0 if
+    no check fails, 1 if one does, and 2 for a mistake in the options.
     """
     from mistral_on_azure.doctor.report import run
 
@@ -114,8 +118,8 @@ def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool)
 def lab(port: int | None, browser: bool, arguments: tuple[str, ...]) -> None:
     """Open JupyterLab on the start-here notebook.
 
-    Ctrl-C twice ends it. It listens on 127.0.0.1 and asks for a token, which is in the address. ARGUMENTS after -- go
-    to JupyterLab.
+    Ctrl-C twice ends it. It listens on 127.0.0.1 and requires a token, which is in the printed address. ARGUMENTS after
+    -- are passed to JupyterLab.
     """
     from mistral_on_azure.lab import open_lab
 
@@ -125,14 +129,14 @@ def lab(port: int | None, browser: bool, arguments: tuple[str, ...]) -> None:
 @main.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
-    """Pass all tests; arguments go to pytest."""
+    """Run all tests; arguments are passed to pytest."""
     from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 
-    # The tests start endpoints of their own; a real one that happens to be set is none of theirs.
+    # The tests start endpoints of their own, and must not call the one that the user has set.
     left_out = {"PYTHONDONTWRITEBYTECODE", ENDPOINT, CREDENTIAL}
     environment = {name: value for name, value in os.environ.items() if name not in left_out}
     os.chdir(ROOT)
-    # All of it by default, in parallel; whoever names a test sees it run in the foreground.
+    # All tests run in parallel; tests that are named run in the foreground.
     chosen = arguments or ("--numprocesses=auto", "--dist=loadfile")
     os.execve(sys.executable, [sys.executable, "-m", "pytest", *chosen], environment)
 
@@ -140,12 +144,13 @@ def test(arguments: tuple[str, ...]) -> None:
 @main.command()
 @click.argument("task", required=False, default="")
 @click.argument("client", required=False, default="")
-@click.option("--output", type=_FILE, help="A file to write; .sh means --shell.")
-@click.option("--shell", is_flag=True, help="The shell script with curl, where the notebook has one.")
+@click.option("--output", type=_FILE, help="The file to write; a name in .sh means --shell.")
+@click.option("--shell", is_flag=True, help="Print the shell script with curl, if the notebook has one.")
 def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
     """Print a standalone program for a task.
 
-    TASK and CLIENT are such as: streaming openai-sdk. A part of a name is enough; without any, the names are listed.
+    For example: cookbook snippet streaming openai-sdk. A part of a name is enough. Without a name, the names are
+    listed.
     """
 
     from mistral_on_azure.snippets import offering
@@ -160,18 +165,20 @@ def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
 @main.command()
 @click.option("--output", type=_FOLDER, default=ROOT / "build" / "snippets")
 def snippets(output: Path) -> None:
-    """Write all starters to a folder.  [default: build/snippets]"""
+    """Write all programs to a folder.  [default: build/snippets]"""
     from mistral_on_azure.snippets.offering import write_all
 
     click.echo(f"Wrote {len(write_all(ROOT / 'notebooks', output))} starters to {output}")
 
 
 @main.command()
-@click.option("--output", type=_FOLDER, default=ROOT / "build" / "gallery", help="Where.  [default: build/gallery]")
+@click.option(
+    "--output", type=_FOLDER, default=ROOT / "build" / "gallery", help="Folder of the site.  [default: build/gallery]"
+)
 def gallery(output: Path) -> None:
-    """Build a site of all tasks and clients.
+    """Build a site with all tasks and clients.
 
-    It opens from disk, offline.
+    It opens from disk and needs no network.
     """
     from mistral_on_azure.gallery.build import build
 
@@ -182,7 +189,7 @@ def gallery(output: Path) -> None:
 def engine() -> None:
     """Install a small real language model (130 MB).
 
-    `--engine embedded` puts it behind the local endpoint.
+    With `--engine embedded`, it answers in place of the local endpoint's script.
     """
     from mistral_on_azure.endpoint.models.embedded import install
 
@@ -190,14 +197,16 @@ def engine() -> None:
 
 
 @main.command()
-@click.option("--repeats", default=3, show_default=True, type=click.IntRange(1), help="Times to measure each of them.")
-@click.option("--check", is_flag=True, help="Write nothing; measure once and compare with what is kept.")
-@click.option("--render", is_flag=True, help="Measure nothing; write the page again from what is kept.")
+@click.option(
+    "--repeats", default=3, show_default=True, type=click.IntRange(1), help="How often each fault is measured."
+)
+@click.option("--check", is_flag=True, help="Measure once and compare with the kept results; write nothing.")
+@click.option("--render", is_flag=True, help="Write the page again from the kept results; measure nothing.")
 def faults(repeats: int, check: bool, render: bool) -> None:
     """Measure how the six clients meet each fault.
 
-    The faults are the local endpoint's, and what is measured is kept in upkeep/faults. A round takes
-    about 40 seconds, nearly all of it waiting.
+    The local endpoint causes the faults, and the results are kept in upkeep/faults. A round takes about 40 seconds,
+    mostly waits of the clients.
     """
     from mistral_on_azure.upkeep.faults import page
 
@@ -234,11 +243,11 @@ def openapi() -> None:
 @main.command()
 @click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
 def secrets(files: tuple[Path, ...]) -> None:
-    """Look for credentials where none belong.
+    """Look for credentials in files.
 
-    FILES are files, notebooks and folders; without any, all files of the project. What is found: keys of Azure,
-    tokens, private keys and the like, in sources, outputs and metadata; and the very credential that is in
-    AZURE_INFERENCE_CREDENTIAL. It is named, never shown. The exit status is 1 if there is one.
+    FILES are files, notebooks and folders; without any, all files of the project. It finds keys of Azure, tokens,
+    private keys and the like in sources, outputs and metadata, and the credential in AZURE_INFERENCE_CREDENTIAL. It
+    prints where a credential is, and never the credential. The exit status is 1 if there is one.
     """
     from mistral_on_azure.upkeep.secrets.scan import scan
 
@@ -247,10 +256,11 @@ def secrets(files: tuple[Path, ...]) -> None:
 
 @main.command()
 def lock() -> None:
-    """Rebuild what pyproject.toml makes.
-
-    That is requirements.lock and environment.yml.
-    """
+    """Rebuild requirements.lock and environment.yml."""
     from mistral_on_azure.upkeep.generated import write
 
     write(ROOT)
+
+
+if __name__ == "__main__":
+    main(prog_name="cookbook")

@@ -1,4 +1,4 @@
-"""How a command ends for a user's mistake (in one line: what is wrong, where, and what to do), and after Ctrl-C."""
+"""The error for a user's mistake, whose one line names what is wrong and what to do; the exit status after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ INTERRUPTED = 130  # the exit status that shells give to Ctrl-C
 
 
 class CookbookError(Exception):
-    """A mistake that its reader can mend. Jupyter shows it as one line, without a traceback."""
+    """A mistake that the user can correct. Jupyter shows it as one line, without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]

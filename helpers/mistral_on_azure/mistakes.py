@@ -1,4 +1,4 @@
-"""How a mistake on the command line is told: in one line, whatever a command made of it."""
+"""Mistakes on the command line are shown in one line, whatever error a command raises."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import click
 
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)  # at any of a hundred writes: it is told in one place
+_FULL = (errno.ENOSPC, errno.EDQUOT)  # any write may raise these, so they are handled here
 
 
 class Number(click.FloatRange):
-    """A number to reckon with. Click's own range takes nan, which is neither below nor above any limit."""
+    """A finite number. Click's own range accepts nan, which is neither below nor above a limit."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = super().convert(value, param, ctx)
@@ -23,11 +23,11 @@ class Number(click.FloatRange):
 
 
 class OneLine(click.Group):
-    """Shows a user's mistake as one line."""
+    """A group of commands that shows a user's mistake in one line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         for stream in (sys.stdout, sys.stderr):
-            # A log or a terminal that is not UTF-8 has no arrow: escaped, it can still be told.
+            # A terminal or log that is not UTF-8 cannot show an arrow, and gets an escape for it.
             stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
@@ -38,17 +38,17 @@ class OneLine(click.Group):
                 raise
             line = f"The disk is full ({error.strerror}). Make room, or write to another place."
             raise click.ClickException(line) from None
-        except KeyboardInterrupt:  # before a command takes note of Ctrl-C itself, or the second one
+        except KeyboardInterrupt:  # before a command handles Ctrl-C itself, or the second Ctrl-C
             click.echo("\nInterrupted.", err=True)
             sys.exit(INTERRUPTED)
         except click.UsageError as error:
-            # Click's parser of options does not say for which command it was.
+            # The error of click's option parser has no context, which names the command.
             command = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand}"
             raise one_line(error, command) from None
 
 
 def one_line(error: click.UsageError, command: str) -> click.ClickException:
-    """A mistake in a command's options, in one line."""
+    """The error for a mistake in a command's options, in one line that names the command."""
     message = error.format_message()
     ended = message if message.endswith((".", "?")) else f"{message}."
     line = click.ClickException(f"{ended} See `{command} --help`.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import USAGE, Engine, completion
 from examining import examine
+from openai_engine import USAGE, Engine, completion
 from servers import Asked, Reply, serving
 
 from mistral_on_azure.doctor.examination import Finding, Status

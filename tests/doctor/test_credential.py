@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from engine import Engine
 from examining import examine, failing
+from openai_engine import Engine
 from servers import Asked, Reply, serving
 
-from mistral_on_azure.doctor.calling import Answer
+from mistral_on_azure.doctor.calling import Answer, Refused
 from mistral_on_azure.doctor.examination import Examination, Status
-from mistral_on_azure.doctor.refusals import Refused, explain
+from mistral_on_azure.doctor.failures import explain_refusal
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_key_that_is_refused(local):
 
 def test_a_key_that_azure_refuses():
     e = Examination("", url="https://host.eastus2.inference.ml.azure.com", bearer="k" * 32)
-    finding = explain(Refused(Answer(401, {}, '{"message": "Access denied."}'), "GET /info"), e)
+    finding = explain_refusal(Refused(Answer(401, {}, '{"message": "Access denied."}'), "GET /info"), e)
     assert finding.found == "GET /info was answered 401: Access denied."
     assert "the key of another one is refused alike" in finding.remedy and "az login" in finding.remedy
 

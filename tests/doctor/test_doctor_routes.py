@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine import MODEL, Engine, completion, stream
 from examining import examine, failing
+from openai_engine import MODEL, Engine, completion, stream
 from servers import Asked, Reply, serving
 
 from mistral_on_azure.azure.addresses import API_VERSION

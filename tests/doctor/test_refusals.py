@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from engine import Engine
 from examining import examine, failing
+from openai_engine import Engine
 from servers import Asked, Reply, serving
 
 from mistral_on_azure.doctor.examination import Status

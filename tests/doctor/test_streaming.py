@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from engine import Engine, chunk, stream
 from examining import examine, failing
+from openai_engine import Engine, chunk, stream
 from servers import Asked, Reply, serving
 
 from mistral_on_azure.doctor.examination import Finding, Status

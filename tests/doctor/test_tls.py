@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
-from engine import Engine
 from examining import examine, failing
+from openai_engine import Engine
 from servers import serving, talking
 
 from mistral_on_azure.doctor.examination import Status

@@ -11,7 +11,7 @@ from upstream import KEY, USAGE, Upstream
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Budget, Prices, Usage
-from mistral_on_azure.running import proxied
+from mistral_on_azure.running import door_targets
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.results import Result
 
@@ -28,7 +28,7 @@ def upstream(monkeypatch):
 class Client:
     """What a notebook is: somebody with an address and a key."""
 
-    def __init__(self, through: proxied.ThroughDoors, tmp_path) -> None:
+    def __init__(self, through: door_targets.ThroughDoors, tmp_path) -> None:
         self.result = Result(Job(tmp_path / "n.ipynb", "d", tmp_path / "out.ipynb"))
         self.target = through
         environment = through.environment(self.result)
@@ -45,7 +45,7 @@ class Client:
 
 @pytest.fixture
 def client(upstream, tmp_path):
-    with proxied.real(upstream.url, Budget(), lambda *_: None) as through:
+    with door_targets.real(upstream.url, Budget(), lambda *_: None) as through:
         yield Client(through, tmp_path)
 
 
@@ -122,13 +122,13 @@ def test_an_endpoint_that_is_down_or_refuses_the_key_is_said_before_anything_run
     monkeypatch.setenv(CREDENTIAL, "k" * 32)
     with (
         pytest.raises(CookbookError, match="Nothing answers at"),
-        proxied.real("http://127.0.0.1:9", Budget(), lambda *_: None),
+        door_targets.real("http://127.0.0.1:9", Budget(), lambda *_: None),
     ):
         pass
     monkeypatch.delenv(CREDENTIAL)
     with (
         pytest.raises(CookbookError, match="must not travel over plain http"),
-        proxied.real("http://127.0.0.1:9", Budget(), lambda *_: None),
+        door_targets.real("http://127.0.0.1:9", Budget(), lambda *_: None),
     ):
         pass
 
@@ -137,7 +137,7 @@ def test_a_refused_key_is_said_before_anything_runs(local, monkeypatch):
     monkeypatch.setenv(CREDENTIAL, "w" * 32)
     with (
         pytest.raises(CookbookError, match="refused the credential in AZURE_INFERENCE_CREDENTIAL") as raised,
-        proxied.real(local.url, Budget(), lambda *_: None),
+        door_targets.real(local.url, Budget(), lambda *_: None),
     ):
         pass
     assert "w" * 32 not in str(raised.value)
@@ -148,7 +148,7 @@ def test_a_refused_key_is_said_before_anything_runs(local, monkeypatch):
     [Budget(tokens=400), Budget(cost=0.4, prices=Prices(1000, 1000))],
 )
 def test_the_budget_stops_before_it_is_overspent(upstream, tmp_path, budget):
-    with proxied.real(upstream.url, budget, lambda *_: None) as through:
+    with door_targets.real(upstream.url, budget, lambda *_: None) as through:
         client = Client(through, tmp_path)
         body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 100}
         body["usage"] = {"prompt_tokens": 10, "completion_tokens": 90, "total_tokens": 100}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mistral_on_azure.recording.metering import ASSUMED, Meter, at_most, may_cost
-from mistral_on_azure.recording.usage import Budget, Exhausted, Prices, Usage, said, total
+from mistral_on_azure.recording.usage import Budget, Exhausted, Prices, Usage, count_text, total
 
 
 def test_what_may_cost_tokens():
@@ -75,4 +75,4 @@ def test_sums_and_prices():
     assert Prices(2, 10).cost(Usage(1, 500_000, 100_000)) == 2.0
     assert total([Usage(1, 2, 3), Usage(1, 1, 1, exact=False)]) == Usage(2, 3, 4, exact=False)
     assert total([Usage(), None]) is None
-    assert (said(None), said(1234), said(5, exact=False)) == ("?", "1,234", "~5")
+    assert (count_text(None), count_text(1234), count_text(5, exact=False)) == ("?", "1,234", "~5")

@@ -14,7 +14,7 @@ from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.tape import Recorder, Scrubber, read
 from mistral_on_azure.recording.usage import Budget
-from mistral_on_azure.running import proxied
+from mistral_on_azure.running import door_targets
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.results import Result
 
@@ -24,7 +24,7 @@ TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJ0aWQiOiI3MmY5ODhiZiJ9.c2lnbmF0dXJlLW9mLWl0"  # 
 class Notebook:
     """One notebook's side of a door."""
 
-    def __init__(self, through: proxied.ThroughDoors, name: str = "n") -> None:
+    def __init__(self, through: door_targets.ThroughDoors, name: str = "n") -> None:
         self.result = Result(Job(Path(f"{name}.ipynb"), "d", Path("out.ipynb")))
         self.through, environment = through, through.environment(self.result)
         self.url, self.key = environment[ENDPOINT], environment[CREDENTIAL]
@@ -50,7 +50,7 @@ def recorded(upstream, tmp_path):
     def recorder(label, secrets, hosts):
         return Recorder(file, {"endpoint": label, "parameters": {}}, Scrubber(secrets, hosts))
 
-    with proxied.real(upstream.url, Budget(), recorder) as through:
+    with door_targets.real(upstream.url, Budget(), recorder) as through:
         job = Notebook(through)
         answers = [
             job.post({"ask": 1, "n": 1}),
@@ -83,7 +83,7 @@ def test_nothing_of_the_tenant_is_in_a_recording(recorded, upstream):
 
 def test_a_replay_answers_as_it_was_answered(recorded):
     file, answers = recorded
-    with proxied.replay(read(file)) as through:
+    with door_targets.replay(read(file)) as through:
         job = Notebook(through)
         again = [
             job.post({"n": 1, "ask": 1}),  # the order of names does not matter
@@ -98,7 +98,7 @@ def test_a_replay_answers_as_it_was_answered(recorded):
 
 
 def test_a_replay_refuses_what_was_not_recorded_and_says_so(recorded):
-    with proxied.replay(read(recorded[0])) as through:
+    with door_targets.replay(read(recorded[0])) as through:
         job, other = Notebook(through), Notebook(through, "another")
         assert job.post({"ask": 2}).status_code == 501
         assert other.post({"ask": 1, "n": 1}).status_code == 501  # it was another notebook's
@@ -108,7 +108,7 @@ def test_a_replay_refuses_what_was_not_recorded_and_says_so(recorded):
 
 
 def test_a_replay_tells_of_what_was_not_asked_for(recorded):
-    with proxied.replay(read(recorded[0])) as through:
+    with door_targets.replay(read(recorded[0])) as through:
         job = Notebook(through)
         job.post({"ask": 1, "n": 1})
         assert "3 recorded answers were not asked for" in through.objection(job.result)
@@ -120,7 +120,7 @@ def test_a_stream_that_its_client_leaves_is_recorded_as_far_as_it_came(upstream,
     def recorder(label, secrets, hosts):
         return Recorder(file, {"endpoint": label, "parameters": {}}, Scrubber(secrets, hosts))
 
-    with proxied.real(upstream.url, Budget(), recorder) as through:
+    with door_targets.real(upstream.url, Budget(), recorder) as through:
         job = Notebook(through)
         with job.post(body, stream=True) as answer:
             next(answer.iter_lines(chunk_size=1))
@@ -141,7 +141,7 @@ def test_a_recording_that_fills_the_disk_stops_the_run_and_is_left_unfinished(tm
     recorder = Recorder(tmp_path / "a.jsonl", {}, Scrubber())
     with (
         Path("/dev/full").open("wb", buffering=0) as recorder._file,
-        proxied.real(upstream.url, Budget(), lambda *_: recorder) as through,
+        door_targets.real(upstream.url, Budget(), lambda *_: recorder) as through,
     ):
         job = Notebook(through)
         assert job.post({"ask": 1}).status_code == 200  # a call that is paid for is answered all the same

@@ -1,21 +1,26 @@
-"""Where an endpoint's address and its credential are found, and their shape, checked before anything is sent."""
+"""An endpoint's address and its credential: the variables that hold them, their shape, and Azure's kinds of host."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from mistral_on_azure.errors import CookbookError
 
 ENDPOINT = "AZURE_INFERENCE_ENDPOINT"
 CREDENTIAL = "AZURE_INFERENCE_CREDENTIAL"
-SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of what stands in front of an endpoint during a run
+SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of the proxy that a run puts in front of an endpoint
 ENGINE_KEY = "COOKBOOK_ENGINE_KEY"  # the key of a real model behind the local endpoint
-# Whose certificates are trusted: in the words of httpx and Python itself, of requests, of curl and of Node.js.
+# Files of trusted certificate authorities: the variables of httpx and Python, of requests, of curl and of Node.js.
 AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 API_VERSION = "2024-05-01-preview"  # of the Azure AI Model Inference API
+SCOPE = "https://ml.azure.com/.default"  # of Microsoft Entra ID tokens for a deployment's own endpoint
 _EXAMPLE = "https://your-host-name.your-azure-region.inference.ai.azure.com"
 _ROUTES = ("/v1/chat/completions", "/models/chat/completions", "/chat/completions", "/score", "/v1", "/models", "/info")
+_PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _QUOTES = "\"'`“”‘’"
 _SECRET = re.compile(r"[A-Za-z0-9+=_]{20,}|eyJ[\w.-]+")  # a key or a token; an address has a dot, a slash or a hyphen
 
@@ -26,7 +31,7 @@ class Misshapen(CookbookError):
     Attributes:
         why: what is wrong, a sentence.
         remedy: what to do, a sentence.
-        instead: what was probably meant, empty when that cannot be told. It may be a credential: never print it.
+        instead: the corrected value, empty when it cannot be guessed. It may be a credential: never print it.
     """
 
     def __init__(self, why: str, remedy: str, instead: str = "") -> None:
@@ -35,11 +40,11 @@ class Misshapen(CookbookError):
 
 
 def check_endpoint(url: str, name: str = ENDPOINT) -> str:
-    """Return an endpoint's base URL.
+    """Return an endpoint's base URL, if it has the right shape.
 
     Args:
         url: scheme, host and perhaps a port, without a path.
-        name: what it was set by, for the message.
+        name: the variable or option that holds it, for the message.
 
     Raises:
         Misshapen: for any other shape, with the URL to use instead.
@@ -84,10 +89,10 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
 
 
 def check_credential(key: str) -> str:
-    """Return a credential that can be sent in a header.
+    """Return a credential, if it can be sent in a header.
 
     Raises:
-        Misshapen: when it is blank or holds what no key has. The message never holds the credential.
+        Misshapen: when it is blank or has a character that no key has. The message never contains the credential.
     """
     bare = key.strip()
     if not bare:
@@ -110,12 +115,73 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
+def label_of(url: str) -> str:
+    """A name for an endpoint in reports: derived from the address, which it does not reveal."""
+    return f"endpoint {hashlib.sha256(url.encode()).hexdigest()[:8]}"
+
+
+def around_proxies() -> dict[str, str]:
+    """The environment variables that keep requests to loopback away from a web proxy; none where no proxy is set."""
+    if not any(os.environ.get(name) for name in _PROXIES):
+        return {}
+    before = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
+    value = ",".join(filter(None, [before, "127.0.0.1", "localhost"]))
+    return {"NO_PROXY": value, "no_proxy": value}
+
+
+@dataclass(frozen=True, slots=True)
+class HostKind:
+    """A kind of host name that Azure gives, and what Microsoft Entra ID requires there.
+
+    Attributes:
+        suffixes: how its host names end.
+        name: the kind, in words.
+        scope: the scope that a token is requested for.
+        role: the Azure role that lets an identity call the endpoint.
+    """
+
+    suffixes: tuple[str, ...]
+    name: str
+    scope: str
+    role: str
+
+    @property
+    def audience(self) -> str:
+        """The audience of a token for this scope, a URL."""
+        return self.scope.removesuffix("/.default")
+
+
+DEPLOYMENT = HostKind(
+    (".inference.ml.azure.com", ".inference.ai.azure.com", ".models.ai.azure.com"),
+    "a deployment's own endpoint",
+    SCOPE,
+    "AzureML Data Scientist on its workspace or project (or any role with the action "
+    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action)",
+)
+FOUNDRY = HostKind(
+    (".services.ai.azure.com", ".openai.azure.com", ".cognitiveservices.azure.com"),
+    "a Foundry resource",
+    "https://cognitiveservices.azure.com/.default",
+    "Cognitive Services User on the resource (Owner and Contributor do not let it call models)",
+)
+
+
+def kind_of(host: str) -> HostKind:
+    """The kind of a host; one that is none of Azure's counts as a deployment's own endpoint."""
+    return FOUNDRY if host.endswith(FOUNDRY.suffixes) else DEPLOYMENT
+
+
+def is_azure(host: str) -> bool:
+    """Whether a host name is one that Azure gives."""
+    return host.endswith((*DEPLOYMENT.suffixes, *FOUNDRY.suffixes))
+
+
 def _wrong(name: str, why: str, instead: str) -> Misshapen:
     return Misshapen(f"{name} {why}.", f"Set it to {_shown(instead).rstrip('/')}", instead)
 
 
 def _shown(url: str) -> str:
-    """A URL without a query and without a password, either of which may be a credential."""
+    """A URL without its query and password, which may be credentials."""
     return _without_user(url.partition("?")[0].partition("#")[0])
 
 

@@ -1,4 +1,4 @@
-"""Child processes that serve: started, waited for until they tell their address, and never left behind."""
+"""Child processes that serve: each is started, prints its address, and ends with its parent."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import threading
 
 from mistral_on_azure.errors import CookbookError
 
-MISTAKE = "Error: "  # a child that cannot serve prints this and why, in place of its address
+MISTAKE = "Error: "  # a child that cannot serve prints this and the reason in place of its address
 _START_TIMEOUT, _END_TIMEOUT = 30.0, 10.0  # seconds
 
 
 def spawn(module: str, environment: dict[str, str], otherwise: str) -> tuple[subprocess.Popen, str]:
-    """Run a module that prints its address in one line and ends when its standard input does.
+    """Run a module that prints its address in one line and ends at the end of its standard input.
 
-    That input is a pipe, which the system closes when this process ends in whatever way.
+    The standard input is a pipe, which the operating system closes when this process ends, even by a crash.
 
     Args:
         environment: all of the child's environment variables; credentials go there, never into its arguments.
-        otherwise: what to tell the user if no address comes in time.
+        otherwise: the error message when no address is printed within 30 seconds.
 
     Returns:
         The process, and its address.
 
     Raises:
-        CookbookError: what the child says is the user's mistake, or `otherwise`.
+        CookbookError: with the child's own message about a mistake, or with `otherwise`.
     """
     environment = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
@@ -37,11 +37,11 @@ def spawn(module: str, environment: dict[str, str], otherwise: str) -> tuple[sub
         env=environment,  # without PYTHONDONTWRITEBYTECODE, with which every start compiles everything again
         start_new_session=True,  # Ctrl-C reaches the parent, which ends the child in its own time
     )
-    said = _first_line(process)
-    if not said.startswith("http"):
+    line = _first_line(process)
+    if not line.startswith("http"):
         stop(process)
-        raise CookbookError(said.removeprefix(MISTAKE) if said.startswith(MISTAKE) else otherwise)
-    return process, said
+        raise CookbookError(line.removeprefix(MISTAKE) if line.startswith(MISTAKE) else otherwise)
+    return process, line
 
 
 def stop(process: subprocess.Popen) -> None:
@@ -51,7 +51,9 @@ def stop(process: subprocess.Popen) -> None:
         process.wait(_END_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):  # it waits for a disk or the like, and ends after that
+        with contextlib.suppress(
+            subprocess.TimeoutExpired
+        ):  # a process in a system call, such as a write to a slow disk, ends after that call
             process.wait(_END_TIMEOUT)
     process.stdout.close()
 

@@ -1,4 +1,4 @@
-"""The deployments the cookbook knows: name, size, context length and abilities, read from deployments.toml."""
+"""The deployments that the cookbook knows: name, size, context length and abilities, read from deployments.toml."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One model as Azure deploys it. Parameters are in billions, the context is in tokens, the claim is its maker's."""
+    """One model as Azure deploys it.
+
+    Attributes:
+        parameters_total: in billions.
+        parameters_active: those that each token uses, in billions.
+        context: the context length, in tokens.
+        tools: whether the model calls tools.
+        claim: what Mistral AI says of the model.
+    """
 
     name: str
     architecture: str
@@ -40,7 +48,7 @@ def deployments() -> dict[str, Deployment]:
 
 
 def imitated_paces() -> dict[str, dict[str, float]]:
-    """How fast each deployment is imitated, by name: `first_token` in seconds, and `tokens_per_second`."""
+    """The imitated pace of each deployment, by name: `first_token` in seconds, and `tokens_per_second`."""
     return _table()["imitated_pace"]
 
 

@@ -1,20 +1,18 @@
-"""Microsoft Entra ID tokens, from whatever identity DefaultAzureCredential finds."""
+"""Microsoft Entra ID tokens from the identity that DefaultAzureCredential finds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from mistral_on_azure.azure.addresses import CREDENTIAL
+from mistral_on_azure.azure.addresses import CREDENTIAL, SCOPE
 from mistral_on_azure.errors import CookbookError
-
-SCOPE = "https://ml.azure.com/.default"
 
 
 class NoToken(CookbookError):
-    """There is no token to be had where no key is set.
+    """No key is set, and no token can be requested.
 
     Attributes:
-        why: the same in half a sentence, for somebody who has a key and can do without.
+        why: the reason in half a sentence, for a message to a user who has a key.
     """
 
     def __init__(self, message: str, why: str) -> None:
@@ -23,13 +21,15 @@ class NoToken(CookbookError):
 
 
 def token_provider(url: str) -> Callable[[], str]:
-    """What gives a token for an endpoint, a fresh one when the last will soon expire. It is tried once.
+    """A function that returns a token for an endpoint, and a fresh one when the last will soon expire.
+
+    It is called once here, so that an identity that does not work is found out at once.
 
     Args:
         url: the endpoint's address.
 
     Raises:
-        NoToken: when the address is not https, or there is no identity, or its settings cannot be right.
+        NoToken: when the address is not https, no identity is found, or a setting of the identity is invalid.
     """
     if not url.startswith("https://"):
         raise NoToken(
@@ -50,9 +50,9 @@ def token_provider(url: str) -> Callable[[], str]:
             "no identity was found; `az login` gives you one",
         ) from None
     except ValueError as error:  # of environment variables such as AZURE_TENANT_ID
-        said = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise NoToken(
-            f"{CREDENTIAL} is not set, and the settings for Microsoft Entra ID cannot be right: {said}",
-            f"its settings cannot be right ({said})",
+            f"{CREDENTIAL} is not set, and the settings for Microsoft Entra ID cannot be right: {reason}",
+            f"its settings cannot be right ({reason})",
         ) from None
     return give

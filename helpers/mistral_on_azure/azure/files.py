@@ -1,4 +1,4 @@
-"""Files: written in one step, and private folders that go when their process ends."""
+"""Files that are replaced in one step, and private folders that are removed when their process ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]  # of the checkout
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replace a file in one step: whoever reads it, at whatever moment we are killed, finds the old text or the new."""
+    """Replace a file in one step: a reader finds the old text or the new one, even if this process is killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     part.write_text(text, encoding="utf-8")
@@ -29,14 +29,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file, None where there is no such file or it is damaged."""
+    """The value in a JSON file; None for a file that is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 
 
-# A process of its own, because whoever is killed can tidy up nothing. Its standard input ends when its parent does.
+# A process of its own removes the folder, since a killed one cannot. Its standard input ends with its parent.
 _TIDY = "import shutil, sys; sys.stdin.read(); shutil.rmtree(sys.argv[1], ignore_errors=True)"
 
 
@@ -63,7 +63,7 @@ class PrivateFolder:
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A private folder with a short name: a socket's path may have 100 characters at most."""
+    """A private folder, removed at the end. Its name is short: a socket's path may have 100 characters at most."""
     folder = PrivateFolder()
     try:
         yield folder.path

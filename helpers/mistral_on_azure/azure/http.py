@@ -1,4 +1,4 @@
-"""One bounded HTTP request, for looking at an endpoint before a client does. Standard library only: it imports fast."""
+"""One HTTP request with a time limit, by the standard library alone, which imports faster than a client."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ TIMEOUT = 10.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Status, headers (lower-case names) and text of an answer."""
+    """An answer: status, headers (names in lower case) and body as text."""
 
     status: int
     headers: dict[str, str]
     text: str
 
     def json(self) -> Any:
-        """The body as JSON, None when it is none."""
+        """The body parsed as JSON; None for any other body."""
         try:
             return json.loads(self.text)
         except ValueError:
@@ -35,23 +35,23 @@ class Response:
 
     @property
     def message(self) -> str:
-        """What the service says went wrong, in one line."""
+        """The error message of the answer, in one line."""
         body = self.json()
-        said = body.get("message") or body.get("error") if isinstance(body, dict) else None
-        said = said.get("message") if isinstance(said, dict) else said
-        return " ".join(str(said or self.text[:200]).split())
+        message = body.get("message") or body.get("error") if isinstance(body, dict) else None
+        message = message.get("message") if isinstance(message, dict) else message
+        return " ".join(str(message or self.text[:200]).split())
 
 
 def request(method: str, url: str, credential: str, body: Any = None, *, name: str = ENDPOINT) -> Response:
-    """Send one request and read its answer, waiting at most TIMEOUT for each step.
+    """Send one request and read its answer, with TIMEOUT seconds for each step.
 
     Args:
-        credential: sent as a bearer credential; it never appears in an error, not even where the answer repeats it.
-        name: what the address was set by, for the message.
+        credential: sent as a bearer credential. It is masked in an error answer that repeats it.
+        body: sent as JSON; None sends no body.
+        name: the variable or option that holds the address, for the message.
 
     Raises:
-        CookbookError: when nothing answers, says what was tried and what to check; or when SSL_CERT_FILE is no file of
-            certificates.
+        CookbookError: when no answer comes, or SSL_CERT_FILE holds no certificates.
     """
     base = "/".join(url.split("/")[:3])
     try:
@@ -62,7 +62,7 @@ def request(method: str, url: str, credential: str, body: Any = None, *, name: s
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", "replace")
-            if answer.status >= 400:  # some say again what they refuse
+            if answer.status >= 400:  # some services repeat the credential that they refuse
                 text = Masker([credential]).text(text)
             return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
     except TimeoutError:
@@ -83,7 +83,7 @@ def _connection(scheme: str, host: str, port: int | None) -> HTTPConnection:
 
 
 def _trust(file: str | None) -> ssl.SSLContext:
-    """Whom to trust: the certificates in a file, or this machine's authorities."""
+    """Trust the certificates in a file, or without one this machine's authorities."""
     try:
         return ssl.create_default_context(cafile=file)
     except OSError:

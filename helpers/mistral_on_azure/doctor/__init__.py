@@ -1,8 +1,7 @@
-"""The doctor: finds out what is at an endpoint, and says what to change where something is wrong.
+"""The doctor finds out what is at an endpoint, and names what to change where a check fails.
 
-`checks` lists the checks in their order, and which of them wait for which. Each is a small function in a room named
-after what it looks at; it takes the `examination`, which holds what is known so far, and returns a finding of
-`findings`. `calling` sends the requests, `refusals` explains the answers that are errors, `silence` the answers that
-do not come. `report` collects the findings and keeps credentials out of them, `table` prints them, `command` puts it
-together for the command line.
+`checks` lists the checks in their order, with those that each one needs. A check is a function that takes the
+`examination` (what is known so far) and returns a finding. The checks are in `variables`, `network`, `tls`, `access`,
+`identity`, `served_routes`, `abilities` and `chat_requests`. `calling` sends the requests, `failures` explains error
+answers and missing answers, and `report` prints the findings without credentials.
 """

@@ -1,4 +1,4 @@
-"""What the engine can do: streaming, JSON mode, log probabilities, tools. What it cannot is a note, not a failure."""
+"""What the engine can do: streaming, JSON mode, log probabilities, tools, system messages. What it lacks is a note."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from mistral_on_azure.doctor.calling import Answer
-from mistral_on_azure.doctor.chatting import ask, choice, message
+from mistral_on_azure.doctor.chat_requests import PROMPT, ask, choice, message, prompt_tokens
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
-from mistral_on_azure.doctor.refusals import said
+from mistral_on_azure.doctor.failures import error_text
 
 _PASS = {"extra-parameters": "pass-through"}
 _TOOL = {
@@ -22,11 +22,13 @@ _TOOL = {
 
 
 def json_mode(e: Examination) -> Finding:
-    """`response_format: json_object`."""
+    """Whether `response_format: json_object` makes the answer JSON."""
     prompt = 'Answer in JSON: {"hello": true}'
     answer = ask(e, prompt, max_tokens=16, response_format={"type": "json_object"})
     if answer.status != 200:
-        return note(f"refused ({answer.cause}): {said(answer)}", "Ask for JSON in the prompt, and check what comes.")
+        return note(
+            f"refused ({answer.cause}): {error_text(answer)}", "Ask for JSON in the prompt, and check what comes."
+        )
     text = str(message(answer).get("content") or "")
     if _is_json(text):
         return ok("the answer is JSON")
@@ -36,18 +38,20 @@ def json_mode(e: Examination) -> Finding:
 
 
 def logprobs(e: Examination) -> Finding:
-    """`logprobs` and `top_logprobs`."""
+    """Whether `logprobs` and `top_logprobs` give log probabilities."""
     answer = ask(e, headers=_PASS, logprobs=True, top_logprobs=2)
     if answer.status != 200:
-        return note(f"refused ({answer.cause}): {said(answer)}", "Do without them.")
+        return note(f"refused ({answer.cause}): {error_text(answer)}", "Do without them.")
     return ok("given") if choice(answer).get("logprobs") else note("ignored: none are given")
 
 
 def tools(e: Examination) -> Finding:
-    """A tool that the question calls for."""
+    """Whether the model calls a tool that the prompt asks for."""
     answer = ask(e, "What is the weather in Paris?", max_tokens=48, tools=[_TOOL], tool_choice="auto")
     if answer.status != 200:
-        return note(f"refused ({answer.cause}): {said(answer)}", "Do without tools, or take a model that knows them.")
+        return note(
+            f"refused ({answer.cause}): {error_text(answer)}", "Do without tools, or take a model that knows them."
+        )
     calls = message(answer).get("tool_calls")
     if calls:
         return ok(f"calls {_named(calls)}")
@@ -72,14 +76,14 @@ def _is_json(text: str) -> bool:
 
 
 _TOKENS = 12
-_NOTICEABLE = 0.5  # seconds; below it, nobody minds that parts come together
+_NOTICEABLE = 0.5  # seconds; in a shorter stream, chunks that arrive together are no trouble
 
 
 def streaming(e: Examination) -> Finding:
-    """The events of a short stream and when they came."""
+    """Whether a short stream has valid events, an end, and chunks that arrive one by one."""
     answer = ask(e, "Count from one to ten.", max_tokens=_TOKENS, stream=True)
     if answer.status != 200:
-        return note(f"streams are refused ({answer.cause}): {said(answer)}", "Ask without stream=True.")
+        return note(f"streams are refused ({answer.cause}): {error_text(answer)}", "Ask without stream=True.")
     if not answer.headers.get("content-type", "").startswith("text/event-stream"):
         return note("the answer comes whole: `stream` is ignored", "Ask without stream=True.")
     events = [line.removeprefix("data:").strip() for line in answer.text.splitlines() if line.startswith("data:")]
@@ -111,7 +115,7 @@ def _verdict(answer: Answer, events: list[str], chunks: list[dict[str, Any]]) ->
 
 
 def _strange(answer: Answer) -> str:
-    """A line that is no `data: ` event, if there is one: a comment, or an event's name."""
+    """The first line that does not begin with `data: `, such as a comment or an event's name; empty without one."""
     lines = (line for line in answer.text.splitlines() if line and not line.startswith("data: "))
     return next(lines, "")[:30]
 
@@ -132,3 +136,32 @@ def _object(event: str) -> dict[str, Any]:
 
 def _time(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+_SYSTEM, _LONGER = "Be brief.", "Be brief. Be very brief. Be as brief as you can be."
+_IN_THE_PROMPT = "Put it in front of the first user message yourself."
+
+
+def system_message(e: Examination) -> Finding:
+    """What becomes of a system message, from the prompt tokens without it, with it, and with its text in the prompt."""
+    answer = ask(e, system=_SYSTEM)
+    if answer.status != 200:
+        return note(f"refused ({answer.cause}): {error_text(answer)}", _IN_THE_PROMPT)
+    without, with_it = prompt_tokens(e.first), prompt_tokens(answer)
+    if without is None or with_it is None:
+        return note("accepted; the answers count no tokens, so it cannot be seen what becomes of it")
+    if with_it <= without:
+        return _not_more(e, with_it)
+    in_front = prompt_tokens(ask(e, f"{_SYSTEM}\n\n{PROMPT}"))
+    more = f"{with_it - without} more prompt tokens"
+    if in_front == with_it:
+        return ok(f"{more}: as many as in front of the user message, so it is put there")
+    return ok(f"{more}: it has a place of its own in the prompt")
+
+
+def _not_more(e: Examination, with_it: int) -> Finding:
+    """Whether it is ignored, or replaces a system message of the model's template. A longer one shows which."""
+    with_longer = prompt_tokens(ask(e, system=_LONGER))
+    if with_longer is not None and with_longer > with_it:
+        return ok("read; without one, the model's template puts in its own")
+    return note(f"ignored: the prompt has {with_it} tokens whatever it says", _IN_THE_PROMPT)

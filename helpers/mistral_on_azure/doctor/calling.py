@@ -1,4 +1,4 @@
-"""Sending requests to the endpoint the way its clients do, each bounded in time and size, and counting them."""
+"""Sending requests to the endpoint as its clients do, with limits of time and size, and a count."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LARGEST = 1024 * 1024  # bytes of an answer that are read
 
 @dataclass(frozen=True, slots=True)
 class Answer(Response):
-    """An answer, and when it came.
+    """An answer with its times.
 
     Attributes:
         seconds: from sending the request to the last byte.
-        arrivals: when each part of the body arrived, in seconds after sending.
-        broken: the connection ended before the answer did.
+        arrivals: the time of each part of the body, in seconds after sending.
+        broken: whether the connection ended before the answer was complete.
     """
 
     seconds: float = 0.0
@@ -31,23 +31,23 @@ class Answer(Response):
 
     @property
     def cause(self) -> int:
-        """The status of the model's container, where a managed endpoint wraps it in a 424; else the status."""
+        """The status; for a 424 of a managed endpoint, the status of the model's container."""
         inner = self.headers.get("ms-azureml-model-error-statuscode", "") if self.status == 424 else ""
         return int(inner) if inner.isdigit() else self.status
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON object of the answer, empty if it is none."""
+        """The JSON object in the body; empty for any other body."""
         value = self.json()
         return value if isinstance(value, dict) else {}
 
 
 class Unanswered(Exception):
-    """No answer came, or not all of one.
+    """No answer came, or only a part of one.
 
     Attributes:
         kind: `timeout`, `cut` (the connection ended too soon), or `unreachable`.
-        seconds: how long it was waited for.
+        seconds: the time limit.
         what: the request, such as "POST /chat/completions".
     """
 
@@ -56,20 +56,33 @@ class Unanswered(Exception):
         self.kind, self.what, self.seconds = kind, what, seconds
 
 
+class Refused(Exception):
+    """An error answer that is not about what the check tried out.
+
+    Attributes:
+        answer: the answer.
+        what: the request, such as "POST /chat/completions".
+    """
+
+    def __init__(self, answer: Answer, what: str) -> None:
+        super().__init__(what)
+        self.answer, self.what = answer, what
+
+
 class OutOfTime(Exception):
     """The time for the whole examination is used up."""
 
 
 @dataclass(slots=True)
 class Caller:
-    """One endpoint, called over connections that are kept.
+    """Sends requests to one endpoint over persistent connections.
 
     Args:
         url: its address.
-        proxy: the proxy in front of it, empty for none.
-        trust: which certificates are trusted; None for plain http.
-        timeout: how long an answer may take, in seconds.
-        deadline: when everything must have ended, by `time.monotonic`.
+        proxy: the proxy in front of it; empty for none.
+        trust: the trusted certificates; None for plain http.
+        timeout: the time limit for an answer, in seconds.
+        deadline: the time limit for all requests, on the clock of `time.monotonic`.
     """
 
     url: str
@@ -81,8 +94,8 @@ class Caller:
     _client: httpx.Client = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        trust = self.trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
-        # Proxies and certificates have been found out already; what httpx would find in the environment is the same.
+        trust = self.trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # one without trusted certificates
+        # The proxy and the certificates are known, so httpx need not read the environment.
         self._client = httpx.Client(verify=trust, proxy=self.proxy or None, trust_env=False)
 
     def send(
@@ -91,11 +104,11 @@ class Caller:
         """Send one request and read its answer.
 
         Args:
-            partly: an answer that breaks off is returned as far as it came.
+            partly: return an answer that breaks off, with `broken` set, in place of an error.
 
         Raises:
-            Unanswered: when none comes in time, or it breaks off.
-            OutOfTime: when there is no time left to ask.
+            Unanswered: when no answer comes in time, or it breaks off.
+            OutOfTime: when the deadline has passed.
         """
         wait = min(self.timeout, self.deadline - time.monotonic())
         if wait <= 0:
@@ -133,7 +146,7 @@ class _Reading:
         for part in response.iter_bytes():
             self.parts.append(part)
             self.arrivals.append(time.monotonic() - self.began)
-            if self.arrivals[-1] > self.wait:  # each part came in time, but there is no end of them
+            if self.arrivals[-1] > self.wait:  # an endless answer, each part of which comes in time
                 raise httpx.ReadTimeout("")
             if sum(map(len, self.parts)) > _LARGEST:
                 return self.answer(broken=True)

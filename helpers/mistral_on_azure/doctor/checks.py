@@ -1,19 +1,18 @@
-"""The checks, in their order: what each is called, and which earlier ones it needs."""
+"""The checks in their order, each with its name and the earlier checks that it needs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mistral_on_azure.doctor import refusals
-from mistral_on_azure.doctor import tls as silence
-from mistral_on_azure.doctor.abilities import json_mode, logprobs, streaming, tools
-from mistral_on_azure.doctor.answering import access, deployment, http, quota, round_trip, system_message
-from mistral_on_azure.doctor.calling import OutOfTime, Unanswered
+from mistral_on_azure.doctor.abilities import json_mode, logprobs, streaming, system_message, tools
+from mistral_on_azure.doctor.access import access, http
+from mistral_on_azure.doctor.calling import OutOfTime, Refused, Unanswered
+from mistral_on_azure.doctor.chat_requests import deployment, quota, round_trip
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, waiting
+from mistral_on_azure.doctor.failures import explain_refusal, explain_silence
 from mistral_on_azure.doctor.identity import identity, token
 from mistral_on_azure.doctor.network import connection, dns, proxy
-from mistral_on_azure.doctor.refusals import Refused
 from mistral_on_azure.doctor.served_routes import api_version, chat, extra_parameters, info, models
 from mistral_on_azure.doctor.tls import tls
 from mistral_on_azure.doctor.variables import address, credential
@@ -24,9 +23,9 @@ class Check:
     """One check.
 
     Attributes:
-        name: what it looks at, unique.
-        look: the check itself.
-        needs: the checks without which it cannot look.
+        name: unique, for the report.
+        look: the function that returns the finding.
+        needs: the names of the checks that must have passed.
     """
 
     name: str
@@ -63,12 +62,12 @@ CHECKS = (
 
 
 def examine(e: Examination) -> Iterator[tuple[Check, Finding | None]]:
-    """Do the checks one after the other.
+    """Perform the checks one after the other.
 
     Yields:
-        Each check twice: with None before it looks, and with its finding after.
+        Each check twice: with None before it begins, and with its finding after.
     """
-    blocked: dict[str, str] = {}  # by check, the one that failed
+    blocked: dict[str, str] = {}  # by check, the name of the failed check that it waits for
     for check in CHECKS:
         yield check, None
         failed = next((blocked[name] for name in check.needs if name in blocked), None)
@@ -86,10 +85,10 @@ def _look(check: Check, e: Examination) -> Finding:
     except Refused as error:
         if error.answer.cause == 429:
             e.throttled = check.name
-        return refusals.explain(error, e)
+        return explain_refusal(error, e)
     except Unanswered as error:
-        return silence.explain(error, e)
+        return explain_silence(error, e)
     except OutOfTime:
         return fails("No time was left for this check.", f"Allow more: --timeout {4 * e.timeout:g}")
-    except Exception as error:  # a bug of ours, which must not keep the user from what the other checks find
+    except Exception as error:  # a bug of the doctor, after which the other checks still help
         return fails(f"The doctor itself failed here ({type(error).__name__}).", "Please report it.")

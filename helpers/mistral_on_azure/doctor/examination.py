@@ -1,6 +1,6 @@
-"""An examination: what was asked for, and the findings of the checks so far.
+"""The examination of one endpoint: the options, and what is known so far.
 
-A finding is one of four verdicts, what was seen, and what to do about it.
+A finding has one of four statuses, a sentence on what was found, and a remedy.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from mistral_on_azure.doctor.calling import Answer, Caller
 
 
 class Status(StrEnum):
-    """How a check ended."""
+    """The outcome of a check."""
 
     OK = "ok"
-    NOTE = "note"  # worth knowing; nothing is broken
+    NOTE = "note"  # worth knowing, but no failure
     FAILS = "fails"
     SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The outcome of a check.
+    """The result of a check.
 
     Attributes:
-        found: what was seen, in a sentence or less. Never a credential.
-        remedy: what to do, empty where nothing needs doing.
-        blocks: checks that need this one are skipped.
-        waits_for: the check that failed, for one that was skipped because of it.
+        found: what was found, in a sentence or less. It contains no credential.
+        remedy: what to do; empty when there is nothing to do.
+        blocks: whether checks that need this one are skipped.
+        waits_for: for a skipped check, the name of the check that failed.
     """
 
     status: Status
@@ -46,32 +46,32 @@ class Finding:
 
 
 def ok(found: str) -> Finding:
-    """All is well."""
+    """A finding without anything to do."""
     return Finding(Status.OK, found)
 
 
 def note(found: str, remedy: str = "") -> Finding:
-    """Worth knowing, such as something that an engine does not have."""
+    """A finding worth knowing, such as a feature that an engine lacks."""
     return Finding(Status.NOTE, found, remedy)
 
 
 def fails(found: str, remedy: str, *, goes_on: bool = False) -> Finding:
-    """Something to mend. With `goes_on`, the checks that need this one can look on all the same."""
+    """A failure. With `goes_on`, the checks that need this one are performed all the same."""
     return Finding(Status.FAILS, found, remedy, blocks=not goes_on)
 
 
 def skipped(why: str) -> Finding:
-    """There was nothing to look at here."""
+    """A check that does not apply to this endpoint."""
     return Finding(Status.SKIPPED, why)
 
 
 def waiting(check: str) -> Finding:
-    """This could not be looked at, because another check failed."""
+    """A check that is skipped because another one failed."""
     return Finding(Status.SKIPPED, f"waits for {check}", blocks=True, waits_for=check)
 
 
 INFO, MODELS = "/info", "/v1/models"
-_TIMEOUTS = 8  # how many answers may take as long as they are allowed to, before the examination ends
+_TIMEOUTS = 8  # the time limit of an examination, in time limits of one answer
 
 
 @dataclass
@@ -79,22 +79,22 @@ class Examination:
     """One endpoint and what is known about it.
 
     Attributes:
-        given: the endpoint's address as it was given.
-        source: what gave it: an environment variable or an option.
-        credential: the key or token as it was given; None stands for Microsoft Entra ID.
-        deployment: the deployment that was asked for, empty for whatever there is.
-        timeout: how long each wait may last, in seconds.
-        url: the address in its right shape; empty until it is known.
-        proxy: the proxy in front of the endpoint, empty for none.
-        trust: which certificates are trusted; None for plain http.
-        bearer: the credential in its right shape.
-        is_token: the credential is a Microsoft Entra ID token, not a key.
-        by_api_key: the endpoint takes its key in the header `api-key` only.
+        given: the endpoint's address, as the user wrote it.
+        source: the environment variable or option that holds the address.
+        credential: the key or token, as the user wrote it; None means Microsoft Entra ID.
+        deployment: the deployment's name from the options; empty for any.
+        timeout: the time limit of each wait, in seconds.
+        url: the corrected address; empty until it is known.
+        proxy: the proxy in front of the endpoint; empty for none.
+        trust: the trusted certificates; None for plain http.
+        bearer: the corrected credential.
+        is_token: whether the credential is a Microsoft Entra ID token and not a key.
+        by_api_key: whether the endpoint accepts its key in the header `api-key` only.
         route: the chat route that answers, with its query.
-        first: the first completion that came back.
-        last: the last one.
-        model: what requests name as their model.
-        throttled: the check whose request met a used-up quota; empty as long as none did.
+        first: the first completion.
+        last: the last completion.
+        model: the `model` of requests; empty for none.
+        throttled: the check whose request was answered 429; empty while there is none.
     """
 
     given: str
@@ -132,7 +132,7 @@ class Examination:
 
     @property
     def wait(self) -> float:
-        """How long the next wait may last, in seconds."""
+        """The time limit of the next wait, in seconds."""
         return max(0.1, min(self.timeout, self._deadline - time.monotonic()))
 
     @property
@@ -141,30 +141,30 @@ class Examination:
 
     @property
     def secrets(self) -> list[str]:
-        """What must not show up in anything that is printed."""
+        """Credentials and passwords to mask in everything that is printed."""
         parts = urlsplit(self.proxy)
         return [secret for secret in (self.credential, self.bearer, parts.password) if secret]
 
     @cached_property
     def caller(self) -> Caller:
-        """What sends the requests; to be used once the address, the proxy and the certificates are known."""
+        """Sends the requests. It is made on first use, when the address, the proxy and the certificates are known."""
         return Caller(self.url, self.proxy, self.trust, self.timeout, self._deadline)
 
     def send(self, method: str, path: str, headers: dict[str, str], body: Any = None, **how: bool) -> Answer:
-        """Send a request. A credential that comes back in the answer is masked before anything looks at it."""
+        """Send a request. A credential in the answer is masked."""
         answer = self.caller.send(method, path, headers, body, **how)
         mask = Masker(self.secrets).text
         return replace(answer, text=mask(answer.text), headers={k: mask(v) for k, v in answer.headers.items()})
 
     def get(self, path: str, *, anonymous: bool = False) -> Answer:
-        """GET a path, once; asked again, the same answer comes back."""
+        """GET a path. The second time, the first answer is returned without a request."""
         key = f"{path} anonymous" if anonymous else path
         if key not in self._seen:
             self._seen[key] = self.send("GET", path, {} if anonymous else self.authorization)
         return self._seen[key]
 
     def seen(self, path: str) -> Answer:
-        """The answer that `get` has brought back before; one with the status 0 if it has not."""
+        """The answer of an earlier `get`; one with the status 0 if there was none."""
         return self._seen.get(path, Answer(0, {}, ""))
 
     def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None, **how: bool) -> Answer:
@@ -174,7 +174,7 @@ class Examination:
         return answer
 
     def count(self, usage: Any) -> None:
-        """Add the usage that an answer states."""
+        """Add the tokens of a usage, which may be of any shape."""
         prompt, completion = (tokens_in(usage, name) or 0 for name in ("prompt_tokens", "completion_tokens"))
         self.prompt_tokens += prompt
         self.completion_tokens += completion
@@ -184,7 +184,7 @@ class Examination:
         return {"api-key": self.bearer} if self.by_api_key else {"authorization": f"Bearer {self.bearer}"}
 
     def forget(self) -> None:
-        """Forget the answers to `get`, because the next ones will be different."""
+        """Forget the answers of `get`, because the credential is sent in another header from now on."""
         self._seen.clear()
 
     def close(self) -> None:
@@ -198,6 +198,6 @@ class Examination:
 
 
 def tokens_in(usage: Any, name: str) -> int | None:
-    """A count of a usage, None where it does not say."""
+    """A count in a usage, None where it is missing."""
     count = usage.get(name) if isinstance(usage, dict) else None
     return count if isinstance(count, int) else None

@@ -1,4 +1,4 @@
-"""Microsoft Entra ID: which identity there is, and what its token says."""
+"""Microsoft Entra ID: the identity that DefaultAzureCredential finds, and the claims of its token."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import os
 import time
 from typing import Any
 
-from mistral_on_azure.azure.addresses import CREDENTIAL
-from mistral_on_azure.doctor.azure_hosts import is_azure, kind_of
+from mistral_on_azure.azure.addresses import CREDENTIAL, is_azure, kind_of
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok, skipped
 from mistral_on_azure.doctor.network import within
 
-_SHORT = 300  # seconds; clients fetch a new token when less is left
+_SHORT = 300  # seconds; clients request a new token when less is left
 _SERVICE_PRINCIPAL = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
 _NOT_TRIED = ("unavailable", "not found", "not installed", "could not be found", "to be installed")
 
@@ -38,13 +37,13 @@ def identity(e: Examination) -> Finding:
         )
     except ClientAuthenticationError as error:
         return no_identity(error.message)
-    except ValueError as error:  # of settings that cannot be right
+    except ValueError as error:  # an invalid setting
         return fails(f"No token: {str(error)[:200]}", f"Check {', '.join(_SERVICE_PRINCIPAL)}.")
     return ok(f"{who} got a token for {scope}")
 
 
 def token(e: Examination) -> Finding:
-    """Whether the token is for this kind of endpoint, and still good."""
+    """Whether the token's audience is this kind of endpoint, and whether it is valid now."""
     if not e.is_token:
         return skipped("none is used: the credential is a key")
     claims = claims_of(e.bearer)
@@ -57,7 +56,9 @@ def token(e: Examination) -> Finding:
         wait = _duration(begins - now)
         return fails(f"The token is good only in {wait}, says this machine's clock.", "Set the clock.", goes_on=True)
     left, audience, wanted = expires - now, str(claims.get("aud")), kind_of(e.host).audience
-    if "://" in audience and audience.rstrip("/") != wanted:  # others are ids of applications, which say nothing
+    if (
+        "://" in audience and audience.rstrip("/") != wanted
+    ):  # an audience may also be the id of an application, which cannot be judged
         found = f"The token is for {audience}; this endpoint's are for {wanted}."
         return fails(found, _fresh(e)) if is_azure(e.host) else note(found, _fresh(e))
     if left < _SHORT:
@@ -66,7 +67,7 @@ def token(e: Examination) -> Finding:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """What a token says of itself, unchecked; empty for what is no token."""
+    """The claims of a token, without a check of its signature; empty for a text that is no token."""
     import jwt
 
     try:
@@ -86,25 +87,25 @@ def _fresh(e: Examination) -> str:
 
 
 def _token(scope: str, seconds: float) -> tuple[str, str]:
-    """A token and the name of the credential that gave it, which azure-identity tells its log."""
+    """A token and the name of the credential that got it, which azure-identity writes to its log."""
     from azure.identity import DefaultAzureCredential
 
-    told = _Told()
+    handler = _Acquired()
     logger = logging.getLogger("azure.identity")
     before, propagated = logger.level, logger.propagate
-    logger.addHandler(told)
+    logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
-        return DefaultAzureCredential(process_timeout=max(1, int(seconds))).get_token(scope).token, told.who
+        return DefaultAzureCredential(process_timeout=max(1, int(seconds))).get_token(scope).token, handler.who
     finally:
-        logger.removeHandler(told)
+        logger.removeHandler(handler)
         logger.setLevel(before)
         logger.propagate = propagated
 
 
-class _Told(logging.Handler):
-    """Listens for "DefaultAzureCredential acquired a token from ..."."""
+class _Acquired(logging.Handler):
+    """Reads the credential's name from "DefaultAzureCredential acquired a token from ..."."""
 
     who = "DefaultAzureCredential"
 
@@ -115,7 +116,7 @@ class _Told(logging.Handler):
 
 
 def no_identity(message: str) -> Finding:
-    """The one attempt of the chain that says most: a credential that was there and was refused."""
+    """The finding for a chain without a token. It names the last credential that was found and refused."""
     attempts = [line.strip() for line in message.splitlines() if line.startswith("\t")]
     tried = [attempt for attempt in attempts if not any(words in attempt for words in _NOT_TRIED)]
     given = [name for name in _SERVICE_PRINCIPAL if os.environ.get(name)]

@@ -1,4 +1,4 @@
-"""The way to the endpoint: its name, proxies, and whether something listens there."""
+"""The network: the host's name, proxies, and whether a server listens on the port."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from mistral_on_azure.azure.addresses import is_loopback
-from mistral_on_azure.doctor.azure_hosts import is_azure
+from mistral_on_azure.azure.addresses import is_azure, is_loopback
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
 
 Result = TypeVar("Result")
 
 
 def within(seconds: float, work: Callable[[], Result]) -> Result:
-    """Do some work in a thread and return its result. A thread that is given up ends with the process.
+    """Run a function in a thread and return its result. After a timeout, the thread runs on until the process ends.
 
     Raises:
-        TimeoutError: when it takes longer.
-        Exception: whatever the work raises.
+        TimeoutError: when it takes longer than `seconds`.
+        Exception: what the function raises.
     """
     results: list[Result] = []
     errors: list[Exception] = []
@@ -47,7 +46,7 @@ _FIREWALL = "A firewall may drop it: try from another network, or set HTTPS_PROX
 
 
 def dns(e: Examination) -> Finding:
-    """Whether the host's name leads to an address; the proxy's name, where there is a proxy."""
+    """Whether DNS has an address for the host, or for the proxy where one is used."""
     host, _ = _peer(e)
     if _is_address(host):
         return ok(f"{host} is an address; there is no name to look up")
@@ -61,7 +60,7 @@ def dns(e: Examination) -> Finding:
 
 
 def connection(e: Examination) -> Finding:
-    """Whether something listens at the address and port."""
+    """Whether a server listens on the port of the host, or of the proxy."""
     host, port = _peer(e)
     try:
         socket.create_connection((host, port), timeout=e.wait).close()
@@ -75,7 +74,7 @@ def connection(e: Examination) -> Finding:
 
 
 def found_at(host: str, addresses: list[str]) -> Finding:
-    """The finding for a name that leads to addresses."""
+    """The finding for a name with addresses."""
     found = f"{host} is {addresses[0]}"
     if is_azure(host) and ipaddress.ip_address(addresses[0]).is_private:
         return note(f"{found}, a private endpoint", "It answers only inside its virtual network, or over a VPN to it.")
@@ -83,7 +82,7 @@ def found_at(host: str, addresses: list[str]) -> Finding:
 
 
 def unknown(e: Examination, host: str, error: OSError | UnicodeError) -> Finding:
-    """The finding for a name that leads nowhere."""
+    """The finding for a name without an address."""
     if e.proxy:
         return fails(f"The proxy's name {host} is unknown.", "Check HTTPS_PROXY, or unset it.")
     if getattr(error, "errno", None) == socket.EAI_AGAIN:
@@ -105,7 +104,7 @@ def _start(e: Examination) -> str:
 
 
 def _peer(e: Examination) -> tuple[str, int]:
-    """Whom a client connects to first."""
+    """The host and port that a client connects to: the proxy's, or the endpoint's."""
     if not e.proxy:
         return e.host, e.port
     parts = urlsplit(e.proxy)
@@ -121,7 +120,7 @@ def _is_address(host: str) -> bool:
 
 
 def proxy(e: Examination) -> Finding:
-    """Whether HTTPS_PROXY and its relatives apply to this endpoint."""
+    """Whether HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY apply to this endpoint."""
     proxies = getproxies()
     scheme = "https" if e.secure else "http"
     url = proxies.get(scheme) or proxies.get("all") or ""

@@ -1,4 +1,4 @@
-"""`cookbook doctor`: the findings printed row by row, and the report, which holds no credential."""
+"""`cookbook doctor`: the report, which contains no credential, printed row by row or as JSON."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, around_proxies
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.doctor.checks import CHECKS, Check, examine
 from mistral_on_azure.doctor.examination import Examination, Finding, Status, skipped
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import INTERRUPTED
-from mistral_on_azure.running.targets import around_proxies
 
 _LONGEST = 600  # characters of a finding
 
 
 @dataclass(slots=True)
 class Report:
-    """What an examination has found so far.
+    """The findings of an examination so far.
 
     Attributes:
-        label: what was examined, in words.
+        label: the examined endpoint, in words.
         findings: by the name of the check.
-        seconds: how long it has taken.
+        seconds: from the start to the last finding.
     """
 
     label: str
@@ -41,7 +40,7 @@ class Report:
     seconds: float = 0.0
 
     def steps(self) -> Iterator[tuple[Check, Finding | None]]:
-        """Do the checks; each is yielded before it begins, with None, and after it has ended."""
+        """Perform the checks. Each is yielded with None before it begins, and with its finding after."""
         e = self.examination
         try:
             for check, finding in examine(e):
@@ -55,7 +54,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether all checks were done and none failed."""
+        """Whether all checks were performed and none failed."""
         return len(self.findings) == len(CHECKS) and not self.failed
 
     @property
@@ -65,7 +64,7 @@ class Report:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The report as JSON has it."""
+        """The report as a JSON object."""
         e = self.examination
         return {
             "examined": self.label,
@@ -83,7 +82,7 @@ class Report:
 
 
 def _fit_to_print(finding: Finding, e: Examination) -> Finding:
-    """A finding without what a server may have put into it: a credential, control characters, no end of text."""
+    """A finding without credentials and control characters, at most 600 characters long: a server's text is in it."""
     masker = Masker(e.secrets)
 
     def fit(text: str) -> str:
@@ -100,7 +99,7 @@ _NARROWEST = 20  # columns of text
 
 
 def show(console: Console, report: Report) -> None:
-    """Do the checks of a report, showing each finding as soon as there is one."""
+    """Perform the checks of a report, and print each finding at once."""
     console.print(Text(f"Examining {report.label}.\n"))
     waiting = 0
     with console.status("") as progress:
@@ -148,9 +147,9 @@ def run(endpoint: str | None, deployment: str, timeout: float, as_json: bool) ->
     """Examine an endpoint and print what was found.
 
     Args:
-        endpoint: its address; None leaves it to AZURE_INFERENCE_ENDPOINT, and without that to the local endpoint.
-        deployment: the deployment's name, empty for whatever there is.
-        timeout: how long to wait for each answer, in seconds.
+        endpoint: its address; None means AZURE_INFERENCE_ENDPOINT or, where that is unset, the local endpoint.
+        deployment: the deployment's name; empty for any.
+        timeout: the time limit of each answer, in seconds.
         as_json: print JSON rather than a table.
 
     Returns:

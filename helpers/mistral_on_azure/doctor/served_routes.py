@@ -1,20 +1,18 @@
-"""The routes that the endpoint has, the api-version it takes, and what becomes of extra parameters."""
+"""The routes that the endpoint has, the api-version that it accepts, and how it treats extra parameters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mistral_on_azure.azure.addresses import API_VERSION
+from mistral_on_azure.azure.addresses import API_VERSION, FOUNDRY, kind_of
 from mistral_on_azure.azure.deployments import default_name
-from mistral_on_azure.doctor import chatting, refusals
-from mistral_on_azure.doctor.azure_hosts import FOUNDRY, kind_of
-from mistral_on_azure.doctor.calling import Answer, Unanswered
-from mistral_on_azure.doctor.chatting import ask
+from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
+from mistral_on_azure.doctor.chat_requests import ask, body
 from mistral_on_azure.doctor.examination import INFO, MODELS, Examination, Finding, fails, note, ok, skipped
-from mistral_on_azure.doctor.refusals import Refused, models_listed, of_the_model, said
+from mistral_on_azure.doctor.failures import error_text, explain_refusal, models_listed, of_the_model
 
 _NOT_HERE = (404, 405, 501)
-_CLOSED = (400, 401, 403)  # what some gateways say of routes they do not know
+_CLOSED = (400, 401, 403)  # the statuses of some gateways for unknown routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +20,8 @@ class Route:
     """A chat route.
 
     Attributes:
-        azure: it takes an api-version.
-        clients: who calls it.
+        azure: whether it has an api-version.
+        clients: the clients that call it.
     """
 
     path: str
@@ -43,7 +41,7 @@ CHAT = (
 
 
 def info(e: Examination) -> Finding:
-    """`GET /info`, which tells what is deployed."""
+    """Whether `GET /info` names the deployed model."""
     answer = e.get(INFO)
     name = answer.body.get("model_name")
     if answer.status == 200 and name:
@@ -55,11 +53,11 @@ def info(e: Examination) -> Finding:
             f"missing ({answer.cause}): the Azure SDK's get_model_info() fails here",
             "Do without: nothing else needs it. Only managed compute and serverless deployments have it.",
         )
-    return refusals.explain(Refused(answer, f"GET {INFO}"), e)
+    return explain_refusal(Refused(answer, f"GET {INFO}"), e)
 
 
 def models(e: Examination) -> Finding:
-    """`GET /v1/models`, which lists what there is."""
+    """Whether `GET /v1/models` lists the models."""
     answer = e.get(MODELS)
     names = models_listed(answer)
     if answer.status == 200 and names:
@@ -67,11 +65,11 @@ def models(e: Examination) -> Finding:
         return ok(f"lists {', '.join(names[:4])}{more}")
     if answer.status == 200 or answer.cause in (*_NOT_HERE, *_CLOSED):
         return note(f"missing ({answer.cause}): models.list() of the OpenAI SDK fails here")
-    return refusals.explain(Refused(answer, f"GET {MODELS}"), e)
+    return explain_refusal(Refused(answer, f"GET {MODELS}"), e)
 
 
 def chat(e: Examination) -> Finding:
-    """Which chat routes answer: one token from each. The first that does is used from here on."""
+    """Which chat routes answer a request for one token. Later checks use the first of them."""
     e.model = e.deployment or _served(e)
     answers = _answers(e)
     good = [route for route, answer in answers.items() if _is_good(answer)]
@@ -80,7 +78,7 @@ def chat(e: Examination) -> Finding:
         e.route, e.first = good[0].with_query, answers[good[0]]
         e.last = e.first
     if trouble:
-        finding = refusals.explain(Refused(answers[trouble], f"POST {trouble.path}"), e)
+        finding = explain_refusal(Refused(answers[trouble], f"POST {trouble.path}"), e)
         return fails(finding.found, finding.remedy, goes_on=bool(good) and answers[trouble].cause != 429)
     if not good:
         if all("html" in answer.headers.get("content-type", "") for answer in answers.values()):
@@ -93,15 +91,15 @@ def chat(e: Examination) -> Finding:
 
 
 def _answers(e: Examination) -> dict[Route, Answer]:
-    """What the routes answer. One that is silent after another has answered counts as missing."""
+    """The answers of the chat routes. A route that does not answer after another one did counts as missing."""
     answers: dict[Route, Answer] = {}
     for route in CHAT:
         try:
-            answers[route] = e.post(route.with_query, chatting.body(e))
+            answers[route] = e.post(route.with_query, body(e))
         except Unanswered:
             if not any(map(_is_good, answers.values())):
                 raise
-        if route in answers and answers[route].cause == 429:  # the others would use up what is left
+        if route in answers and answers[route].cause == 429:  # requests to the other routes would use up the quota
             break
     return answers
 
@@ -121,17 +119,17 @@ def _instead(e: Examination) -> str:
 
 
 def _served(e: Examination) -> str:
-    """The model that the endpoint says it serves; without that, the cookbook's."""
+    """The model that the endpoint names; without one, the cookbook's default deployment."""
     named = e.seen(INFO).body.get("model_name") if e.seen(INFO).status == 200 else None
     listed = models_listed(e.seen(MODELS))
     return str(named or (listed[0] if listed else default_name()))
 
 
 def _is_trouble(answer: Answer, e: Examination, opened: bool) -> bool:
-    """Whether an answer is more than a missing route.
+    """Whether an answer is an error other than a missing route.
 
     Args:
-        opened: the credential opens another route. Then a refusal is how a gateway says that there is no such route.
+        opened: whether the credential is accepted by another route. Then 401 and 403 mean that the route is missing.
     """
     if _is_good(answer):
         return False
@@ -153,17 +151,17 @@ def _no_route(e: Examination) -> str:
 
 
 def api_version(e: Examination) -> Finding:
-    """The same request with the version and without it."""
+    """Whether a request is answered with the api-version and without it."""
     path, _, query = e.route.partition("?")
     if e.seen(INFO).status == 200:  # costs no tokens
         sent, unsent = e.get(f"{INFO}?api-version={API_VERSION}"), e.seen(INFO)
     elif query:
-        sent, unsent = e.first, e.post(path, chatting.body(e))
+        sent, unsent = e.first, e.post(path, body(e))
     else:
         return skipped(f"{path} takes none")
     if sent.status != 200:
         return note(
-            f"{API_VERSION} is refused: {said(sent)}",
+            f"{API_VERSION} is refused: {error_text(sent)}",
             "The Azure SDK sends that one; give its client another: api_version=",
         )
     if unsent.status != 200:
@@ -178,7 +176,7 @@ _WAYS = ("error", "drop", "pass-through")
 
 
 def extra_parameters(e: Examination) -> Finding:
-    """A made-up parameter, without the header and with each of its values."""
+    """How an unknown parameter is treated without the header `extra-parameters`, and with each of its values."""
     took = {way: _taken(e, way) for way in ("", *_WAYS)}
     default = "taken" if took[""] else "refused"
     if not took["error"]:

@@ -1,9 +1,8 @@
-"""TLS: whether the endpoint's certificate is good, and whose it is if not. Also answers that do not come."""
+"""TLS: whether the endpoint's certificate is trusted, and its names, issuer and dates if it is not."""
 
 from __future__ import annotations
 
 import os
-import socket
 import ssl
 import time
 from base64 import b64encode
@@ -13,19 +12,17 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from mistral_on_azure.azure.addresses import is_loopback
-from mistral_on_azure.doctor.azure_hosts import is_azure
-from mistral_on_azure.doctor.calling import Unanswered
+from mistral_on_azure.azure.addresses import is_azure, is_loopback
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok, skipped
 
 _NOT_YET, _EXPIRED, _WRONG_HOST, _WRONG_ADDRESS = 9, 10, 62, 64  # OpenSSL's verify codes
 _SOON = 14  # days
 _DAY = 86_400  # seconds
-_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")  # what httpx reads (OpenAI, Mistral), and what requests does (Azure)
+_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")  # read by httpx (OpenAI, Mistral), and by requests (Azure)
 
 
 def tls(e: Examination) -> Finding:
-    """Whether a client that trusts the public authorities, and those of SSL_CERT_FILE, trusts this endpoint."""
+    """Whether the certificate is trusted by the public authorities or those in SSL_CERT_FILE."""
     if not e.secure:
         return skipped("plain http, which does not leave this machine")
     try:
@@ -57,16 +54,16 @@ def tls(e: Examination) -> Finding:
 
 
 def speaks_tls(e: Examination) -> bool:
-    """Whether the port of an http address would rather be spoken to by TLS."""
+    """Whether the port of an http address speaks TLS."""
     try:
-        _handshake(e, _trusting_anybody())
+        _handshake(e, _unverified())
     except (OSError, HTTPException):
         return False
     return True
 
 
 def _handshake(e: Examination, context: ssl.SSLContext) -> tuple[dict[str, Any], str]:
-    """The certificate's fields and the version of TLS, through the proxy if there is one."""
+    """The certificate's fields and the TLS version, through the proxy if there is one."""
     connection = _connect(e, context)
     try:
         return connection.sock.getpeercert(), connection.sock.version()
@@ -114,10 +111,10 @@ def _trust(e: Examination) -> str:
 
 
 def _certificate(e: Examination) -> tuple[str, str, str, str]:
-    """Of a certificate that was not trusted: its names, its issuer, and its first and last day."""
+    """The names, the issuer, and the first and last day of a certificate that is not trusted."""
     from cryptography import x509
 
-    connection = _connect(e, _trusting_anybody())
+    connection = _connect(e, _unverified())
     try:
         certificate = x509.load_der_x509_certificate(connection.sock.getpeercert(binary_form=True))
     finally:
@@ -133,8 +130,8 @@ def _certificate(e: Examination) -> tuple[str, str, str, str]:
     return (names, repr(issuer), *days)
 
 
-def _trusting_anybody() -> ssl.SSLContext:
-    """For looking at a certificate. Nothing is sent over such a connection."""
+def _unverified() -> ssl.SSLContext:
+    """A context that accepts any certificate, to read it. No request is sent over such a connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -160,47 +157,3 @@ def _no_tunnel(e: Examination, error: Exception) -> Finding:
             f"Have the proxy let {e.host} through; give it a user and password in HTTPS_PROXY if it wants them.",
         )
     return fails(f"{e.host} ended the connection before TLS began ({why}).", _not_tls(e))
-
-
-_GREETING = 2.0  # seconds that a server has to say the first word of its protocol
-_CUT_REMEDY = "Try again. If it stays so, look at the deployment's log: its container may crash on requests."
-
-
-def explain(error: Unanswered, e: Examination) -> Finding:
-    """The finding for a request that got no answer."""
-    if e.calls == 1 and not e.secure and (other := _another_protocol(error, e)):
-        return other
-    if error.kind == "timeout":
-        return fails(f"{error.what} got no answer within {error.seconds:.2g} s.", _slow(e))
-    if error.kind == "cut":
-        return fails(f"The connection ended before the answer to {error.what} did.", _CUT_REMEDY)
-    return fails(f"{e.host} could not be reached for {error.what}.", "Try again; the network may be unsteady.")
-
-
-def _another_protocol(error: Unanswered, e: Examination) -> Finding | None:
-    greeting = _greeting(e)
-    if greeting == b"HTTP" or (not greeting and error.kind == "timeout"):
-        return None
-    if speaks_tls(e):
-        return fails(f"Port {e.port} of {e.host} speaks TLS.", f"Set {e.source} to https{e.url.removeprefix('http')}")
-    if not greeting:
-        return None
-    remedy = f"Check the port in {e.source}: another kind of server listens there."
-    return fails(f"What listens on port {e.port} of {e.host} does not speak HTTP.", remedy)
-
-
-def _greeting(e: Examination) -> bytes:
-    """The first four bytes that the server says to a request, empty for none."""
-    try:
-        with socket.create_connection((e.host, e.port), timeout=min(e.wait, _GREETING)) as peer:
-            peer.sendall(f"GET / HTTP/1.1\r\nhost: {e.host}\r\nconnection: close\r\n\r\n".encode())
-            return peer.recv(4)
-    except OSError:
-        return b""
-
-
-def _slow(e: Examination) -> str:
-    longer = f"Allow more time: --timeout {4 * e.timeout:g}."
-    if e.calls == 1:
-        return f"Is it the right server, and does it run? {longer}"
-    return f"The model may be loading, or busy. {longer} Look at the deployment's log and number of instances."

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, Misshapen, check_credential, check_endpoint
-from mistral_on_azure.doctor.azure_hosts import is_azure
+from mistral_on_azure.azure.addresses import CREDENTIAL, Misshapen, check_credential, check_endpoint, is_azure
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
 from mistral_on_azure.endpoint.gateway.authentication import looks_like_token
 
 
 def address(e: Examination) -> Finding:
-    """Whether the address is one that clients can use. What is only misspelt is put right, to look on with."""
+    """Whether clients can use the address. Later checks use the corrected one, if it can be corrected."""
     url, wrong = e.given, []
     while True:
         try:
@@ -28,11 +27,11 @@ def address(e: Examination) -> Finding:
     return fails(why, f"Set it to {e.url} (the checks below use that).", goes_on=True)
 
 
-_LENGTHS = (32, 84)  # characters of Azure's keys: of a deployment, of a Foundry resource
+_LENGTHS = (32, 84)  # characters of the keys of a deployment and of a Foundry resource
 
 
 def credential(e: Examination) -> Finding:
-    """Whether the credential can be a key. What was only pasted badly is put right, to look on with."""
+    """Whether the credential has the shape of a key or token. Later checks use the corrected one."""
     if e.credential is None:
         e.is_token = True
         return ok(f"{CREDENTIAL} is not set, so Microsoft Entra ID is used")
@@ -62,6 +61,6 @@ def credential(e: Examination) -> Finding:
 
 
 def _pasted_twice(key: str) -> str:
-    """The key that was pasted twice in a row, empty for any other."""
+    """The key, if it was pasted twice in a row; else empty."""
     half = len(key) // 2
     return key[:half] if half >= min(_LENGTHS) and key == key[:half] * 2 else ""

@@ -1,1 +1,1 @@
-"""What notebooks import: connecting to an endpoint, and showing what came of a call."""
+"""What notebooks import: connecting to an endpoint, and showing answers, streams, usage and requests."""

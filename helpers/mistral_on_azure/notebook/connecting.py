@@ -1,4 +1,4 @@
-"""Finding an endpoint, or starting the local one, and leaving its address where every client looks for it."""
+"""Connecting: find the endpoint or start the local one, and set the two environment variables for the clients."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Connection:
 
     Attributes:
         url: the base URL.
-        model: the deployment that answers, as far as it is known.
-        local: what the local endpoint says of itself; empty for any other endpoint.
+        model: the deployment that the endpoint names; else the one that was asked for.
+        local: the answer of the local endpoint's `/local/session`; empty for any other endpoint.
     """
 
     url: str
@@ -39,13 +39,13 @@ class Connection:
     local: dict[str, str]
 
     def ask(self, method: str, route: str, body: Any = None) -> Any:
-        """Ask the local endpoint something that Azure has no word for; what it answers, as JSON.
+        """Call a route of the local endpoint's own, and return its answer as JSON.
 
         Args:
-            route: one of its own, which are under `/local`.
+            route: a path under `/local`, which Azure does not have.
 
         Raises:
-            CookbookError: what it says is wrong.
+            CookbookError: with the message of an error answer.
         """
         answer = http.request(method, f"{self.url}{route}", os.environ[CREDENTIAL], body)
         if answer.status != 200:
@@ -55,18 +55,18 @@ class Connection:
 
 _current: Connection | None = None
 _started: LocalEndpoint | None = None
-_before: dict[str, str | None] = {}  # variables that are set for a local endpoint, as they were
+_before: dict[str, str | None] = {}  # the earlier values of variables that are set for a local endpoint
 
 
 def connect(endpoint: str = "", model: str = "") -> None:
-    """Make AZURE_INFERENCE_ENDPOINT and AZURE_INFERENCE_CREDENTIAL ready for the cells that follow.
+    """Check AZURE_INFERENCE_ENDPOINT and AZURE_INFERENCE_CREDENTIAL, or start the local endpoint and set them.
 
-    Set, they are checked and used. Unset, the local endpoint is started and they are set to it. The notebook's
-    parameters are checked against their types on the way.
+    The notebook's parameters are checked against their types, too.
 
     Args:
-        endpoint: the endpoint's base URL; empty leaves the choice to the environment.
-        model: the deployment's name; empty is the cookbook's default.
+        endpoint: the endpoint's base URL; empty means AZURE_INFERENCE_ENDPOINT or, where that is unset, the local
+            endpoint.
+        model: the deployment's name; empty means the cookbook's default.
 
     Raises:
         CookbookError: one line on what is wrong and what to change.
@@ -88,10 +88,10 @@ def connect(endpoint: str = "", model: str = "") -> None:
 
 
 def current() -> Connection:
-    """The connection that `connect` made.
+    """The connection of the last `connect`.
 
     Raises:
-        CookbookError: when it has not been called.
+        CookbookError: when `connect` has not been called.
     """
     if _current is None:
         raise CookbookError("Not connected yet: run the cell with connect() first.")
@@ -99,17 +99,17 @@ def current() -> Connection:
 
 
 def use_entra_id() -> bool:
-    """Prepare the cells of the Microsoft Entra ID section; tell whether a token can be had.
+    """Prepare the cells of the Microsoft Entra ID section, and return whether a token can be requested.
 
-    On the local endpoint this switches to its https address, because tokens do not travel over plain http. On Azure
-    the address stays as it is, and a token is asked for, to see whether there is an identity.
+    On the local endpoint this sets AZURE_INFERENCE_ENDPOINT to the https address, because tokens must not travel over
+    plain http. On Azure the address stays as it is, and a token is requested to find out whether there is an identity.
     """
     connection = current()
     if connection.local:
         os.environ[ENDPOINT] = connection.local["https_endpoint"]
         print("Microsoft Entra ID: the local endpoint's token service, over https.")
         return True
-    # A runner that counts calls stands in between; its own https address is this one.
+    # Behind a proxy that counts calls, the endpoint's https address is the proxy's.
     secure = os.environ.get(SECURE_ENDPOINT, connection.url)
     try:
         token_provider(secure)
@@ -136,7 +136,7 @@ def _start_local() -> None:
 
 
 def _look(url: str, model: str) -> Connection:
-    """Ask the endpoint what it serves: the deployment's name if it says, and the local endpoint's own facts."""
+    """Ask the endpoint for its deployment, and the local endpoint for its session."""
     key = os.environ[CREDENTIAL]
     answer = http.request("GET", f"{url}/info?api-version={API_VERSION}", key)
     if answer.status in (401, 403):
@@ -146,13 +146,13 @@ def _look(url: str, model: str) -> Connection:
         connection.local = connection.ask("POST", "/local/session", {"deployment": model})
         _trust(connection.local)
     elif answer.status == 200:
-        told = answer.json()
-        connection.model = (told.get("model_name") if isinstance(told, dict) else None) or model
+        info = answer.json()
+        connection.model = (info.get("model_name") if isinstance(info, dict) else None) or model
     return connection
 
 
 def _trust(local: dict[str, str]) -> None:
-    """Let every library, curl and Node.js find the local endpoint's token service and trust its certificate."""
+    """Set the variables by which libraries, curl and Node.js find the local token service and trust its certificate."""
     for name, value in _trusting(local).items():
         _before.setdefault(name, os.environ.get(name))
         os.environ[name] = value
@@ -164,7 +164,7 @@ def _trusting(local: dict[str, str]) -> dict[str, str]:
 
 
 def _leave_local(url: str) -> None:
-    """Take back what was set for the local endpoint, before its key or its tokens are shown to another one."""
+    """Restore the variables that were set for the local endpoint, so that no other endpoint gets its key or tokens."""
     if _current is None or not _current.local or url in (_current.url, _current.local["https_endpoint"]):
         return
     for name, value in _trusting(_current.local).items():

@@ -14,7 +14,7 @@ _LEFT = ' style="text-align: left; vertical-align: top"'
 
 @dataclass(frozen=True, slots=True)
 class DeploymentTable:
-    """A row of numbers for each deployment, and below it what takes words: narrow enough for half a window."""
+    """Two rows for each deployment, numbers and texts, narrow enough for half a window."""
 
     deployments: tuple[Deployment, ...]
 
@@ -38,12 +38,12 @@ class DeploymentTable:
 
 
 def show_deployments() -> DeploymentTable:
-    """Show what the cookbook knows of each deployment."""
+    """Show the facts of each deployment in a table."""
     return DeploymentTable(tuple(deployments().values()))
 
 
 def facts(deployment: Deployment) -> dict[str, str]:
-    """What there is to say about a deployment, by label."""
+    """The facts of a deployment, by label."""
     dense = deployment.parameters_active == deployment.parameters_total
     return {
         "Architecture": deployment.architecture,
@@ -68,22 +68,22 @@ def _rows(deployment: Deployment) -> str:
 
 
 def _name(deployment: Deployment) -> str:
-    """The name, which may wrap in a narrow window, but not inside its version."""
+    """The name as HTML, which may wrap in a narrow window, but not inside its version."""
     head, last, version = escape(deployment.name).rpartition("Instruct-")
     return f'{head}<span style="white-space: nowrap">{last}{version}</span>'
 
 
-# A card of its own ground, since nobody tells a picture whether the page is light or dark.
+# The plot has a background of its own, since a picture cannot know whether the page is light or dark.
 _GROUND, _INK, _BAR, _REST = "#eef3fa", "#14202e", "#1f5fa8", "#a9c6e8"
-_WIDTH = 440  # pixels, of a narrow window's notebook; drawn with twice as many for fine screens
+_WIDTH = 440  # pixels; fits a narrow window, and is drawn at twice the size for fine screens
 _COLUMNS = 40  # width of the widest bar where pictures are not shown
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentPlot:
-    """A bar for each deployment: its parameters, those that a token uses darker. Text where pictures are not shown.
+    """A bar for each deployment's parameters, in which those that a token uses are darker. Text bars without pictures.
 
-    The picture is a PNG, as GitHub damages SVG, and stands in HTML, as JupyterLab has no words for a bare picture.
+    The picture is a PNG, since GitHub damages SVG, and stands in HTML, which has a text for screen readers.
     """
 
     deployments: tuple[Deployment, ...]
@@ -137,7 +137,7 @@ class DeploymentPlot:
 
 
 def plot_deployments() -> DeploymentPlot:
-    """Plot the size of each deployment against what it uses."""
+    """Plot the parameters of each deployment, and those that each token uses."""
     return DeploymentPlot(tuple(deployments().values()))
 
 

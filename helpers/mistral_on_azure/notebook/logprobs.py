@@ -1,4 +1,4 @@
-"""Showing how sure the model was of each token of an answer."""
+"""Showing the probability of each token of an answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-# Probabilities from here on get this background and this colour of text, whatever the theme.
+# The lowest probability, the background and the colour of the text, in light and dark themes alike.
 _SHADES = (
     (0.8, "#eef3fa", "#000000"),
     (0.6, "#c6d9f0", "#000000"),
@@ -20,7 +20,7 @@ _BAR = 20  # width of a bar of 100 %, in characters
 
 @dataclass(frozen=True, slots=True)
 class LogprobsStrip:
-    """An answer's tokens as running text, each with its probability, the darker the less likely. Bars elsewhere."""
+    """An answer's tokens as text with probabilities, the less likely the darker; bars where HTML is not shown."""
 
     tokens: Sequence[tuple[str, float]]
 
@@ -37,7 +37,7 @@ class LogprobsStrip:
 
 
 def show_logprobs(tokens: Sequence[tuple[str, float]]) -> LogprobsStrip:
-    """Show how sure the model was of each token.
+    """Show the probability of each token.
 
     Args:
         tokens: (text, natural logarithm of the probability) in the order of the answer, at least one.
@@ -46,7 +46,7 @@ def show_logprobs(tokens: Sequence[tuple[str, float]]) -> LogprobsStrip:
 
 
 def _marked(token: str, probability: float) -> str:
-    """A token on its shade, and its probability beside it; a line of text may break only behind the two."""
+    """A token on its shade with its probability beside it, between which no line breaks."""
     return (
         f'<span style="white-space: nowrap"><code{_shaded(probability)}>{_visible(token)}</code> '
         f"<small>{probability:.0%}</small></span>"

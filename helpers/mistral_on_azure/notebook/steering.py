@@ -1,4 +1,4 @@
-"""Asking the local endpoint to fail or to take its time, to see what a client does then."""
+"""Making the local endpoint fail or answer slowly, to see what a client does then."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from mistral_on_azure.notebook.connecting import current
 
 
 def fail_next(status: int | None = None, times: int = 1, retry_after: int | None = None, **fault: Any) -> bool:
-    """Ask the local endpoint to answer the next chat completions with an error.
+    """Make the local endpoint answer the next chat completions with an error.
 
     Args:
         status: the HTTP status, such as 429; None for a fault that is no error answer.
-        times: how many requests in a row.
+        times: the number of requests that fail.
         retry_after: seconds in the `Retry-After` header; None sends no such header.
-        fault: what else goes wrong, such as first_token=3, reset="within" or answer="truncated"; the table is in
-            helpers/endpoint/faults.py.
+        fault: other faults, such as first_token=3 (seconds), reset="within" or answer="truncated"; all are listed in
+            mistral_on_azure/endpoint/README.md.
 
     Returns:
-        False on any other endpoint, which cannot be asked to fail.
+        False on any other endpoint, where nothing happens.
     """
     connection = current()
     if not connection.local:
@@ -33,9 +33,9 @@ def fail_next(status: int | None = None, times: int = 1, retry_after: int | None
 
 @contextmanager
 def imitate_pace() -> Iterator[None]:
-    """Within the block, let the local endpoint answer at a pace that imitates the deployment's; then as before.
+    """Within the block, the local endpoint imitates the deployment's pace. Afterwards its pace is as before.
 
-    Any other endpoint has a pace of its own and is not asked.
+    On any other endpoint nothing happens.
     """
     connection = current()
     if not connection.local:

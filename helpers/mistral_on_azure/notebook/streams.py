@@ -1,4 +1,4 @@
-"""Printing what an answer holds: a stream as it arrives, and the tokens it used."""
+"""Printing a stream as its chunks arrive, and the usage of an answer."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A stream that has been read: its text and its pace. A small table in a notebook, a line elsewhere.
+    """A stream that has been read: a small table of its pace in a notebook, a line elsewhere.
 
     Attributes:
         text: the whole text.
-        arrivals: seconds from the start of reading to each chunk that had text.
+        arrivals: seconds from the start of reading to each chunk with text.
     """
 
     text: str
@@ -46,12 +46,12 @@ class Stream:
 
 
 def print_stream(pieces: Iterable[str | None], mark: str = "") -> Stream:
-    """Print the pieces of a streamed answer as they arrive.
+    """Print the chunks of a streamed answer as they arrive.
 
     Args:
-        pieces: the text of each chunk; None and empty text print nothing. A generator that makes the request itself
-            lets the clock run from there.
-        mark: printed after each piece, to make the chunks visible.
+        pieces: the text of each chunk; None and empty texts are left out. With a generator that sends the request
+            itself, the time to the first chunk includes the request.
+        mark: printed after each chunk, to make the chunks visible.
     """
     kept, arrivals, started = [], [], time.perf_counter()
     for piece in pieces:
@@ -65,7 +65,7 @@ def print_stream(pieces: Iterable[str | None], mark: str = "") -> Stream:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answer; a small table in a notebook, a line elsewhere."""
+    """The tokens of one answer: a small table in a notebook, a line elsewhere."""
 
     prompt: int
     completion: int

@@ -1,4 +1,4 @@
-"""The wire view: the request that a client just sent to the local endpoint, and the answer it got."""
+"""The wire view: the last requests of a client to the local endpoint, and the answers, as they were sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MACHINE = re.compile(
 )
 _EVENTS_SHOWN = 2  # of a stream, at each end
 _LINE = 76  # characters; what is shorter stays on one line
-# Where styles are dropped, as on GitHub's page, <details>, <b> and <pre> alone keep the two apart.
+# GitHub drops styles; there <details>, <b> and <pre> alone keep request and answer apart.
 _TEXT = (
     "margin: 0.3em 0 1em 1.2em; font-size: 0.9em; line-height: 1.35; "
     "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere"
@@ -28,7 +28,7 @@ _TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """Exchanges as they crossed the wire. What is new in every request reads `<id>`, `<time>` and so on."""
+    """Exchanges as they were sent, with placeholders such as `<id>` and `<time>` for values that always change."""
 
     exchanges: tuple[dict[str, Any], ...]
 
@@ -47,13 +47,13 @@ class Wire:
 
 
 def show_wire(last: int = 1) -> Wire | None:
-    """Show the last exchanges between this notebook and the local endpoint, credentials masked.
+    """Show the last exchanges between this notebook and the local endpoint, with credentials masked.
 
     Args:
-        last: how many.
+        last: the number of exchanges.
 
     Returns:
-        None on any other endpoint, whose side of the wire cannot be seen.
+        None on any other endpoint, which keeps no journal.
     """
     connection = current()
     if not connection.local:
@@ -103,7 +103,7 @@ def _pretty(body: str) -> str:
 
 
 def _json(value: Any, indent: str = "") -> str:
-    """JSON in as few lines as can be read: what fits on one line stays there."""
+    """JSON in which a value that fits on one line stays on one line."""
     line = json.dumps(value, ensure_ascii=False)
     if not value or not isinstance(value, dict | list) or len(indent) + len(line) <= _LINE:
         return line
@@ -116,7 +116,7 @@ def _json(value: Any, indent: str = "") -> str:
 
 
 def _settle(text: str) -> str:
-    """Replace what differs from one request, or from one machine, to the next."""
+    """Replace values that differ between requests or machines by placeholders."""
     for pattern, settled in ((_ID, "<id>"), (_PORT, "<port>"), (_CREATED, r"\1<time>"), (_MACHINE, "<yours>")):
         text = pattern.sub(settled, text)
     return text

@@ -1,6 +1,6 @@
-"""Between the notebooks and an endpoint that is not ours: counting, keeping a budget, recording, replaying.
+"""A proxy between the notebooks and a real endpoint: it counts usage, keeps a budget, records and replays.
 
-`doors` are the addresses that notebooks get, one a job, on loopback. Behind them `forwarding` passes each request on to
-the real endpoint, with the real credential that no notebook ever sees; or `replaying` answers from a `tape`.
-`target` puts it together for the runner.
+`doors` are addresses on loopback, one for each notebook and deployment. Behind them `forwarding` passes each request on
+to the real endpoint with the real credential (`headers`), which no notebook ever sees, or answers from a `tape`.
+`metering` reads the usage of an answer as it passes; `usage` adds it up and keeps the budget.
 """

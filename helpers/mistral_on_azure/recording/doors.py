@@ -1,4 +1,4 @@
-"""Doors: addresses on loopback, one for each job, so that what comes through is known to be that job's."""
+"""Doors: addresses on loopback, one for each job, so that each request is known to belong to a job."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from aiohttp import web
 from mistral_on_azure.recording.usage import Usage
 
 _LARGEST = 16 * 1024 * 1024  # bytes of a request
-_END = 5.0  # seconds that the thread gets to end
-_PATIENCE = 2.0  # seconds that requests under way get once their client has gone
-_LONGEST = 60.0  # seconds for anything that the thread is asked to do; a busy machine takes a few
+_END = 5.0  # seconds for the thread to end
+_PATIENCE = 2.0  # seconds for requests under way to end after their client has ended
+_LONGEST = 60.0  # seconds for one task of the thread; a busy machine takes a few
 
 Answer = Callable[["Door", web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(slots=True)
 class Door:
-    """One job's address and key, and what came through.
+    """One job's address and key, and the usage of the requests that were sent to it.
 
     Attributes:
-        key: opens this door only, for as long as the run lasts.
-        url: its address.
-        secure_url: its https address, for Microsoft Entra ID; empty where there is none.
-        refused: requests that were not passed on or not answered, and why.
-        under_way: how many requests have not ended yet.
+        key: accepted by this door only, until the run ends.
+        url: the http address.
+        secure_url: the https address, for Microsoft Entra ID; empty without a certificate.
+        refused: a sentence for each request that was not passed on or not answered.
+        under_way: the number of requests that have not ended yet.
     """
 
     notebook: str
@@ -48,9 +48,9 @@ class Doors:
     """Serves all doors from one thread, until the context ends.
 
     Args:
-        answer: answers a request that came through a door; called in that thread's event loop.
+        answer: answers one request; called in that thread's event loop.
         close: called in that loop at the end.
-        certificate: for https addresses; None for doors without any.
+        certificate: for https addresses; None for http alone.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class Doors:
             self._loop.close()
 
     def open(self, notebook: str, deployment: str) -> Door:
-        """Open a door for one job; its address is reachable when this returns."""
+        """Open a door for one job. It listens when this returns."""
         door = Door(notebook, deployment)
         self._wait(self._listen(door))
         return door
 
     def settle(self, door: Door) -> None:
-        """Wait for the requests that are under way, but not for long: their client has gone."""
+        """Wait up to two seconds for the requests under way: their client has ended."""
         self._wait(self._quiet(door))
 
     def _wait(self, work: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""Requests passed on to the real endpoint, each part of an answer as soon as it comes; or answered from a recording."""
+"""Requests are passed on to the real endpoint, and each chunk of the answer back at once; or a recording answers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ _FREE = Usage(calls=1)
 
 
 class Forwarder:
-    """Answers from one real endpoint, within a budget. It sends nothing twice.
+    """Forwards requests to one real endpoint, within a budget. No request is sent twice.
 
     Args:
-        url: the endpoint.
-        credential: gives the real credential for a door.
-        recorder: where exchanges are recorded, None for nowhere.
+        url: the endpoint's address.
+        credential: returns the real credential for a door.
+        budget: reserves the most that a request may use, before the request is sent.
+        recorder: records the exchanges; None records none.
     """
 
     def __init__(self, url: str, credential: Callable[[Door], str], budget: Budget, recorder: Recorder | None) -> None:
@@ -36,7 +37,7 @@ class Forwarder:
         self._session: aiohttp.ClientSession | None = None
 
     async def answer(self, door: Door, request: web.Request) -> web.StreamResponse:
-        """Answer one request that came through a door."""
+        """Answer a request to a door with the endpoint's answer, or with an error of the cookbook's own."""
         body = await request.read()
         costly = may_cost(request.method)
         most, meter = at_most(body) if costly else _FREE, Meter(body, costly)
@@ -59,8 +60,10 @@ class Forwarder:
     async def _pass_on(self, door: Door, request: web.Request, body: bytes, meter: Meter) -> web.StreamResponse:
         try:
             own = headers.holds(request.headers, door.key)
-            credential = await asyncio.to_thread(self.credential, door) if own else ""  # a token may have to be fetched
-        except Exception as error:  # of whatever can go wrong in a chain of credentials
+            credential = (
+                await asyncio.to_thread(self.credential, door) if own else ""
+            )  # requesting a token may take seconds
+        except Exception as error:  # azure-identity raises errors of many classes
             return own_answer(502, "no_credential", f"No token could be had: {type(error).__name__}.")
         sent = headers.outgoing(request.headers, door.key, credential)
         exchange = self.recorder and Exchange.of(door, request, body, self.recorder.scrubber)
@@ -94,12 +97,12 @@ class Forwarder:
                 parts.append(part)
                 gone = not await _written(response, part)
                 if gone:
-                    break  # leaving here ends the request to the endpoint, too
+                    break  # this ends the request to the endpoint, too
         except (aiohttp.ClientError, TimeoutError):
             if request.transport is not None:
-                request.transport.abort()  # the notebook has to see the answer break off, as it did
+                request.transport.abort()  # the notebook must see the same broken answer
             return response
-        if exchange:  # of a stream that the notebook has left, what it has seen
+        if exchange:  # of a stream that the notebook left early, the part that it received
             self.recorder.add(exchange, answer.status, answer.headers, b"".join(parts))
         if not gone:
             await response.write_eof()
@@ -119,7 +122,7 @@ class Forwarder:
 
 
 async def _written(response: web.StreamResponse, part: bytes) -> bool:
-    """Pass a part on to the notebook; False when that has gone."""
+    """Write a chunk to the notebook; False when the notebook has closed the connection."""
     try:
         await response.write(part)
     except ConnectionError:
@@ -128,13 +131,13 @@ async def _written(response: web.StreamResponse, part: bytes) -> bool:
 
 
 def own_answer(status: int, code: str, message: str) -> web.Response:
-    """An answer of ours, in the form that all clients can show."""
+    """An error answer of the cookbook's own, with the fields that the clients show."""
     error = {"code": code, "message": f"cookbook: {message}"}
     return web.json_response({"error": error, "status": status, **error}, status=status)
 
 
 def _trust() -> ssl.SSLContext:
-    """The machine's own authorities, which may include a company's, and the public ones that Python packages bring."""
+    """Trust this machine's authorities, which may include a company's, and the public ones of Python packages."""
     import certifi
 
     context = ssl.create_default_context()
@@ -143,7 +146,7 @@ def _trust() -> ssl.SSLContext:
 
 
 class Replayer:
-    """Answers each request as it was answered when it was recorded; equal requests get their answers in that order."""
+    """Answers each request from a recording; equal requests get their answers in the recorded order."""
 
     def __init__(self, tape: Tape) -> None:
         self.scrubber = Scrubber()
@@ -152,7 +155,7 @@ class Replayer:
             self._waiting[exchange.request].append(exchange)
 
     async def answer(self, door: Door, request: web.Request) -> web.StreamResponse:
-        """Answer one request that came through a door."""
+        """Answer a request to a door from the recording, or with 501 if it is not recorded."""
         body = await request.read()
         meter = Meter(body, may_cost(request.method))
         recorded = self._waiting.get(Exchange.of(door, request, body, self.scrubber).request)
@@ -172,7 +175,7 @@ class Replayer:
         return response
 
     def left_over(self, door: Door) -> str:
-        """What a job's recording still holds, in a sentence; empty when the job has asked for all of it."""
+        """A sentence on the recorded answers that a job did not request; empty when it requested all of them."""
         own = [queue for request, queue in self._waiting.items() if request[:2] == (door.notebook, door.deployment)]
         count = sum(map(len, own))
         return f"{count} recorded answers were not asked for: the notebook changed. Record it again." if count else ""
@@ -182,7 +185,7 @@ class Replayer:
 
 
 def _parts(answer: str) -> list[bytes]:
-    """The events of a stream, or the whole body."""
+    """The events of a stream, or the whole body as one part."""
     if not answer.startswith("data:"):
         return [answer.encode()]
     return [f"{event}\n\n".encode() for event in answer.split("\n\n") if event]

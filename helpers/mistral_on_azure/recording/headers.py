@@ -1,4 +1,4 @@
-"""Which headers cross from one side to the other, and the real credential, which stays in the runner's process."""
+"""The headers that are passed on, and the real credential, which stays in the runner's process."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from mistral_on_azure.errors import CookbookError
 
 
 def credential_for(url: str) -> Callable[[], str]:
-    """What gives the credential for an endpoint, fresh each time it is asked; tried once against the endpoint.
+    """A function that returns the credential for an endpoint. It is tried once on `GET /info`.
 
     Raises:
-        CookbookError: when there is none, the endpoint refuses it, or nothing answers.
+        CookbookError: when there is no credential, the endpoint refuses it, or no answer comes.
     """
     key = os.environ.get(CREDENTIAL)
     give = (lambda: check_credential(key)) if key is not None else token_provider(url)
@@ -30,7 +30,7 @@ def credential_for(url: str) -> Callable[[], str]:
 
 
 CREDENTIALS = ("authorization", "api-key", "x-api-key")
-# Headers of one connection, which mean nothing on the next.
+# Headers that are about one connection (RFC 9110, section 7.6.1), and are not passed on.
 _OF_A_CONNECTION = {
     "connection",
     "content-length",
@@ -48,28 +48,28 @@ _OF_A_CONNECTION = {
 
 
 def holds(headers: Mapping[str, str], key: str) -> bool:
-    """Whether a request was sent with this key."""
+    """Whether a request's credential is this key."""
     return any(_bare(headers.get(name, "")) == key for name in CREDENTIALS)
 
 
 def outgoing(headers: Mapping[str, str], key: str, credential: str) -> CIMultiDict[str]:
-    """The headers for the real endpoint: the door's key becomes the real credential, any other stays what it is.
+    """The headers for the real endpoint. The door's key is replaced by the real credential, any other key is passed on.
 
-    A wrong key has to arrive as wrong as it was sent, for a notebook that shows what happens then.
+    A notebook that shows the answer to a wrong key needs the endpoint to receive the wrong key.
     """
     sent = CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _OF_A_CONNECTION)
-    sent["Accept-Encoding"] = "identity"  # a compressed answer could not be read for its usage as it passes
+    sent["Accept-Encoding"] = "identity"  # the usage in a compressed answer could not be read
     for name in CREDENTIALS:
         if name in sent and _bare(sent[name]) == key:
             if name != "authorization" and looks_like_token(credential):
-                del sent[name]  # a token is no key; it goes with the Authorization header alone
+                del sent[name]  # a token is sent in the Authorization header only
             else:
                 sent[name] = sent[name].replace(key, credential)
     return sent
 
 
 def incoming(headers: Mapping[str, str]) -> CIMultiDict[str]:
-    """The headers for the notebook. `server` goes: who answers through a door is not to be taken for the local one."""
+    """The headers for the notebook. `server` is left out, since connect() knows the local endpoint by it."""
     left_out = _OF_A_CONNECTION | {"server", "content-encoding", "date"}
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in left_out)
 

@@ -1,4 +1,4 @@
-"""What a call uses: at most, judging by its request, and in the end, as its answer says."""
+"""The usage of a call: the most that its request allows, and the usage that its answer states."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 
 from mistral_on_azure.recording.usage import Usage
 
-ASSUMED = 2048  # tokens of an answer that the request does not limit
+ASSUMED = 2048  # completion tokens of a request without a limit
 _BYTES_PER_TOKEN = 4  # of ordinary text
-_CAUTIOUS = 1  # bytes per token, where a guess must not be too low: a digit is a token of its own
+_CAUTIOUS = 1  # bytes per token, for an upper bound: each digit is a token
 _PER_MESSAGE = 8  # tokens around each message
-_LARGEST = 16 * 1024 * 1024  # bytes of an answer that is read for its usage
+_LARGEST = 16 * 1024 * 1024  # bytes of an answer that are searched for its usage
 _FREE = Usage(calls=1)
 
 
 def may_cost(method: str) -> bool:
-    """Whether a request may use tokens. Completions are not the only ones that do: embeddings and `/score` do, too."""
+    """Whether a request may use tokens: any POST, since embeddings and `/score` use tokens like completions."""
     return method == "POST"
 
 
 def at_most(body: bytes) -> Usage:
-    """What a request may use; `ASSUMED` stands in for a limit that it does not state."""
+    """The most that a request may use. Without a limit of its own, `ASSUMED` completion tokens are taken."""
     request = _object(body)
     limit = max(_positive(request.get(name)) for name in ("max_tokens", "max_completion_tokens")) or ASSUMED
     return Usage(1, prompt_tokens(body, _CAUTIOUS), limit * (_positive(request.get("n")) or 1), exact=False)
 
 
 def prompt_tokens(body: bytes, bytes_per_token: int = _BYTES_PER_TOKEN) -> int:
-    """An estimate of the tokens in a request's messages and tools."""
+    """An estimate of the prompt tokens, from a request's messages and tools."""
     request = _object(body)
     messages = request.get("messages")
     if not isinstance(messages, list):
@@ -40,11 +40,11 @@ def prompt_tokens(body: bytes, bytes_per_token: int = _BYTES_PER_TOKEN) -> int:
 
 
 class Meter:
-    """Reads an answer as it passes, without holding it up, for the usage that it states.
+    """Reads the usage from an answer while its chunks are passed on.
 
     Args:
         request: the request's body.
-        costly: whether the request may use tokens at all.
+        costly: whether the request may use tokens.
     """
 
     def __init__(self, request: bytes, costly: bool) -> None:
@@ -53,16 +53,16 @@ class Meter:
         self._rest, self._usage, self._chunks = b"", None, 0
 
     def sent(self) -> None:
-        """The request has left: from now on it may cost something."""
+        """Note that the request was sent: from now on it may cost tokens."""
         self._sent = True
 
     def begin(self, status: int, content_type: str) -> None:
-        """The answer begins."""
+        """Note the status and content type of the answer."""
         self._ok, self._stream = status < 400, content_type.startswith("text/event-stream")
         self._sent = self._ok
 
     def feed(self, part: bytes) -> None:
-        """A part of the answer has passed."""
+        """Read a chunk of the answer."""
         if not self._costly or not self._ok or len(self._rest) > _LARGEST:
             return
         self._rest += part
@@ -72,7 +72,7 @@ class Meter:
                 self._read_event(line)
 
     def usage(self) -> Usage:
-        """What the call used. Where no answer says it, this is an estimate; what was lost counts in full."""
+        """The usage of the call: stated by the answer, or estimated; a lost answer counts as the most it may use."""
         if not self._costly or not self._sent:
             return _FREE
         if not self._ok:
@@ -91,12 +91,12 @@ class Meter:
 
 
 def _positive(value: object) -> int:
-    """A whole number above zero; 0 for anything else, such as the -1 by which some engines mean no limit."""
+    """A whole number above zero; 0 for any other value, such as the -1 that means no limit to some engines."""
     return value if type(value) is int and value > 0 else 0
 
 
 def _object(text: bytes) -> dict[str, Any]:
-    """The JSON object in a text, empty if there is none."""
+    """The JSON object in a text; empty for any other text."""
     try:
         value = json.loads(text)
     except ValueError:

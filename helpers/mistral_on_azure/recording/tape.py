@@ -1,6 +1,7 @@
-"""Taking credentials and a tenant's data out of what is recorded.
+"""Recordings: exchanges in a file, without credentials and a tenant's data.
 
-A recording: one JSON object a line, first what was recorded, then the exchanges in the order they ended.
+Each line is a JSON object: first the endpoint's label, the parameters and the day, then the exchanges in the order in
+which they ended.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from mistral_on_azure.recording.doors import Door
 from mistral_on_azure.recording.headers import CREDENTIALS, holds
 
 HOST = "endpoint.example"
-# What an answer needs for a client to behave as it did; everything else may tell who and where.
+# The headers that change what a client does. The others are left out, since they may name a tenant or a resource.
 _REQUEST_HEADERS = {"content-type", "extra-parameters", "azureml-model-deployment"}
 _ANSWER_HEADERS = {"content-type", "retry-after", "retry-after-ms", "x-ms-error-code", "allow"}
 _ANSWER_PREFIXES = ("x-ratelimit-",)
@@ -40,11 +41,11 @@ _RESOURCE = re.compile(
 
 
 class Scrubber:
-    """Replaces what nobody else may know.
+    """Replaces credentials and a tenant's data.
 
     Args:
         secrets: credentials to mask.
-        hosts: names of the endpoint.
+        hosts: the endpoint's host names.
     """
 
     def __init__(self, secrets: Iterable[str] = (), hosts: Iterable[str] = ()) -> None:
@@ -52,7 +53,7 @@ class Scrubber:
         self._hosts = re.compile("|".join(re.escape(host) for host in hosts if host) or r"(?!)", re.IGNORECASE)
 
     def text(self, text: str) -> str:
-        """A text without credentials, host names, ids of tenants and the like, mail addresses or resources' names."""
+        """A text without credentials, host names, ids such as a tenant's, mail addresses and names of resources."""
         text = self._hosts.sub(HOST, self._masker.text(text))
         text = _RESOURCE.sub(rf"\1{MASK}", text)
         text = _MAIL.sub("someone@example.com", _AZURE_HOST.sub(HOST, text))
@@ -71,14 +72,14 @@ class Scrubber:
 
 
 def credential_kind(headers: Mapping[str, str], own: bool) -> str:
-    """What a request was sent with: the run's `own` credential, some `other`, or `none`."""
+    """The kind of a request's credential: the run's `own`, some `other`, or `none`."""
     if own:
         return "own"
     return "other" if any(name in headers for name in CREDENTIALS) else "none"
 
 
 def _pseudonym(identifier: str) -> str:
-    """An id that is the same for the same id, and tells nothing of it."""
+    """A pseudonym for an id: the same for the same id, which it does not reveal."""
     return f"00000000-0000-0000-0000-{hashlib.sha256(identifier.lower().encode()).hexdigest()[:12]}"
 
 
@@ -87,7 +88,13 @@ VERSION = 1  # of the format
 
 @dataclass(slots=True)
 class Exchange:
-    """A request and its answer. `credential` is `own`, `other` or `none`; no credential itself is kept."""
+    """A request and its answer, scrubbed.
+
+    Attributes:
+        credential: the kind of credential: `own`, `other` or `none`.
+        status: the answer's HTTP status; 0 until there is an answer.
+        answer: the answer's body as text.
+    """
 
     notebook: str
     deployment: str
@@ -102,7 +109,7 @@ class Exchange:
 
     @classmethod
     def of(cls, door: Door, request: web.Request, body: bytes, scrubber: Scrubber) -> Exchange:
-        """A request that came through a door, scrubbed."""
+        """A request to a door, scrubbed and still without an answer."""
         return cls(
             door.notebook,
             door.deployment,
@@ -115,16 +122,17 @@ class Exchange:
 
     @property
     def request(self) -> tuple[str, ...]:
-        """All of the request that matters for the answer."""
+        """The parts of the request that decide which recorded answer it gets."""
         sent = json.dumps(sorted(self.headers.items()))
         return self.notebook, self.deployment, self.method, self.path, self.credential, sent, _canonical(self.body)
 
 
 class Recorder:
-    """Writes a recording. It bears its name only once it is complete; until then it ends in `.part`.
+    """Writes a recording. Until it is complete, its file name ends in `.part`.
 
     Attributes:
-        stopped: why no more can be written, as when the disk is full; empty as long as all is well.
+        count: the number of exchanges.
+        stopped: why writing failed, such as a full disk; empty while it works.
 
     Raises:
         CookbookError: when the file cannot be written.
@@ -135,13 +143,13 @@ class Recorder:
         self.count, self.stopped = 0, ""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.part.open("wb", buffering=0)  # nothing is left in a buffer to fail a second time
+            self._file = self.part.open("wb", buffering=0)  # without a buffer, closing the file cannot fail
             self._write({"cookbook_recording": VERSION, "day": time.strftime("%Y-%m-%d"), **about})
         except OSError as error:
             raise CookbookError(f"{path} cannot be written ({error.strerror}). Choose another --record.") from None
 
     def add(self, exchange: Exchange, status: int, headers: Mapping[str, str], answer: bytes) -> None:
-        """Record an exchange that has ended, its answer scrubbed like its request."""
+        """Write an exchange that has ended, with its answer scrubbed."""
         exchange.status, exchange.answer_headers = status, self.scrubber.answer_headers(headers)
         exchange.answer = self.scrubber.text(answer.decode("utf-8", "replace"))
         try:
@@ -151,7 +159,7 @@ class Recorder:
             self.stopped = f"The recording cannot be continued ({error.strerror})."
 
     def close(self, complete: bool) -> str:
-        """End the recording; say where it is."""
+        """Close the file. Returns a sentence on where the recording is."""
         self._file.close()
         if complete and not self.stopped:
             self.part.replace(self.path)
@@ -166,14 +174,14 @@ class Recorder:
 
 @dataclass(slots=True)
 class Tape:
-    """A recording that was read."""
+    """A recording that was read from a file."""
 
     about: dict[str, Any]
     exchanges: list[Exchange]
 
     @property
     def jobs(self) -> set[tuple[str, str]]:
-        """The notebooks and deployments it has."""
+        """The pairs of notebook and deployment in the recording."""
         return {(exchange.notebook, exchange.deployment) for exchange in self.exchanges}
 
 
@@ -181,7 +189,7 @@ def read(path: Path) -> Tape:
     """Read a recording.
 
     Raises:
-        CookbookError: when there is none, or it is none of ours.
+        CookbookError: when the file cannot be read, or is not a recording of this version.
     """
     try:
         about, *rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -195,7 +203,7 @@ def read(path: Path) -> Tape:
 
 
 def _canonical(body: str) -> str:
-    """A body in which neither the order of names nor white space matters."""
+    """A JSON body with sorted names and no optional white space, for comparing; any other body as it is."""
     try:
         return json.dumps(json.loads(body), sort_keys=True)
     except ValueError:

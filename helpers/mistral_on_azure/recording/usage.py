@@ -1,4 +1,4 @@
-"""What calls cost in requests, tokens and money, and the budget that stops a run before it overspends."""
+"""Usage in calls, tokens and money, and the budget that stops a run before it exceeds a limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Requests sent and tokens used. Where `exact` is False, some answers did not say and were estimated."""
+    """Requests sent and tokens used.
+
+    Attributes:
+        exact: False when the tokens of some answers were estimated, because these did not state their usage.
+    """
 
     calls: int = 0
     prompt: int = 0
@@ -33,7 +37,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices of tokens, each per million and in whatever currency the user thinks."""
+    """Prices of a million prompt tokens and a million completion tokens, in the user's currency."""
 
     prompt: float
     completion: float
@@ -43,33 +47,33 @@ class Prices:
 
 
 def total(usages: list[Usage | None]) -> Usage | None:
-    """The sum, None as soon as one is unknown: a sum without it would read as the whole."""
+    """The sum of usages; None when one of them is unknown, since the sum would be too low."""
     if any(usage is None for usage in usages):
         return None
     return sum((usage for usage in usages if usage), Usage())
 
 
-def said(number: int | None, exact: bool = True) -> str:
-    """A count as a table shows it: `?` is unknown and `~` estimated."""
+def count_text(number: int | None, exact: bool = True) -> str:
+    """A count for a table: `?` for None, and `~` in front of an estimate."""
     if number is None:
         return "?"
     return f"{'' if exact else '~'}{number:,}"
 
 
 class Exhausted(Exception):
-    """A call was not made, because it could have cost more than what is left."""
+    """A call was not made, because it could exceed the budget."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """What a run may use, what it has used, and what the calls under way may still use.
+    """The limits of a run, its usage so far, and the reservations of calls under way.
 
     Attributes:
-        tokens: the most in all, None for no limit.
-        cost: the most in money, None for no limit.
-        prices: of tokens; needed for `cost`.
-        used: what finished calls have used.
-        stopped: why the run must stop, empty as long as it need not.
+        tokens: the limit for prompt and completion tokens together; None for no limit.
+        cost: the limit in money; None for no limit.
+        prices: prices of tokens; required by `cost`.
+        used: the usage of finished calls.
+        stopped: why the run must stop; empty while it may go on.
     """
 
     tokens: int | None = None
@@ -84,19 +88,19 @@ class Budget:
         return self.tokens is not None or self.cost is not None
 
     def check(self) -> None:
-        """Refuse a budget that cannot be kept.
+        """Check that a limit in money comes with prices.
 
         Raises:
-            CookbookError: when a limit in money has no prices.
+            CookbookError: when it does not.
         """
         if self.cost is not None and self.prices is None:
             raise CookbookError("--max-cost needs --price-in and --price-out, in the same currency per million tokens.")
 
     def reserve(self, most: Usage) -> None:
-        """Set aside what a call may use at most; all reservations together never exceed the budget.
+        """Reserve the most that a call may use. Usage and reservations together never exceed the budget.
 
         Raises:
-            Exhausted: when that is more than what is left. From then on no call is made.
+            Exhausted: when the budget does not allow the call. The run must stop then.
         """
         all_of_it = sum(self._under_way, self.used) + most
         if self.tokens is not None and all_of_it.tokens > self.tokens:
@@ -106,7 +110,7 @@ class Budget:
         self._under_way.append(most)
 
     def settle(self, most: Usage, used: Usage) -> None:
-        """Replace a reservation by what the call has used."""
+        """Replace a reservation by the usage of the call."""
         self._under_way.remove(most)
         self.used += used
 

@@ -1,7 +1,7 @@
-"""Executing notebooks.
+"""Executing notebooks side by side.
 
-`command` is the way in. `selection` and `jobs` say what to run, `targets` which endpoint it talks to, `worker` and
-`papermilling` run one notebook, `pool` and `runner` run them side by side. `results` is what is known of each one,
-`progress` tells it live, and `reports` writes it down. `newest` and `pythons` do all that with other packages and other
-Pythons.
+`command` is `cookbook run`, with the options of `run_options`. `plans` chooses the `jobs` and their target, which is
+one of `targets` or, with a proxy in between, of `door_targets`. `worker` and `papermilling` execute one notebook;
+`pool`, `processes` and `runner` execute all of them. `results` holds the state of each job, `history` what it used when
+it last passed, `progress` shows it live, and `reports` writes it to files.
 """

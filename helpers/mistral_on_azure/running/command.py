@@ -1,4 +1,4 @@
-"""`cookbook run`: plan, run, tell."""
+"""`cookbook run`: plans the jobs, executes them, prints the result and writes the reports."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
-from mistral_on_azure.running import dry_run, places
+from mistral_on_azure.running import dry_run
 from mistral_on_azure.running.history import History, code, fingerprint
 from mistral_on_azure.running.jobs import Job
+from mistral_on_azure.running.plans import Plan, plan_of
 from mistral_on_azure.running.pool import prepare
 from mistral_on_azure.running.processes import Interrupts
 from mistral_on_azure.running.progress import Progress
@@ -26,23 +27,23 @@ _WIDE = 160  # columns of a log, where nothing need be cut off
 
 
 def execute(options: Options) -> int:
-    """Run notebooks and tell how it went.
+    """Execute notebooks, print the result and write the reports.
 
     Returns:
         The exit status: 0 if all passed, 1 if not, 130 if interrupted.
 
     Raises:
-        CookbookError: for a mistake in what was asked.
+        CookbookError: for an option, a notebook or a deployment that cannot be used.
     """
-    chosen, jobs = plan(options)  # mistakes are told before anything is touched
+    chosen, jobs = plan(options)  # a mistake ends the command before any file is touched
     console = Console()
     console = console if console.is_terminal else Console(width=_WIDE)
     history = History(options.reports / "history.json")
     if options.dry_run:
         return 0 if dry_run.tell(console, jobs, history, options.budget, options.limits) else 1
     with Interrupts() as interrupts, folder.claim(options.reports, must=options.resume) as reports:
-        jobs = chosen.plan(reports)
-        prepare()  # what workers fork from imports while the endpoint starts
+        jobs = chosen.jobs(reports)
+        prepare()  # the process that workers fork from imports papermill while the endpoint starts
         with chosen.target(len(jobs)) as target:
             this = _run(options, _results(options, jobs, target, reports), target, reports, console, interrupts)
             history.remember(this.results, target.label)
@@ -56,15 +57,15 @@ def execute(options: Options) -> int:
     return INTERRUPTED if interrupts.reason else 1
 
 
-def plan(options: Options) -> tuple[places.Setting, list[Job]]:
-    """Where the run takes place, and what there is to run.
+def plan(options: Options) -> tuple[Plan, list[Job]]:
+    """The plan of a run and its jobs. Nothing is started or written.
 
     Raises:
-        CookbookError: for a mistake in what was asked.
+        CookbookError: for an option, a notebook or a deployment that cannot be used.
     """
     options.check()
-    chosen = places.of(options)
-    return chosen, chosen.plan(options.reports)
+    chosen = plan_of(options)
+    return chosen, chosen.jobs(options.reports)
 
 
 def _run(
@@ -75,7 +76,7 @@ def _run(
     console: Console,
     interrupts: Interrupts,
 ) -> Run:
-    """Execute what waits, with everything written down at each step: whatever ends us, the next run can resume."""
+    """Execute the jobs that wait. `results.json` is written at each step, so that `--resume` works after a crash."""
     this = Run(results, target.label, options.limits, options.budget.prices)
     began = time.monotonic()
     folder.clear(reports, {result.job.output.resolve() for result in results if result.resumed})
@@ -94,7 +95,7 @@ def _run(
 
 
 def _results(options: Options, jobs: Sequence[Job], target: Target, reports: Path) -> list[Result]:
-    """A result for each job; with `--resume`, those that passed before under the same conditions are done already."""
+    """A result for each job; with `--resume`, a job that passed before with the same fingerprint counts as passed."""
     digest = code(options.root)
     results = [Result(job, fingerprint=fingerprint(job, target.label, digest)) for job in jobs]
     if options.resume:

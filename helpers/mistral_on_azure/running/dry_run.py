@@ -1,6 +1,6 @@
-"""A dry run: what a run would do and is expected to use. The user's endpoint gets no request.
+"""A dry run: the jobs of a run and their expected usage, without a request to the user's endpoint.
 
-What was never counted is rehearsed on the local endpoint, where calls cost nothing.
+A notebook whose usage is unknown is executed on the local endpoint first, where calls cost nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rich.table import Table
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.files import scratch
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.recording.usage import Budget, Usage, said, total
+from mistral_on_azure.recording.usage import Budget, Usage, count_text, total
 from mistral_on_azure.running import targets
 from mistral_on_azure.running.history import History
 from mistral_on_azure.running.jobs import Job
@@ -27,10 +27,10 @@ from mistral_on_azure.running.runner import run
 
 
 def rehearse(jobs: Sequence[Job], limits: Limits, history: History, console: Console) -> str:
-    """Execute jobs once, on the local endpoint's default deployment, and let the history remember those that passed.
+    """Execute jobs once on the local endpoint's default deployment, and keep the usage of those that passed.
 
     Returns:
-        Why it ended early, as by Ctrl-C; empty when it did not.
+        Why the rehearsal ended early, such as Ctrl-C; empty when it did not.
     """
     with Interrupts() as interrupts, scratch() as folder, targets.local(len(jobs)) as target:
         results = [Result(_here(job, folder)) for job in jobs]
@@ -41,17 +41,17 @@ def rehearse(jobs: Sequence[Job], limits: Limits, history: History, console: Con
 
 
 def _here(job: Job, folder: Path) -> Job:
-    """The same job with its own parameters, on a deployment that the local endpoint has."""
+    """The job with its own parameters, on the local endpoint's default deployment."""
     name = default_name()
     parameters = {**job.parameters, **({"model": name} if "model" in job.parameters else {})}
     return replace(job, deployment=name, parameters=parameters, output=folder / job.notebook.name)
 
 
 def tell(console: Console, jobs: Sequence[Job], history: History, budget: Budget, limits: Limits) -> bool:
-    """Print a table of what is to be expected, judging by the last time each notebook passed.
+    """Print a table of the expected seconds, calls and tokens: those of the last time that each notebook passed.
 
     Returns:
-        Whether the budget suffices, as far as is known.
+        Whether the budget allows them, as far as they are known.
     """
     if unknown := _never_counted(jobs, history):
         say = f"{len(unknown)} of {len(jobs)} were not counted yet: rehearsing them on the local endpoint, for free."
@@ -76,14 +76,14 @@ def tell(console: Console, jobs: Sequence[Job], history: History, budget: Budget
 
 
 def _never_counted(jobs: Sequence[Job], history: History) -> list[Job]:
-    """The jobs of unknown usage, a notebook once: another deployment makes the same calls."""
+    """The jobs of unknown usage, one for each notebook, since it makes the same calls on every deployment."""
     return list({job.name: job for job in jobs if history.usage(job) is None}.values())
 
 
 def _counts(usage: Usage | None) -> tuple[str, str, str]:
     if usage is None:
-        return said(None), said(None), said(None)
-    return said(usage.calls), said(usage.prompt, usage.exact), said(usage.completion, usage.exact)
+        return count_text(None), count_text(None), count_text(None)
+    return count_text(usage.calls), count_text(usage.prompt, usage.exact), count_text(usage.completion, usage.exact)
 
 
 def _remarks(expected: Sequence[Usage | None], everything: Usage | None, budget: Budget) -> list[str]:

@@ -1,4 +1,4 @@
-"""What each notebook took the last time it passed, and the fingerprint of all that its outcome depends on."""
+"""Seconds and usage of each notebook when it last passed, and the fingerprint of all that an outcome depends on."""
 
 from __future__ import annotations
 
@@ -16,14 +16,24 @@ from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.results import Result, usage_from_json
 
-_CODE = ("*.py", "*.toml", "*.json")
+_PACKAGE = Path("helpers", "mistral_on_azure")
+_CODE = (".py", ".toml", ".json")
+_APART = ("doctor", "gallery", "lab", "snippets", "upkeep")  # rooms that no notebook and no endpoint imports
 
 
 def code(root: Path) -> str:
-    """A digest of the helpers, the lock and the Python version."""
+    """A digest of what a notebook's outcome depends on besides the notebook.
+
+    These are the package's code and data without the rooms that no run uses (measurements are in one of them), the lock
+    and the Python version.
+
+    Args:
+        root: the checkout.
+    """
     digest = hashlib.sha256(sys.version.encode())
-    helpers = [path for pattern in _CODE for path in (root / "helpers").rglob(pattern)]
-    for path in (*sorted(helpers), root / "requirements.lock"):
+    package = root / _PACKAGE
+    files = [path for path in package.rglob("*") if path.relative_to(package).parts[0] not in _APART]
+    for path in (*sorted(path for path in files if path.suffix in _CODE), root / "requirements.lock"):
         if path.is_file():
             digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -32,7 +42,7 @@ def code(root: Path) -> str:
 def fingerprint(job: Job, endpoint: str, code: str) -> str:
     """A digest of the notebook's source, its parameters, the deployment, the endpoint and the code.
 
-    Outputs do not count: keeping them with `--save` changes nothing that runs.
+    Outputs do not count, since `--save` changes them and nothing that is executed.
     """
     cells = read(job.notebook)["cells"]
     source = [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in cells]
@@ -41,28 +51,28 @@ def fingerprint(job: Job, endpoint: str, code: str) -> str:
 
 
 class History:
-    """Remembers, in one file, seconds, calls and tokens by notebook and deployment."""
+    """Keeps seconds, calls and tokens by notebook and deployment, in one JSON file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.known = self._read()
 
     def seconds(self, job: Job) -> float:
-        """What to expect; a notebook never seen may be the longest."""
+        """The expected seconds; infinity for a notebook that never passed, so that it starts first."""
         rows = self._rows(job)
         return rows[0]["seconds"] if rows else float("inf")
 
     def usage(self, job: Job) -> Usage | None:
-        """What to expect, None where nobody counted with these parameters."""
+        """The expected usage; None where it was never counted with these parameters."""
         return usage_from_json(row) if (row := self._counted(job)) else None
 
     def where(self, job: Job) -> str:
-        """What endpoint its usage was counted on and on which day, empty when it never was."""
+        """The endpoint and the day of the job's usage; empty where it was never counted."""
         row = self._counted(job)
         return f"{row['endpoint']}, {row['day']}" if row else ""
 
     def remember(self, results: Sequence[Result], endpoint: str) -> None:
-        """Keep what passed in this run. The file is read again: another run may have written it meanwhile."""
+        """Keep the figures of the jobs that passed. The file is read again: another run may have changed it."""
         self.known = self._read()
         for result in results:
             if result.passed and not result.resumed:
@@ -82,24 +92,24 @@ class History:
         return known if isinstance(known, dict) else {}
 
     def _counted(self, job: Job) -> dict[str, Any] | None:
-        """What was counted with the job's own parameters: with other ones it may use far more or far less."""
+        """The row that was counted with the job's own parameters; other parameters may use far more tokens."""
         rows = (row for row in self._rows(job) if row.get("calls") is not None)
         return next((row for row in rows if row.get("parameters", {}) == _parameters(job)), None)
 
     def _rows(self, job: Job) -> list[dict[str, Any]]:
-        """The job's own row first, then the notebook's on other deployments: the same calls, about the same cost."""
+        """The job's own row, then those of the notebook on other deployments, where it makes the same calls."""
         by_deployment = self.known.get(job.name, {})
         others = [row for name, row in by_deployment.items() if name != job.deployment]
         return [by_deployment[job.deployment], *others] if job.deployment in by_deployment else others
 
 
 def _parameters(job: Job) -> dict[str, Any]:
-    """A job's parameters without the deployment, which has its own place."""
+    """A job's parameters without the deployment, which is a key of the file already."""
     return {name: value for name, value in job.parameters.items() if name != "model"}
 
 
 def longest_first(results: Sequence[Result], history: History) -> list[Result]:
-    """The order in which jobs fill the cores best. Of those never seen, the largest file is the best guess."""
+    """The results in the order in which their jobs start. Of notebooks that never passed, the largest is first."""
 
     def length(result: Result) -> tuple[float, int]:
         return history.seconds(result.job), result.job.notebook.stat().st_size

@@ -1,4 +1,4 @@
-"""Papermill as the runner uses it."""
+"""Papermill with the settings of the runner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mistral_on_azure.running.jobs import Job
 _START_TIMEOUT = 60  # seconds for a kernel to start, on a machine that is busy
 _SAVE_EVERY = 2.0  # seconds
 
-CellStarted = Callable[[int, int, str], None]  # the how-many-th, of how many, and its source
+CellStarted = Callable[[int, int, str], None]  # the number of the code cell, the number of code cells, and the source
 
 
 class SparingEngine(NBClientEngine):

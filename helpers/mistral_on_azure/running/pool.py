@@ -19,8 +19,8 @@ from mistral_on_azure.running.results import Result, Status
 from mistral_on_azure.running.targets import Target
 from mistral_on_azure.running.worker import Ended, Started, work
 
-_LOOK = 0.2  # seconds between two looks at time limits and reasons to stop
-_POLITE = 5.0  # seconds that a worker has to end by itself
+_LOOK = 0.2  # seconds between two checks of time limits and of `stop`
+_POLITE = 5.0  # seconds for a worker to end before it is killed
 
 Notify = Callable[[Result], None]
 
@@ -31,7 +31,7 @@ class Limits:
 
     cell: float = 120.0
     notebook: float = 600.0
-    workers: int = field(default_factory=lambda: (os.cpu_count() or 1) + 2)  # kernels wait often enough for two more
+    workers: int = field(default_factory=lambda: (os.cpu_count() or 1) + 2)  # two more, since kernels often wait
 
 
 class Pool:
@@ -39,7 +39,7 @@ class Pool:
 
     Args:
         sockets: a private folder for the kernels' sockets.
-        stop: looked at all the time; a reason ends everything.
+        stop: called five times a second; returns why all jobs must end, or an empty text.
         changed: called when a job starts or enters a cell.
         ended: called when a job has ended, before the next one starts.
     """
@@ -52,7 +52,7 @@ class Pool:
         self.context = prepare()
 
     def add(self, result: Result, target: Target) -> None:
-        """Start a job as soon as a worker is free; do nothing when there is a reason to stop."""
+        """Start a job as soon as a worker is free, unless the run must stop."""
         while len(self.busy) >= self.limits.workers and not self.stop():
             self._hear()
         if self.stop():
@@ -68,36 +68,36 @@ class Pool:
         self.changed(result)
 
     def drain(self) -> None:
-        """Wait for all jobs, or for a reason to stop."""
+        """Wait until all jobs have ended, or the run must stop."""
         while self.busy and not self.stop():
             self._hear()
 
     def end(self) -> None:
-        """End what still runs."""
+        """End the jobs that are still running."""
         for process, _ in self.busy.values():
             _terminate(process)
         for connection in list(self.busy):
             self._end(connection, Ended(self.stop() or "The run was ended."), Status.INTERRUPTED)
 
     def _hear(self) -> None:
-        """Take in what the workers tell, then end those that are over their time."""
+        """Receive messages of the workers, then end the workers that exceed their time limit."""
         for connection in wait(list(self.busy), timeout=_LOOK):
             process, result = self.busy[connection]
             try:
-                told = connection.recv()
+                message = connection.recv()
             except EOFError:
                 process.join(_POLITE)
-                told = Ended(f"The process that ran the notebook died ({process.exitcode}).", "Died", result.source)
-            if isinstance(told, Started):
-                result.cell, result.cells, result.source = told.cell, told.cells, told.source
+                message = Ended(f"The process that ran the notebook died ({process.exitcode}).", "Died", result.source)
+            if isinstance(message, Started):
+                result.cell, result.cells, result.source = message.cell, message.cells, message.source
                 self.changed(result)
             else:
-                self._end(connection, told, Status.FAILED if told.error else Status.PASSED)
+                self._end(connection, message, Status.FAILED if message.error else Status.PASSED)
         for connection, (process, result) in list(self.busy.items()):
             if time.monotonic() - result.began > self.limits.notebook:
-                said = f"The notebook did not end within {self.limits.notebook:g} s (--notebook-timeout)."
+                reason = f"The notebook did not end within {self.limits.notebook:g} s (--notebook-timeout)."
                 _terminate(process)
-                self._end(connection, Ended(said, "NotebookTimeout", result.source), Status.FAILED)
+                self._end(connection, Ended(reason, "NotebookTimeout", result.source), Status.FAILED)
 
     def _end(self, connection: Connection, ended: Ended, status: Status) -> None:
         process, result = self.busy.pop(connection)
@@ -117,7 +117,7 @@ def _terminate(process: BaseProcess) -> None:
 
 
 def prepare() -> multiprocessing.context.BaseContext:
-    """How to make processes. Papermill takes a second to import: one process imports it, workers fork from there.
+    """The multiprocessing context. Papermill imports slowly, so one process imports it and workers fork from it.
 
     The first call starts that process and does not wait for it.
     """
@@ -125,11 +125,11 @@ def prepare() -> multiprocessing.context.BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        [f"mistral_on_azure.running.{name}" for name in ("importing", "papermilling", "worker")]
+        [f"mistral_on_azure.running.{name}" for name in ("preload", "papermilling", "worker")]
     )
     if threading.current_thread() is not threading.main_thread():
         return context
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it must not meet a Ctrl-C while it imports
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C would break its imports
     try:
         forkserver.ensure_running()
     finally:

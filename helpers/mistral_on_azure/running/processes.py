@@ -1,4 +1,4 @@
-"""Signals taken note of, and child processes ended for good: none may outlive the run."""
+"""Handling the signals that end a run, and killing child processes: none may outlive the run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import psutil
 from mistral_on_azure.errors import CookbookError
 
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-_PATIENCE = 5.0  # seconds that killed processes have to disappear
+_PATIENCE = 5.0  # seconds until killed processes have disappeared
 _SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of whatever loses its own further down, as by a kernel's crash: `end_children` then finds it.
+    """Become the parent of descendants whose parent ends, as by a kernel's crash, so that `end_children` finds them.
 
-    Linux only; elsewhere such an orphan ends when it likes.
+    Linux only; on other systems such a process is not killed.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -48,10 +48,10 @@ def _kill(processes: list[psutil.Process]) -> None:
 
 
 class Interrupts:
-    """Within this context a signal that asks us to end only sets `signal`, for a loop to look at.
+    """Within this context the first SIGINT, SIGTERM or SIGHUP only sets `signal`, which a loop reads.
 
-    The second one is thrown, for a user who will not wait for what the first one has to clean up. A signal that was
-    ignored, as `nohup` does, stays ignored. Outside the main thread nothing changes.
+    The second one raises KeyboardInterrupt, for a user who does not wait for the clean-up. A signal that is ignored, as
+    under `nohup`, stays ignored. Outside the main thread nothing changes.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Interrupts:
         for name, handler in self._before.items():
             signal.signal(name, handler)
         if self.signal is not None and isinstance(error, CookbookError):
-            raise KeyboardInterrupt from None  # our children get the signal, too: what did not start is no mistake
+            raise KeyboardInterrupt from None  # children get the signal too: their failure is no mistake
 
     def _note(self, number: int, frame: object) -> None:
         if self.signal is not None:
@@ -78,7 +78,7 @@ class Interrupts:
 
     @property
     def reason(self) -> str:
-        """Why to stop, empty as long as there is no reason."""
+        """Why the run must stop; empty while no signal has come."""
         if self.signal is None:
             return ""
         return f"Interrupted by {'Ctrl-C' if self.signal is signal.SIGINT else self.signal.name}."

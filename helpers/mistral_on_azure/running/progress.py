@@ -1,4 +1,4 @@
-"""Telling how a run goes: live lines on a terminal; in a log, a line for each notebook that ends, or now and then."""
+"""Progress of a run: live lines on a terminal; in a log, a line for each notebook that ends, and every 30 seconds."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rich.table import Table
 
 from mistral_on_azure.running.results import Result, Status
 
-_QUIET = 30.0  # seconds that a log may stand still before it tells that the run does not
+_QUIET = 30.0  # seconds without a line in a log, after which a line lists the running notebooks
 
 
 class Progress:
     """Shows the notebooks that run, with their cell and the time elapsed.
 
     Args:
-        total: how many notebooks there are to run.
-        quiet: seconds after which a log gets a line on what is running.
+        total: the number of jobs to run.
+        quiet: seconds between lines in a log that list the running notebooks.
     """
 
     def __init__(self, console: Console, total: int, quiet: float = _QUIET) -> None:
@@ -40,7 +40,7 @@ class Progress:
         self.over.set()
 
     def show(self, result: Result) -> None:
-        """Take note of a job that has started, entered a cell or ended; tell the last, and with what error."""
+        """Show a job that has started, entered a cell or ended. A job that has ended gets a line, with its error."""
         self.running = [other for other in self.running if other is not result]
         if not result.ended:
             self.running = [*self.running, result]

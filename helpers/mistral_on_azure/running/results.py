@@ -1,4 +1,4 @@
-"""What is known of each job, from before it starts to after it has ended."""
+"""The result of each job, from its plan to its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mistral_on_azure.running.jobs import Job
 
 
 class Status(StrEnum):
-    """Where a job stands. Only `PASSED` is good."""
+    """The status of a job. Only `PASSED` is a success."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -23,19 +23,19 @@ class Status(StrEnum):
 
 @dataclass(slots=True)
 class Result:
-    """A job on its way, and in the end its result.
+    """A job and its result so far.
 
     Attributes:
-        began: when it started, on the monotonic clock, in seconds.
-        seconds: wall time, once it has ended.
-        cell: how many of its `cells` code cells have been started.
-        cell_seconds: how long each code cell took, in order.
-        source: the cell that runs or, in the end, that failed.
-        kind: the error's class.
+        began: the start on the monotonic clock, in seconds.
+        seconds: wall time, set at the end.
+        cell: the number of code cells that were started, of `cells`.
+        cell_seconds: the seconds of each code cell, in order.
+        source: the source of the running cell; at the end, of the cell that failed.
+        kind: the name of the error's class.
         error: the error in one line; empty for a job that passed.
-        usage: what it sent and used; None where nobody counts.
-        fingerprint: what its outcome depends on, see `fingerprint`.
-        resumed: it passed in an earlier run and was not run again.
+        usage: calls and tokens; None where they are not counted.
+        fingerprint: the digest that `--resume` compares, see `history.fingerprint`.
+        resumed: whether it passed in an earlier run and was not executed again.
     """
 
     job: Job
@@ -82,7 +82,7 @@ class Result:
         }
 
     def take_over(self, earlier: dict[str, Any]) -> None:
-        """Become what an earlier run found, as its `results.json` has it."""
+        """Copy the result of an earlier run from a row of its `results.json`."""
         self.status, self.resumed = Status.PASSED, True
         self.seconds, self.cells, self.cell = earlier["seconds"], earlier["cells"], earlier["cells_started"]
         self.cell_seconds = earlier["cell_seconds"]

@@ -1,4 +1,4 @@
-"""What `cookbook run` was asked to do."""
+"""The options of `cookbook run`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Budget, Prices
 from mistral_on_azure.running.pool import Limits
 
-_ENGINES_TIME = 5  # what a real model may take, in times of what the script may
+_ENGINES_TIME = 5  # the factor by which time limits are longer for a real model than for the script
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,11 @@ class Options:
     """The command line, as `cookbook run --help` explains it.
 
     Attributes:
-        root: the project's folder, whose helpers and lock a result depends on.
-        notebooks: where the notebooks are.
-        reports: where the reports go; the history of what passed is kept there, too.
+        root: the checkout, whose package and lock a result depends on.
+        notebooks: the folder of the notebooks.
+        reports: the folder of the reports and of the history.
         engine: a real model behind the local endpoint.
-        direct: put nothing between the notebooks and the user's endpoint; nobody counts then.
+        direct: whether notebooks get the user's endpoint without a proxy, which would count calls.
     """
 
     root: Path
@@ -47,14 +47,14 @@ class Options:
 
     @property
     def between(self) -> bool:
-        """Whether something must stand between the notebooks and the endpoint."""
+        """Whether the run needs a proxy between the notebooks and the endpoint."""
         return self.budget.limited or self.record is not None
 
     def check(self) -> None:
-        """Refuse what does not go together.
+        """Check that the options go together.
 
         Raises:
-            CookbookError: one line on what to leave out.
+            CookbookError: one line on the option to leave out.
         """
         self.budget.check()
         if "endpoint" in self.parameters:
@@ -72,7 +72,7 @@ class Options:
             raise CookbookError("A recording is of a whole run: leave out --resume.")
 
     def _check_place(self, real: str | None) -> None:
-        """Refuse what belongs to another place than the one where this run is: it would be left out in silence."""
+        """Refuse options that are for another target than this run's, since they would have no effect."""
         if self.engine and (real or self.replay):
             what = "--replay" if self.replay else f"the endpoint in {ENDPOINT}"
             raise CookbookError(f"--engine is for the local endpoint, but {what} is to answer: leave out one of them.")
@@ -84,7 +84,7 @@ class Options:
 
 
 def from_command_line(root: Path, given: dict[str, Any]) -> Options:
-    """The options from what `cookbook run` was given, by the names of its parameters.
+    """The options, from the values of `cookbook run`'s parameters by name.
 
     Raises:
         CookbookError: for a parameter given twice, or one price without the other.

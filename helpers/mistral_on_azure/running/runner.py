@@ -24,15 +24,15 @@ def run(
     show: Notify,
     interrupted: Callable[[], str] = lambda: "",
 ) -> str:
-    """Execute the jobs that wait, and fill in their results. Nothing is tried twice.
+    """Execute the jobs that wait, and fill in their results. No job is tried twice.
 
     Args:
-        history: knows how long each notebook took, so that the longest can start first.
-        show: called whenever a job starts, enters a cell or ends.
-        interrupted: looked at all the time; says why to stop, as soon as there is a reason.
+        history: has the seconds of each notebook, so that the longest can start first.
+        show: called when a job starts, enters a cell or ends.
+        interrupted: called five times a second; returns why the run must stop, or an empty text.
 
     Returns:
-        Why it ended early, as by Ctrl-C; empty when it did not.
+        Why the run ended early, such as Ctrl-C; empty when it did not.
     """
 
     def settle(result: Result) -> None:
@@ -57,7 +57,7 @@ def run(
 
 
 def _settle(result: Result, target: Target) -> None:
-    """Complete the result of a job that has just ended."""
+    """Add usage, seconds of cells and objections to the result of a job that has ended, and mask credentials."""
     masker = Masker(target.secrets)
     result.usage = target.usage(result)
     leaked = masker.file(result.job.output)
@@ -69,7 +69,7 @@ def _settle(result: Result, target: Target) -> None:
 
 
 def _cell_seconds(executed: Path) -> list[float]:
-    """The seconds that papermill noted for each code cell."""
+    """The seconds of each code cell, from papermill's metadata."""
     notebook = read_json(executed) or {"cells": []}
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     noted = [cell["metadata"].get("papermill", {}).get("duration") for cell in cells]

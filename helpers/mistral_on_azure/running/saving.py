@@ -1,4 +1,4 @@
-"""Keeping outputs: a notebook as it is committed, executed but without a trace of when and where."""
+"""Saving outputs into a notebook that is committed, without times, paths and ids of the run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import nbformat
 from mistral_on_azure.errors import CookbookError
 
 _IGNORED = Path(__file__).with_name("varying_outputs.cfg")
-_NEWS = "client versions"  # the tests ignore them, readers do not
+_NEWS = "client versions"  # the tests ignore changed versions; a reader needs the new ones
 
 
 def settled(value: Any) -> Any:
-    """An output, or a part of one, with a word in place of each time, id and so on."""
+    """An output, or a part of one, with a placeholder for each time, id and other value that varies."""
     if isinstance(value, str):
         for pattern, word in _patterns():
             value = pattern.sub(word, value)
@@ -46,13 +46,13 @@ _LANGUAGE = {
 
 
 def save(executed: Path, notebook: Path) -> None:
-    """Write an executed notebook's outputs into the notebook it came from.
+    """Write an executed notebook's outputs into the notebook that was executed.
 
-    Papermill's injected cell, times and paths go; sources stay as they are, and so do outputs in which only a time or
-    an id is new.
+    Papermill's injected cell, times and paths are left out. Sources stay as they are, and so do outputs in which only a
+    time or an id is new.
 
     Raises:
-        CookbookError: when the notebook is no longer the one that was executed.
+        CookbookError: when the notebook's sources have changed since.
     """
     cells = [cell for cell in nbformat.read(executed, 4).cells if "injected-parameters" not in _tags(cell)]
     kept = nbformat.read(notebook, 4)

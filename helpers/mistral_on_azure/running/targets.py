@@ -1,15 +1,21 @@
-"""What a run's notebooks talk to: the local endpoint, or the one that AZURE_INFERENCE_ENDPOINT names."""
+"""The targets of a run: the local endpoint, or the one that AZURE_INFERENCE_ENDPOINT names."""
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, ENGINE_KEY, check_endpoint
+from mistral_on_azure.azure.addresses import (
+    CREDENTIAL,
+    ENDPOINT,
+    ENGINE_KEY,
+    around_proxies,
+    check_endpoint,
+    label_of,
+)
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
@@ -18,7 +24,7 @@ from mistral_on_azure.running.results import Result
 
 
 def of_session(url: str, key: str) -> Usage | None:
-    """The usage of one key's session, None when the endpoint is gone."""
+    """The usage of one key's session on the local endpoint; None when that does not answer."""
     try:
         spent = http.request("GET", f"{url}/local/session", key).json()
     except CookbookError:
@@ -26,43 +32,40 @@ def of_session(url: str, key: str) -> Usage | None:
     return Usage(spent["calls"], spent["prompt_tokens"], spent["completion_tokens"])
 
 
-_PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
-
-
 class Target:
-    """An endpoint that is used as it is, and whose calls nobody counts.
+    """An endpoint without a proxy and without a count of its calls.
 
     Attributes:
-        label: how reports name it. The address is not in it: it names a tenant's resource, and reports get shared.
-        secrets: what must not show up in any report.
+        label: its name in reports. It does not contain the address, which names a tenant's resource.
+        secrets: credentials to mask in every report.
     """
 
     label = "an endpoint"
     secrets: Iterable[str] = ()
 
     def environment(self, result: Result) -> dict[str, str]:
-        """Variables for a job's kernel; called once, before the job starts."""
+        """The environment variables of a job's kernel; called once, before the job starts."""
         return {}
 
     def usage(self, result: Result) -> Usage | None:
-        """What a job has used; called once, after it has ended."""
+        """The usage of a job, None when it is unknown; called once, after the job has ended."""
         return None
 
     def objection(self, result: Result) -> str:
-        """Why a job that passed must not count as passed; empty when there is no reason."""
+        """Why a job that passed counts as failed; empty when it does not."""
         return ""
 
     def stop(self) -> str:
-        """Why the whole run must stop; empty when there is no reason."""
+        """Why the whole run must stop; empty while it may go on."""
         return ""
 
     def finish(self, passed: bool) -> str:
-        """End what belongs to this run alone; say what its user has to know."""
+        """Close what belongs to this run. Returns a line for the user, or an empty text."""
         return ""
 
 
 class Local(Target):
-    """The local endpoint. Each job gets a key, which is an endpoint of its own there."""
+    """The local endpoint. Each job has a key, and with it a session of its own there."""
 
     def __init__(self, url: str, keys: Iterable[str], engine: str | None = None) -> None:
         self.url, self.label = url, _label(engine)
@@ -79,7 +82,7 @@ class Local(Target):
 
 
 class Direct(Target):
-    """The user's endpoint, with nothing in between: notebooks get its address and credential."""
+    """The user's endpoint without a proxy: notebooks get its address and credential."""
 
     def __init__(self, url: str) -> None:
         self.label = label_of(url)
@@ -91,7 +94,7 @@ def local(jobs: int, engine: str | None = None) -> Iterator[Local]:
     """Start the local endpoint for some jobs.
 
     Args:
-        engine: a real model behind it, as `cookbook serve --engine` explains it.
+        engine: `embedded`, or the address of an OpenAI-compatible server that answers in place of the script.
 
     Raises:
         CookbookError: when it does not start.
@@ -114,10 +117,10 @@ def endpoint_of_user() -> str:
 
 
 def check_deployments(names: Iterable[str]) -> None:
-    """Refuse a deployment that the local endpoint does not have; what another endpoint has is not known here.
+    """Check that the local endpoint has these deployments.
 
     Raises:
-        CookbookError: names the one that is meant, or all there are.
+        CookbookError: for one that it does not have, with the most similar name or all names.
     """
     known = deployments()
     for name in names:
@@ -127,21 +130,7 @@ def check_deployments(names: Iterable[str]) -> None:
             raise CookbookError(f"The local endpoint has no deployment {name!r}. {hint}")
 
 
-def label_of(url: str) -> str:
-    """A name for an endpoint that tells it from others and tells nobody which it is."""
-    return f"endpoint {hashlib.sha256(url.encode()).hexdigest()[:8]}"
-
-
 def _label(engine: str | None) -> str:
     if engine is None:
         return "local endpoint"
     return f"local endpoint with {label_of(engine) if '://' in engine else f'the {engine} engine'}"
-
-
-def around_proxies() -> dict[str, str]:
-    """Variables that keep requests to this machine from going to a company's web proxy."""
-    if not any(os.environ.get(name) for name in _PROXIES):
-        return {}
-    before = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-    value = ",".join(filter(None, [before, "127.0.0.1", "localhost"]))
-    return {"NO_PROXY": value, "no_proxy": value}

@@ -1,4 +1,4 @@
-"""Running one notebook in a process of its own, since papermill changes the whole process's folder."""
+"""Executing one notebook in a process of its own, since papermill changes the process's working folder."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ _ARROW = re.compile(r"^-+> *\d+ (.*)$", re.MULTILINE)
 
 
 def one_line(kind: str, message: str, traceback: Sequence[str] = ()) -> str:
-    """The error's class and message. An assertion without a message is told by the line that failed.
+    """An error's class and message in one line. An assertion without a message is shown by its source line.
 
     Args:
-        traceback: as a kernel sends it, with colours.
+        traceback: lines from the kernel, with colours.
     """
-    said = " ".join(plain(message).split())
-    if not said:
+    text = " ".join(plain(message).split())
+    if not text:
         arrows = _ARROW.findall(plain("\n".join(traceback)))
-        said = arrows[0].strip() if arrows else ""
-    if len(said) > _LONGEST:
-        said = f"{said[: _LONGEST - 1]}…"
-    if kind == "CookbookError" or not said:
-        return said or kind
-    return f"{kind}: {said}"
+        text = arrows[0].strip() if arrows else ""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST - 1]}…"
+    if kind == "CookbookError" or not text:
+        return text or kind
+    return f"{kind}: {text}"
 
 
 def plain(text: str) -> str:
-    """A text without colours, without characters that XML and terminals cannot show, and without commands to a CI.
+    """A text without colours, without characters that XML and terminals cannot show, and without CI commands.
 
-    An error may hold what an endpoint has said, and a CI system obeys whatever it finds in the log.
+    An error may contain text of an endpoint, and a CI system executes commands that it finds in the log.
     """
     shown = "".join(each for each in _COLOUR.sub("", text) if each.isprintable() or each in "\n\t")
     return _COMMAND.sub(lambda found: f"{found[1]}: :" if found[1] is not None else "# #", shown)
 
 
-_SHIELDED = ("PYTHONDONTWRITEBYTECODE",)  # with it every kernel would compile every library again
+_SHIELDED = ("PYTHONDONTWRITEBYTECODE",)  # with it, every kernel would compile every library again
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A code cell has started: the `cell`-th of `cells`."""
+    """A code cell has started: number `cell`, counted from 1, of `cells`."""
 
     cell: int
     cells: int
@@ -62,7 +62,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The notebook has ended. `error` is one line and `kind` its class; both are empty on success."""
+    """The notebook has ended. `error` is one line and `kind` the error's class; both are empty on success."""
 
     error: str = ""
     kind: str = ""
@@ -70,13 +70,13 @@ class Ended:
 
 
 def work(job: Job, environment: dict[str, str], cell_timeout: float, sockets: Path, tell: Connection) -> None:
-    """Execute a notebook and tell how it goes.
+    """Execute a notebook, and send its progress to the runner.
 
     Args:
-        environment: variables for the kernel, credentials among them; they are in no parameter and no argument.
+        environment: variables of the kernel, with the credential, which must not be in a parameter or argument.
         cell_timeout: seconds.
         sockets: a private folder for the kernel's sockets.
-        tell: where `Started` and `Ended` are sent.
+        tell: the connection that `Started` and `Ended` are sent over.
     """
     _end_with_runner()
     adopt_orphans()
@@ -86,7 +86,7 @@ def work(job: Job, environment: dict[str, str], cell_timeout: float, sockets: Pa
     warnings.simplefilter("ignore")
     sockets.mkdir()
     ended = _execute(job, cell_timeout, sockets, tell)
-    end_children()  # a kernel that could not be ended politely
+    end_children()  # a kernel that did not end by itself
     tell.send(ended)
 
 
@@ -117,9 +117,9 @@ def _execute(job: Job, cell_timeout: float, sockets: Path, tell: Connection) -> 
 
 
 def _end_with_runner() -> None:
-    """End when the runner does, even if it was killed, and take the kernel along."""
+    """End this process and its kernel when the runner ends, even if that was killed."""
     if hasattr(os, "setsid"):
-        os.setsid()  # what ends the runner's whole group, as Ctrl-C does, must leave somebody to clean up
+        os.setsid()  # Ctrl-C ends the runner's process group, and this process has to clean up
     for name in ENDING:
         signal.signal(name, lambda *_: _end())
     runner = parent_process()

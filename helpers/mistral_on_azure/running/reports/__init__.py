@@ -1,1 +1,1 @@
-"""What a run leaves behind: `record` is the whole of it, the others write it for people and for machines."""
+"""What a run reports: `record` is the complete JSON, `junit` is for CI systems, `summary` and `table` for people."""

@@ -1,4 +1,4 @@
-"""The folder of reports: one run's at a time, and never two runs' mixed."""
+"""The folder of reports, which belongs to one run at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mistral_on_azure.running.reports import junit, record, summary
 
 try:
     import fcntl
-except ImportError:  # Windows, where two runs at a time are the user's own affair
+except ImportError:  # Windows, where two runs may share a folder
     fcntl = None
 
 _MOST = 50  # runs at a time
@@ -20,15 +20,15 @@ _MOST = 50  # runs at a time
 
 @contextlib.contextmanager
 def claim(wanted: Path, must: bool) -> Iterator[Path]:
-    """A folder for one run alone: the wanted one or, while another run has it, one beside it with a number.
+    """A folder for one run: the wanted one or, while another run uses it, one beside it with a number.
 
-    The system gives it free when the run ends, in whatever way.
+    The operating system releases it when the process ends, even by a crash.
 
     Args:
-        must: take the wanted one or none.
+        must: accept no other folder.
 
     Raises:
-        CookbookError: when it cannot be written, or is taken and `must` be.
+        CookbookError: when the folder cannot be written, or is in use and `must` is set.
     """
     for number in range(1, 2 if must else _MOST):
         folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
@@ -45,10 +45,10 @@ def claim(wanted: Path, must: bool) -> Iterator[Path]:
 
 
 def clear(folder: Path, keep: set[Path]) -> None:
-    """Remove what the last run left: only files that a run writes, whatever else is in the folder.
+    """Remove the files of the last run, and no other file in the folder.
 
     Args:
-        keep: executed notebooks that are still good.
+        keep: executed notebooks of jobs that passed and are not executed again.
     """
     for job in record.earlier(folder):
         output = (folder / job["output"]).resolve()

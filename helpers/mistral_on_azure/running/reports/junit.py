@@ -1,7 +1,7 @@
 """JUnit XML, which every CI system reads: one testcase for each notebook and deployment.
 
-It keeps to the schema that Jenkins and pytest keep to (junit-10.xsd). There a testcase has no properties and names no
-file: its figures are in its `system-out`, which all of them show.
+It follows the schema of Jenkins and pytest (junit-10.xsd), in which a testcase has no properties and no file. Its
+figures are in `system-out`, which every CI system shows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as xml
 
 from mistral_on_azure.azure.files import write_whole
-from mistral_on_azure.recording.usage import said
+from mistral_on_azure.recording.usage import count_text
 from mistral_on_azure.running.reports.record import Run
 from mistral_on_azure.running.results import Result, Status
 
@@ -25,7 +25,7 @@ def write(folder: Path, run: Run) -> None:
     }
     attributes = {**{name: str(count) for name, count in counts.items()}, "time": f"{run.wall:.3f}"}
     suites = xml.Element("testsuites", name="cookbook", **attributes)
-    # What was not run is an error and not skipped: a green report must mean that everything ran.
+    # A job that was not run is an error and not skipped, since a green report must mean that all jobs ran.
     began = run.began.strftime("%Y-%m-%dT%H:%M:%S")
     suite = xml.SubElement(suites, "testsuite", name="cookbook", skipped="0", timestamp=began, **attributes)
     _properties(suite, endpoint=run.endpoint, stopped=run.stopped)
@@ -50,7 +50,7 @@ def _case(suite: xml.Element, result: Result) -> None:
 
 def _figures(result: Result) -> str:
     usage = result.usage
-    counted = f"{usage.calls} calls, {said(usage.tokens, usage.exact)} tokens" if usage else "calls not counted"
+    counted = f"{usage.calls} calls, {count_text(usage.tokens, usage.exact)} tokens" if usage else "calls not counted"
     return f"{counted}, {result.cell} of {result.cells} cells{', in an earlier run' if result.resumed else ''}"
 
 

@@ -1,4 +1,4 @@
-"""A whole run as `results.json` has it, with the installed versions; also what a later run resumes from."""
+"""The complete record of a run, `results.json`, with the installed versions. `--resume` reads it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PROJECT = "mistral-azure-cookbook"
 
 @cache
 def installed() -> dict[str, str]:
-    """The version of each package that the project itself asks for."""
+    """The installed version of each package that the project depends on directly."""
     try:
         asked = [Requirement(line).name for line in metadata.requires(_PROJECT) or []]
     except metadata.PackageNotFoundError:
@@ -33,7 +33,7 @@ def installed() -> dict[str, str]:
 
 
 def unlocked(lock: Path) -> dict[str, tuple[str, str]]:
-    """Packages that are installed in another version than the lock's: (locked, installed) by name."""
+    """Packages whose installed version differs from the lock: (locked, installed) by name."""
     differing = {}
     for line in lock.read_text(encoding="utf-8").splitlines():
         try:
@@ -51,7 +51,7 @@ def _is_for_here(requirement: Requirement) -> bool:
 
 
 def _version(name: str) -> str:
-    """The installed version, empty for a package that is not there."""
+    """The installed version; empty for a package that is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -67,10 +67,10 @@ class Run:
     """A run and its results.
 
     Attributes:
-        endpoint: how reports name the endpoint.
-        wall: seconds from start to end, 0 while it runs.
-        stopped: why it ended early, empty if it did not.
-        prices: to tell the cost, None where nobody said them.
+        endpoint: the endpoint's label.
+        wall: seconds from start to end; 0 while it runs.
+        stopped: why it ended early; empty if it did not.
+        prices: for the cost; None without prices.
     """
 
     results: list[Result]
@@ -87,12 +87,12 @@ class Run:
 
     @property
     def usage(self) -> Usage | None:
-        """What this run used itself: not what it took over."""
+        """The usage of this run, without the jobs that passed in an earlier one."""
         return total([result.usage for result in self.results if result.cell and not result.resumed])
 
     @property
     def verdict(self) -> str:
-        """How it went, in one sentence."""
+        """The outcome in one sentence: how many passed, and the seconds."""
         counts = Counter(str(result.status) for result in self.results)
         others = ", ".join(f"{count} {status}" for status, count in counts.items() if status != "passed")
         resumed = sum(result.resumed for result in self.results)
@@ -133,7 +133,7 @@ class Run:
 
 
 def earlier(folder: Path) -> list[dict[str, Any]]:
-    """The jobs of the last run that reported to a folder, empty where there is none that can be read."""
+    """The jobs in a folder's `results.json`; empty without one, or for one of another version."""
     known = read_json(folder / FILE)
     if not isinstance(known, dict) or known.get("version") != VERSION:
         return []

@@ -1,4 +1,4 @@
-"""A page in Markdown that says what works, and what GitHub Actions and Azure Pipelines show outside the log."""
+"""The summary in Markdown, and the messages that GitHub Actions and Azure Pipelines show outside the log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from mistral_on_azure.azure.files import write_whole
-from mistral_on_azure.recording.usage import said, total
+from mistral_on_azure.recording.usage import count_text, total
 from mistral_on_azure.running.reports.record import Run
 from mistral_on_azure.running.results import Result
 
@@ -19,7 +19,7 @@ def write(folder: Path, run: Run, differing: dict[str, tuple[str, str]]) -> None
     """Write the page.
 
     Args:
-        differing: packages in another version than the lock's.
+        differing: packages whose installed version differs from the lock: (locked, installed) by name.
     """
     parts = [f"## Cookbook: {'passed' if run.passed else 'failed'}", f"{run.verdict} Against: {run.endpoint}."]
     if run.stopped:
@@ -51,7 +51,7 @@ def _row(result: Result) -> str:
 
 
 def _counts(usage: object) -> str:
-    return f"{said(usage and usage.calls)} | {said(usage and usage.tokens, not usage or usage.exact)}"
+    return f"{count_text(usage and usage.calls)} | {count_text(usage and usage.tokens, not usage or usage.exact)}"
 
 
 def _failure(result: Result) -> str:
@@ -78,18 +78,18 @@ def _versions(differing: dict[str, tuple[str, str]]) -> str:
 
 
 def _escape(text: str) -> str:
-    """A text as Markdown shows it unchanged: no tag, link, emphasis or mention in an error message takes effect."""
+    """A text with Markdown's characters escaped, so that an error message makes no tag, link, emphasis or mention."""
     return re.sub(r"([\\`*_\[\]<>@#|~$&])", r"\\\1", " ".join(text.split()))
 
 
 def show(run: Run, summary: Path) -> None:
-    """Tell the CI system that runs us, if it is GitHub Actions or Azure Pipelines. Does nothing anywhere else."""
+    """Show the summary and the errors in GitHub Actions or Azure Pipelines. Elsewhere this does nothing."""
     page = os.environ.get("GITHUB_STEP_SUMMARY")
     if page:
         try:
             with Path(page).open("a", encoding="utf-8") as file:
                 file.write(summary.read_text(encoding="utf-8"))
-        except OSError as error:  # the run itself is none the worse for it
+        except OSError as error:  # this does not change the outcome of the run
             print(f"GITHUB_STEP_SUMMARY cannot be written ({error.strerror}): {page}", file=sys.stderr)
     failed = [result for result in run.results if not result.passed]
     if os.environ.get("GITHUB_ACTIONS") == "true":
@@ -111,7 +111,7 @@ def _source(result: Result) -> str:
 
 
 def _escape_ci(text: str, characters: str) -> str:
-    """A text that ends no command of GitHub's early. Errors are of one line already."""
+    """A text with the characters escaped that would end a command of GitHub's. Errors have one line already."""
     for character in characters:
         text = text.replace(character, f"%{ord(character):02X}")
     return text

@@ -1,4 +1,4 @@
-"""Telling how a run went: what failed, then a table of everything."""
+"""The outcome of a run on the terminal: the cells that failed, then a table of all jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
 
-from mistral_on_azure.recording.usage import Usage, said, total
+from mistral_on_azure.recording.usage import Usage, count_text, total
 from mistral_on_azure.running.reports.record import Run
 from mistral_on_azure.running.results import Result, Status
 
@@ -16,7 +16,7 @@ _NUMBERS = ("seconds", "calls", "tokens")
 
 
 def tell(console: Console, run: Run, folder: Path, *more: str) -> None:
-    """Print what failed with its cell, the table, the verdict, where the reports are, and the lines `more`."""
+    """Print the failures with their cells, the table, the verdict, the folder of the reports, and the lines `more`."""
     for result in run.results:
         if result.status is Status.FAILED:
             _tell_failure(console, result)
@@ -42,8 +42,8 @@ def _table(run: Run) -> Table:
 
 def _counts(usage: Usage | None) -> tuple[str, str]:
     if usage is None:
-        return said(None), said(None)
-    return said(usage.calls), said(usage.tokens, usage.exact)
+        return count_text(None), count_text(None)
+    return count_text(usage.calls), count_text(usage.tokens, usage.exact)
 
 
 def _cost(run: Run) -> str:

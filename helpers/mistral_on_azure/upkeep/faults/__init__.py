@@ -1,9 +1,8 @@
-"""Six clients and the faults of the local endpoint: measured, kept, shown.
+"""What the six clients do about the faults of the local endpoint: measured, kept as JSON, and shown on a page.
 
-`cookbook faults` measures what each client does about each fault and writes two files beside the endpoint:
-`clients_and_faults.json`, the measurements, and `CLIENTS_AND_FAULTS.md`, a page made from nothing but these.
+`cookbook faults` writes two files into this folder: `clients_and_faults.json`, the measurements, and
+`CLIENTS_AND_FAULTS.md`, a page made from them alone.
 
-Read the modules in this order: `cases` (the faults), `calls` (the clients, as their user would write them), `measuring`
-(one call that meets one fault), `waits` and `wording` (what is kept of it), `running` (all of them side by side),
-`keeping` (the file, and whether it is still true), `page` (the Markdown).
+Read the modules in this order: `cases` (the faults), `calls` (the clients), `measuring` (one call that meets one
+fault), `archive` (all calls, and the comparison with what was kept), `page` (the Markdown).
 """

@@ -1,4 +1,4 @@
-"""All clients meet all faults, side by side; what is measured is kept as JSON and compared with what was kept."""
+"""Measuring all pairs of client and fault side by side, keeping the results as JSON, and comparing with kept ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAIRS = [(case, client) for client in CALLS for case in CASES]
 
 
 def measure_all(pairs: Collection[Pair]) -> dict[Pair, Measured]:
-    """Measure pairs, each once.
+    """Measure each pair once.
 
     Raises:
         CookbookError: when a client fails without any fault.
@@ -58,8 +58,8 @@ def _measure_client(client: str, cases: list[str], url: str, keys: list[str]) ->
 
 
 def at_once(client: str) -> int:
-    """How many calls of a client are made side by side."""
-    # LiteLLM's calls share their connections, so a reset could hit another case. It waits for nothing anyway.
+    """The number of calls of a client that are made side by side."""
+    # LiteLLM's calls share connections, so a reset could break another call. It never waits, so one at a time is fast.
     return 1 if client == "litellm" else 8
 
 
@@ -71,12 +71,12 @@ Results = dict[str, Any]
 
 
 def versions() -> dict[str, str]:
-    """What is installed."""
+    """The installed version of each client's package."""
     return {package: version(package) for package in PACKAGES.values()}
 
 
 def results(rounds: list[dict[Pair, Measured]]) -> Results:
-    """Results of all pairs, from repeats of measuring them."""
+    """The results of all pairs, from repeated measurements."""
     measured: Results = {}
     for case, client in PAIRS:
         measured.setdefault(case, {})[client] = _entry([each[case, client] for each in rounds])
@@ -105,28 +105,28 @@ def _entry(repeats: list[Measured]) -> Results:
 
 
 def save(kept: Results, folder: Path) -> None:
-    """Write the file."""
+    """Write the results to a folder."""
     text = json.dumps(kept, indent=1, ensure_ascii=False)
     (folder / NAME).write_text(f"{text}\n", encoding="utf-8")
 
 
 def load(folder: Path) -> Results:
-    """Read the file."""
+    """Read the results from a folder."""
     return json.loads((folder / NAME).read_text(encoding="utf-8"))
 
 
 def short_pairs(kept: Results) -> list[Pair]:
-    """The pairs that are measured again by a test: all but those in which the client waits very long."""
+    """The pairs that a test measures again: those in which the client waits at most `LONG` seconds."""
     return [(case, client) for case, client in PAIRS if not waits_long(kept["measured"][case][client])]
 
 
 def waits_long(entry: Results) -> bool:
-    """Whether the client waits over `LONG` seconds, all its waits together."""
+    """Whether the sum of a client's waits is over `LONG` seconds."""
     return sum(high for _, high in entry["waits"]) > LONG
 
 
 def differences(kept: Results, seen: dict[Pair, Measured]) -> list[str]:
-    """What is not as it is kept, a line for each."""
+    """A line for each value that differs from the kept one."""
     lines = []
     for (case, client), measured in seen.items():
         entry, now = kept["measured"][case][client], asdict(measured)

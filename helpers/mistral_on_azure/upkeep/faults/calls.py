@@ -1,7 +1,7 @@
 """The six clients, each written as in its notebook and with its own defaults: no retries added, no timeout given.
 
-Each function makes one chat completion and adds the text to `pieces` as it arrives, which is what its user would have
-in hand when something fails. An import is part of the call, so that a process that measures one client loads only that.
+Each function requests one chat completion and adds the text to `pieces` as it arrives: after a failure, that is what a
+user has received. The client is imported in its function, so that a process which measures one client loads only that.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ SETTINGS = {"temperature": 0.0, "max_tokens": 24}
 
 @dataclass(slots=True)
 class Call:
-    """One chat completion to make.
+    """One request for a chat completion, and its answer so far.
 
     Attributes:
         timeout: seconds; None leaves the client's default.
-        pieces: the text, as far as it came.
-        finish: the reason why the answer ended, if the client gave one.
+        pieces: the text of each chunk so far.
+        finish: the finish reason, if the client has one.
     """
 
     url: str
@@ -35,20 +35,20 @@ class Call:
     finish: str | None = None
 
     def limit(self, name: str, unit: int = 1) -> dict[str, int]:
-        """The argument that sets the timeout, if one is to be set."""
+        """The keyword argument `name` with the timeout times `unit`; none without a timeout."""
         return {} if self.timeout is None else {name: self.timeout * unit}
 
     def take(self, text: str | None, finish: str | None) -> None:
-        """A piece of the answer came."""
+        """Add the text of a chunk, and its finish reason."""
         self.pieces.append(text or "")
         self.finish = finish or self.finish
 
     def take_answer(self, answer: Any) -> None:
-        """The whole answer came, shaped as OpenAI's."""
+        """Add a whole answer of OpenAI's shape."""
         self.take(answer.choices[0].message.content, answer.choices[0].finish_reason)
 
     def take_stream(self, chunks: Iterator[Any]) -> None:
-        """Read a stream to its end, shaped as OpenAI's."""
+        """Read a stream of OpenAI's shape to its end."""
         for chunk in chunks:
             if chunk.choices:
                 self.take(chunk.choices[0].delta.content, chunk.choices[0].finish_reason)
@@ -133,7 +133,7 @@ def litellm(call: Call) -> None:
     import litellm as library
 
     library.suppress_debug_info = True
-    library.in_memory_llm_clients_cache.flush_cache()  # its connections outlive a call; no case meets another's
+    library.in_memory_llm_clients_cache.flush_cache()  # or cases would share connections
     address = {"model": f"azure_ai/{MODEL}", "api_base": call.url, "api_key": call.key}
     request = {**address, "messages": MESSAGES, **SETTINGS, **call.limit("timeout")}
     if call.stream:
@@ -150,7 +150,7 @@ CALLS: dict[str, Callable[[Call], None]] = {
     "mistralai": mistralai,
     "litellm": litellm,
 }
-PACKAGES = {  # what a client is installed as
+PACKAGES = {  # the package that a client is installed from
     "webrequests": "requests",
     "azure-sdk": "azure-ai-inference",
     "openai-sdk": "openai",

@@ -1,6 +1,6 @@
-"""The faults that are measured: what is asked of the endpoint, and how the client calls.
+"""The measured faults: the requests that cause them at the local endpoint, and how the client calls.
 
-A fault that a client retries is there for every try, so that a call shows how long its client goes on.
+Each fault lasts for every try of a call, so that the call shows how often its client tries.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-RETRY_AFTER = 2  # seconds; far from the first wait of any client's own, so that obeying can be told from guessing
-TIMEOUT = 2  # seconds, the client's; a whole number because ChatMistralAI takes no other
+RETRY_AFTER = 2  # seconds; longer than any client's own first wait, so that one that obeys the header is recognized
+TIMEOUT = 2  # seconds, of the client; ChatMistralAI accepts whole numbers only
 _NEVER = 30.0  # seconds: long after the timeout
 _TRIES = 50  # more than any client makes
-_PACE = 200.0  # tokens a second: a broken stream has been under way, as a model's would be
+_PACE = 200.0  # tokens per second, so that a stream has begun before it breaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class Case:
     """One fault.
 
     Attributes:
-        name: how it is called in the JSON and on the page.
-        fault: what `POST /local/faults` is given.
+        name: its name in the JSON and on the page.
+        fault: the body of `POST /local/faults`.
         stream: whether the client streams.
-        timeout: seconds, given to the client; None leaves its default.
+        timeout: the client's timeout in seconds; None leaves its default.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Case:
 
     @property
     def told(self) -> int | None:
-        """The seconds of `Retry-After`."""
+        """The seconds in `Retry-After`; None without that header."""
         return self.fault.get("retry_after")
 
 
@@ -46,9 +46,9 @@ class Group:
     cases: tuple[Case, ...]
 
 
-def _status(status: int, told: bool = False, stream: bool = False) -> Case:
-    fault = {"status": status, "count": _TRIES, **({"retry_after": RETRY_AFTER} if told else {})}
-    return Case(f"{status}{' with Retry-After' if told else ''}{' (streamed)' if stream else ''}", fault, stream)
+def _status(status: int, retry_after: bool = False, stream: bool = False) -> Case:
+    fault = {"status": status, "count": _TRIES, **({"retry_after": RETRY_AFTER} if retry_after else {})}
+    return Case(f"{status}{' with Retry-After' if retry_after else ''}{' (streamed)' if stream else ''}", fault, stream)
 
 
 def _slow(name: str, stream: bool = False, **fault: float) -> Case:
@@ -71,18 +71,18 @@ GROUPS = (
         f"The status says that it may go better later. `Retry-After` says when: in {RETRY_AFTER} seconds.",
         (
             _status(429),
-            _status(429, told=True),
+            _status(429, retry_after=True),
             _status(500),
             _status(502),
             _status(503),
-            _status(503, told=True),
+            _status(503, retry_after=True),
             _status(504),
         ),
     ),
     Group(
         "Refused when a stream was asked for",
         "The same statuses for a call that streams: the answer is an error in JSON, no stream begins.",
-        (_status(401, stream=True), _status(429, told=True, stream=True), _status(503, stream=True)),
+        (_status(401, stream=True), _status(429, retry_after=True, stream=True), _status(503, stream=True)),
     ),
     Group(
         "Slow",

@@ -1,11 +1,8 @@
-"""The seconds between tries: read from when these arrived, and compared so that a busy machine is no news.
+"""One call of one client that meets one fault: its tries, its waits, and the exception.
 
-A wait is what its client chose to wait: the time that a try took to fail is not part of it, as far as that is a timeout
-of the client. On loopback all else is next to nothing.
-
-An exception's text as its user sees it, in one line, without what differs from one run or machine to the next.
-
-One client meets one fault: the call is made, and the endpoint's own journal tells how often it came.
+The local endpoint's journal has the number of tries and their times. A wait is the time that the client chose to wait
+between two tries, without the client's timeout; on loopback, other times are negligible. The text of an exception is
+kept in one line, without values that differ between runs or machines.
 """
 
 from __future__ import annotations
@@ -24,10 +21,10 @@ from mistral_on_azure.upkeep.faults import calls
 from mistral_on_azure.upkeep.faults.calls import CALLS, Call
 from mistral_on_azure.upkeep.faults.cases import Case
 
-_EARLY = 0.4  # seconds that a wait may be shorter than it was ever measured: clients draw theirs at random
-_LATE = 1.5  # seconds that it may be longer: on a busy machine everything comes late
-_ALIKE = 0.5  # seconds: what is closer is shown as one span
-_TOLD = 1.0  # seconds that a client which waits as told may come late
+_EARLY = 0.4  # seconds by which a wait may be shorter than measured before: clients choose waits at random
+_LATE = 1.5  # seconds by which it may be longer, on a busy machine
+_ALIKE = 0.5  # seconds; waits that differ less are shown as one span
+_LATER = 1.0  # seconds by which a client that obeys `Retry-After` may be late
 
 Spans = list[list[float]]  # for each wait the shortest and the longest that was measured
 
@@ -36,26 +33,26 @@ def rounded(arrived: list[float], timeout: float | None = None) -> list[float]:
     """The waits between tries, to a tenth of a second.
 
     Args:
-        arrived: when the tries did, in seconds.
-        timeout: after which each try failed.
+        arrived: the times of the tries, in seconds.
+        timeout: the client's timeout in seconds, after which each try failed; None for none.
     """
     return [round(max(0.0, later - earlier - (timeout or 0)), 1) for earlier, later in pairwise(arrived)]
 
 
 def spans(repeats: list[list[float]]) -> Spans:
-    """The spans of repeats with as many tries."""
+    """The spans of the waits of several repeats, which all have the same number of tries."""
     return [[min(each), max(each)] for each in zip(*repeats, strict=True)]
 
 
 def agree(kept: Spans, seen: list[float]) -> bool:
-    """Whether waits are those that are kept, as far as a busy machine lets one tell."""
+    """Whether waits agree with the kept spans, within the tolerance for a busy machine."""
     return len(kept) == len(seen) and all(
         low - _EARLY <= wait <= high + _LATE for (low, high), wait in zip(kept, seen, strict=True)
     )
 
 
 def alike(one: Spans, other: Spans) -> bool:
-    """Whether waits are so much alike that a reader takes them for the same."""
+    """Whether waits differ so little that they are shown as one span."""
     return len(one) == len(other) and all(high - low <= _ALIKE for low, high in joined(one, other))
 
 
@@ -64,13 +61,13 @@ def joined(one: Spans, other: Spans) -> Spans:
     return [[min(left[0], right[0]), max(left[1], right[1])] for left, right in zip(one, other, strict=True)]
 
 
-def as_told(kept: Spans, told: int | None) -> bool:
-    """Whether a client waited what `Retry-After` said."""
-    return bool(kept and told) and all(told <= low and high <= told + _TOLD for low, high in kept)
+def as_told(kept: Spans, seconds: int | None) -> bool:
+    """Whether all waits are those of `Retry-After`, if there is one."""
+    return bool(kept and seconds) and all(seconds <= low and high <= seconds + _LATER for low, high in kept)
 
 
 def in_words(kept: Spans) -> str:
-    """How a reader is told: seconds such as `0.4 to 0.5, 1`."""
+    """The spans as text: seconds such as `0.4 to 0.5, 1`."""
     return ", ".join(f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in kept) or "none"
 
 
@@ -89,25 +86,25 @@ _CHANGING = (
 
 
 def one_line(error: Exception, exchange: dict[str, Any] | None = None) -> str:
-    """The text of an exception; its class where it has none.
+    """The text of an exception; the name of its class for an empty text.
 
     Args:
-        exchange: the last one, as the endpoint's journal has it. Of what the endpoint said there, only `{status}`,
-            `{reason}`, `{code}`, `{message}` and `{body}` remain, so that one sees what the client adds.
+        exchange: the last exchange in the endpoint's journal. Its texts are replaced by `{status}`, `{reason}`,
+            `{code}`, `{message}` and `{body}`, so that the client's own words are visible.
     """
     text = str(error)
-    for said, stand_in in _said(exchange or {}):
-        text = re.sub(rf"(?<!\w){re.escape(said)}(?!\w)", stand_in, text)
+    for part, name in _texts(exchange or {}):
+        text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", name, text)
     text = " ".join(text.split())
-    for pattern, stand_in in _CHANGING:
-        text = pattern.sub(stand_in, text)
+    for pattern, placeholder in _CHANGING:
+        text = pattern.sub(placeholder, text)
     if not text:
         return f"{type(error).__name__}, without a word"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _said(exchange: dict[str, Any]) -> list[tuple[str, str]]:
-    """What the endpoint said, the longest first."""
+def _texts(exchange: dict[str, Any]) -> list[tuple[str, str]]:
+    """The texts of an answer with their placeholders, the longest first."""
     body = exchange.get("answer")
     if not body:
         return []
@@ -126,17 +123,17 @@ def _said(exchange: dict[str, Any]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one client did about one fault, once.
+    """What one client did about one fault, in one call.
 
     Attributes:
-        tries: requests that the endpoint received.
-        waits: seconds between them, without the time that a try took to fail.
-        raised: the exception's class, qualified; None if there was none.
-        status: the HTTP status that the exception carries.
-        own_code: whether the exception came from the user's code and not from the client.
-        sees: the exception's text in one line, or what the user got.
-        kept: the text the user had in hand at the end: "all", "part" or "none" of the answer.
-        finish: the reason why the answer ended, as the client gave it.
+        tries: the number of requests that the endpoint received.
+        waits: seconds between them, without the client's timeout.
+        raised: the qualified name of the exception's class; None without an exception.
+        status: the HTTP status in the exception.
+        own_code: whether the exception was raised in the user's code and not in the client.
+        sees: the exception's text in one line, or a description of the answer.
+        kept: how much of the answer the user has received: "all", "part" or "none".
+        finish: the finish reason, as the client shows it.
     """
 
     tries: int
@@ -150,11 +147,11 @@ class Measured:
 
 
 def measure(client: str, case: Case, url: str, key: str, whole: str) -> Measured:
-    """Make the call and see what comes of it.
+    """Make the call and measure it.
 
     Args:
-        key: one that nobody else uses, so that the faults and the journal of this call are its own.
-        whole: the answer, as it is without a fault.
+        key: a key for this call alone, so that its faults and its journal are separate.
+        whole: the text of the answer without a fault.
     """
     _ask(url, key, case.fault)
     call = Call(url, key, case.stream, case.timeout)
@@ -176,10 +173,10 @@ def measure(client: str, case: Case, url: str, key: str, whole: str) -> Measured
 
 
 def answer(client: str, url: str, key: str) -> str:
-    """The answer without a fault; it also loads the client, so that no measured call pays for that.
+    """The text of the answer without a fault. This also imports the client, which no measured call then includes.
 
     Raises:
-        CookbookError: when the client fails on a healthy endpoint, or its stream says something else.
+        CookbookError: when the client fails without a fault, or its stream has another text.
     """
     texts = []
     for stream in (False, True):
@@ -196,7 +193,7 @@ def answer(client: str, url: str, key: str) -> str:
 def _made(client: str, call: Call) -> Exception | None:
     try:
         CALLS[client](call)
-    except Exception as error:  # whatever it is, it is what the user would see
+    except Exception as error:  # whatever its class, the user would see it
         return error
     return None
 
@@ -208,7 +205,7 @@ def _ask(url: str, key: str, fault: dict) -> None:
 
 
 def _exchanges(url: str, key: str) -> list[dict[str, Any]]:
-    """What was sent and answered."""
+    """The exchanges of a key's chat completions, in the journal's order."""
     exchanges = http.request("GET", f"{url}/local/exchanges?last=1000", key).json()
     return [exchange for exchange in exchanges if exchange["path"].endswith("/chat/completions")]
 
@@ -218,7 +215,7 @@ def _qualified(error: Exception) -> str:
 
 
 def _got(kept: str, finish: str | None) -> str:
-    """What a user got to whom nothing was raised. A part is easily taken for the whole where a reason says it ended."""
+    """A description of an answer without an exception, with its finish reason, by which a part looks complete."""
     text = {"all": "the whole answer", "part": "a part of the answer", "none": "no text"}[kept]
     if kept == "all" and finish:
         return text
@@ -234,7 +231,7 @@ def _status(error: Exception) -> int | None:
 
 
 def _of_own_code(error: Exception) -> bool:
-    """Whether no installed package is between the user's own code and the exception."""
+    """Whether the exception was raised in the user's code, with no installed package in between."""
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     own = max(place for place, file in enumerate(files) if file == calls.__file__)
     return not any("site-packages" in file for file in files[own:])

@@ -1,4 +1,4 @@
-"""The page of clients and faults: a row for each fault, and what stands out, found in the measurements."""
+"""The page of clients and faults: a summary and a table of each group of faults, made from the measurements."""
 
 from __future__ import annotations
 
@@ -19,19 +19,25 @@ from mistral_on_azure.upkeep.faults.cases import CASES, GROUPS, Case, Group
 
 @dataclass(slots=True)
 class _Row:
-    """Faults that a client treats alike."""
+    """Faults that a client treats alike.
+
+    Attributes:
+        cells: all columns without the waits.
+        obeys: whether the waits are those of `Retry-After`.
+    """
 
     cases: list[Case]
-    cells: list[str]  # all but the waits
+    cells: list[str]
     waits: measuring.Spans
-    told: bool
+    obeys: bool
 
     def takes(self, other: _Row) -> bool:
-        """Whether another row's faults can be told in this one."""
-        same = self.cells == other.cells and self.told == other.told
-        return same and (self.told or measuring.alike(self.waits, other.waits))
+        """Whether another row can be merged into this one."""
+        same = self.cells == other.cells and self.obeys == other.obeys
+        return same and (self.obeys or measuring.alike(self.waits, other.waits))
 
     def take(self, other: _Row) -> None:
+        """Merge another row into this one."""
         self.cases += other.cases
         self.waits = measuring.joined(self.waits, other.waits)
 
@@ -47,7 +53,7 @@ def short(entry: Results) -> str:
 
 
 def detailed(kept: Results, client: str, group: Group) -> list[list[str]]:
-    """The rows of one client, as cells; the last one is the text that was kept."""
+    """The rows of one client as lists of cells. The last cell is for streams only."""
     rows: list[_Row] = []
     for case in group.cases:
         new = _row(kept["measured"][case.name][client], case)
@@ -72,10 +78,10 @@ def _row(entry: Results, case: Case) -> _Row:
 def _cells(row: _Row, client: str) -> list[str]:
     tries, *others = row.cells
     statuses = {case.fault.get("status") for case in row.cases}
-    if len(statuses) == 1:  # then it can be said
+    if len(statuses) == 1:  # the placeholder can be replaced
         others = [cell.replace("{status}", str(*statuses)) for cell in others]
     names = ", ".join(case.name for case in row.cases)
-    return [client, names, tries, "as told" if row.told else measuring.in_words(row.waits), *others]
+    return [client, names, tries, "as told" if row.obeys else measuring.in_words(row.waits), *others]
 
 
 def _or_varying(entry: Results, name: str, text: str) -> str:
@@ -94,7 +100,7 @@ def _code(text: Any) -> str:
     return f"`{str(text).replace('|', '¦').replace('`', '´')}`"
 
 
-OWN = {  # the class that a user of the client would catch, and where the client's exceptions are defined
+OWN = {  # the base class that a user of the client would catch, and the prefix of the client's exceptions
     "webrequests": ("requests.RequestException", "requests."),
     "azure-sdk": ("azure.core.exceptions.AzureError", "azure."),
     "openai-sdk": ("openai.OpenAIError", "openai."),
@@ -106,7 +112,7 @@ Question = Callable[[Results, Case, str], bool]
 
 
 def summary(kept: Results) -> list[str]:
-    """The section."""
+    """The lines of the summary."""
     return [
         "## What stands out",
         "",
@@ -121,7 +127,7 @@ def summary(kept: Results) -> list[str]:
 
 
 def _finding(kept: Results, title: str, question: Question) -> list[str]:
-    """One finding: a line for each client it is true of."""
+    """One finding: a title, and a line for each client with such faults."""
     lines = []
     for client in CALLS:
         found = [name for name, case in CASES.items() if question(kept["measured"][name][client], case, client)]
@@ -140,7 +146,7 @@ def _looks_whole(entry: Results, case: Case, client: str) -> bool:
 
 
 def foreign(entry: Results, case: Case, client: str) -> bool:
-    """ChatMistralAI has no exceptions of its own, so the question is not asked of it."""
+    """Whether the exception is of another package. ChatMistralAI has no exceptions of its own and is left out."""
     raised = entry["raised"] and not entry["own_code"] and client in OWN
     return bool(raised) and not entry["raised"].startswith(OWN[client][1])
 
@@ -235,7 +241,7 @@ def _row_page(cells: list[str]) -> str:
 
 
 def measure(folder: Path, repeats: int) -> None:
-    """Measure all clients and all faults, and keep the results in a folder."""
+    """Measure all pairs of client and fault, and write the results and the page to a folder."""
     rounds = []
     for number in range(repeats):
         began = time.monotonic()
@@ -248,10 +254,10 @@ def measure(folder: Path, repeats: int) -> None:
 
 
 def check(folder: Path) -> None:
-    """Measure once, and compare with what is kept.
+    """Measure once, and compare with the kept results.
 
     Raises:
-        CookbookError: when something is different.
+        CookbookError: when a value differs.
     """
     found = archive.differences(archive.load(folder), measure_all(PAIRS))
     for line in found:
@@ -264,5 +270,5 @@ def check(folder: Path) -> None:
 
 
 def render(folder: Path) -> None:
-    """Write the page again from the kept measurements."""
+    """Write the page again from the kept results."""
     save(archive.load(folder), folder)

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible engine of nobody in particular: it knows `/v1` only, and can as little as a test wants."""
+"""An OpenAI-compatible engine that has the routes under `/v1` only, and the abilities that a test gives it."""
 
 from __future__ import annotations
 

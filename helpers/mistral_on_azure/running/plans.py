@@ -1,4 +1,4 @@
-"""Where a run takes place: on the local endpoint, on the user's, or on a recording; and with which jobs."""
+"""The plan of a run: its jobs, and its target (the local endpoint, the user's own endpoint, or a recording)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mistral_on_azure.running.targets import Target
 if TYPE_CHECKING:
     from mistral_on_azure.recording.tape import Recorder
 
-_ENGINES_ANSWER = 150.0  # seconds: a real model on a laptop takes its time, and its requests wait for each other
+_ENGINES_ANSWER = 150.0  # seconds; a model on a laptop answers slowly, and requests wait for each other
 
 
-class Setting:
+class Plan:
     """A run on the local endpoint.
 
     Attributes:
-        advice: where to look when notebooks fail.
+        advice: a line that is printed when notebooks fail; empty for none.
     """
 
     advice = ""
@@ -31,24 +31,24 @@ class Setting:
     def __init__(self, options: Options) -> None:
         self.options = options
 
-    def plan(self, output: Path) -> list[Job]:
-        """What there is to run.
+    def jobs(self, output: Path) -> list[Job]:
+        """The jobs, whose executed notebooks go into the folder `output`.
 
         Raises:
-            CookbookError: for a mistake in what was asked.
+            CookbookError: for an option, a notebook or a deployment that cannot be used.
         """
         jobs = self._all(output)
         targets.check_deployments(job.deployment for job in jobs)
         return jobs
 
     @contextmanager
-    def target(self, jobs: int) -> Iterator[Target]:
-        """The endpoint, for as many jobs; the context ends it."""
-        with targets.local(jobs, self.options.engine) as local:
+    def target(self, count: int) -> Iterator[Target]:
+        """The target for `count` jobs. Leaving the context stops it."""
+        with targets.local(count, self.options.engine) as local:
             if not self.options.between:
                 yield local
                 return
-            from mistral_on_azure.running.proxied import stand_in
+            from mistral_on_azure.running.door_targets import stand_in
 
             with stand_in(local, self.options.budget, self._recorder) as target:
                 yield target
@@ -68,8 +68,8 @@ class Setting:
         return Recorder(self.options.record, {"endpoint": label, "parameters": parameters}, scrubber)
 
 
-class OnTheUsersEndpoint(Setting):
-    """A run on the endpoint that AZURE_INFERENCE_ENDPOINT names. What it serves is not known here."""
+class EndpointPlan(Plan):
+    """A run on the endpoint that AZURE_INFERENCE_ENDPOINT names. Its deployments are not checked."""
 
     advice = "If the endpoint is to blame, `cookbook doctor` says what to change."
 
@@ -77,19 +77,19 @@ class OnTheUsersEndpoint(Setting):
         super().__init__(options)
         self.url = url
 
-    def plan(self, output: Path) -> list[Job]:
+    def jobs(self, output: Path) -> list[Job]:
         return self._all(output)
 
-    def target(self, jobs: int) -> AbstractContextManager[Target]:
+    def target(self, count: int) -> AbstractContextManager[Target]:
         if self.options.direct:
             return nullcontext(targets.Direct(self.url))
-        from mistral_on_azure.running.proxied import real
+        from mistral_on_azure.running.door_targets import real
 
         return real(self.url, self.options.budget, self._recorder)
 
 
-class OnARecording(Setting):
-    """A run on a recording, with the notebooks, deployments and parameters that it was made with."""
+class RecordingPlan(Plan):
+    """A run on a recording, with the notebooks, deployments and parameters that were recorded."""
 
     def __init__(self, options: Options) -> None:
         from mistral_on_azure.recording.tape import read
@@ -97,7 +97,7 @@ class OnARecording(Setting):
         super().__init__(options)
         self.tape = read(options.replay)
 
-    def plan(self, output: Path) -> list[Job]:
+    def jobs(self, output: Path) -> list[Job]:
         given, recorded = self.options, self.tape.jobs
         deployments = given.deployments or list(dict.fromkeys(each.deployment for each in self.tape.exchanges))
         parameters = {**self.tape.about["parameters"], **given.parameters}
@@ -108,19 +108,19 @@ class OnARecording(Setting):
             raise CookbookError(f"{given.replay} has none of the notebooks and deployments that were asked for.")
         return jobs
 
-    def target(self, jobs: int) -> AbstractContextManager[Target]:
-        from mistral_on_azure.running.proxied import replay
+    def target(self, count: int) -> AbstractContextManager[Target]:
+        from mistral_on_azure.running.door_targets import replay
 
         return replay(self.tape)
 
 
-def of(options: Options) -> Setting:
-    """The setting that the options and the environment ask for.
+def plan_of(options: Options) -> Plan:
+    """The plan for the options and the environment.
 
     Raises:
         CookbookError: when AZURE_INFERENCE_ENDPOINT is not an endpoint's address, or a recording cannot be read.
     """
     if options.replay:
-        return OnARecording(options)
+        return RecordingPlan(options)
     url = targets.endpoint_of_user()
-    return OnTheUsersEndpoint(options, url) if url else Setting(options)
+    return EndpointPlan(options, url) if url else Plan(options)

@@ -1,4 +1,4 @@
-"""What a run talks to when something stands between: an endpoint through doors, or a recording."""
+"""Targets behind doors: the user's endpoint or the local one through a counting proxy, or a recording."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import AUTHORITIES, CREDENTIAL, ENDPOINT, SECURE_ENDPOINT
+from mistral_on_azure.azure.addresses import (
+    AUTHORITIES,
+    CREDENTIAL,
+    ENDPOINT,
+    SECURE_ENDPOINT,
+    around_proxies,
+    label_of,
+)
 from mistral_on_azure.azure.files import scratch
 from mistral_on_azure.recording.doors import Door, Doors
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer
@@ -18,7 +25,7 @@ from mistral_on_azure.recording.headers import credential_for
 from mistral_on_azure.recording.tape import Recorder, Tape
 from mistral_on_azure.recording.usage import Budget, Usage
 from mistral_on_azure.running.results import Result
-from mistral_on_azure.running.targets import Local, Target, around_proxies, label_of
+from mistral_on_azure.running.targets import Local, Target
 
 NewRecorder = Callable[[str, Iterable[str], Iterable[str]], Recorder | None]  # from label, secrets and hosts
 
@@ -27,10 +34,11 @@ class ThroughDoors(Target):
     """Each job has a door. No kernel ever sees the real address or credential.
 
     Args:
-        secrets: the real credential, as far as it is known before it is used.
-        before: called for each job with its door, before the job starts.
-        trusted: the file of authorities by which a client trusts the doors' https addresses.
-        left_over: called with the door of a job that passed; says what it should have asked for and has not.
+        secrets: the real credential, if it is a key.
+        before: called with each job's result and door, before the job starts.
+        trusted: a file of certificate authorities, among them the one of the doors' https addresses.
+        left_over: called with the door of a job that passed; returns a sentence on recorded answers that it did not
+            request.
     """
 
     def __init__(
@@ -63,7 +71,7 @@ class ThroughDoors(Target):
         return door.usage
 
     def objection(self, result: Result) -> str:
-        door = self._by_job[id(result)]  # a notebook may have taken a refusal for one of its errors to show
+        door = self._by_job[id(result)]  # a notebook may have shown a refusal as an error it expected
         return door.refused[0] if door.refused else self._unrecorded or self._left_over(door)
 
     def stop(self) -> str:
@@ -79,7 +87,7 @@ class ThroughDoors(Target):
 
 @contextmanager
 def real(url: str, budget: Budget, recorder: NewRecorder) -> Iterator[ThroughDoors]:
-    """The user's own endpoint.
+    """The user's own endpoint behind doors.
 
     Raises:
         CookbookError: when it does not answer or refuses the credential, or a recording cannot be written.
@@ -98,7 +106,7 @@ def real(url: str, budget: Budget, recorder: NewRecorder) -> Iterator[ThroughDoo
 
 @contextmanager
 def stand_in(local: Local, budget: Budget, recorder: NewRecorder) -> Iterator[ThroughDoors]:
-    """The local endpoint, treated like a real one: to rehearse a budget or a recording."""
+    """The local endpoint behind doors, to try out a budget or a recording."""
     label = f"{local.label}, treated like a real one"
     keys: dict[str, str] = {}
 
@@ -115,7 +123,7 @@ def stand_in(local: Local, budget: Budget, recorder: NewRecorder) -> Iterator[Th
 
 @contextmanager
 def replay(tape: Tape) -> Iterator[ThroughDoors]:
-    """A recording in an endpoint's place."""
+    """A recording behind doors, in place of an endpoint."""
     replayer = Replayer(tape)
     with Doors(replayer.answer, replayer.close) as doors:
         label = f"recording of {tape.about['endpoint']}, {tape.about['day']}"
@@ -124,7 +132,7 @@ def replay(tape: Tape) -> Iterator[ThroughDoors]:
 
 @contextmanager
 def _certificate(wanted: bool) -> Iterator[tuple[ssl.SSLContext | None, Path | None]]:
-    """A certificate for loopback and the file of authorities that includes its own."""
+    """A certificate for loopback, and the file of authorities that vouch for it; None twice without https."""
     if not wanted:
         yield None, None
         return
@@ -133,6 +141,6 @@ def _certificate(wanted: bool) -> Iterator[tuple[ssl.SSLContext | None, Path | N
     with scratch() as folder:
         context, trusted = server.make(folder)
         before = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
-        if before:  # a company's own authority, without which no token could be had
+        if before:  # a company's authority, without which no token can be requested
             trusted.write_bytes(trusted.read_bytes() + b"\n" + Path(before).read_bytes())
         yield context, trusted

@@ -1,41 +1,30 @@
-"""Answers that are errors: what they mean on Azure, and what to do."""
+"""Requests that fail: what an error answer means on Azure, why no answer comes, and what to do about either."""
 
 from __future__ import annotations
 
-from mistral_on_azure.azure.addresses import API_VERSION, CREDENTIAL, is_loopback
-from mistral_on_azure.doctor.azure_hosts import kind_of
-from mistral_on_azure.doctor.calling import Answer
+import socket
+
+from mistral_on_azure.azure.addresses import API_VERSION, CREDENTIAL, is_loopback, kind_of
+from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
 from mistral_on_azure.doctor.examination import MODELS, Examination, Finding, fails
 from mistral_on_azure.doctor.identity import claims_of
+from mistral_on_azure.doctor.tls import speaks_tls
 
-_LONGEST = 160  # characters of what a server says
+_LONGEST = 160  # characters of a server's message
 _NETWORK = ("public access", "public network", "firewall", "virtual network", "private endpoint", "ip address")
 _ROLE = ("principal", "permission", "role")
 
 
-class Refused(Exception):
-    """An error answer that a check cannot make anything of.
-
-    Attributes:
-        answer: the answer.
-        what: the request, such as "POST /chat/completions".
-    """
-
-    def __init__(self, answer: Answer, what: str) -> None:
-        super().__init__(what)
-        self.answer, self.what = answer, what
-
-
-def explain(error: Refused, e: Examination) -> Finding:
+def explain_refusal(error: Refused, e: Examination) -> Finding:
     """The finding for an error answer."""
     status = error.answer.cause
     wrapped = " inside a 424" if status != error.answer.status else ""
-    found = f"{error.what} was answered {status}{wrapped}: {said(error.answer)}"
+    found = f"{error.what} was answered {status}{wrapped}: {error_text(error.answer)}"
     return fails(found, _remedy(error.answer, status, e))
 
 
-def said(answer: Answer) -> str:
-    """What the server says went wrong, in one short line."""
+def error_text(answer: Answer) -> str:
+    """The error message of an answer, in one short line."""
     if "<html" in answer.text[:500].lower():
         return "(a web page)"
     detail = answer.body.get("detail")
@@ -44,7 +33,7 @@ def said(answer: Answer) -> str:
 
 
 def of_the_model(answer: Answer, model: str) -> bool:
-    """Whether a 404 is about the model's name rather than the route."""
+    """Whether a 404 means that the model is missing, and not the route."""
     error = answer.body.get("error")
     fields = {**answer.body, **(error if isinstance(error, dict) else {})}
     code = str(fields.get("code")).lower()
@@ -108,7 +97,7 @@ def _nowhere(answer: Answer, e: Examination) -> str:
 
 
 def models_listed(answer: Answer) -> list[str]:
-    """The names in an answer of `/v1/models`."""
+    """The names of the models in an answer of `/v1/models`."""
     data = answer.body.get("data")
     rows = data if isinstance(data, list) else []
     return [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")]
@@ -125,3 +114,47 @@ _BY_STATUS = {
     503: f"The deployment is not ready: starting, scaling or being updated. Try again in some minutes. {_LOG}",
     504: f"The model took too long for the gateway. It may be loading, or busy. {_LOG}",
 }
+
+
+_GREETING = 2.0  # seconds for a server to send the first bytes of its protocol
+_CUT_REMEDY = "Try again. If it stays so, look at the deployment's log: its container may crash on requests."
+
+
+def explain_silence(error: Unanswered, e: Examination) -> Finding:
+    """The finding for a request that got no answer."""
+    if e.calls == 1 and not e.secure and (other := _another_protocol(error, e)):
+        return other
+    if error.kind == "timeout":
+        return fails(f"{error.what} got no answer within {error.seconds:.2g} s.", _slow(e))
+    if error.kind == "cut":
+        return fails(f"The connection ended before the answer to {error.what} did.", _CUT_REMEDY)
+    return fails(f"{e.host} could not be reached for {error.what}.", "Try again; the network may be unsteady.")
+
+
+def _another_protocol(error: Unanswered, e: Examination) -> Finding | None:
+    greeting = _greeting(e)
+    if greeting == b"HTTP" or (not greeting and error.kind == "timeout"):
+        return None
+    if speaks_tls(e):
+        return fails(f"Port {e.port} of {e.host} speaks TLS.", f"Set {e.source} to https{e.url.removeprefix('http')}")
+    if not greeting:
+        return None
+    remedy = f"Check the port in {e.source}: another kind of server listens there."
+    return fails(f"What listens on port {e.port} of {e.host} does not speak HTTP.", remedy)
+
+
+def _greeting(e: Examination) -> bytes:
+    """The first four bytes that the server sends after a request; empty for none."""
+    try:
+        with socket.create_connection((e.host, e.port), timeout=min(e.wait, _GREETING)) as peer:
+            peer.sendall(f"GET / HTTP/1.1\r\nhost: {e.host}\r\nconnection: close\r\n\r\n".encode())
+            return peer.recv(4)
+    except OSError:
+        return b""
+
+
+def _slow(e: Examination) -> str:
+    longer = f"Allow more time: --timeout {4 * e.timeout:g}."
+    if e.calls == 1:
+        return f"Is it the right server, and does it run? {longer}"
+    return f"The model may be loading, or busy. {longer} Look at the deployment's log and number of instances."
