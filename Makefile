@@ -39,10 +39,10 @@ engines: engine ## Execute the notebooks on servers nobody here wrote, and keep 
 	@.venv/bin/python tests/engines/measure.py $(ARGS)
 
 newest: setup ## Execute every notebook on the newest allowed versions instead of the locked ones
-	@.venv/bin/python -m mistral_on_azure.running.newest $(ARGS)
+	@.venv/bin/nox --session newest -- $(ARGS)
 
 pythons: setup ## Execute every notebook, and the fast tests, on each allowed Python that is installed here
-	@.venv/bin/python -m mistral_on_azure.running.pythons $(ARGS)
+	@.venv/bin/nox --session pythons $(if $(ARGS),--error-on-missing-interpreters) -- $(ARGS)
 
 outputs: setup ## Execute the notebooks on the local endpoint and keep their outputs
 	@$(COOKBOOK) run --save $(ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,6 @@ from click.testing import CliRunner
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.cli import main
-from mistral_on_azure.running import newest
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.pool import Limits
 from mistral_on_azure.running.reports import summary
@@ -23,6 +23,7 @@ from mistral_on_azure.running.results import Result, Status
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "cookbook.yml").read_text(encoding="utf-8"))
+NOX = runpy.run_path(str(ROOT / "noxfile.py"))
 CLI = WORKFLOW["jobs"]["real-endpoint"]["env"]["AZURE_TOKEN_CREDENTIALS"]
 AZURE = (ROOT / ".ci" / "azure-pipelines.md").read_text(encoding="utf-8")
 PIPELINES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", AZURE, re.DOTALL)]
@@ -167,12 +168,12 @@ def test_the_newest_versions_tell_what_other_packages_hold_back():
         {"name": "openai", "version": "2.54.0", "latest_version": "3.54.0"},
         {"name": "filelock", "version": "3.32.7", "latest_version": "4.2.12"},  # of others, not the project's own
     ]
-    lines = newest.held_back(outdated, (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    lines = NOX["held_back"](outdated)
     assert lines == ["Held back by other packages: openai 2.54.0; 3.54.0 is out."]
 
 
 def test_newest_versions_that_do_not_go_together_are_told_on_the_jobs_page(tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "page.md"))
     said = "No solution found: openai needs that and litellm needs this.\n"
-    assert newest.told(said).splitlines()[0] == said.strip()
+    assert NOX["conflict"](said).splitlines()[0] == said.strip()
     assert f"```text\n{said}```" in (tmp_path / "page.md").read_text(encoding="utf-8")
