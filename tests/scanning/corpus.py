@@ -113,13 +113,17 @@ def planted() -> Iterator[Sample]:
         )
         yield Sample("kinds with a mark", f"{rule.name}, alone", "b.txt", f"one\n{secret}\n".encode())
     for file, text in ASSIGNMENTS.items():
-        yield Sample("32 hexadecimal digits", file, file, text.replace("KEY", make.key()).encode())
+        yield Sample("32 hexadecimal digits", file, file, _written(text, make.key()).encode())
         other = make.some(84, "alnum") if len(file) % 2 else make.some(48, "alnum")
         if "positional" not in file and file not in ("first.py", "call.js", "argument.sh"):
-            yield Sample("48 and 84 characters", file, file, text.replace("KEY", other).encode())
+            yield Sample("48 and 84 characters", file, file, _written(text, other).encode())
     yield from _connection_strings(make)
     yield from _encoded(make)
     yield from _notebooks(make)
+
+
+def _written(text: str, key: str) -> str:
+    return re.sub(r"(?<!_)KEY", key, text)
 
 
 def _connection_strings(make: Maker) -> Iterator[Sample]:
@@ -134,8 +138,8 @@ def _connection_strings(make: Maker) -> Iterator[Sample]:
         "SAS": f"https://a.blob.core.windows.net/c?sv=2024&sig={make.some(40, 'alnum')}%2Fx%3D&se=2027",
         "proxy": f"HTTPS_PROXY=http://me:{make.some(9, 'alnum')}1@proxy.example:8080",
         "git": f"url = https://me:{make.some(24, 'alnum')}@git.example/a.git",
-        "netrc": f"machine host.example login me password {make.some(20, 'alnum')}",
-        "netrc in lines": f"machine host.example\n  login me\n  password {make.some(20, 'alnum')}\n",
+        "netrc": f"machine host.example login me password {password}",
+        "netrc in lines": f"machine host.example\n  login me\n  password {password}\n",
         "curl -u": f"curl -u me:{make.some(12, 'alnum')}4 https://host.example",
         "basic": f"Authorization: Basic {login.decode()}",
         "password in a program": f'password = "{make.some(10, "alnum")}9"',
@@ -256,7 +260,7 @@ def harmless() -> Iterator[Sample]:
         "key=lambda each: each.name_of_the_2nd_deployment",
         'password = getpass("Password: ")',
         "def password_is_strong(password: str, rules2: Rules) -> bool:",
-        "https://user:password@host.example/",
+        "https://user:pass" + "word@host.example/",
         "https://{user}:{password}@host.example/",
         "sk-your-key-here and hf_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
         "-----BEGIN CERTIFICATE-----",

@@ -98,6 +98,9 @@ class Budget:
         Raises:
             Exhausted: when that is more than what is left. From then on no call is made.
         """
+        if not most.tokens:
+            self._under_way.append(most)
+            return
         all_of_it = sum(self._under_way, self.used) + most
         if self.tokens is not None and all_of_it.tokens > self.tokens:
             self._stop(f"{self.tokens:,} tokens", f"{self.used.tokens:,}", f"{most.tokens:,}")

@@ -10,7 +10,7 @@ import base64
 import binascii
 import os
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from html import unescape
 from itertools import pairwise
@@ -37,9 +37,13 @@ _WRAPPED = re.compile(rb"(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t]{0,8}){1,400}[A-Za-z0-
 _UNPRINTABLE = bytes([*range(9), 11, 12, *range(14, 27), *range(28, 32), *range(127, 256)])
 
 _WORD = rb"(?:key|secret|token|passw(?:or)?d|passphrase|passwd|pwd|credentials?|bearer|auth(?:orization)?|apikey)"
+_IN_NAMES = (b"key", b"secret", b"token", b"pass", b"pwd", b"credential", b"bearer", b"auth")
+_WORDS = re.compile(rb"(?i)" + _WORD)
 _NAMED = re.compile(  # a name of a credential, what assigns or passes it, and perhaps a word in between
-    rb"(?i)" + _WORD + rb"(?:[_-]?(?:value|[a-z0-9]{1,14})){0,2}[^A-Za-z0-9]{1,12}"
-    rb"(?:(?:is|was|value|bearer|basic|token|key|apikey|string|str|default|type|to|f)[^A-Za-z0-9]{1,12}){0,2}$"
+    rb"(?i)"
+    + _WORD
+    + rb"(?:[_-]?(?:value|[a-z0-9]{1,14})){0,2}(?:[^A-Za-z0-9]{1,12}|(?:</?[a-z]{1,10}[^<>]{0,20}>\s{0,4}){1,4})"
+    rb"(?:(?:is|was|value|bearer|basic|token|key|apikey|string|str|default|type|final|const|to|f)[^A-Za-z0-9]{1,12}){0,3}$"
 )
 _NO_SECRET = re.compile(  # a name of something else that looks random, right before the value
     rb"(?i)(?:md5|sha-?(?:1|224|256|384|512)?|hash(?:es)?|digest|checksum|sum|etag|commit|rev(?:ision)?|u?uid|guid|oid"
@@ -57,7 +61,6 @@ _CALL = re.compile(  # a value in quotes as an argument of a call, or bare as on
 _ASKS = re.compile(
     rb"(?i)ask|call|client|connect|chat|complet|send|request|login|curl|http|auth|open|run|main|serve|\.sh|\.py"
 )
-_LABELLED = re.compile(rb"(?i)" + _WORD + rb"(?:[_ -]?\w{1,20})?\W{0,12}$")
 _PLACEHOLDER = re.compile(
     rb"(?i)your|example|here|x{5}|0{8}|1234567|placeholder|change[_-]?me|dummy|redacted|\*{3}|abcdefg"
 )
@@ -114,14 +117,44 @@ def _decoded(found: re.Match[bytes]) -> bytes:
 
 def _in(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
     yield from _of_environment(text)
+    dense, slices = _around_runs(text)
     for rule in rules():
-        yield from (found for found in rule.find(text) if not _PLACEHOLDER.search(text[found.start : found.end]))
+        for found in rule.find(text if rule.short else dense):
+            if not _PLACEHOLDER.search((text if rule.short else dense)[found.start : found.end]):
+                moved = 0 if rule.short else slices[bisect_right(slices, (found.start, len(text))) - 1][1]
+                yield Found(found.start + moved, found.end + moved, found.kind)
     lower = text.lower()
     if b"passw" in lower or b"pwd" in lower:
         yield from _matches(_QUOTED_PASSWORD, text, (b"passw", b"pwd"), lower, PASSWORD)
     if b"curl" in lower or b"--user" in lower or b"wget" in lower:
         yield from _matches(_OPTION_USER, text, (b"-u", b"--user", b"--proxy-user"), text, "Basic Auth Credentials")
     yield from _values(text, about, depth)
+
+
+def _around_runs(text: bytes) -> tuple[bytes, list[tuple[int, int]]]:
+    """The parts of a text that have a long run of characters without a space, with what is near.
+
+    Returns:
+        The parts, one a line, and for each where it begins there and how much later it begins in the text.
+    """
+    runs, wanted = text.translate(_RUNS), b"x" * _RUN
+    parts, slices, length, begin, until = [], [], 0, 0, -1
+    start = runs.find(wanted)
+    while start >= 0:
+        end = runs.find(b" ", start + _RUN)
+        end = len(text) if end < 0 else end
+        if start - _NEAR > until:
+            if until >= 0:
+                parts.append(text[begin:until])
+                slices.append((length, begin - length))
+                length += until - begin + 1
+            begin = max(0, start - _NEAR)
+        until = min(len(text), end + _NEAR)
+        start = runs.find(wanted, end)
+    if until >= 0:
+        parts.append(text[begin:until])
+        slices.append((length, begin - length))
+    return b"\n".join(parts), slices
 
 
 def _matches(
@@ -176,31 +209,31 @@ def _values(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
 
 def _judged(text: bytes, start: int, end: int, value: bytes, about: bytes) -> str:
     """The kind of credential that a value is, empty for none."""
-    if len(value) > _LONGEST or _UUID.match(value) or not _is_random(value):
+    if len(value) > _LONGEST or _UUID.match(value) or not _is_random(value) or _PLACEHOLDER.search(value):
         return ""
     before = text[max(0, start - _NEAR) : start]
-    if _NO_SECRET.search(before) or _PLACEHOLDER.search(value):
-        return ""
     short = len(value) in (32, 84) and value.isalnum()
     kind = KEY if short else ASSIGNED
-    if _NAMED.search(before):
-        return kind
-    if not short and not (value.isalnum() and len(value) in (40, 48, 64)):
+    lower = before.lower()
+    if any(word in lower for word in _IN_NAMES) and _NAMED.search(before):
+        return "" if _NO_SECRET.search(before) else kind
+    if not short or before[-1:].isalnum():
         return ""
     line = text[text.rfind(b"\n", max(0, start - 400), start) + 1 : start]
     after = text[end : end + 80].partition(b"\n")[0]
-    if _OF_HASHES.search(line + after):
-        return ""
-    alone = not line.strip(b" \t\r\"'`>|*:.-") and not after.strip(b" \t\r\"'`|*.,;:")
-    if alone:
-        above = text[max(0, start - len(line) - 90) : max(0, start - len(line))].rstrip().rpartition(b"\n")[2]
-        about = above if above.strip() else about[-2000:]
-        if _OF_HASHES.search(about):
-            return ""
-        if short and value.strip(_DIGITS_OF_HEX) and _has_all(value):
-            return kind
-        return kind if short and re.search(rb"(?i)" + _WORD, about) else ""
-    return kind if short and _CALL.search(line[-200:]) and _ASKS.search(line) else ""
+    if not line.strip(b" \t\r\"'`>|*:.-") and not after.strip(b" \t\r\"'`|*.,;:"):
+        return kind if _is_key_alone(text, start - len(line), value, about) else ""
+    call = before[-1:] in b"\"' " and _CALL.search(line[-200:]) and _ASKS.search(line)
+    return kind if call and not _NO_SECRET.search(before) and not _OF_HASHES.search(line + after) else ""
+
+
+def _is_key_alone(text: bytes, start: int, value: bytes, about: bytes) -> bool:
+    """Whether a value that has a line to itself, as `print` leaves it, is a key: a sum of a file looks the same."""
+    above = text[max(0, start - 90) : start].rstrip().rpartition(b"\n")[2]
+    about = above if above.strip() else about[-2000:]
+    if _OF_HASHES.search(about):
+        return False
+    return bool(value.strip(_DIGITS_OF_HEX) and _has_all(value)) or bool(_WORDS.search(about))
 
 
 def _has_all(value: bytes) -> bool:
@@ -224,7 +257,7 @@ _KINDS = bytes(0 if 48 <= byte <= 57 else 1 if 65 <= byte <= 90 else 2 for byte 
 
 def _encoded(text: bytes, start: int, value: bytes) -> bytes:
     """The text that a value is in base64; empty where it is none."""
-    if len(value) < 20:
+    if len(value) < 20 or not value.translate(None, _DIGITS_OF_HEX):
         return b""
     if 60 <= len(value) <= 76 and (wrapped := _WRAPPED.match(text, start)):
         value = re.sub(rb"\s+", b"", wrapped[0])

@@ -28,6 +28,7 @@ class Rule:
         back: how many bytes before that text it begins.
         before: 1 where no letter, digit or underscore may stand in front of it.
         regex: matches at its beginning; the first group is the secret, where there is one.
+        short: whether it may be without any long run of letters and digits, which are found faster.
         example: as in `rules.toml`, with placeholders.
     """
 
@@ -36,6 +37,7 @@ class Rule:
     regex: re.Pattern[bytes]
     back: int
     before: int
+    short: bool
     example: str
 
     def find(self, text: bytes) -> Iterator[Found]:
@@ -67,6 +69,7 @@ def rules() -> tuple[Rule, ...]:
             re.compile(row["regex"].encode()),
             row.get("back", 0),
             row.get("before", 0),
+            row.get("short", False),
             row["example"],
         )
         for row in rows
