@@ -77,6 +77,7 @@ class PrivateFolder:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the parent
+            env={name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "COOKBOOK_"))},
         )
 
     def remove(self) -> None:

@@ -18,7 +18,7 @@ from mistral_on_azure.recording.headers import credential_for
 from mistral_on_azure.recording.tape import Recorder, Tape
 from mistral_on_azure.recording.usage import Budget, Usage
 from mistral_on_azure.running.results import Result
-from mistral_on_azure.running.targets import Local, Target, around_proxies, label_of
+from mistral_on_azure.running.targets import OF_AN_IDENTITY, Local, Target, around_proxies, label_of
 
 NewRecorder = Callable[[str, Iterable[str], Iterable[str]], Recorder | None]  # from label, secrets and hosts
 
@@ -85,7 +85,7 @@ def real(url: str, budget: Budget, recorder: NewRecorder) -> Iterator[ThroughDoo
         CookbookError: when it does not answer or refuses the credential, or a recording cannot be written.
     """
     give = credential_for(url)
-    secrets = [os.environ[CREDENTIAL]] if CREDENTIAL in os.environ else []
+    secrets = [value for name in (CREDENTIAL, *OF_AN_IDENTITY) if (value := os.environ.get(name))]
     parts = urlsplit(url)
     made = recorder(label_of(url), secrets, [parts.netloc, parts.hostname or ""])
     forwarder = Forwarder(url, lambda door: give(), budget, made)

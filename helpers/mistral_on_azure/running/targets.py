@@ -26,6 +26,7 @@ def of_session(url: str, key: str) -> Usage | None:
     return Usage(spent["calls"], spent["prompt_tokens"], spent["completion_tokens"])
 
 
+OF_AN_IDENTITY = ("AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "IDENTITY_HEADER")
 _PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -83,7 +84,11 @@ class Direct(Target):
 
     def __init__(self, url: str) -> None:
         self.label = label_of(url)
-        self.secrets = tuple(filter(None, [os.environ.get(CREDENTIAL)]))
+        self._credential = {name: os.environ[name] for name in (CREDENTIAL,) if name in os.environ}
+        self.secrets = tuple(filter(None, [*self._credential.values(), *map(os.environ.get, OF_AN_IDENTITY)]))
+
+    def environment(self, result: Result) -> dict[str, str]:
+        return dict(self._credential)
 
 
 @contextmanager
