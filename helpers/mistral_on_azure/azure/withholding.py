@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENGINE_KEY
 
 WITHHELD = (CREDENTIAL, ENGINE_KEY)
+# Secrets of an identity in Microsoft Entra ID: notebooks may need them, and no output may show them.
+OF_AN_IDENTITY = ("AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "IDENTITY_HEADER")
 _SET_DUMPABLE = 4  # prctl(2)
 
 

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import AUTHORITIES, CREDENTIAL, ENDPOINT, SECURE_ENDPOINT
 from mistral_on_azure.azure.files import scratch
+from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.recording.doors import Door, Doors
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer
 from mistral_on_azure.recording.headers import credential_for
 from mistral_on_azure.recording.tape import Recorder, Tape
 from mistral_on_azure.recording.usage import Budget, Usage
 from mistral_on_azure.running.results import Result
-from mistral_on_azure.running.targets import OF_AN_IDENTITY, Local, Target, around_proxies, label_of
+from mistral_on_azure.running.targets import Local, Target, around_proxies, label_of
 
 NewRecorder = Callable[[str, Iterable[str], Iterable[str]], Recorder | None]  # from label, secrets and hosts
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, ENGINE_KEY, check_endpoint
 from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Usage
@@ -26,7 +27,6 @@ def of_session(url: str, key: str) -> Usage | None:
     return Usage(spent["calls"], spent["prompt_tokens"], spent["completion_tokens"])
 
 
-OF_AN_IDENTITY = ("AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "IDENTITY_HEADER")
 _PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
