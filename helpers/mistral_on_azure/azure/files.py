@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +14,32 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[3]  # of the checkout
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")  # Windows has no files of these names
+_LONGEST_PART = 120  # characters of a file's name, with room for what is put in front or behind
+
+
+def path_part(name: str) -> str:
+    """A name as one part of a path on any system, the same for the same name and another for another.
+
+    A name of letters, digits, dots, underscores and hyphens stays, if it may; in any other each character that may not
+    be there becomes a percent sign and two digits.
+    """
+    if _PLAIN.fullmatch(name) and not _DEVICE.fullmatch(name) and name[-1] != "." and len(name) <= _LONGEST_PART:
+        return name
+    part = quote(name, safe="").replace("~", "%7E")
+    if part.startswith(".") or _DEVICE.fullmatch(part) or not part:
+        part = f"%{ord(part[0]):02X}{part[1:]}" if part else "%"
+    if part.endswith("."):
+        part = f"{part[:-1]}%2E"
+    if len(part) > _LONGEST_PART:
+        part = f"{part[: _LONGEST_PART - 17]}%{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return part
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -51,6 +77,7 @@ class PrivateFolder:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the parent
+            env={name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "COOKBOOK_"))},
         )
 
     def remove(self) -> None:

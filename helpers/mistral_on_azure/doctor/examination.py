@@ -5,6 +5,7 @@ A finding has one of four statuses, a sentence on what was found, and a remedy.
 
 from __future__ import annotations
 
+import os
 import ssl
 import time
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 from mistral_on_azure.azure.addresses import ENDPOINT
 from mistral_on_azure.azure.masking import Masker
+from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.doctor.calling import Answer, Caller
 
 
@@ -143,7 +145,8 @@ class Examination:
     def secrets(self) -> list[str]:
         """Credentials and passwords to mask in everything that is printed."""
         parts = urlsplit(self.proxy)
-        return [secret for secret in (self.credential, self.bearer, parts.password) if secret]
+        known = (self.credential, self.bearer, parts.password, *map(os.environ.get, OF_AN_IDENTITY))
+        return [secret for secret in known if secret]
 
     @cached_property
     def caller(self) -> Caller:

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, is_azure, kind_of
+from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok, skipped
 from mistral_on_azure.doctor.network import within
 
@@ -36,9 +37,9 @@ def identity(e: Examination) -> Finding:
             "Can this machine reach login.microsoftonline.com? Sign in with `az login`, or use a key.",
         )
     except ClientAuthenticationError as error:
-        return no_identity(error.message)
-    except ValueError as error:  # an invalid setting
-        return fails(f"No token: {str(error)[:200]}", f"Check {', '.join(_SERVICE_PRINCIPAL)}.")
+        return no_identity(Masker(e.secrets).text(error.message))
+    except ValueError as error:  # of settings that cannot be right
+        return fails(f"No token: {Masker(e.secrets).text(str(error))[:200]}", f"Check {', '.join(_SERVICE_PRINCIPAL)}.")
     return ok(f"{who} got a token for {scope}")
 
 

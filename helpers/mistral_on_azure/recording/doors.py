@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from mistral_on_azure.azure.callers import is_path, refusal
 from mistral_on_azure.recording.usage import Usage
 
 _LARGEST = 16 * 1024 * 1024  # bytes of a request
@@ -88,6 +89,8 @@ class Doors:
 
     async def _listen(self, door: Door) -> None:
         async def answer(request: web.Request) -> web.StreamResponse:
+            if refused := _refused(request):
+                return own_answer(*refused)
             door.under_way += 1
             try:
                 return await self._answer(door, request)
@@ -114,3 +117,24 @@ class Doors:
         for runner in self._runners:
             await runner.cleanup()
         await self._close()
+
+
+def _refused(request: web.Request) -> tuple[int, str, str] | None:
+    """Why a request gets no further than the door, as the arguments of `own_answer`; None for one that may.
+
+    Only a path is passed on: what else a request line may hold would name another host.
+    """
+    if request.method == "CONNECT" or not is_path(request.raw_path):
+        return 400, "bad_request", "The request line has no plain path."
+    codings = ",".join(request.headers.getall("Transfer-Encoding", [])).lower().replace(" ", "")
+    if codings and codings != "chunked":
+        return 501, "not_implemented", f"The transfer encoding {codings[:40]!r} is not supported."
+    if why := refusal(request.headers):
+        return 403, "forbidden", why
+    return None
+
+
+def own_answer(status: int, code: str, message: str) -> web.Response:
+    """An answer of ours, in the form that all clients can show."""
+    error = {"code": code, "message": f"cookbook: {message}"}
+    return web.json_response({"error": error, "status": status, **error}, status=status)

@@ -13,7 +13,7 @@ from yarl import URL
 
 from mistral_on_azure.azure.addresses import is_loopback
 from mistral_on_azure.recording import headers
-from mistral_on_azure.recording.doors import Door
+from mistral_on_azure.recording.doors import Door, own_answer
 from mistral_on_azure.recording.metering import Meter, at_most, may_cost
 from mistral_on_azure.recording.tape import Exchange, Recorder, Scrubber, Tape
 from mistral_on_azure.recording.usage import Budget, Exhausted, Usage
@@ -34,13 +34,14 @@ class Forwarder:
 
     def __init__(self, url: str, credential: Callable[[Door], str], budget: Budget, recorder: Recorder | None) -> None:
         self.url, self.credential, self.budget, self.recorder = url, credential, budget, recorder
+        self._origin = URL(url).origin()
         self._session: aiohttp.ClientSession | None = None
 
     async def answer(self, door: Door, request: web.Request) -> web.StreamResponse:
         """Answer a request to a door with the endpoint's answer, or with an error of the cookbook's own."""
         body = await request.read()
-        costly = may_cost(request.method)
-        most, meter = at_most(body) if costly else _FREE, Meter(body, costly)
+        costly, counts = may_cost(request.method), headers.is_the_jobs(request.headers, door.key)
+        most, meter = at_most(body) if costly and counts else _FREE, Meter(body, costly)
         try:
             self.budget.reserve(most)
         except Exhausted as error:
@@ -49,7 +50,7 @@ class Forwarder:
         try:
             return await self._pass_on(door, request, body, meter)
         finally:
-            used = meter.usage()
+            used = meter.usage() if counts or meter.answered else _FREE
             self.budget.settle(most, used)
             door.usage += used
 
@@ -58,6 +59,9 @@ class Forwarder:
             await self._session.close()
 
     async def _pass_on(self, door: Door, request: web.Request, body: bytes, meter: Meter) -> web.StreamResponse:
+        target = URL(self.url + request.raw_path, encoded=True)
+        if target.origin() != self._origin or target.user is not None:  # whatever a request line may hold
+            return own_answer(400, "bad_request", "The request is for another host than the endpoint's.")
         try:
             own = headers.holds(request.headers, door.key)
             credential = (
@@ -67,11 +71,16 @@ class Forwarder:
             return own_answer(502, "no_credential", f"No token could be had: {type(error).__name__}.")
         sent = headers.outgoing(request.headers, door.key, credential)
         exchange = self.recorder and Exchange.of(door, request, body, self.recorder.scrubber)
-        target = URL(self.url + request.raw_path, encoded=True)
         meter.sent()
         try:
             session = self._connected()
-            async with session.request(request.method, target, headers=sent, data=body or None) as answer:
+            async with session.request(
+                request.method,
+                target,
+                headers=sent,
+                data=body or None,
+                allow_redirects=False,  # which would take the credential along
+            ) as answer:
                 meter.begin(answer.status, answer.content_type)
                 return await self._pass_back(request, answer, exchange, meter)
         except (aiohttp.ClientConnectorError, aiohttp.ClientSSLError) as error:
@@ -130,12 +139,6 @@ async def _written(response: web.StreamResponse, part: bytes) -> bool:
     return True
 
 
-def own_answer(status: int, code: str, message: str) -> web.Response:
-    """An error answer of the cookbook's own, with the fields that the clients show."""
-    error = {"code": code, "message": f"cookbook: {message}"}
-    return web.json_response({"error": error, "status": status, **error}, status=status)
-
-
 def _trust() -> ssl.SSLContext:
     """Trust this machine's authorities, which may include a company's, and the public ones of Python packages."""
     import certifi
@@ -161,7 +164,8 @@ class Replayer:
         recorded = self._waiting.get(Exchange.of(door, request, body, self.scrubber).request)
         if not recorded:
             what = f"{request.method} {request.path}"
-            door.refused.append(f"{what} is not in the recording. Record it again.")
+            if headers.is_the_jobs(request.headers, door.key):
+                door.refused.append(f"{what} is not in the recording. Record it again.")
             return own_answer(501, "not_recorded", f"{what} with this body is not in the recording.")
         exchange = recorded.popleft()
         response = web.StreamResponse(status=exchange.status, headers=exchange.answer_headers)

@@ -52,6 +52,14 @@ def holds(headers: Mapping[str, str], key: str) -> bool:
     return any(_bare(headers.get(name, "")) == key for name in CREDENTIALS)
 
 
+def is_the_jobs(headers: Mapping[str, str], key: str) -> bool:
+    """Whether a request is the job's: it has the door's key, or a token that the job's own identity got.
+
+    No page in a browser and no other program has either. What is sent without counts for nothing.
+    """
+    return holds(headers, key) or looks_like_token(_bare(headers.get("authorization", "")))
+
+
 def outgoing(headers: Mapping[str, str], key: str, credential: str) -> CIMultiDict[str]:
     """The headers for the real endpoint. The door's key is replaced by the real credential, any other key is passed on.
 

@@ -61,6 +61,11 @@ class Meter:
         self._ok, self._stream = status < 400, content_type.startswith("text/event-stream")
         self._sent = self._ok
 
+    @property
+    def answered(self) -> bool:
+        """Whether the endpoint has begun to answer, and with no error."""
+        return self._ok
+
     def feed(self, part: bytes) -> None:
         """Read a chunk of the answer."""
         if not self._costly or not self._ok or len(self._rest) > _LARGEST:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from mistral_on_azure.azure.masking import MASK, Masker
@@ -84,6 +85,18 @@ def _pseudonym(identifier: str) -> str:
 
 
 VERSION = 1  # of the format
+_LABEL = re.compile(r"[^\w .,()/-]|:(?=:)")  # what the name of an endpoint in a recording cannot have
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(slots=True)
+class _About:
+    """The first line of a recording."""
+
+    cookbook_recording: int
+    day: str
+    endpoint: str
+    parameters: dict[str, str]
 
 
 @dataclass(slots=True)
@@ -119,6 +132,17 @@ class Exchange:
             scrubber.request_headers(request.headers),
             scrubber.text(body.decode("utf-8", "replace")),
         )
+
+    def check(self) -> None:
+        """Refuse an answer that cannot be sent, and leave out headers that no recording has.
+
+        Raises:
+            ValueError: for a status that does not exist.
+        """
+        if not 200 <= self.status <= 599:
+            raise ValueError(self.status)
+        kept = Scrubber().answer_headers(self.answer_headers)
+        self.answer_headers = {name: _CONTROL.sub(" ", value) for name, value in kept.items()}
 
     @property
     def request(self) -> tuple[str, ...]:
@@ -188,6 +212,9 @@ class Tape:
 def read(path: Path) -> Tape:
     """Read a recording.
 
+    It may be a stranger's: values of other types are refused, an address in its parameters is left out, and its label
+    and its answers' headers lose what they cannot have from `Recorder`.
+
     Raises:
         CookbookError: when the file cannot be read, or is not a recording of this version.
     """
@@ -195,10 +222,15 @@ def read(path: Path) -> Tape:
         about, *rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         if about["cookbook_recording"] != VERSION:
             raise CookbookError(f"{path} is a recording of another version of the cookbook. Record it again.")
-        return Tape(about, [Exchange(**row) for row in rows])
+        about = asdict(msgspec.convert(about, _About))
+        about["parameters"] = {name: text for name, text in about["parameters"].items() if name != "endpoint"}
+        exchanges = msgspec.convert(rows, list[Exchange])
+        for each in exchanges:
+            each.check()
+        return Tape({**about, **{name: _LABEL.sub("?", about[name])[:120] for name in ("endpoint", "day")}}, exchanges)
     except OSError as error:
         raise CookbookError(f"{path} cannot be read ({error.strerror}).") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError):
         raise CookbookError(f"{path} is no recording. Make one with --record.") from None
 
 

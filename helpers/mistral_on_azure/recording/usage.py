@@ -102,6 +102,9 @@ class Budget:
         Raises:
             Exhausted: when the budget does not allow the call. The run must stop then.
         """
+        if not most.tokens:
+            self._under_way.append(most)
+            return
         all_of_it = sum(self._under_way, self.used) + most
         if self.tokens is not None and all_of_it.tokens > self.tokens:
             self._stop(f"{self.tokens:,} tokens", f"{self.used.tokens:,}", f"{most.tokens:,}")

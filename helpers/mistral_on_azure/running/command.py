@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mistral_on_azure.azure.withholding import hide
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
 from mistral_on_azure.running import dry_run
 from mistral_on_azure.running.history import History, code, fingerprint
@@ -43,6 +44,7 @@ def execute(options: Options) -> int:
         return 0 if dry_run.tell(console, jobs, history, options.budget, options.limits) else 1
     with Interrupts() as interrupts, folder.claim(options.reports, must=options.resume) as reports:
         jobs = chosen.jobs(reports)
+        hide()
         prepare()  # the process that workers fork from imports papermill while the endpoint starts
         with chosen.target(len(jobs)) as target:
             this = _run(options, _results(options, jobs, target, reports), target, reports, console, interrupts)

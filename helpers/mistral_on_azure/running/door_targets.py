@@ -19,6 +19,7 @@ from mistral_on_azure.azure.addresses import (
     label_of,
 )
 from mistral_on_azure.azure.files import scratch
+from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.recording.doors import Door, Doors
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer
 from mistral_on_azure.recording.headers import credential_for
@@ -93,7 +94,7 @@ def real(url: str, budget: Budget, recorder: NewRecorder) -> Iterator[ThroughDoo
         CookbookError: when it does not answer or refuses the credential, or a recording cannot be written.
     """
     give = credential_for(url)
-    secrets = [os.environ[CREDENTIAL]] if CREDENTIAL in os.environ else []
+    secrets = [value for name in (CREDENTIAL, *OF_AN_IDENTITY) if (value := os.environ.get(name))]
     parts = urlsplit(url)
     made = recorder(label_of(url), secrets, [parts.netloc, parts.hostname or ""])
     forwarder = Forwarder(url, lambda door: give(), budget, made)

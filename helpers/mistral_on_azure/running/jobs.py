@@ -12,6 +12,7 @@ from typing import Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.files import path_part
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.catalog.notebooks import Selection, choose, client_of, notebooks, typed_parameters
 from mistral_on_azure.catalog.parameters import check
@@ -73,12 +74,17 @@ def plan(
     chosen = choose(folder, selection)
     wanted = dict.fromkeys(deployments or [parameters.get("model") or default_name()])
     for deployment in wanted:
-        if not deployment or Path(deployment).name != deployment:
+        if not deployment or "/" in deployment or not deployment.isprintable():
             raise CookbookError(f"A deployment's name has no slash and is not empty; {deployment!r} cannot be one.")
     given = {**parameters, "model": ""} if deployments else parameters
     values = {name: _values(path, given) for name, path in chosen.items()}
     return [
-        Job(notebook, deployment, output / deployment / notebook.name, _with_model(values[name], notebook, deployment))
+        Job(
+            notebook,
+            deployment,
+            output / path_part(deployment) / notebook.name,
+            _with_model(values[name], notebook, deployment),
+        )
         for deployment in wanted
         for name, notebook in chosen.items()
     ]

@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from mistral_on_azure.azure.withholding import withheld
 from mistral_on_azure.running.processes import end_tree
 from mistral_on_azure.running.results import Result, Status
 from mistral_on_azure.running.targets import Target
@@ -59,11 +60,13 @@ class Pool:
             return
         self.started += 1
         ours, theirs = self.context.Pipe(duplex=False)
-        arguments = (result.job, target.environment(result), self.limits.cell, self.sockets / str(self.started), theirs)
+        environment, sockets = target.environment(result), self.sockets / str(self.started)
+        arguments = (result.job, environment, self.limits.cell, sockets, theirs, tuple(target.secrets))
         process = self.context.Process(target=work, args=arguments, daemon=True)
         result.began, result.status = time.monotonic(), Status.RUNNING
         self.busy[ours] = (process, result)
-        process.start()
+        with withheld():
+            process.start()
         theirs.close()
         self.changed(result)
 
@@ -131,7 +134,8 @@ def prepare() -> multiprocessing.context.BaseContext:
         return context
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C would break its imports
     try:
-        forkserver.ensure_running()
+        with withheld():  # each worker gets what its own notebook may know, and no more
+            forkserver.ensure_running()
     finally:
         signal.signal(signal.SIGINT, before)
     return context

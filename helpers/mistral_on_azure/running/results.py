@@ -77,7 +77,7 @@ class Result:
             "error": self.error,
             "error_class": self.kind,
             "cell_source": "" if self.passed else self.source,
-            "output": f"{self.job.deployment}/{self.job.output.name}",
+            "output": f"{self.job.output.parent.name}/{self.job.output.name}",
             "fingerprint": self.fingerprint,
         }
 

@@ -17,6 +17,7 @@ from mistral_on_azure.azure.addresses import (
     label_of,
 )
 from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Usage
@@ -86,7 +87,11 @@ class Direct(Target):
 
     def __init__(self, url: str) -> None:
         self.label = label_of(url)
-        self.secrets = tuple(filter(None, [os.environ.get(CREDENTIAL)]))
+        self._credential = {name: os.environ[name] for name in (CREDENTIAL,) if name in os.environ}
+        self.secrets = tuple(filter(None, [*self._credential.values(), *map(os.environ.get, OF_AN_IDENTITY)]))
+
+    def environment(self, result: Result) -> dict[str, str]:
+        return dict(self._credential)
 
 
 @contextmanager

@@ -7,12 +7,14 @@ import re
 import signal
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from mistral_on_azure.azure.masking import Masker
+from mistral_on_azure.running import child_output
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.processes import ENDING, adopt_orphans, end_children
 
@@ -22,15 +24,18 @@ _COMMAND = re.compile(r"##(?=vso\[|\[)|^(\s*)::", re.MULTILINE)  # of Azure Pipe
 _ARROW = re.compile(r"^-+> *\d+ (.*)$", re.MULTILINE)
 
 
-def one_line(kind: str, message: str, traceback: Sequence[str] = ()) -> str:
+def one_line(
+    kind: str, message: str, traceback: Sequence[str] = (), mask: Callable[[str], str] = lambda text: text
+) -> str:
     """An error's class and message in one line. An assertion without a message is shown by its source line.
 
     Args:
         traceback: lines from the kernel, with colours.
+        mask: takes credentials out of a text; it comes before anything is cut.
     """
-    text = " ".join(plain(message).split())
+    text = " ".join(plain(mask(message)).split())
     if not text:
-        arrows = _ARROW.findall(plain("\n".join(traceback)))
+        arrows = _ARROW.findall(plain(mask("\n".join(traceback))))
         text = arrows[0].strip() if arrows else ""
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST - 1]}…"
@@ -69,7 +74,14 @@ class Ended:
     source: str = ""
 
 
-def work(job: Job, environment: dict[str, str], cell_timeout: float, sockets: Path, tell: Connection) -> None:
+def work(
+    job: Job,
+    environment: dict[str, str],
+    cell_timeout: float,
+    sockets: Path,
+    tell: Connection,
+    secrets: Sequence[str] = (),
+) -> None:
     """Execute a notebook, and send its progress to the runner.
 
     Args:
@@ -77,6 +89,7 @@ def work(job: Job, environment: dict[str, str], cell_timeout: float, sockets: Pa
         cell_timeout: seconds.
         sockets: a private folder for the kernel's sockets.
         tell: the connection that `Started` and `Ended` are sent over.
+        secrets: what neither these nor the console may show.
     """
     _end_with_runner()
     adopt_orphans()
@@ -85,12 +98,14 @@ def work(job: Job, environment: dict[str, str], cell_timeout: float, sockets: Pa
     os.environ.update(environment)
     warnings.simplefilter("ignore")
     sockets.mkdir()
-    ended = _execute(job, cell_timeout, sockets, tell)
-    end_children()  # a kernel that did not end by itself
+    mask = Masker(secrets).text
+    with child_output.masked(mask):
+        ended = _execute(job, cell_timeout, sockets, tell, mask)
+        end_children()  # a kernel that did not end by itself
     tell.send(ended)
 
 
-def _execute(job: Job, cell_timeout: float, sockets: Path, tell: Connection) -> Ended:
+def _execute(job: Job, cell_timeout: float, sockets: Path, tell: Connection, mask: Callable[[str], str]) -> Ended:
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
@@ -100,19 +115,19 @@ def _execute(job: Job, cell_timeout: float, sockets: Path, tell: Connection) -> 
 
     def started(cell: int, cells: int, source: str) -> None:
         nonlocal running
-        running = plain(source)
+        running = plain(mask(source))
         tell.send(Started(cell, cells, running))
 
     try:
         execute(job, cell_timeout, sockets, started)
     except papermill.PapermillExecutionError as error:
-        return Ended(one_line(error.ename, error.evalue, error.traceback), error.ename, plain(error.source))
+        return Ended(one_line(error.ename, error.evalue, error.traceback, mask), error.ename, plain(mask(error.source)))
     except CellTimeoutError:
         return Ended(f"The cell did not end within {cell_timeout:g} s (--cell-timeout).", "CellTimeout", running)
     except DeadKernelError:
         return Ended("The kernel died: it crashed, was killed or ran out of memory.", "KernelDied", running)
     except Exception as error:
-        return Ended(one_line(type(error).__name__, str(error)), type(error).__name__, running)
+        return Ended(one_line(type(error).__name__, str(error), mask=mask), type(error).__name__, running)
     return Ended()
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from mistral_on_azure.azure.masking import masked_header, masked_query
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.local.faults import Faults
 from mistral_on_azure.endpoint.local.timing import OFF, Setting
@@ -21,7 +22,6 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request, fields
 
 KEPT = 64  # exchanges
 KEPT_BYTES = 4 * 1024 * 1024  # of what was sent and answered, all of a session's exchanges together
-_SECRET_HEADERS = {"authorization", "api-key", "x-api-key", "cookie", "x-identity-header", "proxy-authorization"}
 
 
 class Journal:
@@ -57,22 +57,14 @@ def _describe(at: float, request: Request, answer: Answer) -> dict[str, Any]:
         "at": at,
         "method": request.method,
         "path": request.path,
-        "query": request.query,
-        "headers": {name: _mask(name, value) for name, value in request.headers.items()},
+        "query": masked_query(request.query),
+        "headers": {name: masked_header(name, value) for name, value in request.headers.items()},
         "body": request.body.decode("utf-8", "replace"),
         "status": None if never_came else answer.status,
         "answer_headers": {} if never_came else fields(answer.headers),
         "answer": sent[: answer.cut].decode("utf-8", "replace"),
         "note": answer.note,
     }
-
-
-def _mask(name: str, value: str) -> str:
-    """Hide a credential: the scheme stays, the secret becomes three asterisks."""
-    if name not in _SECRET_HEADERS:
-        return value
-    scheme, space, _ = value.partition(" ")
-    return f"{scheme} ***" if space and scheme.lower() in ("bearer", "basic") else "***"
 
 
 _BEARER = "Bearer "

@@ -63,4 +63,4 @@ def _properties(parent: xml.Element, **values: object) -> None:
 
 
 def _path(result: Result) -> str:
-    return f"{result.job.deployment}/{result.job.output.name}"
+    return f"{result.job.output.parent.name}/{result.job.output.name}"

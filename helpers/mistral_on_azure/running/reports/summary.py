@@ -21,7 +21,7 @@ def write(folder: Path, run: Run, differing: dict[str, tuple[str, str]]) -> None
     Args:
         differing: packages whose installed version differs from the lock: (locked, installed) by name.
     """
-    parts = [f"## Cookbook: {'passed' if run.passed else 'failed'}", f"{run.verdict} Against: {run.endpoint}."]
+    parts = [f"## Cookbook: {'passed' if run.passed else 'failed'}", f"{run.verdict} Against: {_escape(run.endpoint)}."]
     if run.stopped:
         parts.append(f"**Stopped early.** {run.stopped}")
     parts += [_table(run), *(_failure(result) for result in run.results if not result.passed and result.source)]
@@ -67,7 +67,7 @@ def _failure(result: Result) -> str:
             result.source.rstrip(),
             fence,
             "",
-            f"Executed notebook: `{job.deployment}/{job.output.name}`",
+            f"Executed notebook: `{job.output.parent.name}/{job.output.name}`",
         ]
     )
 

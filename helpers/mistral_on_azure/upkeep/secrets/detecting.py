@@ -1,87 +1,272 @@
-"""What a credential looks like. detect-secrets knows the usual ones; Azure's inference keys are added here."""
+"""Finding credentials in a text: those with a mark of their own, and random values that something calls a credential.
+
+A text is bytes. Its time is linear: prefixes and runs of characters are found by searches for literal texts, and
+only what they find is looked at closely, at a bounded distance.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 import re
-from collections.abc import Callable, Iterator
-from urllib.parse import quote
-
-from detect_secrets.plugins.aws import AWSKeyDetector
-from detect_secrets.plugins.azure_storage_key import AzureStorageKeyDetector
-from detect_secrets.plugins.base import RegexBasedDetector
-from detect_secrets.plugins.basic_auth import BasicAuthDetector
-from detect_secrets.plugins.github_token import GitHubTokenDetector
-from detect_secrets.plugins.gitlab_token import GitLabTokenDetector
-from detect_secrets.plugins.jwt import JwtTokenDetector
-from detect_secrets.plugins.npm import NpmDetector
-from detect_secrets.plugins.openai import OpenAIDetector
-from detect_secrets.plugins.private_key import PrivateKeyDetector
-from detect_secrets.plugins.pypi_token import PypiTokenDetector
-from detect_secrets.plugins.slack import SlackDetector
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from html import unescape
+from itertools import pairwise
+from urllib.parse import unquote_to_bytes
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENGINE_KEY
+from mistral_on_azure.azure.masking import spellings
+from mistral_on_azure.upkeep.secrets.rules import Found, rules
 
-ALLOWED = "pragma: allowlist secret"  # on a line, says that what it holds is no credential; detect-secrets' own words
-_OF_A_RUN = (CREDENTIAL, ENGINE_KEY)
-_MIXED = r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])"  # both letters and digits: no word, no number
+ALLOWED = b"pragma: allowlist secret"  # on a line, says that what it holds is no credential; detect-secrets' own words
+OF_THIS_ENVIRONMENT = "the credential of this environment"
+KEY, ASSIGNED, PASSWORD = "Azure endpoint key", "Secret value", "Password"
 
+_RUN = 16  # characters of a random value, at least
+_NEAR = 110  # bytes before a value in which its name stands
+_INSIDE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~-"
+_RUNS = bytes(120 if byte in _INSIDE else 32 for byte in range(256))  # x for a character of a value, else a space
+_WIDE_RUNS = bytes(120 if byte in _INSIDE + b"+/" else 32 for byte in range(256))  # the same for base64
+_LONGEST = 700  # bytes of a value that is judged
+_LETTERS_AND_MARKS = bytes(byte for byte in _INSIDE + b"+/" if not 48 <= byte <= 57)
+_DIGITS_OF_HEX = b"0123456789abcdefABCDEF"
+_UUID = re.compile(rb"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")
+_WRAPPED = re.compile(rb"(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t]{0,8}){1,400}[A-Za-z0-9+/]{1,76}={0,2}")
+_UNPRINTABLE = bytes([*range(9), 11, 12, *range(14, 27), *range(28, 32), *range(127, 256)])
 
-class AzureKeyDetector(RegexBasedDetector):
-    """Keys of Azure's endpoints: 32 letters and digits, or 84 with a mark that Microsoft puts into newer ones.
-
-    Ids of answers have 32 characters, too. So such a string counts only after a word for a credential, or alone in its
-    line, as `print` leaves it.
-    """
-
-    secret_type = "Azure endpoint key"
-    denylist = (
-        re.compile(
-            rf"(?i:key|credential|bearer|secret|token|password)[^A-Za-z0-9]{{1,12}}(?:is\s+)?({_MIXED}[A-Za-z0-9]{{32}})(?!\w)"
-        ),
-        re.compile(rf"^\W{{0,4}}({_MIXED}[A-Za-z0-9]{{32}})\W{{0,4}}$"),
-        re.compile(r"(?<!\w)[A-Za-z0-9]{48,60}JQQJ9[A-Za-z0-9]{15,35}(?!\w)"),
-    )
-
-
-class ThisOneDetector(RegexBasedDetector):
-    """The credentials of this run itself, whatever they look like, as they are and as they stand in an address."""
-
-    secret_type = "the credential of this environment"
-    denylist: tuple[re.Pattern[str], ...] = ()
-
-    def __init__(self) -> None:
-        values = [os.environ.get(name, "") for name in _OF_A_RUN]
-        known = {spelled for value in values if len(value) >= 6 for spelled in (value, quote(value, safe=""))}
-        self.denylist = tuple(re.compile(re.escape(each)) for each in sorted(known))
-
-
-_KINDS = (
-    ThisOneDetector,
-    AzureKeyDetector,
-    JwtTokenDetector,
-    PrivateKeyDetector,
-    BasicAuthDetector,
-    AzureStorageKeyDetector,
-    OpenAIDetector,
-    GitHubTokenDetector,
-    GitLabTokenDetector,
-    AWSKeyDetector,
-    NpmDetector,
-    PypiTokenDetector,
-    SlackDetector,
+_WORD = rb"(?:key|secret|token|passw(?:or)?d|passphrase|passwd|pwd|credentials?|bearer|auth(?:orization)?|apikey)"
+_IN_NAMES = (b"key", b"secret", b"token", b"pass", b"pwd", b"credential", b"bearer", b"auth")
+_WORDS = re.compile(rb"(?i)" + _WORD)
+_NAMED = re.compile(  # a name of a credential, what assigns or passes it, and perhaps a word in between
+    rb"(?i)"
+    + _WORD
+    + rb"(?:[_-]?(?:value|[a-z0-9]{1,14})){0,2}(?:[^A-Za-z0-9]{1,12}|(?:</?[a-z]{1,10}[^<>]{0,20}>\s{0,4}){1,4})"
+    rb"(?:(?:is|was|value|bearer|basic|token|key|apikey|string|str|default|type|final|const|to|f)[^A-Za-z0-9]{1,12}){0,3}$"
+)
+_NO_SECRET = re.compile(  # a name of something else that looks random, right before the value
+    rb"(?i)(?:md5|sha-?(?:1|224|256|384|512)?|hash(?:es)?|digest|checksum|sum|etag|commit|rev(?:ision)?|u?uid|guid|oid"
+    rb"|fingerprint|thumbprint|integrity|nonce|salt|version|public[_-]?key|key[_-]?id|keyid|kid|token[_-]?id|cache[_-]?key"
+    rb"|model[_-]?id|trace[_-]?id|request[_-]?id|[_-]id|[a-z]Id|[\"' ]id|IPY_MODEL|ssh-(?:rsa|ed25519)"
+    rb")(?:[^A-Za-z0-9]{1,8}|_)$"
+)
+_OF_HASHES = re.compile(
+    rb"(?i)md5|sha-?\d|hash|digest|checksum|etag|commit|uuid|guid|fingerprint|thumbprint|crc|\bid\b"
+)
+_CALL = re.compile(  # a value in quotes as an argument of a call, or bare as one of a command
+    rb"""[A-Za-z_]\w{0,60}\s?\([^()\n]{0,90}[("' ,]["']$"""
+    rb"""|^[$>#%!\s]{0,4}[./\w-]*[A-Za-z][\w./-]*(?:\s+[^\s=]{1,60}){0,6}\s+["']?$"""
+)
+_ASKS = re.compile(
+    rb"(?i)ask|call|client|connect|chat|complet|send|request|login|curl|http|auth|open|run|main|serve|\.sh|\.py"
+)
+_PLACEHOLDER = re.compile(
+    rb"(?i)your|example|here|x{5}|0{8}|1234567|placeholder|change[_-]?me|dummy|redacted|\*{3}|abcdefg"
+)
+_QUOTED_PASSWORD = re.compile(
+    rb"""(?i)(?:passw(?:or)?d|passwd|pwd)["']?\s{0,4}(?::=|=>|[=:])\s{0,4}(?:["']([^"'\s${}<>*]{8,64})["']|([^"'\s;${}<>*()\[\],]{8,64})(?=;|\s*$|\s*\n))"""
+)
+_OPTION_USER = re.compile(rb"""(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"'${}<]{1,64}:([^\s"'${}<>*]{6,128})""")
+_ENCODED = re.compile(
+    rb"%[0-9A-Fa-f]{2}|&(?:#\d{2,4}|#x[0-9a-fA-F]{2,4}|quot|amp|lt|gt|apos);|\\(?:u00[0-9a-fA-F]{2}|x[0-9a-fA-F]{2}|.)"
+)
+_COLOURED = (b"\x1b", b"\\u001", b"\\x1", b"\\033[", b"\\e[", b"\x08")
+_COLOUR = re.compile(
+    rb"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|\x08"
 )
 
 
-def detector() -> Callable[[str], Iterator[str]]:
-    """A function that names the kinds of credentials in a line."""
-    detectors = [kind() for kind in _KINDS]
+def detect(text: bytes, about: bytes = b"", depth: int = 2) -> Iterator[tuple[int, str]]:
+    """The line, counted from 1, and the kind of every credential in a text; some are there more than once.
 
-    def detect(line: str) -> Iterator[str]:
-        if ALLOWED in line:
-            return
-        for each in detectors:
-            if any(True for _ in each.analyze_string(line)):
-                yield each.secret_type
+    Args:
+        about: what stands before the text in the file and says what it is, such as the cell whose output it is.
+        depth: how often what is encoded in the text is decoded, and looked at again.
+    """
+    if any(mark in text for mark in _COLOURED):
+        text = _COLOUR.sub(b"", text)
+    yield from _by_line(text, _in(text, about, depth))
+    if _ENCODED.search(text):
+        decoded = _ENCODED.sub(_decoded, text)
+        yield from _by_line(decoded, _in(decoded, about, depth))
 
-    return detect
+
+def _by_line(text: bytes, found: Iterable[Found]) -> Iterator[tuple[int, str]]:
+    ends: list[int] = []
+    for start, _, kind in found:
+        ends = ends or [*(end.start() for end in re.finditer(b"\n", text)), len(text)]
+        line = bisect_left(ends, start)
+        if ALLOWED not in text[ends[line - 1] + 1 if line else 0 : ends[line]]:
+            yield line + 1, kind
+
+
+def _decoded(found: re.Match[bytes]) -> bytes:
+    """A character for its escape; a space for a line break, so that lines keep their numbers."""
+    code = found[0]
+    if code[:1] == b"%":
+        code = unquote_to_bytes(code)
+    elif code[:1] == b"&":
+        code = unescape(code.decode()).encode()
+    elif len(code) > 3:
+        code = bytes([int(code[-2:], 16)])
+    else:
+        code = b" " if code[1:2] in b"nrtbf\n" else code[1:]
+    return code if code.isascii() and code not in (b"\n", b"\r") else b" "
+
+
+def _in(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
+    yield from _of_environment(text)
+    dense, slices = _around_runs(text)
+    for rule in rules():
+        for found in rule.find(text if rule.short else dense):
+            if not _PLACEHOLDER.search((text if rule.short else dense)[found.start : found.end]):
+                moved = 0 if rule.short else slices[bisect_right(slices, (found.start, len(text))) - 1][1]
+                yield Found(found.start + moved, found.end + moved, found.kind)
+    lower = text.lower()
+    if b"passw" in lower or b"pwd" in lower:
+        yield from _matches(_QUOTED_PASSWORD, text, (b"passw", b"pwd"), lower, PASSWORD)
+    if b"curl" in lower or b"--user" in lower or b"wget" in lower:
+        yield from _matches(_OPTION_USER, text, (b"-u", b"--user", b"--proxy-user"), text, "Basic Auth Credentials")
+    yield from _values(text, about, depth)
+
+
+def _around_runs(text: bytes) -> tuple[bytes, list[tuple[int, int]]]:
+    """The parts of a text that have a long run of characters without a space, with what is near.
+
+    Returns:
+        The parts, one a line, and for each where it begins there and how much later it begins in the text.
+    """
+    runs, wanted = text.translate(_RUNS), b"x" * _RUN
+    parts, slices, length, begin, until = [], [], 0, 0, -1
+    start = runs.find(wanted)
+    while start >= 0:
+        end = runs.find(b" ", start + _RUN)
+        end = len(text) if end < 0 else end
+        if start - _NEAR > until:
+            if until >= 0:
+                parts.append(text[begin:until])
+                slices.append((length, begin - length))
+                length += until - begin + 1
+            begin = max(0, start - _NEAR)
+        until = min(len(text), end + _NEAR)
+        start = runs.find(wanted, end)
+    if until >= 0:
+        parts.append(text[begin:until])
+        slices.append((length, begin - length))
+    return b"\n".join(parts), slices
+
+
+def _matches(
+    pattern: re.Pattern[bytes], text: bytes, words: tuple[bytes, ...], where: bytes, kind: str
+) -> Iterator[Found]:
+    for word in words:
+        at = where.find(word)
+        while at >= 0:
+            found = pattern.match(text, at)
+            if found and _thought_of(found[found.lastindex]):
+                yield Found(*found.span(found.lastindex), kind)
+            at = where.find(word, at + len(word))
+
+
+def _thought_of(password: bytes) -> bool:
+    """Whether it can be a password, and neither a word of a text nor a name in a program."""
+    mixed = re.search(rb"\d", password) and re.search(rb"[A-Za-z]", password)
+    return bool(mixed) and not _PLACEHOLDER.search(password) and not re.search(rb"[()\[\]/]|\.\w+\.|==|_\w+_", password)
+
+
+def _of_environment(text: bytes) -> Iterator[Found]:
+    for name in (CREDENTIAL, ENGINE_KEY):
+        value = os.environ.get(name, "")
+        for form in sorted(spellings(value)) if len(value) >= 6 else ():
+            at = text.find(form.encode("utf-8", "surrogatepass"))
+            while at >= 0:
+                yield Found(at, at + len(form), OF_THIS_ENVIRONMENT)
+                at = text.find(form.encode("utf-8", "surrogatepass"), at + 1)
+
+
+def _values(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
+    """Random values that are called credentials, and what is encoded in values."""
+    runs, wide, wanted = text.translate(_RUNS), text.translate(_WIDE_RUNS), b"x" * _RUN
+    start = runs.find(wanted)
+    while start >= 0:
+        end = wide.find(b" ", start + _RUN)
+        end = len(text) if end < 0 else end
+        if text[start - 1 : start] in (b"+", b"/"):
+            start = wide.rfind(b" ", max(0, start - _LONGEST), start) + 1
+        value = text[start:end]
+        if value.translate(None, _LETTERS_AND_MARKS):  # it has a digit
+            if kind := _judged(text, start, end, value, about):
+                yield Found(start, end, kind)
+            if depth and (inside := _encoded(text, start, value)):
+                before = text[max(0, start - _NEAR) : start]
+                if before[-6:].lower() == b"basic " and re.search(rb"^[^:]+:.*\d", inside):
+                    yield Found(start, end, "Basic Auth Credentials")
+                for _, kind in detect(inside, before, depth - 1):
+                    yield Found(start, end, kind)
+        start = runs.find(wanted, end)
+
+
+def _judged(text: bytes, start: int, end: int, value: bytes, about: bytes) -> str:
+    """The kind of credential that a value is, empty for none."""
+    if len(value) > _LONGEST or _UUID.match(value) or not _is_random(value) or _PLACEHOLDER.search(value):
+        return ""
+    before = text[max(0, start - _NEAR) : start]
+    short = len(value) in (32, 84) and value.isalnum()
+    kind = KEY if short else ASSIGNED
+    lower = before.lower()
+    if any(word in lower for word in _IN_NAMES) and _NAMED.search(before):
+        return "" if _NO_SECRET.search(before) else kind
+    if not short or before[-1:].isalnum():
+        return ""
+    line = text[text.rfind(b"\n", max(0, start - 400), start) + 1 : start]
+    after = text[end : end + 80].partition(b"\n")[0]
+    if not line.strip(b" \t\r\"'`>|*:.-") and not after.strip(b" \t\r\"'`|*.,;:"):
+        return kind if _is_key_alone(text, start - len(line), value, about) else ""
+    call = before[-1:] in b"\"' " and _CALL.search(line[-200:]) and _ASKS.search(line)
+    return kind if call and not _NO_SECRET.search(before) and not _OF_HASHES.search(line + after) else ""
+
+
+def _is_key_alone(text: bytes, start: int, value: bytes, about: bytes) -> bool:
+    """Whether a value that has a line to itself, as `print` leaves it, is a key: a sum of a file looks the same."""
+    above = text[max(0, start - 90) : start].rstrip().rpartition(b"\n")[2]
+    about = above if above.strip() else about[-2000:]
+    if _OF_HASHES.search(about):
+        return False
+    return bool(value.strip(_DIGITS_OF_HEX) and _has_all(value)) or bool(_WORDS.search(about))
+
+
+def _has_all(value: bytes) -> bool:
+    return all(re.search(each, value) for each in (rb"[a-z]", rb"[A-Z]", rb"\d"))
+
+
+def _is_random(value: bytes) -> bool:
+    """Whether a value may be a key rather than a name: its longest part changes between letters and digits often."""
+    longest = max(re.split(rb"[_~+/-]", value), key=len)
+    if not value.translate(None, _DIGITS_OF_HEX):
+        return len(value) in (32, 40, 48, 64, 84, 96, 128) and len(set(value)) >= 6
+    if len(longest) < 12 or len(set(longest)) < 8:
+        return False
+    kinds = longest.translate(_KINDS)
+    changes = sum(a != b for a, b in pairwise(kinds))
+    return changes * 4 >= len(longest) and bool(longest.translate(None, _LETTERS_AND_MARKS))
+
+
+_KINDS = bytes(0 if 48 <= byte <= 57 else 1 if 65 <= byte <= 90 else 2 for byte in range(256))
+
+
+def _encoded(text: bytes, start: int, value: bytes) -> bytes:
+    """The text that a value is in base64; empty where it is none."""
+    if len(value) < 20 or not value.translate(None, _DIGITS_OF_HEX):
+        return b""
+    if 60 <= len(value) <= 76 and (wrapped := _WRAPPED.match(text, start)):
+        value = re.sub(rb"\s+", b"", wrapped[0])
+    packed = value.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
+    try:
+        decoded = base64.b64decode(packed[: len(packed) - (len(packed) % 4 == 1)] + b"=" * (-len(packed) % 4))
+    except (binascii.Error, ValueError):
+        return b""
+    for encoding, empty in (("utf-16-le", 1), ("utf-16-be", 0)):
+        if len(decoded) >= _RUN and not decoded[empty:64:2].strip(b"\0"):
+            decoded = decoded.decode(encoding, "replace").encode()
+    return b"" if decoded.translate(None, _UNPRINTABLE) != decoded else decoded

@@ -1,68 +1,15 @@
-"""Files read as lines of text, each with its place, and what was found in them told without showing it."""
+"""`cookbook secrets`: goes through files and names what it finds, without showing it."""
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.upkeep.secrets.detecting import ALLOWED, detector
-
-_BINARY = b"\0"
-_PICTURES = ("image/png", "image/jpeg", "image/gif", "application/pdf")  # base64, in a notebook's outputs
-
-Line = tuple[str, str]  # place and text
-
-
-def lines(path: Path) -> Iterator[Line]:
-    """The lines of a file; none of one that is binary.
-
-    Raises:
-        OSError: when it cannot be read.
-    """
-    content = path.read_bytes()
-    if _BINARY in content[:8192]:
-        return
-    text = content.decode("utf-8", "replace")
-    if path.suffix == ".ipynb":
-        try:
-            yield from list(_notebook(json.loads(text)))
-            return
-        except (ValueError, KeyError, TypeError, AttributeError):
-            pass  # no notebook after all, so it is read as text
-    yield from ((f"line {number}", line) for number, line in enumerate(text.splitlines(), 1))
-
-
-def _notebook(notebook: dict[str, Any]) -> Iterator[Line]:
-    for number, cell in enumerate(notebook["cells"], 1):
-        yield from _placed(f"cell {number}", cell["source"])
-        yield from _placed(f"cell {number}, output", cell.get("outputs", []))
-        rest = {name: value for name, value in cell.items() if name not in ("source", "outputs")}
-        yield from _placed(f"cell {number}, metadata", rest)
-    yield from _placed("metadata", {name: value for name, value in notebook.items() if name != "cells"})
-
-
-def _placed(place: str, value: Any) -> Iterator[Line]:
-    return ((place, line) for text in _texts(value) for line in text.splitlines())
-
-
-def _texts(value: Any, name: str = "") -> Iterator[str]:
-    """All texts in a value. One that has a name is told with it, as in `key: text`, for a name says what it is."""
-    if isinstance(value, dict):
-        for inner, each in value.items():
-            if inner not in _PICTURES:
-                yield from _texts(each, inner)
-    elif isinstance(value, list):
-        if all(isinstance(each, str) for each in value):
-            yield "".join(value)  # a text in lines, as notebooks keep it
-        else:
-            for each in value:
-                yield from _texts(each)
-    elif isinstance(value, str):
-        yield f"{name}: {value}" if name else value
+from mistral_on_azure.upkeep.secrets.detecting import ALLOWED, ASSIGNED, detect
+from mistral_on_azure.upkeep.secrets.reading import texts
 
 
 def scan(root: Path, named: Iterable[Path]) -> int:
@@ -86,30 +33,42 @@ def scan(root: Path, named: Iterable[Path]) -> int:
         return 0
     print(
         "Take them out, and renew a credential that was shared. Where it is none, end the line with a comment: "
-        f"{ALLOWED}"
+        f"{ALLOWED.decode()}"
     )
     return 1
 
 
 def findings(files: Iterable[Path]) -> Iterator[str]:
     """A line for each credential: the file, the place in it, and its kind."""
-    detect = detector()
     for file in files:
         try:
-            told = {f"{file}: {place}: {kind}": None for place, line in lines(file) for kind in detect(line)}
+            found = {
+                (text.place or f"line {line}", kind): None
+                for text in texts(file)
+                for line, kind in sorted(detect(text.text, text.about))
+            }
         except OSError as error:
             raise CookbookError(f"{file} cannot be read: {error.strerror}.") from None
-        yield from told
+        better = {place for place, kind in found if kind != ASSIGNED}  # there the credential has a name
+        yield from (f"{file}: {place}: {kind}" for place, kind in found if kind != ASSIGNED or place not in better)
 
 
 def _files(path: Path) -> list[Path]:
-    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    """The files of a folder; of a repository in it not what git has packed away, which no text can be found in."""
+    if not path.is_dir():
+        return [path]
+    found = (each for each in path.rglob("*") if each.is_file())
+    return sorted(each for each in found if ".git" not in each.parts or "objects" not in each.parts)
 
 
 def _of_git(root: Path) -> list[Path]:
+    """The files that git knows or would add, and those of repositories inside: of these git names the folder alone."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
-        listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=60).stdout
+        listed = subprocess.run(command, cwd=root, capture_output=True, check=True, timeout=60).stdout
     except (OSError, subprocess.SubprocessError):
         raise CookbookError("Only git can tell which files belong to the project: name the files to look at.") from None
-    return [root / name for name in listed.split("\0") if name and (root / name).is_file()]
+    named = [root / os.fsdecode(name) for name in listed.split(b"\0") if name]
+    nested = [path for path in named if path.is_dir() and not path.is_symlink()]
+    inside = [file for path in nested for file in (_of_git(path) if (path / ".git").exists() else _files(path))]
+    return [path for path in named if path.is_file()] + inside

@@ -1,0 +1,51 @@
+"""Who may ask a listener on loopback: programs that address it by a name of this machine, and no page in a browser.
+
+A page that a user visits can send requests to any port of the user's machine, and with a host name that suddenly
+resolves to loopback it could even read the answers. Both show in the request: by its `Origin`, and by its `Host`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection, Mapping
+
+_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
+_PATH = re.compile(r"/(?![/\\])[!-\[\]-~\x80-\uffff]*")  # printable, no space, no backslash, and no second slash first
+_FOREIGN = ("cross-site", "same-site")
+
+
+def refusal(headers: Mapping[str, str], allowed: Collection[str] = ()) -> str:
+    """Why a request must not be answered, in a sentence; empty for one that may be.
+
+    Args:
+        headers: of the request; names in lower case, or a mapping that does not tell case.
+        allowed: names of hosts beside those of loopback, in lower case.
+    """
+    host = headers.get("host", "")
+    if not _is_ours(host, allowed):
+        return f"This address answers to names of this machine alone, not to {host[:80]!r}."
+    origin = headers.get("origin")
+    if origin is not None and not _is_ours(origin.partition("://")[2], allowed):
+        return "This address is not for pages in a browser."
+    if headers.get("sec-fetch-site", "") in _FOREIGN:
+        return "This address is not for pages in a browser."
+    return ""
+
+
+def is_path(target: str) -> bool:
+    """Whether a request line's target is a plain path, perhaps with a query: it names no scheme, host or user."""
+    return bool(_PATH.fullmatch(target))
+
+
+def _is_ours(authority: str, allowed: Collection[str]) -> bool:
+    found = _AUTHORITY.fullmatch(authority)
+    if not found:
+        return False
+    name = (found[1] or found[2]).lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost") or name in allowed:
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
