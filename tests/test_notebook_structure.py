@@ -13,7 +13,7 @@ import pytest
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.catalog.sections import CLIENTS, anchor, headings, tasks
 from mistral_on_azure.endpoint.models.script import script
-from mistral_on_azure.running.jobs import notebooks, typed_parameters
+from mistral_on_azure.catalog.notebooks import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"

@@ -147,5 +147,5 @@ def test_imports_are_merged_and_sorted():
 
 
 def test_an_unknown_package_is_told():
-    with pytest.raises(CookbookError, match=r"imports torch\.nn: say its package in helpers/snippets/packages\.py"):
+    with pytest.raises(CookbookError, match=r"imports torch\.nn: name its package in catalog/clients\.toml"):
         packages([Import("os"), Import("torch", "nn")])

@@ -25,9 +25,9 @@ from forks import SYSTEM
 from local_endpoint import Local
 from mistral_on_azure import cli
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.clients import packages
 from mistral_on_azure.catalog.sections import CLIENTS, tasks
 from mistral_on_azure.snippets.choosing import choose_client, choose_task, slug
-from mistral_on_azure.snippets.imports import BROUGHT_BY
 from mistral_on_azure.snippets.offering import write_all
 from mistral_on_azure.snippets.starter import ENTRA_ID, starter
 
@@ -159,7 +159,7 @@ def test_the_install_line_brings_what_is_imported(written, client):
 
 
 def test_what_is_not_named_really_comes_along():
-    for package, others in BROUGHT_BY.items():
+    for package, others in packages().brought_by.items():
         for other in others:
             assert package in with_dependencies([other]), f"{other} does not bring {package}"
 

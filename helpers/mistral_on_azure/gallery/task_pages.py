@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.sections import CLIENTS, anchor
-from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.gallery.markdown import code_block, directive, tab_set
 from mistral_on_azure.gallery.runs import Run, Runs, Starters
 from mistral_on_azure.notebook.wire import Wire
@@ -16,17 +16,7 @@ from mistral_on_azure.snippets.choosing import slug
 from mistral_on_azure.snippets.offering import shell_script, shell_tasks
 
 FIRST = "openai-sdk"  # the tab that is open until a reader chooses: the client for new code
-DOCUMENTATION = {
-    "webrequests": ("Azure AI Model Inference API", "https://learn.microsoft.com/rest/api/aifoundry/modelinference/"),
-    "azure-sdk": (
-        "azure-ai-inference for Python",
-        "https://learn.microsoft.com/python/api/overview/azure/ai-inference-readme",
-    ),
-    "openai-sdk": ("OpenAI's chat completions", "https://platform.openai.com/docs/api-reference/chat"),
-    "langchain": ("ChatMistralAI", "https://docs.langchain.com/oss/python/integrations/chat/mistralai"),
-    "mistralai": ("mistralai for Python", "https://github.com/mistralai/client-python"),
-    "litellm": ("LiteLLM with Azure AI", "https://docs.litellm.ai/docs/providers/azure_ai"),
-}
+DOCUMENTATION = {key: (client.documentation.title, client.documentation.url) for key, client in clients().items()}
 
 
 def install_command(starter: str) -> str:
@@ -34,24 +24,12 @@ def install_command(starter: str) -> str:
     return re.search(r"^# Install: (.*)$", starter, re.M)[1]
 
 
-_REASON = re.compile(r"^\| \[[^\]]+\]\((?P<client>[\w-]+)\.ipynb\) \| [^|]+ \| (?P<reason>[^|]+?) \|$", re.M)
 _LINK_TO_NOTEBOOK = re.compile(r"\]\((?=[\w-]+\.ipynb)")
 
 
 def reasons(folder: Path) -> dict[str, str]:
-    """When to take each client, from the table in the start-here notebook: what follows "take it when".
-
-    Args:
-        folder: where the notebooks are.
-
-    Raises:
-        CookbookError: when the table leaves out a client.
-    """
-    text = "\n\n".join(_texts(folder / "start-here.ipynb"))
-    found = {match["client"]: match["reason"] for match in _REASON.finditer(text)}
-    if missing := CLIENTS.keys() - found.keys():
-        raise CookbookError(f"The table of clients in start-here.ipynb has no row for {', '.join(sorted(missing))}.")
-    return found
+    """When to take each client: what follows "take it when"."""
+    return {key: client.reason for key, client in clients().items()}
 
 
 def leads(notebook: Path) -> dict[str, str]:

@@ -81,7 +81,7 @@ def _run(
     folder.clear(reports, {result.job.output.resolve() for result in results if result.resumed})
     this.write(reports)
     history = History(options.reports / "history.json")
-    with Progress(console, sum(not result.resumed for result in results)) as progress:
+    with Progress(console, sum(not (result.resumed or result.skipped) for result in results)) as progress:
 
         def show(result: Result) -> None:
             if result.cell == 0 or result.ended:
@@ -97,6 +97,9 @@ def _results(options: Options, jobs: Sequence[Job], target: Target, reports: Pat
     """A result for each job; with `--resume`, those that passed before under the same conditions are done already."""
     digest = code(options.root)
     results = [Result(job, fingerprint=fingerprint(job, target.label, digest)) for job in jobs]
+    for result in results:
+        if result.job.missing:
+            result.status, result.error = Status.SKIPPED, result.job.missing
     if options.resume:
         passed = {row["fingerprint"]: row for row in record.earlier(reports) if row["status"] == Status.PASSED}
         for result in results:

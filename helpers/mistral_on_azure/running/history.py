@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.files import read_json, write_json
-from mistral_on_azure.catalog.notebooks import read
+from mistral_on_azure.catalog.notebooks import load
 from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.results import Result, usage_from_json
@@ -34,8 +34,7 @@ def fingerprint(job: Job, endpoint: str, code: str) -> str:
 
     Outputs do not count: keeping them with `--save` changes nothing that runs.
     """
-    cells = read(job.notebook)["cells"]
-    source = [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in cells]
+    source = [(cell.type, cell.source, cell.tags) for cell in load(job.notebook).cells]
     known = [source, sorted(job.parameters.items()), job.deployment, endpoint, code]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mistral_on_azure.catalog.notebooks import notebooks
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running import targets
 from mistral_on_azure.running.jobs import Job, plan
@@ -102,8 +104,12 @@ class OnARecording(Setting):
         deployments = given.deployments or list(dict.fromkeys(each.deployment for each in self.tape.exchanges))
         parameters = {**self.tape.about["parameters"], **given.parameters}
         parameters.pop("model", None)
-        jobs = plan(given.notebooks, given.selection, deployments, parameters, output)
-        jobs = [job for job in jobs if (job.name, job.deployment) in recorded]
+        selection = given.selection
+        if not selection.names:
+            names = {name for name, _ in recorded}
+            selection = replace(selection, names=[name for name in notebooks(given.notebooks) if name in names])
+        planned = plan(given.notebooks, selection, deployments, parameters, output) if selection.names else []
+        jobs = [job for job in planned if (job.name, job.deployment) in recorded]
         if not jobs:
             raise CookbookError(f"{given.replay} has none of the notebooks and deployments that were asked for.")
         return jobs

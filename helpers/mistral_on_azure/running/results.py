@@ -11,7 +11,7 @@ from mistral_on_azure.running.jobs import Job
 
 
 class Status(StrEnum):
-    """Where a job stands. Only `PASSED` is good."""
+    """Where a job stands. Only `PASSED` is good; `SKIPPED` is for what this machine cannot run, with the reason."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -19,6 +19,7 @@ class Status(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     NOT_RUN = "not run"
+    SKIPPED = "skipped"
 
 
 @dataclass(slots=True)
@@ -60,6 +61,15 @@ class Result:
     def passed(self) -> bool:
         return self.status is Status.PASSED
 
+    @property
+    def skipped(self) -> bool:
+        return self.status is Status.SKIPPED
+
+    @property
+    def output(self) -> str:
+        """Where the executed notebook is, below the folder of reports."""
+        return f"{self.job.deployment}/{self.job.name}.ipynb"
+
     def as_json(self) -> dict[str, Any]:
         """Every figure, for `results.json`. Seconds are wall time."""
         return {
@@ -77,7 +87,7 @@ class Result:
             "error": self.error,
             "error_class": self.kind,
             "cell_source": "" if self.passed else self.source,
-            "output": f"{self.job.deployment}/{self.job.output.name}",
+            "output": self.output,
             "fingerprint": self.fingerprint,
         }
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_SHELL_MAGIC = "%%bash"
+from mistral_on_azure.catalog.notebooks import load
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +40,11 @@ class Notebook:
 
 def read(path: Path) -> Notebook:
     """Read a notebook's snippet cells."""
-    notebook, section = Notebook(), ""
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        source, tags = "".join(cell["source"]), cell["metadata"].get("tags", [])
-        first = source.partition("\n")[0]
-        if cell["cell_type"] == "markdown":
-            notebook.title = notebook.title or (first.removeprefix("# ") if first.startswith("# ") else "")
-            section = first.removeprefix("## ") if first.startswith("## ") else section
-        elif "parameters" in tags:
-            notebook.parameters = source
-        elif "snippet" in tags:
-            place = f"{path.name}, section {section!r}"
-            notebook.sections.setdefault(section, []).append(_cell(place, source))
+    known = load(path)
+    notebook = Notebook(known.title, known.parameters_source)
+    for cell in known.snippets:
+        place = f"{path.name}, section {cell.section!r}"
+        notebook.sections.setdefault(cell.section, []).append(
+            Cell(place, cell.code if cell.is_shell else cell.source, cell.is_shell)
+        )
     return notebook
-
-
-def _cell(place: str, source: str) -> Cell:
-    first, _, rest = source.partition("\n")
-    is_shell = first.split()[:1] == [_SHELL_MAGIC]
-    return Cell(place, rest if is_shell else source, is_shell)

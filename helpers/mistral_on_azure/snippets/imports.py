@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from mistral_on_azure.catalog import clients
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.statements import Statement
 
@@ -119,42 +120,6 @@ def ordered(cells: Sequence[Sequence[Statement]]) -> Ordered:
     return result
 
 
-# The package that an import takes; also those that are needed without being imported by name.
-PACKAGES = {
-    "requests": "requests",
-    "azure.ai.inference": "azure-ai-inference",
-    "azure.ai.inference.aio": "aiohttp",  # what it sends with
-    "openai": "openai",
-    "langchain": "langchain",
-    "langchain.chat_models": "langchain-mistralai",  # init_chat_model finds it by the provider's name
-    "langchain_core": "langchain-core",
-    "langgraph": "langgraph",
-    "langchain_mistralai": "langchain-mistralai",
-    "mistralai": "mistralai",
-    "litellm": "litellm",
-    "azure.core": "azure-core",
-    "azure.identity": "azure-identity",
-    "httpx": "httpx",
-    "httpx2": "httpx2",
-    "mistral_common": "mistral-common[sentencepiece]",
-    "pydantic": "pydantic",
-    "urllib3": "urllib3",
-}
-# What comes along with another package, and need not be named beside it.
-BROUGHT_BY = {
-    "azure-core": {"azure-ai-inference", "azure-identity"},
-    "httpx": {"openai", "langchain", "langchain-mistralai", "litellm"},
-    "httpx2": {"mistralai"},
-    "langchain-core": {"langchain", "langchain-mistralai"},
-    "langgraph": {"langchain"},
-    "openai": {"litellm"},
-    "pydantic": {"openai", "langchain", "langchain-mistralai", "mistralai", "litellm"},
-    "urllib3": {"requests"},
-}
-# What a package needs besides, where a program makes this name.
-WITH_EXTRAS = {"litellm": {"tools": "litellm[mcp]"}}
-
-
 def packages(imports: Iterable[Import], made: frozenset[str] = frozenset()) -> list[str]:
     """The packages to install for what is imported, in the table's order.
 
@@ -164,19 +129,20 @@ def packages(imports: Iterable[Import], made: frozenset[str] = frozenset()) -> l
     Raises:
         CookbookError: for an import that the table does not know.
     """
-    wanted = set()
+    known, wanted = clients.packages().imports, set[str]()
     for one in imports:
-        found = {package for module, package in PACKAGES.items() if f"{one.dotted}.".startswith(f"{module}.")}
+        found = {package for module, package in known.items() if f"{one.dotted}.".startswith(f"{module}.")}
         if not found and one.package not in sys.stdlib_module_names:
-            raise CookbookError(f"A snippet imports {one.dotted}: say its package in helpers/snippets/packages.py.")
+            raise CookbookError(f"A snippet imports {one.dotted}: name its package in catalog/clients.toml.")
         wanted |= found
-    listed = dict.fromkeys(package for package in PACKAGES.values() if package in wanted)
-    named = [package for package in listed if not BROUGHT_BY.get(package, set()) & wanted]
+    listed = dict.fromkeys(package for package in known.values() if package in wanted)
+    brought_by = clients.packages().brought_by
+    named = [package for package in listed if not brought_by.get(package, frozenset()) & wanted]
     return [_with_extras(package, made) for package in named]
 
 
 def _with_extras(package: str, made: frozenset[str]) -> str:
-    extras = WITH_EXTRAS.get(package, {})
+    extras = clients.packages().extras.get(package, {})
     return next((extras[name] for name in extras if name in made), package)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
 import os
 import re
@@ -14,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.parameters import parse
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.cells import Cell, Notebook, read
 from mistral_on_azure.snippets.imports import imported, install_line, ordered, packages, rendered
@@ -24,12 +24,8 @@ _LEFT_OUT = "endpoint"  # the environment variable says it
 
 def constants(parameters: str) -> dict[str, str]:
     """The assignments of a parameters cell by name, without annotations and with their comments."""
-    lines = parameters.splitlines()
-    return {
-        node.target.id: node.target.id + lines[node.lineno - 1][node.annotation.end_col_offset :]
-        for node in ast.parse(parameters).body
-        if isinstance(node, ast.AnnAssign) and node.target.id != _LEFT_OUT
-    }
+    known = parse(parameters, "the notebook")
+    return {name: parameter.assignment for name, parameter in known.items() if name != _LEFT_OUT}
 
 
 _LINE_LENGTH = 100  # as in the notebooks' cells

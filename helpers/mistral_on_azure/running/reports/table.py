@@ -32,7 +32,7 @@ def _table(run: Run) -> Table:
         table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name != "deployment")
     for result in run.results:
         status = f"{result.status} earlier" if result.resumed else str(result.status)
-        status = status if result.passed else status.upper()
+        status = f"{status}: {result.error}" if result.skipped else status if result.passed else status.upper()
         table.add_row(result.job.client, result.job.deployment, f"{result.seconds:.1f}", *_counts(result.usage), status)
     if len(run.results) > 1:
         usage = total([result.usage for result in run.results])
