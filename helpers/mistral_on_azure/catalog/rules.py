@@ -17,7 +17,6 @@ Rule = Callable[[Notebook, Mapping[str, Notebook]], Iterable[str]]
 
 PACKAGE = "mistral_on_azure"
 SET_UP, EXERCISES, ENDING = "Set up", "Exercises", "What you can do now"
-OWN_SECTIONS = {"azure-sdk": ("Move to the OpenAI SDK",)}  # of a client, beside those that all clients share
 _LONGEST, _USUAL = 20, 8  # lines of a code cell, and of the one in the middle
 _LONGEST_ELSEWHERE = 40  # where a cell is a program of its own
 _CREDENTIAL = re.compile(
@@ -26,6 +25,11 @@ _CREDENTIAL = re.compile(
 _BEARER = re.compile(r"Bearer [A-Za-z0-9]{8,}")
 _MACHINE = re.compile(r"127\.0\.0\.1:\d|localhost:\d|/tmp/|/home/|/root/|\x1b")
 _LINK = re.compile(r"\]\(([^)#\s]+)#?([^)\s]*)")
+
+
+def _model(every: Mapping[str, Notebook]) -> Notebook:
+    """The notebook with which others are compared: that of the table's first client."""
+    return next(every[key] for key in clients() if key in every)
 
 
 def headings_are_in_order(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
@@ -157,15 +161,15 @@ def parameters_are_used(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterat
 
 def parameters_are_shared(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
     """The parameters cell is the same in all notebooks of clients, and in Start here."""
-    model = next(each for each in every.values() if each.kind is Kind.CLIENT)
+    model = _model(every)
     if notebook.parameters_source != model.parameters_source:
         yield f"its parameters cell differs from that of {model.id}"
 
 
 def sections_are_shared(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
     """The notebooks of clients have the same sections in the same order, beside those that are a client's own."""
-    model, own = next(each for each in every.values() if each.kind is Kind.CLIENT), OWN_SECTIONS.get(notebook.id, ())
-    shared = [section for section in model.sections if section not in OWN_SECTIONS.get(model.id, ())]
+    model, own = _model(every), clients()[notebook.id].own_sections
+    shared = [section for section in model.sections if section not in clients()[model.id].own_sections]
     if missing := [section for section in shared if section not in notebook.sections]:
         yield f"it has no section {missing[0]!r}, which {model.id} has"
     elif [section for section in notebook.sections if section not in own] != shared:
@@ -195,15 +199,25 @@ def snippets_need_nothing_of_ours(notebook: Notebook, _: Mapping[str, Notebook])
     )
 
 
-def sets_up_and_ends(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """It begins with the section Set up and ends with the section What you can do now."""
-    if notebook.sections[:1] != (SET_UP,) or notebook.sections[-1:] != (ENDING,):
-        yield f"its first section is {SET_UP!r}, its last {ENDING!r}"
+def the_end_looks_back(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """It ends with the section What you can do now."""
+    if notebook.sections[-1:] != (ENDING,):
+        yield f"its last section is {ENDING!r}"
+
+
+def prompts_have_answers(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """Each prompt in the file beside a recipe has an answer, and stands in the recipe."""
+    if any(not exchange.answers for exchange in notebook.sidecar.exchange):
+        yield "a prompt in its TOML file has no answer"
+    text = "\n".join(cell.source for cell in notebook.code).replace('"\n    "', "")
+    for exchange in notebook.sidecar.exchange:
+        if exchange.prompt not in text:
+            yield f"the prompt {exchange.prompt!r} of its TOML file is not in it"
 
 
 def tasks_are_the_clients(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
     """Other languages do the clients' tasks, in the same order."""
-    model = next(each for each in every.values() if each.kind is Kind.CLIENT).sections
+    model = _model(every).sections
     tasks = model[model.index(SET_UP) + 1 : model.index(EXERCISES)]
     if notebook.sections != (SET_UP, *tasks, ENDING):
         yield "its sections are not those of the clients' notebooks, without the exercises"
@@ -223,7 +237,7 @@ def imports_come_from_the_top(notebook: Notebook, _: Mapping[str, Notebook]) -> 
             yield f"cell {cell.number} imports from below {PACKAGE}"
 
 
-INSTALL = "except ModuleNotFoundError"
+INSTALL = "First run: %pip install"
 _EVERYWHERE: tuple[Rule, ...] = (
     headings_are_in_order, cell_ids_are_unique, code_stands_under_words, the_time_is_told, cells_are_short,
     outputs_are_committed, no_machine_is_named, no_credential_is_written, pictures_have_words, links_lead_somewhere,
@@ -236,7 +250,7 @@ RULES: Mapping[Kind, tuple[Rule, ...]] = {
         every_task_can_be_copied, snippets_need_nothing_of_ours,
     ),
     Kind.RECIPE: (
-        *_EVERYWHERE, parameters_are_used, sets_up_and_ends, something_can_be_copied, snippets_need_nothing_of_ours,
+        *_EVERYWHERE, parameters_are_used, the_end_looks_back, something_can_be_copied, snippets_need_nothing_of_ours,
         terms_are_linked,
     ),
     Kind.OTHER_LANGUAGE: (*_EVERYWHERE, tasks_are_the_clients, terms_are_linked),

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -133,11 +134,14 @@ def _on(job: Job, notebook: Notebook, deployment: str, output: Path) -> Job:
 
 
 def _missing(notebook: Notebook, may_install: bool) -> str:
-    """What a notebook in another language needs and this machine does not have; empty when it has everything.
+    """What a notebook needs and this machine does not have; empty when it has everything.
 
     Args:
         may_install: whether the notebook may install packages of npm itself.
     """
+    if notebook.kind is Kind.RECIPE:
+        absent = [package for module, package in notebook.sidecar.imports.items() if not _is_installed(module)]
+        return f"it needs what is not installed: pip install {' '.join(absent)}" if absent else ""
     if notebook.kind is not Kind.OTHER_LANGUAGE:
         return ""
     needed = _ALWAYS | {tool for cell in notebook.code for word, tool in _TOOLS.items() if word in cell.source}
@@ -147,6 +151,10 @@ def _missing(notebook: Notebook, may_install: bool) -> str:
     if "npm" in needed and not may_install and not (notebook.path.parent / "node_modules").is_dir():
         return f"its packages are not installed: run `npm ci` in notebooks/{notebook.path.parent.name}"
     return ""
+
+
+def _is_installed(module: str) -> bool:
+    return find_spec(module.partition(".")[0]) is not None
 
 
 def _refuse_credentials(parameters: dict[str, str], known: set[str]) -> None:
