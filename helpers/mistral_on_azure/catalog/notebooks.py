@@ -92,12 +92,12 @@ class Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a recipe has beside it, in a TOML file of the same name.
 
     Attributes:
-        imports: the pip package of each module that it imports and that the cookbook does not install.
+        packages: the pip packages that it needs besides those of the cookbook, each perhaps with a version.
         links: where to read on.
         exchange: its prompts and their answers, as in the local endpoint's script.
     """
 
-    imports: dict[str, str] = {}
+    packages: tuple[str, ...] = ()
     links: tuple[Documentation, ...] = ()
     exchange: tuple[Exchange, ...] = ()
 

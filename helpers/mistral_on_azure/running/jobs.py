@@ -9,9 +9,11 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.deployments import default_name
@@ -140,7 +142,7 @@ def _missing(notebook: Notebook, may_install: bool) -> str:
         may_install: whether the notebook may install packages of npm itself.
     """
     if notebook.kind is Kind.RECIPE:
-        absent = [package for module, package in notebook.sidecar.imports.items() if not _is_installed(module)]
+        absent = [package for package in notebook.sidecar.packages if not _is_installed(package)]
         return f"it needs what is not installed: pip install {' '.join(absent)}" if absent else ""
     if notebook.kind is not Kind.OTHER_LANGUAGE:
         return ""
@@ -153,8 +155,13 @@ def _missing(notebook: Notebook, may_install: bool) -> str:
     return ""
 
 
-def _is_installed(module: str) -> bool:
-    return find_spec(module.partition(".")[0]) is not None
+def _is_installed(package: str) -> bool:
+    """Whether a package is installed, in a version that is asked for."""
+    try:
+        wanted = Requirement(package)
+        return wanted.specifier.contains(version(wanted.name), prereleases=True)
+    except (InvalidRequirement, PackageNotFoundError):
+        return False
 
 
 def _refuse_credentials(parameters: dict[str, str], known: set[str]) -> None:

@@ -54,7 +54,7 @@ _ENDING = """\
 - **Ask**: an address, a key and a list of messages."""
 _BESIDE = """\
 # What belongs to {name}.ipynb: prompts and what the local endpoint answers to them, the likeliest answer first.
-# Modules that the cookbook does not install are named with their packages: [imports], then `module = "package"`.
+# Packages that the recipe needs besides those of the cookbook: packages = ["name>=1.2"], above the first exchange.
 
 [[exchange]]
 prompt = "{prompt}"

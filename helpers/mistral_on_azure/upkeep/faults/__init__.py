@@ -1,4 +1,4 @@
-"""Six clients and the faults of the local endpoint: measured, kept, shown.
+"""The clients and the faults of the local endpoint: measured, kept, shown.
 
 `cookbook faults` measures what each client does about each fault and writes two files beside the endpoint:
 `clients_and_faults.json`, the measurements, and `CLIENTS_AND_FAULTS.md`, a page made from nothing but these.
