@@ -107,7 +107,7 @@ def test_values_of_the_command_line(name, text, value):
         ("mode", "bad", "mode must be 'fast' or 'good', not 'bad'"),
         ("weights", '{"a": "b"}', "weights must be a dict of text, a number, not"),
         ("flag", "1", "flag must be True or False, not 1"),
-        ("modell", "x", "it.ipynb has no parameter 'modell'. Did you mean 'model'?"),
+        ("models", "x", "it.ipynb has no parameter 'models'. Did you mean 'model'?"),
         ("zzz", "x", "it.ipynb has no parameter 'zzz'. It has: model, stop"),
     ],
 )

@@ -78,7 +78,7 @@ def cells_are_short(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[s
 
 
 def outputs_are_committed(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """Executed in order, most cells with an output, none with an error that is not meant, nothing on stderr."""
+    """Executed in order, most cells with an output, none with an error that is not meant, nothing on standard error."""
     code = notebook.code
     if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
         yield "the outputs are not of one run from top to bottom: execute it with --save"

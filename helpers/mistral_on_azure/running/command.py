@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.console import Console
 
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
-from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running import dry_run, places
 from mistral_on_azure.running.history import History, code, fingerprint
 from mistral_on_azure.running.jobs import Job
@@ -98,9 +97,6 @@ def _results(options: Options, jobs: Sequence[Job], target: Target, reports: Pat
     """A result for each job; with `--resume`, those that passed before under the same conditions are done already."""
     digest = code(options.root)
     results = [Result(job, fingerprint=fingerprint(job, target.label, digest)) for job in jobs]
-    for result in results:
-        if result.job.missing:
-            result.status, result.error, result.usage = Status.SKIPPED, result.job.missing, Usage()
     if options.resume:
         passed = {row["fingerprint"]: row for row in record.earlier(reports) if row["status"] == Status.PASSED}
         for result in results:

@@ -53,6 +53,10 @@ class Result:
     fingerprint: str = ""
     resumed: bool = False
 
+    def __post_init__(self) -> None:
+        if self.job.missing:
+            self.status, self.error, self.usage = Status.SKIPPED, self.job.missing, Usage()
+
     @property
     def ended(self) -> bool:
         return self.status not in (Status.WAITING, Status.RUNNING)
