@@ -13,6 +13,7 @@ from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.catalog.notebooks import Kind, load, notebooks
 from mistral_on_azure.catalog.selection import Selection
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.running import places
 from mistral_on_azure.running.command import execute
 from mistral_on_azure.running.jobs import plan
 from mistral_on_azure.running.run_options import Options
@@ -83,3 +84,27 @@ def test_one_that_is_skipped_is_no_failure_and_is_told(cookbook, monkeypatch):
     assert "1 of 2 passed; 1 skipped" in done.stdout
     assert cookbook.status == {"start-here": "passed", "beyond-python/none": "skipped"}
     assert '<skipped message="there is no bash and no curl" />' in (cookbook.reports / "junit.xml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "reason"),
+    [
+        ({"engine": "embedded"}, {}, "an engine may take longer; name it"),
+        ({}, {"AZURE_INFERENCE_ENDPOINT": "https://host.example"}, "name it to run it on your endpoint"),
+    ],
+)
+def test_elsewhere_than_on_the_script_they_are_run_only_when_named(
+    cookbook, curl, monkeypatch, options, environment, reason
+):
+    cookbook.write("start-here", "1 + 1")
+    cookbook.write("beyond-python/some", "%%bash\ncurl x")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def planned(*names: str) -> dict[str, str]:
+        asked = Options(ROOT, cookbook.notebooks, cookbook.reports, Selection(names=names), **options)
+        return {job.name: job.missing for job in places.of(asked).plan(cookbook.reports)}
+
+    unnamed = planned()
+    assert unnamed["start-here"] == "" and reason in unnamed["beyond-python/some"]
+    assert planned("some") == {"beyond-python/some": ""}

@@ -18,6 +18,8 @@ from mistral_on_azure.running.targets import Target
 if TYPE_CHECKING:
     from mistral_on_azure.recording.tape import Recorder
 
+_IMPATIENT = "its programs wait 30 s for an answer, and an engine may take longer; name it to run it"
+_OF_ONE_MODEL = "its programs name the model themselves; name it to run it on your endpoint"
 _ENGINES_ANSWER = 150.0  # seconds: a real model on a laptop takes its time, and its requests wait for each other
 
 
@@ -55,10 +57,20 @@ class Setting:
             with stand_in(local, self.options.budget, self._recorder) as target:
                 yield target
 
-    def _all(self, output: Path) -> list[Job]:
+    def _all(self, output: Path, why_named: str = "") -> list[Job]:
+        """All jobs.
+
+        Args:
+            why_named: why notebooks in other languages, which have no parameters, are only run if they are named.
+        """
         given = self.options
         jobs = plan(given.notebooks, given.selection, given.deployments, given.parameters, output)
-        return [job.patient(_ENGINES_ANSWER) for job in jobs] if given.engine else jobs
+        if given.engine:
+            jobs = [job.patient(_ENGINES_ANSWER) for job in jobs]
+            why_named = _IMPATIENT
+        if why_named and not given.selection.names:
+            jobs = [replace(job, missing=job.missing or why_named) if job.in_copy else job for job in jobs]
+        return jobs
 
     def _recorder(self, label: str, secrets: Iterable[str], hosts: Iterable[str]) -> Recorder | None:
         from mistral_on_azure.recording.tape import Recorder, Scrubber
@@ -80,7 +92,7 @@ class OnTheUsersEndpoint(Setting):
         self.url = url
 
     def plan(self, output: Path) -> list[Job]:
-        return self._all(output)
+        return self._all(output, _OF_ONE_MODEL)
 
     def target(self, jobs: int) -> AbstractContextManager[Target]:
         if self.options.direct:
