@@ -154,5 +154,6 @@ def test_a_recipe_that_lacks_a_parameter_or_a_package_is_skipped_unless_it_is_na
 
 def test_a_damaged_file_beside_a_recipe_is_told(cookbook, tmp_path):
     (cookbook.notebooks / "recipes" / "mine.toml").write_text("answers = 1\n", encoding="utf-8")
+    (cookbook.notebooks / "recipes" / "._mine.toml").write_bytes(b"\0")
     with pytest.raises(CookbookError, match=r"recipes/mine\.toml cannot be used: .*`answers`"):
-        plan(cookbook.notebooks, Selection(), [], {}, tmp_path)
+        plan(cookbook.notebooks, Selection(names=["openai-sdk"]), [], {}, tmp_path)

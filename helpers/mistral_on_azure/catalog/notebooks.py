@@ -6,7 +6,6 @@ nbformat takes a while to import and changes what it reads, so the files are dec
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +16,8 @@ from typing import Any
 import msgspec
 
 from mistral_on_azure.catalog import parameters
-from mistral_on_azure.catalog.clients import Documentation, clients
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.sidecar import Sidecar, read_sidecar
 from mistral_on_azure.errors import CookbookError
 
 START = "start-here"  # comes first wherever notebooks are listed
@@ -78,28 +78,6 @@ class Cell:
     def code(self) -> str:
         """The source without the line of its cell magic."""
         return self.source.partition("\n")[2] if self.magic else self.source
-
-
-class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A prompt of a recipe and its scripted answers, the likeliest first."""
-
-    prompt: str
-    answers: tuple[str, ...]
-    system: str | None = None
-
-
-class Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a recipe has beside it, in a TOML file of the same name.
-
-    Attributes:
-        packages: the pip packages that it needs besides those of the cookbook, each perhaps with a version.
-        links: where to read on.
-        exchange: its prompts and their answers, as in the local endpoint's script.
-    """
-
-    packages: tuple[str, ...] = ()
-    links: tuple[Documentation, ...] = ()
-    exchange: tuple[Exchange, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -285,27 +263,3 @@ def _is_shown(path: Path) -> bool:
 
 def _group(notebook: Notebook) -> int:
     return max(1, _ORDER.index(notebook.kind))  # guides and clients stand together
-
-
-def read_sidecar(file: Path) -> Sidecar:
-    """The file beside a recipe; empty where there is none.
-
-    Raises:
-        CookbookError: one line with what is wrong in it.
-    """
-    try:
-        return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Sidecar)
-    except FileNotFoundError:
-        return Sidecar()
-    except (OSError, ValueError) as error:
-        raise CookbookError(f"{file} cannot be used: {error}.") from None
-
-
-def scripted_answers(folder: Path) -> tuple[Exchange, ...]:
-    """The prompts and answers of all recipes, for the local endpoint's script.
-
-    Raises:
-        CookbookError: when a recipe's TOML file is damaged.
-    """
-    files = sorted((folder / "recipes").rglob("*.toml")) if (folder / "recipes").is_dir() else []
-    return tuple(exchange for file in files for exchange in read_sidecar(file).exchange)

@@ -22,6 +22,7 @@ from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, load
 from mistral_on_azure.catalog.parameters import values
 from mistral_on_azure.catalog.selection import Selection, choose, client_of
+from mistral_on_azure.catalog.sidecar import scripted_answers
 from mistral_on_azure.errors import CookbookError
 
 _WRITTEN = ("node_modules", "*-client.mjs", "tools.*", "connection.sh", "token.sh")  # by npm and by the notebooks
@@ -99,6 +100,7 @@ def plan(
     if deployments and "model" in parameters:
         raise CookbookError("The deployment is given twice: leave out either --deployment or -p model.")
     chosen = choose(folder, selection)
+    scripted_answers(folder)  # the local endpoint reads all of them, and could not say which file is damaged
     _refuse_credentials(parameters, {name for notebook in chosen.values() for name in notebook.parameters})
     wanted = dict.fromkeys(deployments or [parameters.get("model") or default_name()])
     for deployment in wanted:

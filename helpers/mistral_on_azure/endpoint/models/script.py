@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.files import ROOT
-from mistral_on_azure.catalog.notebooks import scripted_answers
+from mistral_on_azure.catalog.sidecar import scripted_answers
 from mistral_on_azure.endpoint.models.tokens import Tokens, processor, tokenize
 
 
