@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.catalog.clients import clients
 
 PROMPT = "Say hello to the readers of hello."
 BROKEN = """
@@ -70,6 +71,19 @@ def test_its_answer_is_its_own_and_nbval_verifies_it(begun):
     assert "Hello! What would you like to know?" in (copy.root / "notebooks/recipes/hello.ipynb").read_text()
     printed = copy.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "notebooks/recipes/hello.ipynb")
     assert "3 passed" in printed
+
+
+def test_nbval_takes_what_needs_nothing_but_python(begun):
+    copy, _ = begun
+    hidden = copy.root / "notebooks" / "._openai-sdk.ipynb"
+    hidden.write_bytes(b"\0\5\26\7")
+    try:
+        printed = copy.python("-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "notebooks")
+    finally:
+        hidden.unlink()
+    collected = {line.partition("::")[0] for line in printed.splitlines() if "::" in line}
+    kinds = ["start-here", *clients(), "recipes/hello"]
+    assert collected == {f"notebooks/{name}.ipynb" for name in kinds}
 
 
 def test_it_is_linked_and_has_a_page(begun):

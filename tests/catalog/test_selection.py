@@ -10,6 +10,7 @@ from commanding import Cookbook
 from mistral_on_azure.catalog.notebooks import Kind, load, notebooks
 from mistral_on_azure.catalog.selection import Selection, choose
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.running.history import fingerprint
 from mistral_on_azure.running.jobs import plan
 
 
@@ -55,6 +56,7 @@ def test_a_name_or_a_path_names_one_notebook(cookbook, name, found):
     ("name", "said"),
     [
         ("does/not/exist/openai-sdk.ipynb", "There is no file does/not/exist/openai-sdk.ipynb."),
+        ("x" * 300 + "/y.ipynb", f"There is no file {'x' * 300}/y.ipynb."),
         ("nothing.ipynb", "There is no file nothing.ipynb."),
         ("notebooks/recipes", "notebooks/recipes is a folder: name a notebook in it."),
         ("openai-sd", "There is no notebook 'openai-sd'. Did you mean 'openai-sdk'?"),
@@ -150,6 +152,16 @@ def test_a_recipe_that_lacks_a_parameter_or_a_package_is_skipped_unless_it_is_na
     jobs = {job.name: job for job in plan(cookbook.notebooks, Selection(), [], {"count": "2"}, tmp_path)}
     assert jobs["recipes/deep/other"].missing == "it has no parameter 'count'"
     assert jobs["mine"].parameters["count"] == 2
+
+
+def test_a_recipe_is_run_again_when_its_answers_change(cookbook, tmp_path):
+    (job,) = plan(cookbook.notebooks, Selection(names=["recipes/mine"]), [], {}, tmp_path)
+    beside = job.notebook.with_suffix(".toml")
+    prints = [fingerprint(job, "here", "code")]
+    for answer in ("one", "two"):
+        beside.write_text(f'[[exchange]]\nprompt = "p"\nanswers = ["{answer}"]\n', encoding="utf-8")
+        prints.append(fingerprint(job, "here", "code"))
+    assert len(set(prints)) == 3
 
 
 def test_a_damaged_file_beside_a_recipe_is_told(cookbook, tmp_path):

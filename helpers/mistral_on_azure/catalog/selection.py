@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -70,9 +71,9 @@ def _file(name: str, folder: Path) -> Path:
     tried = [Path(name), folder / name]
     tried += [path.with_name(f"{path.name}{ENDING}") for path in tried if path.suffix != ENDING and path.name]
     for path in tried:
-        if path.is_file():
+        if os.path.isfile(path):  # unlike the path itself, it raises nothing for a name that no file can have
             return path.absolute()
-    if any(path.is_dir() for path in tried):
+    if any(map(os.path.isdir, tried)):
         raise CookbookError(f"{name} is a folder: name a notebook in it.")
     raise CookbookError(f"There is no file {name}.")
 

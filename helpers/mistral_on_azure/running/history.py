@@ -35,6 +35,8 @@ def fingerprint(job: Job, endpoint: str, code: str) -> str:
     Outputs do not count: keeping them with `--save` changes nothing that runs.
     """
     source = [(cell.type, cell.source, cell.tags) for cell in load(job.notebook).cells]
+    beside = job.notebook.with_suffix(".toml")  # a recipe's prompts and answers
+    source += [("beside", beside.read_text(encoding="utf-8", errors="replace"))] if beside.is_file() else []
     known = [source, sorted(job.parameters.items()), job.deployment, endpoint, code]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
 
