@@ -7,7 +7,7 @@ VERSION_OK := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14
 
 .DEFAULT_GOAL := help
 .PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults gallery help lab \
-  lock newest outputs pythons run serve setup snippets tables test
+  lock newest outputs pythons recipe run serve setup snippets tables test
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,13 +50,18 @@ outputs: setup ## Execute the notebooks on the local endpoint and keep their out
 snippets: setup ## Write a standalone program for every task and client to build/snippets
 	@$(COOKBOOK) snippets $(ARGS)
 
-faults: setup ## Measure what the six clients do about faults, and keep the table
+faults: setup ## Measure what the clients do about faults, and keep the table
 	@$(COOKBOOK) faults $(ARGS)
 
 beyond-python: setup ## Make and execute the notebooks in other languages, and keep their outputs (needs Node.js)
 	@.venv/bin/python -m mistral_on_azure.upkeep.beyond_python.keeping $(ARGS)
 
-tables: setup ## Rebuild the generated part of the README
+recipe: setup ## Begin a recipe: make recipe NAME=hello
+	@$(COOKBOOK) recipe "$(NAME)"
+	@$(COOKBOOK) run --save "recipes/$(NAME)"
+	@$(COOKBOOK) tables
+
+tables: setup ## Rebuild the generated parts of the README
 	@$(COOKBOOK) tables $(ARGS)
 
 bench: bench-endpoint bench-notebooks ## Measure ours beside its rivals, which are installed, and keep the results
@@ -67,7 +72,7 @@ bench-endpoint: setup ## Measure the local endpoint only
 bench-notebooks: setup ## Measure only how fast notebooks are executed
 	@.venv/bin/python tests/bench/notebooks.py $(ARGS)
 
-bench-clients: setup ## Measure what the six clients cost, beside each other, and keep the results
+bench-clients: setup ## Measure what the clients cost, beside each other, and keep the results
 	@.venv/bin/python tests/bench/clients.py $(ARGS)
 
 gallery: setup ## Build the gallery, a site to open from disk, in build/gallery

@@ -23,6 +23,8 @@ SLOWEST = (
     "tests/running/test_run_ending.py",
     "tests/beyond_python/test_programs.py",
     "tests/test_running.py",
+    "tests/catalog/test_new_recipe.py",
+    "tests/catalog/test_seventh_client.py",
     "tests/test_faults_table.py",
     "tests/running/test_run_reports.py",
     "tests/elsewhere/test_script.py",

@@ -1,10 +1,12 @@
-"""The six clients, each making the same chat completion against the endpoint of the environment variables."""
+"""The clients, each making the same chat completion against the endpoint of the environment variables."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from mistral_on_azure.catalog.clients import clients
 
 MODEL = "mistralai-Mistral-7B-Instruct-v01"
 SYSTEM, PROMPT = "You are a helpful assistant.", "How many languages are in the world?"
@@ -123,11 +125,7 @@ def _gathered(chunks: Iterator[Any]) -> Answered:
     return _answered(text, usage)
 
 
+# By the keys of clients.toml, in its order.
 CLIENTS: dict[str, Callable[..., Answered]] = {
-    "webrequests": webrequests,
-    "azure-sdk": azure_sdk,
-    "openai-sdk": openai_sdk,
-    "langchain": langchain,
-    "mistralai": mistralai,
-    "litellm": litellm,
+    key: globals()[call] for key in clients() if (call := key.replace("-", "_")) in globals()
 }

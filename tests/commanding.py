@@ -28,7 +28,7 @@ class Cookbook:
         first = nbformat.v4.new_code_cell(PARAMETERS, id="p", metadata={"tags": ["parameters"]})
         cells = [nbformat.v4.new_code_cell(text, id=f"c{i}") for i, text in enumerate(sources)]
         path = self.notebooks / f"{name}.ipynb"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         metadata = {"tags": list(tags)} if tags else {}
         nbformat.write(nbformat.v4.new_notebook(cells=[first, *cells], metadata=metadata), path)
         return path

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from mistral_on_azure.catalog.sections import CLIENTS
-from mistral_on_azure.snippets.cells import read
-from mistral_on_azure.snippets.starter import formatted
+from mistral_on_azure.snippets.starter import formatted, read, snippets
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 FOLDED = re.compile(r"(?s)<details>\n<summary>Solution of exercise \d</summary>\n\n```python\n(.+?)```\n.*\n</details>")
@@ -59,11 +58,11 @@ def test_each_has_a_place_a_check_and_a_solution(client):
 @pytest.mark.parametrize("client", CLIENTS)
 def test_the_solutions_pass_the_checks(client, forks, local, tmp_path):
     """After the cells that the exercises refer to."""
-    notebook, found = read(NOTEBOOKS / f"{client}.ipynb"), exercises(client)
-    taught = [cell.source for section in NEEDED for cell in notebook.python(section)]
+    notebook, found = read(NOTEBOOKS, client), exercises(client)
+    taught = [cell.source for section in NEEDED for cell in snippets(notebook, section)]
     solved = [part for exercise in found for part in (exercise.place, exercise.solution, exercise.check)]
     program = tmp_path / "solved.py"
-    program.write_text("\n\n".join([notebook.parameters, *taught, 'print("Now:")', *solved]), encoding="utf-8")
+    program.write_text("\n\n".join([notebook.parameters_source, *taught, 'print("Now:")', *solved]), encoding="utf-8")
     done = forks.run(client, program, dict(os.environ))
     assert done.returncode == 0, done.stderr
     assert done.stdout.partition("Now:\n")[2] == "Solved.\n" * len(found)

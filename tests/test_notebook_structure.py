@@ -1,24 +1,29 @@
-"""The notebooks' shape: the same sections, small cells, committed outputs, no secrets, pictures with words."""
+"""Every notebook obeys the rules of its kind; the prompts are those of the script; a copy elsewhere helps itself."""
 
 from __future__ import annotations
 
-import ast
 import json
+import os
 import re
-from itertools import pairwise
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from mistral_on_azure.azure.deployments import default_name
-from mistral_on_azure.catalog.sections import CLIENTS, anchor, headings, tasks
-from mistral_on_azure.endpoint.models.script import script
-from mistral_on_azure.running.jobs import notebooks, typed_parameters
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.notebooks import Cell, Kind, Notebook, notebooks
+from mistral_on_azure.catalog.rules import RULES, broken, missing_notebooks
+from mistral_on_azure.catalog.sections import headings, tasks
+from mistral_on_azure.endpoint.models.script import table
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
 ALL = notebooks(FOLDER)
-SECTIONS = [
+SECTIONS = (
     "Set up",
     "Connect with a key",
     "Connect with Microsoft Entra ID",
@@ -36,38 +41,24 @@ SECTIONS = [
     "Know the limits of this client",
     "Exercises",
     "What you can do now",
-]
-OWN_SECTIONS = {"azure-sdk": ["Move to the OpenAI SDK"]}
-CREDENTIAL_LITERAL = re.compile(
-    r"""(?ix) (api_?key|credential|token|authorization) ["']? \s* [=:] \s* f? ["'] (?!wrong["']) [\w+/.=-]{8,} ["']"""
 )
-
-
-def cells(path: Path, kind: str = "") -> list[dict]:
-    return [
-        {**cell, "source": "".join(cell["source"])}
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
-        if not kind or cell["cell_type"] == kind
-    ]
-
-
-def python_cells(path: Path) -> list[str]:
-    return [cell["source"] for cell in cells(path, "code") if not re.match(r"\s*(%%|!)", cell["source"])]
-
-
-def tags(cell: dict) -> list[str]:
-    return cell["metadata"].get("tags", [])
+PAIRS = [(name, rule) for name, notebook in ALL.items() for rule in RULES[notebook.kind]]
 
 
 def test_every_client_has_its_notebook():
-    assert set(ALL) == {"start-here", *CLIENTS}
+    assert missing_notebooks(FOLDER) == []
+    assert [name for name, each in ALL.items() if each.kind is Kind.CLIENT] == sorted(clients())
+    assert [name for name, each in ALL.items() if each.kind is Kind.GUIDE] == ["start-here"]
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_clients_share_their_sections(client):
-    own = OWN_SECTIONS.get(client, [])
-    assert [heading for heading in headings(ALL[client]) if heading not in own] == SECTIONS
-    assert all(heading in headings(ALL[client]) for heading in own)
+@pytest.mark.parametrize(("name", "rule"), PAIRS, ids=[f"{name}-{rule.__name__}" for name, rule in PAIRS])
+def test_a_notebook_obeys_the_rules_of_its_kind(name, rule):
+    assert list(rule(ALL[name], ALL)) == []
+
+
+def test_the_shared_sections_are_these():
+    first = next(iter(clients()))
+    assert ALL[first].sections == SECTIONS
 
 
 def test_an_empty_cell_is_no_heading(tmp_path):
@@ -77,138 +68,128 @@ def test_an_empty_cell_is_no_heading(tmp_path):
 
 
 def test_tasks_are_what_lies_between_setting_up_and_the_exercises():
-    assert tasks(FOLDER) == SECTIONS[1:-2]
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_one_title_and_no_skipped_heading_level(name):
-    levels = [len(m) for cell in cells(ALL[name], "markdown") for m in re.findall(r"^(#+) ", cell["source"], re.M)]
-    assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in pairwise(levels))
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_the_parameters_cell_is_the_same_everywhere_and_used(name):
-    tagged = [cell["source"] for cell in cells(ALL[name], "code") if "parameters" in tags(cell)]
-    reference = [cell["source"] for cell in cells(ALL["openai-sdk"], "code") if "parameters" in tags(cell)]
-    assert tagged == reference and len(tagged) == 1
-    rest = "\n".join(source for source in (cell["source"] for cell in cells(ALL[name], "code")) if source != tagged[0])
-    for parameter in typed_parameters(ALL[name]):
-        assert re.search(rf"\b{parameter}\b", rest), f"{name} never uses the parameter {parameter}"
+    assert tasks(FOLDER) == list(SECTIONS[1:-2])
 
 
 def test_parameters_explain_themselves():
     from papermill import inspect_notebook
 
-    inspected = inspect_notebook(str(ALL["openai-sdk"]))
-    assert set(inspected) == set(typed_parameters(ALL["openai-sdk"]))
+    inspected = inspect_notebook(str(ALL["openai-sdk"].path))
+    assert set(inspected) == set(ALL["openai-sdk"].parameters)
     assert all(row["help"] and row["inferred_type_name"] != "None" for row in inspected.values())
 
 
 def test_prompts_are_those_of_the_script():
-    first = cells(ALL["openai-sdk"], "code")[0]["source"]
-    defaults = {node.target.id: ast.literal_eval(node.value) for node in ast.parse(first).body}
-    assert defaults["prompt"] == next(iter(script()))[1]
-    assert defaults["model"] == default_name()
-    for client in CLIENTS:
-        text = "\n".join(cell["source"] for cell in cells(ALL[client], "code")).replace('"\n    "', "")
-        for _, prompt in script():
-            if prompt != defaults["prompt"] and client != "start-here":
+    prompts = [row["prompt"] for row in table()["exchange"]]
+    parameters = ALL["openai-sdk"].parameters
+    assert parameters["prompt"].default == prompts[0]
+    assert parameters["model"].default == default_name()
+    for client in clients():
+        text = "\n".join(cell.source for cell in ALL[client].code).replace('"\n    "', "")
+        for prompt in prompts:
+            if prompt != prompts[0]:
                 assert prompt in text, f"{client} does not use the prompt {prompt!r}"
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_outputs_are_committed_and_in_order(name):
-    code = cells(ALL[name], "code")
-    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
-    assert sum(bool(cell["outputs"]) for cell in code) > len(code) / 2
-    for cell in code:
-        for output in cell["outputs"]:
-            assert output["output_type"] != "error" or "raises-exception" in tags(cell)
-            assert output.get("name") != "stderr", f"{name} keeps something on stderr: {output['text']}"
-        if "raises-exception" in tags(cell):
-            assert any(output["output_type"] == "error" for output in cell["outputs"])
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_no_trace_of_a_machine_or_a_moment(name):
-    document = json.loads(ALL[name].read_text(encoding="utf-8"))
-    assert set(document["metadata"]) == {"kernelspec", "language_info"}
-    assert all(set(cell["metadata"]) <= {"tags"} for cell in document["cells"])
-    assert not re.search(r"127\.0\.0\.1:\d|localhost:\d|/tmp/|/home/|/root/", json.dumps(document))
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_cells_are_short(name):
-    lengths = [len(cell["source"].splitlines()) for cell in cells(ALL[name], "code")]
-    assert max(lengths) <= 20
-    assert sorted(lengths)[len(lengths) // 2] <= 8
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_every_code_cell_stands_under_words(name):
-    kinds = [cell["cell_type"] for cell in cells(ALL[name])]
-    assert kinds[0] == "markdown" and kinds[-1] == "markdown"
-    assert not any(kinds[place : place + 3] == ["code"] * 3 for place in range(len(kinds)))
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_the_beginning_says_how_long_it_takes(name):
-    assert re.search(r"\b(?:\d+|ten) minutes\b", cells(ALL[name])[0]["source"])
-
-
-@pytest.mark.parametrize("client", CLIENTS)
-def test_every_client_links_to_the_terms(client):
-    assert "(start-here.ipynb#Look-up-a-term)" in cells(ALL[client])[0]["source"]
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_no_credential_literals(name):
-    for cell in cells(ALL[name], "code"):
-        assert not CREDENTIAL_LITERAL.search(cell["source"])
-        assert not re.search(r"Bearer [A-Za-z0-9]{8,}", json.dumps(cell))
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_pictures_have_words(name):
-    for cell in cells(ALL[name]):
-        assert not re.search(r"!\[\]\(", cell["source"])
-        for output in cell.get("outputs", []):
-            data = output.get("data", {})
-            assert not any(kind.startswith("image/") for kind in data), "show pictures as HTML with alt text"
-            for picture in re.findall(r"<img[^>]*>", "".join(data.get("text/html", ""))):
-                assert re.search(r'alt="[^"]{20,}"', picture) and 'src="data:image/png;' in picture
-            if "text/html" in data:
-                assert "".join(data["text/plain"]).strip()
-
-
-@pytest.mark.parametrize("client", CLIENTS)
-def test_snippets_need_nothing_of_ours(client):
-    for cell in cells(ALL[client], "code"):
-        if "snippet" in tags(cell):
-            assert "mistral_on_azure" not in cell["source"]
-
-
-@pytest.mark.parametrize("client", CLIENTS)
-def test_every_task_has_something_to_copy(client):
-    section, found = "", {}
-    for cell in cells(ALL[client]):
-        if cell["cell_type"] == "markdown" and cell["source"].startswith("## "):
-            section = cell["source"].splitlines()[0].removeprefix("## ")
-        found.setdefault(section, []).extend(tags(cell))
-    assert [task for task in tasks(FOLDER) if "snippet" not in found[task]] == []
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_links_between_notebooks_lead_somewhere(name):
-    for cell in cells(ALL[name], "markdown"):
-        for target, section in re.findall(r"\]\(([^)#\s]+)#?([^)\s]*)", cell["source"]):
-            assert target.startswith("https://") or (FOLDER / target).exists(), target
-            if target.endswith(".ipynb") and section:
-                assert section in map(anchor, headings(FOLDER / target)), f"{target}#{section}"
-
-
 def test_nothing_is_deprecated_in_the_sources():
-    for path in ALL.values():
-        for source in python_cells(path):
-            assert "from langchain.chains" not in source and "mistralai_azure" not in source
+    for notebook in ALL.values():
+        for cell in notebook.code:
+            assert "from langchain.chains" not in cell.source and "mistralai_azure" not in cell.source
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_copy_elsewhere_says_in_one_line_what_to_install(name, tmp_path):
+    """Its first cell with the package, in a Python that does not have it."""
+    source = next(cell.source for cell in ALL[name].code if "mistral_on_azure" in cell.source)
+    bare = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", source], capture_output=True, text=True, env=bare)
+    *_, last = done.stderr.strip().splitlines()
+    assert done.returncode == 1
+    assert last == "ModuleNotFoundError: First run: %pip install FOLDER (the cookbook's folder)"
+    assert "No module named" not in done.stderr
+
+
+def _with(notebook: Notebook, number: int, **changes: object) -> Notebook:
+    """A notebook in which one cell is different."""
+    cells = tuple(replace(cell, **changes) if cell.number == number else cell for cell in notebook.cells)
+    return replace(notebook, cells=cells)
+
+
+def _cell(notebook: Notebook, *tags: str, code: bool = True) -> Cell:
+    found = (cell for cell in notebook.cells if cell.is_code is code and set(tags) <= set(cell.tags))
+    return list(found)[-1]
+
+
+OPENAI = ALL["openai-sdk"]
+CODE, SNIPPET, WORDS = _cell(OPENAI), _cell(OPENAI, "snippet"), OPENAI.markdown[3]
+PLAIN = next(cell for cell in OPENAI.markdown if not cell.source.startswith("#"))
+PARAMETERS = _cell(OPENAI, "parameters")
+IMAGE = ({"output_type": "display_data", "data": {"text/html": '<img src="x.png">', "text/plain": ""}},)
+ERROR = ({"output_type": "error", "ename": "E", "evalue": "", "traceback": []},)
+STDERR = ({"output_type": "stream", "name": "stderr", "text": "!"},)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (_with(OPENAI, WORDS.number, source="# Again"), "one title"),
+        (_with(OPENAI, 1, source="# A title without a time"), "how many minutes"),
+        (_with(OPENAI, 1, source="# A title, 5 minutes"), "link to the terms"),
+        (_with(OPENAI, WORDS.number, source="#### Deep"), "skips a level"),
+        (_with(OPENAI, CODE.number, id=OPENAI.cells[0].id), "id of its own"),
+        (_with(OPENAI, CODE.number, id="no id!"), "id of its own"),
+        (replace(OPENAI, cells=OPENAI.cells[:-1] + OPENAI.code[-1:]), "the last cell must be words"),
+        (replace(OPENAI, cells=(*OPENAI.cells[:2], *OPENAI.code[:3], *OPENAI.cells[2:])), "follow each other"),
+        (_with(OPENAI, CODE.number, source="1\n" * 21), "has 21 lines, 20 at most"),
+        (_with(OPENAI, CODE.number, execution_count=None), "not of one run"),
+        (_with(OPENAI, CODE.number, outputs=ERROR), "raises an error"),
+        (_with(OPENAI, CODE.number, outputs=STDERR), "something on stderr"),
+        (_with(OPENAI, CODE.number, tags=("raises-exception",)), "is to raise an error and does not"),
+        (replace(OPENAI, cells=tuple(replace(cell, outputs=()) for cell in OPENAI.cells)), "have no output"),
+        (replace(OPENAI, metadata={"papermill": {}}), "its metadata must be"),
+        (_with(OPENAI, CODE.number, metadata={"collapsed": True}), "metadata other than tags"),
+        (_with(OPENAI, CODE.number, source="open('/home/me/x')"), "names a place of one machine"),
+        (_with(OPENAI, CODE.number, source="api_key = 'abcdefgh12345'"), "has a credential in it"),
+        (_with(OPENAI, CODE.number, outputs=IMAGE), "without an alt text"),
+        (_with(OPENAI, CODE.number, outputs=IMAGE), "without plain text beside it"),
+        (_with(OPENAI, WORDS.number, source="![](x.png)"), "picture without words"),
+        (_with(OPENAI, WORDS.number, source="[a](nowhere.md)"), "links to nowhere.md, which is not there"),
+        (_with(OPENAI, WORDS.number, source="[a](start-here.ipynb#No)"), "start-here.ipynb#No, which is not there"),
+        (_with(OPENAI, PARAMETERS.number, tags=()), "one cell with the tag parameters, not 0"),
+        (_with(OPENAI, PARAMETERS.number, source=f"{PARAMETERS.source}\nunused: int = 1"), "unused is never used"),
+        (_with(OPENAI, PARAMETERS.number, source=f"{PARAMETERS.source}\nclient: int = 1"), "client needs a comment"),
+        (
+            _with(OPENAI, PARAMETERS.number, source=f"{PARAMETERS.source}\nclient: int = 1"),
+            "its parameters cell differs",
+        ),
+        (_with(OPENAI, PARAMETERS.number, source="model: str ="), "is not Python"),
+        (_with(OPENAI, SNIPPET.number, source="import mistral_on_azure"), "is a snippet and uses mistral_on_azure"),
+        (_with(OPENAI, CODE.number, source="import mistral_on_azure.azure.http"), "imports from below"),
+        (_with(OPENAI, OPENAI.code[1].number, source="import mistral_on_azure"), "must say what to install"),
+        (_with(OPENAI, PLAIN.number, source="## Another section"), "its sections are not those"),
+        (
+            replace(OPENAI, cells=tuple(cell for cell in OPENAI.cells if not cell.source.startswith("## Call tools"))),
+            "has no section 'Call tools'",
+        ),
+        (
+            replace(OPENAI, cells=tuple(replace(c, tags=()) if c.section == "Call tools" else c for c in OPENAI.cells)),
+            "'Call tools' has no cell with the tag snippet",
+        ),
+        (replace(OPENAI, kind=Kind.RECIPE, cells=OPENAI.cells[:-1]), "its last section is 'What you can do now'"),
+        (
+            replace(OPENAI, kind=Kind.RECIPE, cells=tuple(replace(cell, tags=()) for cell in OPENAI.cells)),
+            "no cell has the tag snippet",
+        ),
+        (replace(OPENAI, kind=Kind.OTHER_LANGUAGE), "without the exercises"),
+    ],
+)
+def test_a_rule_that_is_broken_is_told(changed, said):
+    assert any(re.search(re.escape(said), line) for line in broken(changed, ALL)), broken(changed, ALL)
+
+
+def test_the_catalog_reads_what_nbformat_reads():
+    for notebook in ALL.values():
+        theirs = nbformat.read(notebook.path, 4)
+        assert [cell.source for cell in notebook.cells] == [cell.source for cell in theirs.cells]
+        assert [cell.id for cell in notebook.cells] == [cell.id for cell in theirs.cells]
+        assert [list(cell.tags) for cell in notebook.cells] == [cell.metadata.get("tags", []) for cell in theirs.cells]

@@ -20,7 +20,7 @@ import pytest
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.catalog.sections import CLIENTS
 from mistral_on_azure.setup_environment import LOCK, ROOT, pip_settings
-from mistral_on_azure.snippets.choosing import slug
+from mistral_on_azure.snippets.offering import slug
 from mistral_on_azure.snippets.starter import starter
 
 # The last one is there because its package has to be installed with an extra.

@@ -1,17 +1,20 @@
-"""How starters are made: awaits, imports, what is left out, and cells that cannot be made into one."""
+"""How starters are made: awaits, imports, what is left out, recipes, and cells that cannot be made into one."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.snippets.imports import Import, packages, rendered
+from mistral_on_azure.snippets.header import install_line
+from mistral_on_azure.snippets.offering import snippet, write_all
 from mistral_on_azure.snippets.starter import ENTRA_ID, FIRST_ANSWER, KEY, starter
-from mistral_on_azure.snippets.statements import run_what_is_awaited
+from mistral_on_azure.snippets.statements import run_awaits
 
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 PARAMETERS = 'endpoint: str = ""  # where\nmodel: str = "m"  # which\ntimeout: float = 3.0  # how long\n'
 
 
@@ -56,12 +59,12 @@ def test_a_starter_in_full(tmp_path):
     ],
 )
 def test_awaits_outside_of_functions(source, expected):
-    assert run_what_is_awaited(source) == f"import asyncio\n{expected}"
+    assert run_awaits(source) == f"import asyncio\n{expected}"
 
 
 @pytest.mark.parametrize("source", ["async def x():\n    return await y()", "print('await x()')  # await", "x = 1"])
 def test_other_awaits_stay(source):
-    assert run_what_is_awaited(source) == source
+    assert run_awaits(source) == source
 
 
 @pytest.mark.parametrize(
@@ -128,24 +131,76 @@ def test_comments_and_gaps_stay_with_their_statements(tmp_path):
     assert cell in made(tmp_path, "Do", cell)
 
 
-def test_imports_are_merged_and_sorted():
-    wanted = [
-        Import("b.c", "d"),
-        Import("os"),
-        Import("b.c", "A"),
-        Import("a"),
-        Import("b.c", "d"),
-        Import("b.c", "LIMIT"),
-        Import("b.c", "e", "f"),
-        Import("json", "dumps"),
-        Import("numpy", "", "np"),
-    ]
-    assert rendered(wanted) == (
-        "import os\nfrom json import dumps\n\nimport a\nimport numpy as np\n"
-        "from b.c import LIMIT, A, d\nfrom b.c import e as f"
+def test_imports_are_merged_sorted_and_cut_to_what_is_used(tmp_path):
+    cells = (
+        "from openai.types import Model\nimport os\nfrom openai.types import Batch as B, Model",
+        "import numpy as np\nfrom json import dumps, loads\nfrom openai.types import BatchError, CompletionUsage\n"
+        "print(client, Model, os, B, np, dumps, BatchError)",
     )
+    assert (
+        "\n\nimport os\nfrom json import dumps\n\nimport numpy as np\nimport openai\n"
+        "from openai.types import Batch as B\nfrom openai.types import BatchError, Model\n\nclient = "
+    ) in made(tmp_path, "Do", *cells)
+
+
+def test_the_folder_that_one_stands_in_changes_nothing(tmp_path, monkeypatch):
+    """To ruff, a folder with a package's name would be a package of one's own."""
+    before = made(tmp_path, "Do", "import requests\n\nprint(client, requests)")
+    (tmp_path / "openai").mkdir()
+    (tmp_path / "openai" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    assert made(tmp_path, "Do", "import requests\n\nprint(client, requests)") == before
 
 
 def test_an_unknown_package_is_told():
-    with pytest.raises(CookbookError, match=r"imports torch\.nn: say its package in helpers/snippets/packages\.py"):
-        packages([Import("os"), Import("torch", "nn")])
+    with pytest.raises(CookbookError, match=r"imports torch: name its package in catalog/clients\.toml"):
+        install_line(["os", "torch.nn"])
+
+
+def test_packages_that_only_a_recipe_takes_are_named():
+    assert install_line(["requests", "click.Option", "rich"]) == "pip install requests click rich"
+    beside = ["not-installed>=1", "scikit-unheard"]
+    assert install_line(["requests", "not_installed.x"], (), beside) == 'pip install requests "not-installed>=1"'
+    assert install_line(["skunheard"], (), beside) == 'pip install "not-installed>=1" scikit-unheard'
+
+
+RECIPE = {
+    "Ask": "import os\n\nimport openai\n\nclient = openai.OpenAI()\nquestions = ['a', 'b']\nprint('asks')",
+    "Ask at once": "async def ask(one):\n    return one, client\n\n\nanswers = [await ask(one) for one in questions]\n"
+    "for answer in answers:\n    print(answer)",
+    "Count": "from collections import Counter\n\nfor answer in answers:\n    print(Counter(answer), timeout)",
+}
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Notebooks of which one is a recipe; the clients' are those of the repository."""
+    notebooks = tmp_path / "notebooks"
+    shutil.copytree(NOTEBOOKS, notebooks, ignore=shutil.ignore_patterns("beyond-python", "recipes"))
+    cells = [{"cell_type": "markdown", "source": "# Ask twice", "metadata": {}}]
+    cells.append({"cell_type": "code", "source": PARAMETERS, "metadata": {"tags": ["parameters"]}})
+    for heading, source in RECIPE.items():
+        cells.append({"cell_type": "markdown", "source": f"## {heading}\n\nWhy.", "metadata": {}})
+        cells.append({"cell_type": "code", "source": source, "metadata": {"tags": ["snippet"]}})
+    (notebooks / "recipes").mkdir()
+    (notebooks / "recipes" / "ask-twice.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    return notebooks
+
+
+def test_a_recipe_brings_what_its_sections_above_define(folder):
+    text = snippet(folder, "count", "recipes/ask-twice", shell=False)
+    assert text.startswith("# Ask twice: Count\n# Install: pip install openai\n")
+    assert "timeout = 3.0" in text and 'model = "m"' not in text
+    order = ["client = openai.OpenAI()", "questions = ", "async def ask(", "asyncio.run(ask(", "Counter(answer)"]
+    assert sorted(order, key=text.index) == order
+    assert "print(answer)" not in text and "asks" not in text and "import os" not in text
+
+
+def test_recipes_are_offered_beside_the_clients(folder, tmp_path):
+    with pytest.raises(CookbookError, match=r"Recipes, each with sections of its own: recipes/ask-twice\.$"):
+        snippet(folder, "", "", shell=False)
+    with pytest.raises(CookbookError, match=r"There is no task 'stream'. There are: ask, ask-at-once, count\.$"):
+        snippet(folder, "stream", "ask-twice", shell=False)
+    written = {path.relative_to(tmp_path / "out").as_posix() for path in write_all(folder, tmp_path / "out")}
+    assert {f"recipes/ask-twice/{name}.py" for name in ("ask", "ask-at-once", "count")} <= written
+    assert "openai-sdk/stream-the-answer.py" in written

@@ -203,7 +203,7 @@ def engine() -> None:
 @click.option("--check", is_flag=True, help="Measure once and compare with the kept results; write nothing.")
 @click.option("--render", is_flag=True, help="Write the page again from the kept results; measure nothing.")
 def faults(repeats: int, check: bool, render: bool) -> None:
-    """Measure how the six clients meet each fault.
+    """Measure how the clients meet each fault.
 
     The local endpoint causes the faults, and the results are kept in upkeep/faults. A round takes about 40 seconds,
     mostly waits of the clients.
@@ -220,8 +220,21 @@ def faults(repeats: int, check: bool, render: bool) -> None:
 
 
 @main.command()
+@click.argument("name")
+def recipe(name: str) -> None:
+    """Begin a recipe: write a notebook of six cells, NAME, and what belongs to it.
+
+    `make recipe NAME=hello` also executes it, keeps its outputs and adds it to README.md.
+    """
+    from mistral_on_azure.upkeep.recipes import begin
+
+    path = begin(ROOT / "notebooks", name)
+    click.echo(f"Wrote {path.relative_to(ROOT)} and {path.with_suffix('.toml').name} beside it.")
+
+
+@main.command()
 def tables() -> None:
-    """Rebuild the table of tasks and clients in README.md."""
+    """Rebuild the tables of tasks, clients and recipes in README.md."""
     from mistral_on_azure.upkeep.generated import write_tables as write
 
     write(ROOT)

@@ -23,10 +23,10 @@ import machine
 from installed import megabytes, needed
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.notebooks import Cell
 from mistral_on_azure.catalog.sections import CLIENTS
 from mistral_on_azure.endpoint.starting import new_key, start
-from mistral_on_azure.snippets.cells import Cell, read
-from mistral_on_azure.snippets.starter import FIRST_ANSWER, KEY, starter
+from mistral_on_azure.snippets.starter import FIRST_ANSWER, KEY, read, snippets, starter
 from mistral_on_azure.upkeep import measurements
 from mistral_on_azure.upkeep.faults.calls import PACKAGES
 
@@ -87,12 +87,12 @@ def _options() -> argparse.Namespace:
 
 def _of_notebook(client: str) -> dict[str, Any]:
     """A client's starter, the two cells that are repeated, and what to install."""
-    notebook, program = read(_NOTEBOOKS / f"{client}.ipynb"), starter(_NOTEBOOKS, KEY, client)
+    notebook, program = read(_NOTEBOOKS, client), starter(_NOTEBOOKS, KEY, client)
     install = re.search(r"^# Install: pip install (.*)$", program, re.M)[1]
     return {
-        "starter": f"{program}\n{notebook.parameters}",  # the starter itself has only the parameters that it uses
-        "call": _first_that_prints(notebook.python(FIRST_ANSWER)),
-        "stream": _first_that_prints(notebook.python(STREAM)),
+        "starter": f"{program}\n{notebook.parameters_source}",  # the starter has only those that it uses
+        "call": _first_that_prints(snippets(notebook, FIRST_ANSWER)),
+        "stream": _first_that_prints(snippets(notebook, STREAM)),
         "packages": shlex.split(install),
     }
 

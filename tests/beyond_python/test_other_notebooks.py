@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+import shutil
+from pathlib import Path
 
-import nbformat
 import pytest
 
-from mistral_on_azure.catalog.sections import headings, tasks
+from commanding import Cookbook
+from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.catalog.notebooks import Kind, load, notebooks
+from mistral_on_azure.catalog.selection import Selection
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.running import places
+from mistral_on_azure.running.command import execute
+from mistral_on_azure.running.jobs import plan
+from mistral_on_azure.running.run_options import Options
 from mistral_on_azure.running.saving import settled
 from mistral_on_azure.upkeep.beyond_python.cells import cells
-from mistral_on_azure.upkeep.beyond_python.keeping import NOTEBOOKS, execute
 from mistral_on_azure.upkeep.beyond_python.programs import FOLDER, PROGRAMS
 
+ROOT = Path(__file__).resolve().parents[2]
+ALL = notebooks(FOLDER.parent, Kind.OTHER_LANGUAGE)
+NAMES = list(ALL)
 
-def code(name: str) -> list[nbformat.NotebookNode]:
-    return [cell for cell in nbformat.read(FOLDER / f"{name}.ipynb", 4).cells if cell.cell_type == "code"]
+
+@pytest.fixture
+def cookbook(tmp_path) -> Cookbook:
+    return Cookbook(tmp_path)
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_code_is_that_of_the_programs(name):
     """`make beyond-python` writes it anew."""
-    made, there = cells(name), {cell.id: cell.source for cell in code(name)}
+    made, there = cells(ALL[name].path.stem), {cell.id: cell.source for cell in ALL[name].code}
     assert made == {id_: source for id_, source in there.items() if id_ in made}
     by_hand = [id_ for id_ in there if id_ not in made]
     assert all(re.match("set-up|connect-with-microsoft|handle-errors", id_) for id_ in by_hand), by_hand
@@ -34,44 +46,65 @@ def test_both_programs_in_javascript_define_the_same_tools():
     assert first == second
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_notebook_is_as_the_others_are(name):
-    document = nbformat.read(FOLDER / f"{name}.ipynb", 4)
-    assert headings(FOLDER / f"{name}.ipynb") == ["Set up", *tasks(FOLDER.parent), "What you can do now"]
-    kinds = [cell.cell_type for cell in document.cells]
-    assert kinds[0] == kinds[-1] == "markdown"
-    assert not any(kinds[place : place + 3] == ["code"] * 3 for place in range(len(kinds)))
-    levels = [
-        len(mark)
-        for cell in document.cells
-        if cell.cell_type == "markdown"
-        for mark in re.findall("^(#+) ", cell.source, re.MULTILINE)
-    ]
-    assert levels[0] == 1 and all(after - before <= 1 for before, after in pairwise(levels))
-    assert re.search(r"\d+ minutes", document.cells[0].source)
-    assert [cell.execution_count for cell in code(name)] == list(range(1, len(code(name)) + 1))
-    assert not any(
-        output.get("name") == "stderr" or output.output_type == "error"
-        for cell in code(name)
-        for output in cell.outputs
-    )
-    assert not re.search(r"127\.0\.0\.1:\d|/tmp/|/home/|/root/|\x1b", nbformat.writes(document))
-
-
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_links_lead_somewhere(name):
-    for cell in nbformat.read(FOLDER / f"{name}.ipynb", 4).cells:
-        for target in re.findall(r"\]\(([^)#\s]+)", cell.source if cell.cell_type == "markdown" else ""):
-            assert target.startswith("https://") or (FOLDER / target).exists(), target
-
-
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_outputs_are_those_that_are_committed(name, tmp_path, request):
-    packages = None
-    if name == "javascript":
+    """Executed by `cookbook run`, in a copy with the packages that this environment has."""
+    folder = tmp_path / "notebooks"
+    shutil.copytree(FOLDER, folder / FOLDER.name, ignore=shutil.ignore_patterns("node_modules"))
+    if name.endswith("javascript"):
         packages = request.getfixturevalue("installed") / "node_modules"
+        (folder / FOLDER.name / "node_modules").symlink_to(packages)
     else:
         request.getfixturevalue("curl")
-    executed = nbformat.read(execute(FOLDER / f"{name}.ipynb", tmp_path, packages), 4)
-    found = {cell.id: settled(cell.outputs) for cell in executed.cells if cell.cell_type == "code"}
-    assert found == {cell.id: settled(cell.outputs) for cell in code(name)}
+    before = {path.name for path in (folder / FOLDER.name).iterdir()}
+    options = Options(ROOT, folder, tmp_path / "reports", Selection(names=[name]))
+    assert execute(options) == 0
+    assert {path.name for path in (folder / FOLDER.name).iterdir()} == before, "it wrote files beside the notebook"
+    executed = load(tmp_path / "reports" / default_name() / f"{name}.ipynb")
+    found = {cell.id: settled(list(cell.outputs)) for cell in executed.code}
+    assert found == {cell.id: settled(list(cell.outputs)) for cell in ALL[name].code}
+
+
+def test_without_their_tools_they_are_skipped_with_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    jobs = {job.name: job for job in plan(FOLDER.parent, Selection(), [], {}, tmp_path)}
+    assert jobs["beyond-python/curl"].missing == "there is no bash and no curl and no jq"
+    assert not jobs["openai-sdk"].missing
+    with pytest.raises(CookbookError, match=r"beyond-python/javascript cannot run here: there is no bash and no node"):
+        plan(FOLDER.parent, Selection(names=["javascript"]), [], {}, tmp_path)
+
+
+def test_one_that_is_skipped_is_no_failure_and_is_told(cookbook, monkeypatch):
+    cookbook.write("start-here", "1 + 1")
+    cookbook.write("beyond-python/none", "%%bash\ncurl x")
+    monkeypatch.setenv("PATH", str(cookbook.notebooks))
+    done = cookbook.run()
+    assert done.returncode == 0, done.stderr
+    assert "Skipped beyond-python/none: there is no bash and no curl." in done.stdout
+    assert "1 of 2 passed; 1 skipped" in done.stdout
+    assert cookbook.status == {"start-here": "passed", "beyond-python/none": "skipped"}
+    assert '<skipped message="there is no bash and no curl" />' in (cookbook.reports / "junit.xml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "reason"),
+    [
+        ({"engine": "embedded"}, {}, "an engine may take longer; name it"),
+        ({}, {"AZURE_INFERENCE_ENDPOINT": "https://host.example"}, "name it to run it on your endpoint"),
+    ],
+)
+def test_elsewhere_than_on_the_script_they_are_run_only_when_named(
+    cookbook, curl, monkeypatch, options, environment, reason
+):
+    cookbook.write("start-here", "1 + 1")
+    cookbook.write("beyond-python/some", "%%bash\ncurl x")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def planned(*names: str) -> dict[str, str]:
+        asked = Options(ROOT, cookbook.notebooks, cookbook.reports, Selection(names=names), **options)
+        return {job.name: job.missing for job in places.of(asked).plan(cookbook.reports)}
+
+    unnamed = planned()
+    assert unnamed["start-here"] == "" and reason in unnamed["beyond-python/some"]
+    assert planned("some") == {"beyond-python/some": ""}

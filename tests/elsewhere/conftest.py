@@ -7,14 +7,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mistral_on_azure.running.jobs import notebooks
+from mistral_on_azure.catalog.notebooks import notebooks
 
 _ALL = notebooks(Path(__file__).resolve().parents[2] / "notebooks")
 
 
 @pytest.fixture(params=_ALL.values(), ids=_ALL)
 def path(request: pytest.FixtureRequest) -> Path:
-    return request.param
+    return request.param.path
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from tool_requests import WEATHER, called, calls, refused, result, schema_tool, send
 
+from mistral_on_azure.endpoint.models.conversation import MOST_MESSAGES, MOST_PARTS, MOST_TOOLS
 from mistral_on_azure.endpoint.models.tools import deciding
 from mistral_on_azure.endpoint.models.tools.patterns import Pattern, Steps, Unsatisfiable
 from mistral_on_azure.endpoint.models.tools.tool_schemas import ToolSchema
-from mistral_on_azure.endpoint.models.conversation import MOST_MESSAGES, MOST_PARTS, MOST_TOOLS
 
 USER = {"role": "user", "content": "Hello"}
 pytestmark = pytest.mark.timeout(60)  # what is bounded takes some hundredths of a second

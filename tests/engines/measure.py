@@ -76,7 +76,8 @@ def _run(engine: Engine, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     subprocess.run(command, check=False)
     kept = ("notebook", "client", "status", "seconds", "calls", "total_tokens", "counted_exactly", "error")
     rows = json.loads((reports / "results.json").read_text(encoding="utf-8"))["jobs"]
-    return [{name: row[name] for name in kept} | {"error": _clean(row["error"])} for row in rows]
+    ran = [row for row in rows if row["status"] != "skipped"]  # other languages have no parameters to set
+    return [{name: row[name] for name in kept} | {"error": _clean(row["error"])} for row in ran]
 
 
 def _clean(text: str) -> str:

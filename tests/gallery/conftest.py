@@ -13,8 +13,10 @@ from filelock import FileLock
 from playwright.sync_api import Browser
 
 from browsing import chromium
+from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.gallery.build import work_folder
-from mistral_on_azure.gallery.runs import Runs, Starters, runs, starters
+from mistral_on_azure.gallery.runs import Programs, Runs, runs
+from mistral_on_azure.snippets.starter import starters
 
 ROOT = Path(__file__).resolve().parents[2]
 _SITE = ROOT / "build" / "gallery-tests"
@@ -36,12 +38,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def programs() -> Starters:
-    return starters(ROOT / "notebooks")
+def programs() -> Programs:
+    return starters(ROOT / "notebooks", only=clients())
 
 
 @pytest.fixture(scope="session")
-def kept_runs(site: Path, programs: Starters) -> Runs:
+def kept_runs(site: Path, programs: Programs) -> Runs:
     """The runs that the site shows."""
     return runs(programs, work_folder(site) / "runs.json")
 

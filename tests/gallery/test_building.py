@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +13,15 @@ import pytest
 from click.testing import CliRunner
 
 from mistral_on_azure import cli
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.notebooks import notebooks
 from mistral_on_azure.catalog.sections import tasks
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.gallery.build import render
-from mistral_on_azure.gallery.runs import Starters, runs
+from mistral_on_azure.gallery.pages import SUMMARIES, front_page, wire_views
+from mistral_on_azure.gallery.runs import Programs, runs
 from mistral_on_azure.gallery.site import mirror
-from mistral_on_azure.gallery.task_pages import SUMMARIES, reasons, wire_view
-from mistral_on_azure.snippets.starter import ENTRA_ID, starter
+from mistral_on_azure.snippets.starter import ENTRA_ID, KEY, starter
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
@@ -25,7 +29,7 @@ AGAIN = (ENTRA_ID, "Stream the answer", "Call asynchronously")
 
 
 @pytest.fixture(scope="module")
-def some() -> Starters:
+def some() -> Programs:
     """Programs of the client that starts fastest."""
     return {"webrequests": {task: starter(NOTEBOOKS, task, "webrequests") for task in AGAIN}}
 
@@ -34,10 +38,11 @@ def test_programs_run_again_come_to_the_same(some, tmp_path):
     views = []
     for name in ("first", "second"):
         made = runs(some, tmp_path / name)["webrequests"]
-        views.append({task: (run.printed, wire_view(task, run)) for task, run in made.items()})
+        views.append({task: (run.printed, wire_views(task, run)) for task, run in made.items()})
     assert views[0] == views[1]
-    assert all("authorization: Bearer ***" in view for _, view in views[0].values())
-    assert "more events …" in views[0]["Stream the answer"][1]
+    sent = {task: "\n".join(text for _, text in exchanges) for task, (_, exchanges) in views[0].items()}
+    assert all("authorization: Bearer ***" in text for text in sent.values())
+    assert "more events …" in sent["Stream the answer"]
 
 
 def test_runs_are_kept_until_something_changes(some, tmp_path):
@@ -55,13 +60,32 @@ def test_a_program_that_fails_is_named(tmp_path):
 
 def test_every_task_has_its_line():
     assert SUMMARIES.keys() >= set(tasks(NOTEBOOKS))
-    assert all(reasons(NOTEBOOKS).values())
+    assert all(client.reason for client in clients().values())
 
 
 def test_what_notebooks_link_to_comes_along(tmp_path):
     pages = mirror(ROOT, tmp_path)
     assert {"README", "notebooks/start-here", "helpers/mistral_on_azure/endpoint/models/README"} <= set(pages)
     assert (tmp_path / "LICENSE").is_file()
+
+
+def test_a_recipe_has_a_card_and_a_place_in_the_navigation(tmp_path):
+    """It is copied into a project that has notebooks and none of them is a recipe, and then has one."""
+    project, programs = tmp_path / "project", {client: {KEY: "# Install: pip install it\n"} for client in clients()}
+    shutil.copytree(NOTEBOOKS, project / "notebooks", ignore=shutil.ignore_patterns("recipes", "node_modules"))
+    fronts = []
+    for name in ("none", "recipes/ask-twice"):
+        if name != "none":
+            cell = {"cell_type": "markdown", "source": "# Ask twice\n\nTwo answers\nare better. Why?", "metadata": {}}
+            path = project / "notebooks" / f"{name}.ipynb"
+            path.parent.mkdir()
+            path.write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
+        pages = mirror(project, tmp_path / "sources")
+        fronts.append(front_page(notebooks(project / "notebooks"), tasks(NOTEBOOKS), programs, pages))
+    assert (tmp_path / "sources" / "notebooks" / "recipes" / "ask-twice.ipynb").is_file()
+    assert "ecipes" not in fronts[0]
+    assert "**Ask twice**\n\nTwo answers are better.\n" in fronts[1]
+    assert ":caption: Recipes\n:hidden:\n\nnotebooks/recipes/ask-twice\n:::" in fronts[1]
 
 
 @pytest.mark.filterwarnings("ignore:.* is deprecated")  # what themes and extensions still use

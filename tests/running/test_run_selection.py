@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mistral_on_azure.azure.deployments import default_name, deployments
-from mistral_on_azure.catalog.notebooks import Selection, choose
+from mistral_on_azure.catalog.selection import Selection, choose
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running.jobs import plan
 
@@ -31,7 +31,8 @@ def folder(cookbook):
         (Selection(tags=["parameters"], clients=["azure"]), ["azure-sdk"]),
     ],
 )
-def test_choosing(folder, selection, names):
+def test_choosing(folder, monkeypatch, selection, names):
+    monkeypatch.chdir(folder.parent)
     assert list(choose(folder, selection)) == names
 
 

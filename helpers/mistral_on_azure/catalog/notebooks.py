@@ -1,138 +1,265 @@
-"""Notebooks: read without nbformat, which takes a while to import, and chosen by name, client or tag."""
+"""The notebooks: the only reader of their files. Each has a kind, an id, sections, tags, cells and parameters.
+
+nbformat takes a while to import and changes what it reads, so the files are decoded here.
+"""
 
 from __future__ import annotations
 
-import ast
-import difflib
-import json
-import re
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from mistral_on_azure.catalog.sections import CLIENTS
+import msgspec
+
+from mistral_on_azure.catalog import parameters
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.sidecar import Sidecar, read_sidecar
 from mistral_on_azure.errors import CookbookError
 
-
-def read(notebook: Path) -> dict[str, Any]:
-    """A notebook as it is in its file.
-
-    Raises:
-        CookbookError: when the file is no notebook.
-    """
-    try:
-        content = json.loads(notebook.read_text(encoding="utf-8"))
-        if all("source" in cell and "metadata" in cell for cell in content["cells"]):
-            return content
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise CookbookError(f"{notebook} is not a notebook, or it is damaged.")
+START = "start-here"  # comes first wherever notebooks are listed
+ENDING = ".ipynb"
 
 
-def tags_of(notebook: Path) -> set[str]:
-    """The tags of a notebook and of its cells."""
-    content = read(notebook)
-    metadata = [content.get("metadata", {}), *(cell["metadata"] for cell in content["cells"])]
-    return {tag for each in metadata for tag in each.get("tags", [])}
+class Kind(StrEnum):
+    """What a notebook is for; its place below the folder of notebooks says which."""
+
+    GUIDE = "guide"
+    CLIENT = "client"
+    RECIPE = "recipe"
+    OTHER_LANGUAGE = "other language"
 
 
-def typed_parameters(notebook: Path) -> dict[str, str]:
-    """The parameters of a notebook and the type each is written with.
-
-    Raises:
-        CookbookError: when its parameters cell is not Python.
-    """
-    cells = read(notebook)["cells"]
-    source = next(("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", [])), "")
-    try:
-        body = ast.parse(source).body
-    except SyntaxError as error:
-        raise CookbookError(f"{notebook.name}: line {error.lineno} of the parameters cell is not Python.") from None
-    return {node.target.id: ast.unparse(node.annotation) for node in body if isinstance(node, ast.AnnAssign)}
-
-
-_START = "start-here"  # comes first wherever notebooks are listed
+FOLDERS = {"recipes": Kind.RECIPE, "beyond-python": Kind.OTHER_LANGUAGE}
+_ORDER = (Kind.GUIDE, Kind.CLIENT, Kind.RECIPE, Kind.OTHER_LANGUAGE)
+_NEVER = ("node_modules", "__pycache__")
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """What was asked for. Within one field any will do; a notebook must satisfy every field that is not empty.
+class Cell:
+    """One cell.
 
     Attributes:
-        names: notebooks, as `openai-sdk` or `notebooks/openai-sdk.ipynb`.
-        clients: clients, as `OpenAI SDK` or any part of it that only one of them has.
-        tags: tags of a notebook or of one of its cells.
+        number: its place in the notebook, from 1.
+        type: `code`, `markdown` or `raw`.
+        section: the `##` heading that it stands under, empty above the first.
+        outputs: of a code cell, as nbformat 4 has them; read them, never change them.
     """
 
-    names: Sequence[str] = ()
-    clients: Sequence[str] = ()
-    tags: Sequence[str] = ()
+    number: int
+    id: str
+    type: str
+    source: str
+    tags: tuple[str, ...]
+    section: str
+    metadata: Mapping[str, Any]
+    outputs: tuple[dict[str, Any], ...]
+    execution_count: int | None
+
+    @property
+    def is_code(self) -> bool:
+        return self.type == "code"
+
+    @property
+    def magic(self) -> str:
+        """The cell magic, as `%%bash`; empty where there is none."""
+        first = self.source.split(maxsplit=1)[:1]
+        return first[0] if first and first[0].startswith("%%") else ""
+
+    @property
+    def is_shell(self) -> bool:
+        """Whether the cell is bash."""
+        return self.magic == "%%bash"
+
+    @property
+    def code(self) -> str:
+        """The source without the line of its cell magic."""
+        return self.source.partition("\n")[2] if self.magic else self.source
 
 
-def notebooks(folder: Path) -> dict[str, Path]:
-    """The notebooks by name, start-here first."""
-    paths = sorted(folder.glob("*.ipynb"), key=lambda path: (path.stem != _START, path.stem))
-    return {path.stem: path for path in paths}
+@dataclass(frozen=True)
+class Notebook:
+    """One notebook.
+
+    Attributes:
+        id: its path below the folder of notebooks, without the ending: `openai-sdk`, `recipes/hello`.
+        document_tags: the tags of the notebook as a whole.
+        metadata: the notebook's own.
+    """
+
+    id: str
+    path: Path
+    kind: Kind
+    cells: tuple[Cell, ...]
+    document_tags: tuple[str, ...]
+    metadata: Mapping[str, Any]
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        """The tags of the notebook and of its cells."""
+        return frozenset(self.document_tags).union(*(cell.tags for cell in self.cells))
+
+    @cached_property
+    def title(self) -> str:
+        """The first `#` heading."""
+        return next((text for text in self._headings("# ")), self.id)
+
+    @cached_property
+    def sections(self) -> tuple[str, ...]:
+        """The `##` headings, in order."""
+        return tuple(self._headings("## "))
+
+    @property
+    def name(self) -> str:
+        """How tables name it: its client, or its title where it is a recipe, else its id."""
+        if self.kind is Kind.CLIENT:
+            return clients()[self.id].name
+        return self.title if self.kind is Kind.RECIPE else self.id
+
+    @property
+    def code(self) -> tuple[Cell, ...]:
+        """The code cells."""
+        return tuple(cell for cell in self.cells if cell.is_code)
+
+    @property
+    def markdown(self) -> tuple[Cell, ...]:
+        """The cells of text."""
+        return tuple(cell for cell in self.cells if cell.type == "markdown")
+
+    @cached_property
+    def parameters_source(self) -> str:
+        """The source of its parameters cell, empty where it has none."""
+        return next((cell.source for cell in self.code if "parameters" in cell.tags), "")
+
+    @cached_property
+    def parameters(self) -> dict[str, parameters.Parameter]:
+        """The parameters by name.
+
+        Raises:
+            CookbookError: when the parameters cell is not Python.
+        """
+        return parameters.parse(self.parameters_source, self.path.name)
+
+    @property
+    def snippets(self) -> tuple[Cell, ...]:
+        """The code cells with the tag `snippet`."""
+        return tuple(cell for cell in self.code if "snippet" in cell.tags)
+
+    @cached_property
+    def sidecar(self) -> Sidecar:
+        """What is written beside it; empty where there is no such file.
+
+        Raises:
+            CookbookError: when the file is damaged.
+        """
+        return read_sidecar(self.path.with_suffix(".toml"))
+
+    def lead(self, section: str) -> str:
+        """The first paragraph of a section."""
+        first = next((cell.source for cell in self.markdown if _heading(cell.source, "## ") == section), "")
+        return first.partition("\n\n")[2].partition("\n\n")[0]
+
+    def _headings(self, mark: str) -> Iterator[str]:
+        return (text for cell in self.markdown if (text := _heading(cell.source, mark)))
 
 
-def choose(folder: Path, selection: Selection) -> dict[str, Path]:
-    """The chosen notebooks by name; all of them when nothing was asked for.
+def _heading(source: str, mark: str) -> str:
+    first = source.partition("\n")[0]
+    return first.removeprefix(mark) if first.startswith(mark) else ""
+
+
+class _CellOfFile(msgspec.Struct):
+    cell_type: str
+    source: str | list[str]
+    id: str = ""
+    metadata: dict[str, Any] | None = None
+    outputs: list[dict[str, Any]] | None = None
+    execution_count: int | None = None
+
+
+class _File(msgspec.Struct):
+    cells: list[_CellOfFile]
+    metadata: dict[str, Any] | None = None
+
+
+def load(path: Path, folder: Path | None = None) -> Notebook:
+    """Read one notebook.
+
+    Args:
+        path: any file.
+        folder: the folder of notebooks that gives it id and kind; a file elsewhere is a guide, named by its stem.
 
     Raises:
-        CookbookError: for a name, client or tag that there is not, or when nothing satisfies all of them.
+        CookbookError: one line that names the file, when it cannot be read or is no notebook.
     """
-    known = notebooks(folder)
-    if not known:
-        raise CookbookError(f"There are no notebooks in {folder}.")
-    chosen = set(known)
-    if selection.names:
-        chosen &= {_notebook(name, known) for name in selection.names}
-    if selection.clients:
-        chosen &= {_client(name) for name in selection.clients}
-    if selection.tags:
-        chosen &= _tagged(known, selection.tags)
-    if not chosen:
-        raise CookbookError("No notebook satisfies all of that: drop a name, a --client or a --tag.")
-    return {name: path for name, path in known.items() if name in chosen}
+    try:
+        stat = path.stat()
+        cells, metadata = _decoded(path, stat.st_mtime_ns, stat.st_size)
+    except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError):
+        raise CookbookError(f"{path} is not a notebook, or it is damaged.") from None
+    name, kind = _id_and_kind(path, folder)
+    return Notebook(name, path, kind, cells, _tags(metadata), metadata)
 
 
-def client_of(notebook: str) -> str:
-    """A notebook's client as tables show it; the notebook's own name where it has none."""
-    return CLIENTS.get(notebook, notebook)
+@lru_cache(maxsize=256)
+def _decoded(path: Path, mtime: int, size: int) -> tuple[tuple[Cell, ...], dict[str, Any]]:
+    """The cells and the metadata of a file, kept as long as it does not change."""
+    file, section, cells = msgspec.json.decode(path.read_bytes(), type=_File), "", []
+    for number, each in enumerate(file.cells, 1):
+        source, metadata = "".join(each.source), each.metadata or {}
+        section = (each.cell_type == "markdown" and _heading(source, "## ")) or section
+        cell = Cell(
+            number, each.id, each.cell_type, source, _tags(metadata), section, metadata,
+            tuple(each.outputs or ()), each.execution_count,
+        )  # fmt: skip
+        cells.append(cell)
+    return tuple(cells), file.metadata or {}
 
 
-def _notebook(name: str, known: Iterable[str]) -> str:
-    stem = Path(name).name.removesuffix(".ipynb")
-    if stem in known:
-        return stem
-    raise CookbookError(f"There is no notebook {stem!r}. {_hint(stem, known)}")
+def _tags(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    tags = metadata.get("tags")
+    return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
 
 
-def _client(name: str) -> str:
-    wanted = _letters(name)
-    found = [key for key, label in CLIENTS.items() if wanted in (_letters(key), _letters(label))]
-    found = found or [key for key, label in CLIENTS.items() if wanted in _letters(key) or wanted in _letters(label)]
-    if not wanted or not found:
-        raise CookbookError(f"There is no client {name!r}. {_hint(name, CLIENTS)}")
-    if len(found) > 1:
-        raise CookbookError(f"The client {name!r} may be any of: {', '.join(found)}.")
-    return found[0]
+def _id_and_kind(path: Path, folder: Path | None) -> tuple[str, Kind]:
+    try:
+        below = path.resolve().relative_to((folder or path.parent).resolve())
+    except ValueError:
+        return path.stem, Kind.GUIDE
+    name = below.with_suffix("").as_posix()
+    if len(below.parts) > 1:
+        return name, FOLDERS.get(below.parts[0], Kind.GUIDE)
+    return name, Kind.CLIENT if folder and name in clients() else Kind.GUIDE
 
 
-def _tagged(known: dict[str, Path], tags: Sequence[str]) -> set[str]:
-    by_notebook = {name: tags_of(path) for name, path in known.items()}
-    there = sorted(set().union(*by_notebook.values()))
-    for tag in tags:
-        if tag not in there:
-            raise CookbookError(f"No notebook and no cell has the tag {tag!r}. {_hint(tag, there)}")
-    return {name for name, has in by_notebook.items() if has & set(tags)}
+def notebooks(folder: Path, *kinds: Kind) -> dict[str, Notebook]:
+    """The notebooks of a folder by their ids: Start here, the clients, the recipes, the other languages.
+
+    Those of recipes and other languages are in folders of their own. Hidden files, such as the `._x.ipynb` that macOS
+    leaves, are none.
+
+    Args:
+        kinds: only notebooks of these; all kinds if there are none.
+
+    Raises:
+        CookbookError: for a file that is no notebook.
+    """
+    paths = [path for path in folder.glob(f"*{ENDING}") if _is_shown(path)]
+    for name in FOLDERS:
+        for place, folders, files in os.walk(folder / name):
+            folders[:] = [each for each in folders if not each.startswith(".") and each not in _NEVER]
+            paths += [path for file in files if _is_shown(path := Path(place, file))]
+    found = [load(path, folder) for path in paths]
+    found.sort(key=lambda notebook: (notebook.id != START, _group(notebook), notebook.id))
+    return {notebook.id: notebook for notebook in found if not kinds or notebook.kind in kinds}
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(known)}."
+def _is_shown(path: Path) -> bool:
+    return path.suffix == ENDING and not path.name.startswith(".")
 
 
-def _letters(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower())
+def _group(notebook: Notebook) -> int:
+    return max(1, _ORDER.index(notebook.kind))  # guides and clients stand together

@@ -1,30 +1,23 @@
-"""The sections that all client notebooks share, read from the notebooks themselves."""
+"""The clients by name, and the sections that all their notebooks share, read from the notebooks themselves."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-CLIENTS = {
-    "webrequests": "curl and requests",
-    "azure-sdk": "Azure SDK",
-    "openai-sdk": "OpenAI SDK",
-    "langchain": "LangChain",
-    "mistralai": "MistralAI",
-    "litellm": "LiteLLM",
-}
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.notebooks import load
+
+CLIENTS = {client.key: client.name for client in clients().values()}
 
 
 def headings(notebook: Path) -> list[str]:
     """The `##` headings of a notebook, in order."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    lines = ("".join(cell["source"]).partition("\n")[0] for cell in cells if cell["cell_type"] == "markdown")
-    return [line.removeprefix("## ") for line in lines if line.startswith("## ")]
+    return list(load(notebook).sections)
 
 
 def tasks(folder: Path) -> list[str]:
     """The sections of the client notebooks that are tasks: all between setting up and the exercises."""
-    first = headings(folder / f"{next(iter(CLIENTS))}.ipynb")
+    first = headings(folder / next(iter(clients().values())).notebook)
     return first[first.index("Set up") + 1 : first.index("Exercises")]
 
 

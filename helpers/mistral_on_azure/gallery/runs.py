@@ -19,27 +19,11 @@ from typing import Any
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import AUTHORITIES, CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.files import ROOT
-from mistral_on_azure.catalog.sections import CLIENTS, tasks
 from mistral_on_azure.endpoint.starting import LocalEndpoint, new_key, start
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.snippets.starter import ENTRA_ID, composed, formatted
+from mistral_on_azure.snippets.starter import ENTRA_ID
 
-Starters = dict[str, dict[str, str]]  # programs, by client, then by task
-
-
-def starters(folder: Path) -> Starters:
-    """The programs.
-
-    Args:
-        folder: where the notebooks are.
-    """
-    known = tasks(folder)
-    # Composed in one thread: several that parse programs can trip Python 3.11 ("recursion depth mismatch").
-    made = {client: {task: composed(folder, task, client) for task in known} for client in CLIENTS}
-    with ThreadPoolExecutor() as pool:  # each waits for a formatter
-        return {client: dict(zip(of, pool.map(formatted, of.values()), strict=True)) for client, of in made.items()}
-
-
+Programs = dict[str, dict[str, str]]  # by client, then by task
 _SECONDS = 180  # for all starters of a client
 _MOST = 64  # exchanges of a starter
 
@@ -60,7 +44,7 @@ class Run:
 Runs = dict[str, dict[str, Run]]  # by client, then by task
 
 
-def runs(starters: Starters, kept: Path) -> Runs:
+def runs(starters: Programs, kept: Path) -> Runs:
     """The run of every starter.
 
     Args:
@@ -90,7 +74,7 @@ def _read(kept: Path) -> dict[str, Any]:
         return {}
 
 
-def _fingerprint(starters: Starters) -> str:
+def _fingerprint(starters: Programs) -> str:
     """A digest of the programs, the installed versions and the endpoint."""
     parts = [sys.version, json.dumps(starters)]
     parts += [path.read_text(encoding="utf-8") for path in [ROOT / "requirements.lock", *_sources()]]
@@ -98,12 +82,12 @@ def _fingerprint(starters: Starters) -> str:
 
 
 def _sources() -> Iterable[Path]:
-    endpoint = ROOT / "helpers" / "endpoint"
+    folder = Path(__file__).parents[1] / "endpoint"
     own = [Path(__file__), Path(__file__).with_name("performing.py")]
-    return sorted([*endpoint.rglob("*.py"), *endpoint.rglob("*.toml"), *own])
+    return sorted([*folder.rglob("*.py"), *folder.rglob("*.toml"), *own])
 
 
-def _run_all(starters: Starters) -> Runs:
+def _run_all(starters: Programs) -> Runs:
     keys = {client: {task: new_key() for task in of} for client, of in starters.items()}
     # The endpoint ends first: after Ctrl-C, what still runs is refused by it and ends soon.
     with (

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from pathlib import Path
 
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.notebooks import load, notebooks
 from mistral_on_azure.catalog.sections import tasks
 from mistral_on_azure.gallery.comparison import comparison_page
-from mistral_on_azure.gallery.front import PAGE, beyond_python_page, front_page
-from mistral_on_azure.gallery.runs import runs, starters
-from mistral_on_azure.gallery.task_pages import page_name, task_page
+from mistral_on_azure.gallery.pages import front_page, other_languages_page, page_name, task_page
+from mistral_on_azure.gallery.runs import runs
+from mistral_on_azure.snippets.starter import starters
 
 _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)")
 _PAGES = (".ipynb", ".md")
@@ -27,7 +28,8 @@ def mirror(root: Path, into: Path) -> list[str]:
     Returns:
         The names of the pages among them, without their endings.
     """
-    waiting, done = [root / "README.md", *sorted((root / "notebooks").glob("*.ipynb"))], set()
+    waiting = [root / "README.md", *(each.path for each in notebooks(root / "notebooks").values())]
+    done = set()
     while waiting:
         path = waiting.pop()
         if path in done or not path.is_file() or root not in path.parents:
@@ -43,10 +45,9 @@ def mirror(root: Path, into: Path) -> list[str]:
 
 
 def _markdown(page: Path) -> str:
-    text = page.read_text(encoding="utf-8")
     if page.suffix == ".md":
-        return text
-    return "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown")
+        return page.read_text(encoding="utf-8")
+    return "\n".join(cell.source for cell in load(page).markdown)
 
 
 def collect(root: Path, work: Path) -> Path:
@@ -60,15 +61,14 @@ def collect(root: Path, work: Path) -> Path:
         The folder with the sources.
     """
     sources, folder = work / "sources", root / "notebooks"
-    programs = starters(folder)
+    programs = starters(folder, only=clients())
     ran = runs(programs, work / "runs.json")
     shutil.rmtree(sources, ignore_errors=True)
-    mirrored = mirror(root, sources)
-    known = tasks(folder)
-    pages = {page_name(task): task_page(folder, task, programs, ran) for task in known}
-    pages["index"] = front_page(folder, known, programs, mirrored)
-    pages["comparison"] = comparison_page(root, programs, ran, sources)
-    pages[PAGE] = beyond_python_page()
+    mirrored, known, wanted = mirror(root, sources), notebooks(folder), tasks(folder)
+    pages = {page_name(task): task_page(known, task, programs, ran) for task in wanted}
+    pages["index"] = front_page(known, wanted, programs, mirrored)
+    pages["comparison"] = comparison_page(programs, ran, sources / "charts")
+    pages["beyond-python"] = other_languages_page()
     for name, text in pages.items():
         path = sources / f"{name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)

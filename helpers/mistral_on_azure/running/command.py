@@ -84,7 +84,7 @@ def _run(
     folder.clear(reports, {result.job.output.resolve() for result in results if result.resumed})
     this.write(reports)
     history = History(options.reports / "history.json")
-    with Progress(console, sum(not result.resumed for result in results)) as progress:
+    with Progress(console, sum(not (result.resumed or result.skipped) for result in results)) as progress:
 
         def show(result: Result) -> None:
             if result.cell == 0 or result.ended:

@@ -44,7 +44,7 @@ def _here(job: Job, folder: Path) -> Job:
     """The job with its own parameters, on the local endpoint's default deployment."""
     name = default_name()
     parameters = {**job.parameters, **({"model": name} if "model" in job.parameters else {})}
-    return replace(job, deployment=name, parameters=parameters, output=folder / job.notebook.name)
+    return replace(job, deployment=name, parameters=parameters, output=folder / f"{job.name}.ipynb")
 
 
 def tell(console: Console, jobs: Sequence[Job], history: History, budget: Budget, limits: Limits) -> bool:
@@ -58,6 +58,7 @@ def tell(console: Console, jobs: Sequence[Job], history: History, budget: Budget
         console.print(say, highlight=False, markup=False, soft_wrap=True)
         if reason := rehearse(unknown, limits, history, console):
             raise CookbookError(reason)
+    jobs = [job for job in jobs if not job.missing]
     expected = [history.usage(job) for job in jobs]
     table = Table(box=None, pad_edge=False)
     for name in ("client", "deployment", "seconds", "calls", "tokens in", "tokens out", "as measured on"):
@@ -77,7 +78,7 @@ def tell(console: Console, jobs: Sequence[Job], history: History, budget: Budget
 
 def _never_counted(jobs: Sequence[Job], history: History) -> list[Job]:
     """The jobs of unknown usage, one for each notebook, since it makes the same calls on every deployment."""
-    return list({job.name: job for job in jobs if history.usage(job) is None}.values())
+    return list({job.name: job for job in jobs if not job.missing and history.usage(job) is None}.values())
 
 
 def _counts(usage: Usage | None) -> tuple[str, str, str]:

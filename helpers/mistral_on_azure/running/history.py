@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.files import read_json, write_json
-from mistral_on_azure.catalog.notebooks import read
+from mistral_on_azure.catalog.notebooks import load
 from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.results import Result, usage_from_json
@@ -44,8 +44,9 @@ def fingerprint(job: Job, endpoint: str, code: str) -> str:
 
     Outputs do not count, since `--save` changes them and nothing that is executed.
     """
-    cells = read(job.notebook)["cells"]
-    source = [(cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in cells]
+    source = [(cell.type, cell.source, cell.tags) for cell in load(job.notebook).cells]
+    beside = job.notebook.with_suffix(".toml")  # a recipe's prompts and answers
+    source += [("beside", beside.read_text(encoding="utf-8", errors="replace"))] if beside.is_file() else []
     known = [source, sorted(job.parameters.items()), job.deployment, endpoint, code]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import ast
+import difflib
 import os
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import InvalidRequirement, Requirement
+
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.deployments import default_name
-from mistral_on_azure.azure.files import path_part
+from mistral_on_azure.azure.files import path_part, scratch
 from mistral_on_azure.azure.masking import Masker
-from mistral_on_azure.catalog.notebooks import Selection, choose, client_of, notebooks, typed_parameters
-from mistral_on_azure.catalog.parameters import check
+from mistral_on_azure.catalog.notebooks import Kind, Notebook, load
+from mistral_on_azure.catalog.parameters import values
+from mistral_on_azure.catalog.selection import Selection, choose, client_of
+from mistral_on_azure.catalog.sidecar import scripted_answers
 from mistral_on_azure.errors import CookbookError
 
-__all__ = ["Job", "notebooks", "plan", "typed_parameters"]
-
+_WRITTEN = ("node_modules", "*-client.mjs", "tools.*", "connection.sh", "token.sh")  # by npm and by the notebooks
+_ALWAYS = {"bash"}
+_TOOLS = {"%%script node": "node", "npm ": "npm", "curl ": "curl", "jq ": "jq"}  # what a cell with the word needs
+_SLIP = 0.9  # from this likeness on, a name is a mistyped one
 _SECRET = re.compile(r"(?i)(?:^|[_-])(?:api)?(?:key|token|secret|password|credential)(?:$|[_-])")  # not max_tokens
 
 
@@ -28,30 +37,50 @@ class Job:
     """One notebook on one deployment.
 
     Attributes:
-        notebook: the notebook that is read.
+        notebook: the file that is read.
         deployment: the deployment's name.
-        parameters: what papermill injects, the deployment included.
         output: where the executed notebook goes.
+        parameters: what papermill injects, the deployment included.
+        id: the notebook's id in the catalog; empty is the stem of the file.
+        missing: why it cannot run on this machine; empty when it can.
+        in_copy: whether it is executed in a copy of its folder, because it writes files.
     """
 
     notebook: Path
     deployment: str
     output: Path
     parameters: dict[str, Any] = field(default_factory=dict)
+    id: str = ""
+    missing: str = ""
+    in_copy: bool = False
 
     def patient(self, seconds: float) -> Job:
-        """The same, but its notebook waits that long for an answer, if it can be told and nobody told it otherwise."""
-        if "timeout" not in typed_parameters(self.notebook):
+        """The same job, with the parameter `timeout` set where its notebook has one and nobody has set it."""
+        if self.missing or "timeout" not in load(self.notebook).parameters:
             return self
         return replace(self, parameters={"timeout": seconds, **self.parameters})
 
     @property
     def name(self) -> str:
-        return self.notebook.stem
+        return self.id or self.notebook.stem
 
     @property
     def client(self) -> str:
         return client_of(self.name)
+
+    @contextmanager
+    def working_folder(self) -> Iterator[Path]:
+        """The folder in which the kernel runs: the notebook's own, or a copy of it that goes afterwards."""
+        if not self.in_copy:
+            yield self.notebook.parent
+            return
+        source, packages = self.notebook.parent, self.notebook.parent / "node_modules"
+        with scratch() as folder:
+            copy = folder / source.name
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns(*_WRITTEN, "._*"))
+            if packages.is_dir():
+                (copy / packages.name).symlink_to(packages.resolve())
+            yield copy
 
 
 def plan(
@@ -68,56 +97,85 @@ def plan(
     Raises:
         CookbookError: for a notebook that does not exist, a parameter of the wrong name or type, or a credential.
     """
-    _refuse_credentials(parameters)
     if deployments and "model" in parameters:
         raise CookbookError("The deployment is given twice: leave out either --deployment or -p model.")
     chosen = choose(folder, selection)
+    scripted_answers(folder)  # the local endpoint reads all of them, and could not say which file is damaged
+    _refuse_credentials(parameters, {name for notebook in chosen.values() for name in notebook.parameters})
     wanted = dict.fromkeys(deployments or [parameters.get("model") or default_name()])
     for deployment in wanted:
         if not deployment or "/" in deployment or not deployment.isprintable():
             raise CookbookError(f"A deployment's name has no slash and is not empty; {deployment!r} cannot be one.")
     given = {**parameters, "model": ""} if deployments else parameters
-    values = {name: _values(path, given) for name, path in chosen.items()}
-    return [
-        Job(
-            notebook,
-            deployment,
-            output / path_part(deployment) / notebook.name,
-            _with_model(values[name], notebook, deployment),
-        )
-        for deployment in wanted
-        for name, notebook in chosen.items()
-    ]
+    jobs = {name: _job(notebook, given, output, strict=bool(selection.names)) for name, notebook in chosen.items()}
+    if all(job.missing for job in jobs.values()):
+        job = next(iter(jobs.values()))
+        raise CookbookError(f"{job.name} cannot run here: {job.missing}.")
+    return [_on(jobs[name], chosen[name], deployment, output) for deployment in wanted for name in chosen]
 
 
-def _refuse_credentials(parameters: dict[str, str]) -> None:
-    """Papermill writes parameters into the notebook that it executes, where everybody may read them."""
+def _job(notebook: Notebook, given: dict[str, str], output: Path, strict: bool) -> Job:
+    """A notebook's job, with no deployment yet.
+
+    Args:
+        strict: refuse a notebook that cannot run as it was asked to, because it was named; else it is skipped.
+    """
+    missing = _missing(notebook, may_install=strict)
+    if not strict and notebook.kind in (Kind.RECIPE, Kind.OTHER_LANGUAGE):
+        # The clients' notebooks share their parameters; these have their own.
+        foreign = [name for name in given if name not in notebook.parameters]
+        missing = missing or (f"it has no parameter {foreign[0]!r}" if foreign else "")
+    if missing and strict:
+        raise CookbookError(f"{notebook.id} cannot run here: {missing}.")
+    parameters = {} if missing else values(notebook.parameters, given, notebook.path.name)
+    in_copy = notebook.kind is Kind.OTHER_LANGUAGE
+    return Job(notebook.path, "", output, parameters, notebook.id, missing, in_copy)
+
+
+def _on(job: Job, notebook: Notebook, deployment: str, output: Path) -> Job:
+    parameters = {**job.parameters, "model": deployment} if "model" in notebook.parameters else job.parameters
+    return replace(
+        job, deployment=deployment, parameters=parameters, output=output / path_part(deployment) / f"{job.name}.ipynb"
+    )
+
+
+def _missing(notebook: Notebook, may_install: bool) -> str:
+    """What a notebook needs and this machine does not have; empty when it has everything.
+
+    Args:
+        may_install: whether the notebook may install packages of npm itself.
+    """
+    if notebook.kind is Kind.RECIPE:
+        absent = [package for package in notebook.sidecar.packages if not _is_installed(package)]
+        return f"it needs what is not installed: pip install {' '.join(absent)}" if absent else ""
+    if notebook.kind is not Kind.OTHER_LANGUAGE:
+        return ""
+    needed = _ALWAYS | {tool for cell in notebook.code for word, tool in _TOOLS.items() if word in cell.source}
+    missing = sorted(tool for tool in needed if not shutil.which(tool))
+    if missing:
+        return f"there is no {' and no '.join(missing)}"
+    if "npm" in needed and not may_install and not (notebook.path.parent / "node_modules").is_dir():
+        return f"its packages are not installed: run `npm ci` in notebooks/{notebook.path.parent.name}"
+    return ""
+
+
+def _is_installed(package: str) -> bool:
+    """Whether a package is installed, in a version that is asked for."""
+    try:
+        wanted = Requirement(package)
+        return wanted.specifier.contains(version(wanted.name), prereleases=True)
+    except (InvalidRequirement, PackageNotFoundError):
+        return False
+
+
+def _refuse_credentials(parameters: dict[str, str], known: set[str]) -> None:
+    """Papermill writes parameters into the notebook that it executes, where everybody may read them.
+
+    Args:
+        known: the notebooks' parameters; a name that is nearly one of these is a slip, which gets another message.
+    """
     masker = Masker([os.environ.get(CREDENTIAL, "")])
     for name, text in parameters.items():
-        if _SECRET.search(name) or masker.text(text) != text:
+        slip = name not in known and difflib.get_close_matches(name, known, 1, _SLIP)
+        if (_SECRET.search(name) and not slip) or masker.text(text) != text:
             raise CookbookError(f"The parameter {name!r} looks like a credential. Set {CREDENTIAL} instead.")
-
-
-def _values(notebook: Path, parameters: dict[str, str]) -> dict[str, Any]:
-    types = typed_parameters(notebook)
-    values = {}
-    for name, text in parameters.items():
-        if name not in types:
-            raise CookbookError(f"{notebook.name} has no parameter {name!r}. It has: {', '.join(types)}.")
-        values[name] = _value(types[name], text)
-        check(name, types[name], values[name])
-    return values
-
-
-def _with_model(values: dict[str, Any], notebook: Path, deployment: str) -> dict[str, Any]:
-    return {**values, "model": deployment} if "model" in typed_parameters(notebook) else values
-
-
-def _value(kind: str, text: str) -> Any:
-    """A text as a value of a type, or the text itself when it is none, for the check to refuse."""
-    if kind == "str":
-        return text
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text

@@ -12,6 +12,7 @@ import papermill
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 from traitlets.config import Config
 
+from mistral_on_azure.catalog.notebooks import load
 from mistral_on_azure.running.jobs import Job
 
 _START_TIMEOUT = 60  # seconds for a kernel to start, on a machine that is busy
@@ -61,28 +62,27 @@ def execute(job: Job, cell_timeout: float, sockets: Path, started: CellStarted) 
     """
     transport = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{sockets}/s"}
     job.output.parent.mkdir(parents=True, exist_ok=True)
-    papermill.execute_notebook(
-        job.notebook,
-        job.output,
-        parameters=job.parameters,
-        engine_name="sparing",
-        kernel_name="python3",
-        language="python",
-        cwd=job.notebook.parent,
-        progress_bar=False,
-        on_cell_start=_counter(job, started),
-        start_timeout=_START_TIMEOUT,
-        execution_timeout=cell_timeout,
-        coalesce_streams=True,  # a stream of tokens stays one output
-        shutdown_kernel="immediate",  # nothing in a kernel is worth waiting for once the last cell has run
-        config=Config(KernelManager={"connection_file": f"{sockets}/kernel.json", **transport}),
-    )
+    with job.working_folder() as folder:
+        papermill.execute_notebook(
+            job.notebook,
+            job.output,
+            parameters=job.parameters,
+            engine_name="sparing",
+            kernel_name="python3",
+            language="python",
+            cwd=folder,
+            progress_bar=False,
+            on_cell_start=_counter(job, started),
+            start_timeout=_START_TIMEOUT,
+            execution_timeout=cell_timeout,
+            coalesce_streams=True,  # a stream of tokens stays one output
+            shutdown_kernel="immediate",  # nothing in a kernel is worth waiting for once the last cell has run
+            config=Config(KernelManager={"connection_file": f"{sockets}/kernel.json", **transport}),
+        )
 
 
 def _counter(job: Job, started: CellStarted) -> Callable[..., None]:
-    import nbformat
-
-    total = sum(cell.cell_type == "code" for cell in nbformat.read(job.notebook, 4).cells)
+    total = len(load(job.notebook).code)
     total += bool(job.parameters)  # papermill injects a cell with them
     seen = 0
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mistral_on_azure.catalog.notebooks import notebooks
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running import targets
 from mistral_on_azure.running.jobs import Job, plan
@@ -16,7 +18,9 @@ from mistral_on_azure.running.targets import Target
 if TYPE_CHECKING:
     from mistral_on_azure.recording.tape import Recorder
 
-_ENGINES_ANSWER = 150.0  # seconds; a model on a laptop answers slowly, and requests wait for each other
+_IMPATIENT = "its programs wait 30 s for an answer, and an engine may take longer; name it to run it"
+_OF_ONE_MODEL = "its programs name the model themselves; name it to run it on your endpoint"
+_ENGINES_ANSWER = 150.0  # seconds: a model on a laptop answers slowly, and requests wait for each other
 
 
 class Plan:
@@ -53,10 +57,20 @@ class Plan:
             with stand_in(local, self.options.budget, self._recorder) as target:
                 yield target
 
-    def _all(self, output: Path) -> list[Job]:
+    def _all(self, output: Path, why_named: str = "") -> list[Job]:
+        """All jobs.
+
+        Args:
+            why_named: why notebooks in other languages, which have no parameters, are only run if they are named.
+        """
         given = self.options
         jobs = plan(given.notebooks, given.selection, given.deployments, given.parameters, output)
-        return [job.patient(_ENGINES_ANSWER) for job in jobs] if given.engine else jobs
+        if given.engine:
+            jobs = [job.patient(_ENGINES_ANSWER) for job in jobs]
+            why_named = _IMPATIENT
+        if why_named and not given.selection.names:
+            jobs = [replace(job, missing=job.missing or why_named) if job.in_copy else job for job in jobs]
+        return jobs
 
     def _recorder(self, label: str, secrets: Iterable[str], hosts: Iterable[str]) -> Recorder | None:
         from mistral_on_azure.recording.tape import Recorder, Scrubber
@@ -78,7 +92,7 @@ class EndpointPlan(Plan):
         self.url = url
 
     def jobs(self, output: Path) -> list[Job]:
-        return self._all(output)
+        return self._all(output, _OF_ONE_MODEL)
 
     def target(self, count: int) -> AbstractContextManager[Target]:
         if self.options.direct:
@@ -102,8 +116,12 @@ class RecordingPlan(Plan):
         deployments = given.deployments or list(dict.fromkeys(each.deployment for each in self.tape.exchanges))
         parameters = {**self.tape.about["parameters"], **given.parameters}
         parameters.pop("model", None)
-        jobs = plan(given.notebooks, given.selection, deployments, parameters, output)
-        jobs = [job for job in jobs if (job.name, job.deployment) in recorded]
+        selection = given.selection
+        if not selection.names:
+            names = {name for name, _ in recorded}
+            selection = replace(selection, names=[name for name in notebooks(given.notebooks) if name in names])
+        planned = plan(given.notebooks, selection, deployments, parameters, output) if selection.names else []
+        jobs = [job for job in planned if (job.name, job.deployment) in recorded]
         if not jobs:
             raise CookbookError(f"{given.replay} has none of the notebooks and deployments that were asked for.")
         return jobs

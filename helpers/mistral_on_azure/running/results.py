@@ -11,7 +11,7 @@ from mistral_on_azure.running.jobs import Job
 
 
 class Status(StrEnum):
-    """The status of a job. Only `PASSED` is a success."""
+    """The status of a job. Only `PASSED` is a success; `SKIPPED` is for what cannot run here, with the reason."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -19,6 +19,7 @@ class Status(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     NOT_RUN = "not run"
+    SKIPPED = "skipped"
 
 
 @dataclass(slots=True)
@@ -52,6 +53,10 @@ class Result:
     fingerprint: str = ""
     resumed: bool = False
 
+    def __post_init__(self) -> None:
+        if self.job.missing:
+            self.status, self.error, self.usage = Status.SKIPPED, self.job.missing, Usage()
+
     @property
     def ended(self) -> bool:
         return self.status not in (Status.WAITING, Status.RUNNING)
@@ -59,6 +64,15 @@ class Result:
     @property
     def passed(self) -> bool:
         return self.status is Status.PASSED
+
+    @property
+    def skipped(self) -> bool:
+        return self.status is Status.SKIPPED
+
+    @property
+    def output(self) -> str:
+        """Where the executed notebook is, below the folder of reports."""
+        return f"{self.job.deployment}/{self.job.name}.ipynb"
 
     def as_json(self) -> dict[str, Any]:
         """Every figure, for `results.json`. Seconds are wall time."""
@@ -77,7 +91,7 @@ class Result:
             "error": self.error,
             "error_class": self.kind,
             "cell_source": "" if self.passed else self.source,
-            "output": f"{self.job.output.parent.name}/{self.job.output.name}",
+            "output": self.output,
             "fingerprint": self.fingerprint,
         }
 

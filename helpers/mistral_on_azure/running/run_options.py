@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.addresses import ENDPOINT
-from mistral_on_azure.catalog.notebooks import Selection
+from mistral_on_azure.catalog.selection import Selection
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Budget, Prices
 from mistral_on_azure.running.pool import Limits

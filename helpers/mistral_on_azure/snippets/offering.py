@@ -3,68 +3,113 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from difflib import SequenceMatcher
 from pathlib import Path
 
-from mistral_on_azure.catalog.sections import CLIENTS, tasks
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.notebooks import Notebook
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.snippets.cells import read
-from mistral_on_azure.snippets.choosing import choose_client, choose_task, slug
-from mistral_on_azure.snippets.starter import header, starter
+from mistral_on_azure.snippets.header import header
+from mistral_on_azure.snippets.starter import read, sections, snippets, starter, starters
 
-_NEEDS = "Needs bash and curl."
-
-
-def shell_tasks(folder: Path, client: str) -> list[str]:
-    """The tasks that a client's notebook shows in the shell."""
-    notebook = read(folder / f"{client}.ipynb")
-    return [task for task in tasks(folder) if notebook.shell(task)]
+_CLOSE = 0.75  # from this likeness on, a word counts as mistyped or inflected
 
 
-def shell_script(folder: Path, task: str, client: str) -> str:
-    """The script for a task.
+def slug(heading: str) -> str:
+    """A heading as it is typed on a command line and as a file is named: `stream-the-answer`."""
+    return "-".join(re.findall(r"\w+", heading.lower()))
+
+
+def choose(kind: str, wanted: str, names: Iterable[str], also: dict[str, str] | None = None) -> str:
+    """The name that is meant: as it is, a part of it, or nearly so.
 
     Args:
-        folder: where the notebooks are.
-        task: the heading of the section.
-        client: the notebook's name.
+        kind: what the names are of, for error messages: "task" or "client".
+        names: what there is to choose from.
+        also: other spellings of some names.
 
     Raises:
-        CookbookError: when the notebook has no shell cells for it.
+        CookbookError: when none or several are meant.
     """
-    notebook = read(folder / f"{client}.ipynb")
-    cells = notebook.shell(task)
-    if not cells:
-        there = "; ".join(
-            f"{name}: {', '.join(map(slug, found))}" for name in CLIENTS if (found := shell_tasks(folder, name))
-        )
-        raise CookbookError(f"There is no shell script for {slug(task)} with {client}. There are, for {there}.")
-    code = "\n\n".join(cell.source.strip("\n") for cell in cells)
-    return f"#!/usr/bin/env bash\n{header(notebook.title, task, [_NEEDS], code)}\nset -euo pipefail\n\n{code}\n"
+    spellings = {name: [slug(name), slug((also or {}).get(name, name))] for name in names}
+    typed = slug(wanted.removesuffix(".ipynb"))
+    for fits in (str.__eq__, _contains, _like):
+        found = [name for name, spelled in spellings.items() if any(fits(each, typed) for each in spelled)]
+        if len(found) == 1:
+            return found[0]
+        if found and typed:
+            raise CookbookError(f"The {kind} {wanted!r} can be several. Say which: {_listed(found)}.")
+    raise CookbookError(f"There is no {kind} {wanted!r}. There are: {_listed(spellings)}.")
+
+
+def _contains(name: str, typed: str) -> bool:
+    return bool(typed) and typed in name
+
+
+def _like(name: str, typed: str) -> bool:
+    """Whether the names are alike as a whole, or each typed word is like a word of the name."""
+    words = name.split("-")
+    return _alike(typed, name) or all(any(_alike(word, other) for other in words) for word in typed.split("-"))
+
+
+def _alike(one: str, other: str) -> bool:
+    return SequenceMatcher(None, one, other).ratio() >= _CLOSE
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names as they are typed."""
+    return ", ".join(name if "/" in name else slug(name) for name in names)
+
+
+def shell_script(notebook: Notebook, section: str) -> str:
+    """The bash script of a section that has shell cells."""
+    code = "\n\n".join(cell.code.strip("\n") for cell in snippets(notebook, section, shell=True))
+    comment = header(notebook.title, section, ["Needs bash and curl."], code)
+    return f"#!/usr/bin/env bash\n{comment}\nset -euo pipefail\n\n{code}\n"
+
+
+def _with_shell(folder: Path) -> dict[str, list[str]]:
+    """The sections that have a shell script, by the notebook's id."""
+    found = {
+        name: [each for each in of if snippets(read(folder, name), each, shell=True)]
+        for name, of in sections(folder).items()
+    }
+    return {name: of for name, of in found.items() if of}
 
 
 def snippet(folder: Path, task: str, client: str, shell: bool) -> str:
-    """The starter that is meant.
+    """The program that is meant.
 
     Args:
         folder: where the notebooks are.
         task: a section's heading, its slug or a part of it.
-        client: the name of a notebook or a part of it.
+        client: the name of a client or recipe, or a part of it.
         shell: the shell script instead of the Python program.
 
     Raises:
         CookbookError: when it is not clear what is meant, or there is no such script.
     """
-    known = tasks(folder)
+    known, names = sections(folder), {key: row.name for key, row in clients().items()}
     if not task or not client:
+        recipes = [name for name in known if name not in names]
         raise CookbookError(
-            f"Say a task and a client. Tasks: {', '.join(map(slug, known))}. Clients: {', '.join(CLIENTS)}."
+            f"Say a task and a client. Tasks: {_listed(known[next(iter(names))])}. Clients: {_listed(names)}."
+            + (f" Recipes, each with sections of its own: {_listed(recipes)}." if recipes else "")
         )
-    chosen = choose_task(task, known), choose_client(client)
-    return (shell_script if shell else starter)(folder, *chosen)
+    name = choose("client", client, known, names)
+    section = choose("task", task, known[name])
+    if not shell:
+        return starter(folder, section, name)
+    scripts = _with_shell(folder)
+    if section not in scripts.get(name, []):
+        there = "; ".join(f"{each}: {_listed(of)}" for each, of in scripts.items())
+        raise CookbookError(f"There is no shell script for {slug(section)} with {name}. There are, for {there}.")
+    return shell_script(read(folder, name), section)
 
 
 def write(text: str, path: Path) -> None:
-    """Write a starter to a file; a shell script may be executed.
+    """Write a program to a file; a shell script may be executed.
 
     Raises:
         CookbookError: when the file cannot be written, or would hide a package that it imports itself.
@@ -83,12 +128,15 @@ def write(text: str, path: Path) -> None:
 
 
 def write_all(folder: Path, output: Path) -> list[Path]:
-    """Write every starter to `CLIENT/TASK.py` in a folder, and every shell script to `CLIENT/TASK.sh`."""
-    written = []
-    for client in CLIENTS:
-        files = {f"{slug(task)}.py": starter(folder, task, client) for task in tasks(folder)}
-        files |= {f"{slug(task)}.sh": shell_script(folder, task, client) for task in shell_tasks(folder, client)}
-        for name, text in files.items():
-            written.append(output / client / name)
-            write(text, written[-1])
-    return written
+    """Write all programs to `NOTEBOOK/SECTION.py` in a folder, and all shell scripts to `NOTEBOOK/SECTION.sh`."""
+    files = {
+        output / name / f"{slug(section)}.py": text
+        for name, of in starters(folder).items()
+        for section, text in of.items()
+    }
+    for name, of in _with_shell(folder).items():
+        notebook = read(folder, name)
+        files |= {output / name / f"{slug(section)}.sh": shell_script(notebook, section) for section in of}
+    for path, text in files.items():
+        write(text, path)
+    return list(files)

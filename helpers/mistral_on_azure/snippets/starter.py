@@ -1,153 +1,186 @@
-"""A starter: comment, imports, constants, the connection and the task's cells, composed to one program."""
+"""A starter: comment, imports, constants, the connection and a section's cells, composed to one program.
+
+Ruff sorts the imports and formats the program. Where ruff is not installed, it is the same program with one import a
+line and the cells' own formatting.
+"""
 
 from __future__ import annotations
 
-import ast
 import builtins
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.notebooks import ENDING, Cell, Kind, Notebook, load, notebooks
+from mistral_on_azure.catalog.sections import tasks
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.snippets.cells import Cell, Notebook, read
-from mistral_on_azure.snippets.imports import imported, install_line, ordered, packages, rendered
+from mistral_on_azure.snippets.header import header, install_line
 from mistral_on_azure.snippets.statements import Statement, needed, replaced, split
 
-_LEFT_OUT = "endpoint"  # the environment variable says it
-
-
-def constants(parameters: str) -> dict[str, str]:
-    """The assignments of a parameters cell by name, without annotations and with their comments."""
-    lines = parameters.splitlines()
-    return {
-        node.target.id: node.target.id + lines[node.lineno - 1][node.annotation.end_col_offset :]
-        for node in ast.parse(parameters).body
-        if isinstance(node, ast.AnnAssign) and node.target.id != _LEFT_OUT
-    }
-
-
+KEY, ENTRA_ID, FIRST_ANSWER = "Connect with a key", "Connect with Microsoft Entra ID", "Complete a chat"
+_BUILT_IN = {*dir(builtins), "__name__", "__file__"}
+_FROM_ENVIRONMENT = "endpoint"  # a parameter that programs read from an environment variable
 _LINE_LENGTH = 100  # as in the notebooks' cells
 _TIMEOUT = 60  # seconds, of which ruff takes hundredths
 
 
-def formatted(source: str) -> str:
-    """The program as `ruff format` writes it; unchanged where ruff is not installed or fails."""
-    folders = [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
-    ruff = shutil.which("ruff", path=os.pathsep.join(folders))
-    if not ruff:
-        return source
-    command = [ruff, "format", "--isolated", f"--line-length={_LINE_LENGTH}", "-"]
-    done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=_TIMEOUT)
-    return done.stdout.decode() if done.returncode == 0 else source
+def read(folder: Path, name: str) -> Notebook:
+    """The notebook with an id."""
+    return load(folder / f"{name}{ENDING}", folder)
 
 
-_MEANING = {
-    ENDPOINT: "the endpoint's base address, without /v1 or /score",
-    CREDENTIAL: "the endpoint's key",
-}
-_NO_KEY = "No key: sign in with `az login`, or run it where a managed identity is."
+def snippets(notebook: Notebook, section: str, shell: bool = False) -> list[Cell]:
+    """The cells of a section that are tagged `snippet`, in Python or in bash."""
+    return [cell for cell in notebook.snippets if cell.section == section and cell.is_shell is shell]
 
 
-def header(title: str, task: str, first: Sequence[str], code: str) -> str:
-    """The comment.
-
-    Args:
-        title: the notebook's title.
-        task: the heading of the section.
-        first: lines on what has to be there, such as the install line.
-        code: the program below; the variables it reads are explained.
-    """
-    variables = [name for name in _MEANING if name in code]
-    width = max(map(len, variables), default=0)
-    lines = [f"{title}: {task}", *first]
-    if variables:
-        lines.append(f"Set {'these environment variables' if len(variables) > 1 else 'this environment variable'}:")
-        lines += [f"  {name:{width}}  {_MEANING[name]}" for name in variables]
-    if CREDENTIAL not in variables:
-        lines.append(_NO_KEY)
-    return "\n".join(f"# {line}" for line in lines)
+def sections(folder: Path) -> dict[str, list[str]]:
+    """The sections that have programs, by the notebook's id: the clients' tasks, then those of the recipes."""
+    recipes = notebooks(folder, Kind.RECIPE)
+    return dict.fromkeys(clients(), tasks(folder)) | {name: _of_recipe(recipes[name]) for name in recipes}
 
 
-KEY, ENTRA_ID, FIRST_ANSWER = "Connect with a key", "Connect with Microsoft Entra ID", "Complete a chat"
-_BUILT_IN = {*dir(builtins), "__name__", "__file__"}
+def _of_recipe(recipe: Notebook) -> list[str]:
+    return list(dict.fromkeys(cell.section for cell in recipe.snippets if not cell.is_shell))
 
 
-def starter(folder: Path, task: str, client: str) -> str:
-    """The program for a task with a client, formatted; `composed` tells more."""
-    return formatted(composed(folder, task, client))
-
-
-def composed(folder: Path, task: str, client: str) -> str:
-    """The program for a task with a client, not yet formatted.
+def starters(folder: Path, only: Sequence[str] = ()) -> dict[str, dict[str, str]]:
+    """The programs of all sections, by the notebook's id and the section's heading.
 
     Args:
         folder: where the notebooks are.
-        task: the heading of the section.
-        client: the notebook's name.
+        only: ids of notebooks; all when empty.
+    """
+    known = {name: of for name, of in sections(folder).items() if not only or name in only}
+    # Composed in one thread: several that parse programs can trip Python 3.11 ("recursion depth mismatch").
+    made = {name: {section: composed(folder, section, name) for section in of} for name, of in known.items()}
+    with ThreadPoolExecutor() as pool:  # each thread waits for ruff
+        return {name: dict(zip(of, pool.map(formatted, of.values()), strict=True)) for name, of in made.items()}
+
+
+def starter(folder: Path, section: str, name: str) -> str:
+    """The program of a section, formatted.
+
+    Args:
+        folder: where the notebooks are.
+        section: its heading.
+        name: the notebook's id.
 
     Raises:
         CookbookError: when the notebook's cells do not make a program.
     """
-    notebook = read(folder / f"{client}.ipynb")
-    connection, body = _connection(notebook, task), _body(notebook, task)
-    order = ordered([*connection, *body])
-    lesson = _without(body, order.settings)
-    there = frozenset(one.bound for one in order.all_imports)
-    program = [*needed(_without(connection, order.settings), lesson, there), *lesson]
+    return formatted(composed(folder, section, name))
 
-    used = frozenset().union(*(one.needs for one in [*order.settings, *program]))
-    order.imports = {one for one in order.imports if one.bound in used}
-    order.late = {one for one in order.late if one.bound in used}
-    known = constants(notebook.parameters)
+
+def formatted(source: str) -> str:
+    """A program with sorted imports, as `ruff format` writes it; unchanged where ruff is not installed or fails."""
+    places = [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
+    ruff = shutil.which("ruff", path=os.pathsep.join(places))
+    if not ruff:
+        return source
+    sort = ["check", "--select=I", "--fix-only", "--no-cache", "--config=src = []"]  # no folder here is a package
+    for command in (sort, ["format"]):
+        command = [ruff, *command, "--isolated", "--quiet", f"--config=line-length = {_LINE_LENGTH}", "-"]
+        done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=_TIMEOUT)
+        source = done.stdout.decode() if done.returncode == 0 else source
+    return source
+
+
+def composed(folder: Path, section: str, name: str) -> str:
+    """The program of a section, not yet formatted; see `starter`."""
+    notebook = read(folder, name)
+    before, task = _before(notebook, section), _task(notebook, section)
+    imports, settings, late = _imports([*before, *task])
+    lesson = _without(task, settings)
+    program = [*needed(_without(before, settings), lesson, imports), *lesson]
+
+    used = frozenset().union(*(one.needs for one in [*settings, *program]))
+    imports = {bound: line for bound, line in imports.items() if bound in used}
+    known = {each: parameter.assignment for each, parameter in notebook.parameters.items() if each != _FROM_ENVIRONMENT}
     made = frozenset().union(*(one.makes for one in program))
-    if unknown := used - made - there - known.keys() - _BUILT_IN:
+    if unknown := used - made - imports.keys() - known.keys() - _BUILT_IN:
         raise CookbookError(
-            f"{client}.ipynb, section {task!r}: its snippet cells use what only other cells define: "
+            f"{name}.ipynb, section {section!r}: its snippet cells use what only other cells define: "
             f"{', '.join(sorted(unknown))}."
         )
+    first, then = (
+        [line for line in imports.values() if (_package(line) in late) is is_late] for is_late in (False, True)
+    )
     parts = [
-        rendered(order.imports),
-        "\n".join([*(one.text for one in order.settings), rendered(order.late)]).strip("\n"),
-        "\n".join(line for name, line in known.items() if name in used),
-        _joined(program),
+        "\n".join(sorted(first)),
+        "\n".join([*(one.text for one in settings), *sorted(then)]),
+        "\n".join(line for constant, line in known.items() if constant in used),
+        "".join("\n" * (one.blank_lines + 1) + one.text for one in program).strip("\n"),
     ]
     code = "\n\n".join(part for part in parts if part)
-    install = f"Install: {install_line(packages(order.all_imports, made))}"
-    return f"{header(notebook.title, task, [install], code)}\n\n{code}\n"
+    install = f"Install: {install_line(map(_module, imports.values()), made, notebook.sidecar.packages)}"
+    return f"{header(notebook.title, section, [install], code)}\n\n{code}\n"
 
 
-def _connection(notebook: Notebook, task: str) -> list[list[Statement]]:
-    """The cells that connect: with a key, or for the one task about it with Microsoft Entra ID."""
-    with_key = [split(cell) for cell in notebook.python(KEY)]
-    if task != ENTRA_ID:
+def _before(notebook: Notebook, section: str) -> list[list[Statement]]:
+    """The cells that a section builds on: a recipe's are all above it, a client's are those that connect."""
+    if notebook.kind is Kind.RECIPE:
+        sections = _of_recipe(notebook)
+        return [cell for above in sections[: sections.index(section)] for cell in _split(notebook, above)]
+    with_key = _split(notebook, KEY)
+    if section != ENTRA_ID:
         return with_key
-    with_token = [split(_as_client(cell)) for cell in notebook.python(ENTRA_ID)]
-    new = [statement for cell in with_token for statement in cell if not imported(statement.node)]
+    with_token = _split(notebook, ENTRA_ID)
+    new = [one for cell in with_token for one in cell if not one.imports]
     return [*(replaced(cell, new) for cell in with_key), *with_token]
 
 
-def _as_client(cell: Cell) -> Cell:
-    """A cell whose client is called as in all other sections."""
-    return replace(cell, source=re.sub(r"\bentra_client\b", "client", cell.source))
+def _task(notebook: Notebook, section: str) -> list[list[Statement]]:
+    """The section's cells; where a client's only connects, the first answer shows that it worked."""
+    connects = section in (KEY, ENTRA_ID) and notebook.kind is not Kind.RECIPE
+    return _split(notebook, FIRST_ANSWER)[:1] if connects else _split(notebook, section)
 
 
-def _body(notebook: Notebook, task: str) -> list[list[Statement]]:
-    """The task's cells; where the task is to connect, the first answer shows that it worked."""
-    cells = notebook.python(FIRST_ANSWER)[:1] if task in (KEY, ENTRA_ID) else notebook.python(task)
-    return [split(cell) for cell in cells]
+def _split(notebook: Notebook, section: str) -> list[list[Statement]]:
+    """The statements of each Python cell; its client has the name that all sections but one use."""
+    place = f"{notebook.id}{ENDING}, section {section!r}"
+    return [split(re.sub(r"\bentra_client\b", "client", cell.source), place) for cell in snippets(notebook, section)]
 
 
-def _without(cells: Sequence[Sequence[Statement]], settings: Sequence[Statement]) -> list[Statement]:
+def _imports(cells: Iterable[Sequence[Statement]]) -> tuple[dict[str, str], list[Statement], set[str]]:
+    """What cells import, and the settings that have to come before an import.
+
+    Returns:
+        The import statements by the name each binds, the statements that a cell writes between an import and the one
+        which they are for, and the packages of the latter.
+    """
+    imports: dict[str, str] = {}
+    settings: list[Statement] = []
+    late: set[str] = set()
+    for cell in cells:
+        waiting: list[Statement] = []
+        for one in cell:
+            if one.imports and waiting:
+                settings += waiting
+                late |= set(map(_package, one.imports.values()))
+                waiting = []
+            imports |= one.imports
+            if one.changes in imports:
+                waiting.append(one)
+    return imports, settings, late
+
+
+def _package(line: str) -> str:
+    """The first part of an imported module's name."""
+    return re.split(r"[ .]", line)[1]
+
+
+def _module(line: str) -> str:
+    """What a statement imports, dotted: `a.b` for `import a.b`, `a.b.c` for `from a.b import c as d`."""
+    return ".".join(line.partition(" as ")[0].removeprefix("from ").removeprefix("import ").split(" import "))
+
+
+def _without(cells: Iterable[Sequence[Statement]], settings: Sequence[Statement]) -> list[Statement]:
     """The statements of cells but for imports and settings."""
-    return [one for cell in cells for one in cell if not imported(one.node) and one not in settings]
-
-
-def _joined(statements: Sequence[Statement]) -> str:
-    """The statements' text, with the blank lines between them that their cells had."""
-    return "".join("\n" * (one.blank_lines + 1) + one.text for one in statements).strip("\n")
+    return [one for cell in cells for one in cell if not one.imports and one not in settings]

@@ -1,60 +1,17 @@
-"""Cells taken apart into statements, each with the names it makes and needs, so that only what is needed remains.
-
-Notebooks may `await` outside of functions, programs may not: there it becomes `asyncio.run`.
-"""
+"""Cells taken apart into statements, each with the names it binds and reads, so that only what is needed remains."""
 
 from __future__ import annotations
 
 import ast
+import re
 import symtable
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.snippets.cells import Cell
 
-
-def run_what_is_awaited(source: str) -> str:
-    """Turn every `await x()` that stands in no function into `asyncio.run(x())`, wherever in a line it is."""
-    finder = _Finder()
-    finder.visit(ast.parse(source))
-    if not finder.found:
-        return source
-    text = source.encode()  # ast counts columns in bytes
-    starts = [0]
-    for line in text.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-    edits = []
-    for node in finder.found:
-        begin = starts[node.lineno - 1] + node.col_offset
-        edits.append((begin, _word_and_space(text, begin), b"asyncio.run("))
-        end = starts[node.end_lineno - 1] + node.end_col_offset
-        edits.append((end, 0, b")"))
-    for place, removed, added in sorted(edits, reverse=True):
-        text = text[:place] + added + text[place + removed :]
-    return f"import asyncio\n{text.decode()}"
-
-
-def _word_and_space(text: bytes, begin: int) -> int:
-    """How long `await` is, with the space after it."""
-    after = text[begin + len(b"await") :]
-    return len(text) - begin - len(after.lstrip(b" "))
-
-
-class _Finder(ast.NodeVisitor):
-    """Collects the awaits outside of functions."""
-
-    def __init__(self) -> None:
-        self.found: list[ast.Await] = []
-
-    def visit_Await(self, node: ast.Await) -> None:
-        self.found.append(node)
-        self.generic_visit(node)
-
-    def _skip(self, node: ast.AST) -> None:
-        """What is inside of a function stays."""
-
-    visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = _skip
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_BINDS_AFTER = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr)  # the others bind their names before they read them
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +21,9 @@ class Statement:
     Attributes:
         text: its lines, with the comments above it.
         node: its syntax.
-        blank_lines: how many stand above it; 1 at least for a cell's first.
+        blank_lines: how many stand above it; at least 1 for a cell's first.
         makes: names that it binds.
-        needs: names that it takes from outside, also inside of functions.
+        needs: names that it reads from outside, also inside of functions.
         changes: the name of the object that it only changes, such as `client` in `client.auth = ...`.
     """
 
@@ -77,19 +34,38 @@ class Statement:
     needs: frozenset[str]
     changes: str
 
+    @property
+    def imports(self) -> dict[str, str]:
+        """An import statement for each imported name, by that name as the program uses it."""
+        match self.node:
+            case ast.Import(names=names):
+                return {_bound(alias): ast.unparse(ast.Import([alias])) for alias in names}
+            case ast.ImportFrom(module=module, names=names, level=level):
+                return {
+                    alias.asname or alias.name: ast.unparse(ast.ImportFrom(module, [alias], level)) for alias in names
+                }
+        return {}
 
-def split(cell: Cell) -> list[Statement]:
+
+def _bound(alias: ast.alias) -> str:
+    return alias.asname or alias.name.partition(".")[0]
+
+
+def split(source: str, place: str) -> list[Statement]:
     """The statements of a Python cell, without top-level awaits.
+
+    Args:
+        place: the notebook and the section, for error messages.
 
     Raises:
         CookbookError: when the cell is not a plain program, for instance because of a notebook magic.
     """
     try:
-        source = run_what_is_awaited(cell.source)
-        compile(source, cell.place, "exec", dont_inherit=True)
+        source = run_awaits(source)
+        compile(source, place, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise CookbookError(
-            f"{cell.place}: a snippet cell is not plain Python (line {error.lineno}): {error.msg}."
+            f"{place}: a snippet cell is not plain Python (line {error.lineno}): {error.msg}."
         ) from None
     lines, nodes, done = source.splitlines(), ast.parse(source).body, 0
     statements = []
@@ -98,13 +74,33 @@ def split(cell: Cell) -> list[Statement]:
         above = lines[done:last]
         text = "\n".join(above).strip("\n")
         blank = next((place for place, line in enumerate(above) if line.strip()), 0)
-        makes, needs = _names(text)
-        statements.append(Statement(text, node, blank if done else max(blank, 1), makes, needs, _changed(node)))
+        statements.append(Statement(text, node, blank if done else max(blank, 1), *_names(text), _changed(node)))
         done = last
     return statements
 
 
+def run_awaits(source: str) -> str:
+    """Turn each `await x()` outside of functions, which only a notebook takes, into `asyncio.run(x())`."""
+    awaits = list(_awaits(ast.parse(source)))
+    edits = [(node.lineno, node.col_offset, rb"await *", b"asyncio.run(") for node in awaits]
+    edits += [(node.end_lineno, node.end_col_offset, b"", b")") for node in awaits]
+    lines = source.encode().splitlines(keepends=True)  # ast counts columns in bytes
+    for line, column, old, new in sorted(edits, reverse=True):
+        text = lines[line - 1]
+        lines[line - 1] = text[:column] + re.sub(old, new, text[column:], count=1)
+    return ("import asyncio\n" if edits else "") + b"".join(lines).decode()
+
+
+def _awaits(node: ast.AST) -> Iterator[ast.Await]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Await):
+            yield child
+        if not isinstance(child, _FUNCTIONS):
+            yield from _awaits(child)
+
+
 def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The names that a statement binds and those that it reads from outside."""
     top = symtable.symtable(text, "statement", "exec")
     makes = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     needs = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
@@ -122,44 +118,43 @@ def _below(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
 def _changed(node: ast.stmt) -> str:
     """The name at the root of `name.attribute = ...`, `name[key] = ...` or `name.method(...)`, else nothing."""
     match node:
-        case ast.Assign(targets=[ast.Attribute() | ast.Subscript() as target]):
-            pass
-        case ast.AugAssign(target=ast.Attribute() | ast.Subscript() as target):
-            pass
-        case ast.Expr(value=ast.Call(func=ast.Attribute() as target)):
-            pass
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="run", value=ast.Name(id="asyncio")))):
+            return ""  # it was an await
+        case ast.Assign(targets=[whole]) | ast.AugAssign(target=whole) | ast.Expr(value=ast.Call(func=whole)):
+            part = whole
         case _:
             return ""
-    while isinstance(target, ast.Attribute | ast.Subscript | ast.Call):
-        target = target.func if isinstance(target, ast.Call) else target.value
-    return target.id if isinstance(target, ast.Name) else ""
+    while isinstance(part, ast.Attribute | ast.Subscript | ast.Call):
+        part = part.func if isinstance(part, ast.Call) else part.value
+    return part.id if isinstance(part, ast.Name) and part is not whole else ""
 
 
-def needed(connection: Sequence[Statement], task: Sequence[Statement], always: frozenset[str]) -> list[Statement]:
-    """The statements of the connection that the task needs, directly or through another one.
+def needed(before: Sequence[Statement], task: Sequence[Statement], imported: Collection[str]) -> list[Statement]:
+    """Those of the statements before a task that bind or change what it needs, directly or through another one.
 
     Args:
-        connection: statements that only prepare.
+        before: statements that only prepare.
         task: statements that all remain.
-        always: names that are there in any case, the imported ones: what changes their objects remains.
+        imported: names that the program imports; what changes these objects remains.
     """
-    names = set(always).union(*(statement.needs for statement in task))
-    kept: list[Statement] = []
-    rest = list(connection)
-    while found := [statement for statement in rest if _serves(statement, names)]:
+    names, kept = {*imported, *_read_from_outside(task)}, []
+    while found := [one for one in before if one not in kept and (one.makes & names or one.changes in names)]:
         kept += found
-        rest = [statement for statement in rest if statement not in found]
-        names = names.union(*(statement.needs for statement in found))
-    return [statement for statement in connection if statement in kept]
+        names = names.union(*(one.needs for one in found))
+    return [one for one in before if one in kept]
+
+
+def _read_from_outside(statements: Sequence[Statement]) -> set[str]:
+    """The names that statements read before they bind them."""
+    found, bound = set(), set()
+    for one in statements:
+        own = set() if isinstance(one.node, _BINDS_AFTER) else one.makes
+        found |= one.needs - bound - own
+        bound |= one.makes
+    return found
 
 
 def replaced(connection: Sequence[Statement], by: Sequence[Statement]) -> list[Statement]:
-    """The statements of a connection without those that another one makes anew, and without what changes these."""
-    new = frozenset().union(*(statement.makes for statement in by))
-    return [statement for statement in connection if not statement.makes & new and statement.changes not in new]
-
-
-def _serves(statement: Statement, names: set[str]) -> bool:
-    if statement.changes:
-        return statement.changes in names
-    return bool(statement.makes & names) or not statement.makes
+    """The statements of a connection without those that other ones bind anew, and without what changes these."""
+    new = frozenset().union(*(one.makes for one in by))
+    return [one for one in connection if not one.makes & new and one.changes not in new]

@@ -1,4 +1,4 @@
-"""Files made from others: the lock and environment.yml from pyproject.toml, the README's table from the notebooks."""
+"""Files made from others: the lock and environment.yml from pyproject.toml, the README's tables from the notebooks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import sys
 import tomllib
 from pathlib import Path
 
-from mistral_on_azure.catalog.sections import CLIENTS, anchor, tasks
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.notebooks import Kind, notebooks
+from mistral_on_azure.catalog.rules import ENDING, SET_UP
+from mistral_on_azure.catalog.sections import anchor, tasks
 from mistral_on_azure.errors import CookbookError
 
 GROUPS = ("test", "gallery", "tools")
+_FRAME = (SET_UP, ENDING)  # sections that every recipe may have
 _HEADER = "# Made from pyproject.toml by `make lock`; do not edit.\n"
 
 
@@ -47,30 +51,47 @@ dependencies:
 """
 
 
-_BEGIN, _END = "<!-- tasks: made by `make tables` -->", "<!-- end of tasks -->"
+_MARKS = "<!-- {name}: made by `make tables` -->", "<!-- end of {name} -->"
 
 
 def task_table(folder: Path) -> str:
-    """The table, as Markdown.
+    """The table of tasks and clients, as Markdown.
 
     Args:
         folder: where the notebooks are.
     """
-    rows = [["Task", *CLIENTS.values()], ["---"] * (len(CLIENTS) + 1)]
+    known = clients().values()
+    rows = [["Task", *(client.name for client in known)], ["---"] * (len(known) + 1)]
     for task in tasks(folder):
-        links = [f"[{name}](notebooks/{client}.ipynb#{anchor(task)})" for client, name in CLIENTS.items()]
+        links = [f"[{client.name}](notebooks/{client.notebook}#{anchor(task)})" for client in known]
         rows.append([task, *links])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def recipe_table(folder: Path) -> str:
+    """The table of recipes, as Markdown; a sentence where there are none."""
+    recipes = notebooks(folder, Kind.RECIPE).values()
+    if not recipes:
+        return "There is no recipe yet: `make recipe NAME=hello` begins one."
+    rows = [["Recipe", "Sections"], ["---"] * 2]
+    for recipe in recipes:
+        path = f"notebooks/{recipe.path.relative_to(folder).as_posix()}"
+        sections = [f"[{section}]({path}#{anchor(section)})" for section in recipe.sections if section not in _FRAME]
+        rows.append([f"[{recipe.title}]({path})", ", ".join(sections)])
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows)
+
+
 def with_table(text: str, folder: Path) -> str:
-    """A README's text with its table made anew."""
-    before, _, rest = text.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    return f"{before}{_BEGIN}\n\n{task_table(folder)}\n\n{_END}{after}"
+    """A README's text with its tables made anew; a table whose place it does not have is left out."""
+    for name, table in (("tasks", task_table(folder)), ("recipes", recipe_table(folder))):
+        begin, end = (mark.format(name=name) for mark in _MARKS)
+        before, found, rest = text.partition(begin)
+        if found:
+            text = f"{before}{begin}\n\n{table}\n\n{end}{rest.partition(end)[2]}"
+    return text
 
 
 def write_tables(root: Path) -> None:
-    """Rebuild the table in README.md."""
+    """Rebuild the tables in README.md."""
     readme = root / "README.md"
     readme.write_text(with_table(readme.read_text(encoding="utf-8"), root / "notebooks"), encoding="utf-8")

@@ -18,6 +18,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.catalog.sidecar import scripted_answers
 from mistral_on_azure.endpoint.models.tokens import Tokens, processor, tokenize
 
 
@@ -29,8 +31,10 @@ def table() -> dict[str, Any]:
 
 @cache
 def script() -> dict[tuple[str | None, str], tuple[str, ...]]:
-    """The scripted answers by (system prompt or None, prompt)."""
-    return {(row.get("system"), row["prompt"]): tuple(row["answers"]) for row in table()["exchange"]}
+    """The scripted answers by (system prompt or None, prompt): the script's own, and those of the recipes."""
+    own = {(row.get("system"), row["prompt"]): tuple(row["answers"]) for row in table()["exchange"]}
+    recipes = {(each.system, each.prompt): each.answers for each in scripted_answers(ROOT / "notebooks")}
+    return {**recipes, **own}
 
 
 @cache

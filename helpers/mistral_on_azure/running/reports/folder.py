@@ -55,7 +55,10 @@ def clear(folder: Path, keep: set[Path]) -> None:
         if output.suffix == ".ipynb" and output.is_relative_to(folder.resolve()) and output not in keep:
             output.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
-                output.parent.rmdir()
+                for place in output.parents:
+                    if place == folder.resolve():
+                        break
+                    place.rmdir()
     for name in (record.FILE, junit.FILE, summary.FILE):
         (folder / name).unlink(missing_ok=True)
 

@@ -83,7 +83,7 @@ class Run:
 
     @property
     def passed(self) -> bool:
-        return all(result.passed for result in self.results)
+        return all(result.passed or result.skipped for result in self.results)
 
     @property
     def usage(self) -> Usage | None:

@@ -67,7 +67,7 @@ def _failure(result: Result) -> str:
             result.source.rstrip(),
             fence,
             "",
-            f"Executed notebook: `{job.output.parent.name}/{job.output.name}`",
+            f"Executed notebook: `{result.output}`",
         ]
     )
 
@@ -91,7 +91,7 @@ def show(run: Run, summary: Path) -> None:
                 file.write(summary.read_text(encoding="utf-8"))
         except OSError as error:  # this does not change the outcome of the run
             print(f"GITHUB_STEP_SUMMARY cannot be written ({error.strerror}): {page}", file=sys.stderr)
-    failed = [result for result in run.results if not result.passed]
+    failed = [result for result in run.results if not (result.passed or result.skipped)]
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for result in failed:
             title = _escape_ci(_name(result), "%,:")
@@ -107,7 +107,11 @@ def _name(result: Result) -> str:
 
 
 def _source(result: Result) -> str:
-    return f"notebooks/{result.job.notebook.name}"
+    """The notebook's path from the working folder, which is a CI system's checkout."""
+    path = result.job.notebook
+    if path.is_relative_to(Path.cwd()):
+        return path.relative_to(Path.cwd()).as_posix()
+    return f"{path.parent.name}/{path.name}" if path.is_absolute() else path.as_posix()
 
 
 def _escape_ci(text: str, characters: str) -> str:

@@ -21,7 +21,8 @@ def tell(console: Console, run: Run, folder: Path, *more: str) -> None:
         if result.status is Status.FAILED:
             _tell_failure(console, result)
     console.print(_table(run))
-    for line in (run.stopped, _cost(run), run.verdict, f"Reports: {folder}", *more):
+    skipped = [f"Skipped {each.job.name}: {each.error}." for each in run.results if each.skipped]
+    for line in (*skipped, run.stopped, _cost(run), run.verdict, f"Reports: {folder}", *more):
         if line:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -32,7 +33,7 @@ def _table(run: Run) -> Table:
         table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name != "deployment")
     for result in run.results:
         status = f"{result.status} earlier" if result.resumed else str(result.status)
-        status = status if result.passed else status.upper()
+        status = status if result.passed or result.skipped else status.upper()
         table.add_row(result.job.client, result.job.deployment, f"{result.seconds:.1f}", *_counts(result.usage), status)
     if len(run.results) > 1:
         usage = total([result.usage for result in run.results])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from mistral_on_azure.snippets.choosing import slug
+from mistral_on_azure.snippets.offering import slug
 from mistral_on_azure.snippets.starter import ENTRA_ID, KEY
 from mistral_on_azure.upkeep.beyond_python.programs import PROGRAMS, SET_UP
 

@@ -1,4 +1,4 @@
-"""What the six clients do about the faults of the local endpoint: measured, kept as JSON, and shown on a page.
+"""What the clients do about the faults of the local endpoint: measured, kept as JSON, and shown on a page.
 
 `cookbook faults` writes two files into this folder: `clients_and_faults.json`, the measurements, and
 `CLIENTS_AND_FAULTS.md`, a page made from them alone.

@@ -1,4 +1,4 @@
-"""The six clients, each written as in its notebook and with its own defaults: no retries added, no timeout given.
+"""The calls of the clients, each as in its notebook and with its own defaults: no retries added, no timeout given.
 
 Each function requests one chat completion and adds the text to `pieces` as it arrives: after a failure, that is what a
 user has received. The client is imported in its function, so that a process which measures one client loads only that.
@@ -10,7 +10,10 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
+
+from mistral_on_azure.catalog.clients import clients
 
 MODEL = "mistralai-Mistral-7B-Instruct-v01"
 MESSAGES = [{"role": "user", "content": "How many languages are in the world?"}]
@@ -142,19 +145,15 @@ def litellm(call: Call) -> None:
         call.take_answer(library.completion(**request))
 
 
-CALLS: dict[str, Callable[[Call], None]] = {
-    "webrequests": webrequests,
-    "azure-sdk": azure_sdk,
-    "openai-sdk": openai_sdk,
-    "langchain": langchain,
-    "mistralai": mistralai,
-    "litellm": litellm,
-}
-PACKAGES = {  # the package that a client is installed from
-    "webrequests": "requests",
-    "azure-sdk": "azure-ai-inference",
-    "openai-sdk": "openai",
-    "langchain": "langchain-mistralai",
-    "mistralai": "mistralai",
-    "litellm": "litellm",
-}
+def _calls() -> dict[str, Callable[[Call], None]]:
+    """The calls that the table of clients names, by client."""
+    found = {}
+    for client in clients().values():
+        module, _, function = client.call.partition(":")
+        if module:
+            found[client.key] = globals()[function] if module == __name__ else getattr(import_module(module), function)
+    return found
+
+
+CALLS = _calls()
+PACKAGES = {client: clients()[client].package for client in CALLS}

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from mistral_on_azure.catalog.clients import how_many
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.upkeep.faults import archive, measuring
 from mistral_on_azure.upkeep.faults.archive import LONG, PAIRS, Results, measure_all, waits_long
@@ -171,7 +172,7 @@ def page(kept: Results) -> str:
 def _head(kept: Results) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
     return [
-        "# What six clients do about faults",
+        f"# What {how_many()} clients do about faults",
         "",
         "Made by `make faults`, which measures everything again; a test keeps it current. The data is in "
         "`clients_and_faults.json`, and `faults.py` tells how to ask for each fault yourself.",

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import not_supported
+from mistral_on_azure.endpoint.models.conversation import calls_text, definition
+from mistral_on_azure.endpoint.models.messages import Conversation
 from mistral_on_azure.endpoint.models.script import Call, Completion, cut, script
 from mistral_on_azure.endpoint.models.tokens import processor
 from mistral_on_azure.endpoint.models.tools.arguments import Arguments, Passage
@@ -24,8 +26,6 @@ from mistral_on_azure.endpoint.models.tools.literals import READ, Literal, words
 from mistral_on_azure.endpoint.models.tools.offered_tools import Tool, chosen, parameters_of, read_tool, takes_all
 from mistral_on_azure.endpoint.models.tools.patterns import Steps, Unsatisfiable
 from mistral_on_azure.endpoint.models.tools.tool_schemas import kind_of
-from mistral_on_azure.endpoint.models.messages import Conversation
-from mistral_on_azure.endpoint.models.conversation import calls_text, definition
 
 STEPS = 15_000  # of the work that the tools of one request may cost, a few microseconds each
 MOST_CALLS = 16

@@ -1,0 +1,132 @@
+"""The table of clients, `clients.toml`: everything that is different for each client and is not its notebook."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mistral_on_azure.errors import CookbookError
+
+_FILE = Path(__file__).with_name("clients.toml")
+_IN_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+class Documentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A page of API documentation."""
+
+    title: str
+    url: str
+
+
+class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One row.
+
+    Attributes:
+        key: the id of its notebook.
+        name: the name in tables and pages.
+        package: what is installed for it, as pip names it.
+        routes: where it sends chat completions, below the endpoint's address.
+        reason: the end of a sentence that begins with "Take it when".
+        call: `MODULE:FUNCTION` of its call for the table of faults; empty where it has none.
+        imports: the pip package that each of its modules takes, by the module's dotted name.
+        own_sections: sections of its notebook that the other clients' do not have.
+    """
+
+    key: str
+    name: str
+    package: str
+    routes: tuple[str, ...]
+    reason: str
+    documentation: Documentation
+    imports: dict[str, str]
+    call: str = ""
+    own_sections: tuple[str, ...] = ()
+
+    @property
+    def notebook(self) -> str:
+        """The path of its notebook, below the folder of notebooks."""
+        return f"{self.key}.ipynb"
+
+
+class Packages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What imports take to install.
+
+    Attributes:
+        imports: the pip package by the module's dotted name, the clients' own modules first.
+        brought_by: for a package, those that bring it along, so that it need not be named beside them.
+        extras: for a package, what is installed in its place where a program defines the name.
+    """
+
+    imports: dict[str, str]
+    brought_by: dict[str, frozenset[str]]
+    extras: dict[str, dict[str, str]]
+
+
+class Table(msgspec.Struct, frozen=True):
+    """All of the file: its rows by their keys, in order, and the packages."""
+
+    clients: Mapping[str, Client]
+    packages: Packages
+
+
+def read(file: Path) -> Table:
+    """Read a table of clients.
+
+    Raises:
+        CookbookError: one line with the row and the key in it that is wrong.
+    """
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CookbookError(f"{file.name} cannot be read: {error}") from None
+    rows = content.pop("client", [])
+    if not isinstance(rows, list):
+        raise CookbookError(f"{file.name}: write each client as [[client]].")
+    clients: dict[str, Client] = {}
+    for number, row in enumerate(rows, 1):
+        key = row.get("key") if isinstance(row, dict) else None
+        place = f"{file.name}, client {key if isinstance(key, str) else number}"
+        client = _converted(row, Client, place)
+        if client.key in clients:
+            raise CookbookError(f"{place}: the key is there twice.")
+        clients[client.key] = client
+    packages = _converted({"brought_by": {}, "extras": {}, "imports": {}, **content}, Packages, file.name)
+    own = {module: package for client in clients.values() for module, package in client.imports.items()}
+    return Table(clients, msgspec.structs.replace(packages, imports={**own, **packages.imports}))
+
+
+def _converted(value: Any, to: type, place: str) -> Any:
+    try:
+        return msgspec.convert(value, to)
+    except msgspec.ValidationError as error:
+        said = str(error).replace("Object missing required field", "there is no").replace(" - at `$", " (`")
+        raise CookbookError(f"{place}: {said.replace('(`.', '(`')}{')' if '(`' in said else ''}.") from None
+
+
+@cache
+def _table() -> Table:
+    return read(_FILE)
+
+
+def clients() -> Mapping[str, Client]:
+    """The clients by their keys, in the order of tables and tabs.
+
+    Raises:
+        CookbookError: when clients.toml is damaged.
+    """
+    return _table().clients
+
+
+def packages() -> Packages:
+    """The packages that the clients' imports take."""
+    return _table().packages
+
+
+def how_many() -> str:
+    """The number of clients in words: `six`."""
+    return _IN_WORDS[len(clients())] if len(clients()) < len(_IN_WORDS) else str(len(clients()))

@@ -1,0 +1,277 @@
+"""The rules that the notebooks obey, by their kind. A rule yields a line for each place where it is broken."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.notebooks import Kind, Notebook, load
+from mistral_on_azure.catalog.sections import anchor
+from mistral_on_azure.errors import CookbookError
+
+Rule = Callable[[Notebook, Mapping[str, Notebook]], Iterable[str]]
+
+PACKAGE = "mistral_on_azure"
+SET_UP, EXERCISES, ENDING = "Set up", "Exercises", "What you can do now"
+_LONGEST, _USUAL = 20, 8  # lines of a code cell, and of the one in the middle
+_LONGEST_ELSEWHERE = 40  # where a cell is a program of its own
+_CREDENTIAL = re.compile(
+    r"""(?ix) (api_?key|credential|token|authorization) ["']? \s* [=:] \s* f? ["'] (?!wrong["']) [\w+/.=-]{8,} ["']"""
+)
+_BEARER = re.compile(r"Bearer [A-Za-z0-9]{8,}")
+_MACHINE = re.compile(r"127\.0\.0\.1:\d|localhost:\d|/tmp/|/home/|/root/|\x1b")
+_LINK = re.compile(r"\]\(([^)#\s]+)#?([^)\s]*)")
+
+
+def _model(every: Mapping[str, Notebook]) -> Notebook:
+    """The notebook with which others are compared: that of the table's first client."""
+    return next(every[key] for key in clients() if key in every)
+
+
+def headings_are_in_order(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """There is one title, at the top, and no heading skips a level."""
+    found = (mark for cell in notebook.markdown for mark in re.findall(r"^(#+) ", cell.source, re.MULTILINE))
+    levels = [len(mark) for mark in found]
+    if levels[:1] != [1] or levels.count(1) != 1:
+        yield "there must be one title (#), and it comes first"
+    if any(after - before > 1 for before, after in pairwise(levels)):
+        yield "a heading skips a level"
+
+
+def cell_ids_are_unique(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """Each cell has an id of its own, by which editors and reviews follow it."""
+    ids = [cell.id for cell in notebook.cells]
+    for cell in notebook.cells:
+        if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", cell.id) or ids.count(cell.id) > 1:
+            yield f"cell {cell.number} needs an id of its own, of letters, digits, - and _"
+
+
+def code_stands_under_words(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """A notebook begins and ends in words, and no three code cells follow each other."""
+    types = [cell.type for cell in notebook.cells]
+    if types[:1] != ["markdown"] or types[-1:] != ["markdown"]:
+        yield "the first and the last cell must be words"
+    if any(types[place : place + 3] == ["code"] * 3 for place in range(len(types))):
+        yield "three code cells follow each other without a word"
+
+
+def the_time_is_told(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """The first cell says how long it takes."""
+    if not notebook.cells or not re.search(r"\b(?:\d+|five|ten) minutes\b", notebook.cells[0].source):
+        yield "the first cell must say how many minutes it takes"
+
+
+def cells_are_short(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """A code cell is short enough to be taken in at a glance."""
+    most = _LONGEST_ELSEWHERE if notebook.kind is Kind.OTHER_LANGUAGE else _LONGEST
+    lengths = {cell.number: len(cell.source.splitlines()) for cell in notebook.code}
+    yield from (
+        f"cell {number} has {length} lines, {most} at most" for number, length in lengths.items() if length > most
+    )
+    middle = sorted(lengths.values())[len(lengths) // 2] if lengths else 0
+    if most == _LONGEST and middle > _USUAL:
+        yield f"the usual code cell has {middle} lines, {_USUAL} at most"
+
+
+def outputs_are_committed(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """Executed in order, most cells with an output, none with an error that is not meant, nothing on standard error."""
+    code = notebook.code
+    if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
+        yield "the outputs are not of one run from top to bottom: execute it with --save"
+    if sum(bool(cell.outputs) for cell in code) * 2 <= len(code):
+        yield "most code cells have no output: execute it with --save"
+    for cell in code:
+        meant = "raises-exception" in cell.tags
+        failed = any(output.get("output_type") == "error" for output in cell.outputs)
+        if failed != meant:
+            yield f"cell {cell.number} {'raises an error' if failed else 'is to raise an error and does not'}"
+        if any(output.get("name") == "stderr" for output in cell.outputs):
+            yield f"cell {cell.number} keeps something on stderr"
+
+
+def no_machine_is_named(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """No address, path or time of the machine on which it was executed."""
+    if not set(notebook.metadata) <= {"kernelspec", "language_info", "tags"}:
+        yield f"its metadata must be kernelspec and language_info, not {', '.join(notebook.metadata)}"
+    for cell in notebook.cells:
+        if not set(cell.metadata) <= {"tags"}:
+            yield f"cell {cell.number} has metadata other than tags"
+        if found := _MACHINE.search(json.dumps([cell.source, cell.outputs], ensure_ascii=False)):
+            yield f"cell {cell.number} names a place of one machine: {found[0]!r}"
+
+
+def no_credential_is_written(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """No credential as a literal, in code or output."""
+    for cell in notebook.code:
+        if _CREDENTIAL.search(cell.source) or _BEARER.search(json.dumps([cell.source, cell.outputs])):
+            yield f"cell {cell.number} has a credential in it"
+
+
+def pictures_have_words(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """Pictures have alternative texts, and tables a form as plain text."""
+    for cell in notebook.cells:
+        if "![](" in cell.source:
+            yield f"cell {cell.number} has a picture without words"
+        for output in cell.outputs:
+            data = output.get("data", {})
+            html = "".join(data.get("text/html", ""))
+            if any(kind.startswith("image/") for kind in data):
+                yield f"cell {cell.number}: show pictures as HTML with an alt text"
+            for picture in re.findall(r"<img[^>]*>", html):
+                if not re.search(r'alt="[^"]{20,}"', picture) or 'src="data:image/png;' not in picture:
+                    yield f"cell {cell.number} has a picture without an alt text of 20 characters, or of another place"
+            if html and not "".join(data.get("text/plain", "")).strip():
+                yield f"cell {cell.number} has HTML without plain text beside it"
+
+
+def links_lead_somewhere(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """Links are to files and sections that there are, or by https."""
+    for cell in notebook.markdown:
+        for target, section in _LINK.findall(cell.source):
+            path = notebook.path.parent / target
+            if not target.startswith("https://") and not path.exists():
+                yield f"cell {cell.number} links to {target}, which is not there"
+            elif path.suffix == ".ipynb" and section and section not in map(anchor, load(path).sections):
+                yield f"cell {cell.number} links to {target}#{section}, which is not there"
+
+
+def terms_are_linked(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """The first cell links to the terms in Start here."""
+    if not notebook.cells or "start-here.ipynb#Look-up-a-term)" not in notebook.cells[0].source:
+        yield "the first cell must link to the terms: start-here.ipynb#Look-up-a-term"
+
+
+def parameters_are_used(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """There is one parameters cell; each parameter has a comment and is used."""
+    cells = [cell for cell in notebook.code if "parameters" in cell.tags]
+    if len(cells) != 1:
+        yield f"there must be one cell with the tag parameters, not {len(cells)}"
+        return
+    rest = "\n".join(cell.source for cell in notebook.code if cell is not cells[0])
+    for name, parameter in notebook.parameters.items():
+        if not re.search(rf"\b{re.escape(name)}\b", rest):
+            yield f"the parameter {name} is never used"
+        if "  # " not in parameter.assignment:
+            yield f"the parameter {name} needs a comment, which papermill shows as its help"
+
+
+def parameters_are_shared(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
+    """The parameters cell is the same in all notebooks of clients, and in Start here."""
+    model = _model(every)
+    if notebook.parameters_source != model.parameters_source:
+        yield f"its parameters cell differs from that of {model.id}"
+
+
+def sections_are_shared(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
+    """The notebooks of clients have the same sections in the same order, beside those that are a client's own."""
+    model, own = _model(every), clients()[notebook.id].own_sections
+    shared = [section for section in model.sections if section not in clients()[model.id].own_sections]
+    if missing := [section for section in shared if section not in notebook.sections]:
+        yield f"it has no section {missing[0]!r}, which {model.id} has"
+    elif [section for section in notebook.sections if section not in own] != shared:
+        yield f"its sections are not those of {model.id} in that order"
+
+
+def every_task_can_be_copied(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """Every section that is a task has a cell with the tag `snippet`."""
+    sections, found = notebook.sections, {cell.section for cell in notebook.snippets}
+    if SET_UP not in sections or EXERCISES not in sections:
+        return
+    for section in sections[sections.index(SET_UP) + 1 : sections.index(EXERCISES)]:
+        if section not in found:
+            yield f"the section {section!r} has no cell with the tag snippet"
+
+
+def something_can_be_copied(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """There is a section with a cell that has the tag `snippet`."""
+    if not notebook.snippets:
+        yield "no cell has the tag snippet"
+
+
+def snippets_need_nothing_of_ours(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """A snippet uses the two environment variables, and nothing of this package."""
+    yield from (
+        f"cell {cell.number} is a snippet and uses {PACKAGE}" for cell in notebook.snippets if PACKAGE in cell.source
+    )
+
+
+def the_end_looks_back(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """It ends with the section What you can do now."""
+    if notebook.sections[-1:] != (ENDING,):
+        yield f"its last section is {ENDING!r}"
+
+
+def prompts_have_answers(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """Each prompt in the file beside a recipe has an answer, and stands in the recipe."""
+    if any(not exchange.answers for exchange in notebook.sidecar.exchange):
+        yield "a prompt in its TOML file has no answer"
+    text = "\n".join(cell.source for cell in notebook.code).replace('"\n    "', "")
+    for exchange in notebook.sidecar.exchange:
+        if exchange.prompt not in text:
+            yield f"the prompt {exchange.prompt!r} of its TOML file is not in it"
+
+
+def tasks_are_the_clients(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
+    """Other languages do the clients' tasks, in the same order."""
+    model = _model(every).sections
+    tasks = model[model.index(SET_UP) + 1 : model.index(EXERCISES)]
+    if notebook.sections != (SET_UP, *tasks, ENDING):
+        yield "its sections are not those of the clients' notebooks, without the exercises"
+
+
+def a_copy_helps_itself(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """The first cell that imports this package says what to install where there is none."""
+    first = next((cell for cell in notebook.code if PACKAGE in cell.source), None)
+    if first is None or INSTALL not in first.source:
+        yield f"the first cell that imports {PACKAGE} must say what to install: {INSTALL}"
+
+
+def imports_come_from_the_top(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """Nothing below the package's top is imported."""
+    for cell in notebook.code:
+        if f"{PACKAGE}." in cell.source:
+            yield f"cell {cell.number} imports from below {PACKAGE}"
+
+
+INSTALL = "First run: %pip install"
+_EVERYWHERE: tuple[Rule, ...] = (
+    headings_are_in_order, cell_ids_are_unique, code_stands_under_words, the_time_is_told, cells_are_short,
+    outputs_are_committed, no_machine_is_named, no_credential_is_written, pictures_have_words, links_lead_somewhere,
+    imports_come_from_the_top, a_copy_helps_itself,
+)  # fmt: skip
+RULES: Mapping[Kind, tuple[Rule, ...]] = {
+    Kind.GUIDE: (*_EVERYWHERE, parameters_are_used, parameters_are_shared),
+    Kind.CLIENT: (
+        *_EVERYWHERE, parameters_are_used, parameters_are_shared, sections_are_shared, terms_are_linked,
+        every_task_can_be_copied, snippets_need_nothing_of_ours,
+    ),
+    Kind.RECIPE: (
+        *_EVERYWHERE, parameters_are_used, the_end_looks_back, something_can_be_copied, snippets_need_nothing_of_ours,
+        terms_are_linked,
+    ),
+    Kind.OTHER_LANGUAGE: (*_EVERYWHERE, tasks_are_the_clients, terms_are_linked),
+}  # fmt: skip
+
+
+def broken(notebook: Notebook, every: Mapping[str, Notebook]) -> list[str]:
+    """The rules that a notebook breaks, a line for each place, with the notebook's id.
+
+    Args:
+        every: all notebooks by id, for the rules that compare.
+    """
+    found = []
+    for rule in RULES[notebook.kind]:
+        try:
+            found += [f"{notebook.id}: {line}" for line in rule(notebook, every)]
+        except CookbookError as error:
+            found.append(f"{notebook.id}: {error}")
+    return found
+
+
+def missing_notebooks(folder: Path) -> list[str]:
+    """The clients of the table that have no notebook."""
+    return [client.key for client in clients().values() if not (folder / client.notebook).is_file()]

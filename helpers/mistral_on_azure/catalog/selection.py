@@ -1,0 +1,135 @@
+"""Choosing notebooks: by id, by path, by client, by tag."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.notebooks import ENDING, Notebook, load, notebooks
+from mistral_on_azure.errors import CookbookError
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was asked for. Within one field any will do; a notebook must satisfy every field that is not empty.
+
+    Attributes:
+        names: ids of notebooks, as `openai-sdk` or `recipes/hello`, or paths of files anywhere.
+        clients: clients, as `OpenAI SDK` or any part of it that only one of them has.
+        tags: tags of a notebook or of one of its cells.
+    """
+
+    names: Sequence[str] = ()
+    clients: Sequence[str] = ()
+    tags: Sequence[str] = ()
+
+
+def choose(folder: Path, selection: Selection) -> dict[str, Notebook]:
+    """The chosen notebooks by id; all of the folder's when nothing was asked for.
+
+    Raises:
+        CookbookError: for a name, file, client or tag that there is not, or when nothing satisfies all of them.
+    """
+    known = notebooks(folder)
+    outside = _outside(folder, known, selection.names)
+    if not known and not outside:
+        raise CookbookError(f"There are no notebooks in {folder}.")
+    everything = {**known, **outside}
+    chosen = set(everything)
+    if selection.names:
+        chosen &= {_named(name, folder, known, outside) for name in selection.names}
+    if selection.clients:
+        chosen &= {_client(name) for name in selection.clients}
+    if selection.tags:
+        chosen &= _tagged(everything, selection.tags)
+    if not chosen:
+        raise CookbookError("No notebook satisfies all of that: drop a name, a --client or a --tag.")
+    return {name: notebook for name, notebook in everything.items() if name in chosen}
+
+
+def client_of(notebook: str) -> str:
+    """A notebook's client as tables show it; the notebook's own id where it has none."""
+    client = clients().get(notebook)
+    return client.name if client else notebook
+
+
+def _is_path(name: str, known: Mapping[str, Notebook]) -> bool:
+    return name not in known and (name.endswith(ENDING) or "/" in name or "\\" in name)
+
+
+def _file(name: str, folder: Path) -> Path:
+    """The file that a path names: from the working folder, or below the folder of notebooks.
+
+    Raises:
+        CookbookError: when there is none.
+    """
+    tried = [Path(name), folder / name]
+    tried += [path.with_name(f"{path.name}{ENDING}") for path in tried if path.suffix != ENDING and path.name]
+    for path in tried:
+        if os.path.isfile(path):  # unlike the path itself, it raises nothing for a name that no file can have
+            return path.absolute()
+    if any(map(os.path.isdir, tried)):
+        raise CookbookError(f"{name} is a folder: name a notebook in it.")
+    raise CookbookError(f"There is no file {name}.")
+
+
+def _outside(folder: Path, known: Mapping[str, Notebook], names: Iterable[str]) -> dict[str, Notebook]:
+    """The named files that are not among the folder's notebooks, each by an id that nothing else has."""
+    inside = {notebook.path.resolve() for notebook in known.values()}
+    files = dict.fromkeys(_file(name, folder) for name in names if _is_path(name, known))
+    found: dict[str, Notebook] = {}
+    for path in files:
+        if path.resolve() not in inside:
+            parts = path.with_suffix("").parts[1:]
+            ids = ("/".join(parts[-length:]) for length in range(1, len(parts) + 1))
+            name = next(each for each in ids if each not in known and each not in found)
+            found[name] = replace(load(path, folder), id=name)
+    return found
+
+
+def _named(name: str, folder: Path, known: Mapping[str, Notebook], outside: Mapping[str, Notebook]) -> str:
+    if name in known:
+        return name
+    if _is_path(name, known):
+        path = _file(name, folder)
+        return next(key for key, each in {**known, **outside}.items() if path.resolve() == each.path.resolve())
+    of_stem = [key for key in known if key.rpartition("/")[2] == name]
+    if len(of_stem) == 1:
+        return of_stem[0]
+    if of_stem:
+        raise CookbookError(f"The notebook {name!r} may be any of: {', '.join(of_stem)}.")
+    raise CookbookError(f"There is no notebook {name!r}. {_hint(name, known)}")
+
+
+def _client(name: str) -> str:
+    wanted = _letters(name)
+    labels = {client.key: client.name for client in clients().values()}
+    found = [key for key, label in labels.items() if wanted in (_letters(key), _letters(label))]
+    found = found or [key for key, label in labels.items() if wanted in _letters(key) or wanted in _letters(label)]
+    if not wanted or not found:
+        raise CookbookError(f"There is no client {name!r}. {_hint(name, labels)}")
+    if len(found) > 1:
+        raise CookbookError(f"The client {name!r} may be any of: {', '.join(found)}.")
+    return found[0]
+
+
+def _tagged(known: Mapping[str, Notebook], tags: Sequence[str]) -> set[str]:
+    there = sorted(frozenset[str]().union(*(notebook.tags for notebook in known.values())))
+    for tag in tags:
+        if tag not in there:
+            raise CookbookError(f"No notebook and no cell has the tag {tag!r}. {_hint(tag, there)}")
+    return {name for name, notebook in known.items() if notebook.tags & set(tags)}
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(known)}."
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())

@@ -1,0 +1,145 @@
+"""The site's pages: the templates in `templates/`, filled with programs, their runs, and what the catalog knows."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from mistral_on_azure.catalog.clients import clients, how_many
+from mistral_on_azure.catalog.notebooks import START, Kind, Notebook
+from mistral_on_azure.catalog.sections import anchor
+from mistral_on_azure.gallery.runs import Programs, Run, Runs
+from mistral_on_azure.notebook.wire import Wire
+from mistral_on_azure.snippets.offering import shell_script, slug
+from mistral_on_azure.snippets.starter import KEY, snippets
+from mistral_on_azure.upkeep.beyond_python.programs import PROGRAMS
+
+FAULTS_PAGE = "helpers/mistral_on_azure/upkeep/faults/CLIENTS_AND_FAULTS"
+_TEMPLATES = Path(__file__).with_name("templates")
+SUMMARIES = tomllib.loads((_TEMPLATES / "summaries.toml").read_text(encoding="utf-8"))
+_FIRST = "openai-sdk"  # the tab that is open until a reader chooses: the client for new code
+_AT_ONCE = "Call asynchronously"
+_SHORT = {START: "Start here", "beyond-python/curl": "curl alone", "beyond-python/javascript": "JavaScript"}
+
+
+def code(text: str, language: str, style: str = "") -> str:
+    """A code block in MyST Markdown, whatever fences are in its text."""
+    fence = "`" * max(3, *(len(found) + 1 for found in re.findall(r"^`{3,}", text, re.M)), 3)
+    option = f":class: {style}\n" if style else ""
+    return f"{fence}{{code-block}} {language}\n{option}\n{text.rstrip()}\n{fence}"
+
+
+def table(rows: Sequence[Sequence[str]], align: str = "left") -> str:
+    """A table in Markdown, whose first row is its head."""
+    head, *rest = rows
+    lines = [head, [":---", *["---:" if align == "right" else "---"] * (len(head) - 1)], *rest]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '¦') for cell in row)} |" for row in lines)
+
+
+def filled(template: str, **values: Any) -> str:
+    """A template of the folder `templates`, by its name without endings, filled with values."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"anchor": anchor, "slug": slug, "code": code, "table": table}
+    environment.globals |= {"first": _FIRST, "how_many": how_many(), "faults_page": FAULTS_PAGE}
+    return environment.get_template(f"{template}.md.j2").render(values)
+
+
+def page_name(task: str) -> str:
+    """The name of a task's page, without its ending."""
+    return f"tasks/{slug(task)}"
+
+
+def task_page(known: Mapping[str, Notebook], task: str, programs: Programs, runs: Runs) -> str:
+    """The page of a task: the same program with every client, in tabs, with what it prints and sends.
+
+    Args:
+        known: the notebooks by their ids.
+        task: the heading of the section.
+    """
+    tabs = []
+    for key, client in clients().items():
+        notebook, run = known[key], runs[key][task]
+        tabs.append(
+            {
+                "row": client,
+                "lead": re.sub(r"\]\((?=[\w-]+\.ipynb)", "](../notebooks/", notebook.lead(task)),
+                "program": programs[key][task],
+                "printed": run.printed,
+                "script": shell_script(notebook, task) if snippets(notebook, task, shell=True) else "",
+                "exchanges": wire_views(task, run),
+            }
+        )
+    return filled("task", task=task, summary=SUMMARIES.get(task, ""), tabs=tabs)
+
+
+def wire_views(task: str, run: Run) -> list[tuple[str, str]]:
+    """The exchanges of a run, each with its title."""
+    exchanges = run.exchanges
+    if task == _AT_ONCE:  # they race each other to the endpoint; each build shall be the same
+        exchanges = sorted(exchanges, key=lambda exchange: exchange["body"])
+    number = "{}. " if len(exchanges) > 1 else ""
+    return [
+        (
+            f"{number.format(place)}`{each['method']} {each['path']}` → {each['status'] or 'no answer'}",
+            repr(Wire((each,))),
+        )
+        for place, each in enumerate(exchanges, 1)
+    ]
+
+
+def other_languages_page() -> str:
+    """The page of the tasks in other languages."""
+    parts = {key: program.parts() for key, program in PROGRAMS.items()}
+    return filled("other_languages", programs=PROGRAMS, parts=parts, tasks=list(parts[_FIRST]))
+
+
+def front_page(
+    known: Mapping[str, Notebook], tasks: Sequence[str], programs: Programs, mirrored: Collection[str]
+) -> str:
+    """The front page: choose a client, find a task or a recipe; and the table of contents beside every page.
+
+    Args:
+        known: the notebooks by their ids.
+        tasks: the headings of the tasks.
+        mirrored: the names of the pages that are copied into the site.
+    """
+    recipes = [each for each in known.values() if each.kind is Kind.RECIPE]
+    kinds, keys = (Kind.GUIDE, Kind.CLIENT, Kind.OTHER_LANGUAGE), list(clients())
+    listed = [each for each in known.values() if each not in recipes]
+    listed.sort(key=lambda each: (kinds.index(each.kind), each.id in keys and keys.index(each.id)))
+    notebooks = {f"notebooks/{each.id}": _short(each) for each in listed}
+    elsewhere = {*notebooks, *(f"notebooks/{each.id}" for each in recipes), FAULTS_PAGE, "README"}
+    return filled(
+        "front",
+        tabs=[(client, install_command(programs[key][KEY])) for key, client in clients().items()],
+        tasks=[(page_name(task), task, SUMMARIES.get(task, "")) for task in tasks],
+        recipes=[(f"notebooks/{each.id}", each.title, _about(each)) for each in recipes],
+        notebooks=[f"{title} <{page}>" for page, title in notebooks.items()],
+        others=sorted(page for page in mirrored if page not in elsewhere),
+    )
+
+
+def install_command(program: str) -> str:
+    """The command that installs what a program needs; the comment at its top has it."""
+    return re.search(r"^# Install: (.*)$", program, re.M)[1]
+
+
+def _short(notebook: Notebook) -> str:
+    """A notebook's title in the table of contents."""
+    return clients()[notebook.id].name if notebook.kind is Kind.CLIENT else _SHORT.get(notebook.id, notebook.title)
+
+
+def _about(recipe: Notebook) -> str:
+    """The first sentence below the title."""
+    text = recipe.markdown[0].source.partition("\n\n")[2].partition("\n\n")[0].replace("\n", " ")
+    return re.match(r".*?[.?!](?=\s|$)|.*", text)[0]

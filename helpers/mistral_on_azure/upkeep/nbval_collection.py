@@ -1,0 +1,25 @@
+"""A plugin of pytest: nbval verifies the notebooks that need nothing but Python; the catalog says which these are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.catalog.notebooks import ENDING, Kind, load
+from mistral_on_azure.errors import CookbookError
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out hidden files, and notebooks in other languages: nbval would let these write into their folder.
+
+    Those are executed, and their outputs compared, by tests/beyond_python.
+    """
+    if collection_path.suffix != ENDING:
+        return None
+    if collection_path.name.startswith("."):
+        return True
+    try:
+        kind = load(collection_path, ROOT / "notebooks").kind
+    except CookbookError:
+        return None  # nbval tells what is wrong with it
+    return True if kind is Kind.OTHER_LANGUAGE else None

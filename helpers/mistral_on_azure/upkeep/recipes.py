@@ -1,0 +1,105 @@
+"""`cookbook recipe NAME`: begin a recipe, six cells and a file with the answers of the local endpoint beside them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.files import write_whole
+from mistral_on_azure.errors import CookbookError
+
+_TITLE = """\
+# {title}
+
+Say here what your reader wants, in two or three sentences.
+
+By the end of this notebook you can:
+
+- ask a Mistral deployment on Azure one question, and print its answer.
+
+It takes about 5 minutes. You need no account: a local endpoint answers unless you set `AZURE_INFERENCE_ENDPOINT` and
+`AZURE_INFERENCE_CREDENTIAL`. Words such as endpoint and deployment can be
+[looked up](../start-here.ipynb#Look-up-a-term) in Start here."""
+_PARAMETERS = """\
+model: str = "{model}"  # name of the deployment
+prompt: str = "{prompt}"  # the user message"""
+_SET_UP = """\
+try:
+    from mistral_on_azure import connect
+except ModuleNotFoundError:
+    raise ModuleNotFoundError("First run: %pip install FOLDER (the cookbook's folder)") from None
+
+connect(model=model)"""
+_SECTION = """\
+## Ask
+
+Address and key come from the environment, so this cell works as it is in a program of your own."""
+_SNIPPET = """\
+import os
+
+import openai
+
+client = openai.OpenAI(
+    base_url=os.environ["AZURE_INFERENCE_ENDPOINT"] + "/v1",
+    api_key=os.environ["AZURE_INFERENCE_CREDENTIAL"],
+)
+messages = [{"role": "user", "content": prompt}]
+response = client.chat.completions.create(model=model, messages=messages)
+print(response.choices[0].message.content)"""
+_ENDING = """\
+## What you can do now
+
+- **Ask**: an address, a key and a list of messages."""
+_BESIDE = """\
+# What belongs to {name}.ipynb: prompts and what the local endpoint answers to them, the likeliest answer first.
+# Packages that the recipe needs besides those of the cookbook: packages = ["name>=1.2"], above the first exchange.
+
+[[exchange]]
+prompt = "{prompt}"
+answers = ["Hello! What would you like to know?"]
+"""
+_PROMPT = "Say hello to the readers of {name}."
+
+
+def begin(notebooks: Path, name: str) -> Path:
+    """Write a new recipe, which is to be executed next.
+
+    Args:
+        notebooks: the folder of notebooks.
+        name: of its file, in small letters, digits and hyphens.
+
+    Raises:
+        CookbookError: for a name that a file or an id cannot have, or a recipe that is there already.
+    """
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise CookbookError(f"A recipe's name has small letters, digits and hyphens: {name!r} cannot be one.")
+    path = notebooks / "recipes" / f"{name}.ipynb"
+    if path.exists():
+        raise CookbookError(f"There is a recipe {name!r} already: {path}.")
+    prompt = _PROMPT.format(name=name)
+    cells = [
+        _cell("title", "markdown", _TITLE.format(title=name.replace("-", " ").capitalize())),
+        _cell("parameters", "code", _PARAMETERS.format(model=default_name(), prompt=prompt), "parameters"),
+        _cell("set-up", "code", _SET_UP),
+        _cell("ask", "markdown", _SECTION),
+        _cell("ask-code", "code", _SNIPPET, "snippet"),
+        _cell("ending", "markdown", _ENDING),
+    ]
+    document = {"cells": cells, "metadata": _METADATA, "nbformat": 4, "nbformat_minor": 5}
+    write_whole(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    write_whole(path.with_suffix(".toml"), _BESIDE.format(name=name, prompt=prompt))
+    return path
+
+
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+def _cell(id_: str, kind: str, source: str, *tags: str) -> dict[str, object]:
+    cell: dict[str, object] = {"cell_type": kind, "id": id_, "metadata": {"tags": list(tags)} if tags else {}}
+    code = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    return {**cell, **code, "source": source.splitlines(keepends=True)}

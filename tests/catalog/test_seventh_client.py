@@ -1,0 +1,64 @@
+"""A seventh client, added to a copy of the project: its notebook and its row, and everything knows it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+ROW = """
+[[client]]
+key = "seventh"
+name = "Seventh client"
+package = "openai"
+routes = ["/v1/chat/completions"]
+reason = "you count to seven."
+documentation = { title = "Seven", url = "https://example.com/seven" }
+imports = {}
+"""
+MARK = "# The packages of modules that several clients use."
+FRONT = """
+from pathlib import Path
+from mistral_on_azure.catalog.clients import how_many
+from mistral_on_azure.catalog.notebooks import notebooks
+from mistral_on_azure.catalog.sections import tasks
+from mistral_on_azure.gallery.pages import front_page
+from mistral_on_azure.snippets.starter import starters
+folder = Path("notebooks")
+print(how_many(), front_page(notebooks(folder), tasks(folder), starters(folder), []))
+"""
+
+
+@pytest.fixture(scope="module")
+def seven(copy):
+    table = copy.root / "helpers/mistral_on_azure/catalog/clients.toml"
+    text = table.read_text(encoding="utf-8")
+    table.write_text(text.replace(MARK, ROW.strip() + "\n\n" + MARK), encoding="utf-8")
+    notebook = (copy.root / "notebooks/openai-sdk.ipynb").read_text(encoding="utf-8")
+    (copy.root / "notebooks/seventh.ipynb").write_text(notebook, encoding="utf-8")
+    return copy
+
+
+def test_it_runs(seven):
+    printed = seven.cookbook("run", "--client", "seventh")
+    assert "Seventh client" in printed and "1 of 1 passed" in printed
+    (job,) = json.loads((seven.root / "build/run/results.json").read_text(encoding="utf-8"))["jobs"]
+    assert (job["notebook"], job["client"]) == ("seventh", "Seventh client")
+
+
+def test_it_has_programs(seven):
+    program = seven.cookbook("snippet", "stream-the-answer", "seventh")
+    assert "stream=True" in program and "pip install openai" in program
+
+
+def test_the_readme_has_its_column(seven):
+    seven.cookbook("tables")
+    readme = (seven.root / "README.md").read_text(encoding="utf-8")
+    assert "| LiteLLM | Seventh client |" in readme
+    assert "[Seventh client](notebooks/seventh.ipynb#Call-tools)" in readme
+
+
+def test_the_gallerys_front_has_it_and_counts_it(seven):
+    count, _, page = seven.python("-c", FRONT).partition(" ")
+    assert count == "seven" and "Seven ways to call" in page
+    assert "Seventh client" in page and "you count to seven." in page and "https://example.com/seven" in page
