@@ -241,6 +241,41 @@ def tables() -> None:
 
 
 @main.command()
+@click.argument("name", required=False, default="")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--check", is_flag=True, help="Compare with what your signed-in `az` lists; nothing is changed.")
+@click.option("--stale", is_flag=True, help="Fail when a row was not looked at for 90 days; for a weekly job.")
+def models(name: str, as_json: bool, check: bool, stale: bool) -> None:
+    """Print which Mistral models Azure has, or what is known of the one NAMED.
+
+    Every fact has a source and a date. The exit status is 1 if --check finds a difference or --stale an old row.
+    """
+    import json
+
+    from rich.console import Console
+
+    from mistral_on_azure.catalog import models_table
+    from mistral_on_azure.catalog.models import as_json as rows
+    from mistral_on_azure.catalog.models import find
+    from mistral_on_azure.catalog.models import models as known
+
+    if as_json:
+        click.echo(json.dumps([row for row in rows() if not name or row["name"] == find(name).name], indent=2))
+    elif name:
+        models_table.show_one(Console(), find(name))
+    elif check:
+        lines = models_table.differences(models_table.listed_by_az())
+        click.echo("\n".join(lines) or "Your list has the versions of the table.")
+        sys.exit(1 if lines else 0)
+    elif stale:
+        old = [model.name for model in known().values() if model.stale()]
+        click.echo(f"Not looked at for 90 days: {', '.join(old)}." if old else "Every row is fresh.")
+        sys.exit(1 if old else 0)
+    else:
+        models_table.show(Console())
+
+
+@main.command()
 def openapi() -> None:
     """Print the local endpoint's OpenAPI document.
 
