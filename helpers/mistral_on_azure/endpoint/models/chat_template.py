@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache, lru_cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from functools import lru_cache
 
-_FILES = {"v1": "tokenizer.model.v1", "v3": "mistral_instruct_tokenizer_240323.model.v3"}
+from mistral_on_azure.endpoint.models.tokens import processor
+
 VOCABULARY = {"v1": 32_000, "v3": 32_768}  # token ids
 _SPECIAL = re.compile("</?s>|<unk>")  # also where a message spells them: the template does not guard
 LONGEST_TOKEN = 16  # characters: what the engine multiplies to refuse a prompt without splitting it
@@ -46,12 +44,4 @@ def count_text(text: str, tokenizer: str) -> int:
 
 @lru_cache(maxsize=1024)
 def _tokens(text: str, tokenizer: str) -> int:
-    return len(_processor(tokenizer).encode(text)) if text else 0
-
-
-@cache
-def _processor(tokenizer: str) -> Any:
-    import sentencepiece
-
-    package = find_spec("mistral_common").submodule_search_locations[0]
-    return sentencepiece.SentencePieceProcessor(model_file=str(Path(package) / "data" / _FILES[tokenizer]))
+    return len(processor(tokenizer).encode(text)) if text else 0

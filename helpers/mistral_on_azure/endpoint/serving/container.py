@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from mistral_on_azure.endpoint.serving.container_body import KNOWN, ChatBody, Invalid, validate
-from mistral_on_azure.endpoint.serving.engine_request import EngineError, Passed, accept, check_template
+from mistral_on_azure.endpoint.serving.container_body import KNOWN, ChatBody, Invalid, Role, validate
+from mistral_on_azure.endpoint.serving.engine_request import EngineError, Passed, accept
 
 JSON_TYPE = "application/json"
 METHODS = {
@@ -69,24 +69,38 @@ class Adapter:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """A chat completion that container and chat template have accepted.
+class ContainerChat:
+    """A chat completion that the container has accepted.
 
     Attributes:
-        messages: user and assistant in turn, each with its text.
+        messages: as they are sent to the engine.
         known: the parameters that the container knows, as far as they were sent.
         passed: the parameters that reach the engine by pass-through.
+        system: the text of a system message that was moved into the user's, None where none was.
+        prompt: the text of the last user message, as it was sent.
     """
 
-    messages: list[tuple[str, str]]
+    messages: list[dict[str, Any]]
     known: dict[str, Any]
     passed: Passed
+    system: str | None
+    prompt: str
+
+    @property
+    def turns(self) -> list[tuple[str, str]]:
+        """Role and text of each message, for the chat template."""
+        return [(each["role"], text_of(each.get("content"))) for each in self.messages]
 
     @property
     def max_tokens(self) -> int | None:
         """The most tokens to generate; None is what the context has left."""
         wanted = self.passed.max_completion_tokens
         return wanted if wanted is not None else self.known.get("max_tokens")
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the engine has to write a JSON object."""
+        return (self.known.get("response_format") or {}).get("type") == "json_object"
 
 
 def check_route(method: str, path: str) -> None:
@@ -105,7 +119,7 @@ def check_route(method: str, path: str) -> None:
     raise Refused(405, {"detail": "Method Not Allowed"}, (("allow", known),))
 
 
-def read_chat(body: bytes, content_type: str, extra: str | None, adapter: Adapter, *, azure: bool) -> ChatRequest:
+def read_chat(body: bytes, content_type: str, extra: str | None, adapter: Adapter, *, azure: bool) -> ContainerChat:
     """Read a chat completion in the container's order of checks.
 
     Args:
@@ -139,10 +153,13 @@ def read_chat(body: bytes, content_type: str, extra: str | None, adapter: Adapte
     try:
         passed = accept(request)
         _check_history(messages)
-        check_template(messages)
     except EngineError as error:
         raise _from_engine(error) from None
-    return ChatRequest([(each["role"], _text(each.get("content"))) for each in messages], known, passed)
+    first = chat.messages[0]
+    moved = adapter.provider and first.role is Role.system and len(chat.messages) > 1
+    asked = [text_of(message.get("content")) for message in _messages(chat) if message["role"] == "user"]
+    system = text_of(_messages(chat)[0].get("content")) if moved else None
+    return ContainerChat(messages, known, passed, system, asked[-1] if asked else "")
 
 
 def from_engine(error: EngineError) -> Refused:
@@ -153,6 +170,17 @@ def from_engine(error: EngineError) -> Refused:
 def failed(why: str) -> Refused:
     """The container's answer to a failure of its own."""
     return _refusal(500, f"{_FAILED}{why}")
+
+
+def unsafe() -> Refused:
+    """The container's answer to a prompt that Azure AI Content Safety finds severe."""
+    return _refusal(400, "request input violates azure ai content safety setting.")
+
+
+def description() -> dict[str, Any]:
+    """A short OpenAPI document of the container's routes; the container's own has every schema."""
+    paths = {path: {method.lower(): {"responses": {"200": {"description": "OK"}}}} for path, method in METHODS.items()}
+    return {"openapi": "3.1.0", "info": {"title": "Container of managed compute", "version": "1"}, "paths": paths}
 
 
 def read_completions(body: bytes, content_type: str) -> None:
@@ -311,8 +339,8 @@ def _check_extras(names: list[str], extra: str | None) -> None:
         raise Refused(
             400,
             {
-                "detail": f"Extra parameters {names} are not allowed when extra-parameters is not set or set to be 'error'. "
-                "Set extra-parameters to 'pass-through' to pass to the model."
+                "detail": f"Extra parameters {names} are not allowed when extra-parameters is not set or set to be "
+                "'error'. Set extra-parameters to 'pass-through' to pass to the model."
             },
         )
 
@@ -406,7 +434,8 @@ def _check_history(messages: list[dict[str, Any]]) -> None:
                 raise EngineError(f"{len(faults)} validation errors:\n{lines}", "Bad Request")
 
 
-def _text(content: Any) -> str:
+def text_of(content: Any) -> str:
+    """The text of a content: parts are joined with line breaks, none is empty."""
     if isinstance(content, list):
         return "\n".join(part.get("text") or "" for part in content)
     return content or ""

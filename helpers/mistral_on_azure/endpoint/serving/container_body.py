@@ -7,7 +7,7 @@ were measured: `upkeep/truth/` keeps the questions and the answers.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import cache
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ class Invalid(Exception):
         self.details = details
 
 
-class Role(str, Enum):
+class Role(StrEnum):
     """The roles that the container knows; `developer` and `function` are not among them."""
 
     system = "system"

@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_valid
 
 MOST_LOGPROBS = 20  # of alternatives for a token
 MOST_CHOICES = 16_384
-_GREEDY = 1e-5  # a temperature below that takes the likeliest token
 _64_BITS = 2**63
 
 
@@ -59,7 +58,7 @@ class StreamOptions(BaseModel):
 class Passed(BaseModel):
     """The parameters that only the engine knows. Whatever else is passed on is ignored."""
 
-    logit_bias: dict[int, float] | None = None
+    logit_bias: dict[str, float] | None = None
     logprobs: bool | None = False
     top_logprobs: int | None = 0
     max_completion_tokens: int | None = None
@@ -143,32 +142,41 @@ def check_template(messages: list[dict[str, Any]]) -> None:
             raise EngineError("Only user and assistant roles are supported!")
 
 
-def check_length(prompt_tokens: int, max_tokens: int | None, context: int, parameter: str) -> None:
-    """Refuse a prompt that leaves no room for the tokens it asks for.
+def check_limit(max_tokens: int | None, context: int, parameter: str) -> None:
+    """Refuse more tokens than the whole context has.
 
     Args:
-        prompt_tokens: tokens of the rendered prompt.
         max_tokens: the most tokens to generate, None for what is left.
+        context: how many tokens prompt and completion may have together.
         parameter: the name by which max_tokens was given.
 
     Raises:
         EngineError: in the engine's words.
     """
-    wanted = max_tokens or 0
-    if wanted > context:
+    if max_tokens is not None and max_tokens > context:
         raise _named(
-            f"{parameter}={wanted} cannot be greater than max_model_len=max_total_tokens={context}. "
+            f"{parameter}={max_tokens} cannot be greater than max_model_len=max_total_tokens={context}. "
             "Please request fewer output tokens.",
             parameter,
-            wanted,
+            max_tokens,
         )
-    if prompt_tokens > context - wanted:
+
+
+def check_length(prompt_tokens: int, max_tokens: int | None, context: int) -> None:
+    """Refuse a prompt that leaves no room for the tokens it asks for. The engine stops counting where it is sure.
+
+    Raises:
+        EngineError: in the engine's words.
+    """
+    wanted = max_tokens or 0
+    counted = context - wanted + 1
+    if prompt_tokens >= counted:
         raise _named(
             f"This model's maximum context length is {context} tokens. However, you requested {wanted} output tokens "
-            f"and your prompt contains {prompt_tokens} input tokens, for a total of {prompt_tokens + wanted} tokens. "
-            "Please reduce the length of the input prompt or the number of requested output tokens.",
+            f"and your prompt contains at least {counted} input tokens, for a total of at least {counted + wanted} "
+            "tokens. Please reduce the length of the input prompt or the number of requested output tokens.",
             "input_tokens",
-            prompt_tokens,
+            counted,
         )
 
 
@@ -180,7 +188,7 @@ def check_characters(prompt: str, max_tokens: int | None, context: int, longest_
     """
     wanted = max_tokens or 0
     most = (context - wanted) * longest_token
-    if wanted <= context and len(prompt) > most:
+    if len(prompt) > most:
         raise _named(
             f"This model's maximum context length is {context} tokens. However, you requested {wanted} output tokens "
             f"and your prompt contains {len(prompt)} characters (more than {most} characters, which is the upper bound "
@@ -204,6 +212,7 @@ def check_sampling(request: dict[str, Any], passed: Passed, vocabulary: int) -> 
     """
     n, top_p, max_tokens = passed.n if passed.n is not None else 1, request.get("top_p", 1.0), request.get("max_tokens")
     max_tokens = passed.max_completion_tokens if passed.max_completion_tokens is not None else max_tokens
+    biased = _token_ids(passed.logit_bias or {})
     if n < 1:
         raise EngineError(f"n must be at least 1, got {n}.")
     if n > MOST_CHOICES:
@@ -228,19 +237,31 @@ def check_sampling(request: dict[str, Any], passed: Passed, vocabulary: int) -> 
     stop = request.get("stop")
     if any(not word for word in ([stop] if isinstance(stop, str) else stop or [])):
         raise EngineError("stop cannot contain an empty string.")
-    if request.get("temperature", 1.0) < _GREEDY and n > 1:
+    if request.get("temperature", 1.0) == 0 and n > 1:
         raise EngineError(f"n must be 1 when using greedy sampling, got {n}.")
     top = (passed.top_logprobs or 0) if passed.logprobs else 0
     top = vocabulary if top == -1 else top
     if top > MOST_LOGPROBS:
         message = f"Requested sample logprobs of {top}, which is greater than max allowed: {MOST_LOGPROBS}"
         raise _named(message, "logprobs", top)
-    if outside := [token for token in passed.logit_bias or {} if not 0 <= token < vocabulary]:
+    if outside := [token for token in biased if not 0 <= token < vocabulary]:
         raise _named(
             f"token_id(s) {outside} in logit_bias contain out-of-vocab token ids. Vocabulary size: {vocabulary}",
             "logit_bias",
             outside,
         )
+
+
+def _token_ids(bias: dict[str, float]) -> list[int]:
+    """The token ids of a logit bias.
+
+    Raises:
+        EngineError: for a name that is no whole number.
+    """
+    try:
+        return [int(token) for token in bias]
+    except ValueError as error:
+        raise EngineError(str(error)) from None
 
 
 def _named(message: str, parameter: str, value: Any) -> EngineError:
