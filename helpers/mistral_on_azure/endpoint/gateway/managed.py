@@ -106,9 +106,9 @@ class Managed:
     def error(self, error: ApiError) -> Answer:
         """The gateway's own errors, or the container's inside of 424."""
         if error.code == TOO_MANY or error.status == 429:
-            return Answer(429, b"", lines(((REASON, TOO_MANY), *error.headers)))
+            return Answer(429, b"", lines(((REASON, TOO_MANY), *error.headers)), "")
         if error.status == 401:
-            return Answer(401, b"", lines((("www-authenticate", "Bearer"),)))
+            return Answer(401, b"", lines((("www-authenticate", "Bearer"),)), "")
         if error.status == 408:
             return timed_out()
         if error.status in _OWN or error.code == "bad_http":
@@ -129,12 +129,12 @@ class Managed:
 def wrapped(refused: Refused) -> Answer:
     """An answer of the container that is not 200, as the gateway passes it on."""
     headers = ((STATUS, str(refused.status)), (REASON, "model_error"), *refused.headers)
-    return Answer(424, refused.body, lines(headers))
+    return Answer(424, refused.body, lines(headers), "application/json" if refused.body else "")
 
 
 def timed_out() -> Answer:
     """The gateway's answer when the container takes longer than `request_timeout_ms`."""
-    return Answer(408, b"", lines(((REASON, "request_timeout"),)))
+    return Answer(408, b"", lines(((REASON, "request_timeout"),)), "")
 
 
 def _plain(error: ApiError) -> Refused:

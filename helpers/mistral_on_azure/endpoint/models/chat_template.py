@@ -15,7 +15,7 @@ from mistral_on_azure.endpoint.models.tokens import processor
 
 VOCABULARY = {"v1": 32_000, "v3": 32_768}  # token ids
 _SPECIAL = re.compile("</?s>|<unk>")  # also where a message spells them: the template does not guard
-LONGEST_TOKEN = 16  # characters: what the engine multiplies to refuse a prompt without splitting it
+LONGEST_TOKEN = {"v1": 16, "v3": 18}  # characters: what the engine multiplies to refuse a prompt without splitting it
 
 Turn = tuple[str, str]  # role, which is user or assistant, and text
 

@@ -116,7 +116,9 @@ def _check(asked: ContainerChat, deployment: Deployment) -> int:
     try:
         check_limit(most, context, name)
         check_template(asked.messages)
-        check_characters(chat_template.render(asked.turns), most, context, chat_template.LONGEST_TOKEN)
+        check_characters(
+            chat_template.render(asked.turns), most, context, chat_template.LONGEST_TOKEN[deployment.tokenizer]
+        )
         prompt_tokens = chat_template.count(asked.turns, deployment.tokenizer)
         check_length(prompt_tokens, most, context)
         check_sampling(asked.known, asked.passed, chat_template.VOCABULARY[deployment.tokenizer])
