@@ -28,6 +28,9 @@ class Deployment:
     languages: tuple[str, ...]
     tools: bool
     claim: str
+    tokenizer: str
+    container_name: str
+    container_provider: str
 
     @property
     def info(self) -> dict[str, str]:

@@ -27,7 +27,7 @@ class Application(Service):
         """Answer one request; with a real model, perhaps later. What goes wrong becomes an error answer."""
         session = None
         try:
-            route = find(self.routes, request)
+            route = find(self.routes, request, self.kind)
             session = None if route.open else self.kind.authenticate(request, self.sessions, self.tokens)
             answer = route.handler(self, request, session)
         except ApiError as error:

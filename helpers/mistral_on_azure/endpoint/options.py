@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credent
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway import quota
+from mistral_on_azure.endpoint.gateway.kinds import Kind
+from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local import timing
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
@@ -32,6 +34,9 @@ class Options:
         tokens_per_minute: likewise.
         timing: `off`, `imitate`, or as `timing` says.
         token_lifetime: of a Microsoft Entra ID token, in seconds.
+        kind: the kind of deployment that is imitated, one of `KINDS`.
+        concurrent: on managed compute, requests at a time for each instance.
+        instances: on managed compute, how many instances there are.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -42,6 +47,9 @@ class Options:
     tokens_per_minute: int = 200_000
     timing: str = "off"
     token_lifetime: int = 3600
+    kind: str = "serverless"
+    concurrent: int = 1
+    instances: int = 1
     engine: str | None = None
 
 
@@ -62,15 +70,44 @@ def make(keys: Sequence[str], options: Options) -> Server:
     except ApiError as error:
         raise CookbookError(error.message) from None
     limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute)
-    sessions = Sessions(keys, limits, timing=pace)
+    kind = _kind(options)
+    sessions = Sessions(keys, limits, timing=pace, quota=kind.quota)
     try:
         return Server(
-            sessions, options.host, options.port, options.deployment, options.token_lifetime, model=_model(options)
+            sessions,
+            options.host,
+            options.port,
+            options.deployment,
+            options.token_lifetime,
+            model=_model(options),
+            kind=kind,
         )
     except OSError as error:
         port = options.port and error.errno in (errno.EADDRINUSE, errno.EACCES)
         where, option = (f"Port {options.port}", "--port") if port else (f"The address {options.host}", "--host")
         raise CookbookError(f"{where} cannot be used ({error.strerror}). Choose another with {option}.") from None
+
+
+def _kind(options: Options) -> Kind:
+    """The kind of deployment.
+
+    Raises:
+        CookbookError: for one that there is not, or limits below 1.
+    """
+    if options.kind not in KINDS:
+        raise CookbookError(f"There is no kind {options.kind!r}. Choose one of: {', '.join(KINDS)}.")
+    if min(options.concurrent, options.instances) < 1:
+        raise CookbookError("Requests at a time and instances are at least 1.")
+    return KINDS[options.kind](options)
+
+
+def _managed(options: Options) -> Kind:
+    from mistral_on_azure.endpoint.gateway.managed import Managed  # with pydantic, which takes a while to import
+
+    return Managed(options.concurrent, options.instances)
+
+
+KINDS: dict[str, Callable[[Options], Kind]] = {"serverless": lambda options: SERVERLESS, "managed": _managed}
 
 
 def _model(options: Options) -> Model | None:

@@ -13,6 +13,7 @@ from typing import Any
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
+from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.service import Route, Routes, Service
 from mistral_on_azure.endpoint.serving import info
 from mistral_on_azure.endpoint.serving import local_handlers as local
@@ -35,6 +36,12 @@ def _encoded_document(kind: Kind) -> Answer:
     return json_answer(document(kind))
 
 
+def _container(service: Service, request: Request, session: Session) -> Answer:
+    from mistral_on_azure.endpoint.serving.managed_routes import answer  # with pydantic, for this kind alone
+
+    return answer(service, request, session)
+
+
 OPERATIONS: dict[str, Route] = {
     "chat": Route(
         "POST",
@@ -55,6 +62,7 @@ OPERATIONS: dict[str, Route] = {
         _KNOWN,
         asked=_ASKED_OF_CHAT[:1],
     ),
+    "container": Route("POST", _container, "Whatever the container of managed compute answers", None, _CHAT),
     "score": Route(
         "POST",
         info.score,
@@ -159,13 +167,15 @@ def document(kind: Kind = SERVERLESS) -> dict[str, Any]:
     return document_of(routes_of(kind), kind)
 
 
-def find(routes: Routes, request: Request) -> Route:
+def find(routes: Routes, request: Request, kind: Kind = SERVERLESS) -> Route:
     """The route of a request. HEAD is answered as GET is, by a transport that leaves the body out.
 
     Raises:
         ApiError: 404 for an unknown path, 405 for a known one with the wrong method.
     """
     methods = routes.get(request.path)
+    if methods is None and kind.fallback is not None and not request.path.startswith("/local/"):
+        return OPERATIONS[kind.fallback.operation]
     if methods is None:
         raise ApiError(404, "not_found", f"There is no route {request.path} here.{_hint(routes, request.path)}")
     route = methods.get("GET" if request.method == "HEAD" else request.method)

@@ -16,6 +16,8 @@ from typing import Any
 from mistral_on_azure.azure.files import PrivateFolder
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway.authentication import TokenService
+from mistral_on_azure.endpoint.gateway.kinds import Kind
+from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.transport import connection
@@ -107,6 +109,7 @@ class Server:
         lifetime: how long a Microsoft Entra ID token is good for, in seconds.
         limits: what one peer may take.
         model: what answers chat requests; None is the script.
+        kind: the kind of deployment that is imitated.
 
     Raises:
         OSError: when the port is taken.
@@ -121,9 +124,10 @@ class Server:
         lifetime: int = 3600,
         limits: Limits | None = None,
         model: Model | None = None,
+        kind: Kind = SERVERLESS,
     ) -> None:
         self.host = host
-        self.application = Application(sessions, default, TokenService(lifetime), self.secure, model)
+        self.application = Application(sessions, default, TokenService(lifetime), self.secure, model, kind)
         self.house = House(self.application.answer, limits or Limits(), self.application.kind.error)
         self.socket = listen(host, port)
         self.url = f"http://{_authority(self.socket)}"

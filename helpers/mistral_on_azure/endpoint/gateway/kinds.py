@@ -37,12 +37,14 @@ class Kind(Protocol):
     Attributes:
         name: as it is written after `--kind`.
         addresses: the paths that it answers, besides the local endpoint's own.
+        fallback: what answers every other path; None is 404.
         api_versions: the versions that exist, the current one first; without any, the parameter is not read.
         audiences: whom a Microsoft Entra ID token may be issued for, the one to recommend first.
     """
 
     name: str
     addresses: Mapping[str, Address]
+    fallback: Address | None
     api_versions: tuple[str, ...]
     audiences: tuple[str, ...]
 

@@ -31,6 +31,7 @@ class Serverless:
         "/v1/models": Address("models"),
         "/score": Address("score"),
     }
+    fallback = None
     api_versions = (API_VERSION, "2024-04-01-preview")
     audiences = (AUDIENCE,)
 

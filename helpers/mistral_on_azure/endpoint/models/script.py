@@ -150,20 +150,24 @@ def complete(system: str | None, prompt: str, parameters: dict[str, Any], index:
         parameters: the request's validated parameters.
         index: which of `n` choices this is.
     """
+    return cut(chosen(system, prompt, parameters, index), parameters.get("max_tokens"), parameters.get("stop"))
+
+
+def chosen(system: str | None, prompt: str, parameters: dict[str, Any], index: int = 0) -> str:
+    """The whole text of the answer that is taken; `complete` describes the arguments."""
     ranked = candidates(system, prompt)
-    text = ranked[pick(ranked, prompt, parameters, index)] if len(ranked) > 1 else ranked[0]
-    return cut(text, parameters.get("max_tokens"), parameters.get("stop"))
+    return ranked[pick(ranked, prompt, parameters, index)] if len(ranked) > 1 else ranked[0]
 
 
-def cut(text: str, max_tokens: int | None, stop: str | Sequence[str] | None) -> Completion:
+def cut(text: str, max_tokens: int | None, stop: str | Sequence[str] | None, tokenizer: str = "v3") -> Completion:
     """End an answer where the service would: at the first stop sequence or at max_tokens, whichever comes first.
 
     The tokens that spelled the stop sequence were generated, so they count; their text is not part of the answer.
     """
-    whole = _whole(text)
+    whole = _whole(text, tokenizer)
     if not stop and (max_tokens is None or max_tokens > len(whole.ids)):
         return whole
-    tokens = tokenize(text)
+    tokens = tokenize(text, tokenizer)
     length, end, reason = len(tokens.ids), len(text), "stop"
     stops = [stop] if isinstance(stop, str) else stop or ()
     found = [(text.find(word) + len(word), text.find(word)) for word in stops if word and word in text]
@@ -177,9 +181,9 @@ def cut(text: str, max_tokens: int | None, stop: str | Sequence[str] | None) -> 
 
 
 @lru_cache(maxsize=4096)
-def _whole(text: str) -> Completion:
+def _whole(text: str, tokenizer: str) -> Completion:
     """An answer that nothing cuts short."""
-    tokens = tokenize(text)
+    tokens = tokenize(text, tokenizer)
     return Completion(text, tokens.ids, tokens.pieces, "stop")
 
 

@@ -25,7 +25,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
-_TOKENIZER = "data/mistral_instruct_tokenizer_240323.model.v3"
+_FILES = {"v1": "tokenizer.model.v1", "v3": "mistral_instruct_tokenizer_240323.model.v3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +37,21 @@ class Tokens:
 
 
 @cache
-def processor() -> Any:
-    """The sentencepiece processor, loaded on first use."""
+def processor(tokenizer: str = "v3") -> Any:
+    """The sentencepiece processor of a tokenizer, v1 or v3, loaded on first use."""
     import sentencepiece
 
     package = find_spec("mistral_common").submodule_search_locations[0]
-    return sentencepiece.SentencePieceProcessor(model_file=str(Path(package) / _TOKENIZER))
+    return sentencepiece.SentencePieceProcessor(model_file=str(Path(package) / "data" / _FILES[tokenizer]))
 
 
 @lru_cache(maxsize=4096)
-def tokenize(text: str) -> Tokens:
+def tokenize(text: str, tokenizer: str = "v3") -> Tokens:
     """Split a completion into tokens; the pieces joined are the text."""
-    ids = tuple(processor().encode(text))
+    ids = tuple(processor(tokenizer).encode(text))
+    vocabulary = _vocabulary(tokenizer)
     decode = getincrementaldecoder("utf-8")().decode
-    pieces = [decode(_vocabulary()[token]) for token in ids]
+    pieces = [decode(vocabulary[token]) for token in ids]
     if pieces:
         pieces[0] = pieces[0][1:]  # the space that sentencepiece puts before every text
     ends = (0, *accumulate(map(len, pieces)))
@@ -58,9 +59,9 @@ def tokenize(text: str) -> Tokens:
 
 
 @cache
-def _vocabulary() -> tuple[bytes, ...]:
+def _vocabulary(tokenizer: str) -> tuple[bytes, ...]:
     """What each token spells. A token such as <0xE6> is one byte of a character the vocabulary lacks."""
-    sp = processor()
+    sp = processor(tokenizer)
     pieces = (sp.id_to_piece(token) for token in range(sp.get_piece_size()))
     return tuple(
         bytes([int(piece[3:5], 16)]) if sp.is_byte(token) else piece.replace("▁", " ").encode()

@@ -30,7 +30,7 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
     fault, default = None, session.deployment or service.default
     try:
         fault = session.faults.next(request.headers.get(faults.HEADER))
-        setting = _setting(request, session)
+        setting = pace_of(request, session)
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         asked = _understand(service, request, default)
@@ -60,7 +60,7 @@ async def _awaited(
 
 
 def _slowed_or_damaged(answer: Answer, asked: ChatRequest, setting: timing.Setting, fault: Fault | None) -> Answer:
-    answer = timing.paced(answer, _slowed(setting.of(asked.deployment.name), fault), answer.tokens)
+    answer = timing.paced(answer, slowed(setting.of(asked.deployment.name), fault), answer.tokens)
     return damaged(answer, fault) if fault else answer
 
 
@@ -120,7 +120,7 @@ def _refused(
     answer = replace(answer, headers=answer.headers + quota.headers())
     if fault is None:
         return answer
-    return damaged(timing.paced(answer, _slowed(timing.Timing(), fault), 0), fault)
+    return damaged(timing.paced(answer, slowed(timing.Timing(), fault), 0), fault)
 
 
 def _deployment_of(kind: Kind, request: Request, default: str) -> str:
@@ -133,12 +133,13 @@ def _deployment_of(kind: Kind, request: Request, default: str) -> str:
         return default
 
 
-def _setting(request: Request, session: Session) -> timing.Setting:
+def pace_of(request: Request, session: Session) -> timing.Setting:
+    """The timing that a request or its session asks for."""
     header = request.headers.get(timing.HEADER)
     return session.timing if header is None else timing.setting(header)
 
 
-def _slowed(pace: timing.Timing, fault: Fault | None) -> timing.Timing:
+def slowed(pace: timing.Timing, fault: Fault | None) -> timing.Timing:
     """The pace, as far as a fault leaves it."""
     if fault is None:
         return pace

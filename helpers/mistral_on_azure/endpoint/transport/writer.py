@@ -53,7 +53,7 @@ def chunk(data: bytes, last: bool) -> bytes:
     return b"%x\r\n%b\r\n%b" % (len(data), data, end) if data else end
 
 
-_SAME = b"%bserver: " + NAME.encode() + b"\r\ndate: %b\r\ncontent-type: %b\r\n"
+_SAME = b"%bserver: " + NAME.encode() + b"\r\ndate: %b\r\n"
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 # One id under the three names that the service's gateways and the clients know it by.
 _HEAD = b"%b%bx-ms-request-id: %b\r\napim-request-id: %b\r\nx-request-id: %b\r\n%b%b\r\n"
@@ -86,7 +86,8 @@ def _beginning(status: int, content_type: str) -> bytes:
     made = _beginnings.get((status, content_type))
     if made is None:
         date = formatdate(second, usegmt=True).encode()
-        made = _beginnings[status, content_type] = _SAME % (_STATUS_LINES[status], date, content_type.encode())
+        kind = f"content-type: {content_type}\r\n".encode() if content_type else b""  # an empty body has none
+        made = _beginnings[status, content_type] = _SAME % (_STATUS_LINES[status], date) + kind
     return made
 
 
