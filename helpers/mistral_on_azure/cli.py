@@ -253,29 +253,9 @@ def models(name: str, as_json: bool, check: bool, stale: bool) -> None:
 
     Every fact has a source and a date. The exit status is 1 if --check finds a difference or --stale an old row.
     """
-    import json
+    from mistral_on_azure.catalog.models_table import run
 
-    from rich.console import Console
-
-    from mistral_on_azure.catalog import models_table
-    from mistral_on_azure.catalog.models import as_json as rows
-    from mistral_on_azure.catalog.models import find
-    from mistral_on_azure.catalog.models import models as known
-
-    if as_json:
-        click.echo(json.dumps([row for row in rows() if not name or row["name"] == find(name).name], indent=2))
-    elif name:
-        models_table.show_one(Console(), find(name))
-    elif check:
-        lines = models_table.differences(models_table.listed_by_az())
-        click.echo("\n".join(lines) or "Your list has the versions of the table.")
-        sys.exit(1 if lines else 0)
-    elif stale:
-        old = [model.name for model in known().values() if model.stale()]
-        click.echo(f"Not looked at for 90 days: {', '.join(old)}." if old else "Every row is fresh.")
-        sys.exit(1 if old else 0)
-    else:
-        models_table.show(Console())
+    sys.exit(run(name, as_json, check, stale))
 
 
 @main.command()

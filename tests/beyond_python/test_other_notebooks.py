@@ -13,9 +13,9 @@ from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.catalog.notebooks import Kind, load, notebooks
 from mistral_on_azure.catalog.selection import Selection
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.running import places
 from mistral_on_azure.running.command import execute
 from mistral_on_azure.running.jobs import plan
+from mistral_on_azure.running.plans import plan_of
 from mistral_on_azure.running.run_options import Options
 from mistral_on_azure.running.saving import settled
 from mistral_on_azure.upkeep.beyond_python.cells import cells
@@ -103,7 +103,7 @@ def test_elsewhere_than_on_the_script_they_are_run_only_when_named(
 
     def planned(*names: str) -> dict[str, str]:
         asked = Options(ROOT, cookbook.notebooks, cookbook.reports, Selection(names=names), **options)
-        return {job.name: job.missing for job in places.of(asked).plan(cookbook.reports)}
+        return {job.name: job.missing for job in plan_of(asked).jobs(cookbook.reports)}
 
     unnamed = planned()
     assert unnamed["start-here"] == "" and reason in unnamed["beyond-python/some"]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import quote
 
-from mistral_on_azure.upkeep.secrets.rules import rules
+from mistral_on_azure.upkeep.secrets.credential_rules import rules
 
 CLASSES = {
     "alnum": string.ascii_letters + string.digits,

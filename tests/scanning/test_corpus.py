@@ -12,7 +12,7 @@ import pytest
 from corpus import Maker, Sample, harmless, planted
 
 from commanding import COOKBOOK
-from mistral_on_azure.upkeep.secrets.rules import rules
+from mistral_on_azure.upkeep.secrets.credential_rules import rules
 from mistral_on_azure.upkeep.secrets.scan import findings
 
 TABLE = Path(__file__).with_name("found.md")

@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mistral_on_azure.catalog.models import KINDS, Facts, Model, advice, as_of, models
+from mistral_on_azure.catalog.models import KINDS, Facts, Model, advice, as_of, find, models
+from mistral_on_azure.catalog.models import as_json as rows
 from mistral_on_azure.errors import CookbookError
 
 _LISTING = (
@@ -18,6 +19,26 @@ _LISTING = (
     "--query", "[?contains(name,'istral')].{name:name,version:version}", "-o", "json",
 )  # fmt: skip
 _SECONDS = 120
+
+
+def run(name: str, as_json: bool, check: bool, stale: bool) -> int:
+    """Do what `cookbook models` was asked to; the exit status."""
+    if as_json:
+        chosen = find(name).name if name else ""
+        print(json.dumps([row for row in rows() if chosen in ("", row["name"])], indent=2))
+    elif name:
+        show_one(Console(), find(name))
+    elif check:
+        lines = differences(listed_by_az())
+        print("\n".join(lines) or "Your list has the versions of the table.")
+        return 1 if lines else 0
+    elif stale:
+        old = [model.name for model in models().values() if model.stale()]
+        print(f"Not looked at for 90 days: {', '.join(old)}." if old else "Every row is fresh.")
+        return 1 if old else 0
+    else:
+        show(Console())
+    return 0
 
 
 def show(console: Console) -> None:

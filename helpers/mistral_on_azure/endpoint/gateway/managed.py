@@ -19,7 +19,7 @@ from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, SessionsByCredential, TokenService, authenticate
 from mistral_on_azure.endpoint.gateway.kinds import Address, deployment_named
 from mistral_on_azure.endpoint.gateway.quota import Limits, QuotaExceeded
-from mistral_on_azure.endpoint.serving.container import Refused, failed
+from mistral_on_azure.endpoint.serving.container_answers import Refused, failed
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 REASON, STATUS = "ms-azureml-model-error-reason", "ms-azureml-model-error-statuscode"

@@ -12,40 +12,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from mistral_on_azure.endpoint.serving.container_answers import METHODS, NAMES, Refused, failed, from_engine, refusal
 from mistral_on_azure.endpoint.serving.container_body import KNOWN, ChatBody, Invalid, Role, validate
 from mistral_on_azure.endpoint.serving.engine_request import EngineError, Passed, accept
 
-JSON_TYPE = "application/json"
-METHODS = {
-    "/": "GET",
-    "/info": "GET",
-    "/swagger.json": "GET",
-    "/score": "POST",
-    "/chat/completions": "POST",
-    "/v1/chat/completions": "POST",
-    "/completions": "POST",
-    "/v1/completions": "POST",
-}
 EXTRA = ("error", "drop", "pass-through")
-_FAILED = "An error occurred during the request processing: "
 _NO_TEXT_GENERATION = "task_type chat-completion not available with text generation API."
-_NAMES = {400: "Bad Request", 404: "Not Found", 422: "Invalid input", 500: "Internal Server Error"}
-_SCORE_LENGTHS = ("max_new_tokens", "max_tokens", "max_gen_len")
-
-
-class Refused(Exception):
-    """An answer of the container that is not 200.
-
-    Attributes:
-        status: the container's HTTP status; the gateway in front of it sends another.
-        body: the bytes of the answer.
-        headers: further headers.
-    """
-
-    def __init__(self, status: int, body: Any = None, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        super().__init__(status)
-        self.status, self.headers = status, headers
-        self.body = b"" if body is None else written(body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +109,15 @@ def read_chat(body: bytes, content_type: str, extra: str | None, adapter: Adapte
     try:
         chat = validate(known_data)
     except Invalid as invalid:
-        error = {"code": _NAMES[422], "status": 422, "message": str(invalid), "details": invalid.details}
+        error = {"code": NAMES[422], "status": 422, "message": str(invalid), "details": invalid.details}
         raise Refused(422, {"error": error}) from None
     extras = {name: value for name, value in data.items() if name not in KNOWN}
     if azure:
         _check_extras(list(extras), extra)
     _check_adapter(chat, adapter)
-    if "json" in content_type and content_type.partition(";")[0].strip() != JSON_TYPE and content_type:
+    if "json" in content_type and content_type.partition(";")[0].strip() != "application/json" and content_type:
         message = "Unsupported Media Type: Only 'application/json' is allowed"
-        raise _from_engine(EngineError(f'1 validation error:\n  {message} ["{message}"]', "Bad Request"))
+        raise from_engine(EngineError(f'1 validation error:\n  {message} ["{message}"]', "Bad Request"))
     messages = _move_system(chat) if adapter.provider else _messages(chat)
     known = chat.model_dump(exclude_unset=True, exclude={"messages", "model"})
     request = {"model": "MODEL", **{k: v for k, v in known.items() if v is not None}, "messages": messages}
@@ -154,33 +126,12 @@ def read_chat(body: bytes, content_type: str, extra: str | None, adapter: Adapte
         passed = accept(request)
         _check_history(messages)
     except EngineError as error:
-        raise _from_engine(error) from None
+        raise from_engine(error) from None
     first = chat.messages[0]
     moved = adapter.provider and first.role is Role.system and len(chat.messages) > 1
     asked = [text_of(message.get("content")) for message in _messages(chat) if message["role"] == "user"]
     system = text_of(_messages(chat)[0].get("content")) if moved else None
     return ContainerChat(messages, known, passed, system, asked[-1] if asked else "")
-
-
-def from_engine(error: EngineError) -> Refused:
-    """The container's answer to an error of the engine, which it sends as text."""
-    return _from_engine(error)
-
-
-def failed(why: str) -> Refused:
-    """The container's answer to a failure of its own."""
-    return _refusal(500, f"{_FAILED}{why}")
-
-
-def unsafe() -> Refused:
-    """The container's answer to a prompt that Azure AI Content Safety finds severe."""
-    return _refusal(400, "request input violates azure ai content safety setting.")
-
-
-def description() -> dict[str, Any]:
-    """A short OpenAPI document of the container's routes; the container's own has every schema."""
-    paths = {path: {method.lower(): {"responses": {"200": {"description": "OK"}}}} for path, method in METHODS.items()}
-    return {"openapi": "3.1.0", "info": {"title": "Container of managed compute", "version": "1"}, "paths": paths}
 
 
 def read_completions(body: bytes, content_type: str) -> None:
@@ -194,126 +145,9 @@ def read_completions(body: bytes, content_type: str) -> None:
         raise failed(f"'{type(data).__name__}' object has no attribute 'items'")
     if "prompt" not in data:
         fault = {"type": "missing", "loc": ["body", "prompt"], "msg": "Field required", "input": data}
-        error = {"code": _NAMES[422], "status": 422, "message": "invalid input error", "details": [fault]}
+        error = {"code": NAMES[422], "status": 422, "message": "invalid input error", "details": [fault]}
         raise Refused(422, {"error": error})
-    raise _refusal(400, _NO_TEXT_GENERATION)
-
-
-def read_score(body: bytes) -> tuple[list[tuple[str, str]], dict[str, Any]] | None:
-    """Read a call of the scoring route.
-
-    Returns:
-        The conversation and its parameters; None for a payload of another form, which is answered `{}`.
-
-    Raises:
-        Refused: 500 for a body that is not JSON.
-    """
-    try:
-        data = json.loads(body)
-    except ValueError as error:
-        raise failed(str(error)) from None
-    given = data.get("input_data") if isinstance(data, dict) else None
-    if not isinstance(given, dict):
-        return None
-    turns, parameters = given.get("input_string"), given.get("parameters", {})
-    if not isinstance(turns, list) or not turns or not isinstance(parameters, dict):
-        return None
-    for place, turn in enumerate(turns):
-        expected = "user" if place % 2 == 0 else "assistant"
-        if not isinstance(turn, dict) or turn.get("role") != expected or not isinstance(turn.get("content"), str):
-            return None
-    return [(turn["role"], turn["content"]) for turn in turns], parameters
-
-
-def score_parameters(parameters: dict[str, Any]) -> dict[str, Any] | None:
-    """The sampling parameters of a scoring call, None where the engine would refuse them: it answers `"None"` then."""
-    limit = next((parameters[name] for name in _SCORE_LENGTHS if name in parameters), None)
-    temperature, top_p = parameters.get("temperature", 1.0), parameters.get("top_p", 1.0)
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (temperature, top_p))
-    if not numbers or temperature < 0 or not 0 < top_p <= 1 or "best_of" in parameters:
-        return None
-    if parameters.get("use_beam_search") or (limit is not None and (not isinstance(limit, int) or limit < 1)):
-        return None
-    greedy = parameters.get("do_sample") is False
-    return {
-        "temperature": 0.0 if greedy else temperature,
-        "top_p": top_p,
-        "max_tokens": limit,
-        "stop": parameters.get("stop"),
-    }
-
-
-def whole(identifier: str, created: int, model: str, choices: list[tuple[str, str]], usage: tuple[int, int]) -> bytes:
-    """A whole answer.
-
-    Args:
-        choices: text and finish reason of each.
-        usage: prompt and completion tokens.
-    """
-    prompt, completion = usage
-    silent = {"refusal": None, "annotations": None, "audio": None, "function_call": None, "reasoning": None}
-    return written(
-        {
-            "id": identifier,
-            "object": "chat.completion",
-            "created": created,
-            "model": model,
-            "choices": [
-                {
-                    "index": index,
-                    "message": {"role": "assistant", "content": text, "tool_calls": [], **silent},
-                    "finish_reason": reason,
-                }
-                for index, (text, reason) in enumerate(choices)
-            ],
-            "usage": {
-                "prompt_tokens": prompt,
-                "total_tokens": prompt + completion,
-                "completion_tokens": completion,
-                "prompt_tokens_details": None,
-            },
-        }
-    )
-
-
-def stream(
-    identifier: str,
-    created: int,
-    model: str,
-    choices: list[tuple[tuple[str, ...], str]],
-    usage: tuple[int, int] | None,
-) -> tuple[bytes, ...]:
-    """The events of a stream: a role, one token a chunk, the finish reason with the last token, perhaps usage.
-
-    Args:
-        choices: the tokens' texts and the finish reason of each.
-        usage: prompt and completion tokens, None where the request did not ask for them.
-    """
-
-    def event(choices: list[dict[str, Any]], **more: Any) -> bytes:
-        head = {"id": identifier, "object": "chat.completion.chunk", "created": created, "model": model}
-        return b"data: " + written({**head, "choices": choices, **more}) + b"\n\n"
-
-    events = [
-        event([{"index": index, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}])
-        for index in range(len(choices))
-    ]
-    for index, (pieces, reason) in enumerate(choices):
-        texts = pieces or ("",)
-        events += [
-            event([{"index": index, "delta": {"content": text}, "finish_reason": reason if last else None}])
-            for text, last in zip(texts, [False] * (len(texts) - 1) + [True], strict=True)
-        ]
-    if usage is not None:
-        prompt, completion = usage
-        counts = {"prompt_tokens": prompt, "total_tokens": prompt + completion, "completion_tokens": completion}
-        events.append(event([], usage=counts))
-    return (*events, b"data: [DONE]\n\n")
-
-
-def written(value: Any) -> bytes:
-    """JSON as the container writes it, without spaces."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    raise refusal(400, _NO_TEXT_GENERATION)
 
 
 def _decode(body: bytes, content_type: str) -> Any:
@@ -326,7 +160,7 @@ def _decode(body: bytes, content_type: str) -> Any:
     except json.JSONDecodeError as error:
         fault = {"type": "json_invalid", "loc": ["body", error.pos], "msg": "JSON decode error", "input": {}}
         details = [{**fault, "ctx": {"error": error.msg}}]
-        body_of = {"code": _NAMES[422], "status": 422, "message": "invalid input error", "details": details}
+        body_of = {"code": NAMES[422], "status": 422, "message": "invalid input error", "details": details}
         raise Refused(422, {"error": body_of}) from None
 
 
@@ -439,12 +273,3 @@ def text_of(content: Any) -> str:
     if isinstance(content, list):
         return "\n".join(part.get("text") or "" for part in content)
     return content or ""
-
-
-def _from_engine(error: EngineError) -> Refused:
-    return _refusal(error.status, error.body)
-
-
-def _refusal(status: int, message: str) -> Refused:
-    name = _NAMES.get(status, HTTPStatus(status).phrase)
-    return Refused(status, {"error": {"code": name, "message": message, "status": status}})

@@ -16,9 +16,10 @@ from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.models import chat_template, safety
 from mistral_on_azure.endpoint.models.script import Completion, chosen, cut
 from mistral_on_azure.endpoint.service import Service
-from mistral_on_azure.endpoint.serving import container
+from mistral_on_azure.endpoint.serving import container, container_answers, scoring
 from mistral_on_azure.endpoint.serving.chat import pace_of, slowed
-from mistral_on_azure.endpoint.serving.container import Adapter, ContainerChat, Refused
+from mistral_on_azure.endpoint.serving.container import Adapter, ContainerChat
+from mistral_on_azure.endpoint.serving.container_answers import Refused
 from mistral_on_azure.endpoint.serving.engine_request import (
     EngineError,
     check_characters,
@@ -75,7 +76,7 @@ def _container(request: Request, deployment: Deployment, session: Session) -> tu
     if request.path == "/info":
         return Answer(200, adapter.info), 0
     if request.path == "/swagger.json":
-        return Answer(200, container.written(container.description())), 0
+        return Answer(200, container_answers.written(container_answers.description())), 0
     if request.path == "/score":
         return _score(request.body, deployment, session)
     content_type = request.headers.get("content-type", "")
@@ -100,12 +101,12 @@ def _chat(asked: ContainerChat, adapter: Adapter, deployment: Deployment, sessio
     if not asked.known.get("stream"):
         texts = [(each.text, each.finish_reason) for each in written]
         return Answer(
-            200, container.whole(identifier, created, adapter.name, texts, (prompt_tokens, completed))
+            200, container_answers.whole(identifier, created, adapter.name, texts, (prompt_tokens, completed))
         ), completed
     options = asked.passed.stream_options
     usage = (prompt_tokens, completed) if options is not None and options.include_usage else None
     pieces = [(each.pieces, each.finish_reason) for each in written]
-    events = container.stream(identifier, created, adapter.name, pieces, usage)
+    events = container_answers.stream(identifier, created, adapter.name, pieces, usage)
     return Answer(200, b"", b"", "text/event-stream; charset=utf-8", events), completed
 
 
@@ -123,11 +124,11 @@ def _check(asked: ContainerChat, deployment: Deployment) -> int:
         check_length(prompt_tokens, most, context)
         check_sampling(asked.known, asked.passed, chat_template.VOCABULARY[deployment.tokenizer])
     except EngineError as error:
-        raise container.from_engine(error) from None
+        raise container_answers.from_engine(error) from None
     try:
         safety.check(asked.prompt)
     except ApiError:
-        raise container.unsafe() from None
+        raise container_answers.unsafe() from None
     return prompt_tokens
 
 
@@ -140,22 +141,22 @@ def _complete(
         return Completion("", (), ("",), "stop"), 1
     text = chosen(asked.system, asked.prompt, parameters, index)
     if asked.wants_json:
-        text = container.written({"answer": text}).decode()
+        text = container_answers.written({"answer": text}).decode()
     completion = cut(text, most, asked.known.get("stop"), deployment.tokenizer)
     return completion, len(completion.ids)
 
 
 def _score(body: bytes, deployment: Deployment, session: Session) -> tuple[Answer, int]:
-    read = container.read_score(body)
+    read = scoring.read_score(body)
     if read is None:
         return Answer(200, b"{}"), 0
     turns, given = read
-    parameters = container.score_parameters(given)
+    parameters = scoring.score_parameters(given)
     prompt_tokens = chat_template.count(turns, deployment.tokenizer)
     if parameters is None or prompt_tokens > deployment.context:
-        return Answer(200, container.written({"output": "None"})), 0
+        return Answer(200, container_answers.written({"output": "None"})), 0
     prompt = next(text for role, text in reversed(turns) if role == "user")
     text = chosen(None, prompt, parameters)
     completion = cut(text, parameters["max_tokens"] or _SCORE_TOKENS, parameters["stop"], deployment.tokenizer)
     session.spend(prompt_tokens, len(completion.ids))
-    return Answer(200, container.written({"output": completion.text})), len(completion.ids)
+    return Answer(200, container_answers.written({"output": completion.text})), len(completion.ids)

@@ -1,0 +1,54 @@
+"""The scoring route of managed compute: its payload, and the parameters that it knows by other names."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mistral_on_azure.endpoint.serving.container_answers import failed
+
+_SCORE_LENGTHS = ("max_new_tokens", "max_tokens", "max_gen_len")
+
+
+def read_score(body: bytes) -> tuple[list[tuple[str, str]], dict[str, Any]] | None:
+    """Read a call of the scoring route.
+
+    Returns:
+        The conversation and its parameters; None for a payload of another form, which is answered `{}`.
+
+    Raises:
+        Refused: 500 for a body that is not JSON.
+    """
+    try:
+        data = json.loads(body)
+    except ValueError as error:
+        raise failed(str(error)) from None
+    given = data.get("input_data") if isinstance(data, dict) else None
+    if not isinstance(given, dict):
+        return None
+    turns, parameters = given.get("input_string"), given.get("parameters", {})
+    if not isinstance(turns, list) or not turns or not isinstance(parameters, dict):
+        return None
+    for place, turn in enumerate(turns):
+        expected = "user" if place % 2 == 0 else "assistant"
+        if not isinstance(turn, dict) or turn.get("role") != expected or not isinstance(turn.get("content"), str):
+            return None
+    return [(turn["role"], turn["content"]) for turn in turns], parameters
+
+
+def score_parameters(parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """The sampling parameters of a scoring call, None where the engine would refuse them: it answers `"None"` then."""
+    limit = next((parameters[name] for name in _SCORE_LENGTHS if name in parameters), None)
+    temperature, top_p = parameters.get("temperature", 1.0), parameters.get("top_p", 1.0)
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (temperature, top_p))
+    if not numbers or temperature < 0 or not 0 < top_p <= 1 or "best_of" in parameters:
+        return None
+    if parameters.get("use_beam_search") or (limit is not None and (not isinstance(limit, int) or limit < 1)):
+        return None
+    greedy = parameters.get("do_sample") is False
+    return {
+        "temperature": 0.0 if greedy else temperature,
+        "top_p": top_p,
+        "max_tokens": limit,
+        "stop": parameters.get("stop"),
+    }
