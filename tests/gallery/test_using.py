@@ -7,11 +7,14 @@ from contextlib import ExitStack
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from visiting import Visitor, visitor
+from visiting import NARROW, Visitor, visitor
 
 from browsing import needs_chromium
 from mistral_on_azure.catalog.sections import CLIENTS
+from mistral_on_azure.gallery.pages import FAULTS_PAGE
+from mistral_on_azure.snippets.offering import slug
 
+FAULTS = f"{FAULTS_PAGE}.html"
 STREAM, CHAT, NOTEBOOK = "tasks/stream-the-answer.html", "tasks/complete-a-chat.html", "notebooks/openai-sdk.html"
 PROGRAM = ".highlight-python:visible"
 
@@ -81,14 +84,38 @@ def test_a_choice_is_followed_by_every_page_and_remembered(window):
     assert chosen(reader.open("index.html")) == ["mistralai"]
 
 
-def test_search_finds_a_word_and_leads_to_it(window):
+@pytest.mark.parametrize(
+    ("typed", "title"),
+    [("penalties", "Shape the answer with parameters"), ("429", "Handle errors and retries")],
+)
+def test_search_finds_a_word_and_leads_to_it(window, typed, title):
     page = window().open("index.html")
     page.keyboard.press("Control+k")
-    page.keyboard.type("penalties")
+    page.keyboard.type(typed)
     page.keyboard.press("Enter")
-    found = page.locator("#search-results a", has_text="Shape the answer with parameters")
+    found = page.locator("#search-results a", has_text=title)
     found.first.click()
-    page.wait_for_url("**/shape-the-answer-with-parameters.html*")
+    page.wait_for_url(f"**/{slug(title)}.html*")
+
+
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_every_column_of_the_comparison_is_in_sight(window, width):
+    page = window(width=width).open("comparison.html")
+    tables = page.eval_on_selector_all(
+        "table", "all => all.map(table => [table.scrollWidth, table.parentElement.clientWidth])"
+    )
+    assert len(tables) == 4 and all(table <= box for table, box in tables), tables
+
+
+@pytest.mark.parametrize("name", ["comparison.html", FAULTS])
+def test_a_table_that_is_too_wide_scrolls_beside_its_first_column(window, name):
+    page = window(width=NARROW).open(name)
+    cell = page.locator("tbody tr:first-child td:last-child").first
+    cell.scroll_into_view_if_needed()
+    first = page.locator("tbody tr:first-child td:first-child").first.bounding_box()
+    assert 0 <= first["x"] < first["x"] + first["width"] <= NARROW / 2
+    box = cell.bounding_box()
+    assert first["x"] + first["width"] <= box["x"] < box["x"] + box["width"] <= NARROW
 
 
 @pytest.mark.parametrize("scheme", RULES)

@@ -1,7 +1,8 @@
-"""What the gallery adds to Sphinx: its settings, and colours for the wire view and for cells in other languages."""
+"""What the gallery adds to Sphinx: settings, a search for HTTP statuses, colours for wire views and other languages."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from pygments.lexers.javascript import JavascriptLexer
 from pygments.lexers.shell import BashLexer
 from pygments.token import Comment, Keyword, Name, Number, Punctuation, String, Text
 from sphinx.application import Sphinx
+from sphinx.search.en import SearchEnglish
 
 
 class WireLexer(RegexLexer):
@@ -50,6 +52,21 @@ class CellLexer(IPython3Lexer):
             *IPython3Lexer.tokens["root"],
         ],
     }
+
+
+class SearchWithStatuses(SearchEnglish):
+    """English, where HTTP statuses are found: Sphinx leaves numbers out, so `429` is kept and searched as `http429`."""
+
+    js_splitter_code = r"""
+var splitQuery = (query) =>
+  query
+    .split(/[^\p{Letter}\p{Number}_\p{Emoji_Presentation}]+/gu)
+    .filter((term) => term)
+    .map((term) => term.replace(/^[1-5]\d\d$/, "http$&"));
+"""
+
+    def split(self, input: str) -> list[str]:
+        return [re.sub(r"^[1-5]\d\d$", r"http\g<0>", word) for word in super().split(input)]
 
 
 _HERE = Path(__file__).resolve().parent
@@ -103,6 +120,7 @@ def configuration() -> dict[str, Any]:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_search_language(SearchWithStatuses)
     app.add_lexer("wire", WireLexer)
     app.add_lexer("ipython3", CellLexer)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
