@@ -29,7 +29,7 @@ _SHORT = {START: "Start here", "beyond-python/curl": "curl alone", "beyond-pytho
 
 def code(text: str, language: str, style: str = "") -> str:
     """A code block in MyST Markdown, whatever fences are in its text."""
-    fence = "`" * max(3, *(len(found) + 1 for found in re.findall(r"^`{3,}", text, re.M)), 3)
+    fence = "`" * max((len(found) + 1 for found in re.findall(r"^`{3,}", text, re.M)), default=3)
     option = f":class: {style}\n" if style else ""
     return f"{fence}{{code-block}} {language}\n{option}\n{text.rstrip()}\n{fence}"
 
