@@ -168,6 +168,7 @@ RECIPE = {
     "Ask": "import os\n\nimport openai\n\nclient = openai.OpenAI()\nquestions = ['a', 'b']\nprint('asks')",
     "Ask at once": "async def ask(one):\n    return one, client\n\n\nanswers = [await ask(one) for one in questions]\n"
     "for answer in answers:\n    print(answer)",
+    "Ask in the shell": "%%bash\ncurl --version",
     "Count": "from collections import Counter\n\nfor answer in answers:\n    print(Counter(answer), timeout)",
 }
 
@@ -199,8 +200,16 @@ def test_a_recipe_brings_what_its_sections_above_define(folder):
 def test_recipes_are_offered_beside_the_clients(folder, tmp_path):
     with pytest.raises(CookbookError, match=r"Recipes, each with sections of its own: recipes/ask-twice\.$"):
         snippet(folder, "", "", shell=False)
-    with pytest.raises(CookbookError, match=r"There is no task 'stream'. There are: ask, ask-at-once, count\.$"):
+    with pytest.raises(
+        CookbookError, match=r"There is no task 'stream'. There are: ask, ask-at-once, ask-in-the-shell, count\.$"
+    ):
         snippet(folder, "stream", "ask-twice", shell=False)
     written = {path.relative_to(tmp_path / "out").as_posix() for path in write_all(folder, tmp_path / "out")}
     assert {f"recipes/ask-twice/{name}.py" for name in ("ask", "ask-at-once", "count")} <= written
-    assert "openai-sdk/stream-the-answer.py" in written
+    assert {"openai-sdk/stream-the-answer.py", "recipes/ask-twice/ask-in-the-shell.sh"} <= written
+
+
+def test_a_section_in_the_shell_has_a_script_and_no_program(folder):
+    assert snippet(folder, "ask-in-the-shell", "recipes/ask-twice", shell=True).endswith("\n\ncurl --version\n")
+    with pytest.raises(CookbookError, match=r"section 'Ask in the shell' has no Python program: --shell prints"):
+        snippet(folder, "ask-in-the-shell", "recipes/ask-twice", shell=False)

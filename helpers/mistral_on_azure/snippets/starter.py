@@ -41,13 +41,13 @@ def snippets(notebook: Notebook, section: str, shell: bool = False) -> list[Cell
 
 
 def sections(folder: Path) -> dict[str, list[str]]:
-    """The sections that have programs, by the notebook's id: the clients' tasks, then those of the recipes."""
+    """The sections that have programs or scripts, by the notebook's id: the clients' tasks, then those of recipes."""
     recipes = notebooks(folder, Kind.RECIPE)
     return dict.fromkeys(clients(), tasks(folder)) | {name: _of_recipe(recipes[name]) for name in recipes}
 
 
 def _of_recipe(recipe: Notebook) -> list[str]:
-    return list(dict.fromkeys(cell.section for cell in recipe.snippets if not cell.is_shell))
+    return list(dict.fromkeys(cell.section for cell in recipe.snippets))
 
 
 def starters(folder: Path, only: Sequence[str] = ()) -> dict[str, dict[str, str]]:
@@ -57,7 +57,11 @@ def starters(folder: Path, only: Sequence[str] = ()) -> dict[str, dict[str, str]
         folder: where the notebooks are.
         only: ids of notebooks; all when empty.
     """
-    known = {name: of for name, of in sections(folder).items() if not only or name in only}
+    known = {
+        name: [each for each in of if snippets(read(folder, name), each)]
+        for name, of in sections(folder).items()
+        if not only or name in only
+    }
     # Composed in one thread: several that parse programs can trip Python 3.11 ("recursion depth mismatch").
     made = {name: {section: composed(folder, section, name) for section in of} for name, of in known.items()}
     with ThreadPoolExecutor() as pool:  # each thread waits for ruff
@@ -96,6 +100,8 @@ def composed(folder: Path, section: str, name: str) -> str:
     """The program of a section, not yet formatted; see `starter`."""
     notebook = read(folder, name)
     before, task = _before(notebook, section), _task(notebook, section)
+    if not task:
+        raise CookbookError(f"{name}.ipynb, section {section!r} has no Python program: --shell prints its script.")
     imports, settings, late = _imports([*before, *task])
     lesson = _without(task, settings)
     program = [*needed(_without(before, settings), lesson, imports), *lesson]
