@@ -19,8 +19,8 @@ from mistral_on_azure.endpoint.models.tools.literals import (
     LAST_RESORT,
     NAMED,
     SUITS,
-    Literal,
     Passage,
+    distance,
     far_fetched,
     roles,
     words,
@@ -35,8 +35,6 @@ _DEEPEST = 12  # containers within each other
 _BY_NAME = {"email": "email", "url": "uri", "uri": "uri", "link": "uri", "uuid": "uuid", "date": "date", "time": "time"}
 _BY_FORMAT = {**_BY_NAME, "date-time": "datetime"}
 _FREE = frozenset(words("query question text prompt message content body expression request instruction sentence"))
-_PERSON = frozenset(words("name person owner author customer user"))
-_ADDRESSED = frozenset(words("to from recipient sender"))
 
 
 class Arguments:
@@ -285,7 +283,7 @@ class Arguments:
         near, others = name | roles(name), self._names - name
         others |= roles(others)
         self.schema.steps.take(1 + (len(never) + len(passage.literals)) // 5)
-        distances = [(self._distance(each, name, near, others, spelled), each) for each in passage.literals]
+        distances = [(distance(each, name, near, others, spelled), each) for each in passage.literals]
         for far, each in sorted(distances, key=itemgetter(0)):
             if far > level or (each.kind in ("name", *LAST_RESORT) and never.issuperset(words(str(each.value)))):
                 continue
@@ -293,12 +291,3 @@ class Arguments:
                 yield each.value, each.start
             elif spelled and far == NAMED and each.kind in ("number", "email", "uri"):
                 yield passage.text[each.start : each.end], each.start
-
-    def _distance(
-        self, literal: Literal, name: frozenset[str], near: frozenset[str], others: frozenset[str], spelled: bool
-    ) -> int:
-        """How far-fetched a literal is for a parameter, by the words around it."""
-        if (literal.kind == "email" and name & _ADDRESSED) or (not spelled and near.intersection(literal.after)):
-            return NAMED
-        far = far_fetched(literal.before, near, others)
-        return ANYWHERE if far == SUITS and "in" in literal.before[:1] and name & _PERSON else far

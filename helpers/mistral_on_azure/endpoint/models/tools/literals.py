@@ -212,3 +212,17 @@ def far_fetched(before: Sequence[str], near: frozenset[str], others: frozenset[s
 def roles(name: frozenset[str]) -> frozenset[str]:
     """The words that stand before the values of such a parameter."""
     return frozenset(word for word, parameters in _ROLES.items() if word in name or name & parameters)
+
+
+_PERSON = frozenset(words("name person owner author customer user"))
+_ADDRESSED = frozenset(words("to from recipient sender"))
+
+
+def distance(
+    literal: Literal, name: frozenset[str], near: frozenset[str], others: frozenset[str], spelled: bool
+) -> int:
+    """How far-fetched a literal is for a parameter, by the words around it."""
+    if (literal.kind == "email" and name & _ADDRESSED) or (not spelled and near.intersection(literal.after)):
+        return NAMED
+    far = far_fetched(literal.before, near, others)
+    return ANYWHERE if far == SUITS and "in" in literal.before[:1] and name & _PERSON else far
