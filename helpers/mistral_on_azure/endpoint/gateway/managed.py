@@ -14,12 +14,13 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from mistral_on_azure.azure.deployments import Deployment, deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, SessionsByCredential, TokenService, authenticate
 from mistral_on_azure.endpoint.gateway.kinds import Address, deployment_named
 from mistral_on_azure.endpoint.gateway.quota import Limits, QuotaExceeded
-from mistral_on_azure.endpoint.serving.container_answers import Refused, failed
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 REASON, STATUS = "ms-azureml-model-error-reason", "ms-azureml-model-error-statuscode"
@@ -113,7 +114,8 @@ class Managed:
             return timed_out()
         if error.status in _OWN or error.code == "bad_http":
             return Answer(error.status, error.message.encode(), lines(error.headers), "text/plain")
-        return wrapped(failed(error.message) if error.status == 500 else _plain(error))
+        body = {"error": {"code": error.code, "message": error.message, "status": error.status}}  # as the container's
+        return wrapped(error.status, msgspec.json.encode(body), error.headers)
 
     def quota(self, limits: Limits, clock: Callable[[], float]) -> Pending:
         return Pending(self.most, clock)
@@ -126,21 +128,19 @@ class Managed:
         }
 
 
-def wrapped(refused: Refused) -> Answer:
-    """An answer of the container that is not 200, as the gateway passes it on."""
-    headers = ((STATUS, str(refused.status)), (REASON, "model_error"), *refused.headers)
-    return Answer(424, refused.body, lines(headers), "application/json" if refused.body else "")
+def wrapped(status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+    """An answer of the container that is not 200, as the gateway passes it on.
+
+    Args:
+        status: the container's; the client gets 424.
+    """
+    told = lines(((STATUS, str(status)), (REASON, "model_error"), *headers))
+    return Answer(424, body, told, "application/json" if body else "")
 
 
 def timed_out() -> Answer:
     """The gateway's answer when the container takes longer than `request_timeout_ms`."""
     return Answer(408, b"", lines(((REASON, "request_timeout"),)), "")
-
-
-def _plain(error: ApiError) -> Refused:
-    """An error that was asked of the local endpoint, in the container's third shape."""
-    body = {"error": {"code": error.code, "message": error.message, "status": error.status}}
-    return Refused(error.status, body, error.headers)
 
 
 MANAGED = Managed()

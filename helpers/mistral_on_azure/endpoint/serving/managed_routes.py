@@ -51,7 +51,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer:
             raise error_of(fault)
         made, tokens = _container(request, deployment, session)
     except Refused as refused:
-        made, tokens = wrapped(refused), 0
+        made, tokens = wrapped(refused.status, refused.body, refused.headers), 0
     except ApiError as error:
         made, tokens = service.kind.error(error), 0
     made = timing.paced(made, slowed(pace, fault), tokens)
