@@ -122,7 +122,7 @@ def _set_up(chosen: bool, arguments: Sequence[str]) -> None:
             venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
         except subprocess.CalledProcessError:
             raise SetUpError(
-                f"{sys.executable} makes no environment with pip (on Debian and Ubuntu it needs the package python3-venv)"
+                f"{sys.executable} makes no environment with pip (Debian and Ubuntu: install the package python3-venv)"
             ) from None
     print("Setting up: installing the packages of requirements.lock (about a minute on a new machine)", flush=True)
     _install()
@@ -234,7 +234,7 @@ def _ensure_pip(environment: dict[str, str]) -> None:
 
 def _pins(name: str) -> str:
     """The part of the lock that pins one package, with its hashes."""
-    found = re.search(rf"^{name}==.*(?:\\\n.*)*", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(rf"^{name}==[^\\\n]*(?:\\\n[^\\\n]*)*", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
     if not found:
         raise SetUpError(f"requirements.lock does not pin {name}")
     return found[0]
