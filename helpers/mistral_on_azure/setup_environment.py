@@ -34,6 +34,7 @@ VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "set-up"
 LOG = VENV / "set-up.log"
+UV_CONFIGURATION = VENV / "uv.toml"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 OLDEST, NEWEST = (3, 11), (3, 14)
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         raise SetUpError(f"{sys.executable} is Python {sys.version.split()[0]}; the cookbook needs 3.11 to 3.14")
     if _is_set_up(chosen):
         return
-    with _alone():
+    with alone(ROOT):
         if not _is_set_up(chosen):
             _set_up(chosen, arguments)
 
@@ -177,31 +178,39 @@ def _interpreter_outside() -> Path:
 
 
 @contextlib.contextmanager
-def _alone(patience: float = PATIENCE) -> Iterator[None]:
-    """Wait until no other process sets this project up. The lock is on the project's folder: it leaves no file."""
-    folder = os.open(ROOT, os.O_RDONLY) if fcntl else None
+def alone(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
+    """Wait until no other process sets a project up, then keep others waiting. The lock leaves no file behind.
+
+    Args:
+        patience: seconds.
+
+    Raises:
+        SetUpError: when another set-up takes longer.
+    """
+    opened = os.open(folder, os.O_RDONLY) if fcntl else None
+    end, waiting = time.monotonic() + patience, False
     try:
-        _wait_for(folder, patience)
+        while opened is not None and not _locked(opened):
+            if not waiting:
+                print("Another set-up of this project is under way; waiting for it.", flush=True)
+            waiting = True
+            if time.monotonic() > end:
+                raise SetUpError(f"another set-up of this project is still under way after {patience:.0f} s")
+            time.sleep(0.2)
         yield
     finally:
-        if folder is not None:
-            os.close(folder)
+        if opened is not None:
+            os.close(opened)
 
 
-def _wait_for(folder: int | None, patience: float) -> None:
-    end, waiting = time.monotonic() + patience, False
-    while folder is not None:
-        try:
-            return fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not waiting:
-                waiting = not print("Another set-up of this project is under way; waiting for it.", flush=True)
-        except OSError:
-            return None  # a file system without locks
-        if time.monotonic() > end:
-            raise SetUpError(f"Another set-up of this project is still under way after {patience / 60:.0f} minutes")
-        time.sleep(0.2)
-    return None
+def _locked(opened: int) -> bool:
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # this file system has no locks
+    return True
 
 
 def _install() -> None:
@@ -215,8 +224,9 @@ def _install() -> None:
     pinned = VENV / "uv.txt"
     pinned.write_text(_pins("uv"), encoding="utf-8")
     _run("uv could not be installed", [*hashed, pinned], environment)
+    settings = {**pip_settings(), **environment, "UV_CONFIG_FILE": str(UV_CONFIGURATION)}
     try:
-        settings = {**pip_settings(), **environment, "UV_CONFIG_FILE": str(_uv_configuration())}
+        _configure_uv()
         _run("", [uv, "pip", "sync", "--quiet", "--require-hashes", "--no-build", "--python", PYTHON, LOCK], settings)
         _run("", [uv, "pip", "install", "--quiet", "--python", PYTHON, *project], settings)
     except SetUpError:
@@ -225,6 +235,8 @@ def _install() -> None:
         _ensure_pip(environment)
         _run("the packages could not be installed", [*hashed, LOCK], environment)
         _run("the project could not be installed", [*pip, *project], environment)
+    finally:
+        UV_CONFIGURATION.unlink(missing_ok=True)  # an index's address may hold a credential
 
 
 def _ensure_pip(environment: dict[str, str]) -> None:
@@ -271,8 +283,8 @@ def _pip_configuration() -> dict[str, str]:
     return found
 
 
-def _uv_configuration() -> Path:
-    """Write a configuration for uv, of what the caller's files say about the way to a package index."""
+def _configure_uv() -> None:
+    """Write a configuration for uv: what its own files, or pip's, say about the way to a package index."""
     if os.environ.get("UV_NO_CONFIG"):
         files = []
     elif own := os.environ.get("UV_CONFIG_FILE"):
@@ -290,11 +302,11 @@ def _uv_configuration() -> Path:
             kept |= {
                 key: value for part in (said, said.get("pip", {})) for key, value in part.items() if key in _UV_KEYS
             }
-    written = VENV / "uv.toml"
-    written.unlink(missing_ok=True)
-    with open(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    if (pip := _pip_configuration()).get("no-index", "").lower() in ("1", "true", "yes", "on"):
+        kept |= {"no-index": True, "find-links": pip.get("find-links", "").split()}
+    UV_CONFIGURATION.unlink(missing_ok=True)
+    with open(os.open(UV_CONFIGURATION, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.writelines(f"{key} = {_toml(value)}\n" for key, value in kept.items())
-    return written
 
 
 def _toml(value: Any) -> str:
