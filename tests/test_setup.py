@@ -142,7 +142,7 @@ def test_a_project_that_was_copied_or_moved_sets_itself_up_again(project, wheels
     (there / "helpers" / "mistral_on_azure" / "cli.py").write_text("def main():\n    print('I am there')\n")
     done = wheels.set_up(there)
     assert done.returncode == 0 and "was made in another folder; making it again" in done.stdout, done.stderr
-    assert subprocess.run([there / ".venv" / "bin" / "cookbook"], capture_output=True).stdout == b"I am there\n"
+    assert subprocess.run([there / ".venv" / "bin" / "cookbook"], env={}, capture_output=True).stdout == b"I am there\n"
     assert str(project) not in (there / ".venv" / "bin" / "cookbook").read_text()
 
 

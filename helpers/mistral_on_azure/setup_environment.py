@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -269,6 +270,7 @@ def pip_settings() -> dict[str, str]:
     }
 
 
+@functools.cache  # pip takes a second to tell
 def _pip_configuration() -> dict[str, str]:
     """What pip's files and variables say, by the names of its options."""
     passed = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
