@@ -56,9 +56,10 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What is below a folder, without the installers' caches."""
-    found = (path for path in folder.rglob("*") if path.is_file() and ".cache" not in path.relative_to(folder).parts)
-    return {str(path): path.read_bytes() for path in found}
+    """What is below a folder, without caches, and without what rustup leaves in a new home when pip asks for Rust."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    left_out = {".cache", ".rustup"}
+    return {str(path): path.read_bytes() for path in found if not left_out & set(path.relative_to(folder).parts)}
 
 
 def test_make_alone_lists_the_targets():
