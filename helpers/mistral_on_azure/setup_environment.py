@@ -216,12 +216,12 @@ def _locked(opened: int) -> bool:
 
 def _install() -> None:
     """Bring .venv to the lock with uv, or with pip where uv does not get to the package index."""
+    _ensure_pip()  # first: it tells its configuration
     environment = variables()
     uv = BIN / "uv"
     pip = [PYTHON, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
     hashed = [*pip, "--require-hashes", "--only-binary=:all:", "--requirement"]  # what is built runs what is not locked
     project = ["--no-deps", "--no-build-isolation", "--editable", ROOT]  # the build backend comes from the lock
-    _ensure_pip(environment)
     pinned = VENV / "uv.txt"
     pinned.write_text(_pins("uv"), encoding="utf-8")
     _run("uv could not be installed", [*hashed, pinned], environment)
@@ -233,14 +233,15 @@ def _install() -> None:
     except SetUpError:
         # pip knows more ways to a package index than uv does: proxies, certificates, credentials, find-links.
         print("Setting up: uv could not install; trying pip, which is slower", flush=True)
-        _ensure_pip(environment)
+        _ensure_pip()
         _run("the packages could not be installed", [*hashed, LOCK], environment)
         _run("the project could not be installed", [*pip, *project], environment)
     finally:
         UV_CONFIGURATION.unlink(missing_ok=True)  # an index's address may hold a credential
 
 
-def _ensure_pip(environment: dict[str, str]) -> None:
+def _ensure_pip() -> None:
+    environment = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
     if subprocess.run([PYTHON, "-I", "-c", "import pip"], env=environment, capture_output=True).returncode:
         _run("the environment in .venv has no pip; remove it", [PYTHON, "-I", "-m", "ensurepip"], environment)
 
