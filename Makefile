@@ -1,9 +1,13 @@
 # Everything a person or a machine does with the cookbook. `make` alone lists the targets.
 COOKBOOK := .venv/bin/cookbook
 ARGS ?=
-# The Python that makes the environment: PYTHON=... to choose, else the first that is new enough.
-CANDIDATES := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3 python)
-VERSION_OK := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+# The Python of the environment: `make setup PYTHON=...` chooses it, else the one in .venv stays, else the first of these.
+CHOSEN := $(if $(filter command,$(firstword $(origin PYTHON))),$(PYTHON))
+CANDIDATES := $(if $(CHOSEN),"$(CHOSEN)",.venv/bin/python $(PYTHON) python3 python python3.14 python3.13 python3.12 python3.11)
+VERSION_OK := (3, 11) <= sys.version_info[:2] <= (3, 14) and sys.implementation.name == "cpython"
+CAN_MAKE := (sys.prefix != sys.base_prefix or importlib.util.find_spec("ensurepip"))
+# They are for other programs, and no Python starts with another's home.
+unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
 .PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults gallery help lab \
@@ -14,8 +18,9 @@ help: ## List the targets
 
 setup: ## Set up the environment in .venv; the other targets do it by themselves
 	@for python in $(CANDIDATES); do \
-	  if $$python -c '$(VERSION_OK)' >/dev/null 2>&1; then exec $$python helpers/mistral_on_azure/setup_environment.py; fi; \
-	done; echo "No Python 3.11 to 3.14 found (tried: $(CANDIDATES)). Install one, or name it: make setup PYTHON=/path/to/python" >&2; exit 1
+	  if "$$python" -I -c 'import importlib.util, sys; sys.exit(not ($(VERSION_OK) and $(CAN_MAKE)))' >/dev/null 2>&1; then \
+	    exec "$$python" -I helpers/mistral_on_azure/setup_environment.py $(if $(CHOSEN),chosen); fi; \
+	done; echo "No Python 3.11 to 3.14 found (tried: "$(CANDIDATES)"). Install one, or name it: make setup PYTHON=/path/to/python" >&2; exit 1
 
 run: setup ## Execute every notebook, on the local endpoint or on AZURE_INFERENCE_ENDPOINT
 	@$(COOKBOOK) run $(ARGS)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import clean_environment
 from balancing import (  # noqa: F401  # hooks of pytest
     pytest_collection_finish,
     pytest_collection_modifyitems,
@@ -22,6 +23,7 @@ from local_endpoint import Local
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 
+clean_environment.clear()
 ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("busy machine", deadline=None)  # an example may have to wait for a processor
 settings.load_profile("busy machine")

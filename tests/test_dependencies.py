@@ -14,7 +14,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from mistral_on_azure.setup_environment import NEWEST, OLDEST
 from mistral_on_azure.upkeep.generated import GROUPS, conda_environment
+from pinned import pins
 
 
 @pytest.fixture
@@ -26,10 +28,7 @@ def wanted(root) -> list[Requirement]:
 
 @pytest.fixture
 def locked(root) -> dict[str, str]:
-    lines = (root / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    pins = [line for line in lines if line and not line.startswith("#")]
-    assert all(re.fullmatch(r"[\w.-]+==[\w.+!-]+( ; .+)?", pin) for pin in pins)
-    here = [pin for pin in map(Requirement, pins) if pin.marker is None or pin.marker.evaluate()]
+    here = [pin for pin in pins(root) if pin.marker is None or pin.marker.evaluate()]
     return {pin.name: str(pin.specifier).removeprefix("==") for pin in here}
 
 
@@ -43,6 +42,20 @@ def test_what_is_installed_is_what_is_locked(wanted, locked):
     for requirement in wanted:
         if requirement.marker is None or requirement.marker.evaluate():
             assert version(requirement.name) == locked[canonicalize_name(requirement.name)]
+
+
+def test_every_package_of_the_lock_has_hashes(root):
+    """pip's format: a pin, then its hashes, each after a backslash and a line break."""
+    text = (root / "requirements.lock").read_text(encoding="utf-8")
+    _, _, body = text.partition("\n")
+    assert re.fullmatch(r"([\w.-]+==[\w.+!-]+( ; [^\n\\]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n)+", body)
+
+
+def test_the_build_backend_is_locked(root, locked):
+    """Set-up builds the project without isolation: with what the lock has installed."""
+    build = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
+    for requirement in map(Requirement, build["requires"]):
+        assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)])
 
 
 def test_the_conda_environment_is_current(root):
@@ -60,7 +73,9 @@ def test_every_place_names_the_same_versions_of_python(root):
     workflow = yaml.safe_load((root / ".github" / "workflows" / "cookbook.yml").read_text(encoding="utf-8"))
     makefile = (root / "Makefile").read_text(encoding="utf-8")
     assert workflow["jobs"]["offline"]["strategy"]["matrix"]["python"] == versions
-    assert " ".join(f"python{version}" for version in versions) in makefile and f"Python {span}" in makefile
+    newest_first = " ".join(f"python{version}" for version in reversed(versions))
+    assert f"python3 python {newest_first}" in makefile and f"Python {span}" in makefile
+    assert [f"{major}.{minor}" for major, minor in (OLDEST, NEWEST)] == [versions[0], versions[-1]]
     assert f"(3, {versions[0][2:]}) <= sys.version_info[:2] <= (3, {versions[-1][2:]})" in makefile
     assert f"Python {span}" in (root / "README.md").read_text(encoding="utf-8")
 

@@ -1,97 +1,357 @@
-"""Set up the project's environment: `python helpers/mistral_on_azure/setup_environment.py`. Standard library only.
+"""Set up the project's environment: `python -I helpers/mistral_on_azure/setup_environment.py`. Standard library only.
 
-It makes .venv, installs the exact versions of requirements.lock with uv and the `cookbook` command, and leaves a
-stamp last, so that an interrupted set-up starts over and a finished one is not repeated.
+It makes .venv, installs the exact versions of requirements.lock, checked by their hashes, and the `cookbook` command.
+It changes nothing outside of .venv but the installers' caches: of the caller's variables and of the configuration of
+pip and uv, only what leads to a package index is passed on. A stamp is left last, so that an interrupted set-up starts
+over, a finished one is not repeated, and a project that was copied or moved is set up again. With the argument
+`chosen`, the environment gets the Python that runs this file, also where another works already.
 """
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import functools
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 import venv
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # on Windows, where two set-ups at once are not kept apart
+    fcntl = None
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "set-up"
+LOG = VENV / "set-up.log"
+UV_CONFIGURATION = VENV / "uv.toml"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+OLDEST, NEWEST = (3, 11), (3, 14)
+PATIENCE = 20 * 60.0  # seconds to wait for another set-up of this project
+
+# What an installer may know of the caller's environment: where programs, folders and caches are, and the way to a
+# package index. Everything else could send packages elsewhere, or is none of its business, as an endpoint's key.
+_PASSED_ON = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|TERM|TZ|LANG|LANGUAGE|LC_\w+|TMPDIR|TMP|TEMP|NO_COLOR|(DY)?LD_LIBRARY_PATH|NIX_LD\w*"
+    r"|XDG_(CACHE_HOME|CONFIG_HOME|CONFIG_DIRS|DATA_HOME|RUNTIME_DIR)|DBUS_SESSION_BUS_ADDRESS"
+    r"|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|APPDATA|LOCALAPPDATA|USERPROFILE|PROGRAMDATA|PROGRAMFILES\w*"
+    r"|(HTTPS?|ALL|NO|FTP)_PROXY|SSL_CERT_FILE|SSL_CERT_DIR|SSL_CLIENT_CERT|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|NETRC"
+    r"|VSS_NUGET_\w+|ARTIFACTS_CREDENTIALPROVIDER_\w+"
+    r"|PIP_(INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|PROXY|CERT|CLIENT_CERT|KEYRING_PROVIDER)"
+    r"|PIP_(CACHE_DIR|NO_CACHE_DIR|TIMEOUT|DEFAULT_TIMEOUT|RETRIES)"
+    r"|UV_(DEFAULT_INDEX|INDEX\w*|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|INSECURE_HOST|KEYRING_PROVIDER|NATIVE_TLS)"
+    r"|UV_(SYSTEM_CERTS|CREDENTIALS_DIR|CACHE_DIR|NO_CACHE|LINK_MODE|OFFLINE|HTTP_\w+|REQUEST_TIMEOUT|CONCURRENT_\w+)",
+    re.IGNORECASE,
+)
+_PIP_NAMES_IN_UV = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
+_UV_KEYS = ("index", "index-url", "extra-index-url", "find-links", "no-index", "index-strategy", "keyring-provider")
+_UV_KEYS += ("native-tls", "system-certs", "allow-insecure-host", "cache-dir", "no-cache", "link-mode", "offline")
+_UV_KEYS += ("http-proxy", "https-proxy", "no-proxy")
+_NO_NETWORK = re.compile(
+    r"connection broken|NewConnectionError|NameResolutionError|error sending request|Failed to fetch"
+    r"|Could not connect|dns error|timed? ?out|Network is unreachable",
+    re.IGNORECASE,
+)
 
 
-def main() -> None:
-    wanted = fingerprint()
-    if STAMP.exists() and STAMP.read_text(encoding="utf-8") == wanted and PYTHON.exists():
+class SetUpError(Exception):
+    """What kept the environment from being set up, in one line."""
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Set up what is missing.
+
+    Args:
+        arguments: `chosen` where the user named the Python that runs this.
+
+    Raises:
+        SetUpError: when it could not be set up.
+        OSError: for a file that could not be read or written.
+    """
+    chosen = "chosen" in arguments
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        raise SetUpError(f"{sys.executable} is Python {sys.version.split()[0]}; the cookbook needs 3.11 to 3.14")
+    if _is_set_up(chosen):
         return
-    STAMP.unlink(missing_ok=True)
-    if VENV.exists() and not _works():
-        print("The environment in .venv is incomplete; making it again.", flush=True)
-        shutil.rmtree(VENV)
-    if not VENV.exists():
-        print("Setting up: making .venv", flush=True)
-        venv.create(VENV, with_pip=True)
-    print("Setting up: installing the packages of requirements.lock (about a minute on a new machine)", flush=True)
-    _install()
-    STAMP.write_text(wanted, encoding="utf-8")
-    print("Set up.", flush=True)
+    with alone(ROOT):
+        if not _is_set_up(chosen):
+            _set_up(chosen, arguments)
 
 
 def fingerprint() -> str:
-    """What the environment depends on: the lock, the project file and the Python version."""
-    digest = hashlib.sha256(sys.version.encode())
-    for path in (LOCK, ROOT / "pyproject.toml", Path(__file__)):
-        digest.update(path.read_bytes())
+    """What the environment depends on: the lock, the project and where it is, and the Python that .venv leads to."""
+    digest = hashlib.sha256(f"{ROOT}\n{os.path.realpath(PYTHON)}\n".encode(errors="surrogateescape"))
+    for path in (LOCK, ROOT / "pyproject.toml", Path(__file__), VENV / "pyvenv.cfg"):
+        with contextlib.suppress(FileNotFoundError):  # conda's environments have no pyvenv.cfg
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _works() -> bool:
-    """Whether .venv has a Python of this version, with pip."""
-    check = f"import sys, pip; sys.exit(sys.version_info[:2] != {sys.version_info[:2]!r})"
+def _is_set_up(chosen: bool) -> bool:
     try:
-        return subprocess.run([PYTHON, "-c", check], capture_output=True, timeout=60).returncode == 0
-    except OSError:
+        stamped = PYTHON.exists() and STAMP.read_text(encoding="utf-8") == fingerprint()
+    except (OSError, UnicodeDecodeError):
         return False
+    return stamped and (not chosen or _python_version() == sys.version_info[:2])
+
+
+def _set_up(chosen: bool, arguments: Sequence[str]) -> None:
+    if VENV.is_symlink():
+        raise SetUpError(".venv is a link, and nothing outside of the project is changed; remove the link")
+    for left in (STAMP, LOG):
+        left.unlink(missing_ok=True)
+    if VENV.exists() and (why := _why_not_kept(chosen)):
+        outside = _interpreter_outside()
+        if outside != Path(sys.executable):
+            os.execv(outside, [str(outside), "-I", __file__, *arguments])  # what is removed must not run
+        print(f"The environment in .venv {why}; making it again.", flush=True)
+        shutil.rmtree(VENV)
+    if not VENV.exists():
+        print("Setting up: making .venv", flush=True)
+        try:
+            venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
+        except subprocess.CalledProcessError:
+            raise SetUpError(
+                f"{sys.executable} makes no environment with pip (Debian and Ubuntu: install the package python3-venv)"
+            ) from None
+    print("Setting up: installing the packages of requirements.lock (about a minute on a new machine)", flush=True)
+    _install()
+    _run("cookbook does not start", [BIN / "cookbook", "--help"], variables())
+    STAMP.write_text(fingerprint(), encoding="utf-8")
+    print("Set up.", flush=True)
+
+
+def _why_not_kept(chosen: bool) -> str:
+    """What is wrong with the environment in .venv, empty if it can be used, whoever made it."""
+    version = _python_version()
+    if version is None:
+        return "is incomplete"
+    if not OLDEST <= version <= NEWEST:
+        return f"is of Python {version[0]}.{version[1]}"
+    if chosen and version != sys.version_info[:2]:
+        return f"is of Python {version[0]}.{version[1]}, not of the one that was chosen"
+    return "was made in another folder" if _made_elsewhere() else ""
+
+
+def _python_version() -> tuple[int, int] | None:
+    """The version of .venv's Python, None if it does not work or is not an environment of its own."""
+    ask = "import os, sys; print(*sys.version_info[:2], os.path.realpath(sys.prefix), sep='\\n')"
+    try:
+        done = subprocess.run([PYTHON, "-I", "-c", ask], capture_output=True, text=True, timeout=60, check=True)
+        major, minor, prefix = done.stdout.splitlines()
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return (int(major), int(minor)) if prefix == os.path.realpath(VENV) else None
+
+
+def _made_elsewhere() -> bool:
+    """Whether a program in .venv begins with a Python of another folder: that of the project it was copied from."""
+    for program in BIN.iterdir():
+        if program.is_file() and not program.is_symlink():
+            with program.open("rb") as file:
+                start = os.fsdecode(file.read(1024))
+            found = re.match(r"#!\s*(?:/bin/sh\n'''exec' )?\"?(/[^\n\"]*)/python[\d.]*\b", start)
+            if found and os.path.realpath(found[1]) != os.path.realpath(BIN):
+                return True
+    return False
+
+
+def _interpreter_outside() -> Path:
+    """This Python, or the one it was made from where it lives in .venv itself."""
+    own = getattr(sys, "_base_executable", None) or sys.executable
+    candidates = [sys.executable, own, *(shutil.which(name) for name in ("python3", "python"))]
+    for each in filter(None, candidates):
+        if VENV not in Path(each).parents and os.path.realpath(VENV) not in os.path.realpath(each):
+            return Path(each)
+    raise SetUpError("The environment in .venv cannot be used, and no other Python is there to make it again")
+
+
+@contextlib.contextmanager
+def alone(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
+    """Wait until no other process sets a project up, then keep others waiting. The lock leaves no file behind.
+
+    Args:
+        patience: seconds.
+
+    Raises:
+        SetUpError: when another set-up takes longer.
+    """
+    opened = os.open(folder, os.O_RDONLY) if fcntl else None
+    end, waiting = time.monotonic() + patience, False
+    try:
+        while opened is not None and not _locked(opened):
+            if not waiting:
+                print("Another set-up of this project is under way; waiting for it.", flush=True)
+            waiting = True
+            if time.monotonic() > end:
+                raise SetUpError(f"another set-up of this project is still under way after {patience:.0f} s")
+            time.sleep(0.2)
+        yield
+    finally:
+        if opened is not None:
+            os.close(opened)
+
+
+def _locked(opened: int) -> bool:
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # this file system has no locks
+    return True
 
 
 def _install() -> None:
-    uv = next(line.split()[0] for line in LOCK.read_text(encoding="utf-8").splitlines() if line.startswith("uv=="))
-    _run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", uv])
-    environment = {**os.environ, **pip_settings(), "VIRTUAL_ENV": str(VENV)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    """Bring .venv to the lock with uv, or with pip where uv does not get to the package index."""
+    _ensure_pip()  # first: it tells its configuration
+    environment = variables()
+    uv = BIN / "uv"
+    pip = [PYTHON, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
+    hashed = [*pip, "--require-hashes", "--only-binary=:all:", "--requirement"]  # what is built runs what is not locked
+    project = ["--no-deps", "--no-build-isolation", "--editable", ROOT]  # the build backend comes from the lock
+    pinned = VENV / "uv.txt"
+    pinned.write_text(_pins("uv"), encoding="utf-8")
+    _run("uv could not be installed", [*hashed, pinned], environment)
+    settings = {**pip_settings(), **environment, "UV_CONFIG_FILE": str(UV_CONFIGURATION)}
     try:
-        _run([BIN / "uv", "pip", "sync", "--quiet", LOCK], environment)
-        _run([BIN / "uv", "pip", "install", "--quiet", "--no-deps", "--editable", ROOT], environment)
-    except subprocess.CalledProcessError:
+        _configure_uv()
+        _run("", [uv, "pip", "sync", "--quiet", "--require-hashes", "--no-build", "--python", PYTHON, LOCK], settings)
+        _run("", [uv, "pip", "install", "--quiet", "--python", PYTHON, *project], settings)
+    except SetUpError:
         # pip knows more ways to a package index than uv does: proxies, certificates, credentials, find-links.
         print("Setting up: uv could not install; trying pip, which is slower", flush=True)
-        _run([PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", LOCK])
-        _run([PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--editable", ROOT])
+        _ensure_pip()
+        _run("the packages could not be installed", [*hashed, LOCK], environment)
+        _run("the project could not be installed", [*pip, *project], environment)
+    finally:
+        UV_CONFIGURATION.unlink(missing_ok=True)  # an index's address may hold a credential
+
+
+def _ensure_pip() -> None:
+    environment = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
+    if subprocess.run([PYTHON, "-I", "-c", "import pip"], env=environment, capture_output=True).returncode:
+        _run("the environment in .venv has no pip; remove it", [PYTHON, "-I", "-m", "ensurepip"], environment)
+
+
+def _pins(name: str) -> str:
+    """The part of the lock that pins one package, with its hashes."""
+    found = re.search(rf"^{name}==[^\\\n]*(?:\\\n[^\\\n]*)*", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    if not found:
+        raise SetUpError(f"requirements.lock does not pin {name}")
+    return found[0]
+
+
+def variables() -> dict[str, str]:
+    """The environment variables for installers, with pip's configuration in them as far as it leads to an index."""
+    passed = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
+    configured = {f"PIP_{key.replace('-', '_').upper()}": value for key, value in _pip_configuration().items()}
+    passed |= {name: value for name, value in configured.items() if _PASSED_ON.fullmatch(name)}
+    passed |= {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "VIRTUAL_ENV": str(VENV)}
+    return {"PIP_RETRIES": "2", **passed, "PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)])}
 
 
 def pip_settings() -> dict[str, str]:
-    """The package index and certificates that pip is configured with, in uv's words."""
-    names = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
-    listed = subprocess.run([PYTHON, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
-    settings = {}
-    for line in listed.splitlines():
-        key, _, value = line.partition("=")
-        name = names.get(key.rsplit(".", 1)[-1])
-        if name and name not in os.environ:
-            settings[name] = value.strip("'\"")
-    return settings
+    """The package index and certificates that pip is configured with, in uv's words, unless uv's own are set."""
+    configured = _pip_configuration()
+    return {
+        name: configured[key] for key, name in _PIP_NAMES_IN_UV.items() if key in configured and name not in os.environ
+    }
 
 
-def _run(command: list[object], environment: dict[str, str] | None = None) -> None:
-    subprocess.run([str(part) for part in command], check=True, env=environment)
+@functools.cache  # pip takes a second to tell
+def _pip_configuration() -> dict[str, str]:
+    """What pip's files and variables say, by the names of its options."""
+    passed = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
+    passed |= {name: os.environ[name] for name in ("PIP_CONFIG_FILE",) if name in os.environ}
+    command = [PYTHON, "-I", "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, env=passed).stdout
+    found: dict[str, str] = {}
+    for section in ("global", "install", ":env:"):  # the later one rules
+        for key, value in re.findall(rf"^{section}\.([\w-]+)=(.+)$", listed, re.MULTILINE):
+            with contextlib.suppress(SyntaxError, ValueError):
+                found[key] = str(ast.literal_eval(value))
+    return found
+
+
+def _configure_uv() -> None:
+    """Write a configuration for uv: what its own files, or pip's, say about the way to a package index."""
+    if os.environ.get("UV_NO_CONFIG"):
+        files = []
+    elif own := os.environ.get("UV_CONFIG_FILE"):
+        files = [Path(own)]
+    else:
+        user = os.environ.get("APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME") or Path.home() / ".config"
+        system = os.environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep)
+        files = [Path("/etc/uv/uv.toml"), *(Path(each, "uv", "uv.toml") for each in (*system, user))]
+    import tomllib  # new in Python 3.11; an older one gets as far as the line that refuses it
+
+    kept: dict[str, Any] = {}
+    for file in files:
+        with contextlib.suppress(OSError, ValueError):
+            said = tomllib.loads(file.read_text(encoding="utf-8"))
+            kept |= {
+                key: value for part in (said, said.get("pip", {})) for key, value in part.items() if key in _UV_KEYS
+            }
+    if (pip := _pip_configuration()).get("no-index", "").lower() in ("1", "true", "yes", "on"):
+        kept |= {"no-index": True, "find-links": pip.get("find-links", "").split()}
+    UV_CONFIGURATION.unlink(missing_ok=True)
+    with open(os.open(UV_CONFIGURATION, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.writelines(f"{key} = {_toml(value)}\n" for key, value in kept.items())
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, default=str)  # strings, numbers, true and false look the same in JSON
+
+
+def _run(failed: str, command: Sequence[object], environment: dict[str, str]) -> None:
+    """Run a command in silence.
+
+    Raises:
+        SetUpError: with `failed` and the reason, when the command cannot be run or fails.
+    """
+    words = [str(part) for part in command]
+    done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        text = re.sub(r"//[^/@\s]+@", "//***@", f"{done.stdout}{done.stderr}")
+        with contextlib.suppress(OSError), LOG.open("a", encoding="utf-8") as log:
+            log.write(f"{text}\n")
+        raise SetUpError(f"{failed}: {_reason(text)}")
+
+
+def _reason(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if "No space left on device" in text:
+        return "the disk is full"
+    if _NO_NETWORK.search(text):
+        return "the package index cannot be reached; is there a network, and does it need a proxy?"
+    errors = [line for line in lines if re.match(r"error\b", line, re.IGNORECASE)]
+    return (errors or lines or ["it says nothing"])[-1]
 
 
 if __name__ == "__main__":
     try:
-        main()
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"Setting up failed at: {' '.join(map(str, error.cmd))}. Mend what it says above and run make again.")
+        main(sys.argv[1:])
+    except SetUpError as error:
+        told = f"Setting up failed: {error}."
+        sys.exit(f"{told} {LOG} has all of it." if LOG.exists() else told)
+    except OSError as error:
+        sys.exit(f"Setting up failed: {error.strerror or error}: {error.filename or ROOT}.")
     except KeyboardInterrupt:
         sys.exit("Setting up was interrupted; the next make takes it up again.")

@@ -1,7 +1,8 @@
-"""Binder builds the environment from environment.yml at the root and opens start-here."""
+"""Binder builds the environment from environment.yml and postBuild at the root, and opens start-here."""
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from importlib.metadata import distributions
@@ -11,6 +12,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+from pinned import pins
 
 _FILES_BINDER_PREFERS = ("binder", ".binder", "Dockerfile", "requirements.txt", "runtime.txt", "setup.py")
 _LINUX = {
@@ -33,14 +36,19 @@ def test_nothing_else_is_read_instead(root):
 
 
 def test_packages_are_those_of_the_lock(root, environment):
-    *_, packages = environment["dependencies"]
-    assert packages == {"pip": ["--requirement requirements.lock", "--editable ."]}
-    assert "pip" in environment["dependencies"] and (root / "requirements.lock").exists()
+    assert environment["dependencies"][1:] == ["pip"]
+    script = root / "postBuild"
+    assert os.access(script, os.X_OK)
+    commands = [line for line in script.read_text(encoding="utf-8").splitlines() if " pip install " in line]
+    assert len(commands) == 2 and all(" --no-deps " in each for each in commands)
+    assert "--require-hashes" in commands[0] and commands[0].endswith("--requirement requirements.lock")
+    assert "--no-build-isolation" in commands[1] and commands[1].endswith("--editable .")
 
 
 def test_python_is_one_that_the_cookbook_runs_on(root, environment):
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert f"python{project['requires-python']}" in environment["dependencies"]
+    version = re.fullmatch(r"python=(3\.\d+)", environment["dependencies"][0]).group(1)  # one; a range is read as none
+    assert version in SpecifierSet(project["requires-python"])
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
@@ -60,11 +68,9 @@ def test_the_lock_is_whole_on_linux(root, python):
 
 
 def _lock(root, there: dict[str, str]) -> dict[str, str]:
-    lines = (root / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return {
         canonicalize_name(pin.name): next(iter(pin.specifier)).version
-        for pin in pins
+        for pin in pins(root)
         if pin.marker is None or pin.marker.evaluate(there)
     }
 

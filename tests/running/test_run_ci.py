@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -113,8 +114,9 @@ def test_the_key_goes_to_two_steps_only_and_never_to_a_pull_request():
     assert "cookbook run" in run["run"] and "--max-tokens-total" in run["run"]
     assert "cookbook doctor" in doctor["run"] and doctor["if"].startswith("failure()")
     assert "secrets." not in str(others)
-    assert WORKFLOW["permissions"] == {"contents": "read"}
-    assert [name for name, job in WORKFLOW["jobs"].items() if "permissions" in job] == ["real-endpoint"]
+    assert WORKFLOW["permissions"] == {}  # each job says what it may do
+    assert real["permissions"] == {"contents": "read", "id-token": "write"}
+    assert all(job["permissions"] == {"contents": "read"} for job in others.values())
     for job in WORKFLOW["jobs"].values():
         (checkout,) = [step for step in job["steps"] if "checkout" in step.get("uses", "")]
         assert checkout["with"]["persist-credentials"] is False
@@ -124,7 +126,57 @@ def test_the_key_goes_to_two_steps_only_and_never_to_a_pull_request():
 def test_reports_are_kept_even_of_a_failure():
     for name, job in WORKFLOW["jobs"].items():
         kept = [step for step in job["steps"] if "upload-artifact" in step.get("uses", "")]
-        assert name in ("tests", "gallery") or (len(kept) == 1 and "always()" in kept[0]["if"])
+        assert name in ("tests", "nightly", "gallery") or (len(kept) == 1 and "always()" in kept[0]["if"])
+
+
+def test_every_action_is_pinned_by_a_commit_with_its_version_beside_it():
+    text = (ROOT / ".github" / "workflows" / "cookbook.yml").read_text(encoding="utf-8")
+    used = re.findall(r"uses: (.+)", text)
+    assert used and all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each) for each in used)
+    assert len(set(used)) == len({each.split("@")[0] for each in used})  # one version of each
+
+
+def test_the_embedded_engine_is_installed_before_its_tests():
+    for name in ("tests", "nightly"):
+        runs = [step["run"] for step in WORKFLOW["jobs"][name]["steps"] if "run" in step]
+        assert runs[0].startswith("make engine") and ".ci/run" in runs[1]
+
+
+@pytest.mark.parametrize("name", ["GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "TF_BUILD", "CI", "BUILD_REASON"])
+def test_tests_know_no_variable_of_the_ci_they_run_in(name, tmp_path):
+    """A test of tests: pytest's own process clears them, before anything that it starts can meet them."""
+    test = tmp_path / "test_it.py"
+    test.write_text(f"import os\n\n\ndef test_it():\n    assert {name!r} not in os.environ\n")
+    shutil.copy(ROOT / "tests" / "clean_environment.py", tmp_path)
+    (tmp_path / "conftest.py").write_text("import clean_environment\n\nclean_environment.clear()\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", tmp_path, test]
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, name: "true"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "clean_environment.clear()" in (ROOT / "tests" / "conftest.py").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def without_chromium(tmp_path) -> dict[str, str]:
+    """The variables for a script that finds what it needs but a browser, and an apt-get that cannot install one."""
+    for name in ("bash", "dirname", "id", "env"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    for name, status in (("apt-get", 100), ("sudo", 1), ("make", 0)):
+        program = tmp_path / name
+        program.write_text(f"#!{shutil.which('bash')}\necho {name} \"$@\" >> '{tmp_path}/called'\nexit {status}\n")
+        program.chmod(0o755)
+    return {"PATH": str(tmp_path)}
+
+
+def test_without_chromium_ci_fails_and_does_not_skip(without_chromium, tmp_path):
+    done = subprocess.run([ROOT / ".ci" / "run"], env=without_chromium, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "There is no Chromium" in done.stderr
+    assert "make" not in (tmp_path / "called").read_text()
+
+
+def test_with_chromium_ci_runs_the_tests(without_chromium, tmp_path):
+    (tmp_path / "google-chrome").symlink_to(shutil.which("true"))  # what GitHub's machines have
+    done = subprocess.run([ROOT / ".ci" / "run"], env=without_chromium, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr, (tmp_path / "called").read_text()) == (0, "", "make test\n")
 
 
 def step(name: str) -> dict:

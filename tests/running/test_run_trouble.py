@@ -65,3 +65,12 @@ def test_credentials_are_masked_in_executed_notebooks(trouble):
     assert leaky["cells"][2]["outputs"][0]["text"] == ["***\n"]
     raising = (cookbook.reports / default_name() / "raising.ipynb").read_text(encoding="utf-8")
     assert '"evalue": "***"' in raising
+
+
+def test_a_temporary_folder_with_a_long_path_will_do(cookbook, tmp_path):
+    """A socket's path has 107 bytes at most, on macOS 103."""
+    temporary = tmp_path / ("x" * 94)
+    temporary.mkdir()
+    cookbook.write("fine", "1 + 1")
+    done = cookbook.run(TMPDIR=str(temporary))
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -66,11 +66,15 @@ def read_json(path: Path) -> Any:
 _TIDY = "import shutil, sys; sys.stdin.read(); shutil.rmtree(sys.argv[1], ignore_errors=True)"
 
 
+# Bytes of a temporary folder's path. Sockets are made below it with up to 45 more, and macOS takes 103 in all.
+_LONGEST = 55
+
+
 class PrivateFolder:
-    """A new folder that only this user can read."""
+    """A new folder that only this user can read, with a path short enough for the sockets of kernels."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="cookbook-endpoint-"))
+        self.path = Path(tempfile.mkdtemp(prefix="cookbook-endpoint-", dir=temporary_folder()))
         self._tidying = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _TIDY, self.path],
             stdin=subprocess.PIPE,
@@ -96,3 +100,11 @@ def scratch() -> Iterator[Path]:
         yield folder.path
     finally:
         folder.remove()
+
+
+def temporary_folder() -> str:
+    """The user's temporary folder, or the system's where the user's has too long a path for sockets."""
+    chosen = tempfile.gettempdir()
+    if os.name == "nt" or len(os.fsencode(chosen)) <= _LONGEST:
+        return chosen
+    return next((each for each in ("/tmp", "/var/tmp") if os.access(each, os.W_OK | os.X_OK)), chosen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from mistral_on_azure.azure.files import temporary_folder
 from mistral_on_azure.azure.withholding import withheld
 from mistral_on_azure.running.processes import end_tree
 from mistral_on_azure.running.results import Result, Status
@@ -132,6 +134,7 @@ def prepare() -> multiprocessing.context.BaseContext:
     )
     if threading.current_thread() is not threading.main_thread():
         return context
+    tempfile.tempdir = temporary_folder()  # the forkserver's socket is made there
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C would break its imports
     try:
         with withheld():  # each worker gets what its own notebook may know, and no more

@@ -7,6 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from packaging.specifiers import SpecifierSet
+
 from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import Kind, notebooks
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
@@ -19,14 +21,22 @@ _HEADER = "# Made from pyproject.toml by `make lock`; do not edit.\n"
 
 
 def write(root: Path) -> None:
-    """Resolve the newest allowed versions and write requirements.lock and environment.yml.
+    """Resolve the newest allowed versions; write requirements.lock, with the hashes of all files, and environment.yml.
 
     Raises:
         CookbookError: when uv is not there or finds no versions that go together; it says why by itself.
     """
     groups = [word for group in GROUPS for word in ("--group", group)]
-    command = ["uv", "pip", "compile", "pyproject.toml", *groups, "--universal", "--upgrade"]
-    quiet = ["--no-annotate", "--no-header", "--no-emit-index-url", "--quiet", "--output-file", "requirements.lock"]
+    command = ["uv", "pip", "compile", "pyproject.toml", *groups, "--universal", "--upgrade", "--generate-hashes"]
+    quiet = [
+        "--no-annotate",
+        "--no-header",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+        "--quiet",
+        "--output-file",
+        "requirements.lock",
+    ]
     try:
         subprocess.run([Path(sys.executable).with_name(command[0]), *command[1:], *quiet], cwd=root, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -37,17 +47,20 @@ def write(root: Path) -> None:
 
 
 def conda_environment(root: Path) -> str:
-    """The text of environment.yml: Python from conda, everything else as the lock pins it, and the project itself."""
+    """The text of environment.yml: the oldest allowed Python and pip. What the lock pins is installed by postBuild.
+
+    Binder takes one version, and reads a range as none. conda gives pip one file of requirements, in which pip allows
+    no hashes beside an editable project, and no hashes for a part of what they depend on.
+    """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return f"""{_HEADER}name: {project["name"]}
+    oldest = next(each.version for each in SpecifierSet(project["requires-python"]) if each.operator == ">=")
+    return f"""{_HEADER}# Binder runs postBuild after it; with conda: `conda activate {project["name"]}; sh postBuild`.
+name: {project["name"]}
 channels:
   - conda-forge
 dependencies:
-  - python{project["requires-python"]}
+  - python={oldest}
   - pip
-  - pip:
-      - --requirement requirements.lock
-      - --editable .
 """
 
 

@@ -37,9 +37,9 @@ def unlocked(lock: Path) -> dict[str, tuple[str, str]]:
     differing = {}
     for line in lock.read_text(encoding="utf-8").splitlines():
         try:
-            pinned = Requirement(line)
+            pinned = Requirement(line.removesuffix("\\"))
         except InvalidRequirement:
-            continue  # a comment, or an option for pip
+            continue  # a comment, a hash, or an option for pip
         here = _version(pinned.name)
         if here and not pinned.specifier.contains(here, prereleases=True) and _is_for_here(pinned):
             differing[pinned.name] = (str(pinned.specifier).removeprefix("=="), here)
