@@ -72,13 +72,13 @@ tables: setup ## Rebuild the generated parts of the README
 bench: bench-endpoint bench-notebooks ## Measure ours beside its rivals, which are installed, and keep the results
 
 bench-endpoint: setup ## Measure the local endpoint only
-	@.venv/bin/python tests/bench/endpoint.py $(ARGS)
+	@.venv/bin/python tests/bench/endpoint_speed.py $(ARGS)
 
 bench-notebooks: setup ## Measure only how fast notebooks are executed
-	@.venv/bin/python tests/bench/notebooks.py $(ARGS)
+	@.venv/bin/python tests/bench/notebook_speed.py $(ARGS)
 
 bench-clients: setup ## Measure what the clients cost, beside each other, and keep the results
-	@.venv/bin/python tests/bench/clients.py $(ARGS)
+	@.venv/bin/python tests/bench/client_costs.py $(ARGS)
 
 gallery: setup ## Build the gallery, a site to open from disk, in build/gallery
 	@$(COOKBOOK) gallery $(ARGS)

@@ -30,7 +30,7 @@ PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
 os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *map(str, sorted(PYENV.glob("versions/*/bin")))])
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ALLOWED = [f"3.{minor}" for minor in range(30) if SpecifierSet(PROJECT["requires-python"]).contains(f"3.{minor}.99")]
-FAST = ("tests/endpoint", "tests/recording", "tests/running", "tests/test_snippets.py", "tests/test_bad_input.py")
+FAST = ("tests/endpoint", "tests/recording", "tests/running", "tests/snippets/test_snippets.py", "tests/notebook")
 PATIENT = {"interrupt_timeout": 60.0}  # seconds after Ctrl-C, in which `cookbook run` writes its reports
 
 

@@ -13,28 +13,28 @@ from xdist.scheduler import LoadFileScheduling
 # have to do it again. The second file of the gallery waits for nothing if the site is built by then.
 SLOWEST = (
     "tests/endpoint/test_openapi_fuzz.py",
-    "tests/test_snippets.py",
-    "tests/beyond_python/test_other_notebooks.py",
+    "tests/snippets/test_snippets.py",
+    "tests/notebooks/beyond_python/test_other_notebooks.py",
     "tests/test_setup.py",
     "tests/lab/test_jupyterlab.py",
     "tests/gallery/test_pages.py",
-    "tests/test_snippet_environments.py",
+    "tests/snippets/test_snippet_environments.py",
     "tests/gallery/test_using.py",
     "tests/running/test_run_ending.py",
-    "tests/beyond_python/test_programs.py",
-    "tests/test_running.py",
+    "tests/notebooks/beyond_python/test_programs.py",
+    "tests/notebooks/test_running.py",
     "tests/catalog/test_new_recipe.py",
     "tests/catalog/test_seventh_client.py",
-    "tests/test_faults_table.py",
+    "tests/upkeep/test_faults_table.py",
     "tests/running/test_run_reports.py",
-    "tests/elsewhere/test_script.py",
+    "tests/notebooks/elsewhere/test_script.py",
     "tests/endpoint/test_messages.py",
     "tests/running/test_run_selection.py",
     "tests/running/test_run_trouble.py",
     "notebooks/litellm.ipynb",
     "tests/recording/test_run_through_doors.py",
 )
-# They import all six clients, or have processes that do, which takes ten seconds: one does it for all of a group.
+# They import all clients, or have processes that do, which takes ten seconds: one does it for all of a group.
 TOGETHER = (
     (
         "tests/endpoint/test_messages.py",
@@ -42,9 +42,9 @@ TOGETHER = (
         "tests/endpoint/test_identity_clients.py",
         "tests/endpoint/test_stream_usage.py",
         "tests/endpoint/test_tools_clients.py",
-        "tests/test_wire_parity.py",
+        "tests/notebooks/clients/test_wire_parity.py",
     ),
-    ("tests/test_snippets.py", "tests/test_exercises.py", "tests/scanning/test_canaries.py"),
+    ("tests/snippets/test_snippets.py", "tests/notebooks/clients/test_exercises.py", "tests/upkeep/test_canaries.py"),
 )
 
 

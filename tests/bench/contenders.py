@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import installing
-from bodies import ANSWER, MODEL, PROMPT, TOKENS
+from request_bodies import ANSWER, MODEL, PROMPT, TOKENS
 
 OURS, FLOOR, MOCKTOPUS, AIMOCK = "cookbook serve", "floor", "mocktopus", "aimock"
 FIRST, GAP = 0.200, 0.020  # seconds to the first token and between tokens, in the paced measure

@@ -11,7 +11,7 @@ import sys
 
 import httptools
 import uvloop
-from bodies import ANSWER, MODEL, TOKENS
+from request_bodies import ANSWER, MODEL, TOKENS
 
 _HEAD = b"HTTP/1.1 200 OK\r\nserver: floor\r\n"
 

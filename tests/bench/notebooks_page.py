@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reporting import RESULTS, keep, load, target_rows, verdict_line
-from targets import Target, Verdict, judge
+from wanted_ratios import Target, Verdict, judge
 from ways import FLOOR, NBMAKE, OURS, PAPERMILL
 
 NAME = "notebooks"
@@ -39,7 +39,7 @@ def page(results: dict[str, Any]) -> str:
             "# Executing the six client notebooks",
             "",
             "Made by `make bench-notebooks`; rebuilt from `notebooks.json` by "
-            "`python tests/bench/notebooks.py --render`.",
+            "`python tests/bench/notebook_speed.py --render`.",
             "",
             f"{results['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}; repeats: {repeats}, "
             "all ways in turn, each alone; medians, with the smallest and the largest repeat in parentheses.",

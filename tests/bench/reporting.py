@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from measuring import MEASURES, Measure
-from targets import TARGETS, Target, Verdict, judge
+from slices import MEASURES, Measure
+from wanted_ratios import TARGETS, Target, Verdict, judge
 
 from mistral_on_azure.upkeep import measurements
 
@@ -47,7 +47,7 @@ def page(results: dict[str, Any]) -> str:
         [
             "# The local endpoint beside its rivals",
             "",
-            "Made by `make bench`; rebuilt from `endpoint.json` by `python tests/bench/endpoint.py --render`.",
+            "Made by `make bench`; rebuilt from `endpoint.json` by `python tests/bench/endpoint_speed.py --render`.",
             "",
             f"{results['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}; loopback, {apart}; "
             f"{settings['repeats']} repeats of {settings['seconds']:g} s a measure, all servers in turn; medians, with "

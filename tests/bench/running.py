@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bodies import PATH, body
 from contenders import Contender
 from generator import LoadError
+from request_bodies import PATH, body
 
 _START_TIMEOUT, _POLL = 30.0, 0.002  # seconds
 # The server has the first core, the load generator the last; on one core they share it, and the report says so.

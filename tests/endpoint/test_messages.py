@@ -223,13 +223,13 @@ def test_what_is_filtered_is_in_no_other_prompt():
 
 def test_a_filtered_prompt_in_the_six_clients(local):
     """Each of them shows the code or the message; which exception it is belongs to the table of clients and faults."""
-    import clients
+    import client_calls
 
-    question = [clients.MESSAGES[0], user(FILTERED)]
-    for name, complete in clients.CLIENTS.items():
+    question = [client_calls.MESSAGES[0], user(FILTERED)]
+    for name, complete in client_calls.CLIENTS.items():
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(clients, "PROMPT", FILTERED)
-            patched.setattr(clients, "MESSAGES", question)
+            patched.setattr(client_calls, "PROMPT", FILTERED)
+            patched.setattr(client_calls, "MESSAGES", question)
             with pytest.raises(Exception) as caught:
                 complete()
         answered = getattr(getattr(caught.value, "response", None), "text", "")

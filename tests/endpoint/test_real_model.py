@@ -6,20 +6,16 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 import pytest
 import requests
 from asking import LARGE
 from plain_engine import Engine
 from raw import chat
-from tool_requests import WEATHER
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import ENDPOINT
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.models import engine_adapter
-from mistral_on_azure.endpoint.models.engine import choose
 from mistral_on_azure.endpoint.models.safety import GUARDRAIL
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 from mistral_on_azure.errors import CookbookError
@@ -259,68 +255,3 @@ def test_tool_choice_any_is_what_engines_call_required():
         said = {"choices": [{"message": {"content": "{}"}, "finish_reason": reason}]}
         choice = engine_adapter.incoming(said, "tiny", parameters, tools_by_schema=True)["choice"]
         assert (choice["finish_reason"] == "tool_calls") is bool(choice["message"]["tool_calls"]) is called
-
-
-@pytest.mark.parametrize(
-    ("engine_url", "said"),
-    [
-        ("localhost:1", "--engine is 'localhost:1'; it must be 'embedded' or an address like http://localhost:11434."),
-        ("http://127.0.0.1:9/v1/", "Nothing answers at http://127.0.0.1:9 (Connection refused). Check --engine and"),
-        ("http://127.0.0.1:no", "Nothing answers at http://127.0.0.1:no (ValueError). Check --engine"),
-        ("http://[", "Nothing answers at http://[ (ValueError). Check --engine"),
-        (
-            "me:word@127.0.0.1:9",
-            "--engine holds a user name or password. Put the key into COOKBOOK_ENGINE_KEY instead.",
-        ),
-        (
-            "http://me@127.0.0.1:9",
-            "--engine holds a user name or password. Put the key into COOKBOOK_ENGINE_KEY instead.",
-        ),
-    ],
-)
-def test_an_engine_that_is_not_there(engine_url, said, capfd):
-    with pytest.raises(CookbookError) as caught:
-        start(engine=engine_url)
-    message = str(caught.value)
-    assert message.startswith(said) and "\n" not in message and ENDPOINT not in message
-    assert capfd.readouterr().err == ""
-
-
-@pytest.mark.parametrize(
-    ("status", "listed", "said"),
-    [
-        (401, {"error": {"message": "no key"}}, "wants a key (401): no key Set COOKBOOK_ENGINE_KEY to it."),
-        (404, {}, "is no OpenAI-compatible server: its /v1/models answered 404. Check --engine."),
-        (200, ["tiny"], "is no OpenAI-compatible server: its /v1/models answered 200. Check --engine."),
-        (200, {"data": []}, "serves no model. Load one there."),
-        (200, {"data": ["tiny"]}, "serves no model. Load one there."),
-    ],
-)
-def test_an_engine_that_lists_no_model(engine, monkeypatch, status, listed, said):
-    monkeypatch.setattr(engine, "listed", (status, listed))
-    with pytest.raises(CookbookError) as caught:
-        choose(engine.url)
-    assert str(caught.value) == f"{engine.url} {said}"
-
-
-@pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the embedded engine is not installed (make engine)")
-def test_the_embedded_model_answers():
-    with start(engine="embedded") as real:
-        body = ask(real, max_tokens=8, temperature=0).json()
-        again = ask(real, max_tokens=8, temperature=0).json()
-        forced = {"tools": [WEATHER], "tool_choice": "any", "model": LARGE, "stream": True, "max_tokens": 100}
-        streamed = ask(real, **forced, temperature=0).text
-    usage = body["usage"]
-    assert body["model"] == "SmolLM2-135M-Instruct" and body["choices"][0]["message"]["content"]
-    assert (
-        usage["completion_tokens"] <= 8 and usage["prompt_tokens"] + usage["completion_tokens"] == usage["total_tokens"]
-    )
-    assert again["choices"] == body["choices"]
-    calls = [
-        call
-        for event in streamed.strip().split("\n\n")[:-1]
-        for choice in json.loads(event.removeprefix("data: "))["choices"]
-        for call in choice["delta"].get("tool_calls", ())
-    ]
-    assert [call["function"]["name"] for call in calls] == ["get_weather"]
-    assert isinstance(json.loads(calls[0]["function"]["arguments"])["city"], str)

@@ -7,7 +7,7 @@ import json
 import pytest
 from asking import CHAT_ROUTES, chat
 
-from clients import MESSAGES, MODEL, PROMPT
+from client_calls import MESSAGES, MODEL, PROMPT
 
 ASKED = {"stream_options": {"include_usage": True}}
 PASS = {"extra-parameters": "pass-through"}

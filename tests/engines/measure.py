@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import page
-from sections import errors_by_section
-from wire import ask_everything
+import engines_page as page
+from passed_sections import errors_by_section
+from protocol_questions import ask_everything
 
 from engines import ENGINES, Engine, Missing, Served
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT

@@ -12,7 +12,7 @@ from mistral_on_azure.errors import CookbookError
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Leave out hidden files, and notebooks in other languages: nbval would let these write into their folder.
 
-    Those are executed, and their outputs compared, by tests/beyond_python.
+    Those are executed, and their outputs compared, by tests/notebooks/beyond_python.
     """
     if collection_path.suffix != ENDING:
         return None

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import bodies
+import request_bodies as bodies
 import uvloop
 from generator import Load, LoadError, Outcome
 

@@ -14,7 +14,7 @@ from mistral_on_azure.snippets.offering import snippet, write_all
 from mistral_on_azure.snippets.starter import ENTRA_ID, FIRST_ANSWER, KEY, starter
 from mistral_on_azure.snippets.statements import run_awaits
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 PARAMETERS = 'endpoint: str = ""  # where\nmodel: str = "m"  # which\ntimeout: float = 3.0  # how long\n'
 
 

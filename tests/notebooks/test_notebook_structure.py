@@ -20,7 +20,7 @@ from mistral_on_azure.catalog.rules import RULES, broken, missing_notebooks
 from mistral_on_azure.catalog.sections import headings, tasks
 from mistral_on_azure.endpoint.models.script import table
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "notebooks"
 ALL = notebooks(FOLDER)
 SECTIONS = (

@@ -12,7 +12,8 @@ import pytest
 
 from mistral_on_azure.upkeep import measurements
 
-BENCH = Path(__file__).resolve().parent / "bench"
+BENCH = Path(__file__).resolve().parents[1] / "bench"
+SCRIPTS = {"endpoint": "endpoint_speed.py", "notebooks": "notebook_speed.py"}
 RESULTS = measurements.FOLDER
 
 
@@ -26,7 +27,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def rendered(name: str, tmp_path: Path) -> str:
     """The page as `--render` makes it from the kept results."""
     (tmp_path / f"{name}.json").write_bytes((RESULTS / f"{name}.json").read_bytes())
-    command = [sys.executable, str(BENCH / f"{name}.py"), "--render", "--results", str(tmp_path)]
+    command = [sys.executable, str(BENCH / SCRIPTS[name]), "--render", "--results", str(tmp_path)]
     subprocess.run(command, check=True, timeout=60)
     return (tmp_path / f"{name}.md").read_text(encoding="utf-8")
 

@@ -16,7 +16,7 @@ BIN = Path(sys.executable).parent
 @pytest.fixture(scope="session")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scripts")
-    notebooks = Path(__file__).resolve().parents[2] / "notebooks"
+    notebooks = Path(__file__).resolve().parents[3] / "notebooks"
     command = [BIN / "jupyter", "nbconvert", "--to", "script", "--output-dir", folder, *notebooks.glob("*.ipynb")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr

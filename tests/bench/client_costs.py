@@ -1,4 +1,4 @@
-"""`python tests/bench/clients.py`: what each of the six clients costs, measured beside each other in one go.
+"""`python tests/bench/client_costs.py`: what each of the six clients costs, measured beside each other in one go.
 
 All of them talk to one local endpoint, each in a process of its own, in turn. Results are kept in upkeep/measurements;
 the gallery's comparison page shows them.

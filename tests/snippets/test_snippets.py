@@ -30,7 +30,7 @@ from mistral_on_azure.catalog.sections import CLIENTS, tasks
 from mistral_on_azure.snippets.offering import choose, slug, write_all
 from mistral_on_azure.snippets.starter import ENTRA_ID, starter
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 TASKS = tasks(NOTEBOOKS)
 SECONDS = 120  # for one starter
 IN_THE_SHELL = {  # and what they print

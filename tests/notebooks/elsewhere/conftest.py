@@ -9,7 +9,7 @@ import pytest
 
 from mistral_on_azure.catalog.notebooks import notebooks
 
-_ALL = notebooks(Path(__file__).resolve().parents[2] / "notebooks")
+_ALL = notebooks(Path(__file__).resolve().parents[3] / "notebooks")
 
 
 @pytest.fixture(params=_ALL.values(), ids=_ALL)

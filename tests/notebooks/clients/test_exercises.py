@@ -13,7 +13,7 @@ import pytest
 from mistral_on_azure.catalog.sections import CLIENTS
 from mistral_on_azure.snippets.starter import formatted, read, snippets
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 FOLDED = re.compile(r"(?s)<details>\n<summary>Solution of exercise \d</summary>\n\n```python\n(.+?)```\n.*\n</details>")
 NEEDED = ["Connect with a key", "Send a system message", "Stream the answer", "Handle errors and retries"]
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from clients import CLIENTS, MESSAGES, MODEL, SETTINGS
+from client_calls import CLIENTS, MESSAGES, MODEL, SETTINGS
 
 ROUTES = {
     "webrequests": "/chat/completions",

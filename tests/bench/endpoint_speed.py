@@ -1,4 +1,4 @@
-"""`python tests/bench/endpoint.py`: the local endpoint, its rivals and the floor, measured in one go.
+"""`python tests/bench/endpoint_speed.py`: the local endpoint, its rivals and the floor, measured in one go.
 
 All servers run at the same time, pinned to one core, and are loaded in turn from another one. Results are kept in
 helpers/mistral_on_azure/upkeep/measurements, as JSON and as the page made from it.
@@ -16,8 +16,8 @@ from typing import Any
 
 import installing
 import machine
-import measuring
 import reporting
+import slices
 from contenders import MOCKTOPUS, Contender, available
 from generator import LoadError
 
@@ -75,7 +75,7 @@ def _repeat(contenders: list[Contender], options: argparse.Namespace, results: d
 
     def note(server: str, measure: str, value: float) -> None:
         results["values"][server].setdefault(measure, []).append(round(value, 4))
-        about = measuring.MEASURES[measure]
+        about = slices.MEASURES[measure]
         print(f"  {server:15} {about.title}: {value:,.{about.digits}f} {about.unit}", flush=True)
 
     with contextlib.ExitStack() as stack:
@@ -87,12 +87,12 @@ def _repeat(contenders: list[Contender], options: argparse.Namespace, results: d
             note(contender.name, "first", running.first)
             results["events"][contender.name] = verify(running)
         for running in servers:
-            measuring.warm_up(running)
-        measuring.measure_loads(servers, options.seconds, note)
+            slices.warm_up(running)
+        slices.measure_loads(servers, options.seconds, note)
         for running in servers:
             name = running.contender.name
             if running.contender.pace:
-                note(name, "paced", measuring.measure_pace(running, results["events"][name]))
+                note(name, "paced", slices.measure_pace(running, results["events"][name]))
             if (memory := running.memory()) is not None:
                 note(name, "memory", memory)
 

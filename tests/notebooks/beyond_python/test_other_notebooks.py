@@ -21,7 +21,7 @@ from mistral_on_azure.running.saving import settled
 from mistral_on_azure.upkeep.beyond_python.cells import cells
 from mistral_on_azure.upkeep.beyond_python.programs import FOLDER, PROGRAMS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 ALL = notebooks(FOLDER.parent, Kind.OTHER_LANGUAGE)
 NAMES = list(ALL)
 

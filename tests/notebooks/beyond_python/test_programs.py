@@ -15,7 +15,7 @@ from mistral_on_azure.catalog.sections import tasks
 from mistral_on_azure.endpoint.models.script import script
 from mistral_on_azure.upkeep.beyond_python.programs import FOLDER, PROGRAMS, SET_UP
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NOT_RUN = "csharp"  # there is no .NET here
 RUN = [name for name in PROGRAMS if name != NOT_RUN]
 JAVASCRIPT = [name for name in RUN if PROGRAMS[name].language == "javascript"]

@@ -18,7 +18,7 @@ from mistral_on_azure.endpoint.models import embedded
 from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.upkeep import measurements
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ENGINES = ROOT / "tests" / "engines"
 RESULTS = measurements.FOLDER
 KEPT = json.loads((RESULTS / "engines.json").read_text(encoding="utf-8"))
@@ -45,7 +45,7 @@ def test_results_name_no_path_and_no_host():
 
 def test_a_notebook_goes_on_to_its_end_whatever_fails(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(ENGINES)
-    from sections import errors_by_section
+    from passed_sections import errors_by_section
 
     cell, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
     first = cell("count: int = 1", metadata={"tags": ["parameters"]})

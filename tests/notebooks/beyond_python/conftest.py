@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from mistral_on_azure.upkeep.beyond_python.programs import FOLDER
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="session")

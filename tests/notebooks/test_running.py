@@ -18,9 +18,9 @@ from mistral_on_azure.running.pool import Limits
 from mistral_on_azure.running.results import Result
 from mistral_on_azure.running.runner import run
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ALL = notebooks(ROOT / "notebooks")
-# Other languages have no parameters, so they run on the default deployment alone: tests/beyond_python does that.
+# Other languages have no parameters and run on the default deployment alone, in tests/notebooks/beyond_python.
 NAMES = [name for name, notebook in ALL.items() if notebook.kind is not Kind.OTHER_LANGUAGE]
 SHARING = [name for name in NAMES if ALL[name].kind is not Kind.RECIPE]
 FIRST, *_, LAST = deployments()
