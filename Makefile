@@ -59,7 +59,7 @@ faults: setup ## Measure what the clients do about faults, and keep the table
 	@$(COOKBOOK) faults $(ARGS)
 
 beyond-python: setup ## Make and execute the notebooks in other languages, and keep their outputs (needs Node.js)
-	@.venv/bin/python -m mistral_on_azure.upkeep.beyond_python.keeping $(ARGS)
+	@.venv/bin/python -m mistral_on_azure.upkeep.beyond_python $(ARGS)
 
 recipe: setup ## Begin a recipe: make recipe NAME=hello
 	@$(COOKBOOK) recipe "$(NAME)"

@@ -16,9 +16,9 @@ from packaging.specifiers import SpecifierSet
 from mistral_on_azure import cli
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.mistakes import one_line
+from mistral_on_azure.package_index import ROOT, pip_settings
 from mistral_on_azure.running.command import plan
 from mistral_on_azure.running.run_options import from_command_line
-from mistral_on_azure.setup_environment import ROOT, pip_settings
 
 nox.options.default_venv_backend = "uv"
 nox.options.download_python = "never"

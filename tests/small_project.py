@@ -15,7 +15,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_FILES = ("Makefile", "pyproject.toml", "helpers/mistral_on_azure/setup_environment.py", "LICENSE")
+_SCRIPTS = ("helpers/mistral_on_azure/setup_environment.py", "helpers/mistral_on_azure/package_index.py")
+_FILES = ("Makefile", "pyproject.toml", "LICENSE", *_SCRIPTS)
 
 
 def make(*arguments: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from mistral_on_azure.package_index import variables
 from mistral_on_azure.setup_environment import SetUpError, alone
 from small_project import Wheels, make, write_project
 
 ROOT = Path(__file__).resolve().parent.parent
+SECRET = "s3cr3t-of-the-index"
 ELSEWHERE = [
     "UV_TARGET",
     "UV_PREFIX",
@@ -188,13 +190,11 @@ def test_whatever_variables_and_files_say_nothing_outside_is_changed(project, wh
 
 
 def test_the_endpoints_key_is_no_business_of_installers(project, wheels, monkeypatch):
-    from mistral_on_azure import setup_environment
-
     for name in ("AZURE_INFERENCE_CREDENTIAL", "PIP_USER", "UV_PYTHON", "PYTHONHOME"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:1")
     monkeypatch.setenv("UV_INDEX_COMPANY_PASSWORD", "y")
-    passed = setup_environment.variables()
+    passed = variables()
     assert "x" not in passed.values()
     assert (passed["HTTPS_PROXY"], passed["UV_INDEX_COMPANY_PASSWORD"]) == ("http://proxy.test:1", "y")
 
@@ -265,10 +265,10 @@ def test_without_a_network_there_is_one_line_and_no_secret(project, wheels):
     shutil.rmtree(project / ".venv")
     with socket.socket() as refusing:  # it is bound and does not listen
         refusing.bind(("127.0.0.1", 0))
-        index = f"http://me:s3cr3t-of-the-index@127.0.0.1:{refusing.getsockname()[1]}/simple"
+        index = f"http://me:{SECRET}@127.0.0.1:{refusing.getsockname()[1]}/simple"
         done = make("setup", folder=project, PIP_CONFIG_FILE=os.devnull, PIP_INDEX_URL=index, PIP_FIND_LINKS="")
     assert "the package index cannot be reached" in one_line(done)
-    assert "s3cr3t" not in done.stdout + done.stderr + (project / ".venv" / "set-up.log").read_text()
+    assert SECRET not in done.stdout + done.stderr + (project / ".venv" / "set-up.log").read_text()
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ def models(name: str, as_json: bool, check: bool, stale: bool) -> None:
 
     Every fact has a source and a date. The exit status is 1 if --check finds a difference or --stale an old row.
     """
-    from mistral_on_azure.catalog.models_table import run
+    from mistral_on_azure.catalog.models import run
 
     sys.exit(run(name, as_json, check, stale))
 

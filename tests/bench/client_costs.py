@@ -23,12 +23,14 @@ import machine
 from installed import megabytes, needed
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import Cell
-from mistral_on_azure.catalog.sections import CLIENTS
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.snippets.starter import FIRST_ANSWER, KEY, read, snippets, starter
 from mistral_on_azure.upkeep import measurements
 from mistral_on_azure.upkeep.faults.calls import PACKAGES
+
+CLIENTS = names()
 
 _HERE = Path(__file__).resolve().parent
 _NOTEBOOKS = _HERE.parents[1] / "notebooks"

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mistral_on_azure.setup_environment import pip_settings
+from mistral_on_azure.package_index import pip_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "bench"

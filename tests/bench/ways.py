@@ -15,7 +15,9 @@ from pathlib import Path
 import installing
 from installing import CACHE, ROOT
 
-from mistral_on_azure.catalog.sections import CLIENTS
+from mistral_on_azure.catalog.clients import names
+
+CLIENTS = names()
 
 OURS, FLOOR = "cookbook run", "plain programs"
 PAPERMILL, NBMAKE = "papermill, one by one", "pytest --nbmake -n 2"

@@ -12,8 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from mistral_on_azure.azure.deployments import deployments
-from mistral_on_azure.catalog.models import KINDS, advice, find, models
-from mistral_on_azure.catalog.models_table import differences, listed_by_az
+from mistral_on_azure.catalog.models import KINDS, advice, differences, find, listed_by_az, models
 from mistral_on_azure.cli import main
 from mistral_on_azure.errors import CookbookError
 

@@ -20,7 +20,7 @@ print(*broken(every["recipes/hello"], every), sep="\\n")
 """
 GALLERY = """
 from pathlib import Path
-from mistral_on_azure.gallery.site import mirror
+from mistral_on_azure.gallery.build import mirror
 print(*mirror(Path.cwd(), Path("build/mirror")), sep="\\n")
 """
 LAB = "import sys; sys.path.insert(0, 'tests/lab'); from views import NAMES; print(NAMES)"

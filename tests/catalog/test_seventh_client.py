@@ -21,7 +21,7 @@ FRONT = """
 from pathlib import Path
 from mistral_on_azure.catalog.clients import how_many
 from mistral_on_azure.catalog.notebooks import notebooks
-from mistral_on_azure.catalog.sections import tasks
+from mistral_on_azure.catalog.notebooks import tasks
 from mistral_on_azure.gallery.pages import front_page
 from mistral_on_azure.snippets.starter import starters
 folder = Path("notebooks")

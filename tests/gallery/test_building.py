@@ -14,13 +14,11 @@ from click.testing import CliRunner
 
 from mistral_on_azure import cli
 from mistral_on_azure.catalog.clients import clients
-from mistral_on_azure.catalog.notebooks import notebooks
-from mistral_on_azure.catalog.sections import tasks
+from mistral_on_azure.catalog.notebooks import notebooks, tasks
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.gallery.build import render
+from mistral_on_azure.gallery.build import mirror, render
 from mistral_on_azure.gallery.pages import SUMMARIES, front_page, wire_views
 from mistral_on_azure.gallery.runs import Programs, runs
-from mistral_on_azure.gallery.site import mirror
 from mistral_on_azure.snippets.starter import ENTRA_ID, KEY, starter
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,13 +15,16 @@ import pytest
 from visiting import NARROW, visitor
 
 from browsing import needs_chromium
-from mistral_on_azure.catalog.sections import CLIENTS, tasks
+from mistral_on_azure.catalog.clients import names
+from mistral_on_azure.catalog.notebooks import tasks
 from mistral_on_azure.gallery import comparison
 from mistral_on_azure.gallery.pages import SUMMARIES, page_name
 from mistral_on_azure.snippets.offering import slug
 from mistral_on_azure.upkeep import measurements
-from mistral_on_azure.upkeep.beyond_python.programs import PROGRAMS
+from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 from mistral_on_azure.upkeep.faults import archive
+
+CLIENTS = names()
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = tasks(ROOT / "notebooks")

@@ -10,9 +10,11 @@ from axe_playwright_python.sync_playwright import Axe
 from visiting import NARROW, Visitor, visitor
 
 from browsing import needs_chromium
-from mistral_on_azure.catalog.sections import CLIENTS
+from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.gallery.pages import FAULTS_PAGE
 from mistral_on_azure.snippets.offering import slug
+
+CLIENTS = names()
 
 FAULTS = f"{FAULTS_PAGE}.html"
 STREAM, CHAT, NOTEBOOK = "tasks/stream-the-answer.html", "tasks/complete-a-chat.html", "notebooks/openai-sdk.html"

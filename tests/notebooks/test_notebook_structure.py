@@ -15,9 +15,8 @@ import pytest
 
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.catalog.clients import clients
-from mistral_on_azure.catalog.notebooks import Cell, Kind, Notebook, notebooks
+from mistral_on_azure.catalog.notebooks import Cell, Kind, Notebook, load, notebooks, tasks
 from mistral_on_azure.catalog.rules import RULES, broken, missing_notebooks
-from mistral_on_azure.catalog.sections import headings, tasks
 from mistral_on_azure.endpoint.models.script import table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +63,7 @@ def test_the_shared_sections_are_these():
 def test_an_empty_cell_is_no_heading(tmp_path):
     cells_of_a_draft = [{"cell_type": "markdown", "source": source} for source in ([], ["## One\n", "and more"])]
     (tmp_path / "draft.ipynb").write_text(json.dumps({"cells": cells_of_a_draft}), encoding="utf-8")
-    assert headings(tmp_path / "draft.ipynb") == ["One"]
+    assert load(tmp_path / "draft.ipynb").sections == ("One",)
 
 
 def test_tasks_are_what_lies_between_setting_up_and_the_exercises():

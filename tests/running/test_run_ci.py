@@ -16,10 +16,10 @@ from click.testing import CliRunner
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.cli import main
+from mistral_on_azure.running import record, reports
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.pool import Limits
-from mistral_on_azure.running.reports import summary
-from mistral_on_azure.running.reports.record import Run
+from mistral_on_azure.running.record import Run
 from mistral_on_azure.running.results import Result, Status
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -35,13 +35,13 @@ def failed(tmp_path):
     job = Job(Path("notebooks/langchain.ipynb"), "d", tmp_path / "d" / "langchain.ipynb")
     result = Result(job, Status.FAILED, error="Error: 100% wrong, ::see [this]", source="x")
     run = Run([result], "local endpoint", Limits())
-    summary.write(tmp_path, run, {"openai": ("1", "2")})
-    return run, tmp_path / summary.FILE
+    reports.write_summary(tmp_path, run, {"openai": ("1", "2")})
+    return run, tmp_path / record.SUMMARY
 
 
 def test_azure_pipelines_gets_the_summary_and_the_failures(failed, monkeypatch, capsys):
     monkeypatch.setenv("TF_BUILD", "True")
-    summary.show(*failed)
+    reports.show_in_ci(*failed)
     first, second = capsys.readouterr().out.splitlines()
     assert first == f"##vso[task.uploadsummary]{failed[1]}"
     assert second == (
@@ -52,14 +52,14 @@ def test_azure_pipelines_gets_the_summary_and_the_failures(failed, monkeypatch, 
 
 def test_a_page_that_cannot_be_written_is_told_and_the_run_goes_on(failed, monkeypatch, capsys):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "/dev/null/page.md")
-    summary.show(*failed)
+    reports.show_in_ci(*failed)
     assert capsys.readouterr().err == "GITHUB_STEP_SUMMARY cannot be written (Not a directory): /dev/null/page.md\n"
 
 
 def test_github_gets_an_annotation(failed, monkeypatch, capsys):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    summary.show(*failed)
+    reports.show_in_ci(*failed)
     assert capsys.readouterr().out == (
         "::error file=notebooks/langchain.ipynb,title=langchain on d::Error: 100%25 wrong, ::see [this]\n"
     )
@@ -68,7 +68,7 @@ def test_github_gets_an_annotation(failed, monkeypatch, capsys):
 def test_elsewhere_nothing_is_printed(failed, monkeypatch, capsys):
     for name in ("TF_BUILD", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
-    summary.show(*failed)
+    reports.show_in_ci(*failed)
     assert capsys.readouterr().out == ""
 
 

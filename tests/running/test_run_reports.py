@@ -14,11 +14,11 @@ from rich.console import Console
 
 from commanding import Cookbook
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.running import record
 from mistral_on_azure.running.history import fingerprint
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.progress import Progress
-from mistral_on_azure.running.reports import record
-from mistral_on_azure.running.reports.folder import claim
+from mistral_on_azure.running.record import claim
 from mistral_on_azure.running.results import Result, Status
 from mistral_on_azure.running.worker import one_line, plain
 

@@ -18,10 +18,13 @@ from pathlib import Path
 import pytest
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
-from mistral_on_azure.catalog.sections import CLIENTS
-from mistral_on_azure.setup_environment import LOCK, ROOT, pip_settings
+from mistral_on_azure.catalog.clients import names
+from mistral_on_azure.package_index import ROOT, pip_settings
+from mistral_on_azure.setup_environment import LOCK
 from mistral_on_azure.snippets.offering import slug
 from mistral_on_azure.snippets.starter import starter
+
+CLIENTS = names()
 
 # The last one is there because its package has to be installed with an extra.
 STARTERS = [*((client, "Stream the answer") for client in CLIENTS), ("litellm", "Call tools")]

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.snippets.header import install_line
 from mistral_on_azure.snippets.offering import snippet, write_all
-from mistral_on_azure.snippets.starter import ENTRA_ID, FIRST_ANSWER, KEY, starter
+from mistral_on_azure.snippets.starter import ENTRA_ID, FIRST_ANSWER, KEY, install_line, starter
 from mistral_on_azure.snippets.statements import run_awaits
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"

@@ -26,9 +26,12 @@ from local_endpoint import Local
 from mistral_on_azure import cli
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.catalog import clients
-from mistral_on_azure.catalog.sections import CLIENTS, tasks
+from mistral_on_azure.catalog.clients import names
+from mistral_on_azure.catalog.notebooks import tasks
 from mistral_on_azure.snippets.offering import choose, slug, write_all
 from mistral_on_azure.snippets.starter import ENTRA_ID, starter
+
+CLIENTS = names()
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 TASKS = tasks(NOTEBOOKS)

@@ -122,6 +122,11 @@ def clients() -> Mapping[str, Client]:
     return _table().clients
 
 
+def names() -> dict[str, str]:
+    """The names of the clients by their keys."""
+    return {key: client.name for key, client in clients().items()}
+
+
 def packages() -> Packages:
     """The packages that the clients' imports take."""
     return _table().packages

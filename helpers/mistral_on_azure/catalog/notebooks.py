@@ -257,6 +257,17 @@ def notebooks(folder: Path, *kinds: Kind) -> dict[str, Notebook]:
     return {notebook.id: notebook for notebook in found if not kinds or notebook.kind in kinds}
 
 
+def tasks(folder: Path) -> list[str]:
+    """The sections of the client notebooks that are tasks: all between setting up and the exercises."""
+    first = load(folder / next(iter(clients().values())).notebook).sections
+    return list(first[first.index("Set up") + 1 : first.index("Exercises")])
+
+
+def anchor(heading: str) -> str:
+    """The fragment by which Jupyter and GitHub link to a heading."""
+    return heading.replace(" ", "-")
+
+
 def _is_shown(path: Path) -> bool:
     return path.suffix == ENDING and not path.name.startswith(".")
 

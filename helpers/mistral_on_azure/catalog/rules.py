@@ -9,8 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from mistral_on_azure.catalog.clients import clients
-from mistral_on_azure.catalog.notebooks import Kind, Notebook, load
-from mistral_on_azure.catalog.sections import anchor
+from mistral_on_azure.catalog.notebooks import Kind, Notebook, anchor, load
 from mistral_on_azure.errors import CookbookError
 
 Rule = Callable[[Notebook, Mapping[str, Notebook]], Iterable[str]]

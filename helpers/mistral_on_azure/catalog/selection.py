@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.clients import clients, names
 from mistral_on_azure.catalog.notebooks import ENDING, Notebook, load, notebooks
 from mistral_on_azure.errors import CookbookError
 
@@ -108,7 +108,7 @@ def _named(name: str, folder: Path, known: Mapping[str, Notebook], outside: Mapp
 
 def _client(name: str) -> str:
     wanted = _letters(name)
-    labels = {client.key: client.name for client in clients().values()}
+    labels = names()
     found = [key for key, label in labels.items() if wanted in (_letters(key), _letters(label))]
     found = found or [key for key, label in labels.items() if wanted in _letters(key) or wanted in _letters(label)]
     if not wanted or not found:

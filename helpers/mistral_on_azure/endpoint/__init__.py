@@ -3,7 +3,7 @@
 A request passes these rooms, as it passes the layers on Azure:
 
 1. `transport/`: bytes become requests, and answers become bytes. `application` finds the route, in `routes`.
-2. `gateway/`: who may come in and how much. A kind of deployment (`kinds`, `serverless`) decides addresses,
+2. `gateway/`: who may come in and how much. A kind of deployment (see `gateway/kinds.py`) decides addresses,
    credentials, quota, and which answer an error becomes.
 3. `serving/`: the API in front of the model. Its handlers check parameters and apply faults and pace.
 4. `models/`: what answers. The script and the real engines stand side by side; each reads messages and tools itself.

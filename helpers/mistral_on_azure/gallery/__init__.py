@@ -1,6 +1,6 @@
 """The gallery: all tasks, clients and recipes as a site that opens from disk; `cookbook gallery` builds it.
 
 What it shows is made or measured, never typed: programs are the notebooks' snippets, outputs and exchanges come from
-running them, the comparison from results that the repository keeps. `build` is what the command calls, `site` collects
-the sources, `pages`, `comparison` and `costs` fill the templates, `runs` executes the programs.
+running them, the comparison from results that the repository keeps. `build` collects the sources and
+makes the site, `pages` and `comparison` fill the templates, `runs` executes the programs in processes of `performing`.
 """

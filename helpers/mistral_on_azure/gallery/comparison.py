@@ -2,21 +2,126 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.catalog.clients import clients
-from mistral_on_azure.gallery import costs
 from mistral_on_azure.gallery.pages import filled
 from mistral_on_azure.gallery.runs import Programs, Runs
 from mistral_on_azure.snippets.starter import FIRST_ANSWER, KEY
+from mistral_on_azure.upkeep import measurements
 from mistral_on_azure.upkeep.faults import archive, measuring
 from mistral_on_azure.upkeep.faults.archive import LONG, Results
 from mistral_on_azure.upkeep.faults.cases import CASES
 from mistral_on_azure.upkeep.faults.page import OWN, foreign, lost
+
+FLOOR_NAME = "Python alone"
+_FLOOR = "floor"  # the results of Python's standard library, beside those of the clients
+_FILE = measurements.FOLDER / "clients.json"
+_CHARTS = {
+    "start_cpu": "Seconds of work from start to first answer",
+    "call_cpu": "Milliseconds of work for a completion",
+    "memory": "Memory in MiB",
+    "size": "Installed size in MiB",
+}
+_COLOURS = {"light": ("#1f5fa8", "#1f2328"), "dark": ("#7ab4f5", "#e6edf3")}  # of bars and of text
+
+Costs = dict[str, Any]
+
+
+def load_costs() -> Costs:
+    """What was measured."""
+    return json.loads(_FILE.read_text(encoding="utf-8"))
+
+
+def median(costs: Costs, client: str, measure: str) -> float | None:
+    """The median of a client's repeats, None where it was not measured."""
+    values = costs["values"].get(client, {}).get(measure)
+    return statistics.median(values) if values else None
+
+
+def charts(costs: Costs, drawings: Path) -> list[dict[str, str]]:
+    """The name and the words of each chart, which is drawn in the colours of both themes."""
+    drawings.mkdir(parents=True, exist_ok=True)
+    made = []
+    for measure, title in _CHARTS.items():
+        medians = {client.name: median(costs, key, measure) for key, client in clients().items()}
+        bars = [(name, value) for name, value in medians.items() if value is not None]
+        chart = Bars(title, bars, costs["measures"][measure]["digits"])
+        for theme in ("light", "dark"):
+            (drawings / f"{measure}-{theme}.svg").write_bytes(_drawn(chart, theme))
+        made.append({"name": measure, "alt": chart.alt})
+    return made
+
+
+def cost_rows(costs: Costs) -> list[list[str]]:
+    """All measures, each as the median and the span of its repeats."""
+    rows = [["Measure", FLOOR_NAME, *(client.name for client in clients().values())]]
+    for measure, about in costs["measures"].items():
+        title = f"{about['title']} ({about['unit']})" if about["unit"] else about["title"]
+        values = [costs["values"].get(key, {}).get(measure) for key in (_FLOOR, *clients())]
+        rows.append([title, *(_span(each, about["digits"]) for each in values)])
+    return rows
+
+
+def _span(values: list[float] | None, digits: int) -> str:
+    if not values:
+        return "–"
+    middle, low, high = (f"{pick(values):,.{digits}f}" for pick in (statistics.median, min, max))
+    return middle if low == high else f"{middle}<br><small>{low} to {high}</small>"
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """One bar for each name, longest is most.
+
+    Attributes:
+        digits: how many are shown after the point.
+    """
+
+    title: str
+    bars: Sequence[tuple[str, float]]
+    digits: int
+
+    @property
+    def alt(self) -> str:
+        """The chart in words."""
+        return f"{self.title}: {', '.join(f'{name} {value:.{self.digits}f}' for name, value in self.bars)}."
+
+
+def _drawn(chart: Bars, theme: str) -> bytes:
+    """A chart as SVG with a transparent ground, the same bytes each time.
+
+    Args:
+        theme: "light" or "dark".
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    bar, text = _COLOURS[theme]
+    drawn = io.BytesIO()
+    lasting = {"svg.hashsalt": "cookbook", "svg.fonttype": "none", "font.family": "sans-serif"}
+    with rc_context({**lasting, "text.color": text, "figure.facecolor": "none", "axes.facecolor": "none"}):
+        figure = Figure(figsize=(4.6, 2.6), layout="constrained")
+        axes = figure.add_subplot()
+        names, values = zip(*reversed(chart.bars), strict=True)
+        shown = axes.barh(names, values, color=bar, height=0.62)
+        axes.bar_label(shown, [f"{value:.{chart.digits}f}" for value in values], padding=4, color=text)
+        figure.suptitle(chart.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        axes.margins(x=0.16)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0, colors=text)
+        axes.set_xticks([])
+        FigureCanvasSVG(figure).print_svg(drawn, metadata={"Date": None})
+    return drawn.getvalue()
+
 
 _SLOW, _BIG = 3.0, 50.0  # times the median start, MiB: from there on a reader is told
 _LIMITS = "Know the limits of this client"
@@ -39,18 +144,18 @@ def comparison_page(programs: Programs, runs: Runs, drawings: Path) -> str:
     Args:
         drawings: a folder that the charts are drawn into.
     """
-    measured, faults = costs.load(), archive.load(archive.FOLDER)
+    measured, faults = load_costs(), archive.load(archive.FOLDER)
     return filled(
         "comparison",
         clients=clients().values(),
         choices=_choices(measured, faults),
-        charts=costs.charts(measured, drawings),
-        costs=costs.cost_rows(measured),
+        charts=charts(measured, drawings),
+        costs=cost_rows(measured),
         failing=_failing_rows(faults),
         sending=_sending_rows(programs, runs),
         measured=measured,
         faults=faults,
-        floor=costs.FLOOR_NAME,
+        floor=FLOOR_NAME,
         limits=_LIMITS,
     )
 
@@ -64,7 +169,7 @@ def _head(*titles: str) -> list[str]:
     return [*titles, *(client.name for client in clients().values())]
 
 
-def _choices(measured: costs.Costs, faults: Results) -> Rows:
+def _choices(measured: Costs, faults: Results) -> Rows:
     rows = [["Client", "Take it when", "Mind that"]]
     for key, client in clients().items():
         minded = "; ".join(_cautions(key, measured, faults)) or "–"
@@ -72,10 +177,10 @@ def _choices(measured: costs.Costs, faults: Results) -> Rows:
     return rows
 
 
-def _cautions(client: str, measured: costs.Costs, faults: Results) -> list[str]:
+def _cautions(client: str, measured: Costs, faults: Results) -> list[str]:
     """What the measurements say against a client; nothing where it was not measured."""
-    start, size = (costs.median(measured, client, measure) or 0.0 for measure in ("start", "size"))
-    usual = statistics.median_high([costs.median(measured, each, "start") or 0.0 for each in clients()])
+    start, size = (median(measured, client, measure) or 0.0 for measure in ("start", "size"))
+    usual = statistics.median_high([median(measured, each, "start") or 0.0 for each in clients()])
     entries = {name: of[client] for name, of in faults["measured"].items() if client in of}
     wait = max((sum(high for _, high in entry["waits"]) for entry in entries.values()), default=0.0)
     true = {

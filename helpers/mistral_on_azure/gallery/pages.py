@@ -11,13 +11,12 @@ from typing import Any
 import jinja2
 
 from mistral_on_azure.catalog.clients import clients, how_many
-from mistral_on_azure.catalog.notebooks import START, Kind, Notebook
-from mistral_on_azure.catalog.sections import anchor
+from mistral_on_azure.catalog.notebooks import START, Kind, Notebook, anchor
 from mistral_on_azure.gallery.runs import Programs, Run, Runs
 from mistral_on_azure.notebook.wire import Wire
 from mistral_on_azure.snippets.offering import shell_script, slug
 from mistral_on_azure.snippets.starter import KEY, snippets
-from mistral_on_azure.upkeep.beyond_python.programs import PROGRAMS
+from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 
 FAULTS_PAGE = "helpers/mistral_on_azure/upkeep/faults/CLIENTS_AND_FAULTS"
 _TEMPLATES = Path(__file__).with_name("templates")

@@ -126,7 +126,9 @@ def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, 
         raise CookbookError(f"The starters of {client} did not end within {_SECONDS} s.") from None
     if done.returncode:
         why = (done.stderr.strip() or "no reason given").splitlines()[-1]
-        raise CookbookError(f"A starter of {client} failed: {why}. `make test ARGS=tests/snippets/test_snippets.py` says which.")
+        raise CookbookError(
+            f"A starter of {client} failed: {why}. `make test ARGS=tests/snippets/test_snippets.py` says which."
+        )
     printed = json.loads(done.stdout)
     return {task: Run(printed[task], _exchanges(endpoint.url, keys[task])) for task in programs}
 

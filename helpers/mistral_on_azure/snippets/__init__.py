@@ -1,5 +1,5 @@
 """Programs that stand alone, made from those cells of the notebooks that have the tag of snippets.
 
 `offering` is what the commands call: it chooses a section and writes files. `starter` composes the program of a section
-from `statements` that are needed, and `header` is the comment above it.
+from the `statements` that it needs, with a comment above them.
 """

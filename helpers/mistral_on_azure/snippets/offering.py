@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import Notebook
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.snippets.header import header
-from mistral_on_azure.snippets.starter import read, sections, snippets, starter, starters
+from mistral_on_azure.snippets.starter import header, read, sections, snippets, starter, starters
 
 _CLOSE = 0.75  # from this likeness on, a word counts as mistyped or inflected
 
@@ -90,14 +89,14 @@ def snippet(folder: Path, task: str, client: str, shell: bool) -> str:
     Raises:
         CookbookError: when it is not clear what is meant, or there is no such script.
     """
-    known, names = sections(folder), {key: row.name for key, row in clients().items()}
+    known, labels = sections(folder), names()
     if not task or not client:
-        recipes = [name for name in known if name not in names]
+        recipes = [name for name in known if name not in labels]
         raise CookbookError(
-            f"Say a task and a client. Tasks: {_listed(known[next(iter(names))])}. Clients: {_listed(names)}."
+            f"Say a task and a client. Tasks: {_listed(known[next(iter(labels))])}. Clients: {_listed(labels)}."
             + (f" Recipes, each with sections of its own: {_listed(recipes)}." if recipes else "")
         )
-    name = choose("client", client, known, names)
+    name = choose("client", client, known, labels)
     section = choose("task", task, known[name])
     if not shell:
         return starter(folder, section, name)

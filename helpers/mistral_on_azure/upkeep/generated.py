@@ -10,9 +10,8 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 
 from mistral_on_azure.catalog.clients import clients
-from mistral_on_azure.catalog.notebooks import Kind, notebooks
+from mistral_on_azure.catalog.notebooks import Kind, anchor, notebooks, tasks
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
-from mistral_on_azure.catalog.sections import anchor, tasks
 from mistral_on_azure.errors import CookbookError
 
 GROUPS = ("test", "gallery", "tools")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from mistral_on_azure.upkeep.beyond_python.programs import FOLDER
+from mistral_on_azure.upkeep.beyond_python import FOLDER
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -18,8 +18,7 @@ from mistral_on_azure.running.jobs import plan
 from mistral_on_azure.running.plans import plan_of
 from mistral_on_azure.running.run_options import Options
 from mistral_on_azure.running.saving import settled
-from mistral_on_azure.upkeep.beyond_python.cells import cells
-from mistral_on_azure.upkeep.beyond_python.programs import FOLDER, PROGRAMS
+from mistral_on_azure.upkeep.beyond_python import FOLDER, PROGRAMS, cells
 
 ROOT = Path(__file__).resolve().parents[3]
 ALL = notebooks(FOLDER.parent, Kind.OTHER_LANGUAGE)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mistral_on_azure.catalog.sections import CLIENTS
+from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.snippets.starter import formatted, read, snippets
+
+CLIENTS = names()
 
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 FOLDED = re.compile(r"(?s)<details>\n<summary>Solution of exercise \d</summary>\n\n```python\n(.+?)```\n.*\n</details>")

@@ -1,5 +1,6 @@
 """`cookbook secrets`: finding credentials where none belong, before they are committed or shared.
 
-`rules.toml` has the credentials with a mark of their own, `rules` finds them, `detecting` judges the others by what
-stands around them, `reading` takes files apart, notebooks by cell and output, and `scan` goes through them and tells.
+`rules.toml` describes the credentials that have a prefix of their own, and `credential_rules` finds them. `detecting`
+finds random values that are named as a credential. `scan` reads the files, notebooks by cell and output, and prints
+where a credential is.
 """

@@ -1,15 +1,121 @@
-"""`cookbook secrets`: goes through files and names what it finds, without showing it."""
+"""`cookbook secrets`: the files to search, their texts (notebooks by cell and output), and the lines it prints."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import codecs
+import json
 import os
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.upkeep.secrets.detecting import ALLOWED, ASSIGNED, detect
-from mistral_on_azure.upkeep.secrets.reading import texts
+
+_PICTURES = ("image/png", "image/jpeg", "image/gif", "application/pdf")  # base64, in a notebook's outputs
+_PICTURE = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF")  # how what they hold begins
+_MARKS = [
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+]
+_LOOK = 8192  # bytes of a file that tell what it is
+_MOSTLY = 0.3  # share of null characters in the one place, and at most a tenth of that in the other, in UTF-16
+
+
+class Text(NamedTuple):
+    """A text, where it is in its file (empty for all of it), and what the file says about it."""
+
+    place: str
+    text: bytes
+    about: bytes = b""
+
+
+def texts(path: Path) -> Iterator[Text]:
+    """The texts of a file; none of one that is binary.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    content = _decoded(path.read_bytes())
+    if content is None:
+        return
+    if path.suffix == ".ipynb":
+        try:
+            yield from list(_notebook(json.loads(content)))
+            return
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            pass  # no notebook after all, so it is read as text
+    yield Text("", content)
+
+
+def _decoded(content: bytes) -> bytes | None:
+    """A file's text in UTF-8, whatever it is written in; None for a binary file."""
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return content if encoding == "utf-8" else content.decode(encoding, "replace").encode()
+    head = content[:_LOOK]
+    if b"\0" not in head:
+        return content
+    even, odd = (head[place::2].count(0) / max(1, len(head) // 2) for place in (0, 1))
+    if odd > _MOSTLY and even < odd / 10:
+        return content.decode("utf-16-le", "replace").encode()
+    if even > _MOSTLY and odd < even / 10:
+        return content.decode("utf-16-be", "replace").encode()
+    return None
+
+
+def _notebook(notebook: dict[str, Any]) -> Iterator[Text]:
+    for number, cell in enumerate(notebook["cells"], 1):
+        source = "".join(cell["source"])
+        yield from _placed(f"cell {number}", source)
+        yield from _placed(f"cell {number}, output", cell.get("outputs", []), source.encode())
+        rest = {name: value for name, value in cell.items() if name not in ("source", "outputs")}
+        yield from _placed(f"cell {number}, metadata", rest)
+    yield from _placed("metadata", {name: value for name, value in notebook.items() if name != "cells"})
+
+
+def _placed(place: str, value: Any, about: bytes = b"") -> Iterator[Text]:
+    return (Text(place, text, about) for text in _leaves(value))
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[bytes]:
+    """All texts in a value. One that has a name comes with it, as in `key: text`, for a name says what it is."""
+    if isinstance(value, dict):
+        labels = [each for field in ("description", "placeholder", "name") if isinstance(each := value.get(field), str)]
+        for inner, each in value.items():
+            if inner in _PICTURES:
+                yield from _no_picture(each)
+            elif inner == "value" and isinstance(each, str):  # of a widget: what stands beside it names it
+                yield from _leaves(each, " ".join([*labels, inner]))
+            else:
+                yield from _leaves(each, inner)
+                yield from _leaves(inner)
+    elif isinstance(value, list):
+        if all(isinstance(each, str) for each in value):
+            yield from _leaves("".join(value), name)  # a text in lines, as notebooks keep it
+        else:
+            for each in value:
+                yield from _leaves(each, name)
+    elif isinstance(value, str):
+        shown = name if name and "/" not in name and name not in ("text", "evalue", "source") else ""
+        yield (f"{shown}: {value}" if shown else value).encode("utf-8", "surrogatepass")
+
+
+def _no_picture(value: Any) -> Iterator[bytes]:
+    """What is kept as a picture and is none."""
+    text = "".join(value) if isinstance(value, list) else str(value)
+    try:
+        content = base64.b64decode("".join(text[:40].split())[:32])
+    except (binascii.Error, ValueError):
+        content = b""
+    if not content.startswith(_PICTURE):
+        yield text.encode("utf-8", "surrogatepass")
 
 
 def scan(root: Path, named: Iterable[Path]) -> int:

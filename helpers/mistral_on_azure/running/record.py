@@ -1,20 +1,23 @@
-"""The complete record of a run, `results.json`, with the installed versions. `--resume` reads it."""
+"""The record of a run, `results.json`, with the installed versions, in a folder that belongs to one run at a time."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from mistral_on_azure.azure.files import read_json, write_json
+from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Prices, Usage, total
 from mistral_on_azure.running.pool import Limits
 from mistral_on_azure.running.results import Result
@@ -58,7 +61,7 @@ def _version(name: str) -> str:
         return ""
 
 
-FILE = "results.json"
+FILE, JUNIT, SUMMARY = "results.json", "junit.xml", "summary.md"
 VERSION = 1  # of the format
 
 
@@ -138,3 +141,66 @@ def earlier(folder: Path) -> list[dict[str, Any]]:
     if not isinstance(known, dict) or known.get("version") != VERSION:
         return []
     return known["jobs"]
+
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two runs may share a folder
+    fcntl = None
+
+_MOST = 50  # runs at a time
+
+
+@contextlib.contextmanager
+def claim(wanted: Path, must: bool) -> Iterator[Path]:
+    """A folder for one run: the wanted one or, while another run uses it, one beside it with a number.
+
+    The operating system releases it when the process ends, even by a crash.
+
+    Args:
+        must: accept no other folder.
+
+    Raises:
+        CookbookError: when the folder cannot be written, or is in use and `must` is set.
+    """
+    for number in range(1, 2 if must else _MOST):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = (folder / ".lock").open("a")
+        except OSError as error:
+            raise CookbookError(f"{folder} cannot be written ({error.strerror}). Choose another --reports.") from None
+        with lock:
+            if _locked(lock):
+                yield folder
+                return
+    raise CookbookError(f"Another run is using {wanted}. Wait for its end, or leave out --resume.")
+
+
+def clear(folder: Path, keep: set[Path]) -> None:
+    """Remove the files of the last run, and no other file in the folder.
+
+    Args:
+        keep: executed notebooks of jobs that passed and are not executed again.
+    """
+    for job in earlier(folder):
+        output = (folder / job["output"]).resolve()
+        if output.suffix == ".ipynb" and output.is_relative_to(folder.resolve()) and output not in keep:
+            output.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                for place in output.parents:
+                    if place == folder.resolve():
+                        break
+                    place.rmdir()
+    for name in (FILE, JUNIT, SUMMARY):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _locked(lock: IO[str]) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

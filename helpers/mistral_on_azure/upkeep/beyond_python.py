@@ -1,16 +1,68 @@
-"""The code cells of the notebooks in notebooks/beyond-python that are made from the programs.
+"""`make beyond-python`: notebooks in other languages, whose cells are made from the programs beside them and executed.
 
-Each cell is a process of its own. So what connects goes into a file, which the cells after it read, and so does what a
-part defines above an empty line.
+Each program is cut at the line that begins a task. Each cell is a process of its own. So what connects goes into a
+file, which the cells after it read, and so does what a part defines above an empty line.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.catalog.notebooks import Kind, notebooks
+from mistral_on_azure.catalog.selection import Selection
+from mistral_on_azure.running.command import execute
+from mistral_on_azure.running.run_options import Options
 from mistral_on_azure.snippets.offering import slug
 from mistral_on_azure.snippets.starter import ENTRA_ID, KEY
-from mistral_on_azure.upkeep.beyond_python.programs import PROGRAMS, SET_UP
+
+FOLDER = ROOT / "notebooks" / "beyond-python"
+SET_UP = "Set up"
+_BEGIN = re.compile(r'^begin[ (]"(.*)"(?:\);)?\n', re.MULTILINE | re.IGNORECASE)  # of a task
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program.
+
+    Attributes:
+        title: what it is called in tables and tabs.
+        file: where it is in the folder.
+        language: by the name that syntax highlighting knows.
+    """
+
+    title: str
+    file: str
+    language: str
+
+    @property
+    def path(self) -> Path:
+        return FOLDER / self.file
+
+    def parts(self) -> dict[str, str]:
+        """The parts, by their tasks; the first one is `Set up`."""
+        split = _BEGIN.split(self.path.read_text(encoding="utf-8"))
+        return {
+            SET_UP: split[0].strip(),
+            **{task: text.strip() for task, text in zip(split[1::2], split[2::2], strict=True)},
+        }
+
+
+# By the client in Python that a reader who knows it will look for.
+PROGRAMS = {
+    "webrequests": Program("curl", "curl.sh", "bash"),
+    "openai-sdk": Program("OpenAI package", "openai-sdk.mjs", "javascript"),
+    "azure-sdk": Program("@azure-rest/ai-inference", "azure-rest.mjs", "javascript"),
+    "csharp": Program("C# (not run here)", "csharp/Program.cs", "csharp"),
+}
+
 
 _TOOLS = "Call tools"
 _NODE = "%%script node --input-type=module -"
@@ -87,3 +139,30 @@ def _file(name: str, text: str) -> str:
 
 def _id(task: str, kind: str) -> str:
     return f"{slug(task).lower()}-{kind}"
+
+
+def fill(notebook: Path) -> None:
+    """Write the cells that are made from programs into a notebook."""
+    import nbformat  # takes a while to import, and the gallery needs the programs alone
+
+    document, made = nbformat.read(notebook, 4), cells(notebook.stem)
+    for cell in document.cells:
+        cell.source = made.get(cell.id, cell.source)
+    nbformat.write(document, notebook)
+
+
+def main() -> None:
+    if not shutil.which("npm"):
+        sys.exit("The notebooks in other languages need Node.js with npm, which is not installed here.")
+    for name in (ENDPOINT, CREDENTIAL):
+        os.environ.pop(name, None)
+    subprocess.run(["npm", "ci", "--prefix", FOLDER, "--no-audit", "--no-fund", "--ignore-scripts"], check=True)
+    chosen = notebooks(ROOT / "notebooks", Kind.OTHER_LANGUAGE)
+    for notebook in chosen.values():
+        fill(notebook.path)
+    selection = Selection(names=list(chosen))
+    sys.exit(execute(Options(ROOT, ROOT / "notebooks", ROOT / "build" / "beyond-python-run", selection, save=True)))
+
+
+if __name__ == "__main__":
+    main()

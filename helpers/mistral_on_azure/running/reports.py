@@ -1,0 +1,231 @@
+"""The reports of a run: JUnit XML, a summary in Markdown, messages for CI systems, and a table on the terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as xml
+
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+
+from mistral_on_azure.azure.files import write_whole
+from mistral_on_azure.recording.usage import Usage, count_text, total
+from mistral_on_azure.running.record import JUNIT, SUMMARY, Run
+from mistral_on_azure.running.results import Result, Status
+
+_NO_ERROR = (Status.PASSED, Status.FAILED, Status.SKIPPED)
+
+
+def write_junit(folder: Path, run: Run) -> None:
+    """Write `junit.xml`: one testcase for each notebook and deployment.
+
+    It follows the schema of Jenkins and pytest (junit-10.xsd), in which a testcase has no properties and no file. Its
+    figures are in `system-out`, which every CI system shows.
+    """
+    counts = {
+        "tests": len(run.results),
+        "failures": sum(result.status is Status.FAILED for result in run.results),
+        "errors": sum(result.status not in _NO_ERROR for result in run.results),
+        "skipped": sum(result.skipped for result in run.results),
+    }
+    attributes = {**{name: str(count) for name, count in counts.items()}, "time": f"{run.wall:.3f}"}
+    of_all = {name: value for name, value in attributes.items() if name != "skipped"}  # the schema has none there
+    suites = xml.Element("testsuites", name="cookbook", **of_all)
+    # A job that was not run is an error and not skipped, since a green report must mean that all ran that can run here.
+    began = run.began.strftime("%Y-%m-%dT%H:%M:%S")
+    suite = xml.SubElement(suites, "testsuite", name="cookbook", timestamp=began, **attributes)
+    _properties(suite, endpoint=run.endpoint, stopped=run.stopped)
+    for result in run.results:
+        _case(suite, result)
+    xml.indent(suites)
+    text = xml.tostring(suites, encoding="unicode")
+    write_whole(folder / JUNIT, f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n')
+
+
+def _case(suite: xml.Element, result: Result) -> None:
+    job, time = result.job, f"{result.seconds:.3f}"
+    case = xml.SubElement(suite, "testcase", classname=job.deployment, name=job.name, time=time)
+    if result.skipped:
+        xml.SubElement(case, "skipped", message=result.error)
+    elif not result.passed:
+        failed = result.status is Status.FAILED
+        failure = xml.SubElement(case, "failure" if failed else "error")
+        failure.set("type", result.kind or str(result.status))
+        failure.set("message", result.error)
+        failure.text = "\n\n".join(filter(None, [result.source, result.error, f"Executed notebook: {result.output}"]))
+    xml.SubElement(case, "system-out").text = _figures(result)
+
+
+def _figures(result: Result) -> str:
+    usage = result.usage
+    counted = f"{usage.calls} calls, {count_text(usage.tokens, usage.exact)} tokens" if usage else "calls not counted"
+    return f"{counted}, {result.cell} of {result.cells} cells{', in an earlier run' if result.resumed else ''}"
+
+
+def _properties(parent: xml.Element, **values: object) -> None:
+    known = {name: value for name, value in values.items() if value not in ("", None)}
+    if known:
+        properties = xml.SubElement(parent, "properties")
+        for name, value in known.items():
+            xml.SubElement(properties, "property", name=name, value=str(value))
+
+
+def write_summary(folder: Path, run: Run, differing: dict[str, tuple[str, str]]) -> None:
+    """Write `summary.md`.
+
+    Args:
+        differing: packages whose installed version differs from the lock: (locked, installed) by name.
+    """
+    parts = [f"## Cookbook: {'passed' if run.passed else 'failed'}", f"{run.verdict} Against: {_escape(run.endpoint)}."]
+    if run.stopped:
+        parts.append(f"**Stopped early.** {run.stopped}")
+    parts += [_markdown(run), *(_failure(result) for result in run.results if not result.passed and result.source)]
+    if run.cost is not None:
+        parts.append(f"Cost of this run: {run.cost:.4f}.")
+    parts.append(_versions(differing) if differing else "Every package is of the version that the lock names.")
+    write_whole(folder / SUMMARY, "\n\n".join(parts) + "\n")
+
+
+def _markdown(run: Run) -> str:
+    rows = [
+        "| client | deployment | seconds | calls | tokens | status |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
+    ]
+    rows += [_markdown_row(result) for result in run.results]
+    usage = total([result.usage for result in run.results])
+    rows.append(f"| **all** | | {run.wall:.1f} | {_count_cells(usage)} | |")
+    return "\n".join(rows)
+
+
+def _markdown_row(result: Result) -> str:
+    status = "passed" if result.passed else f"**{result.status}**: {_escape(result.error)}"
+    status += " (earlier run)" if result.resumed else ""
+    job = result.job
+    cells = (_escape(job.client), _escape(job.deployment), f"{result.seconds:.1f}", _count_cells(result.usage), status)
+    return f"| {' | '.join(cells)} |"
+
+
+def _count_cells(usage: object) -> str:
+    return f"{count_text(usage and usage.calls)} | {count_text(usage and usage.tokens, not usage or usage.exact)}"
+
+
+def _failure(result: Result) -> str:
+    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", result.source)), default=0))
+    job = result.job
+    return "\n".join(
+        [
+            f"### {_escape(job.client)} on {_escape(job.deployment)}",
+            "",
+            f"Cell {result.cell} of {result.cells} failed: {_escape(result.error)}",
+            "",
+            f"{fence}python",
+            result.source.rstrip(),
+            fence,
+            "",
+            f"Executed notebook: `{result.output}`",
+        ]
+    )
+
+
+def _versions(differing: dict[str, tuple[str, str]]) -> str:
+    rows = [f"| {name} | {locked} | {here} |" for name, (locked, here) in sorted(differing.items())]
+    return "\n".join(["### Not as locked", "", "| package | locked | installed |", "| --- | --- | --- |", *rows])
+
+
+def _escape(text: str) -> str:
+    """A text with Markdown's characters escaped, so that an error message makes no tag, link, emphasis or mention."""
+    return re.sub(r"([\\`*_\[\]<>@#|~$&])", r"\\\1", " ".join(text.split()))
+
+
+def show_in_ci(run: Run, summary: Path) -> None:
+    """Show the summary and the errors in GitHub Actions or Azure Pipelines. Elsewhere this does nothing."""
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if page:
+        try:
+            with Path(page).open("a", encoding="utf-8") as file:
+                file.write(summary.read_text(encoding="utf-8"))
+        except OSError as error:  # this does not change the outcome of the run
+            print(f"GITHUB_STEP_SUMMARY cannot be written ({error.strerror}): {page}", file=sys.stderr)
+    failed = [result for result in run.results if not (result.passed or result.skipped)]
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for result in failed:
+            title = _escape_ci(_name(result), "%,:")
+            print(f"::error file={_source(result)},title={title}::{_escape_ci(result.error, '%')}")
+    if os.environ.get("TF_BUILD") == "True":
+        print(f"##vso[task.uploadsummary]{summary}")
+        for result in failed:
+            print(f"##vso[task.logissue type=error;sourcepath={_source(result)}]{_name(result)}: {result.error}")
+
+
+def _name(result: Result) -> str:
+    return f"{result.job.name} on {result.job.deployment}"
+
+
+def _source(result: Result) -> str:
+    """The notebook's path from the working folder, which is a CI system's checkout."""
+    path = result.job.notebook
+    if path.is_relative_to(Path.cwd()):
+        return path.relative_to(Path.cwd()).as_posix()
+    return f"{path.parent.name}/{path.name}" if path.is_absolute() else path.as_posix()
+
+
+def _escape_ci(text: str, characters: str) -> str:
+    """A text with the characters escaped that would end a command of GitHub's. Errors have one line already."""
+    for character in characters:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text
+
+
+_NUMBERS = ("seconds", "calls", "tokens")
+
+
+def print_results(console: Console, run: Run, folder: Path, *more: str) -> None:
+    """Print the failures with their cells, the table, the verdict, the folder of the reports, and the lines `more`."""
+    for result in run.results:
+        if result.status is Status.FAILED:
+            _print_failure(console, result)
+    console.print(_table(run))
+    skipped = [f"Skipped {each.job.name}: {each.error}." for each in run.results if each.skipped]
+    for line in (*skipped, run.stopped, _cost(run), run.verdict, f"Reports: {folder}", *more):
+        if line:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _table(run: Run) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("client", "deployment", *_NUMBERS, "status"):
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name != "deployment")
+    for result in run.results:
+        status = f"{result.status} earlier" if result.resumed else str(result.status)
+        status = status if result.passed or result.skipped else status.upper()
+        table.add_row(result.job.client, result.job.deployment, f"{result.seconds:.1f}", *_counts(result.usage), status)
+    if len(run.results) > 1:
+        usage = total([result.usage for result in run.results])
+        table.add_row("all", "", f"{run.wall:.1f}", *_counts(usage), "", style="bold")
+    return table
+
+
+def _counts(usage: Usage | None) -> tuple[str, str]:
+    if usage is None:
+        return count_text(None), count_text(None)
+    return count_text(usage.calls), count_text(usage.tokens, usage.exact)
+
+
+def _cost(run: Run) -> str:
+    return "" if run.cost is None else f"Cost of this run: {run.cost:.4f}."
+
+
+def _print_failure(console: Console, result: Result) -> None:
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    where = f" in cell {result.cell} of {result.cells}" if result.cell else ""
+    say(f"\n{result.job.name} · {result.job.deployment} failed{where}:")
+    if result.source:
+        console.print(Syntax(result.source, "python", background_color="default"))
+    say(result.error)
+    say(f"Executed notebook: {result.job.output}\n")

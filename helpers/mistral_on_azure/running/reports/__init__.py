@@ -1,1 +1,0 @@
-"""What a run reports: `record` is the complete JSON, `junit` is for CI systems, `summary` and `table` for people."""
