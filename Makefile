@@ -11,7 +11,7 @@ unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
 .PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults gallery help lab \
-  lock newest outputs pythons recipe run serve setup snippets tables test
+  lock newest outputs pythons recipe run serve setup snippets tables test test-all
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ run: setup ## Execute every notebook, on the local endpoint or on AZURE_INFERENC
 
 test: setup ## Pass all tests
 	@$(COOKBOOK) test $(ARGS)
+
+test-all: engine ## Pass all tests, also those that take long, with a real engine and on each Python that is installed here
+	@$(COOKBOOK) test --all $(ARGS)
+	@.venv/bin/nox --session pythons
 
 doctor: setup ## Find out what is at AZURE_INFERENCE_ENDPOINT, and what to change
 	@$(COOKBOOK) doctor $(ARGS)

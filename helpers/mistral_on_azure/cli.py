@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
-from mistral_on_azure.azure.files import ROOT
-from mistral_on_azure.mistakes import Number, OneLine
+from mistral_on_azure.azure.files import ROOT, is_checkout
+from mistral_on_azure.mistakes import NEEDS_CHECKOUT, Number, OfCheckout, OneLine
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _SECONDS = Number(0, 24 * 60 * 60, min_open=True)
 _MONEY = Number(0)
+_HERE = ROOT if is_checkout() else Path.cwd()  # where notebooks are looked for, and reports are written
 
 
 @click.group(cls=OneLine)
@@ -56,13 +57,7 @@ def serve(port: int, **options: Any) -> None:
 @click.option("--tag", "-t", "tags", multiple=True, help="Only notebooks with this tag, or with a cell that has it.")
 @click.option("--deployment", "-d", "deployments", multiple=True, help="A deployment to run on; may be repeated.")
 @click.option(
-    "--parameter",
-    "-p",
-    "parameters",
-    multiple=True,
-    nargs=2,
-    metavar="NAME VALUE",
-    help="A value for a parameter of the notebooks, as: max_tokens 64; may be repeated.",
+    "--parameter", "-p", "parameters", multiple=True, nargs=2, metavar="NAME VALUE", help="As: max_tokens 64."
 )
 @click.option("--workers", type=click.IntRange(1), help="Notebooks at once.  [default: cores + 2]")
 @click.option("--cell-timeout", help="Seconds for a cell.  [default: 120; 600 with --engine]", type=_SECONDS)
@@ -79,10 +74,10 @@ def serve(port: int, **options: Any) -> None:
 @click.option("--record", type=_FILE, help="Record the answers in a file, without credentials and tenant data.")
 @click.option("--replay", type=_FILE, help="Answer from a recording, in place of an endpoint.")
 @click.option(
-    "--reports", type=_FOLDER, default=ROOT / "build" / "run", help="Folder of the reports.  [default: build/run]"
+    "--reports", type=_FOLDER, default=_HERE / "build" / "run", help="Folder of the reports.  [default: build/run]"
 )
 @click.option(
-    "--notebooks", type=_FOLDER, default=ROOT / "notebooks", help="Folder of the notebooks.  [default: notebooks]"
+    "--notebooks", type=_FOLDER, default=_HERE / "notebooks", help="Folder of the notebooks.  [default: notebooks]"
 )
 def run(**given: Any) -> None:
     """Execute notebooks, all of them or those NAMED.
@@ -94,7 +89,9 @@ def run(**given: Any) -> None:
     from mistral_on_azure.running.command import execute
     from mistral_on_azure.running.run_options import from_command_line
 
-    sys.exit(execute(from_command_line(ROOT, given)))
+    if not given["notebooks"].is_dir() and not is_checkout():
+        raise click.ClickException(f"There is no {given['notebooks']}; `cookbook run` without it {NEEDS_CHECKOUT}")
+    sys.exit(execute(from_command_line(_HERE, given)))
 
 
 @main.command()
@@ -114,7 +111,7 @@ def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool)
     sys.exit(run(endpoint, deployment, timeout, as_json))
 
 
-@main.command()
+@main.command(cls=OfCheckout)
 @click.option("--port", help="Port to try first.  [default: 8888]", type=click.IntRange(1, 65535))
 @click.option("--browser/--no-browser", default=True, help="Open a browser, or only print the address.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -129,10 +126,10 @@ def lab(port: int | None, browser: bool, arguments: tuple[str, ...]) -> None:
     open_lab(ROOT, port, browser, arguments)
 
 
-@main.command(context_settings={"ignore_unknown_options": True})
+@main.command(cls=OfCheckout, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
-    """Run all tests; arguments are passed to pytest."""
+    """Run all tests but those that take long; arguments are passed to pytest. With --all, run those too."""
     from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 
     # The tests start endpoints of their own, and must not call the one that the user has set.
@@ -140,11 +137,12 @@ def test(arguments: tuple[str, ...]) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in left_out}
     os.chdir(ROOT)
     # All tests run in parallel; tests that are named run in the foreground.
-    chosen = arguments or ("--numprocesses=auto", "--dist=loadfile")
-    os.execve(sys.executable, [sys.executable, "-m", "pytest", *chosen], environment)
+    chosen = tuple(each for each in arguments if each != "--all") or ("--numprocesses=auto", "--dist=loadfile")
+    marked = ("-m", "") if "--all" in arguments else ()  # pyproject.toml leaves out what is marked `all`
+    os.execve(sys.executable, [sys.executable, "-m", "pytest", *marked, *chosen], environment)
 
 
-@main.command()
+@main.command(cls=OfCheckout)
 @click.argument("task", required=False, default="")
 @click.argument("client", required=False, default="")
 @click.option("--output", type=_FILE, help="The file to write; a name in .sh means --shell.")
@@ -155,7 +153,6 @@ def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
     For example: cookbook snippet streaming openai-sdk. A part of a name is enough. Without a name, the names are
     listed.
     """
-
     from mistral_on_azure.snippets import offering
 
     text = offering.snippet(ROOT / "notebooks", task, client, shell or (output is not None and output.suffix == ".sh"))
@@ -165,7 +162,7 @@ def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
         click.echo(text, nl=False)
 
 
-@main.command()
+@main.command(cls=OfCheckout)
 @click.option("--output", type=_FOLDER, default=ROOT / "build" / "snippets")
 def snippets(output: Path) -> None:
     """Write all programs to a folder.  [default: build/snippets]"""
@@ -174,7 +171,7 @@ def snippets(output: Path) -> None:
     click.echo(f"Wrote {len(write_all(ROOT / 'notebooks', output))} starters to {output}")
 
 
-@main.command()
+@main.command(cls=OfCheckout)
 @click.option(
     "--output", type=_FOLDER, default=ROOT / "build" / "gallery", help="Folder of the site.  [default: build/gallery]"
 )
@@ -199,7 +196,7 @@ def engine() -> None:
     install(ROOT)
 
 
-@main.command()
+@main.command(cls=OfCheckout)
 @click.option(
     "--repeats", default=3, show_default=True, type=click.IntRange(1), help="How often each fault is measured."
 )
@@ -222,7 +219,7 @@ def faults(repeats: int, check: bool, render: bool) -> None:
         page.measure(folder, repeats)
 
 
-@main.command()
+@main.command(cls=OfCheckout)
 @click.argument("name")
 def recipe(name: str) -> None:
     """Begin a recipe: write a notebook of six cells, NAME, and what belongs to it.
@@ -235,7 +232,7 @@ def recipe(name: str) -> None:
     click.echo(f"Wrote {path.relative_to(ROOT)} and {path.with_suffix('.toml').name} beside it.")
 
 
-@main.command()
+@main.command(cls=OfCheckout)
 def tables() -> None:
     """Rebuild the tables of tasks, clients and recipes in README.md."""
     from mistral_on_azure.upkeep.generated import write_tables as write
@@ -282,10 +279,10 @@ def secrets(files: tuple[Path, ...]) -> None:
     """
     from mistral_on_azure.upkeep.secrets.scan import scan
 
-    sys.exit(scan(ROOT, files))
+    sys.exit(scan(_HERE, files))
 
 
-@main.command()
+@main.command(cls=OfCheckout)
 def lock() -> None:
     """Rebuild requirements.lock and environment.yml."""
     from mistral_on_azure.upkeep.generated import write

@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
+from mistral_on_azure.azure.files import is_checkout
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
 
+NEEDS_CHECKOUT = "needs a checkout of the cookbook's repository: clone it, and call `make` there."
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # any write may raise these, so they are handled here
 
 
@@ -20,6 +22,15 @@ class Number(click.FloatRange):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = super().convert(value, param, ctx)
         return number if math.isfinite(number) else self.fail(f"{value!r} is no number to reckon with.", param, ctx)
+
+
+class OfCheckout(click.Command):
+    """A command that works on the files of the repository, and says so where there are none."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        if not is_checkout():
+            raise CookbookError(f"`{ctx.command_path}` {NEEDS_CHECKOUT}")
+        return super().invoke(ctx)
 
 
 class OneLine(click.Group):

@@ -26,6 +26,8 @@ try:
 except ImportError:  # on Windows, where two set-ups at once are not kept apart
     fcntl = None
 
+if __name__ == "__main__":
+    sys.dont_write_bytecode = True  # nothing is left outside of .venv
 sys.path.insert(0, str(Path(__file__).parent))  # `python -I` leaves it out, and the package is not installed yet
 from package_index import BIN, PASSED_ON, PYTHON, ROOT, UV_CONFIGURATION, VENV, configure_uv, pip_settings, variables
 

@@ -1,4 +1,4 @@
-"""`python tests/bench/client_costs.py`: what each of the six clients costs, measured beside each other in one go.
+"""`python tests/bench/client_costs.py`: what each client costs, measured beside each other in one go.
 
 All of them talk to one local endpoint, each in a process of its own, in turn. Results are kept in upkeep/measurements;
 the gallery's comparison page shows them.
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure what the six clients cost.")
+    parser = argparse.ArgumentParser(description="Measure what the clients cost.")
     parser.add_argument("--repeats", type=int, default=5, choices=range(1, 21), metavar="N", help="repeats (1 to 20)")
     parser.add_argument("--calls", type=int, default=200, choices=range(1, 10_001), metavar="N", help="calls a repeat")
     parser.add_argument("--results", type=Path, default=measurements.FOLDER, help="the folder that keeps the results")

@@ -1,4 +1,4 @@
-"""`python tests/bench/notebook_speed.py`: the six client notebooks by our runner, by its rivals and as plain programs.
+"""`python tests/bench/notebook_speed.py`: the clients' notebooks by our runner, by its rivals and as plain programs.
 
 Each way runs alone, in turn. Results are kept in upkeep/measurements, as JSON and as the page made from it.
 """

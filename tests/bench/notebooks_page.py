@@ -36,7 +36,7 @@ def page(results: dict[str, Any]) -> str:
     machine, repeats = results["machine"], results["settings"]["repeats"]
     return "\n".join(
         [
-            "# Executing the six client notebooks",
+            "# Executing the clients' notebooks",
             "",
             "Made by `make bench-notebooks`; rebuilt from `notebooks.json` by "
             "`python tests/bench/notebook_speed.py --render`.",

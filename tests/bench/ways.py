@@ -1,4 +1,4 @@
-"""The ways to execute the six notebooks that are compared: each as a command, run alone and timed."""
+"""The ways to execute the clients' notebooks that are compared: each as a command, run alone and timed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The six clients, sync and async, with Microsoft Entra ID over https: azure-identity is all that knows about it."""
+"""The clients, sync and async, with Microsoft Entra ID over https: azure-identity is all that knows about it."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.all
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the embedded engine is not installed (make engine)")
 def test_every_notebook_passes_on_the_embedded_model(tmp_path):

@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-ROOT = Path(__file__).resolve().parents[3]  # of the checkout
-
+ROOT = Path(__file__).resolve().parents[3]  # of the checkout; installed from a wheel, no folder of the cookbook's
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")  # Windows has no files of these names
 _LONGEST_PART = 120  # characters of a file's name, with room for what is put in front or behind
+
+
+def is_checkout() -> bool:
+    """Whether the package lies in a checkout of the repository, beside its notebooks."""
+    return (ROOT / "notebooks" / "start-here.ipynb").is_file() and (ROOT / "Makefile").is_file()
 
 
 def path_part(name: str) -> str:

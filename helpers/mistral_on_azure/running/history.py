@@ -28,14 +28,16 @@ def code(root: Path) -> str:
     and the Python version.
 
     Args:
-        root: the checkout.
+        root: the checkout; where there is none, the package is the installed one, and there is no lock.
     """
     digest = hashlib.sha256(sys.version.encode())
     package = root / _PACKAGE
+    package = package if package.is_dir() else Path(__file__).parents[1]
     files = [path for path in package.rglob("*") if path.relative_to(package).parts[0] not in _APART]
     for path in (*sorted(path for path in files if path.suffix in _CODE), root / "requirements.lock"):
         if path.is_file():
-            digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+            name = path.relative_to(package) if path.is_relative_to(package) else path.name
+            digest.update(str(name).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

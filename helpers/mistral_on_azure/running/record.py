@@ -35,8 +35,10 @@ def installed() -> dict[str, str]:
     return {name: version for name in asked if (version := _version(name))}
 
 
-def unlocked(lock: Path) -> dict[str, tuple[str, str]]:
-    """Packages whose installed version differs from the lock: (locked, installed) by name."""
+def unlocked(lock: Path) -> dict[str, tuple[str, str]] | None:
+    """Packages whose installed version differs from the lock: (locked, installed) by name. None without a lock."""
+    if not lock.exists():
+        return None
     differing = {}
     for line in lock.read_text(encoding="utf-8").splitlines():
         try:

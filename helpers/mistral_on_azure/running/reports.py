@@ -74,11 +74,12 @@ def _properties(parent: xml.Element, **values: object) -> None:
             xml.SubElement(properties, "property", name=name, value=str(value))
 
 
-def write_summary(folder: Path, run: Run, differing: dict[str, tuple[str, str]]) -> None:
+def write_summary(folder: Path, run: Run, differing: dict[str, tuple[str, str]] | None) -> None:
     """Write `summary.md`.
 
     Args:
-        differing: packages whose installed version differs from the lock: (locked, installed) by name.
+        differing: packages whose installed version differs from the lock: (locked, installed) by name; None without a
+            lock.
     """
     parts = [f"## Cookbook: {'passed' if run.passed else 'failed'}", f"{run.verdict} Against: {_escape(run.endpoint)}."]
     if run.stopped:
@@ -86,7 +87,8 @@ def write_summary(folder: Path, run: Run, differing: dict[str, tuple[str, str]])
     parts += [_markdown(run), *(_failure(result) for result in run.results if not result.passed and result.source)]
     if run.cost is not None:
         parts.append(f"Cost of this run: {run.cost:.4f}.")
-    parts.append(_versions(differing) if differing else "Every package is of the version that the lock names.")
+    if differing is not None:
+        parts.append(_versions(differing) if differing else "Every package is of the version that the lock names.")
     write_whole(folder / SUMMARY, "\n\n".join(parts) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Six clients, one question: nearly the same bytes go out, and exactly the same answer comes back."""
+"""The clients send nearly the same bytes for one question, and read exactly the same answer."""
 
 from __future__ import annotations
 
