@@ -53,7 +53,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
     """What set-up says went wrong; make adds a line of its own."""
     assert done.returncode != 0
     assert "Traceback" not in done.stdout + done.stderr
-    (line,) = [each for each in done.stderr.splitlines() if not each.startswith("make: ***")]
+    (line,) = [each for each in done.stderr.splitlines() if not re.match(r"make(\[\d+\])?: \*\*\*", each)]
     return line
 
 

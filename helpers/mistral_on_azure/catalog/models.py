@@ -113,7 +113,7 @@ def find(name: str) -> Model:
     """The model that is meant by a name, as the cookbook or as Azure's catalog writes it.
 
     Raises:
-        CookbookError: for an unknown name, with its neighbour.
+        CookbookError: for an unknown name, with the nearest name.
     """
     for model in models().values():
         if name.lower() in (model.name.lower(), model.asset.lower()):

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from mistral_on_azure.catalog.notebooks import notebooks
+
 BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="session")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scripts")
-    notebooks = Path(__file__).resolve().parents[3] / "notebooks"
-    command = [BIN / "jupyter", "nbconvert", "--to", "script", "--output-dir", folder, *notebooks.glob("*.ipynb")]
+    found = [each.path for each in notebooks(Path(__file__).resolve().parents[3] / "notebooks").values()]
+    command = [BIN / "jupyter", "nbconvert", "--to", "script", "--output-dir", folder, *found]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     return folder
