@@ -36,9 +36,12 @@ def main() -> None:
     "--timing", default="off", show_default=True, help="off, imitate, or first_token=0.2;tokens_per_second=50."
 )
 @click.option("--token-lifetime", default=3600, show_default=True, help="Seconds until an Entra ID token expires.")
-@click.option("--kind", default="serverless", show_default=True, help="Kind of deployment: serverless or managed.")
+@click.option(
+    "--kind", default="serverless", show_default=True, help="Kind of deployment: serverless, managed or foundry."
+)
 @click.option("--concurrent", default=1, show_default=True, help="Managed compute: requests at a time, an instance.")
 @click.option("--instances", default=1, show_default=True, help="Managed compute: how many instances there are.")
+@click.option("--without-models", is_flag=True, help="Foundry: the deprecated route /models is gone.")
 @click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
 def serve(port: int, **options: Any) -> None:
     """Run the local endpoint on 127.0.0.1 until Ctrl-C.

@@ -78,9 +78,11 @@ def test_headers_and_versions_are_those_of_the_code():
 
 
 def raised() -> set[tuple[int, str]]:
-    """The (status, code) of every error that stands in the endpoint's own code."""
+    """The (status, code) of every error in the endpoint's own code, but a Foundry resource's, which it does not describe."""
     found = {(not_supported("x", 1).status, not_supported("x", 1).code), (400, invalid("x").code)}
     for file in Path(mistral_on_azure.endpoint.__file__).parent.rglob("*.py"):
+        if file.name == "foundry.py":
+            continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue

@@ -18,19 +18,27 @@ class Deployment:
         context: the context length, in tokens.
         tools: whether the model calls tools.
         claim: what Mistral AI says of the model.
+        tokenizer: v1 or v3; tokens of a model whose tokenizer is not published are estimated with v3.
+        container_name: what `/info` answers on managed compute; container_provider likewise.
+        output: the most tokens of a completion, None for what the context leaves.
+        json: whether the model has a JSON mode.
+        sold: whether Azure sells it per token, on a Foundry resource, in place of deploying its weights.
     """
 
     name: str
-    architecture: str
-    parameters_total: float
-    parameters_active: float
     context: int
-    languages: tuple[str, ...]
     tools: bool
-    claim: str
-    tokenizer: str
-    container_name: str
-    container_provider: str
+    architecture: str = ""
+    parameters_total: float = 0.0
+    parameters_active: float = 0.0
+    languages: tuple[str, ...] = ()
+    claim: str = ""
+    tokenizer: str = "v3"
+    container_name: str = ""
+    container_provider: str = ""
+    output: int | None = None
+    json: bool = False
+    sold: bool = False
 
     @property
     def info(self) -> dict[str, str]:
@@ -48,6 +56,12 @@ def deployments() -> dict[str, Deployment]:
     """Every known deployment by name, the default one first."""
     rows = [Deployment(**{**row, "languages": tuple(row["languages"])}) for row in _table()["deployment"]]
     return {row.name: row for row in sorted(rows, key=lambda row: row.name != default_name())}
+
+
+@cache
+def sold_deployments() -> dict[str, Deployment]:
+    """The models that Azure sells per token, by name, as deployments of a Foundry resource."""
+    return {row["name"]: Deployment(**row, sold=True) for row in _table()["sold"]}
 
 
 def imitated_paces() -> dict[str, dict[str, float]]:

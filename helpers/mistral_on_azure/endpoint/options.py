@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential
-from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway import quota
 from mistral_on_azure.endpoint.gateway.kinds import Kind
@@ -37,6 +36,7 @@ class Options:
         kind: the kind of deployment that is imitated, one of `KINDS`.
         concurrent: on managed compute, requests at a time for each instance.
         instances: on managed compute, how many instances there are.
+        without_models: on a Foundry resource, the route /models is gone, as it is deprecated.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -50,6 +50,7 @@ class Options:
     kind: str = "serverless"
     concurrent: int = 1
     instances: int = 1
+    without_models: bool = False
     engine: str | None = None
 
 
@@ -59,10 +60,10 @@ def make(keys: Sequence[str], options: Options) -> Server:
     Raises:
         CookbookError: for a port that is taken, or a choice that does not exist.
     """
-    if options.deployment is not None and options.deployment not in deployments():
-        raise CookbookError(
-            f"There is no deployment {options.deployment!r}. Choose one of: {', '.join(deployments())}."
-        )
+    kind = _kind(options)
+    if options.deployment is not None and options.deployment not in kind.deployments():
+        names = ", ".join(kind.deployments())
+        raise CookbookError(f"There is no deployment {options.deployment!r}. Choose one of: {names}.")
     if min(options.requests_per_minute, options.tokens_per_minute, options.token_lifetime) < 1:
         raise CookbookError("Requests and tokens a minute, and the lifetime of a token, are at least 1.")
     try:
@@ -70,7 +71,6 @@ def make(keys: Sequence[str], options: Options) -> Server:
     except ApiError as error:
         raise CookbookError(error.message) from None
     limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute)
-    kind = _kind(options)
     sessions = Sessions(keys, limits, timing=pace, quota=kind.quota)
     try:
         return Server(
@@ -107,7 +107,17 @@ def _managed(options: Options) -> Kind:
     return Managed(options.concurrent, options.instances)
 
 
-KINDS: dict[str, Callable[[Options], Kind]] = {"serverless": lambda options: SERVERLESS, "managed": _managed}
+def _foundry(options: Options) -> Kind:
+    from mistral_on_azure.endpoint.gateway.foundry import Foundry
+
+    return Foundry(options.without_models)
+
+
+KINDS: dict[str, Callable[[Options], Kind]] = {
+    "serverless": lambda options: SERVERLESS,
+    "managed": _managed,
+    "foundry": _foundry,
+}
 
 
 def _model(options: Options) -> Model | None:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.endpoint.gateway.authentication import TokenService
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
@@ -37,7 +36,7 @@ class Service:
         model: Model | None = None,
         kind: Kind = SERVERLESS,
     ) -> None:
-        self.sessions, self.default = sessions, default or default_name()
+        self.sessions, self.default = sessions, default or next(iter(kind.deployments()))
         self.tokens, self.secure = tokens or TokenService(), secure
         self.model, self.kind = model or Script(), kind
 

@@ -55,6 +55,9 @@ class Kind(Protocol):
             ApiError: 401 that says what was missing or refused.
         """
 
+    def deployments(self) -> Mapping[str, Deployment]:
+        """The deployments that an endpoint of this kind has, by name, the default one first."""
+
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
         """The deployment that a request is for.
 
@@ -77,18 +80,22 @@ class Kind(Protocol):
         """What `/info` answers."""
 
 
-def deployment_named(name: Any) -> Deployment:
+def deployment_named(name: Any, known: Mapping[str, Deployment] | None = None) -> Deployment:
     """A deployment of this endpoint.
+
+    Args:
+        known: those that the endpoint has; None for the cookbook's four.
 
     Raises:
         ApiError: 404 for a deployment that this endpoint does not have.
     """
-    found = deployments().get(name) if isinstance(name, str) else None
+    known = deployments() if known is None else known
+    found = known.get(name) if isinstance(name, str) else None
     if found is None:
         raise ApiError(
             404,
             "deployment_not_found",
-            f"There is no deployment {name!r} here. This endpoint has: {', '.join(deployments())}.",
+            f"There is no deployment {name!r} here. This endpoint has: {', '.join(known)}.",
             param="model",
         )
     return found

@@ -100,6 +100,9 @@ class Managed:
     def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
         return authenticate(request, sessions, tokens, self.audiences)
 
+    def deployments(self) -> Mapping[str, Deployment]:
+        return deployments()
+
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
         """The header names a deployment; `model` is ignored, and so is a name that is none."""
         return deployments().get(header or "") or deployment_named(default)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
 
 from mistral_on_azure.azure.addresses import API_VERSION
-from mistral_on_azure.azure.deployments import Deployment
+from mistral_on_azure.azure.deployments import Deployment, deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, authenticate
 from mistral_on_azure.endpoint.gateway.kinds import Address, deployment_named
@@ -36,6 +36,9 @@ class Serverless:
     audiences = (AUDIENCE,)
 
     authenticate = staticmethod(authenticate)  # as it is: every request passes here
+
+    def deployments(self) -> Mapping[str, Deployment]:
+        return deployments()
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
         """The header goes before the body's `model`."""

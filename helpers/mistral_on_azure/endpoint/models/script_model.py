@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from mistral_on_azure.endpoint.models.completions import Result
 from mistral_on_azure.endpoint.models.conversation import conversation
 from mistral_on_azure.endpoint.models.messages import Conversation
 from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
-from mistral_on_azure.endpoint.models.script import Completion, complete
+from mistral_on_azure.endpoint.models.script import Completion, chosen, complete, cut
 from mistral_on_azure.endpoint.models.tokens import count_prompt
 from mistral_on_azure.endpoint.transport.exchange import Answer
 
@@ -59,7 +60,8 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
     _check_context(deployment, prompt_tokens, parameters.get("max_tokens"))
     limited = parameters
     if "max_tokens" not in parameters:  # an answer ends where the context does
-        limited = {**parameters, "max_tokens": deployment.context - prompt_tokens}
+        room = deployment.context - prompt_tokens
+        limited = {**parameters, "max_tokens": min(room, deployment.output or room)}
     answers, completed = [], 0
     for index in range(parameters.get("n", 1)):
         completion = _complete(talk, limited, index)
@@ -75,6 +77,9 @@ def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Com
         answered = deciding.complete(talk, parameters, index)
         if answered:
             return answered
+    if parameters.get("response_format", {}).get("type") == "json_object":
+        text = json.dumps({"answer": chosen(talk.system, talk.prompt, parameters, index)}, ensure_ascii=False)
+        return cut(text, parameters.get("max_tokens"), parameters.get("stop"))
     return complete(talk.system, talk.prompt, parameters, index)
 
 

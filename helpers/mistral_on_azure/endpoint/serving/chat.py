@@ -17,7 +17,7 @@ from mistral_on_azure.endpoint.models.completions import usage_asked
 from mistral_on_azure.endpoint.models.model import ChatRequest, Model
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving.api_version import check_api_version
-from mistral_on_azure.endpoint.serving.request_parameters import checked_extra, validate
+from mistral_on_azure.endpoint.serving.request_parameters import check_response_format, checked_extra, validate
 from mistral_on_azure.endpoint.transport.contents import check_content_type, read_object
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
@@ -102,6 +102,7 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     parameters = validate(read_object(body), extra)
     named = parameters.get("model")
     deployment = kind.deployment(header, None if named == model.name else named, default)
+    check_response_format(parameters, deployment.json)
     if "messages" not in parameters:
         raise invalid("The body has no messages.", param="messages")
     return ChatRequest(deployment, parameters)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mistral_on_azure.azure.deployments import Deployment, deployments
+from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.kinds import deployment_named
 from mistral_on_azure.endpoint.local.sessions import Session
@@ -20,15 +20,15 @@ def info(service: Service, request: Request, session: Session) -> Answer:
     if service.model.info is not None:
         return json_answer(service.model.info)
     named = request.headers.get("azureml-model-deployment") or session.deployment or service.default
-    return json_answer(service.kind.info(deployment_named(named)))
+    return json_answer(service.kind.info(deployment_named(named, service.kind.deployments())))
 
 
 def models(service: Service, request: Request, session: Session) -> Answer:
     """The deployments, as OpenAI lists models and with what Mistral's client wants of each."""
     check_api_version(request, service.kind.api_versions)
-    cards = [_card(each) for each in deployments().values()]
+    cards = [_card(each) for each in service.kind.deployments().values()]
     if service.model.name is not None:  # it answers, whichever deployment is asked
-        default = deployment_named(session.deployment or service.default)
+        default = deployment_named(session.deployment or service.default, service.kind.deployments())
         cards.insert(0, {**_card(default), "id": service.model.name, "owned_by": "real engine"})
     return json_answer({"object": "list", "data": cards})
 

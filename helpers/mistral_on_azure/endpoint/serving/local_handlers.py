@@ -43,7 +43,7 @@ def session(service: Service, request: Request, session: Session) -> Answer:
     wanted = read_body(request)
     named = wanted.pop("deployment", None)
     settings = check(wanted, SESSION, "A session")
-    session.deployment = deployment_named(named or service.default).name
+    session.deployment = deployment_named(named or service.default, service.kind.deployments()).name
     session.token_lifetime = settings.get("token_lifetime", session.token_lifetime)
     return json_answer({"identity_header": session.identity_secret, **service.secure()})
 

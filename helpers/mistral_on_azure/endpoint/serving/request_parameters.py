@@ -75,7 +75,9 @@ _TYPES: dict[str, Any] = {
     "seed": _parameter(int, "The same request with the same seed gets the same answer.", ge=_SMALLEST, le=_LARGEST),
     "stream": _parameter(bool, "Answer with server-sent events, one token a chunk."),
     "response_format": _parameter(
-        dict, "Text; these models have no JSON mode.", schema={"properties": {"type": {"const": "text"}}}
+        dict,
+        "Text, or json_object where the model has a JSON mode.",
+        schema={"properties": {"type": {"type": "string"}}},
     ),
     "tools": _parameter(
         list, "The functions that may be called, by a deployment that can.", schema={"items": {"$ref": f"{_ITEM}Tool"}}
@@ -128,7 +130,7 @@ _Others = msgspec.defstruct(
 )
 
 # Those that stand for others, need others or have one value that is refused; most requests have none of them.
-_RELATED = {"random_seed", "max_completion_tokens", "response_format", "stream_options", "top_logprobs"}
+_RELATED = {"random_seed", "max_completion_tokens", "stream_options", "top_logprobs"}
 _STANDARD = {name for name, rule in PARAMETERS.items() if not rule.extra}
 
 
@@ -154,7 +156,6 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
     if not _RELATED.isdisjoint(given):
         _rename(given, "random_seed", "seed")
         _rename(given, "max_completion_tokens", "max_tokens")
-        _response_format(given)
         _check_companions(given)
     return given
 
@@ -199,11 +200,19 @@ def _rename(given: dict[str, Any], old: str, new: str) -> None:
         given.setdefault(new, given.pop(old))
 
 
-def _response_format(given: dict[str, Any]) -> None:
-    """These models have no JSON mode: only plain text is a format they know."""
-    wanted = given.get("response_format", {}).get("type", "text")
-    if wanted != "text":
-        raise not_supported("response_format", wanted)
+def check_response_format(given: dict[str, Any], json_mode: bool) -> None:
+    """Refuse a format that a model does not have.
+
+    Args:
+        json_mode: whether it has JSON beside text.
+
+    Raises:
+        ApiError: 422.
+    """
+    if "response_format" in given:
+        wanted = given["response_format"].get("type", "text")
+        if wanted != "text" and not (json_mode and wanted == "json_object"):
+            raise not_supported("response_format", wanted)
 
 
 def _check_companions(given: dict[str, Any]) -> None:

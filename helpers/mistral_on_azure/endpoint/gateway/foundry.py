@@ -1,0 +1,93 @@
+"""A Foundry resource: several deployments by name, on the Model Inference API's route and on the OpenAI-compatible one.
+
+Documented: `/models/chat/completions` with an api-version (deprecated) and `/openai/v1`, keys in `api-key`, scopes of
+tokens, 400,000 tokens and 1,000 requests a minute for each deployment, no `/info` where several models are served. The
+codes and words of errors are those that users of the service quote in public issues. That Mistral's models answer on
+`/openai/v1` is inferred: its pages name other makers' models as examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from mistral_on_azure.azure.addresses import API_VERSION
+from mistral_on_azure.azure.deployments import Deployment, sold_deployments
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.gateway.authentication import authenticate
+from mistral_on_azure.endpoint.gateway.kinds import Address
+from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
+from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
+
+TOKENS_PER_MINUTE = 400_000
+AUDIENCES = ("https://ai.azure.com", "https://cognitiveservices.azure.com")  # newer pages, older pages
+_DENIED = (
+    "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an "
+    "active subscription and use a correct regional API endpoint for your resource."
+)
+
+
+class Foundry:
+    """A Foundry resource. `kinds.Kind` describes the members.
+
+    Args:
+        without_models: the route `/models` is gone, as it is deprecated.
+    """
+
+    name = "foundry"
+    fallback = None
+    api_versions = (API_VERSION, "2024-08-01-preview", "2025-04-01")
+    audiences = AUDIENCES
+    _ADDRESSES: ClassVar[dict[str, Address]] = {
+        "/models/chat/completions": Address("chat", extra="error"),
+        "/openai/v1/chat/completions": Address("chat", extra="pass-through"),
+        "/openai/v1/models": Address("models"),
+    }
+
+    def __init__(self, without_models: bool = False) -> None:
+        self.addresses = {
+            path: address
+            for path, address in self._ADDRESSES.items()
+            if not (without_models and path.startswith("/models/"))
+        }
+
+    def authenticate(self, request: Request, sessions: Any, tokens: Any) -> Any:
+        return authenticate(request, sessions, tokens, self.audiences)
+
+    def deployments(self) -> Mapping[str, Deployment]:
+        return sold_deployments()
+
+    def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
+        """The body's `model` names the deployment. A resource has no default one."""
+        if model is None:
+            raise ApiError(400, "no_model_name", "No model specified in request.", param="model")
+        found = sold_deployments().get(model) if isinstance(model, str) else None
+        if found is None:
+            raise ApiError(404, "DeploymentNotFound", f"Unknown model: {model}", param="model")
+        return found
+
+    def error(self, error: ApiError) -> Answer:
+        """The error in the one shape that a resource has."""
+        code, message = error.code, error.message
+        if error.status == 401:
+            code, message = "401", _DENIED
+        elif error.status == 404 and code == "not_found":
+            code, message = "404", "Resource not found"
+        elif error.status == 429:
+            code = "429"
+        body: dict[str, Any] = {"error": {"code": code, "message": message}}
+        if error.param is not None:
+            body["error"]["param"] = error.param
+        if error.detail is not None:
+            body["error"]["details"] = error.detail
+        return Answer(error.status, msgspec.json.encode(body), lines((("x-ms-error-code", code), *error.headers)))
+
+    def quota(self, limits: Limits, clock: Callable[[], float]) -> Quota:
+        """The documented quota, unless another one was asked for."""
+        tokens = TOKENS_PER_MINUTE if limits.tokens == Limits().tokens else limits.tokens
+        return Quota(Limits(limits.requests, tokens), clock)
+
+    def info(self, deployment: Deployment) -> dict[str, str]:
+        raise ApiError(404, "not_found", "A resource with several models has no /info.")
