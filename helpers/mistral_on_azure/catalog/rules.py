@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
-from pathlib import Path
 
 from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, anchor, load
@@ -250,7 +249,7 @@ RULES: Mapping[Kind, tuple[Rule, ...]] = {
     ),
     Kind.RECIPE: (
         *_EVERYWHERE, parameters_are_used, the_end_looks_back, something_can_be_copied, snippets_need_nothing_of_ours,
-        terms_are_linked,
+        terms_are_linked, prompts_have_answers,
     ),
     Kind.OTHER_LANGUAGE: (*_EVERYWHERE, tasks_are_the_clients, terms_are_linked),
 }  # fmt: skip
@@ -269,8 +268,3 @@ def broken(notebook: Notebook, every: Mapping[str, Notebook]) -> list[str]:
         except CookbookError as error:
             found.append(f"{notebook.id}: {error}")
     return found
-
-
-def missing_notebooks(folder: Path) -> list[str]:
-    """The clients of the table that have no notebook."""
-    return [client.key for client in clients().values() if not (folder / client.notebook).is_file()]
