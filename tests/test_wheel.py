@@ -32,34 +32,36 @@ def command() -> Path:
     return python.with_name("cookbook")
 
 
+@pytest.fixture(autouse=True)
+def outside(monkeypatch, tmp_path) -> None:
+    """No process finds this checkout."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
-def cookbook(command, tmp_path):
+def cookbook(command):
     def run(*arguments: str) -> subprocess.CompletedProcess:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        return subprocess.run(
-            [command, *arguments], cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=120
-        )
+        return subprocess.run([command, *arguments], capture_output=True, text=True, timeout=120)
 
     return run
 
 
 def test_the_package_is_the_wheels(command, tmp_path):
     where = "import mistral_on_azure; print(mistral_on_azure.__file__)"
-    done = subprocess.run([command.with_name("python"), "-c", where], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run([command.with_name("python"), "-c", where], capture_output=True, text=True)
     assert "site-packages" in done.stdout, done.stderr
 
 
 def test_the_endpoint_serves_and_the_doctor_examines_it(command, cookbook, tmp_path):
-    served = subprocess.Popen(
-        [command, "serve"], cwd=tmp_path, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ""}
-    )
+    served = subprocess.Popen([command, "serve"], stdout=subprocess.PIPE, text=True)
     try:
         lines = [served.stdout.readline() for _ in range(3)]
         key = re.search(rf"{CREDENTIAL}=(\S+)", "".join(lines))[1]
         url = re.search(r"http://\S+", "".join(lines))[0]
         done = subprocess.run(
             [command, "doctor", "--endpoint", url],
-            cwd=tmp_path, env={**os.environ, "PYTHONPATH": "", CREDENTIAL: key},
+            cwd=tmp_path, env={**os.environ, CREDENTIAL: key},
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0 and "Nothing fails." in done.stdout, done.stdout + done.stderr

@@ -14,9 +14,8 @@ from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.running import targets
 from mistral_on_azure.running.history import History
 from mistral_on_azure.running.jobs import plan
-from mistral_on_azure.running.pool import Limits
+from mistral_on_azure.running.pool import Limits, run
 from mistral_on_azure.running.results import Result
-from mistral_on_azure.running.runner import run
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = notebooks(ROOT / "notebooks")

@@ -1,7 +1,7 @@
-"""Who may ask a listener on loopback: programs that address it by a name of this machine, and no page in a browser.
+"""Which requests a listener on loopback accepts: those of programs that use a name of this machine, and of no browser.
 
 A page that a user visits can send requests to any port of the user's machine, and with a host name that suddenly
-resolves to loopback it could even read the answers. Both show in the request: by its `Origin`, and by its `Host`.
+resolves to loopback it could even read the answers. The headers `Origin` and `Host` of a request reveal both.
 """
 
 from __future__ import annotations

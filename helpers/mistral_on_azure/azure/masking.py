@@ -1,7 +1,7 @@
-"""Keeping credentials out of everything that is written: known secrets in all their spellings, and tokens.
+"""Mask credentials in every text that is written: known secrets in all their spellings, and tokens.
 
-A text is masked before it is cut, for of a key that was cut only a part can be found. Parts are masked as well, from
-eight characters on, since a server or a client may have cut the text before.
+A text is masked before it is shortened, because a shortened key is harder to find. Parts of secrets are masked from
+eight characters on, since a server or a client may have shortened the text before.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Masker:
         return _replaced(text, sorted([*self._known(text), *_tokens(text)]))
 
     def file(self, path: Path) -> bool:
-        """Mask a file in place; tell whether there was anything to mask."""
+        """Mask a file in place, and return whether it held a secret."""
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -86,7 +86,7 @@ class Masker:
         return masked != text
 
     def _known(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where known secrets are, as ranges of the text, what stands in the middle of them included."""
+        """The ranges of known secrets in the text, and the ranges between parts of one secret."""
         if not (self._parts or self._whole):
             return
         if self._whole:  # a secret may itself hold what counts as a gap
@@ -162,7 +162,7 @@ def spellings(secret: str) -> set[str]:
 
 
 def _in_base64(raw: bytes) -> Iterator[str]:
-    """What base64 makes of a secret, for each of the three places at which it may begin in what is encoded."""
+    """The base64 forms of a secret, for each of the three offsets at which it may begin."""
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + raw).decode().rstrip("=")
         whole = (before + len(raw)) * 8 // 6  # characters that no byte after the secret changes
@@ -172,7 +172,7 @@ def _in_base64(raw: bytes) -> Iterator[str]:
 
 
 def _is_random(form: str) -> bool:
-    """Whether parts of it are no words: a secret that somebody thought of is looked for as a whole."""
+    """Whether a secret is random. A secret made of words is only masked as a whole."""
     return len(form) >= _RANDOM and 8 * sum(not (each.islower() or each in "-_. ") for each in form) >= len(form)
 
 

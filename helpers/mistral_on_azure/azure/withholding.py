@@ -1,4 +1,4 @@
-"""Credentials kept away from a process's children, which could else read them in their own or its environment.
+"""Keep credentials out of the environment of child processes, and out of this process's own environment in `/proc`.
 
 What remains: root, and whoever may trace this user's processes, can read their memory. A shell from which the variables
 were exported still has them, and on systems other than Linux so does the list of processes with their environments.

@@ -1,4 +1,4 @@
-"""The table of clients, `clients.toml`: everything that is different for each client and is not its notebook."""
+"""The table of clients, `clients.toml`: what differs between the clients, apart from their notebooks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         key: the id of its notebook.
         name: the name in tables and pages.
-        package: what is installed for it, as pip names it.
+        package: its pip package.
         routes: where it sends chat completions, below the endpoint's address.
         reason: the end of a sentence that begins with "Take it when".
         call: `MODULE:FUNCTION` of its call for the table of faults; empty where it has none.
@@ -54,12 +54,12 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Packages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What imports take to install.
+    """The pip packages to install for imports.
 
     Attributes:
         imports: the pip package by the module's dotted name, the clients' own modules first.
-        brought_by: for a package, those that bring it along, so that it need not be named beside them.
-        extras: for a package, what is installed in its place where a program defines the name.
+        brought_by: for a package, the packages that depend on it; beside one of these it is not listed.
+        extras: for a package, the requirement with an extra that replaces it when a program assigns the name.
     """
 
     imports: dict[str, str]
@@ -68,7 +68,7 @@ class Packages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """All of the file: its rows by their keys, in order, and the packages."""
+    """The content of clients.toml: the rows by key, in order, and the packages."""
 
     clients: Mapping[str, Client]
     packages: Packages
@@ -128,7 +128,7 @@ def names() -> dict[str, str]:
 
 
 def packages() -> Packages:
-    """The packages that the clients' imports take."""
+    """The pip packages to install for the clients' imports."""
     return _table().packages
 
 

@@ -1,4 +1,4 @@
-"""Which Mistral model now: the dated table of models.toml, what it says of a name, and how old each row is."""
+"""`cookbook models`: the dated table of Mistral's models on Azure, models.toml, and its comparison with `az`."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ KINDS = ("serverless", "managed", "foundry")
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that a source says.
+    """One fact with its source.
 
     Attributes:
-        value: what it says.
+        value: the fact.
         source: the source's name, as a reader would look for it.
-        seen: the day of the source.
+        seen: the day on which the source was read.
     """
 
     value: str
@@ -79,11 +79,11 @@ class Model:
     note: str = ""
 
     def stale(self, today: date | None = None) -> bool:
-        """Whether the row was not looked at for 90 days."""
+        """Whether the row was last checked more than 90 days ago."""
         return (today or date.today()) - self.checked > FRESH
 
     def facts(self) -> dict[str, Facts]:
-        """All facts by name, those without a source left out."""
+        """All facts by name, without those that have no source."""
         return {
             each.name: value for each in fields(self) if isinstance(value := getattr(self, each.name), tuple) and value
         }
@@ -105,15 +105,15 @@ def models() -> dict[str, Model]:
 
 
 def as_of() -> date:
-    """The day of the row that was looked at longest ago."""
+    """The oldest day on which a row was checked."""
     return min(model.checked for model in models().values())
 
 
 def find(name: str) -> Model:
-    """The model that is meant by a name, as the cookbook or as Azure's catalog writes it.
+    """The model with this name, in the spelling of the cookbook or of Azure's catalog.
 
     Raises:
-        CookbookError: for an unknown name, with the nearest name.
+        CookbookError: for an unknown name, with the most similar known name.
     """
     for model in models().values():
         if name.lower() in (model.name.lower(), model.asset.lower()):
@@ -172,7 +172,7 @@ _SECONDS = 120
 
 
 def run(name: str, as_json: bool, check: bool, stale: bool) -> int:
-    """Do what `cookbook models` was asked to; the exit status."""
+    """Run `cookbook models`, and return its exit status."""
     if as_json:
         chosen = find(name).name if name else ""
         print(json.dumps([row for row in rows() if chosen in ("", row["name"])], indent=2))
@@ -192,7 +192,7 @@ def run(name: str, as_json: bool, check: bool, stale: bool) -> int:
 
 
 def show(console: Console) -> None:
-    """Print the table, a group after the other, with the date of the row looked at longest ago."""
+    """Print the table in groups, with the oldest day on which a row was checked."""
     for group in dict.fromkeys(model.group for model in models().values()):
         rows = [model for model in models().values() if model.group == group]
         table = Table(title=f"{group} (as of {as_of()})", title_justify="left", box=None, pad_edge=False)
@@ -214,7 +214,7 @@ def show(console: Console) -> None:
 
 
 def show_one(console: Console, model: Model) -> None:
-    """Print everything that is known of one model, each fact with its source and date."""
+    """Print all facts of one model, each with its source and date."""
     console.print(f"{model.name}, in the catalog {model.asset}, checked {model.checked}", highlight=False)
     for name, facts in model.facts().items():
         for fact in facts:

@@ -72,7 +72,7 @@ def parse(source: str, place: str) -> dict[str, Parameter]:
 
 
 def _assignment(source: str, node: ast.stmt, name: str, value: ast.expr | None) -> str:
-    """`name = value`, with the comment that stands behind it on its last line."""
+    """The assignment `name = value` as text, with the comment at the end of its last line."""
     if value is None:
         return f"{name} = ..."
     behind = source.splitlines()[node.end_lineno - 1].encode()[node.end_col_offset :].decode()
@@ -108,7 +108,7 @@ def _inferred(default: Any) -> Any:
 
 
 def _resolved(annotation: ast.expr) -> Any:
-    """The type that an annotation names; `Any` where it is made of names that are not known here."""
+    """The type that an annotation names; `Any` for an annotation with unknown names."""
     match annotation:
         case ast.Constant(value=None):
             return None
@@ -142,7 +142,7 @@ def _is_dots(node: ast.expr) -> bool:
 
 
 def fits(kind: Any, value: Any) -> bool:
-    """Whether a value is of a type. A whole number is a number, True is none, and neither is infinity."""
+    """Whether a value is of a type. A whole number counts as a number; True and infinity do not."""
     origin, inner = get_origin(kind), get_args(kind)
     if kind is Any:
         return True
@@ -183,7 +183,7 @@ def described_type(kind: Any) -> str:
 
 
 def value(kind: Any, text: str) -> Any:
-    """A text of the command line as a value of a type, or the text itself where it is none, for `check` to refuse."""
+    """Convert a text of the command line to a type; one that cannot be converted is returned, for `check` to refuse."""
     if get_origin(kind) in (Union, types.UnionType):
         others = [each for each in get_args(kind) if each is not str]
         found = next(
@@ -201,7 +201,7 @@ def value(kind: Any, text: str) -> Any:
 
 
 def _read(text: str) -> Any:
-    """A literal as Python, JSON or YAML writes it, else the text itself."""
+    """The value of a literal in Python, JSON or YAML; any other text as it is."""
     if text.strip().lower() in _WORDS:
         return _WORDS[text.strip().lower()]
     for read in (ast.literal_eval, json.loads):
@@ -232,7 +232,7 @@ def values(parameters: Mapping[str, Parameter], given: Mapping[str, str], place:
 
 
 def hint(name: str, known: Sequence[str]) -> str:
-    """What may be meant by a name that is not known: the nearest, or all there are."""
+    """A hint for an unknown name: the most similar known name, or else all known names."""
     close = difflib.get_close_matches(name, known, 1)
     if close:
         return f"Did you mean {close[0]!r}?"

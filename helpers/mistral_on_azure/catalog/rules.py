@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
-from pathlib import Path
 
 from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, anchor, load
@@ -32,7 +31,7 @@ def _model(every: Mapping[str, Notebook]) -> Notebook:
 
 
 def headings_are_in_order(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """There is one title, at the top, and no heading skips a level."""
+    """A notebook has one title, in its first cell, and no heading skips a level."""
     found = (mark for cell in notebook.markdown for mark in re.findall(r"^(#+) ", cell.source, re.MULTILINE))
     levels = [len(mark) for mark in found]
     if levels[:1] != [1] or levels.count(1) != 1:
@@ -50,7 +49,7 @@ def cell_ids_are_unique(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterat
 
 
 def code_stands_under_words(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """A notebook begins and ends in words, and no three code cells follow each other."""
+    """A notebook begins and ends with Markdown, and has no three code cells in a row."""
     types = [cell.type for cell in notebook.cells]
     if types[:1] != ["markdown"] or types[-1:] != ["markdown"]:
         yield "the first and the last cell must be words"
@@ -59,13 +58,13 @@ def code_stands_under_words(notebook: Notebook, _: Mapping[str, Notebook]) -> It
 
 
 def the_time_is_told(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """The first cell says how long it takes."""
+    """The first cell states how long the notebook takes."""
     if not notebook.cells or not re.search(r"\b(?:\d+|five|ten) minutes\b", notebook.cells[0].source):
         yield "the first cell must say how many minutes it takes"
 
 
 def cells_are_short(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """A code cell is short enough to be taken in at a glance."""
+    """A code cell has few enough lines to be read at a glance."""
     most = _LONGEST_ELSEWHERE if notebook.kind is Kind.OTHER_LANGUAGE else _LONGEST
     lengths = {cell.number: len(cell.source.splitlines()) for cell in notebook.code}
     yield from (
@@ -77,7 +76,7 @@ def cells_are_short(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[s
 
 
 def outputs_are_committed(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """Executed in order, most cells with an output, none with an error that is not meant, nothing on standard error."""
+    """Cells are executed in order, most have an output, and none has an unexpected error or text on standard error."""
     code = notebook.code
     if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
         yield "the outputs are not of one run from top to bottom: execute it with --save"
@@ -93,7 +92,7 @@ def outputs_are_committed(notebook: Notebook, _: Mapping[str, Notebook]) -> Iter
 
 
 def no_machine_is_named(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """No address, path or time of the machine on which it was executed."""
+    """The outputs contain no address, path or time of the machine that executed the notebook."""
     if not set(notebook.metadata) <= {"kernelspec", "language_info", "tags"}:
         yield f"its metadata must be kernelspec and language_info, not {', '.join(notebook.metadata)}"
     for cell in notebook.cells:
@@ -104,14 +103,14 @@ def no_machine_is_named(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterat
 
 
 def no_credential_is_written(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """No credential as a literal, in code or output."""
+    """Neither code nor outputs contain a credential as a literal."""
     for cell in notebook.code:
         if _CREDENTIAL.search(cell.source) or _BEARER.search(json.dumps([cell.source, cell.outputs])):
             yield f"cell {cell.number} has a credential in it"
 
 
 def pictures_have_words(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """Pictures have alternative texts, and tables a form as plain text."""
+    """Pictures have alternative texts, and tables are also stored as plain text."""
     for cell in notebook.cells:
         if "![](" in cell.source:
             yield f"cell {cell.number} has a picture without words"
@@ -128,7 +127,7 @@ def pictures_have_words(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterat
 
 
 def links_lead_somewhere(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """Links are to files and sections that there are, or by https."""
+    """Links lead to files and sections that exist, or start with https."""
     for cell in notebook.markdown:
         for target, section in _LINK.findall(cell.source):
             path = notebook.path.parent / target
@@ -145,7 +144,7 @@ def terms_are_linked(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[
 
 
 def parameters_are_used(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """There is one parameters cell; each parameter has a comment and is used."""
+    """A notebook has one parameters cell; each parameter has a comment and is used."""
     cells = [cell for cell in notebook.code if "parameters" in cell.tags]
     if len(cells) != 1:
         yield f"there must be one cell with the tag parameters, not {len(cells)}"
@@ -166,7 +165,7 @@ def parameters_are_shared(notebook: Notebook, every: Mapping[str, Notebook]) -> 
 
 
 def sections_are_shared(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
-    """The notebooks of clients have the same sections in the same order, beside those that are a client's own."""
+    """All clients' notebooks have the same sections in the same order, besides the `own_sections` of a client."""
     model, own = _model(every), clients()[notebook.id].own_sections
     shared = [section for section in model.sections if section not in clients()[model.id].own_sections]
     if missing := [section for section in shared if section not in notebook.sections]:
@@ -176,7 +175,7 @@ def sections_are_shared(notebook: Notebook, every: Mapping[str, Notebook]) -> It
 
 
 def every_task_can_be_copied(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """Every section that is a task has a cell with the tag `snippet`."""
+    """Each task's section has a cell with the tag `snippet`."""
     sections, found = notebook.sections, {cell.section for cell in notebook.snippets}
     if SET_UP not in sections or EXERCISES not in sections:
         return
@@ -186,7 +185,7 @@ def every_task_can_be_copied(notebook: Notebook, _: Mapping[str, Notebook]) -> I
 
 
 def something_can_be_copied(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """There is a section with a cell that has the tag `snippet`."""
+    """At least one section has a cell with the tag `snippet`."""
     if not notebook.snippets:
         yield "no cell has the tag snippet"
 
@@ -199,13 +198,13 @@ def snippets_need_nothing_of_ours(notebook: Notebook, _: Mapping[str, Notebook])
 
 
 def the_end_looks_back(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """It ends with the section What you can do now."""
+    """The last section is What you can do now."""
     if notebook.sections[-1:] != (ENDING,):
         yield f"its last section is {ENDING!r}"
 
 
 def prompts_have_answers(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """Each prompt in the file beside a recipe has an answer, and stands in the recipe."""
+    """Each prompt in a recipe's TOML file has an answer, and the recipe sends it."""
     if any(not exchange.answers for exchange in notebook.sidecar.exchange):
         yield "a prompt in its TOML file has no answer"
     text = "\n".join(cell.source for cell in notebook.code).replace('"\n    "', "")
@@ -215,7 +214,7 @@ def prompts_have_answers(notebook: Notebook, _: Mapping[str, Notebook]) -> Itera
 
 
 def tasks_are_the_clients(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
-    """Other languages do the clients' tasks, in the same order."""
+    """Notebooks in other languages have the clients' tasks as sections, in the same order."""
     model = _model(every).sections
     tasks = model[model.index(SET_UP) + 1 : model.index(EXERCISES)]
     if notebook.sections != (SET_UP, *tasks, ENDING):
@@ -223,14 +222,14 @@ def tasks_are_the_clients(notebook: Notebook, every: Mapping[str, Notebook]) -> 
 
 
 def a_copy_helps_itself(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """The first cell that imports this package says what to install where there is none."""
+    """The first cell that imports this package prints what to install when the import fails."""
     first = next((cell for cell in notebook.code if PACKAGE in cell.source), None)
     if first is None or INSTALL not in first.source:
         yield f"the first cell that imports {PACKAGE} must say what to install: {INSTALL}"
 
 
 def imports_come_from_the_top(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """Nothing below the package's top is imported."""
+    """A notebook imports names from the package itself and never from a module in it."""
     for cell in notebook.code:
         if f"{PACKAGE}." in cell.source:
             yield f"cell {cell.number} imports from below {PACKAGE}"
@@ -250,7 +249,7 @@ RULES: Mapping[Kind, tuple[Rule, ...]] = {
     ),
     Kind.RECIPE: (
         *_EVERYWHERE, parameters_are_used, the_end_looks_back, something_can_be_copied, snippets_need_nothing_of_ours,
-        terms_are_linked,
+        terms_are_linked, prompts_have_answers,
     ),
     Kind.OTHER_LANGUAGE: (*_EVERYWHERE, tasks_are_the_clients, terms_are_linked),
 }  # fmt: skip
@@ -269,8 +268,3 @@ def broken(notebook: Notebook, every: Mapping[str, Notebook]) -> list[str]:
         except CookbookError as error:
             found.append(f"{notebook.id}: {error}")
     return found
-
-
-def missing_notebooks(folder: Path) -> list[str]:
-    """The clients of the table that have no notebook."""
-    return [client.key for client in clients().values() if not (folder / client.notebook).is_file()]

@@ -16,7 +16,7 @@ from mistral_on_azure.errors import CookbookError
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What was asked for. Within one field any will do; a notebook must satisfy every field that is not empty.
+    """Conditions for choosing notebooks. A notebook must match each field that is not empty, by any of its entries.
 
     Attributes:
         names: ids of notebooks, as `openai-sdk` or `recipes/hello`, or paths of files anywhere.
@@ -30,10 +30,10 @@ class Selection:
 
 
 def choose(folder: Path, selection: Selection) -> dict[str, Notebook]:
-    """The chosen notebooks by id; all of the folder's when nothing was asked for.
+    """The chosen notebooks by id; without conditions, all notebooks of the folder.
 
     Raises:
-        CookbookError: for a name, file, client or tag that there is not, or when nothing satisfies all of them.
+        CookbookError: for an unknown name, file, client or tag, or when no notebook matches all conditions.
     """
     known = notebooks(folder)
     outside = _outside(folder, known, selection.names)

@@ -1,4 +1,4 @@
-"""What a recipe has beside it: a TOML file of the same name, with its prompts, their answers and its packages."""
+"""A recipe's TOML file, which lies beside its notebook: its prompts, their answers, packages and links."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a recipe has beside it, in a TOML file of the same name.
+    """The content of a recipe's TOML file.
 
     Attributes:
-        packages: the pip packages that it needs besides those of the cookbook, each perhaps with a version.
-        links: where to read on.
-        exchange: its prompts and their answers, as in the local endpoint's script.
+        packages: pip packages that the recipe needs and the cookbook does not bring, with or without a version.
+        links: pages for further reading.
+        exchange: the recipe's prompts and the local endpoint's answers to them.
     """
 
     packages: tuple[str, ...] = ()
@@ -34,10 +34,10 @@ class Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_sidecar(file: Path) -> Sidecar:
-    """The file beside a recipe; empty where there is none.
+    """Read a recipe's TOML file; without one, everything is empty.
 
     Raises:
-        CookbookError: one line with what is wrong in it.
+        CookbookError: one line that names the error in the file.
     """
     try:
         return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Sidecar)

@@ -27,7 +27,7 @@ _PAGES = (".ipynb", ".md")
 
 
 def mirror(root: Path, into: Path) -> list[str]:
-    """Copy README.md, the notebooks, and what these link to in turn, to the same places below another folder.
+    """Copy README.md, the notebooks, and all files that they link to, to the same paths below another folder.
 
     Args:
         root: the project's folder.
@@ -59,11 +59,11 @@ def _markdown(page: Path) -> str:
 
 
 def collect(root: Path, work: Path) -> Path:
-    """Write the sources anew.
+    """Write the site's sources.
 
     Args:
         root: the project's folder.
-        work: a folder for what is made on the way.
+        work: a folder for intermediate files.
 
     Returns:
         The folder with the sources.
@@ -90,7 +90,7 @@ _SHOWN, _WIDTH = 20, 300  # lines of warnings, and characters of each
 
 
 def work_folder(output: Path) -> Path:
-    """The folder beside a site for what is made on the way to it."""
+    """The folder for intermediate files, beside the site."""
     return output.with_name(f"{output.name}-work")
 
 
@@ -124,13 +124,13 @@ def build(root: Path, output: Path) -> Path:
 
 
 def _check(output: Path) -> None:
-    """See that nothing but an older site would be replaced."""
+    """Refuse a folder that holds anything but an older site."""
     if output.exists() and any(output.iterdir()) and not (output / _SITE).exists():
         raise CookbookError(f"{output} holds something that is no gallery. Choose another --output, or empty it.")
 
 
 def render(sources: Path, work: Path) -> Path:
-    """Let Sphinx make a site from sources.
+    """Build a site from its sources with Sphinx.
 
     Returns:
         The folder of the site, in the work folder.

@@ -1,4 +1,4 @@
-"""The comparison page: choose a client in a minute. All of it comes from results that the repository keeps."""
+"""The page that compares the clients, made from the measurements that the repository keeps."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Costs = dict[str, Any]
 
 
 def load_costs() -> Costs:
-    """What was measured."""
+    """Read the measurements of the clients' costs."""
     return json.loads(_FILE.read_text(encoding="utf-8"))
 
 
@@ -47,7 +47,7 @@ def median(costs: Costs, client: str, measure: str) -> float | None:
 
 
 def charts(costs: Costs, drawings: Path) -> list[dict[str, str]]:
-    """The name and the words of each chart, which is drawn in the colours of both themes."""
+    """Draw each chart for both themes, and return its name and its alternative text."""
     drawings.mkdir(parents=True, exist_ok=True)
     made = []
     for measure, title in _CHARTS.items():
@@ -61,7 +61,7 @@ def charts(costs: Costs, drawings: Path) -> list[dict[str, str]]:
 
 
 def cost_rows(costs: Costs) -> list[list[str]]:
-    """All measures, each as the median and the span of its repeats."""
+    """The table of all measures: the median and the range of the repeats."""
     rows = [["Measure", FLOOR_NAME, *(client.name for client in clients().values())]]
     for measure, about in costs["measures"].items():
         title = f"{about['title']} ({about['unit']})" if about["unit"] else about["title"]
@@ -79,10 +79,10 @@ def _span(values: list[float] | None, digits: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """One bar for each name, longest is most.
+    """A bar chart with one bar for each name.
 
     Attributes:
-        digits: how many are shown after the point.
+        digits: decimal places.
     """
 
     title: str
@@ -91,7 +91,7 @@ class Bars:
 
     @property
     def alt(self) -> str:
-        """The chart in words."""
+        """The alternative text of the chart."""
         return f"{self.title}: {', '.join(f'{name} {value:.{self.digits}f}' for name, value in self.bars)}."
 
 
@@ -123,7 +123,7 @@ def _drawn(chart: Bars, theme: str) -> bytes:
     return drawn.getvalue()
 
 
-_SLOW, _BIG = 3.0, 50.0  # times the median start, MiB: from there on a reader is told
+_SLOW, _BIG = 3.0, 50.0  # times the median start, MiB: above these the page warns
 _LIMITS = "Know the limits of this client"
 _ASKED = {"model", "messages", "temperature", "max_tokens"}  # in the body by the program's own wish
 _CREDENTIALS = ("authorization", "api-key")
@@ -178,7 +178,7 @@ def _choices(measured: Costs, faults: Results) -> Rows:
 
 
 def _cautions(client: str, measured: Costs, faults: Results) -> list[str]:
-    """What the measurements say against a client; nothing where it was not measured."""
+    """Disadvantages of a client by its measurements; empty for a client that was not measured."""
     start, size = (median(measured, client, measure) or 0.0 for measure in ("start", "size"))
     usual = statistics.median_high([median(measured, each, "start") or 0.0 for each in clients()])
     entries = {name: of[client] for name, of in faults["measured"].items() if client in of}
@@ -218,7 +218,7 @@ def quiet_losses(faults: Results, client: str) -> list[str]:
 
 
 def _of(faults: Results, client: str, question: Any) -> list[str]:
-    """The faults of which a question is true, where the client was measured."""
+    """The measured faults for which a condition is true."""
     entries = {name: faults["measured"][name].get(client) for name in CASES}
     return [name for name, entry in entries.items() if entry and question(entry, CASES[name], client)]
 

@@ -27,7 +27,7 @@ _SHORT = {START: "Start here", "beyond-python/curl": "curl alone", "beyond-pytho
 
 
 def code(text: str, language: str, style: str = "") -> str:
-    """A code block in MyST Markdown, whatever fences are in its text."""
+    """A code block in MyST Markdown, with a longer fence than any in its text."""
     fence = "`" * max((len(found) + 1 for found in re.findall(r"^`{3,}", text, re.M)), default=3)
     option = f":class: {style}\n" if style else ""
     return f"{fence}{{code-block}} {language}\n{option}\n{text.rstrip()}\n{fence}"
@@ -59,7 +59,7 @@ def page_name(task: str) -> str:
 
 
 def task_page(known: Mapping[str, Notebook], task: str, programs: Programs, runs: Runs) -> str:
-    """The page of a task: the same program with every client, in tabs, with what it prints and sends.
+    """The page of a task: a tab for each client with its program, output and requests.
 
     Args:
         known: the notebooks by their ids.
@@ -105,7 +105,7 @@ def other_languages_page() -> str:
 def front_page(
     known: Mapping[str, Notebook], tasks: Sequence[str], programs: Programs, mirrored: Collection[str]
 ) -> str:
-    """The front page: choose a client, find a task or a recipe; and the table of contents beside every page.
+    """The front page with clients, tasks and recipes, and the table of contents of the site.
 
     Args:
         known: the notebooks by their ids.
@@ -129,7 +129,7 @@ def front_page(
 
 
 def install_command(program: str) -> str:
-    """The command that installs what a program needs; the comment at its top has it."""
+    """The install command in the comment at the top of a program."""
     return re.search(r"^# Install: (.*)$", program, re.M)[1]
 
 

@@ -1,6 +1,6 @@
 """`python -m mistral_on_azure.gallery.performing`: run one client's starters, one after the other, in this one process.
 
-What to run comes as JSON on standard input, because credentials are in it; what came of it goes to standard output.
+The programs come as JSON on standard input, because credentials are in it; the results go to standard output.
 One process for all of a client's starters imports the client once, and not once for each task.
 """
 
@@ -21,7 +21,7 @@ def perform(code: str, environment: dict[str, str]) -> str:
         environment: variables to set for it.
 
     Returns:
-        What it printed.
+        Its standard output.
     """
     before, printed = dict(os.environ), io.StringIO()
     os.environ.update(environment)

@@ -1,4 +1,4 @@
-"""The starters of all tasks and clients, what each prints, and what crosses the wire when it runs.
+"""Runs of the starters of all tasks and clients: their output, their requests and the answers.
 
 Runs are kept in a file, together with a fingerprint of all that they depend on, and used again until that changes.
 """
@@ -34,7 +34,7 @@ class Run:
 
     Attributes:
         printed: its standard output.
-        exchanges: what it sent and was answered, as the endpoint keeps it: credentials are masked.
+        exchanges: requests and answers from the endpoint's journal, with credentials masked.
     """
 
     printed: str
@@ -134,7 +134,7 @@ def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, 
 
 
 def _clean() -> dict[str, str]:
-    """The environment without what belongs to an endpoint or an identity of the person who builds."""
+    """The environment without the variables of the user's own endpoint and identity."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -155,7 +155,7 @@ def _environment(task: str, url: str, key: str) -> dict[str, str]:
 
 
 def _session(url: str, key: str) -> dict[str, str]:
-    """What belongs to a key: its identity, and the certificates to trust."""
+    """The session of a key: its identity, and the certificates to trust."""
     return http.request("POST", f"{url}/local/session", key, {}).json()
 
 

@@ -1,4 +1,4 @@
-"""What the gallery adds to Sphinx: settings, a search for HTTP statuses, colours for wire views and other languages."""
+"""The gallery's extension of Sphinx: settings, search for HTTP statuses, colours for wire views and other languages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sphinx.search.en import SearchEnglish
 
 
 class WireLexer(RegexLexer):
-    """Request line, status, headers, and bodies in JSON. What is replaced in them, such as `<id>`, is no JSON."""
+    """Colours a request or answer: request line, status, headers, and JSON with placeholders such as `<id>`."""
 
     name = "Wire"
     aliases: ClassVar = ["wire"]
@@ -37,12 +37,12 @@ class WireLexer(RegexLexer):
 
 
 def _rule(magic: str, language: type[Lexer]) -> tuple[str, object]:
-    """A whole cell, from its first line on."""
+    """A rule of the lexer for a whole cell, by its first line."""
     return rf"(?s)\A(%%{magic}\n)(.*)", bygroups(Keyword, using(language))
 
 
 class CellLexer(IPython3Lexer):
-    """IPython's own, which takes the files that a cell writes for Python."""
+    """IPython's lexer, with the languages of the files that cells write; IPython's own colours these as Python."""
 
     tokens: ClassVar = {
         **IPython3Lexer.tokens,
@@ -55,7 +55,7 @@ class CellLexer(IPython3Lexer):
 
 
 class SearchWithStatuses(SearchEnglish):
-    """English, where HTTP statuses are found: Sphinx leaves numbers out, so `429` is kept and searched as `http429`."""
+    """Finds HTTP statuses, too. Sphinx drops numbers, so `429` is indexed and searched as `http429`."""
 
     js_splitter_code = r"""
 var splitQuery = (query) =>
@@ -76,7 +76,7 @@ _WITH_CONTENTS = ("notebooks/**", "README", "helpers/**")  # pages with a list o
 
 
 def configuration() -> dict[str, Any]:
-    """All settings, by the names that `conf.py` would give them."""
+    """The settings of Sphinx, by their names in `conf.py`."""
     return {
         "project": "Mistral on Azure",
         "extensions": ["myst_nb", "sphinx_design", "sphinx_copybutton", "mistral_on_azure.gallery.sphinx_extension"],

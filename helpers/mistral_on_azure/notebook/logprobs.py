@@ -46,7 +46,7 @@ def show_logprobs(tokens: Sequence[tuple[str, float]]) -> LogprobsStrip:
 
 
 def _marked(token: str, probability: float) -> str:
-    """A token on its shade with its probability beside it, between which no line breaks."""
+    """A token on its shade with its probability, without a line break between them."""
     return (
         f'<span style="white-space: nowrap"><code{_shaded(probability)}>{_visible(token)}</code> '
         f"<small>{probability:.0%}</small></span>"

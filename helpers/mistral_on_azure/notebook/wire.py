@@ -36,7 +36,7 @@ class Wire:
         return "\n\n".join(f"{_request(each)}\n\n{_answer(each)}" for each in self.exchanges) or "Nothing was sent yet."
 
     def _repr_html_(self) -> str:
-        """Two lines for an exchange, request and answer; each unfolds to what was sent."""
+        """Two lines for an exchange, request and answer, which unfold to headers and body."""
         if not self.exchanges:
             return f"<p>{self!r}</p>"
         return "".join(

@@ -14,13 +14,12 @@ from mistral_on_azure.running import dry_run, record, reports
 from mistral_on_azure.running.history import History, code, fingerprint
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.plans import Plan, plan_of
-from mistral_on_azure.running.pool import prepare
+from mistral_on_azure.running.pool import prepare, run
 from mistral_on_azure.running.processes import Interrupts
 from mistral_on_azure.running.progress import Progress
 from mistral_on_azure.running.record import Run
 from mistral_on_azure.running.results import Result, Status
 from mistral_on_azure.running.run_options import Options
-from mistral_on_azure.running.runner import run
 from mistral_on_azure.running.targets import Target
 
 _WIDE = 160  # columns of a log, where nothing need be cut off

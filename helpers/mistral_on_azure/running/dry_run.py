@@ -19,11 +19,10 @@ from mistral_on_azure.recording.usage import Budget, Usage, count_text, total
 from mistral_on_azure.running import targets
 from mistral_on_azure.running.history import History
 from mistral_on_azure.running.jobs import Job
-from mistral_on_azure.running.pool import Limits
+from mistral_on_azure.running.pool import Limits, run
 from mistral_on_azure.running.processes import Interrupts
 from mistral_on_azure.running.progress import Progress
 from mistral_on_azure.running.results import Result
-from mistral_on_azure.running.runner import run
 
 
 def rehearse(jobs: Sequence[Job], limits: Limits, history: History, console: Console) -> str:

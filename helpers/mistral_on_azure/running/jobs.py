@@ -70,7 +70,7 @@ class Job:
 
     @contextmanager
     def working_folder(self) -> Iterator[Path]:
-        """The folder in which the kernel runs: the notebook's own, or a copy of it that goes afterwards."""
+        """The folder in which the kernel runs: the notebook's own, or a copy that is removed afterwards."""
         if not self.in_copy:
             yield self.notebook.parent
             return
@@ -118,7 +118,7 @@ def _job(notebook: Notebook, given: dict[str, str], output: Path, strict: bool) 
     """A notebook's job, with no deployment yet.
 
     Args:
-        strict: refuse a notebook that cannot run as it was asked to, because it was named; else it is skipped.
+        strict: refuse a notebook that cannot run with these options, since the user named it; else it is skipped.
     """
     missing = _missing(notebook, may_install=strict)
     if not strict and notebook.kind in (Kind.RECIPE, Kind.OTHER_LANGUAGE):
@@ -140,7 +140,7 @@ def _on(job: Job, notebook: Notebook, deployment: str, output: Path) -> Job:
 
 
 def _missing(notebook: Notebook, may_install: bool) -> str:
-    """What a notebook needs and this machine does not have; empty when it has everything.
+    """The requirement of a notebook that this machine lacks; empty when it lacks none.
 
     Args:
         may_install: whether the notebook may install packages of npm itself.
@@ -172,7 +172,7 @@ def _refuse_credentials(parameters: dict[str, str], known: set[str]) -> None:
     """Papermill writes parameters into the notebook that it executes, where everybody may read them.
 
     Args:
-        known: the notebooks' parameters; a name that is nearly one of these is a slip, which gets another message.
+        known: the notebooks' parameters; a similar name is a misspelling, which gets another message.
     """
     masker = Masker([os.environ.get(CREDENTIAL, "")])
     for name, text in parameters.items():

@@ -16,12 +16,12 @@ _CLOSE = 0.75  # from this likeness on, a word counts as mistyped or inflected
 
 
 def slug(heading: str) -> str:
-    """A heading as it is typed on a command line and as a file is named: `stream-the-answer`."""
+    """A heading as a command-line argument and file name: `stream-the-answer`."""
     return "-".join(re.findall(r"\w+", heading.lower()))
 
 
 def choose(kind: str, wanted: str, names: Iterable[str], also: dict[str, str] | None = None) -> str:
-    """The name that is meant: as it is, a part of it, or nearly so.
+    """Find a name by its exact spelling, by a part of it, or by a similar spelling.
 
     Args:
         kind: what the names are of, for error messages: "task" or "client".
@@ -29,7 +29,7 @@ def choose(kind: str, wanted: str, names: Iterable[str], also: dict[str, str] | 
         also: other spellings of some names.
 
     Raises:
-        CookbookError: when none or several are meant.
+        CookbookError: when no name matches, or several do.
     """
     spellings = {name: [slug(name), slug((also or {}).get(name, name))] for name in names}
     typed = slug(wanted.removesuffix(".ipynb"))
@@ -47,7 +47,7 @@ def _contains(name: str, typed: str) -> bool:
 
 
 def _like(name: str, typed: str) -> bool:
-    """Whether the names are alike as a whole, or each typed word is like a word of the name."""
+    """Whether two names are similar, or each word of the first is similar to a word of the second."""
     words = name.split("-")
     return _alike(typed, name) or all(any(_alike(word, other) for other in words) for word in typed.split("-"))
 
@@ -57,7 +57,7 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """Names as they are typed."""
+    """Names as command-line arguments, in one text."""
     return ", ".join(name if "/" in name else slug(name) for name in names)
 
 
@@ -78,7 +78,7 @@ def _with_shell(folder: Path) -> dict[str, list[str]]:
 
 
 def snippet(folder: Path, task: str, client: str, shell: bool) -> str:
-    """The program that is meant.
+    """The program of a task with a client.
 
     Args:
         folder: where the notebooks are.
@@ -87,7 +87,7 @@ def snippet(folder: Path, task: str, client: str, shell: bool) -> str:
         shell: the shell script instead of the Python program.
 
     Raises:
-        CookbookError: when it is not clear what is meant, or there is no such script.
+        CookbookError: when no task or client matches, several do, or the section has no script.
     """
     known, labels = sections(folder), names()
     if not task or not client:

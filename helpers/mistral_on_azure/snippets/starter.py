@@ -36,7 +36,7 @@ def header(title: str, section: str, first: Sequence[str], code: str) -> str:
     Args:
         title: the notebook's title.
         section: its heading.
-        first: lines on what is needed, such as the install line.
+        first: lines below the title, such as the install command.
         code: the program; the environment variables that it reads are explained.
     """
     variables = [name for name in _MEANING if name in code]
@@ -74,7 +74,7 @@ def install_line(modules: Iterable[str], assigned: Collection[str] = (), beside:
 
 
 def _others(module: str, beside: Sequence[str]) -> set[str]:
-    """The package of a module: one of the recipe's that is called alike, an installed one, or else all the recipe's."""
+    """The package of a module: the recipe's package with this name, an installed one, or else all of the recipe's."""
     alike = {each for each in beside if re.split(r"[^\w.-]", each)[0].lower().replace("-", "_") == module.lower()}
     found = alike or set(packages_distributions().get(module, [])[:1]) or set(beside)
     if not found:
@@ -195,7 +195,7 @@ def composed(folder: Path, section: str, name: str) -> str:
 
 
 def _before(notebook: Notebook, section: str) -> list[list[Statement]]:
-    """The cells that a section builds on: a recipe's are all above it, a client's are those that connect."""
+    """The cells before a section: in a recipe all of them, in a client's notebook those that connect."""
     if notebook.kind is Kind.RECIPE:
         sections = _of_recipe(notebook)
         return [cell for above in sections[: sections.index(section)] for cell in _split(notebook, above)]
@@ -208,13 +208,13 @@ def _before(notebook: Notebook, section: str) -> list[list[Statement]]:
 
 
 def _task(notebook: Notebook, section: str) -> list[list[Statement]]:
-    """The section's cells; where a client's only connects, the first answer shows that it worked."""
+    """The section's cells. A client's section that only connects gets the first chat completion, as a check."""
     connects = section in (KEY, ENTRA_ID) and notebook.kind is not Kind.RECIPE
     return _split(notebook, FIRST_ANSWER)[:1] if connects else _split(notebook, section)
 
 
 def _split(notebook: Notebook, section: str) -> list[list[Statement]]:
-    """The statements of each Python cell; its client has the name that all sections but one use."""
+    """The statements of each Python cell, with one name for the client in all sections."""
     place = f"{notebook.id}{ENDING}, section {section!r}"
     return [split(re.sub(r"\bentra_client\b", "client", cell.source), place) for cell in snippets(notebook, section)]
 
@@ -248,10 +248,10 @@ def _package(line: str) -> str:
 
 
 def _module(line: str) -> str:
-    """What a statement imports, dotted: `a.b` for `import a.b`, `a.b.c` for `from a.b import c as d`."""
+    """The dotted name that a statement imports: `a.b` for `import a.b`, `a.b.c` for `from a.b import c as d`."""
     return ".".join(line.partition(" as ")[0].removeprefix("from ").removeprefix("import ").split(" import "))
 
 
 def _without(cells: Iterable[Sequence[Statement]], settings: Sequence[Statement]) -> list[Statement]:
-    """The statements of cells but for imports and settings."""
+    """The statements of cells, without imports and settings."""
     return [one for cell in cells for one in cell if not one.imports and one not in settings]

@@ -1,4 +1,4 @@
-"""Cells taken apart into statements, each with the names it binds and reads, so that only what is needed remains."""
+"""Split cells into statements with the names that each binds and reads, and select the statements that a task needs."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _changed(node: ast.stmt) -> str:
 
 
 def needed(before: Sequence[Statement], task: Sequence[Statement], imported: Collection[str]) -> list[Statement]:
-    """Those of the statements before a task that bind or change what it needs, directly or through another one.
+    """The statements before a task that bind or change a name which the task needs, directly or indirectly.
 
     Args:
         before: statements that only prepare.
@@ -155,6 +155,6 @@ def _read_from_outside(statements: Sequence[Statement]) -> set[str]:
 
 
 def replaced(connection: Sequence[Statement], by: Sequence[Statement]) -> list[Statement]:
-    """The statements of a connection without those that other ones bind anew, and without what changes these."""
+    """The statements of a connection, without those whose names are bound again later, and without changes to these."""
     new = frozenset().union(*(one.makes for one in by))
     return [one for one in connection if not one.makes & new and one.changes not in new]

@@ -1,1 +1,1 @@
-"""For maintainers: what keeps the repository true."""
+"""For maintainers: generated files, measurements, new recipes, other languages, and the scan for credentials."""

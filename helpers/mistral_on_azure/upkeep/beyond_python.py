@@ -1,7 +1,7 @@
 """`make beyond-python`: notebooks in other languages, whose cells are made from the programs beside them and executed.
 
-Each program is cut at the line that begins a task. Each cell is a process of its own. So what connects goes into a
-file, which the cells after it read, and so does what a part defines above an empty line.
+A program is split at the lines that begin a task. Each cell runs in a process of its own, so the code that connects is
+written to a file, which later cells read, and so are the definitions above an empty line in a part.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Program:
     """One program.
 
     Attributes:
-        title: what it is called in tables and tabs.
-        file: where it is in the folder.
-        language: by the name that syntax highlighting knows.
+        title: its name in tables and tabs.
+        file: its path in the folder.
+        language: its name for syntax highlighting.
     """
 
     title: str
@@ -112,7 +112,7 @@ def _javascript(client: str) -> dict[str, str]:
 
 
 def _offered(packages: str, modules: dict[str, str]) -> list[tuple[list[tuple[str, bool]], str]]:
-    """What can be imported: names, each with whether it is a module's default, and from where."""
+    """The names that can be imported from each module, and whether each is the module's default export."""
     offered = [
         ([(default, True)] * bool(default) + [(name, False) for name in (names or "").split(", ") if name], source)
         for default, names, source in _IMPORT.findall(packages)
@@ -121,7 +121,7 @@ def _offered(packages: str, modules: dict[str, str]) -> list[tuple[list[tuple[st
 
 
 def _used(names: list[tuple[str, bool]], part: str, source: str) -> str:
-    """The line that imports those of the names that a part uses; empty where it uses none."""
+    """The import of the names that a part uses; empty when it uses none."""
     code = re.sub(r'"[^"\n]*"|^\s*//.*', "", part, flags=re.MULTILINE)
     used = [(name, default) for name, default in names if re.search(rf"(?<![.\w]){name}\b(?!:)", code)]
     named = ", ".join(name for name, default in used if not default)

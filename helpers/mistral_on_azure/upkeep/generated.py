@@ -1,4 +1,4 @@
-"""Files made from others: the lock and environment.yml from pyproject.toml, the README's tables from the notebooks."""
+"""Generated files: the lock and environment.yml from pyproject.toml, the README's tables from the notebooks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write(root: Path) -> None:
     """Resolve the newest allowed versions; write requirements.lock, with the hashes of all files, and environment.yml.
 
     Raises:
-        CookbookError: when uv is not there or finds no versions that go together; it says why by itself.
+        CookbookError: when uv is missing or finds no compatible versions; uv prints the reason.
     """
     groups = [word for group in GROUPS for word in ("--group", group)]
     command = ["uv", "pip", "compile", "pyproject.toml", *groups, "--universal", "--upgrade", "--generate-hashes"]
@@ -81,7 +81,7 @@ def task_table(folder: Path) -> str:
 
 
 def recipe_table(folder: Path) -> str:
-    """The table of recipes, as Markdown; a sentence where there are none."""
+    """The table of recipes, as Markdown; without recipes, a sentence."""
     recipes = notebooks(folder, Kind.RECIPE).values()
     if not recipes:
         return "There is no recipe yet: `make recipe NAME=hello` begins one."
@@ -94,7 +94,7 @@ def recipe_table(folder: Path) -> str:
 
 
 def with_table(text: str, folder: Path) -> str:
-    """A README's text with its tables made anew; a table whose place it does not have is left out."""
+    """The README's text with new tables; a table without a place in the text is left out."""
     for name, table in (("tasks", task_table(folder)), ("recipes", recipe_table(folder))):
         begin, end = (mark.format(name=name) for mark in _MARKS)
         before, found, rest = text.partition(begin)

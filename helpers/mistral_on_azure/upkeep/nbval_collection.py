@@ -1,4 +1,4 @@
-"""A plugin of pytest: nbval verifies the notebooks that need nothing but Python; the catalog says which these are."""
+"""A plugin of pytest: nbval verifies the notebooks that need nothing but Python; the catalog lists them."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     try:
         kind = load(collection_path, ROOT / "notebooks").kind
     except CookbookError:
-        return None  # nbval tells what is wrong with it
+        return None  # nbval reports the error
     return True if kind is Kind.OTHER_LANGUAGE else None

@@ -1,4 +1,4 @@
-"""`cookbook recipe NAME`: begin a recipe, six cells and a file with the answers of the local endpoint beside them."""
+"""`cookbook recipe NAME`: write a notebook of six cells, and a TOML file with the local endpoint's answers."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ _PROMPT = "Say hello to the readers of {name}."
 
 
 def begin(notebooks: Path, name: str) -> Path:
-    """Write a new recipe, which is to be executed next.
+    """Write a new recipe. It is not executed here.
 
     Args:
         notebooks: the folder of notebooks.
         name: of its file, in small letters, digits and hyphens.
 
     Raises:
-        CookbookError: for a name that a file or an id cannot have, or a recipe that is there already.
+        CookbookError: for a name that is no valid file name, or a recipe that exists already.
     """
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
         raise CookbookError(f"A recipe's name has small letters, digits and hyphens: {name!r} cannot be one.")

@@ -115,11 +115,6 @@ def load(folder: Path) -> Results:
     return json.loads((folder / NAME).read_text(encoding="utf-8"))
 
 
-def short_pairs(kept: Results) -> list[Pair]:
-    """The pairs that a test measures again: those in which the client waits at most `LONG` seconds."""
-    return [(case, client) for case, client in PAIRS if not waits_long(kept["measured"][case][client])]
-
-
 def waits_long(entry: Results) -> bool:
     """Whether the sum of a client's waits is over `LONG` seconds."""
     return sum(high for _, high in entry["waits"]) > LONG

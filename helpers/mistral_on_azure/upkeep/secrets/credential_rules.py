@@ -1,4 +1,4 @@
-"""The credentials with a mark of their own, as `rules.toml` describes them."""
+"""The kinds of credentials that have a fixed prefix, read from `rules.toml`."""
 
 from __future__ import annotations
 

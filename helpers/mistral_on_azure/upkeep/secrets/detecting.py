@@ -1,7 +1,7 @@
-"""Finding credentials in a text: those with a mark of their own, and random values that something calls a credential.
+"""Find credentials in a text: those with a fixed prefix, and random values that are named as a credential.
 
-A text is bytes. Its time is linear: prefixes and runs of characters are found by searches for literal texts, and
-only what they find is looked at closely, at a bounded distance.
+A text is bytes. The scan takes linear time: prefixes and runs of characters are found by searches for literal
+texts, and only a bounded part of the text around a match is examined.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ _COLOUR = re.compile(
 
 
 def detect(text: bytes, about: bytes = b"", depth: int = 2) -> Iterator[tuple[int, str]]:
-    """The line, counted from 1, and the kind of every credential in a text; some are there more than once.
+    """Yield the line, counted from 1, and the kind of each credential in a text; some are yielded more than once.
 
     Args:
-        about: what stands before the text in the file and says what it is, such as the cell whose output it is.
-        depth: how often what is encoded in the text is decoded, and looked at again.
+        about: the context of the text in its file, such as the source of the cell whose output it is.
+        depth: how many levels of encoded values are decoded and searched.
     """
     if any(mark in text for mark in _COLOURED):
         text = _COLOUR.sub(b"", text)
@@ -102,7 +102,7 @@ def _by_line(text: bytes, found: Iterable[Found]) -> Iterator[tuple[int, str]]:
 
 
 def _decoded(found: re.Match[bytes]) -> bytes:
-    """A character for its escape; a space for a line break, so that lines keep their numbers."""
+    """The character of an escape; a line break becomes a space, so that line numbers stay."""
     code = found[0]
     if code[:1] == b"%":
         code = unquote_to_bytes(code)
@@ -170,7 +170,7 @@ def _matches(
 
 
 def _thought_of(password: bytes) -> bool:
-    """Whether it can be a password, and neither a word of a text nor a name in a program."""
+    """Whether a value may be a password, and is neither a word nor a name in a program."""
     mixed = re.search(rb"\d", password) and re.search(rb"[A-Za-z]", password)
     return bool(mixed) and not _PLACEHOLDER.search(password) and not re.search(rb"[()\[\]/]|\.\w+\.|==|_\w+_", password)
 
@@ -186,7 +186,7 @@ def _of_environment(text: bytes) -> Iterator[Found]:
 
 
 def _values(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
-    """Random values that are called credentials, and what is encoded in values."""
+    """Random values that are named as credentials, and credentials in encoded values."""
     runs, wide, wanted = text.translate(_RUNS), text.translate(_WIDE_RUNS), b"x" * _RUN
     start = runs.find(wanted)
     while start >= 0:
@@ -228,7 +228,7 @@ def _judged(text: bytes, start: int, end: int, value: bytes, about: bytes) -> st
 
 
 def _is_key_alone(text: bytes, start: int, value: bytes, about: bytes) -> bool:
-    """Whether a value that has a line to itself, as `print` leaves it, is a key: a sum of a file looks the same."""
+    """Whether a value alone on its line, as `print` writes it, is a key and not a checksum."""
     above = text[max(0, start - 90) : start].rstrip().rpartition(b"\n")[2]
     about = above if above.strip() else about[-2000:]
     if _OF_HASHES.search(about):

@@ -29,7 +29,7 @@ _MOSTLY = 0.3  # share of null characters in the one place, and at most a tenth 
 
 
 class Text(NamedTuple):
-    """A text, where it is in its file (empty for all of it), and what the file says about it."""
+    """A text of a file, its place (empty for the whole file), and its context."""
 
     place: str
     text: bytes
@@ -37,7 +37,7 @@ class Text(NamedTuple):
 
 
 def texts(path: Path) -> Iterator[Text]:
-    """The texts of a file; none of one that is binary.
+    """The texts of a file; a binary file has none.
 
     Raises:
         OSError: when it cannot be read.
@@ -55,7 +55,7 @@ def texts(path: Path) -> Iterator[Text]:
 
 
 def _decoded(content: bytes) -> bytes | None:
-    """A file's text in UTF-8, whatever it is written in; None for a binary file."""
+    """A file's text, converted to UTF-8 from any encoding; None for a binary file."""
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return content if encoding == "utf-8" else content.decode(encoding, "replace").encode()
@@ -85,7 +85,7 @@ def _placed(place: str, value: Any, about: bytes = b"") -> Iterator[Text]:
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[bytes]:
-    """All texts in a value. One that has a name comes with it, as in `key: text`, for a name says what it is."""
+    """All texts in a JSON value. A text in an object comes with its name, as in `key: text`."""
     if isinstance(value, dict):
         labels = [each for field in ("description", "placeholder", "name") if isinstance(each := value.get(field), str)]
         for inner, each in value.items():
@@ -108,7 +108,7 @@ def _leaves(value: Any, name: str = "") -> Iterator[bytes]:
 
 
 def _no_picture(value: Any) -> Iterator[bytes]:
-    """What is kept as a picture and is none."""
+    """The text of an output that is declared as a picture and is none."""
     text = "".join(value) if isinstance(value, list) else str(value)
     try:
         content = base64.b64decode("".join(text[:40].split())[:32])
@@ -160,7 +160,7 @@ def findings(files: Iterable[Path]) -> Iterator[str]:
 
 
 def _files(path: Path) -> list[Path]:
-    """The files of a folder; of a repository in it not what git has packed away, which no text can be found in."""
+    """The files of a folder, without git's packed objects, whose text is compressed."""
     if not path.is_dir():
         return [path]
     found = (each for each in path.rglob("*") if each.is_file())
@@ -168,7 +168,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _of_git(root: Path) -> list[Path]:
-    """The files that git knows or would add, and those of repositories inside: of these git names the folder alone."""
+    """The files that git tracks or would add, and those of nested repositories, which git lists as folders."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         listed = subprocess.run(command, cwd=root, capture_output=True, check=True, timeout=60).stdout
