@@ -23,6 +23,7 @@ _HOMES = {
     "show_logprobs": "mistral_on_azure.notebook.logprobs",
     "show_deployments": "mistral_on_azure.notebook.deployment_views",
     "plot_deployments": "mistral_on_azure.notebook.deployment_views",
+    "plot_layers": "mistral_on_azure.notebook.layer_views",
 }
 __all__ = sorted(_HOMES)
 

@@ -44,9 +44,17 @@ def unknown_prompt() -> tuple[str, ...]:
 
 
 def candidates(system: str | None, prompt: str) -> tuple[str, ...]:
-    """The ranked answers to a prompt, the honest notice if there is none."""
+    """The ranked answers to a prompt, the honest notice if there is none.
+
+    An instruction on a line of its own above a known prompt is read as its system message: that is how a program
+    instructs a model whose template has no system role.
+    """
     lines, prompt = script(), prompt.strip()
-    return lines.get((system, prompt)) or lines.get((None, prompt)) or unknown_prompt()
+    found = lines.get((system, prompt)) or lines.get((None, prompt))
+    if found is None and "\n" in prompt:
+        instruction, _, question = prompt.partition("\n")
+        found = lines.get((instruction, question.strip())) or lines.get((None, question.strip()))
+    return found or unknown_prompt()
 
 
 _RANK_STEP = 0.6  # how much less likely each further candidate is, as a difference of logits

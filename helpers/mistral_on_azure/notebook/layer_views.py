@@ -1,0 +1,128 @@
+"""A picture of the layers that a request passes on managed compute, with the statuses that arise in each."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from dataclasses import dataclass
+from html import escape
+
+_GROUND, _INK, _BOX, _EDGE = "#eef3fa", "#14202e", "#d5e4f6", "#1f5fa8"
+_WIDTH, _HEIGHT = 600, 400  # pixels; drawn at twice the size for fine screens
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer.
+
+    Attributes:
+        role: what the layer does, in a few words.
+        statuses: lines, each with a status that arises here and its cause.
+    """
+
+    name: str
+    role: str
+    statuses: tuple[str, ...]
+
+
+LAYERS = (
+    Layer("client", "your program", ("raises an exception for every status below",)),
+    Layer(
+        "gateway",
+        "lets requests in",
+        (
+            "401 the key or token is wrong",
+            "404 no deployment takes traffic",
+            "408 the answer takes longer than the time limit",
+            "429 too many requests at the same time",
+            "424 around every status from below but 200",
+        ),
+    ),
+    Layer(
+        "container",
+        "checks the request",
+        (
+            "404 there is no such path",
+            "422 a field has the wrong type or range",
+            "400 tools, JSON mode, extra parameters",
+        ),
+    ),
+    Layer(
+        "engine",
+        "runs the model",
+        (
+            "400 the roles do not alternate",
+            "400 the prompt is too long",
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlot:
+    """The layers from the client down to the engine. Text where pictures are not shown.
+
+    The picture is a PNG, since GitHub damages SVG, and stands in HTML, which has a text for screen readers.
+    """
+
+    layers: tuple[Layer, ...]
+
+    def __repr__(self) -> str:
+        width = max(len(layer.name) for layer in self.layers)
+        blocks = []
+        for layer in self.layers:
+            head = f"{layer.name:<{width}}  {layer.role}"
+            blocks.append("\n".join((head, *(f"{'':<{width}}  - {line}" for line in layer.statuses))))
+        return f"\n{'':<{width // 2}}↓\n".join(blocks)
+
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        said = "; ".join(f"{layer.name} ({layer.role}): {', '.join(layer.statuses)}" for layer in self.layers)
+        return f"The way of a request on managed compute, from layer to layer, and the statuses of each: {said}."
+
+    def _repr_html_(self) -> str:
+        picture = b64encode(self.png()).decode()
+        shown = f'width="{_WIDTH}" style="max-width: 100%" src="data:image/png;base64,{picture}"'
+        return f'<img alt="{escape(self.alt)}" {shown}>'
+
+    def png(self) -> bytes:
+        """The picture as PNG, the same bytes each time."""
+        from matplotlib import rc_context
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+        from matplotlib.patches import FancyBboxPatch
+
+        drawn = io.BytesIO()
+        with rc_context({"font.size": 11, "text.color": _INK}):
+            figure = Figure(figsize=(_WIDTH / 100, _HEIGHT / 100), facecolor=_GROUND)
+            axes = figure.add_axes((0, 0, 1, 1))
+            axes.set(xlim=(0, _WIDTH), ylim=(_HEIGHT, 0))
+            axes.axis("off")
+            room = (_HEIGHT - 30) / sum(_lines(layer) for layer in self.layers)
+            top, below = 15.0, None
+            for layer in self.layers:
+                height = _lines(layer) * room
+                middle = top + height / 2 - 4
+                axes.add_patch(
+                    FancyBboxPatch((20, middle - 22), 150, 44, "round,pad=0,rounding_size=6", fc=_BOX, ec=_EDGE)
+                )
+                axes.text(95, middle - 7, layer.name, ha="center", va="center", weight="bold")
+                axes.text(95, middle + 11, layer.role, ha="center", va="center", size=9)
+                if below is not None:
+                    axes.annotate("", (95, middle - 22), (95, below), arrowprops={"arrowstyle": "<->", "color": _EDGE})
+                axes.text(190, middle, "\n".join(layer.statuses), va="center", linespacing=1.4)
+                top, below = top + height, middle + 22
+            FigureCanvasAgg(figure)
+            figure.savefig(drawn, format="png", dpi=200, facecolor=_GROUND, metadata={"Software": None})
+        return drawn.getvalue()
+
+
+def _lines(layer: Layer) -> float:
+    """The height of a layer, in lines of text; a box with two lines needs three."""
+    return max(3.2, len(layer.statuses) + 0.9)
+
+
+def plot_layers() -> LayerPlot:
+    """Plot the layers that a request passes on managed compute, and the statuses that arise in each."""
+    return LayerPlot(LAYERS)

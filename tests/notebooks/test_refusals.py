@@ -1,0 +1,44 @@
+"""What each kind of deployment refuses in the notebooks is what the table says, no more and no less."""
+
+from __future__ import annotations
+
+import pytest
+from refusals import FOLDER, expected, observed, table
+
+from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.catalog.notebooks import Kind, notebooks
+
+ALL = notebooks(FOLDER)
+NAMES = [name for name, notebook in ALL.items() if notebook.kind in (Kind.GUIDE, Kind.CLIENT)]
+FIRST, *_, LAST = deployments()
+KINDS = ("serverless", "managed")
+SOON = {("managed", "openai-sdk", FIRST), ("managed", "openai-sdk", LAST), ("managed", "start-here", FIRST)}
+# Answers take a moment, so that requests made at the same time are under way at the same time.
+OPTIONS = {"serverless": {}, "managed": {"concurrent": 1, "timing": "first_token=0.05;tokens_per_second=5000"}}
+RUNS = [
+    pytest.param(kind, name, deployment, marks=() if (kind, name, deployment) in SOON else pytest.mark.all)
+    for kind in KINDS
+    for name in NAMES
+    for deployment in deployments()
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "deployment"), RUNS)
+def test_what_is_refused_is_what_the_table_says(kind, name, deployment):
+    assert observed(kind, name, deployment, **OPTIONS[kind]) == expected(kind, name, deployment)
+
+
+def test_the_table_names_what_there_is():
+    assert sorted(table()["deployments"].values()) == sorted(deployments())
+    for kind in KINDS:
+        for name, cells in table()[kind].items():
+            code = {cell.id for cell in ALL[name].code}
+            assert set(cells) <= code, f"{kind}.{name} has no cell {sorted(set(cells) - code)}"
+            for row in cells.values():
+                assert not isinstance(row, dict) or set(row) <= set(table()["deployments"])
+
+
+def test_no_notebook_is_refused_a_request_for_being_one_of_many():
+    """The asynchronous cells keep to two requests at a time, which is what managed compute takes."""
+    said = str([table()[kind] for kind in KINDS])
+    assert "429" not in said and "408" not in said
