@@ -19,6 +19,7 @@ from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.server import Server, run
 from mistral_on_azure.endpoint.starting import new_key
+from mistral_on_azure.endpoint.transport.origins import HOST, ORIGIN, Callers
 from mistral_on_azure.errors import CookbookError
 
 
@@ -37,6 +38,8 @@ class Options:
         kind: the kind of deployment that is imitated, one of `KINDS`.
         concurrent: on managed compute, requests at a time for each instance.
         instances: on managed compute, how many instances there are.
+        allow_host: names of hosts that requests may be addressed to, beside those of loopback and the address itself.
+        allow_origin: origins of browser pages that may use the endpoint, such as http://localhost:3000.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -51,6 +54,8 @@ class Options:
     concurrent: int = 1
     instances: int = 1
     engine: str | None = None
+    allow_host: Sequence[str] = ()
+    allow_origin: Sequence[str] = ()
 
 
 def make(keys: Sequence[str], options: Options) -> Server:
@@ -81,11 +86,27 @@ def make(keys: Sequence[str], options: Options) -> Server:
             options.token_lifetime,
             model=_model(options),
             kind=kind,
+            callers=_callers(options),
         )
     except OSError as error:
         port = options.port and error.errno in (errno.EADDRINUSE, errno.EACCES)
         where, option = (f"Port {options.port}", "--port") if port else (f"The address {options.host}", "--host")
         raise CookbookError(f"{where} cannot be used ({error.strerror}). Choose another with {option}.") from None
+
+
+def _callers(options: Options) -> Callers:
+    """Who may call.
+
+    Raises:
+        CookbookError: for what is no name of a host or no origin.
+    """
+    for host in options.allow_host:
+        if not HOST.fullmatch(host):
+            raise CookbookError(f"A host that is allowed is a name such as endpoint.local, not {host!r}.")
+    for origin in options.allow_origin:
+        if not ORIGIN.fullmatch(origin):
+            raise CookbookError(f"An origin that is allowed reads like http://localhost:3000, not {origin!r}.")
+    return Callers(options.allow_host, options.allow_origin)
 
 
 def _kind(options: Options) -> Kind:

@@ -22,6 +22,7 @@ from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.transport import connection
 from mistral_on_azure.endpoint.transport.connection import Connection, House
+from mistral_on_azure.endpoint.transport.origins import Callers
 from mistral_on_azure.endpoint.transport.reader import Limits
 
 
@@ -110,6 +111,7 @@ class Server:
         limits: what one peer may take.
         model: what answers chat requests; None is the script.
         kind: the kind of deployment that is imitated.
+        callers: which hosts and origins requests may name.
 
     Raises:
         OSError: when the port is taken.
@@ -125,10 +127,13 @@ class Server:
         limits: Limits | None = None,
         model: Model | None = None,
         kind: Kind = SERVERLESS,
+        callers: Callers | None = None,
     ) -> None:
         self.host = host
         self.application = Application(sessions, default, TokenService(lifetime), self.secure, model, kind)
-        self.house = House(self.application.answer, limits or Limits(), self.application.kind.error)
+        callers, application = callers or Callers(), self.application
+        respond = callers.answering(application.answer)
+        self.house = House(respond, limits or Limits(), application.kind.error, application.admit, callers)
         self.socket = listen(host, port)
         self.url = f"http://{_authority(self.socket)}"
         self._listeners: list[asyncio.Server] = []

@@ -15,6 +15,7 @@ from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
+from mistral_on_azure.endpoint.transport.origins import Callers
 from mistral_on_azure.endpoint.transport.reader import Heads, Limits, RequestReader
 from mistral_on_azure.endpoint.transport.writer import (
     CLOSE,
@@ -36,16 +37,22 @@ class House:
         answer: the application.
         limits: what a peer may take.
         refusal: writes the answer to a request that never reaches the application.
+        admit: raises what a request is refused for by its head alone; asked before a body is waited for.
+        callers: which hosts and origins requests may name.
         heads: the requests' heads that were parsed before.
         peers: the open connections.
+        held: bytes of bodies that are not whole yet or wait for their turn, of all connections together.
         ending: the server is about to end; each connection closes after the answer it is at.
     """
 
     answer: Callable[[Request], Answer | Awaitable[Answer]]
     limits: Limits
     refusal: Callable[[ApiError], Answer]
+    admit: Callable[[Request], None] = lambda request: None
+    callers: Callers = field(default_factory=Callers)
     heads: Heads = field(default_factory=Heads)
     peers: set[Any] = field(default_factory=set)
+    held: int = 0
     ending: bool = False
 
 
@@ -106,6 +113,7 @@ class Connection(asyncio.Protocol):
         self.congested = False  # the client does not read
         self.closing = False  # nothing more is answered
         self.invited = False  # a body is held back until the answer before it is written
+        self.held = 0  # bytes of bodies that are not whole or wait
         self.last = False  # nothing more is read: the client has said its last word, or a wrong one
         self.heard = self.began = self.loop.time()
 
@@ -120,8 +128,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.closing = True
         self.house.peers.discard(self)
+        self._let_go()
         self.reader.close()
-        self.waiting.clear()
         if self.stream:
             self.stream.cancel()
             self.stream = None
@@ -162,8 +170,21 @@ class Connection(asyncio.Protocol):
 
     # Called by the reader
 
+    def check(self, target: str, headers: dict[str, str]) -> None:
+        self.house.callers.check(target, headers, self._address)
+
+    def admit(self, request: Request) -> None:
+        self.house.admit(request)
+
+    def hold(self, size: int) -> None:
+        self.held += size
+        self.house.held += size
+        if size > 0 and self.house.held > self.house.limits.bodies:
+            raise ApiError(503, "too_many_bodies", "This endpoint has no memory to spare for another request's body.")
+
     def receive(self, request: Request, manner: Manner) -> None:
         if self.stream or self.congested or self.waiting:
+            self.hold(len(request.body))
             self.waiting.append((request, manner))
             self._hold()
         else:
@@ -216,12 +237,14 @@ class Connection(asyncio.Protocol):
         """Answer what cannot be answered otherwise, as the last thing on this connection."""
         if self.stream or self.waiting:
             self.last = True
+            self.reader.drop()
             self.waiting.append((error, CLOSE))
             self._hold()
         elif not self.closing:
             self._send_last(error)
 
     def _send_last(self, error: ApiError) -> None:
+        self._let_go()
         # Closing while the client still sends would reset the connection, and the client would never see why.
         self._send(self.house.refusal(error), CLOSE._replace(keep=True))
         self.closing = True
@@ -247,6 +270,7 @@ class Connection(asyncio.Protocol):
             if isinstance(waiting, ApiError):
                 self._send_last(waiting)
             else:
+                self.hold(-len(waiting.body))
                 self._respond(waiting, manner)
         if self.stream or self.congested or self.closing:
             return
@@ -260,6 +284,17 @@ class Connection(asyncio.Protocol):
         if self.invited and self.reader.midway:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.invited = False
+
+    def _address(self) -> str:
+        """The address that the client has connected to."""
+        name = self.transport.get_extra_info("sockname")
+        return name[0].removeprefix("::ffff:") if name else ""
+
+    def _let_go(self) -> None:
+        """Keep no bytes of requests that will not be answered."""
+        self.waiting.clear()
+        self.reader.drop()
+        self.hold(-self.held)
 
     def _hold(self) -> None:
         if not self.closing:
