@@ -11,6 +11,7 @@ from typing import Any
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.ending import Deadline
 from mistral_on_azure.endpoint.gateway import quota
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
@@ -157,8 +158,8 @@ def serve(port: int, deployment: str | None = None, **options: Any) -> None:
     server = make([key or made], Options(port=port, deployment=deployment, **options))
     if made:
         print(f"{CREDENTIAL}={made}", flush=True)
-    run(
-        server.run(
-            lambda url: print(f"{ENDPOINT}={url}\nReady: the local endpoint listens. Ctrl-C ends it.", flush=True)
-        )
-    )
+
+    def tell(url: str) -> None:
+        print(f"{ENDPOINT}={url}\nReady: the local endpoint listens. Ctrl-C ends it.", flush=True)
+
+    run(server.run(tell, deadline=Deadline()))
