@@ -13,8 +13,9 @@ from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.routes import ROUTES
 from mistral_on_azure.endpoint.transport import exchange
-from mistral_on_azure.endpoint.transport.connection import Connection, House
+from mistral_on_azure.endpoint.transport.connection import Connection
 from mistral_on_azure.endpoint.transport.exchange import Request
+from mistral_on_azure.endpoint.transport.house import House
 from mistral_on_azure.endpoint.transport.reader import Limits
 
 APPLICATION = Application(Sessions([KEY]))

@@ -21,7 +21,8 @@ from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.transport import connection
-from mistral_on_azure.endpoint.transport.connection import Connection, House
+from mistral_on_azure.endpoint.transport.connection import Connection
+from mistral_on_azure.endpoint.transport.house import House
 from mistral_on_azure.endpoint.transport.origins import Callers
 from mistral_on_azure.endpoint.transport.reader import Limits
 

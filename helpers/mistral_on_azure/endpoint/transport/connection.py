@@ -9,14 +9,11 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
-from mistral_on_azure.endpoint.transport.origins import Callers
-from mistral_on_azure.endpoint.transport.reader import Heads, Limits, RequestReader
+from mistral_on_azure.endpoint.transport.house import House
+from mistral_on_azure.endpoint.transport.reader import RequestReader
 from mistral_on_azure.endpoint.transport.writer import (
     CLOSE,
     CLOSE_1_0,
@@ -27,34 +24,6 @@ from mistral_on_azure.endpoint.transport.writer import (
     framing,
     render,
 )
-
-
-@dataclass(slots=True)
-class House:
-    """What all connections of a server share.
-
-    Attributes:
-        answer: the application.
-        limits: what a peer may take.
-        refusal: writes the answer to a request that never reaches the application.
-        admit: raises what a request is refused for by its head alone; asked before a body is waited for.
-        callers: which hosts and origins requests may name.
-        heads: the requests' heads that were parsed before.
-        peers: the open connections.
-        held: bytes of bodies that are not whole yet or wait for their turn, of all connections together.
-        ending: the server is about to end; each connection closes after the answer it is at.
-    """
-
-    answer: Callable[[Request], Answer | Awaitable[Answer]]
-    limits: Limits
-    refusal: Callable[[ApiError], Answer]
-    admit: Callable[[Request], None] = lambda request: None
-    callers: Callers = field(default_factory=Callers)
-    heads: Heads = field(default_factory=Heads)
-    peers: set[Any] = field(default_factory=set)
-    held: int = 0
-    ending: bool = False
-
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: closing resets the connection
 
@@ -206,12 +175,19 @@ class Connection(asyncio.Protocol):
         if isinstance(answer, Answer):
             self._send(answer, manner, request)
         else:  # a real engine thinks first
+            try:
+                self.hold(len(request.body))
+            except ApiError as error:
+                answer.close()
+                self._send_last(error)
+                return
             self.stream = Pending(self, answer, lambda arrived: self._send_late(arrived, manner, request))
 
     def _send_late(self, answer: Answer, manner: Manner, request: Request) -> None:
         if self.closing:
             return  # the client left in the same moment
         self.stream = None
+        self.hold(-len(request.body))
         self.heard = self.loop.time()
         self._send(answer, manner, request)
         self._go_on()

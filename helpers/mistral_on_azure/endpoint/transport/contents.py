@@ -13,7 +13,7 @@ from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
 MOST_VALUES, MOST_ESCAPES = 16_384, 524_288  # in a body; a text with so many escapes fits into no context
-DEEPEST, LONGEST_NUMBER = 256, 1_000  # levels within each other, digits
+DEEPEST, LONGEST_NUMBER = 256, 4_300  # levels within each other, digits
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _DIGITS = bytes(ord("0") if chr(byte).isdecimal() else ord(" ") for byte in range(256))

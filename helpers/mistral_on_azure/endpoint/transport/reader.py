@@ -1,7 +1,4 @@
-"""Bytes from a client become requests, within the limits of what one peer may take.
-
-A head that was parsed before is not parsed again: a client that keeps its connection sends the same one over and over.
-"""
+"""Bytes from a client become requests, within the limits of what one peer may take."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ import httptools
 
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.transport.exchange import Request
+from mistral_on_azure.endpoint.transport.heads import Heads
 from mistral_on_azure.endpoint.transport.writer import CLOSE, CLOSE_1_0, KEEP, KEEP_1_0, Manner
 
 
@@ -45,38 +43,6 @@ def split(target: bytes) -> tuple[str, str]:
     """The path and the query of a request's target; percent signs in the path are read."""
     path, _, query = target.decode("latin-1").partition("#")[0].partition("?")
     return unquote(path) if "%" in path else path, query
-
-
-_END = b"\r\n\r\n"
-_KEPT = 512  # heads
-# A body in chunks has no length beforehand, and the other two want more than an answer.
-_ONLY_PARSED = {"transfer-encoding", "expect", "upgrade"}
-
-
-class Heads:
-    """The requests that heads have led to, without their bodies."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, tuple[Request, int]] = {}
-
-    def recall(self, data: bytes) -> Request | None:
-        """The request in `data`, if it is one whole request with a known head."""
-        end = data.find(_END) + len(_END)
-        known = self._known.get(data[:end])
-        if known is None or len(data) - end != known[1]:
-            return None
-        like = known[0]
-        return Request(like.method, like.path, like.query, like.headers, data[end:])
-
-    def remember(self, data: bytes, request: Request) -> None:
-        """Keep the head of `data`, from which the parser has read `request` and nothing else."""
-        end = data.find(_END) + len(_END)
-        if data[end:] != request.body or _ONLY_PARSED & request.headers.keys():
-            return
-        if len(self._known) >= _KEPT:
-            self._known.clear()
-        like = Request(request.method, request.path, request.query, request.headers)
-        self._known[data[:end]] = like, len(request.body)
 
 
 _ONCE = {"authorization", "api-key", "azureml-model-deployment", "content-type", "extra-parameters", "host"}
@@ -298,6 +264,6 @@ class RequestReader:
 
 def _lower(name: bytes) -> str:
     lower = name.decode("latin-1").lower()
-    if len(_names) < 1000:
+    if len(_names) < 1000 and len(name) <= 64:
         _names[name] = lower
     return lower
