@@ -130,13 +130,13 @@ def chat(prompt: str = PROMPT, key: str = KEY, headers: dict[str, str] | None = 
 
 
 def post(path: str, body: bytes, headers: dict[str, str] | None = None) -> bytes:
-    fields = {"host": "local", "content-type": "application/json", "content-length": len(body), **(headers or {})}
+    fields = {"host": "localhost", "content-type": "application/json", "content-length": len(body), **(headers or {})}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 def get(path: str, headers: dict[str, str] | None = None, version: str = "1.1") -> bytes:
-    fields = {"host": "local", "authorization": f"Bearer {KEY}", **(headers or {})}
+    fields = {"host": "localhost", "authorization": f"Bearer {KEY}", **(headers or {})}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"GET {path} HTTP/{version}\r\n{head}\r\n".encode()
 

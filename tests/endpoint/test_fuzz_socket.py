@@ -54,7 +54,7 @@ GOOD = [
     chat(stream=True),
     chat(headers={"expect": "100-continue"}),
     post("/local/timing", b'{"timing": "off"}', AUTHORIZED),
-    b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 ]
 TEXT = st.text(st.characters(max_codepoint=255), max_size=20).map(lambda text: text.encode("latin-1"))
 
@@ -83,10 +83,10 @@ def huge() -> st.SearchStrategy[bytes]:
     sizes = st.sampled_from([65_536, 70_000, 300_000])
     shapes = st.sampled_from(
         [
-            b"GET /%b HTTP/1.1\r\nhost: a\r\n\r\n",
-            b"GET /info HTTP/1.1\r\nhost: a\r\na: %b\r\n\r\n",
+            b"GET /%b HTTP/1.1\r\nhost: localhost\r\n\r\n",
+            b"GET /info HTTP/1.1\r\nhost: localhost\r\na: %b\r\n\r\n",
             b"%b",
-            b"POST / HTTP/1.1\r\nhost: a\r\n%b: a\r\n\r\n",
+            b"POST / HTTP/1.1\r\nhost: localhost\r\n%b: a\r\n\r\n",
         ]
     )
     return st.tuples(shapes, sizes, st.sampled_from([b"a", b"%", b"\t", b"\xff"])).map(
@@ -170,14 +170,14 @@ def test_any_bytes(server):
         b"\xff" * 70_000,
         b"GET\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"BREW /pot HTTP/1.1\r\nhost: a\r\n\r\n",
-        b"get / HTTP/1.1\r\nhost: a\r\n\r\n",
-        b"GET / HTTP/1.1\r\nhost: a\r\nno colon\r\n\r\n",
-        b"GET / HTTP/1.1\r\nhost: a\r\ncontent-length: -1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999999999999999\r\n\r\n",
-        b"GET / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nnonsense\r\n",
+        b"BREW /pot HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"get / HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nno colon\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999999999999999\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nnonsense\r\n",
         b"GET /" + b"a" * 600_000,
-        b"POST /chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 4194305\r\n\r\n",
+        b"POST /chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4194305\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
 )
@@ -190,7 +190,7 @@ def test_after_nonsense_the_server_hangs_up_by_itself(server, data):
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "M-SEARCH", "REPORT"])
 @pytest.mark.parametrize("path", ["/info", "/chat/completions", "/v1/models", "/openapi.json"])
 def test_a_method_that_a_route_does_not_know_is_405(server, method, path):
-    got = talk(server, f"{method} {path} HTTP/1.1\r\nhost: local\r\n\r\n".encode(), says_goodbye=True)
+    got = talk(server, f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode(), says_goodbye=True)
     head, _, body = got.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 405 ")
     assert b"\r\nallow: " in head and b"x-ms-error-code: method_not_allowed" in head

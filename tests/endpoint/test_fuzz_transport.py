@@ -13,8 +13,9 @@ from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.routes import ROUTES
 from mistral_on_azure.endpoint.transport import exchange
-from mistral_on_azure.endpoint.transport.connection import Connection, House
+from mistral_on_azure.endpoint.transport.connection import Connection
 from mistral_on_azure.endpoint.transport.exchange import Request
+from mistral_on_azure.endpoint.transport.house import House
 from mistral_on_azure.endpoint.transport.reader import Limits
 
 APPLICATION = Application(Sessions([KEY]))
@@ -26,7 +27,8 @@ SEEDS = [
     chat(stream=True),
     chat(headers={"x-local-fault": "status=503; count=2", "x-local-timing": "first-token=0.001"}),
     post("/local/faults", b'{"status": 503}', AUTHORIZED),
-    b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\na: b\r\n\r\n",
+    b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
+    b"2\r\n{}\r\n0\r\na: b\r\n\r\n",
     chat(headers={"connection": "upgrade", "upgrade": "h2c"}),
     chat(headers={"expect": "100-continue"}),
 ]

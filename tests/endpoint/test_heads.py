@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from raw import chat, get, post
 
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.transport.reader import Heads, Limits, RequestReader
+from mistral_on_azure.endpoint.transport.heads import Heads
+from mistral_on_azure.endpoint.transport.origins import Callers
+from mistral_on_azure.endpoint.transport.reader import Limits, RequestReader
 
 ROUTE = "/v1/chat/completions"
 SENT = [
@@ -25,7 +27,7 @@ SENT = [
     post(ROUTE, b""),
     b"POST /v1/chat/completions HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 9\r\n\r\n{}",
-    b"GET /info HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
+    b"GET /info HTTP/1.1\r\nhost: localhost\r\nhost: b\r\n\r\n",
     b"nonsense\r\n\r\n",
 ]
 
@@ -41,6 +43,15 @@ class Kept:
 
     def invite(self) -> None:
         self.got.append("invited")
+
+    def check(self, target, headers) -> None:
+        Callers().check(target, headers, lambda: "")
+
+    def admit(self, request) -> None:
+        pass
+
+    def hold(self, size) -> None:
+        pass
 
 
 class NothingKnown(Heads):

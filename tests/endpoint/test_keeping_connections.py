@@ -57,7 +57,10 @@ def test_a_refused_body_may_be_sent_to_its_end():
 
 
 def _chunked(size: int) -> bytes:
-    return b"POST / HTTP/1.1\r\nhost:a\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (size, b"x" * size)
+    head = chat(headers={"transfer-encoding": "chunked"}).partition(b"content-length")[0]
+    authorization = b"authorization: Bearer " + KEY.encode()
+    lines = b"%btransfer-encoding: chunked\r\n%b\r\n\r\n" % (head, authorization)
+    return b"%b%x\r\n%b\r\n0\r\n\r\n" % (lines, size, b"x" * size)
 
 
 def test_keep_alive_and_close():

@@ -16,6 +16,7 @@ import threading
 
 from mistral_on_azure.azure.children import MISTAKE
 from mistral_on_azure.endpoint import KEYS, OPTIONS
+from mistral_on_azure.endpoint.ending import Deadline
 from mistral_on_azure.endpoint.options import Options, make
 from mistral_on_azure.endpoint.server import Server, run
 from mistral_on_azure.errors import CookbookError
@@ -28,15 +29,16 @@ def main() -> None:
     except CookbookError as error:
         print(f"{MISTAKE}{error}", flush=True)
         sys.exit(1)
-    run(_until_parent_ends(server))
+    run(until_parent_ends(server))
 
 
-async def _until_parent_ends(server: Server) -> None:
-    orphaned = asyncio.Event()
+async def until_parent_ends(server: Server) -> None:
+    """Serve until this process gets a signal or its standard input ends."""
+    orphaned, deadline = asyncio.Event(), Deadline()
     loop = asyncio.get_running_loop()
     # A daemon: it waits for ever, and the end of the process must not wait for it.
-    threading.Thread(target=_watch, args=(loop, orphaned), daemon=True).start()
-    await server.run(_tell, orphaned)
+    threading.Thread(target=_watch, args=(loop, orphaned, deadline), daemon=True).start()
+    await server.run(_tell, orphaned, deadline)
 
 
 def _tell(url: str) -> None:
@@ -44,11 +46,13 @@ def _tell(url: str) -> None:
         os.write(sys.stdout.fileno(), f"{url}\n".encode())
 
 
-def _watch(loop: asyncio.AbstractEventLoop, orphaned: asyncio.Event) -> None:
+def _watch(loop: asyncio.AbstractEventLoop, orphaned: asyncio.Event, deadline: Deadline) -> None:
     with contextlib.suppress(OSError):  # nothing to read from is the end, too
         while os.read(0, 4096):
             pass
-    loop.call_soon_threadsafe(orphaned.set)
+    deadline.start()
+    with contextlib.suppress(RuntimeError):  # the event loop has ended by itself
+        loop.call_soon_threadsafe(orphaned.set)
 
 
 if __name__ == "__main__":

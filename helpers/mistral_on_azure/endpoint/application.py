@@ -39,6 +39,17 @@ class Application(Service):
         _note(request, answer, session)
         return answer
 
+    def admit(self, request: Request) -> None:
+        """Refuse a request by its head, before its body is waited for: no body is kept for somebody unknown.
+
+        Raises:
+            ApiError: 401, or 404, 405 and 413 for a route that takes no body of anybody.
+        """
+        route = find(self.routes, request, self.kind)
+        if route.open:
+            raise ApiError(413, "body_too_large", f"{request.path} takes no body.")
+        self.kind.authenticate(request, self.sessions, self.tokens)
+
     async def _later(self, coming: Awaitable[Answer], request: Request, session: Session) -> Answer:
         try:
             answer = await coming

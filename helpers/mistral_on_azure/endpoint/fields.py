@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 
+LONGEST = 1_000  # characters of `name=value; name=value`
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
 _WANTED = {**_KINDS, int: "a whole number"}
@@ -136,6 +137,8 @@ def read(text: str) -> dict[str, int | float | str]:
     Raises:
         ApiError: 400 for anything else.
     """
+    if len(text) > LONGEST:
+        raise invalid(f"'name=value; name=value' has at most {LONGEST:,} characters.", code="invalid_field")
     fields: dict[str, int | float | str] = {}
     for part in filter(None, map(str.strip, text.split(";"))):
         name, equals, value = (piece.strip() for piece in part.partition("="))

@@ -10,6 +10,7 @@ from typing import Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential
 from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.ending import Deadline
 from mistral_on_azure.endpoint.gateway import quota
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
@@ -18,6 +19,7 @@ from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.server import Server, run
 from mistral_on_azure.endpoint.starting import new_key
+from mistral_on_azure.endpoint.transport.origins import HOST, ORIGIN, Callers
 from mistral_on_azure.errors import CookbookError
 
 
@@ -37,6 +39,8 @@ class Options:
         concurrent: on managed compute, requests at a time for each instance.
         instances: on managed compute, how many instances there are.
         without_models: on a Foundry resource, the route /models is gone, as it is deprecated.
+        allow_host: names of hosts that requests may be addressed to, beside those of loopback and the address itself.
+        allow_origin: origins of browser pages that may use the endpoint, such as http://localhost:3000.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -52,6 +56,8 @@ class Options:
     instances: int = 1
     without_models: bool = False
     engine: str | None = None
+    allow_host: Sequence[str] = ()
+    allow_origin: Sequence[str] = ()
 
 
 def make(keys: Sequence[str], options: Options) -> Server:
@@ -81,11 +87,27 @@ def make(keys: Sequence[str], options: Options) -> Server:
             options.token_lifetime,
             model=_model(options),
             kind=kind,
+            callers=_callers(options),
         )
     except OSError as error:
         port = options.port and error.errno in (errno.EADDRINUSE, errno.EACCES)
         where, option = (f"Port {options.port}", "--port") if port else (f"The address {options.host}", "--host")
         raise CookbookError(f"{where} cannot be used ({error.strerror}). Choose another with {option}.") from None
+
+
+def _callers(options: Options) -> Callers:
+    """Who may call.
+
+    Raises:
+        CookbookError: for what is no name of a host or no origin.
+    """
+    for host in options.allow_host:
+        if not HOST.fullmatch(host):
+            raise CookbookError(f"A host that is allowed is a name such as endpoint.local, not {host!r}.")
+    for origin in options.allow_origin:
+        if not ORIGIN.fullmatch(origin):
+            raise CookbookError(f"An origin that is allowed reads like http://localhost:3000, not {origin!r}.")
+    return Callers(options.allow_host, options.allow_origin)
 
 
 def _kind(options: Options) -> Kind:
@@ -146,8 +168,8 @@ def serve(port: int, deployment: str | None = None, **options: Any) -> None:
     server = make([key or made], Options(port=port, deployment=deployment, **options))
     if made:
         print(f"{CREDENTIAL}={made}", flush=True)
-    run(
-        server.run(
-            lambda url: print(f"{ENDPOINT}={url}\nReady: the local endpoint listens. Ctrl-C ends it.", flush=True)
-        )
-    )
+
+    def tell(url: str) -> None:
+        print(f"{ENDPOINT}={url}\nReady: the local endpoint listens. Ctrl-C ends it.", flush=True)
+
+    run(server.run(tell, deadline=Deadline()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
@@ -15,13 +14,16 @@ from typing import Any
 
 from mistral_on_azure.azure.files import PrivateFolder
 from mistral_on_azure.endpoint.application import Application
+from mistral_on_azure.endpoint.ending import Deadline, signals
 from mistral_on_azure.endpoint.gateway.authentication import TokenService
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.transport import connection
-from mistral_on_azure.endpoint.transport.connection import Connection, House
+from mistral_on_azure.endpoint.transport.connection import Connection
+from mistral_on_azure.endpoint.transport.house import House
+from mistral_on_azure.endpoint.transport.origins import Callers
 from mistral_on_azure.endpoint.transport.reader import Limits
 
 
@@ -110,6 +112,7 @@ class Server:
         limits: what one peer may take.
         model: what answers chat requests; None is the script.
         kind: the kind of deployment that is imitated.
+        callers: which hosts and origins requests may name.
 
     Raises:
         OSError: when the port is taken.
@@ -125,15 +128,19 @@ class Server:
         limits: Limits | None = None,
         model: Model | None = None,
         kind: Kind = SERVERLESS,
+        callers: Callers | None = None,
     ) -> None:
         self.host = host
         self.application = Application(sessions, default, TokenService(lifetime), self.secure, model, kind)
-        self.house = House(self.application.answer, limits or Limits(), self.application.kind.error)
+        callers, application = callers or Callers(), self.application
+        respond = callers.answering(application.answer)
+        self.house = House(respond, limits or Limits(), application.kind.error, application.admit, callers)
         self.socket = listen(host, port)
         self.url = f"http://{_authority(self.socket)}"
         self._listeners: list[asyncio.Server] = []
         self._opening: asyncio.Task | None = None
         self._signals = 0
+        self._deadline: Deadline | None = None
 
     @property
     def peers(self) -> set[Connection]:
@@ -159,15 +166,21 @@ class Server:
         """The https address, the token service and the file of trusted authorities; made when first asked for."""
         return self._secured
 
-    async def run(self, ready: Callable[[str], None], until: asyncio.Event | None = None) -> None:
+    async def run(
+        self, ready: Callable[[str], None], until: asyncio.Event | None = None, deadline: Deadline | None = None
+    ) -> None:
         """Serve until SIGTERM, SIGINT or `until`; then let running streams finish, for a bounded time.
 
         Args:
             ready: called with the address once it can be used.
             until: ends the server when it is set.
+            deadline: ends the process when the event loop is too busy to end; None where other things run in it.
         """
-        stop = until or asyncio.Event()
-        self._listen_to_signals(stop)
+        stop, self._deadline = until or asyncio.Event(), deadline
+        with signals(lambda: self._hear(stop), deadline):
+            await self._run(ready, stop)
+
+    async def _run(self, ready: Callable[[str], None], stop: asyncio.Event) -> None:
         make_room(self.house.limits.connections)
         try:
             await self._serve(self.socket)
@@ -180,14 +193,9 @@ class Server:
         finally:
             await self._end()
 
-    def _listen_to_signals(self, stop: asyncio.Event) -> None:
-        def end() -> None:
-            self._signals += 1  # the second one does not wait for streams
-            stop.set()
-
-        for name in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # Windows; not the main thread
-                asyncio.get_running_loop().add_signal_handler(name, end)
+    def _hear(self, stop: asyncio.Event) -> None:
+        self._signals += 1  # the second one does not wait for streams
+        stop.set()
 
     async def _serve(self, sock: socket.socket, context: ssl.SSLContext | None = None) -> None:
         loop = asyncio.get_running_loop()
@@ -207,10 +215,14 @@ class Server:
         await self._wait_for_peers(1.0)
         if "_folder" in self.__dict__:
             self._folder.remove()
+        if self._deadline is not None:
+            self._deadline.stop()
 
     async def _wait_for_peers(self, seconds: float) -> None:
         deadline = asyncio.get_running_loop().time() + seconds
         while self.peers and self._signals < 2 and asyncio.get_running_loop().time() < deadline:
+            if self._deadline is not None:
+                self._deadline.start()  # what runs may take its time, but not all of the event loop's
             await asyncio.sleep(_STEP)
 
 

@@ -4,7 +4,8 @@ Two token buckets, one for requests and one for tokens, each holding a minute's 
 are computed from the clock when a request arrives, so a request costs the same however many came before.
 
 An answered chat completion takes one request and its prompt and completion tokens, as in its `usage`; one that is
-refused for another reason takes a request and no tokens; a 429 takes nothing.
+refused for another reason takes a request and no tokens; a 429 takes nothing. A large request is refused with 429
+before any work when already the fewest tokens that its texts can have do not fit.
 """
 
 from __future__ import annotations
@@ -79,12 +80,23 @@ class Quota:
         Raises:
             QuotaExceeded: 429 with `Retry-After` in whole seconds when one of the two does not fit.
         """
-        now = self.clock()
-        for_requests, for_tokens = self.requests.wait_for(1, now), self.tokens.wait_for(tokens, now)
-        if for_requests or for_tokens:
-            raise self._exceeded(math.ceil(max(for_requests, for_tokens)))
+        self.check(tokens)
         self.requests.level -= 1
         self.tokens.level -= tokens
+
+    def check(self, least: int) -> None:
+        """Refuse a request that does not fit whatever it comes to, before there is any work with it.
+
+        Args:
+            least: the fewest tokens that it can take; what it does take is charged by `take`.
+
+        Raises:
+            QuotaExceeded: as `take` does.
+        """
+        now = self.clock()
+        for_requests, for_tokens = self.requests.wait_for(1, now), self.tokens.wait_for(least, now)
+        if for_requests or for_tokens:
+            raise self._exceeded(math.ceil(max(for_requests, for_tokens)))
 
     def settle(self, tokens: int) -> None:
         """Charge tokens that were only known once an engine had spent them; the next request may have to wait."""

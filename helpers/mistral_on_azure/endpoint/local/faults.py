@@ -71,7 +71,9 @@ class Fault(Struct):
     after: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     probability: Annotated[float, Meta(ge=0, le=1)] = 1.0
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
-    name: Annotated[str | int, Meta(extra={"words": "a word"})] = ""
+    name: Annotated[
+        Annotated[str, Meta(max_length=200)] | int, Meta(extra={"words": "a word of at most 200 characters"})
+    ] = ""
     seen: int = 0
 
     @property

@@ -26,7 +26,7 @@ from msgspec import Meta, Struct
 
 from mistral_on_azure.azure.deployments import imitated_paces
 from mistral_on_azure.endpoint.api_errors import invalid
-from mistral_on_azure.endpoint.fields import check, fields_of, read
+from mistral_on_azure.endpoint.fields import LONGEST, check, fields_of, read
 from mistral_on_azure.endpoint.transport.exchange import Answer
 
 HEADER = "x-local-timing"
@@ -69,6 +69,8 @@ def setting(text: str) -> Setting:
     Raises:
         ApiError: 400 for anything else.
     """
+    if len(text) > LONGEST:
+        raise invalid(f"A timing has at most {LONGEST:,} characters.", code="invalid_field")
     words = text.strip()
     if words in _BY_WORD:
         return _BY_WORD[words]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 
-from mistral_on_azure.endpoint.models.tokens import processor
+from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
+from mistral_on_azure.endpoint.models.tokens import processor, size_of
 
 VOCABULARY = {"v1": 32_000, "v3": 32_768}  # token ids
 _SPECIAL = re.compile("</?s>|<unk>")  # also where a message spells them: the template does not guard
@@ -42,6 +42,13 @@ def count_text(text: str, tokenizer: str) -> int:
     return _tokens(text, tokenizer)
 
 
-@lru_cache(maxsize=1024)
+_counts: BoundedCache[tuple[str, str], int] = BoundedCache(4_000_000)
+
+
 def _tokens(text: str, tokenizer: str) -> int:
-    return len(processor(tokenizer).encode(text)) if text else 0
+    if not text:
+        return 0
+    known = _counts.get((text, tokenizer))
+    if known is None:
+        known = _counts.keep((text, tokenizer), len(processor(tokenizer).encode(text)), size_of(text, 0))
+    return known

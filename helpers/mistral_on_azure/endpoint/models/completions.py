@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.models.script import Completion, logprobs
 from mistral_on_azure.endpoint.transport.exchange import DONE
 
+SMALL = 160  # tokens of a result that is kept as it is written: about 32 kB as a stream
 _encode = msgspec.json.Encoder().encode
 # The object that an answer is. Written out, because putting it together costs more than all that is new in it.
 _HEAD = b'{"id":"%032x","object":"chat.completion","created":%d,"model":"%b"'
@@ -35,6 +35,12 @@ class Result:
     parameters: dict[str, Any]
     completion_tokens: int
     tails: list[bytes] = field(default_factory=list, compare=False)  # encoded once, for this and later requests
+
+    @property
+    def small(self) -> bool:
+        """Whether it takes little memory as it is written: at most `SMALL` tokens and alternatives to them."""
+        alternatives = 1 + (self.parameters.get("top_logprobs") or 0) if self.parameters.get("logprobs") else 0
+        return self.completion_tokens * (1 + alternatives) <= SMALL
 
     @property
     def usage(self) -> dict[str, int]:
@@ -58,21 +64,28 @@ def new_id() -> str:
 
 def body(answer: Result) -> bytes:
     """The `chat.completion` object in JSON."""
-    if not answer.tails:
+    if answer.tails:
+        tail = answer.tails[0]
+    else:
         choices = b",".join([_choice(answer, index, completion) for index, completion in enumerate(answer.completions)])
         prompt, completed = answer.prompt_tokens, answer.completion_tokens
-        answer.tails.append(_TAIL % (choices, prompt, completed, prompt + completed))
-    return _HEAD % (random.getrandbits(128), time.time(), answer.deployment.name.encode()) + answer.tails[0]
+        tail = _TAIL % (choices, prompt, completed, prompt + completed)
+        if answer.small:
+            answer.tails.append(tail)
+    return _HEAD % (random.getrandbits(128), time.time(), answer.deployment.name.encode()) + tail
 
 
 def _choice(answer: Result, index: int, completion: Completion) -> bytes:
     logprobs = answer.logprobs(completion)
-    return _spoken(completion, index) % (b"null" if logprobs is None else _encode(logprobs))
+    if index:
+        spoken = _spoken(completion, index)
+    else:
+        spoken = completion.choice = completion.choice or _spoken(completion, 0)
+    return spoken % (b"null" if logprobs is None else _encode(logprobs))
 
 
-@lru_cache(maxsize=1024)
 def _spoken(completion: Completion, index: int) -> bytes:
-    """A choice with a gap for its log probabilities, kept because most requests get one of a few answers."""
+    """A choice with a gap for its log probabilities; the first is kept, as most requests get one of a few answers."""
     calls = [call.member for call in completion.calls] or None
     message = {"role": "assistant", "content": completion.text, "tool_calls": calls}
     choice = {"index": index, "message": message, "finish_reason": completion.finish_reason}
@@ -93,9 +106,12 @@ def events(answer: Result) -> tuple[bytes, ...]:
         "model": answer.deployment.name,
     }
     start = b"data: " + _encode(head)[:-1]
-    if not answer.tails:
-        answer.tails.extend(b"," + _encode(tail)[1:] + b"\n\n" for tail in _tails(answer))
-    return (*[start + tail for tail in answer.tails], DONE)
+    tails = answer.tails
+    if not tails:
+        tails = [b"," + _encode(tail)[1:] + b"\n\n" for tail in _tails(answer)]
+        if answer.small:
+            answer.tails = tails
+    return (*[start + tail for tail in tails], DONE)
 
 
 def _tails(answer: Result) -> Iterator[dict[str, Any]]:

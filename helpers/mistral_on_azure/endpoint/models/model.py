@@ -24,12 +24,14 @@ class ChatRequest:
     Attributes:
         deployment: the one that is asked.
         parameters: the validated parameters, `messages` and `tools` among them as they were sent.
+        size: bytes of the body that it was read from.
         kept: what a model worked out for this request and may use again; nobody else reads it.
     """
 
     deployment: Deployment
     parameters: dict[str, Any]
     kept: Any = None
+    size: int = 0
 
 
 class Model(Protocol):

@@ -20,7 +20,8 @@ from typing import Any
 
 from mistral_on_azure.azure.files import ROOT
 from mistral_on_azure.catalog.sidecar import scripted_answers
-from mistral_on_azure.endpoint.models.tokens import Tokens, processor, tokenize
+from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
+from mistral_on_azure.endpoint.models.tokens import Tokens, processor, size_of, tokenize
 
 
 @cache
@@ -140,6 +141,9 @@ class Completion:
     """One answer, finished: its text, the tokens it took, why it ended, and the tools it calls instead of text.
 
     An answer that nothing cuts short is the same object each time: read it, never change it.
+
+    Attributes:
+        choice: the first choice with this answer as it is written, once it was; `completions` keeps it here.
     """
 
     text: str
@@ -147,6 +151,7 @@ class Completion:
     pieces: tuple[str, ...]
     finish_reason: str
     calls: tuple[Call, ...] = ()
+    choice: bytes = b""
 
 
 def complete(system: str | None, prompt: str, parameters: dict[str, Any], index: int = 0) -> Completion:
@@ -188,11 +193,18 @@ def cut(text: str, max_tokens: int | None, stop: str | Sequence[str] | None, tok
     return _shorten(text, tokens, length, end, reason)
 
 
-@lru_cache(maxsize=4096)
+_wholes: BoundedCache[tuple[str, str], Completion] = BoundedCache(8_000_000)
+
+
 def _whole(text: str, tokenizer: str) -> Completion:
     """An answer that nothing cuts short."""
-    tokens = tokenize(text, tokenizer)
-    return Completion(text, tokens.ids, tokens.pieces, "stop")
+    known = _wholes.get((text, tokenizer))
+    if known is None:
+        tokens = tokenize(text, tokenizer)
+        known = Completion(text, tokens.ids, tokens.pieces, "stop")
+        written = 6 * len(text)  # at most, once it is encoded
+        _wholes.keep((text, tokenizer), known, size_of(text, len(tokens.ids)) + written)
+    return known
 
 
 def _shorten(text: str, tokens: Tokens, length: int, end: int, reason: str) -> Completion:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from mistral_on_azure.azure.deployments import Deployment
@@ -18,6 +22,11 @@ from mistral_on_azure.endpoint.models.script import Completion, chosen, complete
 from mistral_on_azure.endpoint.models.tokens import count_prompt
 from mistral_on_azure.endpoint.transport.exchange import Answer
 
+MOST_WRITTEN = 350_000  # tokens of all answers to a request, their alternatives and what is around them in a stream
+LARGE = 16 * 1024  # bytes of a request whose answer is worked out in a thread
+LONGEST_TOKEN = 18  # characters: a text has at least its length divided by this many tokens
+_WELL_OVER = 2  # contexts: a prompt that is longer is counted no further
+
 
 class Script:
     """Answers from script.toml, as the deployment that is asked. `model.Model` describes the members."""
@@ -25,11 +34,33 @@ class Script:
     name = None
     info = None
 
-    def answer(self, asked: ChatRequest, quota: Quota, spend: Spend) -> Answer:
-        """The scripted answer. All its tokens are known, and charged, before it is written."""
+    def answer(self, asked: ChatRequest, quota: Quota, spend: Spend) -> Answer | Awaitable[Answer]:
+        """The scripted answer. All its tokens are known, and charged, before it is written.
+
+        Of a large request, the fewest tokens that its texts can have must fit into the context and the quota before
+        anything else is done with it.
+        """
+        if asked.size > LARGE:
+            least = _characters(asked.parameters["messages"]) // LONGEST_TOKEN
+            _check_context(asked.deployment, least, asked.parameters.get("max_tokens"), "at least ")
+            quota.check(least)
+            if _in_event_loop():
+                return self._answer_later(asked, quota, spend)
         result = asked.kept
         if result is None:
-            result = asked.kept = work_out(asked.deployment, asked.parameters)
+            result = work_out(asked.deployment, asked.parameters)
+            if result.completion_tokens <= 2 * completions.SMALL:
+                asked.kept = result
+        return self._charged(result, quota, spend)
+
+    async def _answer_later(self, asked: ChatRequest, quota: Quota, spend: Spend) -> Answer:
+        """Work in a thread, one large request after the other, so that the event loop answers others meanwhile."""
+        result = await asyncio.get_running_loop().run_in_executor(
+            _worker(), work_out, asked.deployment, asked.parameters
+        )
+        return self._charged(result, quota, spend)
+
+    def _charged(self, result: Result, quota: Quota, spend: Spend) -> Answer:
         prompt, completed = result.prompt_tokens, result.completion_tokens
         quota.take(prompt + completed)
         spend(prompt, completed)
@@ -56,8 +87,9 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
         parameters = {**parameters, "messages": safety.guarded(parameters["messages"])}
         # The script knows answers by the caller's own system message, so that one stays.
         talk = replace(conversation(parameters["messages"], tools), system=talk.system)
-    prompt_tokens = count_prompt(talk.turns)
-    _check_context(deployment, prompt_tokens, parameters.get("max_tokens"))
+    prompt_tokens = count_prompt(talk.turns, _WELL_OVER * deployment.context)
+    stopped = "at least " if prompt_tokens > _WELL_OVER * deployment.context else ""
+    _check_context(deployment, prompt_tokens, parameters.get("max_tokens"), stopped)
     limited = parameters
     if "max_tokens" not in parameters:  # an answer ends where the context does
         room = deployment.context - prompt_tokens
@@ -67,6 +99,7 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
         completion = _complete(talk, limited, index)
         answers.append(completion)
         completed += len(completion.ids)
+        _check_answers(completed, parameters)
     return Result(deployment, tuple(answers), prompt_tokens, parameters, completed)
 
 
@@ -83,16 +116,52 @@ def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Com
     return complete(talk.system, talk.prompt, parameters, index)
 
 
-def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None) -> None:
-    """Refuse what does not fit, in the words of vLLM, which serves these models; LiteLLM knows the error by them."""
+def _check_answers(tokens: int, parameters: dict[str, Any]) -> None:
+    """Refuse answers that take much memory together, as they are written.
+
+    Raises:
+        ApiError: 422.
+    """
+    alternatives = (parameters.get("top_logprobs") or 0) + 1 if parameters.get("logprobs") else 0
+    if tokens * (1 + alternatives + (4 if parameters.get("stream") else 0)) > MOST_WRITTEN:
+        n = parameters.get("n", 1)
+        raise not_supported("n", n, f"The {n} answers are too long together: ask for fewer, or for fewer alternatives.")
+
+
+def _characters(messages: list[Any]) -> int:
+    """How long the texts of messages are, whatever else is wrong with them."""
+    contents = [message.get("content") for message in messages if isinstance(message, dict)]
+    parts = [part.get("text") for each in contents if isinstance(each, list) for part in each if isinstance(part, dict)]
+    return sum(len(text.rstrip(" ")) for text in (*contents, *parts) if isinstance(text, str))  # as `count_prompt` does
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+@cache
+def _worker() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "large-requests")
+
+
+def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None, least: str = "") -> None:
+    """Refuse what does not fit, in the words of vLLM, which serves these models; LiteLLM knows the error by them.
+
+    Args:
+        least: "at least " where the prompt has perhaps more tokens than were counted.
+    """
     if prompt_tokens + (max_tokens or 1) <= deployment.context:
         return
     if max_tokens is None:
-        wanted = f"{prompt_tokens} tokens in the messages, Please reduce the length of the messages."
+        wanted = f"{least}{prompt_tokens} tokens in the messages, Please reduce the length of the messages."
     else:
         wanted = (
-            f"{prompt_tokens + max_tokens} tokens ({prompt_tokens} in the messages, {max_tokens} in the completion). "
-            "Please reduce the length of the messages or completion."
+            f"{least}{prompt_tokens + max_tokens} tokens ({prompt_tokens} in the messages, {max_tokens} in the "
+            "completion). Please reduce the length of the messages or completion."
         )
     limit = f"This model's maximum context length is {deployment.context} tokens. However, you requested {wanted}"
     raise ApiError(400, "context_length_exceeded", limit, param="messages")

@@ -17,13 +17,16 @@ from __future__ import annotations
 
 import re
 from codecs import getincrementaldecoder
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib.util import find_spec
 from itertools import accumulate, pairwise
+from math import inf
 from pathlib import Path
 from typing import Any
+
+from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
 
 _FILES = {"v1": "tokenizer.model.v1", "v3": "mistral_instruct_tokenizer_240323.model.v3"}
 
@@ -45,9 +48,25 @@ def processor(tokenizer: str = "v3") -> Any:
     return sentencepiece.SentencePieceProcessor(model_file=str(Path(package) / "data" / _FILES[tokenizer]))
 
 
-@lru_cache(maxsize=4096)
+_TOKEN, _CHARACTER = 120, 4  # bytes that a token takes in memory, and a character, at most
+_tokenized: BoundedCache[tuple[str, str], Tokens] = BoundedCache(8_000_000)
+
+
+def size_of(text: str, tokens: int) -> int:
+    """Bytes that a text and its tokens take in memory, at most."""
+    return 500 + _CHARACTER * len(text) + _TOKEN * tokens
+
+
 def tokenize(text: str, tokenizer: str = "v3") -> Tokens:
     """Split a completion into tokens; the pieces joined are the text."""
+    known = _tokenized.get((text, tokenizer))
+    if known is None:
+        known = _split(text, tokenizer)
+        _tokenized.keep((text, tokenizer), known, size_of(text, len(known.ids)))
+    return known
+
+
+def _split(text: str, tokenizer: str) -> Tokens:
     ids = tuple(processor(tokenizer).encode(text))
     vocabulary = _vocabulary(tokenizer)
     decode = getincrementaldecoder("utf-8")().decode
@@ -79,18 +98,18 @@ _MARKERS = {  # how many tokens Mistral's chat format puts around a turn
 ALONE = "0123456789\t\n"  # characters that are never in a token with others
 INDIVISIBLE = "[REFERENCE_DOC_"  # how the only tokens begin that have a digit beside something else
 _pieces = re.compile(rf"[{ALONE}]| *[^ {ALONE}]+| +").findall
-_REMEMBERED, _LONGEST = 32_768, 256  # words, and characters of one
+_REMEMBERED, _LONGEST = 5_000_000, 128  # bytes of words, and characters of one
 
 
-class _Counts(dict[str, int]):
+class _Counts(BoundedCache[str, int]):
     """How many tokens each text is, as far as it has been asked."""
 
-    def keep(self, text: str, tokens: int) -> int:
-        if len(text) <= _LONGEST:
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[text] = tokens
-        return tokens
+    def __init__(self) -> None:
+        super().__init__(_REMEMBERED)
+
+    def put(self, text: str, tokens: int) -> int:
+        """Keep a count, unless the text is long."""
+        return self.keep(text, tokens, 150 + _CHARACTER * len(text)) if len(text) <= _LONGEST else tokens
 
 
 class _Pieces(_Counts):
@@ -98,7 +117,7 @@ class _Pieces(_Counts):
 
     def __missing__(self, text: str) -> int:
         # Alone, it would get a space in front. After a digit it does not: that space and the digit are two tokens.
-        return self.keep(text, len(processor().encode("0" + text)) - 2)
+        return self.put(text, len(processor().encode("0" + text)) - 2)
 
 
 class _Words(_Counts):
@@ -107,7 +126,7 @@ class _Words(_Counts):
     def __missing__(self, word: str) -> int:
         if word.isascii() and word.isdigit():  # there are too many numbers to keep
             return 1 + len(word)
-        return self.keep(word, _word(word))
+        return self.put(word, _word(word))
 
 
 _pieces_known, _words_known = _Pieces(), _Words()
@@ -122,6 +141,8 @@ def count(text: str) -> int:
     """How many tokens a text is."""
     if not text:
         return 0
+    if len(text) > 2 * BLOCK:
+        return sum(_counts_of(text))
     if INDIVISIBLE in text:
         return len(processor().encode(text))
     text = text.replace("▁", " ")  # which is how sentencepiece writes a space
@@ -130,12 +151,62 @@ def count(text: str) -> int:
     return sum(map(_words_known.__getitem__, text.split(" ")))
 
 
-def count_prompt(turns: Sequence[tuple[str, str]]) -> int:
+BLOCK = 2_048  # characters that are counted in one call of the tokenizer, which takes a few milliseconds
+_SEARCHED = 1_024  # characters after a block's, in which its end is looked for
+
+
+@cache
+def _neighbours() -> frozenset[str]:
+    """The pairs of characters that some token has side by side."""
+    sp = processor()
+    pieces = (sp.id_to_piece(token).replace("▁", " ") for token in range(sp.get_piece_size()))
+    return frozenset(piece[at : at + 2] for piece in pieces for at in range(len(piece) - 1))
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """A long text in parts whose tokens are the text's own.
+
+    A part ends where no token has the two characters side by side. A text without such a place, which is one that
+    repeats itself, is taken apart all the same, and counted to within a token for each part.
+    """
+    start, neighbours = 0, _neighbours()
+    while len(text) - start > 2 * BLOCK:
+        ends = range(start + BLOCK, start + BLOCK + _SEARCHED)
+        end = next((end for end in ends if text[end - 1 : end + 1] not in neighbours), start + BLOCK)
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def _counts_of(text: str) -> Iterator[int]:
+    """Tokens of a long text, part by part."""
+    return map(_block, _blocks(f" {text.replace('▁', ' ')}"))
+
+
+def _block(text: str) -> int:
+    if INDIVISIBLE in text:
+        return len(processor().encode("0" + text)) - 2
+    return sum(map(_pieces_known.__getitem__, _pieces(text)))
+
+
+def count_prompt(turns: Sequence[tuple[str, str]], most: float = inf) -> int:
     """Tokens of a conversation of (role, text) turns, with the markers Mistral's chat format adds.
 
     `<s>` opens it, and the format drops the spaces an assistant's turn ends with.
+
+    Args:
+        most: where counting may stop, as no context holds more; what was counted until then is more than that.
     """
     total = 1
     for role, text in turns:
-        total += count(text.rstrip(" ") if role == "assistant" else text) + _MARKERS[role]
+        if role == "assistant":
+            text = text.rstrip(" ")
+        total += _MARKERS[role]
+        if len(text) <= 2 * BLOCK:
+            total += count(text)
+            continue
+        for tokens in _counts_of(text):
+            total += tokens
+            if total > most:
+                return total
     return total

@@ -119,6 +119,7 @@ CODES: dict[int, tuple[str, ...]] = {
         "bad_request",
     ),
     401: ("unauthorized", "invalid_token"),
+    403: ("forbidden",),
     404: ("not_found", "deployment_not_found"),
     405: ("method_not_allowed",),
     408: ("request_timeout",),
@@ -131,7 +132,7 @@ CODES: dict[int, tuple[str, ...]] = {
     431: ("header_too_large",),
     500: ("internal_server_error",),
     502: ("bad_gateway",),
-    503: ("too_many_connections",),
+    503: ("too_many_connections", "too_many_bodies"),
     504: ("gateway_timeout",),
 }
 ENGINE = "engine_error"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import replace
-from functools import lru_cache
+from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.gateway.kinds import Kind
@@ -13,8 +13,10 @@ from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.local.damage import damaged, error_of
 from mistral_on_azure.endpoint.local.faults import Fault
 from mistral_on_azure.endpoint.local.sessions import Session
+from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
 from mistral_on_azure.endpoint.models.completions import usage_asked
 from mistral_on_azure.endpoint.models.model import ChatRequest, Model
+from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving.api_version import check_api_version
 from mistral_on_azure.endpoint.serving.request_parameters import check_response_format, checked_extra, validate
@@ -22,6 +24,7 @@ from mistral_on_azure.endpoint.transport.contents import check_content_type, rea
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
 _seen = [0] * 1024  # hashes of bodies
+_LONGEST_NAME = 200  # characters of a deployment's name that are looked at
 _REMEMBERED = 16 * 1024  # bytes: a longer body is understood anew each time
 
 
@@ -40,20 +43,33 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
     except ApiError as error:
         return _refused(service.kind, error, request, session, fault, default)
     if not isinstance(answer, Answer):
-        return _awaited(answer, asked, setting, fault)
+        return _awaited(service, request, session, answer, asked, setting, fault)
     return answer if fault is None and setting is timing.OFF else _slowed_or_damaged(answer, asked, setting, fault)
 
 
 async def _awaited(
-    coming: Awaitable[Answer], asked: ChatRequest, setting: timing.Setting, fault: Fault | None
+    service: Service,
+    request: Request,
+    session: Session,
+    coming: Awaitable[Answer],
+    asked: ChatRequest,
+    setting: timing.Setting,
+    fault: Fault | None,
 ) -> Answer:
     """An answer that takes its time. A stream is passed on as it comes, but for a timing or a fault it is collected."""
-    answer = await coming
+    try:
+        answer = await coming
+    except QuotaExceeded:
+        raise
+    except ApiError as error:
+        if not isinstance(service.model, Script):
+            raise  # a real engine has charged what it took
+        return _refused(service.kind, error, request, session, fault, asked.deployment.name)
     if fault is None and setting is timing.OFF:
         return answer
     if answer.source is not None:
         answer = replace(answer, source=None, events=tuple([event async for event in answer.source]))
-    if answer.events is not None:
+    if answer.events is not None and not answer.tokens:
         around = 4 if usage_asked(asked.parameters) else 3  # a role, an end, [DONE] and perhaps usage
         answer = replace(answer, tokens=len(answer.events) - around)
     return _slowed_or_damaged(answer, asked, setting, fault)
@@ -77,10 +93,12 @@ def _understand(service: Service, request: Request, default: str) -> ChatRequest
     extra = headers.get("extra-parameters")
     extra = kind.addresses[request.path].extra if extra is None else checked_extra(extra)
     header = headers.get("azureml-model-deployment")
+    if header is not None and len(header) > _LONGEST_NAME:
+        header = header[:_LONGEST_NAME]  # which no deployment is called, either
     mark = hash(body)
     place = mark % len(_seen)
     if _seen[place] == mark and len(body) <= _REMEMBERED:
-        return _understood(kind, service.model, body, extra, header, default)
+        return _remembered(kind, service.model, body, extra, header, default)
     _seen[place] = mark
     return _read(kind, service.model, body, extra, header, default)
 
@@ -105,17 +123,25 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     check_response_format(parameters, deployment.json)
     if "messages" not in parameters:
         raise invalid("The body has no messages.", param="messages")
-    return ChatRequest(deployment, parameters)
+    return ChatRequest(deployment, parameters, size=len(body))
 
 
-_understood = lru_cache(maxsize=512)(_read)
+_understood: BoundedCache[tuple[Any, ...], ChatRequest] = BoundedCache(24_000_000)
+
+
+def _remembered(*asked: Any) -> ChatRequest:
+    """What `_read` makes of the same arguments, kept with its answer; errors are not kept."""
+    known = _understood.get(asked)
+    if known is None:  # JSON takes up to 25 times its bytes once it is read, and the answer has bounds of its own
+        known = _understood.keep(asked, _read(*asked), 64 * 1024 + 40 * len(asked[2]))
+    return known
 
 
 def _refused(
     kind: Kind, error: ApiError, request: Request, session: Session, fault: Fault | None, default: str
 ) -> Answer:
     """The answer to a request that comes to nothing, which still was a request."""
-    quota = session.quota(_deployment_of(kind, request, default))
+    quota = session.quota(_deployment_of(kind, request, default, error))
     quota.take(0)
     answer = kind.error(error)
     answer = replace(answer, headers=answer.headers + quota.headers())
@@ -124,11 +150,12 @@ def _refused(
     return damaged(timing.paced(answer, slowed(timing.Timing(), fault), 0), fault)
 
 
-def _deployment_of(kind: Kind, request: Request, default: str) -> str:
+def _deployment_of(kind: Kind, request: Request, default: str, error: ApiError) -> str:
     """The deployment whose quota a refused request takes from, as well as it can be told."""
     try:
         header = request.headers.get("azureml-model-deployment")
-        model = None if header else read_object(request.body).get("model")
+        unreadable = error.code in ("invalid_json", "body_too_large")
+        model = None if header or unreadable else read_object(request.body).get("model")
         return kind.deployment(header, model, default).name
     except ApiError:
         return default

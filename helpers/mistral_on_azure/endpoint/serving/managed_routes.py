@@ -28,6 +28,7 @@ from mistral_on_azure.endpoint.serving.engine_request import (
     check_sampling,
     check_template,
 )
+from mistral_on_azure.endpoint.transport.contents import check_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 _SCORE_TOKENS = 16  # what the scoring route generates where no parameter says
@@ -49,6 +50,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer:
         pending.take(0)
         if fault is not None and fault.status is not None:
             raise error_of(fault)
+        check_size(request.body)
         made, tokens = _container(request, deployment, session)
     except Refused as refused:
         made, tokens = wrapped(refused.status, refused.body, refused.headers), 0

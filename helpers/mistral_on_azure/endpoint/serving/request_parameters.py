@@ -66,9 +66,9 @@ _TYPES: dict[str, Any] = {
     ),
     "max_tokens": _parameter(int, "The most tokens to generate.", ge=1, le=_LARGEST),
     "stop": _parameter(
-        str | list[str],
+        str | Annotated[list[str], Meta(max_length=256)],
         "The answer ends before this text, or before the first of several.",
-        refusals={"": "must be a string or a list of strings"},
+        refusals={"length": "has at most 256 strings", "": "must be a string or a list of strings"},
     ),
     "presence_penalty": _parameter(float, "What makes tokens that occurred less likely.", ge=-2, le=2),
     "frequency_penalty": _parameter(float, "What makes tokens that occurred often less likely.", ge=-2, le=2),

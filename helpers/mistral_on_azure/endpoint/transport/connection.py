@@ -9,13 +9,11 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
-from mistral_on_azure.endpoint.transport.reader import Heads, Limits, RequestReader
+from mistral_on_azure.endpoint.transport.house import House
+from mistral_on_azure.endpoint.transport.reader import RequestReader
 from mistral_on_azure.endpoint.transport.writer import (
     CLOSE,
     CLOSE_1_0,
@@ -26,28 +24,6 @@ from mistral_on_azure.endpoint.transport.writer import (
     framing,
     render,
 )
-
-
-@dataclass(slots=True)
-class House:
-    """What all connections of a server share.
-
-    Attributes:
-        answer: the application.
-        limits: what a peer may take.
-        refusal: writes the answer to a request that never reaches the application.
-        heads: the requests' heads that were parsed before.
-        peers: the open connections.
-        ending: the server is about to end; each connection closes after the answer it is at.
-    """
-
-    answer: Callable[[Request], Answer | Awaitable[Answer]]
-    limits: Limits
-    refusal: Callable[[ApiError], Answer]
-    heads: Heads = field(default_factory=Heads)
-    peers: set[Any] = field(default_factory=set)
-    ending: bool = False
-
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: closing resets the connection
 
@@ -106,6 +82,7 @@ class Connection(asyncio.Protocol):
         self.congested = False  # the client does not read
         self.closing = False  # nothing more is answered
         self.invited = False  # a body is held back until the answer before it is written
+        self.held = 0  # bytes of bodies that are not whole or wait
         self.last = False  # nothing more is read: the client has said its last word, or a wrong one
         self.heard = self.began = self.loop.time()
 
@@ -120,8 +97,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.closing = True
         self.house.peers.discard(self)
+        self._let_go()
         self.reader.close()
-        self.waiting.clear()
         if self.stream:
             self.stream.cancel()
             self.stream = None
@@ -162,8 +139,21 @@ class Connection(asyncio.Protocol):
 
     # Called by the reader
 
+    def check(self, target: str, headers: dict[str, str]) -> None:
+        self.house.callers.check(target, headers, self._address)
+
+    def admit(self, request: Request) -> None:
+        self.house.admit(request)
+
+    def hold(self, size: int) -> None:
+        self.held += size
+        self.house.held += size
+        if size > 0 and self.house.held > self.house.limits.bodies:
+            raise ApiError(503, "too_many_bodies", "This endpoint has no memory to spare for another request's body.")
+
     def receive(self, request: Request, manner: Manner) -> None:
         if self.stream or self.congested or self.waiting:
+            self.hold(len(request.body))
             self.waiting.append((request, manner))
             self._hold()
         else:
@@ -185,12 +175,19 @@ class Connection(asyncio.Protocol):
         if isinstance(answer, Answer):
             self._send(answer, manner, request)
         else:  # a real engine thinks first
+            try:
+                self.hold(len(request.body))
+            except ApiError as error:
+                answer.close()
+                self._send_last(error)
+                return
             self.stream = Pending(self, answer, lambda arrived: self._send_late(arrived, manner, request))
 
     def _send_late(self, answer: Answer, manner: Manner, request: Request) -> None:
         if self.closing:
             return  # the client left in the same moment
         self.stream = None
+        self.hold(-len(request.body))
         self.heard = self.loop.time()
         self._send(answer, manner, request)
         self._go_on()
@@ -216,12 +213,14 @@ class Connection(asyncio.Protocol):
         """Answer what cannot be answered otherwise, as the last thing on this connection."""
         if self.stream or self.waiting:
             self.last = True
+            self.reader.drop()
             self.waiting.append((error, CLOSE))
             self._hold()
         elif not self.closing:
             self._send_last(error)
 
     def _send_last(self, error: ApiError) -> None:
+        self._let_go()
         # Closing while the client still sends would reset the connection, and the client would never see why.
         self._send(self.house.refusal(error), CLOSE._replace(keep=True))
         self.closing = True
@@ -247,6 +246,7 @@ class Connection(asyncio.Protocol):
             if isinstance(waiting, ApiError):
                 self._send_last(waiting)
             else:
+                self.hold(-len(waiting.body))
                 self._respond(waiting, manner)
         if self.stream or self.congested or self.closing:
             return
@@ -260,6 +260,17 @@ class Connection(asyncio.Protocol):
         if self.invited and self.reader.midway:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self.invited = False
+
+    def _address(self) -> str:
+        """The address that the client has connected to."""
+        name = self.transport.get_extra_info("sockname")
+        return name[0].removeprefix("::ffff:") if name else ""
+
+    def _let_go(self) -> None:
+        """Keep no bytes of requests that will not be answered."""
+        self.waiting.clear()
+        self.reader.drop()
+        self.hold(-self.held)
 
     def _hold(self) -> None:
         if not self.closing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,14 +12,28 @@ import msgspec
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
+MOST_VALUES, MOST_ESCAPES = 16_384, 524_288  # in a body; a text with so many escapes fits into no context
+DEEPEST, LONGEST_NUMBER = 256, 4_300  # levels within each other, digits
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_DIGITS = bytes(ord("0") if chr(byte).isdecimal() else ord(" ") for byte in range(256))
+_LONG_NUMBER = b"0" * (LONGEST_NUMBER + 1)
 _JSON = "application/json"
+_MOST_PARAMETERS = 32
 _decode = msgspec.json.Decoder().decode
 
 
 @lru_cache(maxsize=64)
 def query_of(query: str) -> dict[str, str]:
-    """The parameters of a query string; clients send few different ones. Read it, never change it."""
-    return dict(parse_qsl(query, keep_blank_values=True))
+    """The parameters of a query string; clients send few different ones. Read it, never change it.
+
+    Raises:
+        ApiError: 400 for too many.
+    """
+    try:
+        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS))
+    except ValueError:
+        raise invalid(f"The query has more than {_MOST_PARAMETERS} parameters.") from None
 
 
 def read_body(request: Request) -> dict[str, Any]:
@@ -61,16 +76,51 @@ def read_json(body: bytes) -> Any:
     """The JSON value in `body`.
 
     Raises:
-        ApiError: 400 that says where the JSON is wrong.
+        ApiError: 400 that says where the JSON is wrong, 413 for more values than a body may have.
     """
     if not body:
         raise invalid("The body is empty. Send a JSON object.", code="invalid_json")
+    check_size(body)
     try:
         return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise invalid(f"The body is not valid JSON: {error}.", code="invalid_json") from None
     except RecursionError:
         raise invalid("The body is nested too deeply.", code="invalid_json") from None
+
+
+def check_size(body: bytes) -> None:
+    """Refuse JSON that takes long to read, or much memory, by a look at its bytes; anything else is left to the reader.
+
+    Raises:
+        ApiError: 413 for too many values, 400 for values too deep in each other or numbers with too many digits.
+    """
+    if len(body) <= DEEPEST:
+        return
+    if body.count(b"\\") > MOST_ESCAPES:
+        raise ApiError(413, "body_too_large", f"The body has more than {MOST_ESCAPES:,} escaped characters.")
+    opened = body.count(b"[") + body.count(b"{")
+    if opened <= DEEPEST and body.count(b",") <= MOST_VALUES and not _long_number(body):
+        return  # which is nearly every body, so what stands in its texts need not be told apart
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")  # no quote is left but those around texts
+    if plain.count(b'"') > 4 * MOST_VALUES:
+        raise _too_many()
+    outside = b"".join(plain.split(b'"')[::2])
+    brackets = outside.translate(None, _NO_BRACKETS)
+    if max(accumulate(map(_STEPS.__getitem__, brackets[: 2 * MOST_VALUES])), default=0) > DEEPEST:
+        raise invalid("The body is nested too deeply.", code="invalid_json")
+    if outside.count(b",") > MOST_VALUES or len(brackets) > 2 * MOST_VALUES:
+        raise _too_many()
+    if _long_number(outside):
+        raise invalid(f"A number in the body has more than {LONGEST_NUMBER} digits.", code="invalid_json")
+
+
+def _long_number(data: bytes) -> bool:
+    return len(data) > LONGEST_NUMBER and _LONG_NUMBER in data.translate(_DIGITS)
+
+
+def _too_many() -> ApiError:
+    return ApiError(413, "body_too_large", f"The body has more than {MOST_VALUES:,} values.")
 
 
 def json_answer(value: Any) -> Answer:

@@ -1,18 +1,16 @@
-"""Bytes from a client become requests, within the limits of what one peer may take.
-
-A head that was parsed before is not parsed again: a client that keeps its connection sends the same one over and over.
-"""
+"""Bytes from a client become requests, within the limits of what one peer may take."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import httptools
 
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.transport.exchange import Request
+from mistral_on_azure.endpoint.transport.heads import Heads
 from mistral_on_azure.endpoint.transport.writer import CLOSE, CLOSE_1_0, KEEP, KEEP_1_0, Manner
 
 
@@ -23,6 +21,7 @@ class Limits:
     Attributes:
         header: a request line with all its headers.
         body: a request's body.
+        bodies: all bodies together that are not whole yet or wait for their turn; the next one is told 503.
         connections: open at the same time; the next one is told 503.
         request: from a request's first byte to its last.
         silence: a connection with nothing to do is closed after that long.
@@ -32,6 +31,7 @@ class Limits:
 
     header: int = 64 * 1024
     body: int = 4 * 1024 * 1024
+    bodies: int = 48 * 1024 * 1024
     connections: int = 768
     request: float = 60.0
     silence: float = 60.0
@@ -40,54 +40,9 @@ class Limits:
 
 
 def split(target: bytes) -> tuple[str, str]:
-    """The path and the query of a request's target, which may be a whole URL; percent signs in the path are read."""
-    text = target.decode("latin-1")
-    if not text.startswith("/"):
-        text = _path_of_url(text)
-    path, _, query = text.partition("#")[0].partition("?")
+    """The path and the query of a request's target; percent signs in the path are read."""
+    path, _, query = target.decode("latin-1").partition("#")[0].partition("?")
     return unquote(path) if "%" in path else path, query
-
-
-def _path_of_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return text
-    if not parts.netloc:
-        return text
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-_END = b"\r\n\r\n"
-_KEPT = 512  # heads
-# A body in chunks has no length beforehand, and the other two want more than an answer.
-_ONLY_PARSED = {"transfer-encoding", "expect", "upgrade"}
-
-
-class Heads:
-    """The requests that heads have led to, without their bodies."""
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, tuple[Request, int]] = {}
-
-    def recall(self, data: bytes) -> Request | None:
-        """The request in `data`, if it is one whole request with a known head."""
-        end = data.find(_END) + len(_END)
-        known = self._known.get(data[:end])
-        if known is None or len(data) - end != known[1]:
-            return None
-        like = known[0]
-        return Request(like.method, like.path, like.query, like.headers, data[end:])
-
-    def remember(self, data: bytes, request: Request) -> None:
-        """Keep the head of `data`, from which the parser has read `request` and nothing else."""
-        end = data.find(_END) + len(_END)
-        if data[end:] != request.body or _ONLY_PARSED & request.headers.keys():
-            return
-        if len(self._known) >= _KEPT:
-            self._known.clear()
-        like = Request(request.method, request.path, request.query, request.headers)
-        self._known[data[:end]] = like, len(request.body)
 
 
 _ONCE = {"authorization", "api-key", "azureml-model-deployment", "content-type", "extra-parameters", "host"}
@@ -97,6 +52,19 @@ _names: dict[bytes, str] = {}  # header names as clients write them and in lower
 
 class Receiver(Protocol):
     """Who is handed the requests."""
+
+    def check(self, target: str, headers: dict[str, str]) -> None:
+        """Raise an ApiError for a head that is addressed to somebody else. A known head is not checked again."""
+
+    def admit(self, request: Request) -> None:
+        """Raise an ApiError for a request whose body, which is not whole yet, is not worth waiting for."""
+
+    def hold(self, size: int) -> None:
+        """Count bytes of a body that is not whole yet; they are let go with a negative number.
+
+        Raises:
+            ApiError: 503 when there are too many.
+        """
 
     def receive(self, request: Request, manner: Manner) -> None:
         """Take a whole request."""
@@ -123,7 +91,8 @@ class RequestReader:
         self._begin()
 
     def _begin(self) -> None:
-        self.midway, self.in_head = False, True
+        self.midway, self.in_head, self.admitted = False, True, False
+        self.held = 0  # bytes of the body that the receiver has been told of
         self.url, self.body, self.size = b"", [], 0
         self.headers: dict[str, str] = {}
         self.seen = 0  # bytes that arrived since, but for those that came together with the request before
@@ -154,6 +123,19 @@ class RequestReader:
         # sent in the smallest chunks is six times its size.
         if self.midway and self.seen > self.limits.header * (1 if self.in_head else 2) + 6 * self.size:
             raise self._head_too_large()
+        if self.midway and not self.in_head:
+            self._wait_for_body()
+
+    def _wait_for_body(self) -> None:
+        """The head has arrived, the body not yet: only somebody who is known is waited for."""
+        if not self.admitted:
+            self.admitted = True
+            path, query = split(self.url)
+            self.receiver.admit(Request(self.parser.get_method().decode(), path, query, self.headers))
+            if "expect" in self.headers:
+                self._expect(self.headers["expect"])
+        new, self.held = self.size - self.held, self.size
+        self.receiver.hold(new)
 
     def _parse(self, data: bytes) -> None:
         rest: bytes | memoryview = data
@@ -179,6 +161,13 @@ class RequestReader:
         """Let go of the parser and the receiver, which know this object: the garbage collector is left no cycle."""
         self.parser = self.receiver = None
 
+    def drop(self) -> None:
+        """Keep nothing of the request that is half-way here."""
+        self.body, self.size, self.whole = [], 0, None
+        if self.held:
+            self.receiver.hold(-self.held)
+            self.held = 0
+
     # Called by the parser
 
     def on_message_begin(self) -> None:
@@ -201,12 +190,15 @@ class RequestReader:
         if self.chunk + self.seen > self.limits.header and self._head_size() > self.limits.header:
             raise self._head_too_large()
         self.in_head = False
+        if headers.get("transfer-encoding", "chunked").lower() != "chunked":
+            raise ApiError(400, "bad_request", "The only transfer encoding that is read here is chunked.")
         if "content-length" in headers:
             self._check_body(int(headers["content-length"]))
         if "host" not in headers and self.parser.get_http_version() == "1.1":
             raise ApiError(400, "bad_request", "The header host is missing, which HTTP/1.1 asks for.")
         if "expect" in headers:
-            self._expect(headers["expect"])
+            self._check_expectation(headers["expect"])
+        self.receiver.check(self.url.decode("latin-1"), headers)
 
     def on_body(self, data: bytes) -> None:
         self.body.append(data)
@@ -223,6 +215,8 @@ class RequestReader:
         if manner is KEEP and self.whole is not None:
             self.heads.remember(self.whole, request)
         self.whole, self.over = None, not manner.keep
+        if self.held:
+            self.receiver.hold(-self.held)
         self._begin()
         self.receiver.receive(request, manner)
 
@@ -241,9 +235,11 @@ class RequestReader:
             return KEEP_1_0 if keep else CLOSE_1_0
         return KEEP if keep else CLOSE
 
-    def _expect(self, wanted: str) -> None:
+    def _check_expectation(self, wanted: str) -> None:
         if wanted.lower() != "100-continue":
             raise ApiError(417, "expectation_failed", f"This endpoint cannot meet the expectation {wanted!r}.")
+
+    def _expect(self, wanted: str) -> None:
         if self.parser.get_http_version() != "1.0":
             self.receiver.invite()
 
@@ -268,6 +264,6 @@ class RequestReader:
 
 def _lower(name: bytes) -> str:
     lower = name.decode("latin-1").lower()
-    if len(_names) < 1000:
+    if len(_names) < 1000 and len(name) <= 64:
         _names[name] = lower
     return lower

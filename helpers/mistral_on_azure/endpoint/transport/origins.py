@@ -1,0 +1,96 @@
+"""Which hosts a listener answers to, and which origins of browser pages may read its answers.
+
+A listener answers to loopback names, to the address that a connection came to, and to the names that were allowed. A
+page that lets its own name resolve to this machine (DNS rebinding) sends that name as `Host`, and is refused: an
+address cannot be rebound, so the one that is listened on needs no permission.
+
+Pages are refused as well, but for those of an origin that was allowed by name. Their preflight requests are answered
+here, and each answer names the origin, so that the browser hands it to the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
+
+from mistral_on_azure.azure.callers import is_path, refusal
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
+
+HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?")
+ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_LEFT_TO_BROWSERS = {"origin", "sec-fetch-site"}  # what is not looked at where the origin is allowed
+_READABLE = "apim-request-id, retry-after, x-ms-error-code, x-request-id, " + ", ".join(
+    f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")
+)
+_NAMES = re.compile(r"[A-Za-z0-9-]+(, ?[A-Za-z0-9-]+)*")
+_AGE = "600"  # seconds that a browser remembers a preflight request's answer
+
+Respond = Callable[[Request], Answer | Awaitable[Answer]]
+
+
+class Callers:
+    """Who may call one server.
+
+    Args:
+        hosts: names of hosts beside those of loopback.
+        origins: origins of pages, as a browser writes them in `Origin`.
+    """
+
+    def __init__(self, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:
+        self.hosts = frozenset(host.lower().rstrip(".") for host in hosts)
+        self.origins = frozenset(origin.lower() for origin in origins)
+
+    def check(self, target: str, headers: Mapping[str, str], address: Callable[[], str]) -> None:
+        """Refuse a request by its head.
+
+        Args:
+            target: of the request line; slashes too many at its beginning are the application's business.
+            headers: their names in lower case.
+            address: finds out where the connection came to, without the port.
+
+        Raises:
+            ApiError: 400 for a target that is not a path, 403 for a host or an origin that is not allowed.
+        """
+        if not (target.startswith("/") and is_path("/" + target.lstrip("/"))):
+            raise ApiError(400, "bad_request", "The request's target is not a path, which is all that is served here.")
+        if "host" not in headers:  # HTTP/1.0, which no browser sends
+            headers = {**headers, "host": "localhost"}
+        if headers.get("origin", "").lower() in self.origins:
+            headers = {name: value for name, value in headers.items() if name not in _LEFT_TO_BROWSERS}
+        why = refusal(headers, self.hosts)
+        if why and (why := refusal(headers, {*self.hosts, address()})):
+            raise ApiError(403, "forbidden", f"{why} `cookbook serve` has --allow-host and --allow-origin.")
+
+    def answering(self, respond: Respond) -> Respond:
+        """The application, as pages of the allowed origins may use it; unchanged where there are none."""
+        if not self.origins:
+            return respond
+
+        def answer(request: Request) -> Answer | Awaitable[Answer]:
+            origin = request.headers.get("origin", "")
+            allowed = origin if origin.lower() in self.origins else ""
+            if allowed and request.method == "OPTIONS" and "access-control-request-method" in request.headers:
+                return _open(_preflight(request), allowed)
+            answered = respond(request)
+            return _open(answered, allowed) if isinstance(answered, Answer) else _open_later(answered, allowed)
+
+        return answer
+
+
+def _preflight(request: Request) -> Answer:
+    wanted = request.headers.get("access-control-request-headers", "")
+    named = (("access-control-allow-headers", wanted),) if _NAMES.fullmatch(wanted) else ()
+    more = (("access-control-allow-methods", "GET, POST, DELETE"), ("access-control-max-age", _AGE), *named)
+    return Answer(204, headers=lines(more), content_type="")
+
+
+def _open(answer: Answer, origin: str) -> Answer:
+    """The answer with the headers that let pages of an origin read it."""
+    more = (("access-control-allow-origin", origin), ("access-control-expose-headers", _READABLE)) if origin else ()
+    return replace(answer, headers=answer.headers + lines((*more, ("vary", "Origin"))))
+
+
+async def _open_later(coming: Awaitable[Answer], origin: str) -> Answer:
+    return _open(await coming, origin)

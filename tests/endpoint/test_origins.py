@@ -1,0 +1,144 @@
+"""Hosts and origins: whom a listener answers, and which pages in a browser may read its answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from raw import KEY, ROUTE, ask, chat, connect, connect_by_tls, get, serving
+
+from mistral_on_azure.endpoint.options import Options, make
+from mistral_on_azure.endpoint.server import run
+from mistral_on_azure.endpoint.transport.origins import Callers
+from mistral_on_azure.errors import CookbookError
+
+ORIGIN = "http://localhost:3000"
+OPEN = Callers(["endpoint", "My.Host"], [ORIGIN])
+PREFLIGHT = {
+    "origin": ORIGIN,
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "authorization, content-type",
+}
+
+
+def status(data: bytes, **options) -> int:
+    kept = []
+
+    async def main():
+        async with serving(**options) as server:
+            kept.append(await ask(server, data))
+
+    run(main())
+    return kept[0].status
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:1", "127.9.9.9", "[::1]:80", "a.localhost"])
+def test_names_of_this_machine_are_answered(host):
+    assert status(get("/info", {"host": host})) == 200
+
+
+REBOUND = ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "203.0.113.7", "0.0.0.0", "", "user@localhost"]
+
+
+@pytest.mark.parametrize("host", [*REBOUND, "localhost, evil.example", "endpoint"])
+def test_a_name_that_somebody_let_resolve_to_this_machine_is_refused(host):
+    """DNS rebinding: the page and the endpoint have one origin for the browser, but the name gives it away."""
+    assert status(get("/info", {"host": host})) == 403
+
+
+def test_every_listener_checks_and_a_known_head_is_no_way_around():
+    async def main():
+        async with serving() as server:
+            for peer in (await connect_by_tls(server), await connect(server)):
+                assert (await peer.send(get("/info")).get()).status == 200
+                assert (await peer.send(get("/info")).get()).status == 200
+                got = await peer.send(get("/info", {"host": "evil.example"})).get()
+                assert (got.status, got["connection"]) == (403, "close")
+
+    run(main())
+
+
+@pytest.mark.parametrize("host", ["endpoint:8080", "ENDPOINT", "my.host.", "localhost"])
+def test_hosts_are_allowed_by_name(host):
+    assert status(get("/info", {"host": host}), callers=OPEN) == 200
+    assert status(get("/info", {"host": f"a.{host}"}), callers=OPEN) == (200 if host == "localhost" else 403)
+
+
+def test_the_address_that_is_listened_on_is_answered_and_no_other():
+    callers = Callers()
+    callers.check("/info", {"host": "192.0.2.5:8080"}, lambda: "192.0.2.5")
+    for host in ("192.0.2.6", "evil.example"):
+        with pytest.raises(Exception, match="--allow-host"):
+            callers.check("/info", {"host": host}, lambda: "192.0.2.5")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": ""},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "http://localhost:3001", "sec-fetch-site": "same-site"},
+        {"origin": f"{ORIGIN}.evil.example"},
+        {"origin": ORIGIN, "host": "evil.example"},
+    ],
+)
+def test_pages_are_refused(headers):
+    for callers in (Callers(), OPEN):
+        assert status(chat(headers=headers), callers=callers) == 403
+
+
+def test_no_page_may_read_an_answer_unless_its_origin_is_allowed():
+    async def main():
+        async with serving() as server:
+            for data in (chat(headers={"origin": "http://localhost:1"}), chat(), get("/openapi.json")):
+                got = await ask(server, data)
+                assert "access-control-allow-origin" not in dict(got.headers)
+            preflight = get(ROUTE, PREFLIGHT).replace(b"GET", b"OPTIONS", 1)
+            assert (await ask(server, preflight)).status == 405
+
+    run(main())
+
+
+def test_pages_of_an_allowed_origin_use_the_endpoint():
+    async def main():
+        async with serving(callers=OPEN) as server:
+            preflight = get(ROUTE, PREFLIGHT).replace(b"GET", b"OPTIONS", 1)
+            got = await ask(server, preflight.replace(b"authorization: Bearer " + KEY.encode() + b"\r\n", b""))
+            assert (got.status, got["access-control-allow-origin"], got["vary"]) == (204, ORIGIN, "Origin")
+            assert "POST" in got["access-control-allow-methods"]
+            assert got["access-control-allow-headers"] == "authorization, content-type"
+            for more in ({}, {"stream": True}, {"temperature": -1}):
+                got = await ask(server, chat(headers={"origin": ORIGIN, "sec-fetch-site": "same-site"}, **more))
+                assert got.status == (422 if "temperature" in more else 200)
+                assert (got["access-control-allow-origin"], got["vary"]) == (ORIGIN, "Origin")
+                assert "retry-after" in got["access-control-expose-headers"]
+            got = await ask(server, chat())
+            assert got["vary"] == "Origin" and "access-control-allow-origin" not in dict(got.headers)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"allow_host": ["a b"]}, "A host that is allowed is a name"),
+        ({"allow_host": ["http://a"]}, "A host that is allowed is a name"),
+        ({"allow_origin": ["*"]}, "An origin that is allowed reads like"),
+        ({"allow_origin": ["null"]}, "An origin that is allowed reads like"),
+        ({"allow_origin": ["http://a/b"]}, "An origin that is allowed reads like"),
+    ],
+)
+def test_what_cannot_be_allowed_is_one_line(options, message):
+    with pytest.raises(CookbookError, match=message):
+        make([KEY], Options(**options))
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "chunked, chunked", "identity", ""])
+def test_no_transfer_encoding_but_chunked(coding):
+    body = json.dumps({"messages": [{"role": "user", "content": "Hello"}]}).encode()
+    head = chat(headers={"transfer-encoding": coding}).partition(b"\r\n\r\n")[0]
+    head = b"\r\n".join(line for line in head.split(b"\r\n") if not line.startswith(b"content-length"))
+    assert status(b"%b\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (head, len(body), body)) == 400
