@@ -37,6 +37,7 @@ class Options:
         kind: the kind of deployment that is imitated, one of `KINDS`.
         concurrent: on managed compute, requests at a time for each instance.
         instances: on managed compute, how many instances there are.
+        request_timeout_ms: on managed compute, how long a whole answer may take.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -50,6 +51,7 @@ class Options:
     kind: str = "serverless"
     concurrent: int = 1
     instances: int = 1
+    request_timeout_ms: int = 5_000
     engine: str | None = None
 
 
@@ -96,15 +98,15 @@ def _kind(options: Options) -> Kind:
     """
     if options.kind not in KINDS:
         raise CookbookError(f"There is no kind {options.kind!r}. Choose one of: {', '.join(KINDS)}.")
-    if min(options.concurrent, options.instances) < 1:
-        raise CookbookError("Requests at a time and instances are at least 1.")
+    if min(options.concurrent, options.instances, options.request_timeout_ms) < 1:
+        raise CookbookError("Requests at a time, instances and the milliseconds of a request are at least 1.")
     return KINDS[options.kind](options)
 
 
 def _managed(options: Options) -> Kind:
     from mistral_on_azure.endpoint.gateway.managed import Managed  # with pydantic, which takes a while to import
 
-    return Managed(options.concurrent, options.instances)
+    return Managed(options.concurrent, options.instances, options.request_timeout_ms)
 
 
 KINDS: dict[str, Callable[[Options], Kind]] = {"serverless": lambda options: SERVERLESS, "managed": _managed}

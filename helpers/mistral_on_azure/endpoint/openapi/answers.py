@@ -23,7 +23,10 @@ def asked(kind: Kind) -> dict[str, Any]:
     """The parameters that several routes share, by name."""
     listed = [
         _parameter(
-            "api-version", "query", "The API's version. Several clients send none.", {"enum": list(kind.api_versions)}
+            "api-version",
+            "query",
+            "The API's version. Several clients send none.",
+            {"enum": list(kind.api_versions)} if kind.api_versions else {},
         ),
         _parameter("resource", "query", "The audience of the token.", _TEXT, "https://ml.azure.com", required=True),
         _parameter("last", "query", "How many.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1}),
@@ -145,15 +148,32 @@ def codes() -> dict[int, tuple[str, ...]]:
     }
 
 
+def sent(kind: Kind, status: int) -> int:
+    """The status that an error reaches a client with: a gateway may wrap it in another."""
+    return kind.error(ApiError(status, codes()[status][0], "")).status
+
+
 def errors(kind: Kind) -> dict[str, Any]:
-    """The error responses, by status."""
-    return {str(status): _error(kind, status, known) for status, known in codes().items()}
+    """The error responses, by the status that is sent."""
+    found: dict[str, Any] = {}
+    for status, known in codes().items():
+        found.setdefault(str(sent(kind, status)), _error(kind, status, known))
+    return found
 
 
 def _error(kind: Kind, status: int, known: tuple[str, ...]) -> dict[str, Any]:
     narrowed = {"properties": {"status": {"const": status}, "code": {"enum": list(known)}}}
     shown = ApiError(status, known[0], faults.STATUSES.get(status, ("", HTTPStatus(status).phrase))[1])
-    content = {"schema": {"allOf": [ref("Error"), narrowed]}, "example": msgspec.json.decode(kind.error(shown).body)}
+    answer = kind.error(shown)
+    if answer.status != status:
+        return {
+            "description": f"{HTTPStatus(answer.status).phrase}: another status, which a header tells, and its body",
+            "content": {answer.content_type: {"example": msgspec.json.decode(answer.body)}},
+        }
+    if answer.content_type != "application/json":
+        content = {answer.content_type: {"schema": _TEXT}} if answer.body else {}
+        return {"description": HTTPStatus(status).phrase, "content": content}
+    content = {"schema": {"allOf": [ref("Error"), narrowed]}, "example": msgspec.json.decode(answer.body)}
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(known)}",
         "headers": refs("x-ms-error-code", *ALWAYS, *_MORE.get(status, ())),

@@ -31,15 +31,15 @@ SCHEMES = {
 SECURITY: list[dict[str, Any]] = [{"bearer": []}, {"key": []}]
 
 
-def paths(routes: Routes) -> dict[str, dict[str, Any]]:
+def paths(routes: Routes, kind: Kind) -> dict[str, dict[str, Any]]:
     """The `paths` of the document, in the order of the routes."""
     return {
-        path: {method.lower(): _operation(path, route) for method, route in methods.items()}
+        path: {method.lower(): _operation(path, route, kind) for method, route in methods.items()}
         for path, methods in routes.items()
     }
 
 
-def _operation(path: str, route: Route) -> dict[str, Any]:
+def _operation(path: str, route: Route, kind: Kind) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": f"{route.method} {path}".lower().translate(str.maketrans("/ .", "___")).replace("__", "_"),
         "summary": route.summary,
@@ -58,7 +58,7 @@ def _operation(path: str, route: Route) -> dict[str, Any]:
         described["requestBody"] = {"required": True, "content": content}
     if route.answer:
         described["responses"]["200"] = answers.success(route.answer, route.streams)
-    for status in sorted(route.errors):
+    for status in sorted({answers.sent(kind, status) for status in route.errors}):
         described["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
     return described
 
@@ -86,7 +86,7 @@ def document_of(routes: Routes, kind: Kind) -> dict[str, Any]:
         "servers": [{"url": "/", "description": "The endpoint that served this document"}],
         "security": SECURITY,
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
-        "paths": paths(routes),
+        "paths": paths(routes, kind),
         "components": {
             "schemas": bodies.schemas(),
             "responses": answers.errors(kind),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.models import safety
 from mistral_on_azure.endpoint.serving.container_answers import failed
 
 _SCORE_LENGTHS = ("max_new_tokens", "max_tokens", "max_gen_len")
@@ -33,6 +36,13 @@ def read_score(body: bytes) -> tuple[list[tuple[str, str]], dict[str, Any]] | No
         expected = "user" if place % 2 == 0 else "assistant"
         if not isinstance(turn, dict) or turn.get("role") != expected or not isinstance(turn.get("content"), str):
             return None
+    if any(isinstance(value, float) and not math.isfinite(value) for value in parameters.values()):
+        return None
+    try:
+        for turn in turns:
+            safety.check(turn["content"])
+    except ApiError:
+        return None
     return [(turn["role"], turn["content"]) for turn in turns], parameters
 
 
