@@ -66,6 +66,14 @@ def test_more_than_twice_the_requests_at_a_time_are_429_with_an_empty_body(concu
     assert not [name for name in got.headers if name == "retry-after" or name.startswith("x-ratelimit")]
 
 
+def test_what_the_gateway_refuses_waits_for_nothing_and_keeps_no_place():
+    application = managed(kind=Managed(timeout=300))
+    assert [answer(application).status for _ in range(2)] == [200, 408]  # the second would take 0.4 s
+    assert [(each.status, each.delay) for each in (answer(application) for _ in range(3))] == [(429, 0.0)] * 3
+    fault = chat(headers={"x-local-fault": "status=503", **SLOW}, application=managed())
+    assert fault.status == 503
+
+
 def test_no_answer_tells_a_quota():
     assert not [name for name in chat(application=managed()).headers if name.startswith("x-ratelimit")]
 

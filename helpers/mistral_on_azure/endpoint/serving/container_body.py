@@ -12,7 +12,6 @@ from enum import Enum, StrEnum
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
-from jsonschema import Draft7Validator, SchemaError
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 _PARTS = {"image": "ContentImage", "image_url": "ContentImageUrl", "audio_url": "ContentAudioUrl"}
@@ -166,6 +165,8 @@ class ToolFunction(BaseModel):
     @classmethod
     def check_parameters(cls, value: Any) -> Any:
         """Refuse what is no JSON schema."""
+        from jsonschema import Draft7Validator, SchemaError  # a third of a second, for requests that are refused anyway
+
         try:
             Draft7Validator.check_schema(value)
         except SchemaError as error:

@@ -54,11 +54,12 @@ def answer(service: Service, request: Request, session: Session) -> Answer:
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         made, tokens = _container(request, deployment, session)
+        made = timing.paced(made, slowed(pace, fault), tokens)
     except Refused as refused:
-        made, tokens = wrapped(refused.status, refused.body, refused.headers), 0
-    except ApiError as error:
-        made, tokens = service.kind.error(error), 0
-    made = timing.paced(made, slowed(pace, fault), tokens)
+        made = wrapped(refused.status, refused.body, refused.headers)
+    except ApiError as error:  # the gateway's own, which waits for nothing
+        made = _named(service.kind.error(error), deployment)
+        return damaged(made, fault) if fault else made
     made = _named(pending.waits(made) if isinstance(pending, Pending) else made, deployment)
     return damaged(made, fault) if fault else made
 
