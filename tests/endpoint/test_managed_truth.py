@@ -95,7 +95,7 @@ def test_over_http_the_gateway_wraps_what_the_container_refuses():
     layer, kept = layer_of(deployments()[name]), truth()
     with start(kind="managed", deployment=name, concurrent=50) as endpoint:
         port = int(endpoint.url.rpartition(":")[2])
-        for each in [each for each in questions() if FIRST.match(each.id) and each.id not in misses(name)]:
+        for each in [each for each in questions() if FIRST.match(each.id) and each.id not in misses(name)][::3]:
             headers = {**each.headers, "authorization": f"Bearer {endpoint.keys[0]}"}
             reply = ask(Question(each.id, each.group, each.method, each.target, headers, each.data), port)
             expected = kept[each.id, layer]

@@ -73,6 +73,9 @@ _ABOUT = (
 )
 
 
+_PASSED_ON = "\n\nEvery other path is passed on to the container, whose own document is at `/swagger.json`."
+
+
 def document_of(routes: Routes, kind: Kind) -> dict[str, Any]:
     """The OpenAPI 3.1 document.
 
@@ -80,9 +83,10 @@ def document_of(routes: Routes, kind: Kind) -> dict[str, Any]:
         routes: those that are described.
         kind: the kind of deployment that has them.
     """
+    about = _ABOUT if kind.fallback is None else _ABOUT + _PASSED_ON
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Mistral on Azure, local endpoint", "version": _version(kind), "description": _ABOUT},
+        "info": {"title": "Mistral on Azure, local endpoint", "version": _version(kind), "description": about},
         "servers": [{"url": "/", "description": "The endpoint that served this document"}],
         "security": SECURITY,
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],

@@ -129,11 +129,13 @@ def accept(request: dict[str, Any], message_faults: tuple[list[Fault], int]) -> 
         body = _adapter().validate_python(request)
     except ValidationError as error:
         found = [_fault(each) for each in error.errors(include_url=False)]
-    if body is None or faults:
+    form = request.get("response_format")
+    if isinstance(form, dict) and form.get("type", "text") not in _FORMATS:
+        found += _format_faults(form)
+    if body is None or faults or found:
+        order = list(EngineBody.model_fields)
+        found.sort(key=lambda fault: order.index(fault["loc"][1]))
         raise listed([*faults, *found], count + len(found))
-    kind = (body.response_format or {}).get("type", "text")
-    if kind not in _FORMATS:
-        raise listed(_format_faults(body.response_format), 6)
     return body
 
 
@@ -166,13 +168,13 @@ def _check_companions(request: dict[str, Any]) -> None:
     if isinstance(top, str):
         raise EngineError("'<' not supported between instances of 'str' and 'int'")
     of_prompt = request.get("prompt_logprobs")
-    if isinstance(of_prompt, int) and of_prompt < -1:
+    if isinstance(of_prompt, int | float) and of_prompt < -1:
         named = f"(parameter=prompt_logprobs, value={of_prompt})"
         raise _whole(request, f"`prompt_logprobs` must be a positive value or -1. {named}", "prompt_logprobs")
-    if isinstance(top, int) and top < -1:
+    if isinstance(top, int | float) and top < -1:
         named = f"(parameter=top_logprobs, value={top})"
         raise _whole(request, f"`top_logprobs` must be a positive value or -1. {named}", "top_logprobs")
-    if isinstance(top, int) and top != 0 and not request.get("logprobs"):
+    if isinstance(top, int | float) and (top > 0 or top == -1) and not request.get("logprobs"):
         message = "when using `top_logprobs`, `logprobs` must be set to true. (parameter=top_logprobs)"
         raise _whole(request, message, "top_logprobs")
     if request.get("stream_options") and not request.get("stream"):
@@ -188,9 +190,8 @@ def _whole(request: dict[str, Any], message: str, param: str | None = None) -> E
     return error
 
 
-def _format_faults(form: dict[str, Any] | None) -> list[Fault]:
+def _format_faults(form: dict[str, Any]) -> list[Fault]:
     """The faults of a format of another type: it is none of the three, and no structural tag in either form."""
-    form = form or {}
     at = ("body", "response_format", "function-wrap[__log_extra_fields__()]")
 
     def literal(expected: str) -> Fault:
