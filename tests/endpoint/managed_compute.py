@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from asking import KEY
@@ -46,11 +47,13 @@ def layer_of(deployment: Deployment) -> str:
     return "fmi" if deployment.container_provider else "fmi-noprov"
 
 
-def questions() -> list[Question]:
-    """The questions that were put to the container."""
-    return read_questions(QUESTIONS)
+@cache
+def questions(layer: str = "fmi") -> list[Question]:
+    """The questions that were put to a container; both that stand for a deployment were asked the same."""
+    return [each for each in read_questions(QUESTIONS) if layer in each.layers]
 
 
+@cache
 def truth() -> dict[tuple[str, str], dict[str, Any]]:
     """What the container answered, by question and layer."""
     rows = ((row["id"], row["layer"], row) for row in read_rows(ANSWERS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from managed_compute import Measured, answered, as_truth, layer_of, managed, questions, truth
 
 from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.endpoint.models.safety import listed
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.upkeep.truth.agreement import differences
 from mistral_on_azure.upkeep.truth.asking_truth import ANSWERS, QUESTIONS
@@ -81,6 +82,17 @@ def test_what_was_measured_with_another_context_agrees_there(name: str):
     missed = [each for each in misses(name) if not FIRST.match(each) and found.get(each) != []]
     assert len(further) > 700
     assert 100 * (len(further) - len(missed)) / len(further) >= LEAST_FURTHER, missed
+
+
+def test_content_safety_is_where_the_container_has_it():
+    name = next(name for name, each in deployments().items() if each.container_provider)
+    application, kept, asked = managed(name), truth(), questions("fmi-safety")
+    found = {}
+    for each in asked:
+        data = each.data and each.data.replace(b"forbidden-word", listed()[0].encode())
+        found[each.id] = differences(kept[each.id, "fmi-safety"], answered(application, replace(each, data=data)))
+    assert len(asked) > 30
+    assert not {question: names for question, names in found.items() if names}
 
 
 def test_every_exception_is_one():
