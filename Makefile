@@ -11,7 +11,7 @@ unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
 .PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults gallery help lab \
-  lock newest outputs pythons recipe run serve setup snippets tables test test-all
+  lock newest outputs pythons recipe run serve setup snippets tables test test-all truth
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ faults: setup ## Measure what the clients do about faults, and keep the table
 
 beyond-python: setup ## Make and execute the notebooks in other languages, and keep their outputs (needs Node.js)
 	@.venv/bin/python -m mistral_on_azure.upkeep.beyond_python $(ARGS)
+
+truth: setup ## Ask Microsoft's own container and vLLM, here and without a GPU, and keep what they answer (several GB)
+	@.venv/bin/python -m mistral_on_azure.upkeep.truth.asking_truth $(ARGS)
 
 recipe: setup ## Begin a recipe: make recipe NAME=hello
 	@$(COOKBOOK) recipe "$(NAME)"

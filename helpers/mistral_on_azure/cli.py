@@ -42,6 +42,9 @@ def main() -> None:
 @click.option("--concurrent", default=1, show_default=True, help="Managed compute: requests at a time, an instance.")
 @click.option("--instances", default=1, show_default=True, help="Managed compute: how many instances there are.")
 @click.option("--without-models", is_flag=True, help="Foundry: the deprecated route /models is gone.")
+@click.option(
+    "--request-timeout-ms", default=5000, show_default=True, help="Managed compute: how long a whole answer may take."
+)
 @click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A host name to answer to; may be repeated.")
 @click.option(

@@ -78,7 +78,7 @@ def test_headers_and_versions_are_those_of_the_code():
 
 
 def raised() -> set[tuple[int, str]]:
-    """The (status, code) of every error in the endpoint's own code, but a Foundry resource's, which it does not describe."""
+    """The (status, code) of every error in the code of the endpoint, but for that of a Foundry resource."""
     found = {(not_supported("x", 1).status, not_supported("x", 1).code), (400, invalid("x").code)}
     for file in Path(mistral_on_azure.endpoint.__file__).parent.rglob("*.py"):
         if file.name == "foundry.py":

@@ -41,6 +41,7 @@ class Options:
         without_models: on a Foundry resource, the route /models is gone, as it is deprecated.
         allow_host: names of hosts that requests may be addressed to, beside those of loopback and the address itself.
         allow_origin: origins of browser pages that may use the endpoint, such as http://localhost:3000.
+        request_timeout_ms: on managed compute, how long a whole answer may take.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -55,6 +56,7 @@ class Options:
     concurrent: int = 1
     instances: int = 1
     without_models: bool = False
+    request_timeout_ms: int = 5_000
     engine: str | None = None
     allow_host: Sequence[str] = ()
     allow_origin: Sequence[str] = ()
@@ -118,15 +120,15 @@ def _kind(options: Options) -> Kind:
     """
     if options.kind not in KINDS:
         raise CookbookError(f"There is no kind {options.kind!r}. Choose one of: {', '.join(KINDS)}.")
-    if min(options.concurrent, options.instances) < 1:
-        raise CookbookError("Requests at a time and instances are at least 1.")
+    if min(options.concurrent, options.instances, options.request_timeout_ms) < 1:
+        raise CookbookError("Requests at a time, instances and the milliseconds of a request are at least 1.")
     return KINDS[options.kind](options)
 
 
 def _managed(options: Options) -> Kind:
     from mistral_on_azure.endpoint.gateway.managed import Managed  # with pydantic, which takes a while to import
 
-    return Managed(options.concurrent, options.instances)
+    return Managed(options.concurrent, options.instances, options.request_timeout_ms)
 
 
 def _foundry(options: Options) -> Kind:

@@ -25,7 +25,7 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 REASON, STATUS = "ms-azureml-model-error-reason", "ms-azureml-model-error-statuscode"
 TOO_MANY = "too_many_pending_request"
-REQUEST_TIMEOUT = 5.0  # seconds: the default of request_timeout_ms
+REQUEST_TIMEOUT = 5_000  # milliseconds: the default of request_timeout_ms
 CONCURRENT = 1  # the default of max_concurrent_requests_per_instance
 _OWN = {401, 403, 408, 411, 413, 424, 429, 431, 502, 503, 504}  # statuses that the gateway itself may send
 
@@ -39,10 +39,11 @@ class Pending:
     Args:
         most: how many requests may be under way at once.
         clock: seconds, monotonic.
+        limit: seconds that an answer may take.
     """
 
-    def __init__(self, most: int, clock: Callable[[], float]) -> None:
-        self.most, self.clock = most, clock
+    def __init__(self, most: int, clock: Callable[[], float], limit: float) -> None:
+        self.most, self.clock, self.limit = most, clock, limit
         self._ends: list[float] = []
         self._free_at = 0.0  # when the container has written the whole answers before
 
@@ -73,8 +74,8 @@ class Pending:
         if answer.events is None and answer.source is None:
             answer = replace(answer, delay=max(0.0, self._free_at - now) + answer.delay)
             self._free_at = max(self._free_at, now + answer.delay)
-            if answer.delay > REQUEST_TIMEOUT:
-                answer = replace(timed_out(), delay=REQUEST_TIMEOUT)
+            if answer.delay > self.limit:
+                answer = replace(timed_out(), delay=self.limit)
         steps = answer.steps if answer.steps is not None else len(answer.events or ())
         self._ends.append(now + answer.delay + steps * answer.gap if answer.source is None else math.inf)
         return answer
@@ -86,6 +87,7 @@ class Managed:
     Args:
         concurrent: requests at a time for each instance, `max_concurrent_requests_per_instance`.
         instances: how many instances the deployment has.
+        timeout: milliseconds that an answer may take, `request_timeout_ms`.
     """
 
     name = "managed"
@@ -94,8 +96,8 @@ class Managed:
     api_versions = ()
     audiences = (AUDIENCE,)
 
-    def __init__(self, concurrent: int = CONCURRENT, instances: int = 1) -> None:
-        self.most = 2 * concurrent * instances
+    def __init__(self, concurrent: int = CONCURRENT, instances: int = 1, timeout: int = REQUEST_TIMEOUT) -> None:
+        self.most, self.limit = 2 * concurrent * instances, timeout / 1000
 
     def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
         return authenticate(request, sessions, tokens, self.audiences)
@@ -121,7 +123,7 @@ class Managed:
         return wrapped(error.status, msgspec.json.encode(body), error.headers)
 
     def quota(self, limits: Limits, clock: Callable[[], float]) -> Pending:
-        return Pending(self.most, clock)
+        return Pending(self.most, clock, self.limit)
 
     def info(self, deployment: Deployment) -> dict[str, str]:
         return {

@@ -26,7 +26,10 @@ def asked(kind: Kind) -> dict[str, Any]:
     """The parameters that several routes share, by name."""
     listed = [
         _parameter(
-            "api-version", "query", "The API's version. Several clients send none.", {"enum": list(kind.api_versions)}
+            "api-version",
+            "query",
+            "The API's version. Several clients send none.",
+            {"enum": list(kind.api_versions)} if kind.api_versions else {},
         ),
         _parameter("resource", "query", "The audience of the token.", _TEXT, "https://ml.azure.com", required=True),
         _parameter("last", "query", "How many.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1}),
@@ -149,15 +152,32 @@ def codes() -> dict[int, tuple[str, ...]]:
     }
 
 
+def sent(kind: Kind, status: int) -> int:
+    """The status that an error reaches a client with: a gateway may wrap it in another."""
+    return kind.error(ApiError(status, codes()[status][0], "")).status
+
+
 def errors(kind: Kind) -> dict[str, Any]:
-    """The error responses, by status."""
-    return {str(status): _error(kind, status, known) for status, known in codes().items()}
+    """The error responses, by the status that is sent."""
+    found: dict[str, Any] = {}
+    for status, known in codes().items():
+        found.setdefault(str(sent(kind, status)), _error(kind, status, known))
+    return found
 
 
 def _error(kind: Kind, status: int, known: tuple[str, ...]) -> dict[str, Any]:
     narrowed = {"properties": {"status": {"const": status}, "code": {"enum": list(known)}}}
     shown = ApiError(status, known[0], faults.STATUSES.get(status, ("", HTTPStatus(status).phrase))[1])
-    content = {"schema": {"allOf": [ref("Error"), narrowed]}, "example": msgspec.json.decode(kind.error(shown).body)}
+    answer = kind.error(shown)
+    if answer.status != status:
+        return {
+            "description": f"{HTTPStatus(answer.status).phrase}: another status, which a header tells, and its body",
+            "content": {answer.content_type: {"example": msgspec.json.decode(answer.body)}},
+        }
+    if answer.content_type != "application/json":
+        content = {answer.content_type: {"schema": _TEXT}} if answer.body else {}
+        return {"description": HTTPStatus(status).phrase, "content": content}
+    content = {"schema": {"allOf": [ref("Error"), narrowed]}, "example": msgspec.json.decode(answer.body)}
     return {
         "description": f"{HTTPStatus(status).phrase}: {', '.join(known)}",
         "headers": refs("x-ms-error-code", *ALWAYS, *_MORE.get(status, ())),
@@ -212,15 +232,15 @@ SCHEMES = {
 SECURITY: list[dict[str, Any]] = [{"bearer": []}, {"key": []}]
 
 
-def paths(routes: Routes) -> dict[str, dict[str, Any]]:
+def paths(routes: Routes, kind: Kind) -> dict[str, dict[str, Any]]:
     """The `paths` of the document, in the order of the routes."""
     return {
-        path: {method.lower(): _operation(path, route) for method, route in methods.items()}
+        path: {method.lower(): _operation(path, route, kind) for method, route in methods.items()}
         for path, methods in routes.items()
     }
 
 
-def _operation(path: str, route: Route) -> dict[str, Any]:
+def _operation(path: str, route: Route, kind: Kind) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": f"{route.method} {path}".lower().translate(str.maketrans("/ .", "___")).replace("__", "_"),
         "summary": route.summary,
@@ -239,7 +259,7 @@ def _operation(path: str, route: Route) -> dict[str, Any]:
         described["requestBody"] = {"required": True, "content": content}
     if route.answer:
         described["responses"]["200"] = success(route.answer, route.streams)
-    for status in sorted(route.errors):
+    for status in sorted({sent(kind, status) for status in route.errors}):
         described["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
     return described
 
@@ -254,6 +274,9 @@ _ABOUT = (
 )
 
 
+_PASSED_ON = "\n\nEvery other path is passed on to the container, whose own document is at `/swagger.json`."
+
+
 def document_of(routes: Routes, kind: Kind) -> dict[str, Any]:
     """The OpenAPI 3.1 document.
 
@@ -261,13 +284,14 @@ def document_of(routes: Routes, kind: Kind) -> dict[str, Any]:
         routes: those that are described.
         kind: the kind of deployment that has them.
     """
+    about = _ABOUT if kind.fallback is None else _ABOUT + _PASSED_ON
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Mistral on Azure, local endpoint", "version": _version(kind), "description": _ABOUT},
+        "info": {"title": "Mistral on Azure, local endpoint", "version": _version(kind), "description": about},
         "servers": [{"url": "/", "description": "The endpoint that served this document"}],
         "security": SECURITY,
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
-        "paths": paths(routes),
+        "paths": paths(routes, kind),
         "components": {
             "schemas": bodies.schemas(),
             "responses": errors(kind),

@@ -1,22 +1,35 @@
 """The container that managed compute runs in front of the engine: its routes, its order of checks, its three errors.
 
 What is written here was measured on Microsoft's own server (`upkeep/truth/`). Routes and methods come first, then the
-body, then what the container's adapter for a model refuses or moves, then the engine; the engine's errors come back
-inside of the container's.
+body, then what the container's adapter for a model refuses or moves, then content safety, then the engine; the engine's
+errors come back inside of the container's.
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
-from mistral_on_azure.endpoint.serving.container_answers import METHODS, NAMES, Refused, failed, from_engine, refusal
-from mistral_on_azure.endpoint.serving.container_body import KNOWN, ChatBody, Invalid, Role, validate
-from mistral_on_azure.endpoint.serving.engine_request import EngineError, Passed, accept
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.models import safety
+from mistral_on_azure.endpoint.serving import container_body as bodies
+from mistral_on_azure.endpoint.serving.container_answers import (
+    NAMES,
+    Refused,
+    failed,
+    from_engine,
+    refusal,
+    unsafe,
+)
+from mistral_on_azure.endpoint.serving.container_body import KNOWN, ChatBody, Invalid, Role, fault, validate
+from mistral_on_azure.endpoint.serving.engine_messages import check_calls, message_faults
+from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError, accept
 
 EXTRA = ("error", "drop", "pass-through")
+_JSON = "application/json"
 _NO_TEXT_GENERATION = "task_type chat-completion not available with text generation API."
 
 
@@ -46,15 +59,13 @@ class ContainerChat:
 
     Attributes:
         messages: as they are sent to the engine.
-        known: the parameters that the container knows, as far as they were sent.
-        passed: the parameters that reach the engine by pass-through.
+        body: the parameters as the engine has validated them.
         system: the text of a system message that was moved into the user's, None where none was.
         prompt: the text of the last user message, as it was sent.
     """
 
     messages: list[dict[str, Any]]
-    known: dict[str, Any]
-    passed: Passed
+    body: EngineBody
     system: str | None
     prompt: str
 
@@ -62,33 +73,6 @@ class ContainerChat:
     def turns(self) -> list[tuple[str, str]]:
         """Role and text of each message, for the chat template."""
         return [(each["role"], text_of(each.get("content"))) for each in self.messages]
-
-    @property
-    def max_tokens(self) -> int | None:
-        """The most tokens to generate; None is what the context has left."""
-        wanted = self.passed.max_completion_tokens
-        return wanted if wanted is not None else self.known.get("max_tokens")
-
-    @property
-    def wants_json(self) -> bool:
-        """Whether the engine has to write a JSON object."""
-        return (self.known.get("response_format") or {}).get("type") == "json_object"
-
-
-def check_route(method: str, path: str) -> None:
-    """Refuse an unknown path, a method that a path does not have, and a slash too many.
-
-    Raises:
-        Refused: 404, 405, or 307 to the path without the slash.
-    """
-    known = METHODS.get(path)
-    if known == method:
-        return
-    if known is None and path.rstrip("/") in METHODS and path != "/":
-        raise Refused(HTTPStatus.TEMPORARY_REDIRECT, headers=(("location", path.rstrip("/")),))
-    if known is None:
-        raise Refused(404, {"detail": "Not Found"})
-    raise Refused(405, {"detail": "Method Not Allowed"}, (("allow", known),))
 
 
 def read_chat(body: bytes, content_type: str, extra: str | None, adapter: Adapter, *, azure: bool) -> ContainerChat:
@@ -100,38 +84,34 @@ def read_chat(body: bytes, content_type: str, extra: str | None, adapter: Adapte
             `/v1/chat/completions`, which drops them without a word.
 
     Raises:
-        Refused: for whatever the container, the engine or the chat template refuses.
+        Refused: for whatever the container or the engine's validation refuses.
     """
     data = _decode(body, content_type)
     if not azure and not isinstance(data, dict):
         raise failed(f"'{type(data).__name__}' object has no attribute 'items'")
-    known_data = data if azure or not isinstance(data, dict) else {k: data[k] for k in data if k in KNOWN}
-    try:
-        chat = validate(known_data)
-    except Invalid as invalid:
-        error = {"code": NAMES[422], "status": 422, "message": str(invalid), "details": invalid.details}
-        raise Refused(422, {"error": error}) from None
-    extras = {name: value for name, value in data.items() if name not in KNOWN}
+    chat = _validated(data, ChatBody if azure else bodies.FreeChatBody)
+    override = {} if azure else chat.extra_params  # type: ignore[attr-defined]
+    extras = {name: data[name] for name in data if name not in KNOWN and (azure or name != "extra_params")}
     if azure:
         _check_extras(list(extras), extra)
     _check_adapter(chat, adapter)
-    if "json" in content_type and content_type.partition(";")[0].strip() != "application/json" and content_type:
-        message = "Unsupported Media Type: Only 'application/json' is allowed"
-        raise from_engine(EngineError(f'1 validation error:\n  {message} ["{message}"]', "Bad Request"))
     messages = _move_system(chat) if adapter.provider else _messages(chat)
-    known = chat.model_dump(exclude_unset=True, exclude={"messages", "model"})
-    request = {"model": "MODEL", **{k: v for k, v in known.items() if v is not None}, "messages": messages}
-    request |= extras if extra == "pass-through" else {}
+    passed = extras if extra == "pass-through" else {}
+    request = _request(chat, messages, passed, {} if extras else override)
+    sent = {name: value for name, value in data.items() if name not in extras or passed or not azure}
+    _check_finite(sent)
+    _check_safety({name: value for name, value in sent.items() if name not in extras or not azure})
     try:
-        passed = accept(request)
-        _check_history(messages)
+        _check_media_type(content_type)
+        accepted = accept(request, message_faults(messages))
+        check_calls(messages)
     except EngineError as error:
         raise from_engine(error) from None
-    first = chat.messages[0]
-    moved = adapter.provider and first.role is Role.system and len(chat.messages) > 1
-    asked = [text_of(message.get("content")) for message in _messages(chat) if message["role"] == "user"]
-    system = text_of(_messages(chat)[0].get("content")) if moved else None
-    return ContainerChat(messages, known, passed, system, asked[-1] if asked else "")
+    moved = adapter.provider and chat.messages[0].role is Role.system and len(chat.messages) > 1
+    came = _messages(chat)
+    asked = [text_of(message.get("content")) for message in came if message["role"] == "user"]
+    system = text_of(came[0].get("content")) if moved else None
+    return ContainerChat(messages, accepted, system, asked[-1] if asked else "")
 
 
 def read_completions(body: bytes, content_type: str) -> None:
@@ -140,28 +120,98 @@ def read_completions(body: bytes, content_type: str) -> None:
     Raises:
         Refused: always, 400 unless the body is wrong.
     """
-    data = _decode(body, content_type)
-    if not isinstance(data, dict):
-        raise failed(f"'{type(data).__name__}' object has no attribute 'items'")
-    if "prompt" not in data:
-        fault = {"type": "missing", "loc": ["body", "prompt"], "msg": "Field required", "input": data}
-        error = {"code": NAMES[422], "status": 422, "message": "invalid input error", "details": [fault]}
-        raise Refused(422, {"error": error})
+    _validated(_decode(body, content_type), bodies.CompletionBody)
     raise refusal(400, _NO_TEXT_GENERATION)
 
 
 def _decode(body: bytes, content_type: str) -> Any:
     """The decoded body; a body that is not declared as JSON stays bytes, which no field accepts."""
-    main = content_type.partition(";")[0].strip().lower()
-    if main and not (main.startswith("application/") and (main.endswith(("/json", "+json")))):
-        return body.decode("utf-8", "replace")
+    main = _media_type(content_type)
+    data: Any = None
+    if body and main != _JSON and not (main.startswith("application/") and main.endswith("+json")):
+        return body
+    if body:
+        try:
+            data = json.loads(body)
+        except json.JSONDecodeError as error:
+            raise _invalid([fault("json_invalid", [error.pos], "JSON decode error", {}, error=error.msg)]) from None
+        except (ValueError, RecursionError):  # not UTF-8, a number of thousands of digits, nested too deeply
+            raise Refused(400, {"detail": "There was an error parsing the body"}) from None
+    if data is None:
+        raise _invalid([fault("missing", [], "Field required", None)])
+    return data
+
+
+def _validated(data: Any, form: type[bodies.Body]) -> bodies.Body:
+    """A body in its form.
+
+    Raises:
+        Refused: 422 with all faults; 500 where a fault cannot be written, for a number that JSON does not have.
+    """
+    if isinstance(data, bytes):
+        data = data.decode("utf-8", "replace")
     try:
-        return json.loads(body)
-    except json.JSONDecodeError as error:
-        fault = {"type": "json_invalid", "loc": ["body", error.pos], "msg": "JSON decode error", "input": {}}
-        details = [{**fault, "ctx": {"error": error.msg}}]
-        body_of = {"code": NAMES[422], "status": 422, "message": "invalid input error", "details": details}
-        raise Refused(422, {"error": body_of}) from None
+        return validate(data, form)
+    except Invalid as invalid:
+        if isinstance(data, dict):
+            _check_finite({name: data[name] for name in data if name in form.model_fields})
+        raise _invalid(invalid.details) from None
+
+
+def _invalid(details: list[dict[str, Any]]) -> Refused:
+    error = {"code": NAMES[422], "status": 422, "message": "invalid input error", "details": details}
+    return Refused(422, {"error": error})
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _check_media_type(content_type: str) -> None:
+    """Refuse a type such as `application/problem+json`, which the container takes and the engine does not.
+
+    Raises:
+        EngineError: in the engine's words.
+    """
+    if _media_type(content_type) != _JSON:
+        message = f"Unsupported Media Type: Only '{_JSON}' is allowed"
+        raise EngineError(f'1 validation error:\n  {message} ["{message}"]', "Bad Request")
+
+
+def _check_finite(value: Any) -> None:
+    """Refuse numbers that JSON does not have, which Python reads and does not write.
+
+    Raises:
+        Refused: 500 with the first of them.
+    """
+    for each in _leaves(value):
+        if isinstance(each, float) and not math.isfinite(each):
+            raise failed(f"Out of range float values are not JSON compliant: {each}")
+
+
+def _check_safety(value: Any) -> None:
+    """Refuse texts that content safety finds severe, at any depth.
+
+    Raises:
+        Refused: 400.
+    """
+    try:
+        for each in _leaves(value):
+            if isinstance(each, str):
+                safety.check(each)
+    except ApiError:
+        raise unsafe() from None
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """The values at every depth of a decoded body, in its order."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict | list):
+            waiting.extend(reversed(list(each.values()) if isinstance(each, dict) else each))
+        else:
+            yield each
 
 
 def _check_extras(names: list[str], extra: str | None) -> None:
@@ -170,13 +220,9 @@ def _check_extras(names: list[str], extra: str | None) -> None:
             400, {"detail": f"Unexpected EXTRA_PARAMETERS option {extra}, expected options are {list(EXTRA)}"}
         )
     if names and extra in (None, "error"):
-        raise Refused(
-            400,
-            {
-                "detail": f"Extra parameters {names} are not allowed when extra-parameters is not set or set to be "
-                "'error'. Set extra-parameters to 'pass-through' to pass to the model."
-            },
-        )
+        allowed = "are not allowed when extra-parameters is not set or set to be 'error'."
+        hint = "Set extra-parameters to 'pass-through' to pass to the model."
+        raise Refused(400, {"detail": f"Extra parameters {names} {allowed} {hint}"})
 
 
 def _check_adapter(chat: ChatBody, adapter: Adapter) -> None:
@@ -188,6 +234,16 @@ def _check_adapter(chat: ChatBody, adapter: Adapter) -> None:
 
 def _messages(chat: ChatBody) -> list[dict[str, Any]]:
     return [message.model_dump(exclude_unset=True, mode="json") for message in chat.messages]
+
+
+def _request(
+    chat: ChatBody, messages: list[dict[str, Any]], passed: dict[str, Any], override: dict[str, Any]
+) -> dict[str, Any]:
+    """The body that is sent to the engine: what was set, in the order of the fields, then what is passed through."""
+    known = chat.model_dump(exclude_unset=True, exclude={"model", "messages", "extra_params"})
+    ordered = {name: messages if name == "messages" else known.get(name) for name in ChatBody.model_fields}
+    request = {"model": "MODEL", **{name: value for name, value in ordered.items() if value is not None}}
+    return {**request, **passed, **{name: value for name, value in override.items() if name != "messages"}}
 
 
 def _move_system(chat: ChatBody) -> list[dict[str, Any]]:
@@ -205,16 +261,17 @@ def _move_system(chat: ChatBody) -> list[dict[str, Any]]:
         return messages
     texts = [message.get("content") for message in messages[:2]]
     for text in texts:
-        if not isinstance(text, str):
-            value = "None" if text is None else "[ContentPart(type=<Conten...l=None, audio_url=None)]"
-            kind = "NoneType" if text is None else "list"
-            raise _content_part(
-                f"text\n  Input should be a valid string [type=string_type, input_value={value}, input_type={kind}]"
-            )
+        if isinstance(text, list):
+            value = "[ContentPart(type=<Conten...l=None, audio_url=None)]"
+            kind = f"[type=string_type, input_value={value}, input_type=list]"
+            raise _content_part(f"text\n  Input should be a valid string {kind}")
         if not text:
+            shown = "{'type': <ContentPartType...: 'text'>, 'text': None}"
+            if text is not None:
+                shown = "{'type': <ContentPartType...xt: 'text'>, 'text': ''}"
             raise _content_part(
                 "  Value error, Content part type is ContentPartType.text but text is not provided. "
-                "[type=value_error, input_value={'type': 'text', 'text': ''}, input_type=dict]"
+                f"[type=value_error, input_value={shown}, input_type=dict]"
             )
     parts = [{"type": "text", "text": text} for text in texts]
     return [{"role": "user", "content": parts}, *messages[2:]]
@@ -224,48 +281,6 @@ def _content_part(fault: str) -> Refused:
     return failed(
         f"1 validation error for ContentPart\n{fault}\n    For further information visit https://errors.pydantic.dev"
     )
-
-
-def _check_history(messages: list[dict[str, Any]]) -> None:
-    """Refuse calls of tools in the history: the container has decoded their arguments, which the engine wants as text.
-
-    Raises:
-        EngineError: in the engine's words.
-    """
-    for message in messages:
-        for place, call in enumerate(message.get("tool_calls") or []):
-            function = call.get("function") if isinstance(call, dict) else None
-            try:
-                arguments = json.loads(function["arguments"]) if isinstance(function, dict) else None
-            except (KeyError, TypeError, ValueError):
-                continue
-            if isinstance(arguments, dict):
-                sent = {**call, "function": {**function, "arguments": arguments}}
-                named, custom = "ChatCompletionMessageFunctionToolCallParam", "ChatCompletionMessageCustomToolCallParam"
-                wanted = {"expected": "'custom'"}
-                faults = [
-                    {
-                        "type": "string_type",
-                        "loc": ("body", place, named, "function", "arguments"),
-                        "msg": "Input should be a valid string",
-                        "input": arguments,
-                    },
-                    {
-                        "type": "missing",
-                        "loc": ("body", place, custom, "custom"),
-                        "msg": "Field required",
-                        "input": sent,
-                    },
-                    {
-                        "type": "literal_error",
-                        "loc": ("body", place, custom, "type"),
-                        "msg": "Input should be 'custom'",
-                        "input": sent.get("type"),
-                        "ctx": wanted,
-                    },
-                ]
-                lines = "".join(f"  {fault}\n" for fault in faults)
-                raise EngineError(f"{len(faults)} validation errors:\n{lines}", "Bad Request")
 
 
 def text_of(content: Any) -> str:

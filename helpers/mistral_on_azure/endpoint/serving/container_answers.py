@@ -7,17 +7,24 @@ from http import HTTPStatus
 from typing import Any
 
 from mistral_on_azure.endpoint.serving.engine_request import EngineError
+from mistral_on_azure.endpoint.transport.exchange import DONE
 
 METHODS = {
     "/": "GET",
     "/info": "GET",
-    "/swagger.json": "GET",
+    "/swagger.json": "HEAD, GET",
+    "/redoc": "HEAD, GET",
     "/score": "POST",
     "/chat/completions": "POST",
     "/v1/chat/completions": "POST",
     "/completions": "POST",
     "/v1/completions": "POST",
 }
+PAGE = (
+    b"<!DOCTYPE html>\n<html>\n<head>\n<title>FastAPI - ReDoc</title>\n</head>\n<body>\n"
+    b"<p>The container's page draws its document with a script from another host; the local endpoint has none. "
+    b"The document is <a href='/swagger.json'>/swagger.json</a>.</p>\n</body>\n</html>\n"
+)  # what /redoc answers
 _FAILED = "An error occurred during the request processing: "
 NAMES = {400: "Bad Request", 404: "Not Found", 422: "Invalid input", 500: "Internal Server Error"}
 
@@ -35,6 +42,22 @@ class Refused(Exception):
         super().__init__(status)
         self.status, self.headers = status, headers
         self.body = b"" if body is None else written(body)
+
+
+def check_route(method: str, path: str) -> None:
+    """Refuse an unknown path, a method that a path does not have, and a slash too many.
+
+    Raises:
+        Refused: 404, 405, or 307 to the path without the slash.
+    """
+    known = METHODS.get(path)
+    if known is not None and method in known.split(", "):
+        return
+    if known is None and path.endswith("/") and path[:-1] in METHODS:
+        raise Refused(HTTPStatus.TEMPORARY_REDIRECT, headers=(("location", path[:-1]),))
+    if known is None:
+        raise Refused(404, {"detail": "Not Found"})
+    raise Refused(405, {"detail": "Method Not Allowed"}, (("allow", known),))
 
 
 def failed(why: str) -> Refused:
@@ -58,12 +81,20 @@ def from_engine(error: EngineError) -> Refused:
     return refusal(error.status, error.body)
 
 
-def whole(identifier: str, created: int, model: str, choices: list[tuple[str, str]], usage: tuple[int, int]) -> bytes:
+def whole(
+    identifier: str,
+    created: int,
+    model: str,
+    choices: list[tuple[str, str]],
+    usage: tuple[int, int],
+    role: str = "assistant",
+) -> bytes:
     """A whole answer.
 
     Args:
         choices: text and finish reason of each.
         usage: prompt and completion tokens.
+        role: whose message it is: the last one's where the request wants no new message.
     """
     prompt, completion = usage
     silent = {"refusal": None, "annotations": None, "audio": None, "function_call": None, "reasoning": None}
@@ -76,7 +107,7 @@ def whole(identifier: str, created: int, model: str, choices: list[tuple[str, st
             "choices": [
                 {
                     "index": index,
-                    "message": {"role": "assistant", "content": text, "tool_calls": [], **silent},
+                    "message": {"role": role, "content": text, "tool_calls": [], **silent},
                     "finish_reason": reason,
                 }
                 for index, (text, reason) in enumerate(choices)
@@ -97,16 +128,22 @@ def stream(
     model: str,
     choices: list[tuple[tuple[str, ...], str]],
     usage: tuple[int, int] | None,
+    *,
+    continuous: bool = False,
 ) -> tuple[bytes, ...]:
     """The events of a stream: a role, one token a chunk, the finish reason with the last token, perhaps usage.
 
     Args:
         choices: the tokens' texts and the finish reason of each.
         usage: prompt and completion tokens, None where the request did not ask for them.
+        continuous: whether every event tells the usage so far.
     """
+    sent = 0
 
     def event(choices: list[dict[str, Any]], **more: Any) -> bytes:
         head = {"id": identifier, "object": "chat.completion.chunk", "created": created, "model": model}
+        if continuous and usage is not None and choices:
+            more["usage"] = _counts(usage[0], min(sent, usage[1]))
         return b"data: " + written({**head, "choices": choices, **more}) + b"\n\n"
 
     events = [
@@ -115,23 +152,51 @@ def stream(
     ]
     for index, (pieces, reason) in enumerate(choices):
         texts = pieces or ("",)
-        events += [
-            event([{"index": index, "delta": {"content": text}, "finish_reason": reason if last else None}])
-            for text, last in zip(texts, [False] * (len(texts) - 1) + [True], strict=True)
-        ]
+        for place, text in enumerate(texts, 1):
+            sent += 1
+            ended = reason if place == len(texts) else None
+            events.append(event([{"index": index, "delta": {"content": text}, "finish_reason": ended}]))
     if usage is not None:
-        prompt, completion = usage
-        counts = {"prompt_tokens": prompt, "total_tokens": prompt + completion, "completion_tokens": completion}
-        events.append(event([], usage=counts))
-    return (*events, b"data: [DONE]\n\n")
+        events.append(event([], usage=_counts(*usage)))
+    return (*events, DONE)
+
+
+def broken_stream(error: EngineError, model: str) -> tuple[bytes, ...]:
+    """The events of a stream in which the engine found something wrong: the container cannot read its error."""
+    shown = repr({**error.error, "model": model})
+    faults = "".join(
+        f"\n{name}\n  Field required [type=missing, input_value={shown[:25]}...{shown[-24:]}, input_type=dict]"
+        "\n    For further information visit https://errors.pydantic.dev/2.12/v/missing"
+        for name in ("id", "choices")
+    )
+    told = f"data: {json.dumps(error.error, ensure_ascii=False)}"
+    why = f"with exception: 2 validation errors for ChatCompletionStreamResponse{faults}"
+    event = f"event: error\ndata: Error parsing decoded stream: {told}\n, {why}\n\n"
+    return event.encode(), DONE, DONE
+
+
+def _counts(prompt: int, completion: int) -> dict[str, int]:
+    return {"prompt_tokens": prompt, "total_tokens": prompt + completion, "completion_tokens": completion}
 
 
 def written(value: Any) -> bytes:
-    """JSON as the container writes it, without spaces."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    """JSON as the container writes it, without spaces; half of a surrogate pair, which UTF-8 has not, is escaped."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace")
+
+
+PAGE = (
+    b"<!DOCTYPE html>\n<html>\n<head>\n<title>FastAPI - ReDoc</title>\n</head>\n<body>\n"
+    b"<p>The container's page draws its document with a script from another host; the local endpoint has none. "
+    b"The document is <a href='/swagger.json'>/swagger.json</a>.</p>\n</body>\n</html>\n"
+)
 
 
 def description() -> dict[str, Any]:
-    """A short OpenAPI document of the container's routes; the container's own has every schema."""
-    paths = {path: {method.lower(): {"responses": {"200": {"description": "OK"}}}} for path, method in METHODS.items()}
-    return {"openapi": "3.1.0", "info": {"title": "Container of managed compute", "version": "1"}, "paths": paths}
+    """A short OpenAPI document of the routes that the container's own names; that one has every schema."""
+    info = {"title": "AzureML Foundation Model Inference Server", "version": "1.0.0"}
+    paths = {
+        path: {METHODS[path].lower(): {"responses": {"200": {"description": "OK"}}}}
+        for path in ("/", "/score", "/info", "/v1/chat/completions", "/chat/completions")
+    }
+    return {"openapi": "3.1.0", "info": info, "paths": paths}

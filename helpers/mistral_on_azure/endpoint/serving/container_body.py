@@ -1,4 +1,4 @@
-"""The body of a chat completion as the container of managed compute checks it.
+"""The bodies that the container of managed compute checks: a chat completion on its two routes, and text generation.
 
 The container validates with pydantic in lax mode, so `"0.5"` is a temperature and `1` is true. Every fault is listed in
 the order of the fields here; each entry of the list has the same type, place and words as the container's. The rules
@@ -7,11 +7,15 @@ were measured: `upkeep/truth/` keeps the questions and the answers.
 
 from __future__ import annotations
 
+import re
 from enum import Enum, StrEnum
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+
+_PARTS = {"image": "ContentImage", "image_url": "ContentImageUrl", "audio_url": "ContentAudioUrl"}
+_FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 class Invalid(Exception):
@@ -45,20 +49,84 @@ class ContentPartType(Enum):
     input_audio = "input_audio"
 
 
+class Detail(Enum):
+    """How closely an image is looked at."""
+
+    auto = "auto"
+    low = "low"
+    high = "high"
+
+
+class ContentImageUrl(BaseModel):
+    """The address of an image."""
+
+    model_config = ConfigDict(extra="allow")
+    url: str
+    detail: Detail | None = Detail.auto
+
+
+class ContentImage(BaseModel):
+    """An image in the request."""
+
+    model_config = ConfigDict(extra="allow")
+    data: Any
+    detail: Detail | None = Detail.auto
+
+
+class ContentAudioUrl(BaseModel):
+    """The address of a recording."""
+
+    model_config = ConfigDict(extra="allow")
+    url: str
+
+
 class ContentPart(BaseModel):
     """One part of a message's content. The names of the class and its check are part of the container's errors."""
 
+    model_config = ConfigDict(extra="allow")
     type: ContentPartType
     text: str | None = None
-    image_url: Any = None
-    audio_url: Any = None
+    image: ContentImage | None = None
+    image_url: ContentImageUrl | None = None
+    audio_url: ContentAudioUrl | None = None
 
     @model_validator(mode="after")
     def validate_content_part(self) -> ContentPart:
-        """Refuse a text part that has no text."""
-        if self.type is ContentPartType.text and not self.text:
-            raise ValueError(f"Content part type is {self.type} but text is not provided.")
+        """Refuse a part that lacks what its type names; the container knows no key for `input_audio`."""
+        if self.type is ContentPartType.input_audio or not getattr(self, self.type.value, None):
+            raise ValueError(f"Content part type is {self.type} but {self.type.value} is not provided.")
         return self
+
+
+class FunctionType(Enum):
+    """The one type of tools and of their calls."""
+
+    function = "function"
+
+
+def _check_name(value: str) -> str:
+    if not _FUNCTION_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is not a function's name: 1 to 64 letters, digits, underscores and dashes.")
+    return value
+
+
+class CalledFunction(BaseModel):
+    """The function that a tool call names."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+    arguments: dict[str, Any] | str
+
+    _name = field_validator("name")(_check_name)
+
+
+class ToolCall(BaseModel):
+    """A tool call in the history. Its id may be left out."""
+
+    model_config = ConfigDict(extra="allow")
+    id: str | None = None
+    type: FunctionType = FunctionType.function
+    function: CalledFunction
 
 
 class Message(BaseModel):
@@ -67,7 +135,7 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="allow")
     role: Role
     content: str | list[ContentPart] | None = None
-    tool_calls: list[Any] | None = None
+    tool_calls: list[ToolCall] | None = None
 
 
 class ResponseFormat(BaseModel):
@@ -81,14 +149,40 @@ class ResponseFormat(BaseModel):
         """Refuse any other format."""
         if value.lower() not in ("text", "json_object"):
             raise ValueError(f"Response format was {value} but must be either 'text' or 'json_object'.")
-        return value.lower()
+        return value
 
 
-class ChatBody(BaseModel):
-    """The parameters that the container knows; everything else in a body is an extra parameter.
+class ToolFunction(BaseModel):
+    """The function that a tool offers; unlike the documented API, the container wants a description."""
 
-    Penalties, temperature and top_p may be left out but not be null.
-    """
+    name: str
+    description: str
+    parameters: Any = None
+
+    _name = field_validator("name")(_check_name)
+
+    @field_validator("parameters")
+    @classmethod
+    def check_parameters(cls, value: Any) -> Any:
+        """Refuse what is no JSON schema."""
+        from jsonschema import Draft7Validator, SchemaError  # a third of a second, for requests that are refused anyway
+
+        try:
+            Draft7Validator.check_schema(value)
+        except SchemaError as error:
+            raise ValueError(f"The parameters are no JSON schema: {error.message}.") from None
+        return value
+
+
+class Tool(BaseModel):
+    """A tool. It is checked, and then refused with every other."""
+
+    type: FunctionType = FunctionType.function
+    function: ToolFunction = Field(default=None)  # may be left out, but not be null
+
+
+class Sampling(BaseModel):
+    """The parameters that the container's routes share. Penalties, temperature and top_p may not be null."""
 
     model: str | None = None
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
@@ -99,9 +193,14 @@ class ChatBody(BaseModel):
     max_tokens: Annotated[int, Field(ge=0)] | None = None
     stop: str | list[str] | None = None
     stream: bool | None = False
+
+
+class ChatBody(Sampling):
+    """The parameters of `/chat/completions`; everything else in a body is an extra parameter."""
+
     messages: list[Message]
     response_format: ResponseFormat | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: list[Tool] | None = None
     tool_choice: str | None = None
 
     @field_validator("messages")
@@ -113,29 +212,55 @@ class ChatBody(BaseModel):
         return value
 
 
-KNOWN = frozenset(ChatBody.model_fields)
+class FreeChatBody(ChatBody):
+    """The parameters of `/v1/chat/completions`, one more than of the other route."""
+
+    extra_params: dict[str, Any] = {}
+
+
+class CompletionBody(Sampling):
+    """The parameters of the text generation routes."""
+
+    prompt: str
+
+
+Body = TypeVar("Body", bound=Sampling)
+KNOWN = frozenset(ChatBody.model_fields)  # extra_params is looked at on its own
 
 
 @cache
-def _adapter() -> TypeAdapter[ChatBody]:
-    return TypeAdapter(ChatBody)
+def _adapter(form: type[Sampling]) -> TypeAdapter[Any]:
+    return TypeAdapter(form)
 
 
-def validate(body: Any) -> ChatBody:
+def validate(body: Any, form: type[Body]) -> Body:
     """Check a decoded body.
 
     Raises:
         Invalid: with all faults, in the order of the fields.
     """
     try:
-        return _adapter().validate_python(body, from_attributes=True)
+        return _adapter(form).validate_python(body, from_attributes=True)
     except ValidationError as error:
         raise Invalid([_detail(each) for each in error.errors(include_url=False)]) from None
 
 
-def _detail(fault: Any) -> dict[str, Any]:
+def fault(kind: str, loc: list[Any], message: str, value: Any, **context: Any) -> dict[str, Any]:
+    """An entry of the list of faults."""
+    return {
+        "type": kind,
+        "loc": ["body", *loc],
+        "msg": message,
+        "input": value,
+        **({"ctx": context} if context else {}),
+    }
+
+
+def _detail(found: Any) -> dict[str, Any]:
     """A fault as FastAPI writes it: places begin at the body, and exceptions have no members."""
-    detail = {"type": fault["type"], "loc": ["body", *fault["loc"]], "msg": fault["msg"], "input": fault["input"]}
-    if "ctx" in fault:
-        detail["ctx"] = {name: {} if isinstance(value, Exception) else value for name, value in fault["ctx"].items()}
-    return detail
+    context = {name: {} if isinstance(value, Exception) else value for name, value in found.get("ctx", {}).items()}
+    if found["type"] == "model_attributes_type" and "content" in found["loc"]:  # a part is read without attributes
+        name = _PARTS.get(found["loc"][-1], "ContentPart")
+        message = f"Input should be a valid dictionary or instance of {name}"
+        return fault("model_type", list(found["loc"]), message, found["input"], class_name=name)
+    return fault(found["type"], list(found["loc"]), found["msg"], found["input"], **context)

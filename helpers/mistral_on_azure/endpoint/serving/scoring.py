@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.models import safety
 from mistral_on_azure.endpoint.serving.container_answers import failed
 
-_SCORE_LENGTHS = ("max_new_tokens", "max_tokens", "max_gen_len")
+_LENGTHS = ("max_new_tokens", "max_gen_len", "max_tokens")
+_PENALTIES = ("presence_penalty", "frequency_penalty")
+_NUMBERS = ("temperature", "top_p", *_PENALTIES)
 
 
 def read_score(body: bytes) -> tuple[list[tuple[str, str]], dict[str, Any]] | None:
@@ -33,22 +38,35 @@ def read_score(body: bytes) -> tuple[list[tuple[str, str]], dict[str, Any]] | No
         expected = "user" if place % 2 == 0 else "assistant"
         if not isinstance(turn, dict) or turn.get("role") != expected or not isinstance(turn.get("content"), str):
             return None
+    if any(isinstance(value, float) and not math.isfinite(value) for value in parameters.values()):
+        return None
+    try:
+        for turn in turns:
+            safety.check(turn["content"])
+    except ApiError:
+        return None
     return [(turn["role"], turn["content"]) for turn in turns], parameters
 
 
 def score_parameters(parameters: dict[str, Any]) -> dict[str, Any] | None:
-    """The sampling parameters of a scoring call, None where the engine would refuse them: it answers `"None"` then."""
-    limit = next((parameters[name] for name in _SCORE_LENGTHS if name in parameters), None)
+    """The sampling parameters of a scoring call, None where the engine would refuse them: it answers `"None"` then.
+
+    The engine takes these as they are: unlike in a chat, a text is no number.
+    """
+    limit = next((parameters[name] for name in _LENGTHS if name in parameters), None)
     temperature, top_p = parameters.get("temperature", 1.0), parameters.get("top_p", 1.0)
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (temperature, top_p))
-    if not numbers or temperature < 0 or not 0 < top_p <= 1 or "best_of" in parameters:
+    numbers = [parameters[name] for name in _NUMBERS if name in parameters]
+    if any(isinstance(each, bool) or not isinstance(each, int | float) for each in numbers):
         return None
-    if parameters.get("use_beam_search") or (limit is not None and (not isinstance(limit, int) or limit < 1)):
+    if temperature < 0 or not 0 < top_p <= 1 or "best_of" in parameters or parameters.get("use_beam_search"):
+        return None
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        return None
+    if any(abs(parameters.get(name, 0)) > 2 for name in _PENALTIES):
+        return None
+    stop = parameters.get("stop")
+    stops = [stop] if isinstance(stop, str) else stop or []
+    if not isinstance(stops, list) or not all(isinstance(each, str) and each for each in stops):
         return None
     greedy = parameters.get("do_sample") is False
-    return {
-        "temperature": 0.0 if greedy else temperature,
-        "top_p": top_p,
-        "max_tokens": limit,
-        "stop": parameters.get("stop"),
-    }
+    return {"temperature": 0.0 if greedy else temperature, "top_p": top_p, "max_tokens": limit, "stop": stop}

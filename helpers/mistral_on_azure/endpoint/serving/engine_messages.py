@@ -1,0 +1,141 @@
+"""What the engine of managed compute (vLLM) checks in the messages: their types, the history's calls, the template.
+
+The lists of faults begin as the engine's do and have its count; a list that goes through every kind of message is cut
+to the entries that a reader needs.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mistral_on_azure.endpoint.serving.engine_request import EngineError, Fault, listed
+
+_CALL = "ChatCompletionMessageFunctionToolCallParam"
+_CUSTOM_CALL = "ChatCompletionMessageCustomToolCallParam"
+_KINDS = ("developer", "system", "user", "assistant", "tool")
+_NULL_CONTENT = {"system": 19, "user": 19, "tool": 18}  # faults of one message, over all kinds that it might be
+_WRONG_NAME = 14
+
+
+def message_faults(messages: list[dict[str, Any]]) -> tuple[list[Fault], int]:
+    """The faults of types in the messages, and how many the engine counts.
+
+    A content may be left out but is not null, except an assistant's; a name is a string.
+    """
+    faults: list[Fault] = []
+    count = 0
+    for place, message in enumerate(messages):
+        role = message["role"]
+        null = "content" in message and message["content"] is None and role in _NULL_CONTENT
+        named = message.get("name")
+        wrong_name = named is not None and not isinstance(named, str)
+        if not null and not wrong_name:
+            continue
+        count += _NULL_CONTENT[role] if null else _WRONG_NAME
+        for kind in _KINDS:
+            at = ("body", "messages", place, f"ChatCompletion{kind.title()}MessageParam")
+            if null and kind != "assistant":
+                text = "Input should be a valid string"
+                faults.append({"type": "string_type", "loc": (*at, "content", "str"), "msg": text, "input": None})
+                text = "Input should be iterable"
+                loc = (*at, "content", "generator[...]")
+                faults.append({"type": "iterable_type", "loc": loc, "msg": text, "input": None})
+            if kind != role:
+                faults.append(_literal((*at, "role"), f"'{kind}'", role))
+            if wrong_name:
+                text = "Input should be a valid string"
+                faults.append({"type": "string_type", "loc": (*at, "name"), "msg": text, "input": named})
+    return faults, count
+
+
+def check_calls(messages: list[dict[str, Any]]) -> None:
+    """Refuse calls of tools in an assistant's history that are not as the engine wants them.
+
+    The container decodes arguments that are a JSON object; the engine wants them as text.
+
+    Raises:
+        EngineError: in the engine's words, for the first call.
+    """
+    for message in messages:
+        calls = (message.get("tool_calls") or []) if message["role"] == "assistant" else []
+        for place, call in enumerate(calls):
+            arguments = _decoded(call["function"]["arguments"])
+            at = ("body", place)
+            custom = (*at, _CUSTOM_CALL)
+            if isinstance(arguments, dict):
+                sent = {**call, "function": {**call["function"], "arguments": arguments}}
+                text = "Input should be a valid string"
+                loc = (*at, _CALL, "function", "arguments")
+                raise listed(
+                    [
+                        {"type": "string_type", "loc": loc, "msg": text, "input": arguments},
+                        _missing((*custom, "custom"), sent),
+                        _literal((*custom, "type"), "'custom'", sent.get("type"))
+                        if "type" in call
+                        else _missing((*custom, "type"), sent),
+                    ]
+                )
+            if "type" not in call:
+                missing = ((*at, _CALL, "type"), (*custom, "custom"), (*custom, "type"))
+                raise listed([_missing(loc, call) for loc in missing])
+
+
+def check_template(messages: list[dict[str, Any]]) -> None:
+    """Refuse a conversation that the engine or the chat template of these models refuses.
+
+    Contents come first: arguments that are no JSON, and parts that are not text. Then roles: they alternate, and the
+    user begins.
+
+    Raises:
+        EngineError: for the first message that is out of order, in the engine's or the template's words.
+    """
+    for message in messages:
+        for call in (message.get("tool_calls") or []) if message["role"] == "assistant" else []:
+            _check_arguments(call["function"]["arguments"])
+        for part in message["content"] if isinstance(message.get("content"), list) else []:
+            _check_part(part)
+    for place, message in enumerate(messages):
+        if (message["role"] == "user") != (place % 2 == 0):
+            raise EngineError("Conversation roles must alternate user/assistant/user/assistant/...")
+        if message["role"] not in ("user", "assistant"):
+            raise EngineError("Only user and assistant roles are supported!")
+
+
+def _decoded(arguments: Any) -> Any:
+    """Arguments as the container sends them on: decoded where they are the text of a JSON object."""
+    if not isinstance(arguments, str):
+        return arguments
+    try:
+        return json.loads(arguments)
+    except ValueError:
+        return arguments
+
+
+def _check_arguments(arguments: Any) -> None:
+    if not isinstance(arguments, str) or not arguments:
+        return
+    try:
+        json.loads(arguments)
+    except ValueError as error:
+        raise EngineError(str(error)) from None
+
+
+def _check_part(part: dict[str, Any]) -> None:
+    if part["type"] in ("image_url", "audio_url"):
+        raise EngineError("MODEL is not a multimodal model")  # the container has the path of its model's files here
+    if part["type"] != "text":
+        raise EngineError(
+            "8 validation errors for ValidatorIterator\n0.ChatCompletionContentPartTextParam.text\n  Field required "
+            f"[type=missing, input_value={part}, input_type=dict]\n    For further information visit "
+            "https://errors.pydantic.dev/2.12/v/missing"
+        )
+
+
+def _missing(loc: tuple[Any, ...], value: Any) -> Fault:
+    return {"type": "missing", "loc": loc, "msg": "Field required", "input": value}
+
+
+def _literal(loc: tuple[Any, ...], expected: str, value: Any) -> Fault:
+    message = f"Input should be {expected}"
+    return {"type": "literal_error", "loc": loc, "msg": message, "input": value, "ctx": {"expected": expected}}

@@ -1,0 +1,203 @@
+"""What the engine of managed compute (vLLM) checks once a request is valid: lengths, sampling, and what comes late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError
+
+MOST_LOGPROBS = 20  # of alternatives for a token
+MOST_CHOICES = 16_384
+# Not the engine's bound: with a context of 384 it was measured to refuse 5,000 characters by their tokens and 400,000
+# by their number. With the contexts of these models it probably names the tokens of both; what was measured is kept.
+_BY_CHARACTERS = 300_000
+_SCHEMA_TYPES = ("object", "string", "number", "integer", "array", "boolean", "null")
+_UNTRUSTED = (
+    "Chat template is passed with request, but --trust-request-chat-template is not set. Refused request with "
+    "untrusted chat template."
+)
+_INCOMPATIBLE = (
+    "continue_final_message and add_generation_prompt are not compatible. Use continue_final_message when you want the "
+    "model to continue the final message, and add_generation_prompt when you want to add a header that will prompt it "
+    "to start a new assistant message instead."
+)
+
+
+def check_limit(body: EngineBody, context: int) -> None:
+    """Refuse a template of the request's own, and more tokens than the whole context has.
+
+    Args:
+        context: how many tokens prompt and completion may have together.
+
+    Raises:
+        EngineError: in the engine's words.
+    """
+    if body.chat_template is not None:
+        raise EngineError(_UNTRUSTED)
+    name, limit = body.limit_name, body.limit
+    if limit is not None and limit > context:
+        raise _named(
+            f"{name}={limit} cannot be greater than max_model_len=max_total_tokens={context}. "
+            "Please request fewer output tokens.",
+            name,
+            limit,
+        )
+
+
+def check_continuing(body: EngineBody) -> None:
+    """Refuse to continue the last message where a new one is begun as well, which is the default.
+
+    Raises:
+        EngineError: in the template's words.
+    """
+    if body.continue_final_message and body.add_generation_prompt:
+        raise EngineError(_INCOMPATIBLE)
+
+
+def check_characters(prompt: str, body: EngineBody, context: int, longest_token: int) -> None:
+    """Refuse a prompt whose characters alone say that it does not fit, before it is split into tokens.
+
+    Raises:
+        EngineError: in the engine's words.
+    """
+    wanted = body.limit or 0
+    most = (context - wanted) * longest_token
+    if body.truncate_prompt_tokens is None and len(prompt) > most:
+        raise _by_characters(len(prompt), wanted, context, most)
+    if any("\ud800" <= character <= "\udfff" for character in prompt):
+        raise EngineError("TextEncodeInput must be Union[TextInputSequence, Tuple[InputSequence, InputSequence]]")
+
+
+def check_length(prompt_tokens: int, characters: int, body: EngineBody, context: int) -> None:
+    """Refuse a prompt that leaves no room for the tokens it asks for. The engine stops counting where it is sure.
+
+    Raises:
+        EngineError: in the engine's words.
+    """
+    wanted = body.limit or 0
+    counted = context - wanted + 1
+    if body.truncate_prompt_tokens is not None or prompt_tokens < counted:
+        return
+    if characters > _BY_CHARACTERS:
+        raise _by_characters(characters, wanted, context, _BY_CHARACTERS)
+    raise _named(
+        f"This model's maximum context length is {context} tokens. However, you requested {wanted} output tokens "
+        f"and your prompt contains at least {counted} input tokens, for a total of at least {counted + wanted} "
+        "tokens. Please reduce the length of the input prompt or the number of requested output tokens.",
+        "input_tokens",
+        counted,
+    )
+
+
+def check_sampling(body: EngineBody) -> None:
+    """Refuse values that the sampler does not take.
+
+    Raises:
+        EngineError: for the first of them, in the engine's order.
+    """
+    _token_ids(body)
+    for refused, message, named in _rules(body):
+        if refused:
+            raise _named(message, *named) if named else EngineError(message)
+
+
+def late_error(body: EngineBody, vocabulary: int) -> EngineError | None:
+    """What the engine finds wrong only when it has begun; a stream tells it as an event.
+
+    Args:
+        vocabulary: the number of token ids.
+    """
+    top = (body.top_logprobs or 0) if body.logprobs else 0
+    top = vocabulary if top == -1 else top
+    if top > MOST_LOGPROBS:
+        message = f"Requested sample logprobs of {top}, which is greater than max allowed: {MOST_LOGPROBS}"
+        return _named(message, "logprobs", top)
+    if outside := [token for token in _token_ids(body) if not 0 <= token < vocabulary]:
+        ids = f"token_id(s) {outside} in logit_bias contain out-of-vocab token ids. Vocabulary size: {vocabulary}"
+        return _named(ids, "logit_bias", outside)
+    allowed = body.allowed_token_ids
+    if allowed is not None and not allowed:
+        return _named("allowed_token_ids is not None and empty!", "allowed_token_ids", allowed)
+    if allowed is not None and any(not 0 <= token < vocabulary for token in allowed):
+        return _named("allowed_token_ids contains out-of-vocab token id!", "allowed_token_ids", allowed)
+    schema = (body.structured_outputs or {}).get("json")
+    kind = schema.get("type") if isinstance(schema, dict) else None
+    if isinstance(kind, str) and kind not in _SCHEMA_TYPES:
+        return EngineError(f"Grammar error: Invalid type: {kind}")
+    return None
+
+
+def _rules(body: EngineBody) -> list[tuple[bool, str, tuple[str, Any] | None]]:
+    """The sampler's rules in order: whether one is broken, its message, and the parameter that it names."""
+    n, limit, least, stop = body.choices, body.limit, body.min_tokens, body.stop
+    stops = [stop] if isinstance(stop, str) else stop or []
+    temperature = 1.0 if body.temperature is None else body.temperature
+    top_p = 1.0 if body.top_p is None else body.top_p
+    top_k, min_p, repetition = body.top_k or 0, body.min_p or 0.0, body.repetition_penalty
+    most = f"n must be at most {MOST_CHOICES}, got {n}. To increase this limit, set the VLLM_MAX_N_SEQUENCES "
+    penalties = (
+        (abs(value or 0.0) > 2, f"{name} must be in [-2, 2], got {value}.", None)
+        for name, value in (
+            ("presence_penalty", body.presence_penalty),
+            ("frequency_penalty", body.frequency_penalty),
+        )
+    )
+    return [
+        (n < 1, f"n must be at least 1, got {n}.", None),
+        (n > MOST_CHOICES, f"{most}environment variable.", None),
+        *penalties,
+        (
+            repetition is not None and repetition <= 0,
+            f"repetition_penalty must be greater than zero, got {repetition}.",
+            None,
+        ),
+        (
+            temperature < 0,
+            f"temperature must be non-negative, got {temperature}.",
+            ("temperature", temperature),
+        ),
+        (not 0 < top_p <= 1, f"top_p must be in (0, 1], got {top_p}.", ("top_p", top_p)),
+        (top_k < -1, f"top_k must be 0 (disable), or at least 1, got {top_k}.", None),
+        (not 0 <= min_p <= 1, f"min_p must be in [0, 1], got {min_p}.", None),
+        (
+            limit is not None and limit < 1,
+            f"max_tokens must be at least 1, got {limit}.",
+            ("max_tokens", limit),
+        ),
+        (least < 0, f"min_tokens must be greater than or equal to 0, got {least}.", None),
+        (
+            limit is not None and least > limit,
+            f"min_tokens must be less than or equal to max_tokens={limit}, got {least}.",
+            None,
+        ),
+        (any(not word for word in stops), "stop cannot contain an empty string.", None),
+        (temperature == 0 and n > 1, f"n must be 1 when using greedy sampling, got {n}.", None),
+    ]
+
+
+def _by_characters(characters: int, wanted: int, context: int, most: int) -> EngineError:
+    return _named(
+        f"This model's maximum context length is {context} tokens. However, you requested {wanted} output tokens "
+        f"and your prompt contains {characters} characters (more than {most} characters, which is the "
+        f"upper bound for {context - wanted} input tokens). Please reduce the length of the input prompt or the number "
+        "of requested output tokens.",
+        "input_text",
+        characters,
+    )
+
+
+def _token_ids(body: EngineBody) -> list[int]:
+    """The token ids of a logit bias.
+
+    Raises:
+        EngineError: for a name that is no whole number.
+    """
+    try:
+        return [int(token) for token in body.logit_bias or {}]
+    except ValueError as error:
+        raise EngineError(str(error)) from None
+
+
+def _named(message: str, parameter: str, value: Any) -> EngineError:
+    """An error that names its parameter and the value, as the engine writes it."""
+    return EngineError(f"{message} (parameter={parameter}, value={value})", param=parameter)

