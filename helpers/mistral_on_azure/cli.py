@@ -38,6 +38,7 @@ def main() -> None:
 @click.option("--kind", default="serverless", show_default=True, help="Kind of deployment: serverless or managed.")
 @click.option("--concurrent", default=1, show_default=True, help="Managed compute: requests at a time, an instance.")
 @click.option("--instances", default=1, show_default=True, help="Managed compute: how many instances there are.")
+@click.option("--strict-model", is_flag=True, help="Serverless: refuse a model that is no deployment's name.")
 @click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
 def serve(port: int, **options: Any) -> None:
     """Run the local endpoint on 127.0.0.1 until Ctrl-C.

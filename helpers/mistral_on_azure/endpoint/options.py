@@ -13,7 +13,7 @@ from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway import quota
 from mistral_on_azure.endpoint.gateway.kinds import Kind
-from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
+from mistral_on_azure.endpoint.gateway.serverless import Serverless
 from mistral_on_azure.endpoint.local import timing
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
@@ -37,6 +37,7 @@ class Options:
         kind: the kind of deployment that is imitated, one of `KINDS`.
         concurrent: on managed compute, requests at a time for each instance.
         instances: on managed compute, how many instances there are.
+        strict_model: on serverless, refuse a `model` that is no deployment's name.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -50,6 +51,7 @@ class Options:
     kind: str = "serverless"
     concurrent: int = 1
     instances: int = 1
+    strict_model: bool = False
     engine: str | None = None
 
 
@@ -107,7 +109,10 @@ def _managed(options: Options) -> Kind:
     return Managed(options.concurrent, options.instances)
 
 
-KINDS: dict[str, Callable[[Options], Kind]] = {"serverless": lambda options: SERVERLESS, "managed": _managed}
+KINDS: dict[str, Callable[[Options], Kind]] = {
+    "serverless": lambda options: Serverless(options.strict_model),
+    "managed": _managed,
+}
 
 
 def _model(options: Options) -> Model | None:

@@ -72,6 +72,7 @@ def _vocabulary(tokenizer: str) -> tuple[bytes, ...]:
 _MARKERS = {  # how many tokens Mistral's chat format puts around a turn
     "user": 2,  # [INST] … [/INST]
     "assistant": 1,  # … </s>
+    "prefix": 0,  # the beginning of the answer
     "tools": 2,  # [AVAILABLE_TOOLS] … [/AVAILABLE_TOOLS]
     "calls": 2,  # [TOOL_CALLS] … </s>
     "result": 2,  # [TOOL_RESULTS] … [/TOOL_RESULTS]
@@ -137,5 +138,5 @@ def count_prompt(turns: Sequence[tuple[str, str]]) -> int:
     """
     total = 1
     for role, text in turns:
-        total += count(text.rstrip(" ") if role == "assistant" else text) + _MARKERS[role]
+        total += count(text.rstrip(" ") if role in ("assistant", "prefix") else text) + _MARKERS[role]
     return total

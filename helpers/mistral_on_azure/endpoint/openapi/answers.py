@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.azure.deployments import default_name, deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.kinds import EXTRA, Kind
 from mistral_on_azure.endpoint.local import faults, timing
@@ -25,6 +25,7 @@ def asked(kind: Kind) -> dict[str, Any]:
         _parameter(
             "api-version", "query", "The API's version. Several clients send none.", {"enum": list(kind.api_versions)}
         ),
+        _parameter("model", "path", "A deployment's name.", _TEXT, default_name(), required=True),
         _parameter("resource", "query", "The audience of the token.", _TEXT, "https://ml.azure.com", required=True),
         _parameter("last", "query", "How many.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1}),
         _parameter(

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from functools import lru_cache
 
-from mistral_on_azure.endpoint.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.quota import QuotaExceeded
 from mistral_on_azure.endpoint.local import faults, timing
@@ -102,8 +102,8 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     parameters = validate(read_object(body), extra)
     named = parameters.get("model")
     deployment = kind.deployment(header, None if named == model.name else named, default)
-    if "messages" not in parameters:
-        raise invalid("The body has no messages.", param="messages")
+    if not parameters.get("messages"):
+        raise not_supported("messages", parameters.get("messages"), "The body has no messages: at least one is needed.")
     return ChatRequest(deployment, parameters)
 
 
