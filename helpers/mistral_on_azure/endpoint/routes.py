@@ -23,7 +23,7 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
 _ALWAYS = (400, 408, 413, 417, 431, 500, 503)  # what any request can be answered with
 _KNOWN = (*_ALWAYS, 401)  # what any request that needs a credential can be answered with
-_CHAT = (*_KNOWN, 403, 404, 415, 422, 424, 429, 502, 504)
+_CHAT = (*_KNOWN, 403, 404, 410, 415, 422, 424, 429, 502, 504)
 _ASKED_OF_CHAT = ("api-version", "azureml-model-deployment", "x-local-fault", "x-local-timing")
 
 

@@ -68,6 +68,10 @@ QUOTA = tuple(
 )
 
 
+WAITS = ("retry-after-ms", "x-ms-retry-after-ms")
+CONTAINERS = ("ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason")
+
+
 def answered() -> dict[str, Any]:
     """The headers of answers, by name."""
     ids = {name: _header("One id of the answer, under the names that clients look for.", _TEXT) for name in ALWAYS}
@@ -84,7 +88,9 @@ def answered() -> dict[str, Any]:
         **ids,
         **quota,
         "x-ms-error-code": _header("The code that the body has.", _TEXT),
-        "retry-after": _header("Seconds to wait before asking again.", _COUNT, required=False),
+        "retry-after": _header("Seconds to wait before asking again, or a date to wait for.", _TEXT, required=False),
+        **{name: _header("Milliseconds to wait.", _COUNT, required=False) for name in WAITS},
+        **{name: _header("What managed compute says of its container.", _TEXT, required=False) for name in CONTAINERS},
         "www-authenticate": _header(
             "Which credential is wanted, and what was wrong with a token.", _TEXT, required=False
         ),
@@ -133,7 +139,8 @@ CODES: dict[int, tuple[str, ...]] = {
     504: ("gateway_timeout",),
 }
 ENGINE = "engine_error"
-_MORE = {401: ("www-authenticate",), 405: ("allow",), 429: ("retry-after",), 503: ("retry-after",)}
+_WAIT = ("retry-after", *WAITS)
+_MORE = {401: ("www-authenticate",), 405: ("allow",), 424: CONTAINERS, 429: _WAIT, 503: _WAIT}
 
 
 def codes() -> dict[int, tuple[str, ...]]:
