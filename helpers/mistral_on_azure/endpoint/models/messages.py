@@ -15,6 +15,7 @@ from typing import Any
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
 
 JOINT = "\n\n"  # between texts that become one
+NO_MESSAGES = "The body has no messages: at least one is needed."
 STARTS = "After the optional system message, a conversation must start with a user message."
 _AFTER = {  # the roles that may follow a role; the first message follows ""
     "": {"system", "user"},

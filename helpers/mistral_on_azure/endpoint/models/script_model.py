@@ -11,7 +11,7 @@ from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import completions, safety
 from mistral_on_azure.endpoint.models.completions import Result
 from mistral_on_azure.endpoint.models.conversation import conversation
-from mistral_on_azure.endpoint.models.messages import Conversation
+from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation
 from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
 from mistral_on_azure.endpoint.models.script import Completion, chosen, complete, cut
 from mistral_on_azure.endpoint.models.tokens import count_prompt, processor
@@ -44,6 +44,8 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
     Raises:
         ApiError: 400 for messages that break the rules, do not fit or are filtered, 422 for what the model cannot do.
     """
+    if not parameters["messages"]:
+        raise not_supported("messages", [], NO_MESSAGES)
     tools = parameters.get("tools") or ()
     if tools and not deployment.tools:
         raise not_supported("tools", "tools", f"{deployment.name} cannot call tools.")

@@ -14,6 +14,7 @@ from mistral_on_azure.endpoint.local.damage import damaged, error_of
 from mistral_on_azure.endpoint.local.faults import Fault
 from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.models.completions import usage_asked
+from mistral_on_azure.endpoint.models.messages import NO_MESSAGES
 from mistral_on_azure.endpoint.models.model import ChatRequest, Model
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving.api_version import check_api_version
@@ -102,8 +103,8 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     parameters = validate(read_object(body), extra)
     named = parameters.get("model")
     deployment = kind.deployment(header, None if named == model.name else named, default)
-    if not parameters.get("messages"):
-        raise not_supported("messages", parameters.get("messages"), "The body has no messages: at least one is needed.")
+    if "messages" not in parameters:
+        raise not_supported("messages", None, NO_MESSAGES)
     return ChatRequest(deployment, parameters)
 
 

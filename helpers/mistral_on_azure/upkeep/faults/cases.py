@@ -85,7 +85,8 @@ GROUPS = (
     Group(
         "Over quota, or failing",
         f"The status says that it may go better later. `Retry-After` says when: in {RETRY_AFTER} seconds, as a number "
-        "or as an HTTP date; `retry-after-ms` and `x-ms-retry-after-ms` say it in milliseconds.",
+        "or as an HTTP date, rounded up to a whole second; `retry-after-ms` and `x-ms-retry-after-ms` say it in "
+        "milliseconds.",
         (
             _status(429),
             _status(429, retry_after=True),
