@@ -95,7 +95,7 @@ def check_ids(messages: list[dict[str, Any]]) -> None:
     for identifier in (*(call["id"] for call in calls), *results):
         if isinstance(identifier, str) and identifier != UNDEFINED and not _CALL_ID.fullmatch(identifier):
             raise broken(
-                f"Tool call id was {identifier} but must be a-z, A-Z, 0-9, with a length of 9. In a history from "
+                f"Tool call id was {identifier[:64]} but must be a-z, A-Z, 0-9, with a length of 9. In a history from "
                 "another service, give each call and its result the same new id of nine letters and digits."
             )
 
@@ -225,7 +225,7 @@ def has_prefix(messages: list[Any]) -> bool:
 
 
 def join(texts: Iterable[str]) -> str:
-    """Texts of neighbouring messages or parts as one; those that are empty leave no trace."""
+    """Texts of adjacent messages or parts as one; those that are empty leave no trace."""
     return JOINT.join(text for text in texts if text)
 
 
