@@ -45,6 +45,7 @@ def main() -> None:
 @click.option(
     "--request-timeout-ms", default=5000, show_default=True, help="Managed compute: how long a whole answer may take."
 )
+@click.option("--strict-model", is_flag=True, help="Serverless: refuse a model that is no deployment's name.")
 @click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A host name to answer to; may be repeated.")
 @click.option(

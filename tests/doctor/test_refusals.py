@@ -103,8 +103,9 @@ def test_a_connection_that_breaks(local, reset):
     assert "its container may crash" in finding.remedy
 
 
-def test_a_deployment_that_does_not_exist(local):
-    name, finding = failing(examine(local.url, local.key, deployment="mistral-small"))
+def test_a_deployment_that_does_not_exist():
+    with start(strict_model=True) as strict:
+        name, finding = failing(examine(strict.url, strict.keys[0], deployment="mistral-small"))
     assert name == "chat routes" and "There is no deployment 'mistral-small'" in finding.found
     assert "Set --deployment to one of: mistralai-Mistral-7B-Instruct-v01" in finding.remedy
 

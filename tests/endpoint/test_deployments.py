@@ -15,6 +15,7 @@ from tool_requests import WEATHER
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.deployments import default_name, deployments
+from mistral_on_azure.endpoint.gateway.serverless import Serverless
 from mistral_on_azure.endpoint.models.tokens import count_prompt
 
 ALL = list(deployments())
@@ -50,7 +51,8 @@ def test_azureai_is_nobody_in_a_header():
 @pytest.mark.parametrize("path", CHAT_ROUTES)
 @pytest.mark.parametrize("name", ["mistral-small", "MISTRALAI-MISTRAL-7B-INSTRUCT-V01", " ", f"{SMALL} "])
 def test_a_deployment_that_is_not_there(path, name):
-    for asked in ({"headers": {HEADER: name}}, {"model": name}):
+    strict = new_application(kind=Serverless(strict_model=True))
+    for asked in ({"headers": {HEADER: name}}, {"model": name, "application": strict}):
         got = chat(path=path, **asked)
         assert (got.status, got.code, got.json["param"]) == (404, "deployment_not_found", "model")
         assert all(known in got.message for known in ALL)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 from raw import EVENTS, KEY, Got, ask, chat, connect, post, serving
@@ -131,3 +133,64 @@ def test_a_slow_first_token(status):
             assert 0.09 <= time.monotonic() - began < 5
 
     run(main())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("inner", [400, 429, 499, 503])
+@pytest.mark.parametrize("status", ["", "status=424; "])
+def test_the_container_s_status_inside_of_424(stream, inner, status):
+    got, kept = after_fault(f"{status}model-status={inner}", stream=stream)
+    assert (got.status, got["ms-azureml-model-error-statuscode"]) == (424, str(inner))
+    assert got["ms-azureml-model-error-reason"] == "model_error"
+    assert set(got.json()) == {"error"} and got.json()["error"]["status"] == inner
+    assert kept["note"] == f"Fault: status 424 around {inner}."
+
+
+def test_the_reason_of_managed_compute_and_an_empty_body():
+    for status, reason in ((429, "too_many_pending_request"), (408, "request_timeout")):
+        got, kept = after_fault(f"status={status}; reason={reason}; answer=empty")
+        assert (got.status, got["ms-azureml-model-error-reason"], got.body) == (status, reason, b"")
+        assert got["content-length"] == "0" and "content-type" not in dict(got.headers)
+        assert kept["note"] == f"Fault: status {status}; empty body."
+
+
+def test_empty_answers():
+    got, _ = after_fault("answer=empty")
+    assert (got.status, got.body, got.complete) == (200, b"", True)
+    got, kept = after_fault("answer=empty", stream=True)
+    assert (got.status, got["content-type"], got.body, got.complete) == (200, "text/event-stream", b"", True)
+    assert kept["note"] == "Fault: stream without an event."
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_waits_in_milliseconds(stream):
+    got, _ = after_fault("status=429; retry-after-ms=1500; x-ms-retry-after-ms=2500", stream=stream)
+    assert (got["retry-after-ms"], got["x-ms-retry-after-ms"]) == ("1500", "2500")
+    assert "retry-after" not in dict(got.headers)
+
+
+def test_a_wait_as_a_date():
+    began = time.time()
+    got, _ = after_fault("status=503; retry-after-date=60")
+    assert got["retry-after"].endswith(" GMT")
+    assert began + 60 <= parsedate_to_datetime(got["retry-after"]).timestamp() <= time.time() + 61
+
+
+def test_a_retired_model():
+    got, _ = after_fault("status=410")
+    assert (got.status, got.json()["code"]) == (410, "model_retired")
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("status=503; model-status=400", "leave out status"),
+        ("status=429; retry-after=1; retry-after-date=1", "choose one"),
+        ("model-status=200", "from 400 to 599"),
+        ("status=429; reason=because", "model_error, too_many_pending_request, request_timeout"),
+        ("status=429; retry-after-ms=0.5", "a whole number"),
+    ],
+)
+def test_what_is_no_fault_of_managed_compute(fault, said):
+    got, _ = after_fault(fault)
+    assert got.status == 400 and said in got.json()["message"]

@@ -12,7 +12,7 @@ from tool_requests import WEATHER, call
 
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.models.conversation import conversation
-from mistral_on_azure.endpoint.models.messages import ALTERNATE, validated
+from mistral_on_azure.endpoint.models.messages import STARTS, validated
 from mistral_on_azure.endpoint.models.safety import GUARDRAIL, listed
 from mistral_on_azure.endpoint.models.script import cut, script
 from mistral_on_azure.endpoint.models.tokens import count_prompt
@@ -81,16 +81,21 @@ def test_images_are_refused_as_a_text_model_does(path, content):
 @pytest.mark.parametrize(
     ("messages", "said"),
     [
-        ([], "at least one message"),
         ([HI], "Conversation must start with a user message or system message"),
         ([HELLO, HI], "Expected last role User or Tool (or Assistant with prefix) for serving but got assistant"),
-        ([HELLO, HELLO], ALTERNATE),
-        ([HI, HELLO], ALTERNATE),
-        ([HELLO, HI, HI, HELLO], ALTERNATE),
+        ([HI, HELLO], STARTS),
+        ([system("a"), HI, HELLO], STARTS),
         ([HELLO, HI, system("a"), HELLO], "Unexpected role 'system' after role 'assistant'"),
+        ([HELLO, system("a")], "Unexpected role 'system' after role 'user': a system message comes before all others."),
+        ([HELLO, system("a"), HELLO], "Unexpected role 'system' after role 'user'"),
         ([HELLO, {**HI, "prefix": True}, HELLO], "Assistant message with prefix True must be last message"),
-        ([system("a")], ALTERNATE),
-        ([{"role": "developer", "content": "x"}, HELLO], "role"),
+        ([system("a")], STARTS),
+        ([{"role": "developer", "content": "x"}, HELLO], "send its text as the first message, with the role 'system'."),
+        (
+            [HELLO, HI, {"role": "function", "name": "f", "content": "x"}],
+            "messages.2: there is no role 'function' here",
+        ),
+        ([{"role": "human", "content": "x"}], "role"),
         ([{"content": "x"}], "role"),
         ([{"role": "user"}], "content"),
         ([{"role": "user", "content": None}], "content"),
@@ -105,7 +110,7 @@ def test_images_are_refused_as_a_text_model_does(path, content):
         ([user([{"text": "x"}])], "messages.0.user.content.0: Unable to extract tag using discriminator 'type'"),
         ([HELLO, HI, user([{"type": "text", "text": 3}])], "messages.2.user.content.0.text.text: Input should be"),
         ([user(["x"])], "messages.0.user.content.0: Input should be"),
-        ([{**HELLO, "unknown": 1}, {**HELLO, "unknown": 1}], ALTERNATE),
+        ([{**HI, "unknown": 1}, {**HELLO, "unknown": 1}], STARTS),
     ],
 )
 def test_what_breaks_the_rules_is_told_in_mistrals_words(path, messages, said):
@@ -114,7 +119,7 @@ def test_what_breaks_the_rules_is_told_in_mistrals_words(path, messages, said):
     assert said in got.message and "\n" not in got.message
 
 
-@pytest.mark.parametrize(("messages", "status"), [(None, 400), ([], 400), ({"role": "user"}, 422), (3, 422)])
+@pytest.mark.parametrize(("messages", "status"), [(None, 422), ([], 422), ({"role": "user"}, 422), (3, 422)])
 def test_messages_that_are_none(messages, status):
     got = chat(messages)
     assert (got.status, got.json["param"]) == (status, "messages")
@@ -130,17 +135,14 @@ ROLES = {
 }
 
 
-NO_PREFIX = "This deployment continues no assistant message: leave out prefix."
-
-
 @pytest.mark.parametrize("tools", [(), (WEATHER,)])
 def test_what_mistral_common_refuses_is_refused_in_its_words(tools):
-    """Every conversation of up to four messages. Beyond that only alternation and a prefix to continue are refused."""
+    """Every conversation of up to four messages. What else is refused are three orders of roles."""
+    own = (None, STARTS, "Unexpected role 'user' after role 'tool'", "Unexpected role 'system' after role 'user'")
     for letters in chain.from_iterable(product(ROLES, repeat=length) for length in range(1, 5)):
         messages = [ROLES[letter] for letter in letters]
         theirs, ours = (said(read, messages, tools) for read in (validated, conversation))
-        own = () if theirs else (NO_PREFIX,) if letters[-1] == "P" else (None, ALTERNATE)
-        assert ours == theirs or ours in own, letters
+        assert ours == theirs or (not theirs and ours.partition(":")[0] in own), letters
 
 
 def said(read, messages: list[dict], tools) -> str | None:

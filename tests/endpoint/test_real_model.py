@@ -55,7 +55,7 @@ def test_usage_is_the_engines_own(served):
 
 
 def test_what_the_engine_is_sent(served, engine):
-    ask(served, "/models/chat/completions", random_seed=3, safe_prompt=False, temperature=0.5, n=2)
+    ask(served, random_seed=3, safe_prompt=False, temperature=0.5, n=2)
     sent = engine.bodies[-1]
     assert sent["messages"] == [{"role": "user", "content": "Be brief.\n\nHello"}]
     assert sent["seed"] == 4 and sent["temperature"] == 0.5 and sent["model"] == "tiny" and sent["max_tokens"]
@@ -167,7 +167,7 @@ def test_the_model_may_be_asked_for_by_its_own_name(served):
     listed = http.request("GET", f"{served.url}/v1/models", served.keys[0]).json()["data"]
     assert [card["id"] for card in listed] == ["tiny", *deployments()]
     assert ask(served, model="tiny").json()["model"] == "tiny"
-    assert ask(served, model="huge").status == 404
+    assert ask(served, model="huge").json()["model"] == "tiny"
 
 
 @pytest.mark.parametrize(("status", "seen"), [(400, 400), (422, 422), (429, 429), (500, 500), (401, 502)])

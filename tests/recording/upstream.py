@@ -79,6 +79,19 @@ class Upstream:
         request.transport.abort()
         return response
 
+    async def _broken_stream(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        """An event, and as many bytes of a second one as `cut` says."""
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        event = f"data: {json.dumps({'choices': [{'delta': {'content': 'é'}}]}, ensure_ascii=False)}\n\n".encode()
+        await response.write(event + event[: body["cut"]])
+        await asyncio.sleep(0.05)
+        request.transport.abort()
+        return response
+
+    async def _refused(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        return web.Response(status=body["status"], headers=body["headers"])
+
     async def _silent(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         request.transport.abort()
         return web.Response()

@@ -13,7 +13,7 @@ from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.ending import Deadline
 from mistral_on_azure.endpoint.gateway import quota
 from mistral_on_azure.endpoint.gateway.kinds import Kind
-from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
+from mistral_on_azure.endpoint.gateway.serverless import Serverless
 from mistral_on_azure.endpoint.local import timing
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
@@ -42,6 +42,7 @@ class Options:
         allow_host: names of hosts that requests may be addressed to, beside those of loopback and the address itself.
         allow_origin: origins of browser pages that may use the endpoint, such as http://localhost:3000.
         request_timeout_ms: on managed compute, how long a whole answer may take.
+        strict_model: on serverless, refuse a `model` that is no deployment's name.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -57,6 +58,7 @@ class Options:
     instances: int = 1
     without_models: bool = False
     request_timeout_ms: int = 5_000
+    strict_model: bool = False
     engine: str | None = None
     allow_host: Sequence[str] = ()
     allow_origin: Sequence[str] = ()
@@ -138,7 +140,7 @@ def _foundry(options: Options) -> Kind:
 
 
 KINDS: dict[str, Callable[[Options], Kind]] = {
-    "serverless": lambda options: SERVERLESS,
+    "serverless": lambda options: Serverless(options.strict_model),
     "managed": _managed,
     "foundry": _foundry,
 }

@@ -23,7 +23,7 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
 _ALWAYS = (400, 403, 408, 413, 417, 431, 500, 503)  # what any request can be answered with
 _KNOWN = (*_ALWAYS, 401)  # what any request that needs a credential can be answered with
-_CHAT = (*_KNOWN, 404, 415, 422, 424, 429, 502, 504)
+_CHAT = (*_KNOWN, 404, 410, 415, 422, 424, 429, 502, 504)
 _ASKED_OF_CHAT = ("api-version", "azureml-model-deployment", "x-local-fault", "x-local-timing")
 
 
@@ -61,6 +61,14 @@ OPERATIONS: dict[str, Route] = {
         "Models",
         _KNOWN,
         asked=_ASKED_OF_CHAT[:1],
+    ),
+    "model": Route(
+        "GET",
+        info.model,
+        "One deployment, as in the list",
+        "Model",
+        (*_KNOWN, 404),
+        asked=(*_ASKED_OF_CHAT[:1], "model"),
     ),
     "container": Route("POST", _container, "Whatever the container of managed compute answers", None, _CHAT),
     "score": Route(
@@ -174,6 +182,8 @@ def find(routes: Routes, request: Request, kind: Kind = SERVERLESS) -> Route:
         ApiError: 404 for an unknown path, 405 for a known one with the wrong method.
     """
     methods = routes.get(request.path)
+    if methods is None and request.path.startswith(_MODEL) and request.path != _MODEL:
+        methods = routes.get(f"{_MODEL}{{model}}")
     if methods is None and kind.fallback is not None and not request.path.startswith("/local/"):
         return OPERATIONS[kind.fallback.operation]
     if methods is None:
@@ -195,7 +205,9 @@ def _hint(routes: Routes, path: str) -> str:
     return _HINTS.get(plain.rsplit("/", 1)[-1], "")
 
 
+_MODEL = "/v1/models/"  # what is in front of a name; the name may have slashes
 _HINTS = {
+    "responses": " The Responses API is not served: use chat completions, in the OpenAI SDK client.chat.completions.",
     "completions": " Chat completions are at /chat/completions, or at /v1/chat/completions for the OpenAI SDK.",
     "v1": " '/v1' is the base for the OpenAI SDK, not a route of its own.",
 }

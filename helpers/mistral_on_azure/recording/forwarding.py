@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -108,6 +109,8 @@ class Forwarder:
                 if gone:
                     break  # this ends the request to the endpoint, too
         except (aiohttp.ClientError, TimeoutError):
+            if exchange:
+                self.recorder.add(exchange, answer.status, answer.headers, b"".join(parts), broken=True)
             if request.transport is not None:
                 request.transport.abort()  # the notebook must see the same broken answer
             return response
@@ -171,10 +174,14 @@ class Replayer:
         response = web.StreamResponse(status=exchange.status, headers=exchange.answer_headers)
         await response.prepare(request)
         meter.begin(exchange.status, exchange.answer_headers.get("content-type", ""))
-        for part in _parts(exchange.answer):
+        for part in _parts(exchange.answer_bytes()):
             meter.feed(part)
             await response.write(part)
         door.usage += meter.usage()
+        if exchange.broken:
+            if request.transport is not None:
+                request.transport.close()  # without the chunk that ends the body, once what was written is sent
+            return response
         await response.write_eof()
         return response
 
@@ -188,8 +195,8 @@ class Replayer:
         """Nothing to close."""
 
 
-def _parts(answer: str) -> list[bytes]:
-    """The events of a stream, or the whole body as one part."""
-    if not answer.startswith("data:"):
-        return [answer.encode()]
-    return [f"{event}\n\n".encode() for event in answer.split("\n\n") if event]
+def _parts(answer: bytes) -> list[bytes]:
+    """The events of a stream, the last one as it broke off; or the whole body as one part."""
+    if not answer.startswith((b"data:", b"event:", b":")):
+        return [answer]
+    return [part for part in re.split(rb"(?<=\n\n)", answer) if part]

@@ -28,8 +28,9 @@ from mistral_on_azure.recording.headers import CREDENTIALS, holds
 HOST = "endpoint.example"
 # The headers that change what a client does. The others are left out, since they may name a tenant or a resource.
 _REQUEST_HEADERS = {"content-type", "extra-parameters", "azureml-model-deployment"}
-_ANSWER_HEADERS = {"content-type", "retry-after", "retry-after-ms", "x-ms-error-code", "allow"}
-_ANSWER_PREFIXES = ("x-ratelimit-",)
+_WAITS = {"retry-after", "retry-after-ms", "x-ms-retry-after-ms", "x-should-retry"}
+_ANSWER_HEADERS = {"content-type", "x-ms-error-code", "allow", *_WAITS}
+_ANSWER_PREFIXES = ("x-ratelimit-", "ms-azureml-")
 _ID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _AZURE_HOST = re.compile(
@@ -85,6 +86,7 @@ def _pseudonym(identifier: str) -> str:
 
 
 VERSION = 1  # of the format
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LABEL = re.compile(r"[^\w .,()/-]|:(?=:)")  # what the name of an endpoint in a recording cannot have
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -106,7 +108,8 @@ class Exchange:
     Attributes:
         credential: the kind of credential: `own`, `other` or `none`.
         status: the answer's HTTP status; 0 until there is an answer.
-        answer: the answer's body as text.
+        answer: the answer's body as text; bytes of a character that is not whole are lone surrogates.
+        broken: whether the connection broke off before the body ended.
     """
 
     notebook: str
@@ -119,6 +122,7 @@ class Exchange:
     status: int = 0
     answer_headers: dict[str, str] = field(default_factory=dict)
     answer: str = ""
+    broken: bool = False
 
     @classmethod
     def of(cls, door: Door, request: web.Request, body: bytes, scrubber: Scrubber) -> Exchange:
@@ -137,12 +141,21 @@ class Exchange:
         """Refuse an answer that cannot be sent, and leave out headers that no recording has.
 
         Raises:
-            ValueError: for a status that does not exist.
+            ValueError: for a status that does not exist, or a text that is none.
         """
+        self.answer_bytes()
         if not 200 <= self.status <= 599:
             raise ValueError(self.status)
         kept = Scrubber().answer_headers(self.answer_headers)
         self.answer_headers = {name: _CONTROL.sub(" ", value) for name, value in kept.items()}
+
+    def answer_bytes(self) -> bytes:
+        """The answer's body.
+
+        Raises:
+            ValueError: for a text that no bytes make.
+        """
+        return self.answer.encode("utf-8", "surrogateescape")
 
     @property
     def request(self) -> tuple[str, ...]:
@@ -172,10 +185,13 @@ class Recorder:
         except OSError as error:
             raise CookbookError(f"{path} cannot be written ({error.strerror}). Choose another --record.") from None
 
-    def add(self, exchange: Exchange, status: int, headers: Mapping[str, str], answer: bytes) -> None:
-        """Write an exchange that has ended, with its answer scrubbed."""
+    def add(
+        self, exchange: Exchange, status: int, headers: Mapping[str, str], answer: bytes, broken: bool = False
+    ) -> None:
+        """Write an exchange that has ended or broken off, with its answer scrubbed."""
+        exchange.broken = broken
         exchange.status, exchange.answer_headers = status, self.scrubber.answer_headers(headers)
-        exchange.answer = self.scrubber.text(answer.decode("utf-8", "replace"))
+        exchange.answer = self.scrubber.text(answer.decode("utf-8", "surrogateescape"))
         try:
             self._write(asdict(exchange))
             self.count += 1
@@ -191,7 +207,7 @@ class Recorder:
         return f"{self.stopped or 'Not every notebook passed.'} The recording is left unfinished: {self.part}"
 
     def _write(self, value: dict[str, Any]) -> None:
-        line = f"{json.dumps(value, ensure_ascii=False)}\n".encode()
+        line = f"{_SURROGATE.sub(_escaped, json.dumps(value, ensure_ascii=False))}\n".encode()
         if self._file.write(line) != len(line):  # the disk had room for a part of it
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -232,6 +248,11 @@ def read(path: Path) -> Tape:
         raise CookbookError(f"{path} cannot be read ({error.strerror}).") from None
     except (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError):
         raise CookbookError(f"{path} is no recording. Make one with --record.") from None
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A lone surrogate as JSON can have it in a file of UTF-8."""
+    return f"\\u{ord(found.group()):04x}"
 
 
 def _canonical(body: str) -> str:

@@ -183,7 +183,11 @@ class SessionsByCredential(Protocol):
 
 
 def authenticate(
-    request: Request, sessions: SessionsByCredential, tokens: TokenService, audiences: Sequence[str] = (AUDIENCE,)
+    request: Request,
+    sessions: SessionsByCredential,
+    tokens: TokenService,
+    audiences: Sequence[str] = (AUDIENCE,),
+    bare_key: bool = False,
 ) -> Any:
     """Find the session of a request.
 
@@ -192,6 +196,7 @@ def authenticate(
         sessions: where the session is looked up.
         tokens: the token service that checks tokens.
         audiences: whom a token may be issued for, the one to recommend first.
+        bare_key: whether `Authorization` may be a key without `Bearer`.
 
     Raises:
         ApiError: 401 that says what was missing or refused.
@@ -204,6 +209,8 @@ def authenticate(
         return session
     scheme, _, credential = authorization.partition(" ")
     credential = credential.strip()
+    if bare_key and not credential and scheme.lower() != "bearer" and not looks_like_token(scheme):
+        return _by_key(scheme, sessions)
     if scheme.lower() != "bearer" or not credential:
         raise _refused_authentication("The Authorization header must read 'Bearer', a space, and the key or token.")
     if looks_like_token(credential):

@@ -10,39 +10,52 @@ import msgspec
 from mistral_on_azure.azure.addresses import API_VERSION
 from mistral_on_azure.azure.deployments import Deployment, deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, authenticate
+from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, SessionsByCredential, TokenService, authenticate
 from mistral_on_azure.endpoint.gateway.kinds import Address, deployment_named
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
-from mistral_on_azure.endpoint.transport.exchange import Answer, lines
+from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 _NO_MODEL = "azureai"  # what MistralAzure sends when its caller names no model
 
 
 class Serverless:
-    """A serverless deployment. `kinds.Kind` describes the members."""
+    """A serverless deployment. `kinds.Kind` describes the members.
+
+    Args:
+        strict_model: refuse a `model` that is no deployment's name. On Azure, an endpoint that serves one model answers
+            whatever name a request has.
+    """
 
     name = "serverless"
     addresses: ClassVar[dict[str, Address]] = {
         "/info": Address("info"),
         "/chat/completions": Address("chat", extra="error"),
-        # Clients that use these two expect the model's own parameters to be passed on.
-        "/models/chat/completions": Address("chat", extra="pass-through"),
+        "/models/chat/completions": Address("chat", extra="error"),
+        # Clients that use this one expect the model's own parameters to be passed on.
         "/v1/chat/completions": Address("chat", extra="pass-through"),
         "/v1/models": Address("models"),
+        "/v1/models/{model}": Address("model"),
         "/score": Address("score"),
     }
     fallback = None
-    api_versions = (API_VERSION, "2024-04-01-preview")
+    api_versions = (API_VERSION, "2024-04-01-preview", "2025-04-01")
     audiences = (AUDIENCE,)
 
-    authenticate = staticmethod(authenticate)  # as it is: every request passes here
+    def __init__(self, strict_model: bool = False) -> None:
+        self.strict_model = strict_model
+
+    def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
+        """A key may stand alone in the Authorization header, as in published samples."""
+        return authenticate(request, sessions, tokens, bare_key=True)
 
     def deployments(self) -> Mapping[str, Deployment]:
         return deployments()
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
-        """The header goes before the body's `model`."""
-        return deployment_named(header or (model if model != _NO_MODEL else None) or default)
+        """The header goes before the body's `model`, which only has to be right where names are strict."""
+        if model == _NO_MODEL or not (self.strict_model or (isinstance(model, str) and model in deployments())):
+            model = None
+        return deployment_named(header or model or default)
 
     def error(self, error: ApiError) -> Answer:
         """The error in a body that every client can read.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import replace
+from email.utils import formatdate
+from http import HTTPStatus
 
 import msgspec
 
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.local.faults import STATUSES, Fault
-from mistral_on_azure.endpoint.transport.exchange import DONE, Answer
+from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, lines
 
 _ASKED = "(A fault asked of the local endpoint.)"
 
@@ -16,17 +20,31 @@ _ASKED = "(A fault asked of the local endpoint.)"
 def error_of(fault: Fault) -> ApiError:
     """The error that a fault with a status is answered with."""
     code, message = STATUSES[fault.status]
-    headers = [("retry-after", str(fault.retry_after))] if fault.retry_after is not None else []
+    headers = _waits(fault)
     if fault.status == 401:
         headers.append(("www-authenticate", "Bearer"))
     return ApiError(fault.status, code, f"{message} {_ASKED}", headers=tuple(headers))
+
+
+def _waits(fault: Fault) -> list[tuple[str, str]]:
+    """The headers by which a client learns how long to wait."""
+    seconds = fault.retry_after
+    if fault.retry_after_date is not None:  # dates have whole seconds: never earlier than asked for
+        seconds = formatdate(math.ceil(time.time()) + fault.retry_after_date, usegmt=True)
+    named = {
+        "retry-after": seconds,
+        "retry-after-ms": fault.retry_after_ms,
+        "x-ms-retry-after-ms": fault.x_ms_retry_after_ms,
+    }
+    return [(name, str(value)) for name, value in named.items() if value is not None]
 
 
 def damaged(answer: Answer, fault: Fault) -> Answer:
     """The answer as the fault leaves it, with a note on what was done to it."""
     notes = []
     if fault.status is not None:
-        notes.append(f"status {fault.status}")
+        notes.append(f"status {fault.status}{f' around {fault.model_status}' if fault.model_status else ''}")
+        answer = _wrapped(answer, fault)
     if fault.first_token is not None:
         notes.append(f"slow: {fault.first_token:g} s to the first token")
     if fault.tokens_per_second is not None:
@@ -39,6 +57,35 @@ def damaged(answer: Answer, fault: Fault) -> Answer:
         answer = replace(answer, cut={"before": 0, "within": max(1, size // 2), "after": size}[fault.reset])
         notes.append(f"connection reset {fault.reset} the answer")
     return replace(answer, note=f"Fault: {'; '.join(notes) or 'none'}.")
+
+
+def _wrapped(answer: Answer, fault: Fault) -> Answer:
+    """An error with the headers of managed compute, and the container's body where its status is wrapped."""
+    given: list[tuple[str, str]] = []
+    if fault.model_status is not None:
+        given.append(("ms-azureml-model-error-statuscode", str(fault.model_status)))
+        word = _phrase(fault.model_status)
+        error = {"code": word, "message": f"The container answered. {_ASKED}", "status": fault.model_status}
+        body = msgspec.json.encode({"error": error})
+        answer = replace(answer, status=424, body=body, content_type="application/json")
+    reason = fault.reason or ("model_error" if fault.model_status is not None else None)
+    if reason is not None:
+        given.append(("ms-azureml-model-error-reason", reason))
+    return replace(answer, headers=answer.headers + lines(given)) if given else answer
+
+
+def _phrase(status: int) -> str:
+    """The name of a status, as the container writes it into a body."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def _empty(answer: Answer) -> tuple[Answer, str]:
+    if answer.events is None:
+        return replace(answer, body=b"", content_type=""), "empty body"
+    return replace(answer, events=()), "stream without an event"
 
 
 def _truncated(answer: Answer) -> tuple[Answer, str]:
@@ -82,6 +129,7 @@ def _without_choices(body: bytes) -> bytes:
 
 _DAMAGE = {
     "truncated": _truncated,
+    "empty": _empty,
     "no-done": _no_done,
     "no-choices": _no_choices,
     "error-event": _error_event,

@@ -124,7 +124,7 @@ def _tails(answer: Result) -> Iterator[dict[str, Any]]:
             yield _tail(index, {"content": piece}, {"content": [tokens[place]]} if tokens else None)
         for place, call in enumerate(completion.calls):
             yield _tail(index, {"tool_calls": [{"index": place, **call.member}]})
-        end = _tail(index, {"content": ""}, finish_reason=completion.finish_reason)
+        end = _tail(index, {} if completion.calls else {"content": ""}, finish_reason=completion.finish_reason)
         yield {**end, "usage": answer.usage} if index == last and asked is None else end
     if asked:
         yield {"choices": [], "usage": answer.usage}

@@ -9,16 +9,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any
 
-from mistral_on_azure.endpoint.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.api_errors import invalid
 from mistral_on_azure.endpoint.models.messages import (
-    ALTERNATE,
+    JOINT,
+    UNDEFINED,
     Conversation,
     History,
-    check_prefix,
+    broken,
+    check_ids,
+    check_order,
+    check_roles,
     explain,
+    has_prefix,
+    join,
     mentions_tools,
     plain,
     text_of,
@@ -43,45 +48,56 @@ def conversation(messages: list[Any], tools: Sequence[Any] = ()) -> Conversation
         talk = plain(messages)
         if talk is not None:
             return talk
-        if not mentions_tools(messages):
+        if not mentions_tools(messages) and not has_prefix(messages):
             raise explain(messages)
-    return _with_tools(messages, tools)
+    return _in_full(messages, tools)
 
 
-def _with_tools(messages: list[Any], tools: Sequence[Any]) -> Conversation:
-    """Read the messages of a request that has tools, tool calls or tool results.
+def _in_full(messages: list[Any], tools: Sequence[Any]) -> Conversation:
+    """Read the messages of a request that has tools, tool calls, tool results, or an answer to continue.
 
     Raises:
         ApiError: 400 for a broken structure, a tool that is none, or more than the local endpoint reads, 422 for what
             a text model cannot read.
     """
     _check_size(messages, tools)
+    check_roles(messages)
     try:
         clean = [_clean(message) for message in messages]
     except (KeyError, TypeError, AttributeError):
         raise explain(messages) from None
     definitions = [definition(tool, place) for place, tool in enumerate(tools)]
     try:
+        check_ids(clean)
         request = validated(clean, [_without_schema(tool) for tool in definitions] or None)
-        check_prefix(clean)
-        _check_order(clean)
+        check_order(message["role"] for message in clean)
+        _check_results(clean)
         turns = _turns(request, definitions)
     except RecursionError:
-        raise _broken("The tools or the tool calls are nested too deeply.") from None
+        raise broken("The tools or the tool calls are nested too deeply.") from None
     except ValueError as error:
-        raise _broken(f"A tool call or a tool result cannot be read: {error}") from None
-    users = [place for place, message in enumerate(clean) if message["role"] == "user"]
-    called = _called(clean)
-    answered = [message for message in clean[users[-1] :] if clean[-1]["role"] == "tool" and message["role"] == "tool"]
-    said = [message["content"] for message in clean[: users[-1]] + answered if message["role"] in ("user", "tool")]
+        raise broken(f"A tool call or a tool result cannot be read: {error}") from None
+    roles = [message["role"] for message in clean]
+    end = len(roles) - roles[::-1].index("user")
+    begin = next((place + 1 for place in range(end - 1, -1, -1) if roles[place] != "user"), 0)
     return Conversation(
-        system="\n\n".join(message["content"] for message in clean if message["role"] == "system") or None,
+        system=JOINT.join(message["content"] for message in clean if message["role"] == "system") or None,
         turns=turns,
-        prompt=clean[users[-1]]["content"],
-        history=History(
-            results=tuple((called[message["tool_call_id"]], message["content"]) for message in answered),
-            earlier=tuple(reversed(said)),
-        ),
+        prompt=join(message["content"] for message in clean[begin:end]),
+        history=_history(clean, begin) if tools or mentions_tools(messages) else None,
+        prefix=clean[-1]["content"] if has_prefix(clean) else "",
+    )
+
+
+def _history(messages: list[dict[str, Any]], last_user: int) -> History:
+    """What a conversation with tools has come to; `last_user` is where its last user message begins."""
+    called = _called(messages)
+    ended = messages[last_user:] if messages[-1]["role"] == "tool" else ()
+    answered = [message for message in ended if message["role"] == "tool"]
+    said = [message["content"] for message in messages[:last_user] + answered if message["role"] in ("user", "tool")]
+    return History(
+        results=tuple((called[message["tool_call_id"]], message["content"]) for message in answered),
+        earlier=tuple(reversed(said)),
     )
 
 
@@ -104,7 +120,7 @@ def _check_size(messages: Sequence[Any], tools: Sequence[Any]) -> None:
         raise invalid("The tools are nested too deeply.", param="tools", code="invalid_tools")
     calls = (message.get("tool_calls") for message in messages if isinstance(message, dict))
     if len(messages) + sum(len(each) for each in calls if isinstance(each, list)) > MOST_MESSAGES:
-        raise _broken(f"A conversation with tools has at most {MOST_MESSAGES} messages and tool calls.")
+        raise broken(f"A conversation with tools has at most {MOST_MESSAGES} messages and tool calls.")
 
 
 def _without_schema(tool: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +143,7 @@ def definition(tool: Any, place: int) -> dict[str, Any]:
 
 
 def _clean(message: dict[str, Any]) -> dict[str, Any]:
-    """A message with what Mistral reads of it and nothing else."""
+    """A message with what Mistral reads of it and nothing else: of one that calls tools, the calls alone."""
     content = message.get("content")
     clean = {"role": message["role"], "content": content if content is None else text_of(content)}
     if message.get("prefix"):
@@ -135,9 +151,10 @@ def _clean(message: dict[str, Any]) -> dict[str, Any]:
     if message["role"] == "tool":
         clean["tool_call_id"] = message.get("tool_call_id")
     elif message["role"] == "assistant" and message.get("tool_calls"):
+        clean["content"] = None
         clean["tool_calls"] = [
             {
-                "id": call.get("id") or "null",
+                "id": call.get("id") or UNDEFINED,
                 "type": call.get("type") or "function",
                 "function": {name: call["function"].get(name) for name in ("name", "arguments")},
             }
@@ -146,22 +163,19 @@ def _clean(message: dict[str, Any]) -> dict[str, Any]:
     return clean
 
 
-def _check_order(messages: list[dict[str, Any]]) -> None:
-    """Check what mistral-common does not: who may speak after whom, and that every result answers a call.
+def _check_results(messages: list[dict[str, Any]]) -> None:
+    """Check what mistral-common does not: that every result answers a call.
 
     Raises:
         ApiError: 400.
     """
-    roles = [message["role"] for message in messages if message["role"] != "system"]
-    if roles[:1] != ["user"] or any(a == b and a in ("user", "assistant") for a, b in pairwise(roles)):
-        raise _broken(ALTERNATE)
     open_calls: Counter[str] = Counter()
     for message in messages:
         if message["role"] == "assistant":
             open_calls = Counter(call["id"] for call in message.get("tool_calls", ()))
         elif message["role"] == "tool":
             if not open_calls[message["tool_call_id"]]:
-                raise _broken(f"Unexpected tool call id {message['tool_call_id']} in tool results")
+                raise broken(f"Unexpected tool call id {message['tool_call_id']} in tool results")
             open_calls[message["tool_call_id"]] -= 1
 
 
@@ -175,6 +189,13 @@ def _turns(request: Any, definitions: Sequence[dict[str, Any]]) -> tuple[tuple[s
     """The turns of a checked request, as texts that the tokenizer encodes one by one."""
     from mistral_common.protocol.instruct.normalize import InstructRequestNormalizer
 
+    read = request.messages
+    # A text right before calls is not read, as one beside them is not.
+    request.messages = [
+        message
+        for message, after in zip(read, [*read[1:], None], strict=True)
+        if not (message.role == "assistant" and getattr(after, "tool_calls", None))
+    ]
     normal = InstructRequestNormalizer.normalizer().from_chat_completion_request(request)
     last_user = max(place for place, message in enumerate(normal.messages) if message.role == "user")
     turns = tuple(
@@ -202,6 +223,8 @@ def _turn(message: Any) -> Iterator[tuple[str, str]]:
         yield "result", json.dumps(result, ensure_ascii=False)
     elif message.role == "assistant" and message.tool_calls:
         yield "calls", calls_text((call.function.name, call.function.arguments, call.id) for call in message.tool_calls)
+    elif message.role == "assistant" and message.prefix:
+        yield "prefix", message.content
     else:
         yield message.role, message.content
 
@@ -217,7 +240,3 @@ def _parsed(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
-
-
-def _broken(message: str) -> ApiError:
-    return invalid(message, param="messages", code="invalid_messages")

@@ -131,6 +131,7 @@ class StreamAdapter:
         self.parameters = parameters
         self.head = {"id": new_id(), "object": "chat.completion.chunk", "created": int(time.time()), "model": label}
         self.finish_reason: str | None = None
+        self.called = False
         self.usage = _usage_of(None)
 
     def begin(self) -> bytes:
@@ -142,6 +143,7 @@ class StreamAdapter:
         for choice in chunk.get("choices", ()):
             self.finish_reason = choice.get("finish_reason") or self.finish_reason
             delta = {name: choice["delta"][name] for name in ("content", "tool_calls") if choice["delta"].get(name)}
+            self.called = self.called or "tool_calls" in delta
             if delta:
                 yield self._event(delta, _logprobs(choice.get("logprobs"), self.parameters))
 
@@ -153,6 +155,7 @@ class StreamAdapter:
             part["usage"],
         )
         calls = [{"index": place, **call} for place, call in enumerate(message["tool_calls"] or ())]
+        self.called = bool(calls)
         yield self._event({"tool_calls": calls} if calls else {"content": message["content"]})
         yield from self.end()
 
@@ -160,7 +163,9 @@ class StreamAdapter:
         """The last chunk, and usage; `[DONE]` follows."""
         asked, usage = usage_asked(self.parameters), {"usage": self.usage}
         reason = self.finish_reason or "stop"
-        yield self._event({"content": ""}, finish_reason=reason, **(usage if asked is None else {}))
+        yield self._event(
+            {} if self.called else {"content": ""}, finish_reason=reason, **(usage if asked is None else {})
+        )
         if asked:
             yield b"data: " + msgspec.json.encode({**self.head, "choices": [], **usage}) + b"\n\n"
 

@@ -1,17 +1,38 @@
-"""Messages as the script reads them: checked as mistral-common does, the system message folded into a user message."""
+"""Messages as the script reads them: checked as mistral-common does, the system message folded into a user message.
+
+Neighbours of one role become one message, as in mistral-common. What mistral-common may stop or begin to accept with a
+release is decided here: which role may follow which (`_AFTER`), and what a tool call's id looks like.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
 
-ALTERNATE = (
-    "After the optional system message, conversation roles must alternate user and assistant "
-    "(user/assistant/user/assistant/...)."
-)
+JOINT = "\n\n"  # between texts that become one
+NO_MESSAGES = "The body has no messages: at least one is needed."
+STARTS = "After the optional system message, a conversation must start with a user message."
+_AFTER = {  # the roles that may follow a role; the first message follows ""
+    "": {"system", "user"},
+    "system": {"system", "user"},
+    "user": {"user", "assistant"},
+    "assistant": {"user", "assistant", "tool"},
+    "tool": {"tool", "assistant"},
+}
+_ADVICE = {
+    "system": ": a system message comes before all others.",
+    "user": ": the assistant's answer to the tool's result comes between them.",
+}
+_FOREIGN = {  # roles of other services
+    "developer": "send its text as the first message, with the role 'system'.",
+    "function": "send the result with the role 'tool' and the tool_call_id of its call.",
+}
+_CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 
 
 def explain(messages: list[Any]) -> ApiError:
@@ -21,21 +42,65 @@ def explain(messages: list[Any]) -> ApiError:
     tools, waits for it.
     """
     try:
+        check_roles(messages)
         validated([_known(message) for message in messages])
-        check_prefix(messages)
+        check_order(message["role"] for message in messages)
     except ApiError as error:
         return error
-    return invalid(ALTERNATE, param="messages", code="invalid_messages")
+    return broken(STARTS)
 
 
-def check_prefix(messages: list[dict[str, Any]]) -> None:
-    """Refuse an answer to continue, which Mistral's own API can but these deployments cannot.
+def broken(message: str) -> ApiError:
+    """400: messages break a rule."""
+    return invalid(message, param="messages", code="invalid_messages")
+
+
+def check_roles(messages: list[Any]) -> None:
+    """Refuse roles of other services, and say what to send instead.
 
     Raises:
-        ApiError: 422.
+        ApiError: 400.
     """
-    if messages[-1].get("prefix"):
-        raise not_supported("messages", "prefix", "This deployment continues no assistant message: leave out prefix.")
+    for place, message in enumerate(messages):
+        role = message.get("role") if isinstance(message, dict) else None
+        if isinstance(role, str) and role in _FOREIGN:
+            raise broken(f"messages.{place}: there is no role {role!r} here; {_FOREIGN[role]}")
+
+
+def check_order(roles: Iterable[str]) -> None:
+    """Refuse a role that may not follow the one before it.
+
+    Raises:
+        ApiError: 400.
+    """
+    roles = list(roles)
+    for earlier, role in pairwise(["", *roles]):
+        if role in _AFTER[earlier]:
+            continue
+        if earlier in ("", "system"):
+            raise broken(STARTS)
+        raise broken(f"Unexpected role {role!r} after role {earlier!r}{_ADVICE.get(role, '.')}")
+    if "user" not in roles:
+        raise broken(STARTS)
+
+
+def check_ids(messages: list[dict[str, Any]]) -> None:
+    """Refuse ids of tool calls that Mistral's models cannot have written.
+
+    Raises:
+        ApiError: 400.
+    """
+    calls = (call for message in messages for call in message.get("tool_calls", ()))
+    results = (message["tool_call_id"] for message in messages if "tool_call_id" in message)
+    for identifier in (*(call["id"] for call in calls), *results):
+        if isinstance(identifier, str) and identifier != UNDEFINED and not _CALL_ID.fullmatch(identifier):
+            raise broken(
+                f"Tool call id was {identifier[:64]} but must be a-z, A-Z, 0-9, with a length of 9. In a history from "
+                "another service, give each call and its result the same new id of nine letters and digits."
+            )
+
+
+UNDEFINED = "null"  # what mistral-common calls the id of a call that has none
 
 
 def _telling(errors: list[Any]) -> Any:
@@ -102,38 +167,46 @@ class Conversation:
         turns: (role, text) as the model reads them, the system message folded into a user turn.
         prompt: the last user message, without the system message.
         history: what matters for calling tools, None where there are none.
+        prefix: how the answer has to begin: a last assistant message with `prefix`.
     """
 
     system: str | None
     turns: tuple[tuple[str, str], ...]
     prompt: str
     history: History | None = None
+    prefix: str = ""
 
 
 def plain(messages: list[dict[str, Any]]) -> Conversation | None:
-    """Read messages without tools; None for others and for a broken structure. Most requests get no further."""
+    """Read messages without tools; None for others and for a broken structure. Most requests get no further.
+
+    Neighbours of one role become one turn.
+    """
     instructions: list[str] = []
     spoken: list[tuple[str, str]] = []
+    earlier = ""
     try:
         for message in messages:
             role, text = message["role"], text_of(message["content"])
+            if role not in _AFTER[earlier] or (role == "assistant" and not text):
+                return None
             if role == "system":
                 instructions.append(text)
-                continue
-            expected = "assistant" if len(spoken) % 2 else "user"
-            if role != expected or (role == "assistant" and not text):
-                return None
-            spoken.append((role, text))
+            elif role == earlier:
+                spoken[-1] = (role, join((spoken[-1][1], text)))
+            else:
+                spoken.append((role, text))
+            earlier = role
     except (KeyError, TypeError, AttributeError):
         return None
-    if len(spoken) % 2 == 0:
+    if earlier != "user":
         return None
-    if len(spoken) > 1 and (mentions_tools(messages) or _out_of_place(messages)):
+    if len(spoken) > 1 and (mentions_tools(messages) or any(message.get("prefix") for message in messages)):
         return None
     prompt = spoken[-1][1]
-    system = "\n\n".join(instructions) or None
+    system = JOINT.join(instructions) or None
     if system:
-        spoken[0] = ("user", f"{system}\n\n{spoken[0][1]}")
+        spoken[0] = ("user", f"{system}{JOINT}{spoken[0][1]}")
     return Conversation(system, tuple(spoken), prompt)
 
 
@@ -145,11 +218,15 @@ def mentions_tools(messages: list[Any]) -> bool:
     )
 
 
-def _out_of_place(messages: list[dict[str, Any]]) -> bool:
-    """Whether a system message follows an answer, or an answer is a prefix that the model should continue."""
-    return any(message.get("prefix") for message in messages) or any(
-        (one["role"], next_one["role"]) == ("assistant", "system") for one, next_one in pairwise(messages)
-    )
+def has_prefix(messages: list[Any]) -> bool:
+    """Whether the last message is the beginning of the answer."""
+    last = messages[-1] if messages else None
+    return isinstance(last, dict) and last.get("role") == "assistant" and bool(last.get("prefix"))
+
+
+def join(texts: Iterable[str]) -> str:
+    """Texts of adjacent messages or parts as one; those that are empty leave no trace."""
+    return JOINT.join(text for text in texts if text)
 
 
 def text_of(content: str | list[dict[str, Any]]) -> str:
@@ -165,4 +242,4 @@ def text_of(content: str | list[dict[str, Any]]) -> str:
             raise not_supported("messages", part["type"], f"This model reads text; it cannot read {part['type']!r}.")
         if not isinstance(part["text"], str):
             raise TypeError(part["text"])
-    return "\n\n".join(part["text"] for part in content if part["text"])
+    return join(part["text"] for part in content)

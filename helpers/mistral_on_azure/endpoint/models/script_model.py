@@ -11,15 +11,15 @@ from functools import cache
 from typing import Any
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
 from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import completions, safety
 from mistral_on_azure.endpoint.models.completions import Result
 from mistral_on_azure.endpoint.models.conversation import conversation
-from mistral_on_azure.endpoint.models.messages import Conversation
+from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation
 from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
 from mistral_on_azure.endpoint.models.script import Completion, chosen, complete, cut
-from mistral_on_azure.endpoint.models.tokens import count_prompt
+from mistral_on_azure.endpoint.models.tokens import count_prompt, processor
 from mistral_on_azure.endpoint.transport.exchange import Answer
 
 MOST_WRITTEN = 350_000  # tokens of all answers to a request, their alternatives and what is around them in a stream
@@ -76,6 +76,8 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
     Raises:
         ApiError: 400 for messages that break the rules, do not fit or are filtered, 422 for what the model cannot do.
     """
+    if not parameters["messages"]:
+        raise not_supported("messages", [], NO_MESSAGES)
     tools = parameters.get("tools") or ()
     if tools and not deployment.tools:
         raise not_supported("tools", "tools", f"{deployment.name} cannot call tools.")
@@ -83,6 +85,7 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
     if talk.history and not deployment.tools:
         raise not_supported("messages", "tool_calls", f"{deployment.name} cannot call tools.")
     safety.check(talk.prompt)
+    _check_bias(parameters.get("logit_bias") or {})
     if parameters.get("safe_prompt"):
         parameters = {**parameters, "messages": safety.guarded(parameters["messages"])}
         # The script knows answers by the caller's own system message, so that one stays.
@@ -104,6 +107,8 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
 
 
 def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
+    if talk.prefix:
+        return _continued(talk, parameters, index)
     if talk.history or parameters.get("tool_choice", "none") not in ("none", "auto"):
         from mistral_on_azure.endpoint.models.tools import deciding  # with jsonschema, which takes a while to import
 
@@ -114,6 +119,28 @@ def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Com
         text = json.dumps({"answer": chosen(talk.system, talk.prompt, parameters, index)}, ensure_ascii=False)
         return cut(text, parameters.get("max_tokens"), parameters.get("stop"))
     return complete(talk.system, talk.prompt, parameters, index)
+
+
+def _continued(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
+    """An answer that begins with the prefix, as Mistral's own API gives it; only what follows was generated."""
+    prefix, text = talk.prefix, chosen(talk.system, talk.prompt, parameters, index)
+    gap = "" if prefix[-1].isspace() else " "
+    rest = text.removeprefix(prefix) if text.startswith(prefix) and text != prefix else gap + text
+    generated = cut(rest, parameters.get("max_tokens"), parameters.get("stop"))
+    first, *others = generated.pieces
+    return replace(generated, text=prefix + generated.text, pieces=(prefix + first, *others))
+
+
+def _check_bias(biases: dict[str, float]) -> None:
+    """Refuse token ids that the vocabulary does not have, in the words of vLLM."""
+    size = processor().get_piece_size() if biases else 0
+    unknown = [int(token) for token in biases if int(token) >= size]
+    if unknown:
+        raise invalid(
+            f"token_id(s) {unknown} in logit_bias contain out-of-vocab token ids. Vocabulary size: {size} "
+            f"(parameter=logit_bias, value={unknown})",
+            param="logit_bias",
+        )
 
 
 def _check_answers(tokens: int, parameters: dict[str, Any]) -> None:

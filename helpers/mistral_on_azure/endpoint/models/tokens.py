@@ -91,6 +91,7 @@ def _vocabulary(tokenizer: str) -> tuple[bytes, ...]:
 _MARKERS = {  # how many tokens Mistral's chat format puts around a turn
     "user": 2,  # [INST] … [/INST]
     "assistant": 1,  # … </s>
+    "prefix": 0,  # the beginning of the answer
     "tools": 2,  # [AVAILABLE_TOOLS] … [/AVAILABLE_TOOLS]
     "calls": 2,  # [TOOL_CALLS] … </s>
     "result": 2,  # [TOOL_RESULTS] … [/TOOL_RESULTS]
@@ -199,7 +200,7 @@ def count_prompt(turns: Sequence[tuple[str, str]], most: float = inf) -> int:
     """
     total = 1
     for role, text in turns:
-        if role == "assistant":
+        if role in ("assistant", "prefix"):
             text = text.rstrip(" ")
         total += _MARKERS[role]
         if len(text) <= 2 * BLOCK:

@@ -141,20 +141,16 @@ def _answers() -> dict[str, Schema]:
             error=fault,
         ),
         "Info": record(model_name=TEXT, model_type={"const": "chat-completions"}, model_provider_name=TEXT),
-        "Models": record(
-            object={"const": "list"},
-            data=listing(
-                record(
-                    id=TEXT,
-                    object={"const": "model"},
-                    created=COUNT,
-                    owned_by=TEXT,
-                    type={"const": "base"},
-                    capabilities=record(completion_chat={"const": True}, function_calling={"type": "boolean"}),
-                    max_context_length=COUNT,
-                )
-            ),
+        "Model": record(
+            id=TEXT,
+            object={"const": "model"},
+            created=COUNT,
+            owned_by=TEXT,
+            type={"const": "base"},
+            capabilities=record(completion_chat={"const": True}, function_calling={"type": "boolean"}),
+            max_context_length=COUNT,
         ),
+        "Models": record(object={"const": "list"}, data=listing(ref("Model"))),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from mistral_on_azure.azure.addresses import API_VERSION
-from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.azure.deployments import default_name, deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.kinds import EXTRA, Kind
 from mistral_on_azure.endpoint.local import faults, timing
@@ -31,6 +31,7 @@ def asked(kind: Kind) -> dict[str, Any]:
             "The API's version. Several clients send none.",
             {"enum": list(kind.api_versions)} if kind.api_versions else {},
         ),
+        _parameter("model", "path", "A deployment's name.", _TEXT, default_name(), required=True),
         _parameter("resource", "query", "The audience of the token.", _TEXT, "https://ml.azure.com", required=True),
         _parameter("last", "query", "How many.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1}),
         _parameter(
@@ -73,6 +74,10 @@ QUOTA = tuple(
 )
 
 
+WAITS = ("retry-after-ms", "x-ms-retry-after-ms")
+CONTAINERS = ("ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason")
+
+
 def answered() -> dict[str, Any]:
     """The headers of answers, by name."""
     ids = {name: _header("One id of the answer, under the names that clients look for.", _TEXT) for name in ALWAYS}
@@ -89,7 +94,9 @@ def answered() -> dict[str, Any]:
         **ids,
         **quota,
         "x-ms-error-code": _header("The code that the body has.", _TEXT),
-        "retry-after": _header("Seconds to wait before asking again.", _COUNT, required=False),
+        "retry-after": _header("Seconds to wait before asking again, or a date to wait for.", _TEXT, required=False),
+        **{name: _header("Milliseconds to wait.", _COUNT, required=False) for name in WAITS},
+        **{name: _header("What managed compute says of its container.", _TEXT, required=False) for name in CONTAINERS},
         "www-authenticate": _header(
             "Which credential is wanted, and what was wrong with a token.", _TEXT, required=False
         ),
@@ -139,7 +146,8 @@ CODES: dict[int, tuple[str, ...]] = {
     504: ("gateway_timeout",),
 }
 ENGINE = "engine_error"
-_MORE = {401: ("www-authenticate",), 405: ("allow",), 429: ("retry-after",), 503: ("retry-after",)}
+_WAIT = ("retry-after", *WAITS)
+_MORE = {401: ("www-authenticate",), 405: ("allow",), 424: CONTAINERS, 429: _WAIT, 503: _WAIT}
 
 
 def codes() -> dict[int, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any
 
-from mistral_on_azure.endpoint.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.quota import QuotaExceeded
 from mistral_on_azure.endpoint.local import faults, timing
@@ -15,6 +15,7 @@ from mistral_on_azure.endpoint.local.faults import Fault
 from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
 from mistral_on_azure.endpoint.models.completions import usage_asked
+from mistral_on_azure.endpoint.models.messages import NO_MESSAGES
 from mistral_on_azure.endpoint.models.model import ChatRequest, Model
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.service import Service
@@ -122,7 +123,7 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     deployment = kind.deployment(header, None if named == model.name else named, default)
     check_response_format(parameters, deployment.json)
     if "messages" not in parameters:
-        raise invalid("The body has no messages.", param="messages")
+        raise not_supported("messages", None, NO_MESSAGES)
     return ChatRequest(deployment, parameters, size=len(body))
 
 

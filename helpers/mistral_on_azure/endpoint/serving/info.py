@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.kinds import deployment_named
@@ -31,6 +33,17 @@ def models(service: Service, request: Request, session: Session) -> Answer:
         default = deployment_named(session.deployment or service.default, service.kind.deployments())
         cards.insert(0, {**_card(default), "id": service.model.name, "owned_by": "real engine"})
     return json_answer({"object": "list", "data": cards})
+
+
+def model(service: Service, request: Request, session: Session) -> Answer:
+    """One of the deployments, by its name in the path."""
+    listed = msgspec.json.decode(models(service, request, session).body)["data"]
+    wanted = request.path.removeprefix("/v1/models/")
+    for card in listed:
+        if card["id"] == wanted:
+            return json_answer(card)
+    names = ", ".join(card["id"] for card in listed)
+    raise ApiError(404, "deployment_not_found", f"There is no model {wanted!r} here. This endpoint has: {names}.")
 
 
 def score(service: Service, request: Request, session: Session) -> Answer:

@@ -17,6 +17,7 @@ from mistral_on_azure.endpoint.gateway.kinds import EXTRA
 _ITEM = "#/components/schemas/"  # where the OpenAPI document keeps what the items of a list are
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1  # 64 bits are enough for any whole number
 _TOOL_CHOICES = ("none", "auto", "required", "any")  # any is what Mistral calls required
+_BOOLEANS = ("True", "true", "False", "false")  # published samples send them as text
 _NO_FUNCTION = "must be of the type function, with the function's name"
 
 
@@ -73,7 +74,11 @@ _TYPES: dict[str, Any] = {
     "presence_penalty": _parameter(float, "What makes tokens that occurred less likely.", ge=-2, le=2),
     "frequency_penalty": _parameter(float, "What makes tokens that occurred often less likely.", ge=-2, le=2),
     "seed": _parameter(int, "The same request with the same seed gets the same answer.", ge=_SMALLEST, le=_LARGEST),
-    "stream": _parameter(bool, "Answer with server-sent events, one token a chunk."),
+    "stream": _parameter(
+        bool | Literal[_BOOLEANS],
+        "Answer with server-sent events, one token a chunk.",
+        refusals={"": "must be a boolean, not {kind}"},
+    ),
     "response_format": _parameter(
         dict,
         "Text, or json_object where the model has a JSON mode.",
@@ -130,7 +135,15 @@ _Others = msgspec.defstruct(
 )
 
 # Those that stand for others, need others or have one value that is refused; most requests have none of them.
-_RELATED = {"random_seed", "max_completion_tokens", "stream_options", "top_logprobs"}
+_RELATED = {
+    "random_seed",
+    "max_completion_tokens",
+    "stream_options",
+    "top_logprobs",
+    "n",
+    "stop",
+    "tool_choice",
+}
 _STANDARD = {name for name, rule in PARAMETERS.items() if not rule.extra}
 
 
@@ -153,9 +166,13 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
         given = {name: value for name, value in given.items() if name in _STANDARD}
     if not _fit(given):
         given = {name: _checked(name, value) for name, value in given.items()}
+    if isinstance(given.get("stream"), str):
+        given["stream"] = given["stream"].lower() == "true"
     if not _RELATED.isdisjoint(given):
-        _rename(given, "random_seed", "seed")
-        _rename(given, "max_completion_tokens", "max_tokens")
+        if "random_seed" in given:
+            given.setdefault("seed", given.pop("random_seed"))
+        if "max_completion_tokens" in given:  # which counts where both are given
+            given["max_tokens"] = given.pop("max_completion_tokens")
         _check_companions(given)
     return given
 
@@ -195,11 +212,6 @@ def _unexpected(names: list[str]) -> ApiError:
     )
 
 
-def _rename(given: dict[str, Any], old: str, new: str) -> None:
-    if old in given:
-        given.setdefault(new, given.pop(old))
-
-
 def check_response_format(given: dict[str, Any], json_mode: bool) -> None:
     """Refuse a format that a model does not have.
 
@@ -216,13 +228,28 @@ def check_response_format(given: dict[str, Any], json_mode: bool) -> None:
 
 
 def _check_companions(given: dict[str, Any]) -> None:
-    """Refuse what asks for a part of something that was not asked for."""
+    """Refuse what asks for a part of something that was not asked for, and what the engine refuses in these words.
+
+    Raises:
+        ApiError: 400 in the words of vLLM, which serves these models, 422 for the parts.
+    """
     if "stream_options" in given and not given.get("stream"):
         raise not_supported(
             "stream_options", given["stream_options"], "stream_options is for streams: set stream to true."
         )
     if given.get("top_logprobs") and not given.get("logprobs"):
         raise not_supported("top_logprobs", given["top_logprobs"], "top_logprobs needs logprobs: set it to true.")
+    if given.get("n", 1) > 1 and given.get("temperature") == 0:
+        raise invalid(f"n must be 1 when using greedy sampling, got {given['n']}.", param="n")
+    if "" in _stops(given):
+        raise invalid("stop cannot contain an empty string.", param="stop")
+    if given.get("tool_choice", "none") != "none" and "tools" not in given:
+        raise invalid("When using `tool_choice`, `tools` must be set.", param="tool_choice")
+
+
+def _stops(given: dict[str, Any]) -> list[str]:
+    stop = given.get("stop", [])
+    return [stop] if isinstance(stop, str) else stop
 
 
 def checked_extra(header: str) -> str:

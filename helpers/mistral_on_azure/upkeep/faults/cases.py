@@ -12,6 +12,7 @@ RETRY_AFTER = 2  # seconds; longer than any client's own first wait, so that one
 TIMEOUT = 2  # seconds, of the client; ChatMistralAI accepts whole numbers only
 _NEVER = 30.0  # seconds: long after the timeout
 _TRIES = 50  # more than any client makes
+_WAITS = {"retry_after", "retry_after_date", "retry_after_ms", "x_ms_retry_after_ms"}
 _PACE = 200.0  # tokens per second, so that a stream has begun before it breaks
 
 
@@ -33,8 +34,8 @@ class Case:
 
     @property
     def told(self) -> int | None:
-        """The seconds in `Retry-After`; None without that header."""
-        return self.fault.get("retry_after")
+        """The seconds that the answer's headers tell the client to wait; None without such a header."""
+        return RETRY_AFTER if _WAITS.intersection(self.fault) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,10 @@ def _status(status: int, retry_after: bool = False, stream: bool = False) -> Cas
     return Case(f"{status}{' with Retry-After' if retry_after else ''}{' (streamed)' if stream else ''}", fault, stream)
 
 
+def _told(name: str, status: int = 429, **fault: Any) -> Case:
+    return Case(f"{status} {name}", {"status": status, **fault, "count": _TRIES})
+
+
 def _slow(name: str, stream: bool = False, **fault: float) -> Case:
     return Case(name, {**fault, "count": _TRIES}, stream, TIMEOUT)
 
@@ -64,14 +69,30 @@ GROUPS = (
     Group(
         "Refused",
         "The status says that the request is at fault, so it would be refused again; all but 408.",
-        tuple(_status(status) for status in (400, 401, 403, 404, 408, 424)),
+        tuple(_status(status) for status in (400, 401, 403, 404, 408, 410, 424)),
+    ),
+    Group(
+        "Refused by managed compute",
+        "Its gateway answers 424 around every status of the container but 200, with the container's status in the "
+        "header `ms-azureml-model-error-statuscode`; 408 when the container is too slow; and 429 when too many "
+        "requests wait. These two have no body, and no header says when to try again.",
+        (
+            *(_told(f"around {status}", 424, model_status=status) for status in (400, 429, 503)),
+            _told("with an empty body", 408, reason="request_timeout", answer="empty"),
+            _told("with an empty body", reason="too_many_pending_request", answer="empty"),
+        ),
     ),
     Group(
         "Over quota, or failing",
-        f"The status says that it may go better later. `Retry-After` says when: in {RETRY_AFTER} seconds.",
+        f"The status says that it may go better later. `Retry-After` says when: in {RETRY_AFTER} seconds, as a number "
+        "or as an HTTP date, rounded up to a whole second; `retry-after-ms` and `x-ms-retry-after-ms` say it in "
+        "milliseconds.",
         (
             _status(429),
             _status(429, retry_after=True),
+            _told("with Retry-After as a date", retry_after_date=RETRY_AFTER),
+            _told("with retry-after-ms", retry_after_ms=RETRY_AFTER * 1000),
+            _told("with x-ms-retry-after-ms", x_ms_retry_after_ms=RETRY_AFTER * 1000),
             _status(500),
             _status(502),
             _status(503),

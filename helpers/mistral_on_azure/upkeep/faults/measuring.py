@@ -111,11 +111,12 @@ def _texts(exchange: dict[str, Any]) -> list[tuple[str, str]]:
     if exchange["status"] < 400:
         return [(body, "{body}")]
     parsed = json.loads(body)
+    error = parsed.get("error", parsed)  # the container of managed compute has nothing beside it
     return [
         (body, "{body}"),
         (str(parsed), "{body}"),  # as Python shows a dictionary
-        (parsed["message"], "{message}"),
-        (parsed["code"], "{code}"),
+        (error["message"], "{message}"),
+        (error["code"], "{code}"),
         (HTTPStatus(exchange["status"]).phrase, "{reason}"),
         (str(exchange["status"]), "{status}"),
     ]
