@@ -140,7 +140,7 @@ def test_a_changed_lock_is_installed_into_the_environment_that_is_there(project,
     assert wheels.installed(project) == "2.0"
 
 
-@pytest.mark.parametrize("how", ["copied", "moved"])
+@pytest.mark.parametrize("how", [pytest.param("copied", marks=pytest.mark.all), "moved"])
 def test_a_project_that_was_copied_or_moved_sets_itself_up_again(project, wheels, how):
     there = project.with_name(f"there, {how}")
     if how == "copied":

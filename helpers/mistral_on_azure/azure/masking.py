@@ -20,7 +20,7 @@ from mistral_on_azure.azure.files import write_whole
 MASK = "***"
 _SHORTEST = 6  # characters; anything shorter is no secret and would mask ordinary words
 _PART = 8  # characters of a secret in a row that must not survive
-_RANDOM = 16  # characters from which on a secret may be taken for random, so that no part of it is a word
+_RANDOM = 16  # characters; a shorter secret counts as made of words
 _BLOCK = _PART // 2  # any part has an aligned block of this length inside, wherever it starts
 _CHAIN = re.compile(r"(?<![\w.-])[\w.-]{26,}+")  # what may hold a JSON Web Token; starting once a run keeps it linear
 _SEGMENT = 8  # characters, at least, of each of a token's three parts

@@ -77,7 +77,7 @@ def _assignment(source: str, node: ast.stmt, name: str, value: ast.expr | None) 
         return f"{name} = ..."
     behind = source.splitlines()[node.end_lineno - 1].encode()[node.end_col_offset :].decode()
     comment = f"  #{behind.partition('#')[2]}" if behind.lstrip().startswith("#") else ""
-    # Without its parentheses, a value of several lines would be none.
+    # A value of several lines is an expression only in parentheses.
     text = ast.get_source_segment(source, value)
     text = text if _parses(text) else f"({text})"
     return f"{name} = {text}{comment}"
