@@ -74,6 +74,7 @@ def serve(port: int, **options: Any) -> None:
 @click.option("--max-cost", type=_MONEY, help="Stop before the run costs more than this.")
 @click.option("--price-in", type=_MONEY, help="Price of a million prompt tokens, in the currency of --max-cost.")
 @click.option("--price-out", type=_MONEY, help="Price of a million completion tokens.")
+@click.option("--kind", default="serverless", show_default=True, help="Kind of deployment of the local endpoint.")
 @click.option("--engine", help="A real model for the local endpoint, as for `cookbook serve`.")
 @click.option("--direct", is_flag=True, help="Give notebooks the real address and key; calls are not counted then.")
 @click.option("--record", type=_FILE, help="Record the answers in a file, without credentials and tenant data.")
