@@ -107,8 +107,8 @@ def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool)
     """Find out what is at an endpoint, and what to change.
 
     The credential is AZURE_INFERENCE_CREDENTIAL or, without it, Microsoft Entra ID. If neither it nor the address is
-    set, the local endpoint is examined. It takes about 25 calls, three of them at once, and a few hundred tokens. The exit status is 0 if
-    no check fails, 1 if one does, and 2 for a mistake in the options.
+    set, the local endpoint is examined. It takes about 25 calls, three of them at once, and a few hundred tokens. The
+    exit status is 0 if no check fails, 1 if one does, and 2 for a mistake in the options.
     """
     from mistral_on_azure.doctor.report import run
 

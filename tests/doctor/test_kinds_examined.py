@@ -42,6 +42,8 @@ def test_managed_compute(reports):
         kind = report.findings["kind"]
         assert kind.status is Status.OK and kind.found.startswith("managed compute, as the answer to /info tells")
         assert not report.failed
+    small = reports["mistralai-Mistral-7B-Instruct-v01"].findings["kind"].found
+    assert "for mistralai-Mistral-7B-Instruct-v01 it is offered (" in small  # by the container's names in /info
 
 
 def test_a_template_without_a_system_role(reports):
@@ -164,6 +166,7 @@ def test_a_foundry_resource():
     assert report.findings["kind"].found.startswith("Foundry resource, as the answer to /info tells")
     assert also.findings["kind"].found.startswith("Foundry resource, as the address tells")
     assert report.findings["chat routes"].found.startswith("all answer: /models/chat/completions (Azure SDK")
+    assert "for Mistral-Large-3 it is offered (" in report.findings["kind"].found
     assert "/openai/v1/chat/completions (OpenAI SDK" in report.findings["chat routes"].found
     assert name == "chat routes" and "Set --deployment to one of: Mistral-Large-3, Ministral-3B" in finding.remedy
 

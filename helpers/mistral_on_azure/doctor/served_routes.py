@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from mistral_on_azure.azure.addresses import API_VERSION
 from mistral_on_azure.azure.deployment_kinds import FOUNDRY, MANAGED, SERVERLESS, kind_answered, kind_of_host
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.probing import deployment_behind
+from mistral_on_azure.catalog.models import find
 from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
 from mistral_on_azure.doctor.chat_requests import ask, body
 from mistral_on_azure.doctor.examination import INFO, Examination, Finding, fails, note, ok, skipped
 from mistral_on_azure.doctor.failures import error_text, explain_refusal, models_listed, of_the_model
+from mistral_on_azure.errors import CookbookError
 
 _NOT_HERE = (404, 405, 501)
 _CLOSED = (400, 401, 403)  # the statuses of some gateways for unknown routes
@@ -47,18 +50,30 @@ _RESOURCES = (
 
 def kind(e: Examination) -> Finding:
     """Which kind of deployment it is, from its host name or from the answer to `GET /info`."""
-    if kind_of_host(e.host):
-        return ok(f"{e.kind.words}, as the host name tells{_HABITS[e.kind.name]}")
-    if e.kind is FOUNDRY:
-        return ok(f"{e.kind.words}, as the address tells{_HABITS[e.kind.name]}")
     answer = e.get(INFO)
+    if kind_of_host(e.host):
+        return ok(f"{e.kind.words}, as the host name tells{_habits(e)}")
+    if e.kind is FOUNDRY:
+        return ok(f"{e.kind.words}, as the address tells{_habits(e)}")
     found = kind_answered(answer.status, answer.headers, answer.json())
     if found is FOUNDRY and e.get(f"{FOUNDRY.openai_path}/models").cause in _NOT_HERE:
         found = None
     if found is None:
         return ok("no kind of Azure's tells itself: taken for a server with the routes of a deployment")
     e.kind = found
-    return ok(f"{found.words}, as the answer to {INFO} tells{_HABITS[found.name]}")
+    return ok(f"{found.words}, as the answer to {INFO} tells{_habits(e)}")
+
+
+def _habits(e: Examination) -> str:
+    """What to know of the kind, and what the catalog says of the model on this kind."""
+    info = e.seen(INFO).body if e.seen(INFO).status == 200 else {}
+    named = deployment_behind(str(info.get("model_name", "")), str(info.get("model_provider_name") or ""))
+    name = e.deployment or named
+    try:
+        facts = getattr(find(name), e.kind.name) if name else ()
+    except CookbookError:
+        facts = ()
+    return _HABITS[e.kind.name] + (f"; for {name} it is {', or '.join(map(str, facts))}" if facts else "")
 
 
 _HABITS = {
