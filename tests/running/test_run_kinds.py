@@ -119,6 +119,17 @@ def test_a_foundry_resource(cookbook, tmp_path: Path, path, way):
     assert way or (cookbook.jobs["a"]["prompt_tokens"], cookbook.jobs["a"]["completion_tokens"]) == (5, 2)
 
 
+def test_the_recording_of_a_foundry_resource_knows_its_kind(cookbook, tmp_path: Path):
+    cookbook.write("a", CONNECT, ASK)
+    tape = str(tmp_path / "tape.jsonl")
+    with serving(resource) as url:
+        given = {ENDPOINT: f"{url}/openai/v1", CREDENTIAL: KEY}
+        assert cookbook.run("--record", tape, "-d", "Ministral-3B", **given).returncode == 0
+    done = cookbook.run("--replay", tape)
+    assert done.returncode == 0, done
+    assert said(cookbook).endswith("Ministral-3B\n")
+
+
 def test_managed_compute_behind_doors(cookbook):
     """The doors pass on the headers and words by which connect() tells the kind."""
     cookbook.write("a", CONNECT, ASK)

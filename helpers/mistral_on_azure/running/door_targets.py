@@ -19,7 +19,7 @@ from mistral_on_azure.azure.addresses import (
     label_of,
     variables_of,
 )
-from mistral_on_azure.azure.deployment_kinds import DeploymentKind
+from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, DeploymentKind
 from mistral_on_azure.azure.files import scratch
 from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.recording.doors import Door, Doors
@@ -137,7 +137,8 @@ def replay(tape: Tape) -> Iterator[ThroughDoors]:
     replayer = Replayer(tape)
     with Doors(replayer.answer, replayer.close) as doors:
         label = f"recording of {tape.about['endpoint']}, {tape.about['day']}"
-        yield ThroughDoors(label, doors, Budget(), left_over=replayer.left_over)
+        kind = DEPLOYMENT_KINDS.get(tape.about["kind"])
+        yield ThroughDoors(label, doors, Budget(), left_over=replayer.left_over, kind=kind)
 
 
 @contextmanager

@@ -86,6 +86,8 @@ class Plan:
         first = targets.local_deployments(given.kind)[0]
         return () if first == default_name() else (first,)
 
+    kind: DeploymentKind | None = None  # of the endpoint, where its address tells it
+
     def _recorder(self, label: str, secrets: Iterable[str], hosts: Iterable[str]) -> Recorder | None:
         from mistral_on_azure.recording.tape import Recorder, Scrubber
 
@@ -93,7 +95,8 @@ class Plan:
             return None
         scrubber = Scrubber(secrets, hosts)
         parameters = {name: scrubber.text(text) for name, text in self.options.parameters.items()}
-        return Recorder(self.options.record, {"endpoint": label, "parameters": parameters}, scrubber)
+        kind = self.kind.name if self.kind else ""
+        return Recorder(self.options.record, {"endpoint": label, "kind": kind, "parameters": parameters}, scrubber)
 
 
 class EndpointPlan(Plan):

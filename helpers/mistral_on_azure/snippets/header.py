@@ -7,12 +7,14 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from importlib.metadata import packages_distributions
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, OPENAI_ENDPOINT, TOKEN_SCOPE
 from mistral_on_azure.catalog import clients
 from mistral_on_azure.errors import CookbookError
 
 _MEANING = {
     ENDPOINT: "the endpoint's base address, without /v1 or /score",
+    OPENAI_ENDPOINT: "the same address with /v1; on a Foundry resource with /openai/v1",
+    TOKEN_SCOPE: "https://ml.azure.com/.default; on a Foundry resource https://ai.azure.com/.default",
     CREDENTIAL: "the endpoint's key",
 }
 _NO_KEY = "No key: sign in with `az login`, or run it where a managed identity is."
