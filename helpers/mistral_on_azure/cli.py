@@ -80,6 +80,7 @@ def serve(port: int, **options: Any) -> None:
 @click.option("--max-cost", type=_MONEY, help="Stop before the run costs more than this.")
 @click.option("--price-in", type=_MONEY, help="Price of a million prompt tokens, in the currency of --max-cost.")
 @click.option("--price-out", type=_MONEY, help="Price of a million completion tokens.")
+@click.option("--kind", default="serverless", show_default=True, help="Kind of deployment of the local endpoint.")
 @click.option("--engine", help="A real model for the local endpoint, as for `cookbook serve`.")
 @click.option("--direct", is_flag=True, help="Give notebooks the real address and key; calls are not counted then.")
 @click.option("--record", type=_FILE, help="Record the answers in a file, without credentials and tenant data.")
@@ -114,8 +115,8 @@ def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool)
     """Find out what is at an endpoint, and what to change.
 
     The credential is AZURE_INFERENCE_CREDENTIAL or, without it, Microsoft Entra ID. If neither it nor the address is
-    set, the local endpoint is examined. It takes about 20 calls and a few hundred tokens. The exit status is 0 if
-    no check fails, 1 if one does, and 2 for a mistake in the options.
+    set, the local endpoint is examined. It takes about 25 calls, three of them at once, and a few hundred tokens. The
+    exit status is 0 if no check fails, 1 if one does, and 2 for a mistake in the options.
     """
     from mistral_on_azure.doctor.report import run
 

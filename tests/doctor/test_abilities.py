@@ -6,9 +6,9 @@ from typing import Any
 
 from examining import examine
 from openai_engine import USAGE, Engine, completion
-from servers import Asked, Reply, serving
 
 from mistral_on_azure.doctor.examination import Finding, Status
+from servers import Asked, Reply, serving
 
 KEY = "the-key-of-an-engine"
 REFUSED = Reply({"error": {"message": "not in this engine"}}, 400)

@@ -10,11 +10,11 @@ import subprocess
 import time
 
 from click.testing import CliRunner
-from servers import talking
 
 from commanding import COOKBOOK
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.cli import main
+from servers import talking
 
 
 def doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from examining import examine, failing
 from openai_engine import Engine
-from servers import Asked, Reply, serving
 
 from mistral_on_azure.doctor.calling import Answer, Refused
 from mistral_on_azure.doctor.examination import Examination, Status
 from mistral_on_azure.doctor.failures import explain_refusal
+from servers import Asked, Reply, serving
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from examining import examine, failing
 
 from local_endpoint import Local
-from mistral_on_azure.azure.addresses import ENDPOINT, FOUNDRY, kind_of
+from mistral_on_azure.azure.addresses import ENDPOINT
+from mistral_on_azure.azure.deployment_kinds import FOUNDRY
 from mistral_on_azure.doctor.calling import Answer, Refused
 from mistral_on_azure.doctor.examination import Examination, Status
 from mistral_on_azure.doctor.failures import explain_refusal
@@ -118,7 +119,8 @@ def test_a_token_for_another_audience(tenant):
 def test_a_token_for_another_audience_is_not_sent_to_azure(tenant):
     report = examine("https://no-such-host.services.ai.azure.com", tenant.token())
     assert report.failed == ["DNS", "token"]
-    assert "https://cognitiveservices.azure.com" in report.findings["token"].remedy
+    assert "https://ai.azure.com or https://cognitiveservices.azure.com" in report.findings["token"].found
+    assert "--resource https://ai.azure.com " in report.findings["token"].remedy
 
 
 def test_a_token_that_nobody_can_read(tenant):
@@ -134,8 +136,7 @@ def test_an_identity_without_a_role(tenant):
 
 
 def test_what_a_foundry_resource_says_to_an_identity_without_a_role(tenant):
-    e = Examination("", url="https://x.services.ai.azure.com", is_token=True, bearer=tenant.token())
+    e = Examination("", url="https://x.services.ai.azure.com", kind=FOUNDRY, is_token=True, bearer=tenant.token())
     said = '{"error": {"code": "PermissionDenied", "message": "Principal does not have access to API/Operation."}}'
     finding = explain_refusal(Refused(Answer(401, {}, said), "POST /models/chat/completions"), e)
     assert "Principal does not have access" in finding.found and "Cognitive Services User" in finding.remedy
-    assert kind_of(e.host) is FOUNDRY

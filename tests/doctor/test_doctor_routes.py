@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from examining import examine, failing
 from openai_engine import MODEL, Engine, completion, stream
-from servers import Asked, Reply, serving
 
 from mistral_on_azure.azure.addresses import API_VERSION
 from mistral_on_azure.doctor.examination import Status
+from servers import Asked, Reply, serving
 
 LARGE = "mistralai-Mixtral-8x22B-Instruct-v0-1"
 KEY = "the-key-of-an-engine"

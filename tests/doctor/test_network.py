@@ -8,10 +8,10 @@ import time
 
 import pytest
 from examining import NOTHING_LISTENS, examine, failing
-from servers import Reply, serving, talking
 
 from mistral_on_azure.doctor.examination import Examination, Status
 from mistral_on_azure.doctor.network import found_at, unknown
+from servers import Reply, serving, talking
 
 KEY = "k" * 32
 AZURE = "host.eastus2.inference.ml.azure.com"

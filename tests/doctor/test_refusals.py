@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from examining import examine, failing
 from openai_engine import Engine
-from servers import Asked, Reply, serving
 
 from mistral_on_azure.doctor.examination import Status
 from mistral_on_azure.endpoint.starting import start
+from servers import Asked, Reply, serving
 
 PROBES = 3  # chat requests before the streamed one
 
@@ -124,7 +124,7 @@ def test_what_a_gateway_wraps():
         report = examine(url, "the-key-of-this-engine")
         name, finding = failing(examine(url, "some-other-key"))
     assert not report.failed and "Missing: /chat/completions" in report.findings["chat routes"].found
-    assert "missing (404)" in report.findings["/info"].found
+    assert "missing (404 inside a 424)" in report.findings["/info"].found
     assert name == "access" and "401 inside a 424" in finding.found and "the key that the server" in finding.remedy
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from examining import examine, failing
 from openai_engine import Engine, chunk, stream
-from servers import Asked, Reply, serving
 
 from mistral_on_azure.doctor.examination import Finding, Status
+from servers import Asked, Reply, serving
 
 KEY = "the-key-of-an-engine"
 WORDS = (*map(chunk, ["one ", "two ", "three ", "four "]), chunk("five", "stop"))

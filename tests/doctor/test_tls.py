@@ -13,9 +13,9 @@ import pytest
 import trustme
 from examining import examine, failing
 from openai_engine import Engine
-from servers import serving, talking
 
 from mistral_on_azure.doctor.examination import Status
+from servers import serving, talking
 
 KEY = "k" * 32
 AUTHORITY = trustme.CA(organization_name="Contoso's proxy")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mistral_on_azure.azure.addresses import ENDPOINT
-from mistral_on_azure.azure.entra_id import SCOPE
+from mistral_on_azure.azure.deployment_kinds import ML_SCOPE as SCOPE
 
 MODEL = "mistralai-Mistral-7B-Instruct-v01"
 MESSAGES = [{"role": "user", "content": "How many languages are in the world?"}]

@@ -19,7 +19,7 @@ from trying import ALL
 from commanding import COOKBOOK, Cookbook
 from local_endpoint import Local
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
-from mistral_on_azure.azure.entra_id import SCOPE
+from mistral_on_azure.azure.deployment_kinds import ML_SCOPE as SCOPE
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.upkeep.faults.calls import CALLS
 

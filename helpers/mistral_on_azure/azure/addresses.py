@@ -1,23 +1,24 @@
-"""An endpoint's address and its credential: the variables that hold them, their shape, and Azure's kinds of host."""
+"""An endpoint's address and its credential: the variables that hold them, and their shape."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from mistral_on_azure.azure.deployment_kinds import FOUNDRY, DeploymentKind, kind_of_host
 from mistral_on_azure.errors import CookbookError
 
 ENDPOINT = "AZURE_INFERENCE_ENDPOINT"
 CREDENTIAL = "AZURE_INFERENCE_CREDENTIAL"
+OPENAI_ENDPOINT = "AZURE_INFERENCE_OPENAI_ENDPOINT"  # the base URL of OpenAI's client and of those that speak like it
+TOKEN_SCOPE = "AZURE_INFERENCE_SCOPE"  # what a Microsoft Entra ID token is requested for
 SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of the proxy that a run puts in front of an endpoint
 ENGINE_KEY = "COOKBOOK_ENGINE_KEY"  # the key of a real model behind the local endpoint
 # Files of trusted certificate authorities: the variables of httpx and Python, of requests, of curl and of Node.js.
 AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 API_VERSION = "2024-05-01-preview"  # of the Azure AI Model Inference API
-SCOPE = "https://ml.azure.com/.default"  # of Microsoft Entra ID tokens for a deployment's own endpoint
 _EXAMPLE = "https://your-host-name.your-azure-region.inference.ai.azure.com"
 _ROUTES = ("/v1/chat/completions", "/models/chat/completions", "/chat/completions", "/score", "/v1", "/models", "/info")
 _PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
@@ -40,10 +41,11 @@ class Misshapen(CookbookError):
 
 
 def check_endpoint(url: str, name: str = ENDPOINT) -> str:
-    """Return an endpoint's base URL, if it has the right shape.
+    """Return an endpoint's base URL, if its address has the right shape.
 
     Args:
-        url: scheme, host and perhaps a port, without a path.
+        url: scheme, host and perhaps a port, without a path. On a Foundry resource `/models` or `/openai/v1` may
+            follow, and elsewhere `/openai/v1`; the base URL is without them.
         name: the variable or option that holds it, for the message.
 
     Raises:
@@ -75,7 +77,11 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
         raise Misshapen(why, remedy, _without_user(url))
     if "?" in url or "#" in url:
         raise _wrong(name, "has a query or fragment", f"{_base(url)}{parts.path}")
+    if kind_of_host(parts.hostname) is FOUNDRY and parts.scheme == "https":
+        return _resources(url, name)
     path = parts.path.rstrip("/")
+    if path.endswith(FOUNDRY.openai_path):
+        return check_endpoint(f"{_base(url)}{path.removesuffix(FOUNDRY.openai_path)}", name)
     route = next((route for route in _ROUTES if path.endswith(route)), None)
     if route:
         instead = f"{_base(url)}{path.removesuffix(route)}"
@@ -129,51 +135,58 @@ def around_proxies() -> dict[str, str]:
     return {"NO_PROXY": value, "no_proxy": value}
 
 
-@dataclass(frozen=True, slots=True)
-class HostKind:
-    """A kind of host name that Azure gives, and what Microsoft Entra ID requires there.
+def variables_of(base: str, kind: DeploymentKind) -> dict[str, str]:
+    """The environment variables by which a kind's clients find an endpoint, without its credential.
 
-    Attributes:
-        suffixes: how its host names end.
-        name: the kind, in words.
-        scope: the scope that a token is requested for.
-        role: the Azure role that lets an identity call the endpoint.
+    Args:
+        base: the endpoint's address without a route, as `check_endpoint` returns it.
     """
-
-    suffixes: tuple[str, ...]
-    name: str
-    scope: str
-    role: str
-
-    @property
-    def audience(self) -> str:
-        """The audience of a token for this scope, a URL."""
-        return self.scope.removesuffix("/.default")
+    return {ENDPOINT: base + kind.azure_path, OPENAI_ENDPOINT: base + kind.openai_path, TOKEN_SCOPE: kind.scope}
 
 
-DEPLOYMENT = HostKind(
-    (".inference.ml.azure.com", ".inference.ai.azure.com", ".models.ai.azure.com"),
-    "a deployment's own endpoint",
-    SCOPE,
-    "AzureML Data Scientist on its workspace or project (or any role with the action "
-    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action)",
-)
-FOUNDRY = HostKind(
-    (".services.ai.azure.com", ".openai.azure.com", ".cognitiveservices.azure.com"),
-    "a Foundry resource",
-    "https://cognitiveservices.azure.com/.default",
-    "Cognitive Services User on the resource (Owner and Contributor do not let it call models)",
-)
+def endpoint_in_variables(kind: DeploymentKind | None = None) -> tuple[str, DeploymentKind | None]:
+    """The address in AZURE_INFERENCE_ENDPOINT without a route, and the kind, where the address alone tells it.
+
+    Where AZURE_INFERENCE_OPENAI_ENDPOINT is the same host's `/openai/v1`, the two are of a Foundry resource.
+
+    Args:
+        kind: the kind, where it is known from elsewhere.
+
+    Raises:
+        Misshapen: when it is not an endpoint's address.
+    """
+    url = os.environ.get(ENDPOINT, "")
+    base = url.removesuffix(FOUNDRY.azure_path)
+    paired = bool(base) and os.environ.get(OPENAI_ENDPOINT) == base + FOUNDRY.openai_path
+    if kind is FOUNDRY or (kind is None and paired):
+        return check_endpoint(base), FOUNDRY
+    return check_endpoint(url), kind or kind_in(url)
 
 
-def kind_of(host: str) -> HostKind:
-    """The kind of a host; one that is none of Azure's counts as a deployment's own endpoint."""
-    return FOUNDRY if host.endswith(FOUNDRY.suffixes) else DEPLOYMENT
+def kind_in(url: str) -> DeploymentKind | None:
+    """The kind that an address tells by its host, or by a path that only one kind has; None when it tells none."""
+    try:
+        parts = urlsplit(url.strip().strip(_QUOTES))
+        host = parts.hostname or ""
+    except ValueError:
+        return None
+    return kind_of_host(host) or (FOUNDRY if parts.path.rstrip("/").endswith(FOUNDRY.openai_path) else None)
 
 
-def is_azure(host: str) -> bool:
-    """Whether a host name is one that Azure gives."""
-    return host.endswith((*DEPLOYMENT.suffixes, *FOUNDRY.suffixes))
+def _resources(url: str, name: str) -> str:
+    """The base URL in an address of a Foundry resource, which the portal gives with and without its routes.
+
+    Raises:
+        Misshapen: for a project's address, or a route.
+    """
+    parts, base = urlsplit(url), _base(url)
+    path = parts.path.rstrip("/")
+    if path in ("", FOUNDRY.azure_path, FOUNDRY.openai_path):
+        return base
+    if path.startswith("/api/projects"):
+        why = f"{name} is a project's address (/api/projects/…), and models are called at its resource"
+        raise Misshapen(f"{why}.", f"Set it to {base}{FOUNDRY.azure_path}", f"{base}{FOUNDRY.azure_path}")
+    raise _wrong(name, f"ends in {path}, which is a route and not part of the endpoint", base)
 
 
 def _wrong(name: str, why: str, instead: str) -> Misshapen:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, SCOPE
+from mistral_on_azure.azure.addresses import CREDENTIAL, kind_in
+from mistral_on_azure.azure.deployment_kinds import SERVERLESS
 from mistral_on_azure.errors import CookbookError
 
 
@@ -20,13 +21,14 @@ class NoToken(CookbookError):
         self.why = why
 
 
-def token_provider(url: str) -> Callable[[], str]:
+def token_provider(url: str, scope: str = "") -> Callable[[], str]:
     """A function that returns a token for an endpoint, and a fresh one when the last will soon expire.
 
     It is called once here, so that an identity that does not work is found out at once.
 
     Args:
         url: the endpoint's address.
+        scope: what the token is for; empty is the scope of the kind that the address tells.
 
     Raises:
         NoToken: when the address is not https, no identity is found, or a setting of the identity is invalid.
@@ -41,7 +43,8 @@ def token_provider(url: str) -> Callable[[], str]:
     from azure.identity import DefaultAzureCredential, get_bearer_token_provider
 
     try:
-        give = get_bearer_token_provider(DefaultAzureCredential(process_timeout=10), SCOPE)
+        wanted = scope or (kind_in(url) or SERVERLESS).scope
+        give = get_bearer_token_provider(DefaultAzureCredential(process_timeout=10), wanted)
         give()
     except ClientAuthenticationError:
         raise NoToken(

@@ -2,6 +2,7 @@
 
 `checks` lists the checks in their order, with those that each one needs. A check is a function that takes the
 `examination` (what is known so far) and returns a finding. The checks are in `variables`, `network`, `tls`, `access`,
-`identity`, `served_routes`, `abilities` and `chat_requests`. `calling` sends the requests, `failures` explains error
+`identity`, `served_routes`, `abilities`, `chat_requests` and
+`concurrency`. `calling` sends the requests, `failures` explains error
 answers and missing answers, and `report` prints the findings without credentials.
 """

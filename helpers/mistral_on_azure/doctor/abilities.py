@@ -8,7 +8,7 @@ from typing import Any
 from mistral_on_azure.doctor.calling import Answer
 from mistral_on_azure.doctor.chat_requests import PROMPT, ask, choice, message, prompt_tokens
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
-from mistral_on_azure.doctor.failures import error_text
+from mistral_on_azure.doctor.failures import refused
 
 _PASS = {"extra-parameters": "pass-through"}
 _TOOL = {
@@ -26,9 +26,7 @@ def json_mode(e: Examination) -> Finding:
     prompt = 'Answer in JSON: {"hello": true}'
     answer = ask(e, prompt, max_tokens=16, response_format={"type": "json_object"})
     if answer.status != 200:
-        return note(
-            f"refused ({answer.cause}): {error_text(answer)}", "Ask for JSON in the prompt, and check what comes."
-        )
+        return note(refused(answer), "Ask for JSON in the prompt, and check what comes.")
     text = str(message(answer).get("content") or "")
     if _is_json(text):
         return ok("the answer is JSON")
@@ -41,7 +39,7 @@ def logprobs(e: Examination) -> Finding:
     """Whether `logprobs` and `top_logprobs` give log probabilities."""
     answer = ask(e, headers=_PASS, logprobs=True, top_logprobs=2)
     if answer.status != 200:
-        return note(f"refused ({answer.cause}): {error_text(answer)}", "Do without them.")
+        return note(refused(answer), "Do without them.")
     return ok("given") if choice(answer).get("logprobs") else note("ignored: none are given")
 
 
@@ -49,9 +47,7 @@ def tools(e: Examination) -> Finding:
     """Whether the model calls a tool that the prompt asks for."""
     answer = ask(e, "What is the weather in Paris?", max_tokens=48, tools=[_TOOL], tool_choice="auto")
     if answer.status != 200:
-        return note(
-            f"refused ({answer.cause}): {error_text(answer)}", "Do without tools, or take a model that knows them."
-        )
+        return note(refused(answer), "Ask for the arguments as JSON in the prompt, or take a model that calls tools.")
     calls = message(answer).get("tool_calls")
     if calls:
         return ok(f"calls {_named(calls)}")
@@ -83,7 +79,7 @@ def streaming(e: Examination) -> Finding:
     """Whether a short stream has valid events, an end, and chunks that arrive one by one."""
     answer = ask(e, "Count from one to ten.", max_tokens=_TOKENS, stream=True)
     if answer.status != 200:
-        return note(f"streams are refused ({answer.cause}): {error_text(answer)}", "Ask without stream=True.")
+        return note(f"streams are {refused(answer)}", "Ask without stream=True.")
     if not answer.headers.get("content-type", "").startswith("text/event-stream"):
         return note("the answer comes whole: `stream` is ignored", "Ask without stream=True.")
     events = [line.removeprefix("data:").strip() for line in answer.text.splitlines() if line.startswith("data:")]
@@ -139,14 +135,14 @@ def _time(seconds: float) -> str:
 
 
 _SYSTEM, _LONGER = "Be brief.", "Be brief. Be very brief. Be as brief as you can be."
-_IN_THE_PROMPT = "Put it in front of the first user message yourself."
+_IN_THE_PROMPT = "Send no role system: put the text into the first user message, in front of the question."
 
 
 def system_message(e: Examination) -> Finding:
     """What becomes of a system message, from the prompt tokens without it, with it, and with its text in the prompt."""
     answer = ask(e, system=_SYSTEM)
     if answer.status != 200:
-        return note(f"refused ({answer.cause}): {error_text(answer)}", _IN_THE_PROMPT)
+        return note(refused(answer), _IN_THE_PROMPT)
     without, with_it = prompt_tokens(e.first), prompt_tokens(answer)
     if without is None or with_it is None:
         return note("accepted; the answers count no tokens, so it cannot be seen what becomes of it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from mistral_on_azure.doctor.calling import Refused
-from mistral_on_azure.doctor.examination import INFO, MODELS, Examination, Finding, fails, note, ok
+from mistral_on_azure.doctor.examination import INFO, Examination, Finding, fails, note, ok
 from mistral_on_azure.doctor.failures import explain_refusal
 from mistral_on_azure.endpoint import NAME
 
@@ -39,10 +39,10 @@ def http(e: Examination) -> Finding:
 def access(e: Examination) -> Finding:
     """Whether the credential is accepted, on routes that use no tokens."""
     what = "the token" if e.is_token else "the key"
-    for path in (INFO, MODELS):
+    for path in (INFO, e.models_path):
         if e.get(path).status == 200:
             return _verdict(e, path, what)
-    for path in (INFO, MODELS):
+    for path in (INFO, e.models_path):
         if e.seen(path).cause in _REFUSED:
             return _by_api_key(e, path) or explain_refusal(Refused(e.seen(path), f"GET {path}"), e)
     return ok(f"{what} was not refused; whether it may chat is seen below")

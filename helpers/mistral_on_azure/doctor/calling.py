@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,11 @@ class Answer(Response):
         """The status; for a 424 of a managed endpoint, the status of the model's container."""
         inner = self.headers.get("ms-azureml-model-error-statuscode", "") if self.status == 424 else ""
         return int(inner) if inner.isdigit() else self.status
+
+    @property
+    def status_words(self) -> str:
+        """The status, and for the container's of a managed endpoint that it came inside a 424."""
+        return str(self.cause) if self.cause == self.status else f"{self.cause} inside a {self.status}"
 
     @property
     def body(self) -> dict[str, Any]:
@@ -92,6 +98,7 @@ class Caller:
     deadline: float
     calls: int = 0
     _client: httpx.Client = field(init=False, repr=False)
+    _counting: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         trust = self.trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # one without trusted certificates
@@ -114,7 +121,8 @@ class Caller:
         if wait <= 0:
             raise OutOfTime
         what = f"{method} {path.partition('?')[0]}"
-        self.calls += 1
+        with self._counting:  # several threads may send at once
+            self.calls += 1
         content = None if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json", "user-agent": "cookbook-doctor", **headers}
         reading = _Reading(time.monotonic(), wait)

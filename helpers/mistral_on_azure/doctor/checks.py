@@ -9,13 +9,14 @@ from mistral_on_azure.doctor.abilities import json_mode, logprobs, streaming, sy
 from mistral_on_azure.doctor.access import access, http
 from mistral_on_azure.doctor.calling import OutOfTime, Refused, Unanswered
 from mistral_on_azure.doctor.chat_requests import deployment, quota, round_trip
+from mistral_on_azure.doctor.concurrency import concurrency
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, waiting
 from mistral_on_azure.doctor.failures import explain_refusal, explain_silence
 from mistral_on_azure.doctor.identity import identity, token
 from mistral_on_azure.doctor.network import connection, dns, proxy
-from mistral_on_azure.doctor.served_routes import api_version, chat, extra_parameters, info, models
+from mistral_on_azure.doctor.served_routes import api_version, chat, extra_parameters, info, kind, models
 from mistral_on_azure.doctor.tls import tls
-from mistral_on_azure.doctor.variables import address, credential
+from mistral_on_azure.doctor.variables import address, credential, netrc_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ _CHAT = "chat routes"
 CHECKS = (
     Check("address", address),
     Check("credential", credential),
+    Check("netrc", netrc_entries, ("address",)),
     Check("proxy", proxy, ("address",)),
     Check("DNS", dns, ("proxy",)),
     Check("connection", connection, ("DNS",)),
@@ -45,6 +47,7 @@ CHECKS = (
     Check("identity", identity, ("credential", "address")),
     Check("token", token, ("identity",)),
     Check("access", access, ("HTTP", "token")),
+    Check("kind", kind, ("access",)),
     Check("/info", info, ("access",)),
     Check("/v1/models", models, ("access",)),
     Check(_CHAT, chat, ("access",)),
@@ -58,6 +61,7 @@ CHECKS = (
     Check("extra parameters", extra_parameters, (_CHAT,)),
     Check("quota", quota, (_CHAT,)),
     Check("round trip", round_trip, (_CHAT,)),
+    Check("concurrency", concurrency, (_CHAT,)),
 )
 
 

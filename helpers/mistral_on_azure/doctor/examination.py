@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mistral_on_azure.azure.addresses import ENDPOINT
+from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.doctor.calling import Answer, Caller
@@ -72,7 +73,7 @@ def waiting(check: str) -> Finding:
     return Finding(Status.SKIPPED, f"waits for {check}", blocks=True, waits_for=check)
 
 
-INFO, MODELS = "/info", "/v1/models"
+INFO = "/info"
 _TIMEOUTS = 8  # the time limit of an examination, in time limits of one answer
 
 
@@ -87,6 +88,7 @@ class Examination:
         deployment: the deployment's name from the options; empty for any.
         timeout: the time limit of each wait, in seconds.
         url: the corrected address; empty until it is known.
+        kind: the kind of deployment, as far as it is known.
         proxy: the proxy in front of the endpoint; empty for none.
         trust: the trusted certificates; None for plain http.
         bearer: the corrected credential.
@@ -105,6 +107,7 @@ class Examination:
     deployment: str = ""
     timeout: float = 15.0
     url: str = ""
+    kind: DeploymentKind = SERVERLESS
     proxy: str = field(default="", repr=False)
     trust: ssl.SSLContext | None = field(default=None, repr=False)
     bearer: str = field(default="", repr=False)
@@ -123,6 +126,11 @@ class Examination:
     @property
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""
+
+    @property
+    def models_path(self) -> str:
+        """Where the OpenAI-compatible list of models is."""
+        return f"{self.kind.openai_path}/models"
 
     @property
     def port(self) -> int:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from typing import Any
 
-from mistral_on_azure.azure.addresses import API_VERSION, CREDENTIAL, is_loopback, kind_of
+from mistral_on_azure.azure.addresses import API_VERSION, CREDENTIAL, is_loopback
 from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
-from mistral_on_azure.doctor.examination import MODELS, Examination, Finding, fails
+from mistral_on_azure.doctor.examination import Examination, Finding, fails
 from mistral_on_azure.doctor.identity import claims_of
 from mistral_on_azure.doctor.tls import speaks_tls
 
+REASON = "ms-azureml-model-error-reason"  # of managed compute's gateway
+_PENDING = "too_many_pending_request"
 _LONGEST = 160  # characters of a server's message
 _NETWORK = ("public access", "public network", "firewall", "virtual network", "private endpoint", "ip address")
 _ROLE = ("principal", "permission", "role")
@@ -17,10 +21,13 @@ _ROLE = ("principal", "permission", "role")
 
 def explain_refusal(error: Refused, e: Examination) -> Finding:
     """The finding for an error answer."""
-    status = error.answer.cause
-    wrapped = " inside a 424" if status != error.answer.status else ""
-    found = f"{error.what} was answered {status}{wrapped}: {error_text(error.answer)}"
-    return fails(found, _remedy(error.answer, status, e))
+    found = f"{error.what} was answered {error.answer.status_words}: {error_text(error.answer)}"
+    return fails(found, _remedy(error.answer, error.answer.cause, e))
+
+
+def refused(answer: Answer) -> str:
+    """What was found where a feature is refused: the status, and what the answer says."""
+    return f"refused ({answer.status_words}): {error_text(answer)}"
 
 
 def error_text(answer: Answer) -> str:
@@ -28,8 +35,32 @@ def error_text(answer: Answer) -> str:
     if "<html" in answer.text[:500].lower():
         return "(a web page)"
     detail = answer.body.get("detail")
-    text = " ".join(detail.split()) if isinstance(detail, str) and detail else answer.message
+    text = detail if isinstance(detail, str) and detail else _of_the_container(answer) or answer.message
+    text = " ".join(text.split())
     return f"{text[:_LONGEST].rstrip()} …" if len(text) > _LONGEST else text or "(nothing)"
+
+
+def _of_the_container(answer: Answer) -> str:
+    """The message in two shapes of managed compute's container: with details, and with the engine's JSON as a text."""
+    error = answer.body.get("error")
+    if not isinstance(error, dict):
+        return ""
+    rows = error.get("details")
+    rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    if rows:
+        return f"{error.get('message')}: {'; '.join(map(_detail, rows))}"
+    try:
+        inner = json.loads(str(error.get("message")))
+    except ValueError:
+        return ""
+    inner = inner.get("error", inner) if isinstance(inner, dict) else None
+    return str(inner.get("message") or "") if isinstance(inner, dict) else ""
+
+
+def _detail(row: dict[str, Any]) -> str:
+    """The place and the kind of one mistake in a request's body."""
+    place = row.get("loc")
+    return f"{'.'.join(map(str, place)) if isinstance(place, list) else ''} {row.get('type')}".strip()
 
 
 def of_the_model(answer: Answer, model: str) -> bool:
@@ -51,6 +82,11 @@ def _remedy(answer: Answer, status: int, e: Examination) -> str:
         return _nowhere(answer, e)
     if status == 400 and ("api-version" in text or "api version" in text):
         return f"The Azure SDK sends {API_VERSION}; give its client the one that is supported: api_version="
+    if status == 429 and answer.headers.get(REASON) == _PENDING:
+        return (
+            "More requests are under way than the deployment lets in (2 x max_concurrent_requests_per_instance x "
+            "instances). Send fewer at once, or raise one of the two. Try again in some seconds."
+        )
     if status == 429:
         after = answer.headers.get("retry-after", "")
         wait = f"Wait {after} s" if after.isdigit() else "Wait a minute"
@@ -68,11 +104,11 @@ def _by_key(e: Examination) -> str:
 
 
 def _by_token(text: str, e: Examination) -> str:
-    kind = kind_of(e.host)
+    kind = e.kind
     audience = str(claims_of(e.bearer).get("aud")).rstrip("/")
     if any(word in text for word in _ROLE):
         return f"Give the identity the role {kind.role}; wait 5 minutes."
-    if audience != kind.audience and "://" in audience:
+    if audience not in kind.audiences and "://" in audience:
         return f"Ask for a token with the scope {kind.scope}; this one is for {audience}."
     return (
         "Is it the right tenant (`az account show`), and does the endpoint's authentication allow Microsoft Entra ID "
@@ -84,14 +120,14 @@ def _forbidden(text: str, e: Examination) -> str:
     if any(word in text for word in _NETWORK):
         return "The endpoint is closed to this network: call it from inside its own, or allow this machine's address."
     if e.is_token:
-        return f"Give the identity the role {kind_of(e.host).role}; it takes effect after about 5 minutes."
+        return f"Give the identity the role {e.kind.role}; it takes effect after about 5 minutes."
     return "The key is known but not allowed here. Is public network access on, and are keys allowed on the endpoint?"
 
 
 def _nowhere(answer: Answer, e: Examination) -> str:
     if not of_the_model(answer, e.model):
         return "Check that the deployment receives traffic: az ml online-endpoint show --query traffic."
-    names = models_listed(e.seen(MODELS))
+    names = models_listed(e.seen(e.models_path))
     known = f"one of: {', '.join(names)}" if names else "the name on your deployment's page"
     return f"Set --deployment to {known}."
 
@@ -106,7 +142,8 @@ def models_listed(answer: Answer) -> list[str]:
 _LOG = "Look at the deployment's log: az ml online-deployment get-logs."
 _BY_STATUS = {
     400: "The endpoint does not understand a plain chat request. Does it serve a chat model?",
-    408: "The model took longer than the deployment's request_timeout_ms allows. Raise that, or ask for fewer tokens.",
+    408: "The model took longer than the deployment's request_timeout_ms allows. Ask with "
+    "stream=True or for fewer tokens, or raise it.",
     422: "The endpoint refuses a plain chat request. Does it serve a chat model?",
     424: f"The gateway is there, but the model's container failed. {_LOG}",
     500: f"The service failed. Try again. {_LOG}",

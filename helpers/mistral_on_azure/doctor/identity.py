@@ -7,7 +7,8 @@ import os
 import time
 from typing import Any
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, is_azure, kind_of
+from mistral_on_azure.azure.addresses import CREDENTIAL
+from mistral_on_azure.azure.deployment_kinds import is_azure
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok, skipped
 from mistral_on_azure.doctor.network import within
@@ -28,7 +29,7 @@ def identity(e: Examination) -> Finding:
         )
     from azure.core.exceptions import ClientAuthenticationError
 
-    scope = kind_of(e.host).scope
+    scope = e.kind.scope
     try:
         e.bearer, who = within(e.wait, lambda: _token(scope, e.wait))
     except TimeoutError:
@@ -56,11 +57,11 @@ def token(e: Examination) -> Finding:
     if isinstance(begins, int) and now < begins:
         wait = _duration(begins - now)
         return fails(f"The token is good only in {wait}, says this machine's clock.", "Set the clock.", goes_on=True)
-    left, audience, wanted = expires - now, str(claims.get("aud")), kind_of(e.host).audience
+    left, audience, wanted = expires - now, str(claims.get("aud")), e.kind.audiences
     if (
-        "://" in audience and audience.rstrip("/") != wanted
+        "://" in audience and audience.rstrip("/") not in wanted
     ):  # an audience may also be the id of an application, which cannot be judged
-        found = f"The token is for {audience}; this endpoint's are for {wanted}."
+        found = f"The token is for {audience}; this endpoint's are for {' or '.join(wanted)}."
         return fails(found, _fresh(e)) if is_azure(e.host) else note(found, _fresh(e))
     if left < _SHORT:
         return note(f"for {audience}, good for {_duration(left)} only", "Ask for a token before each request.")
@@ -78,7 +79,7 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def _fresh(e: Examination) -> str:
-    resource = kind_of(e.host).audience
+    resource = e.kind.audience
     if e.credential is None:
         return f"Sign in again with `az login`, and check this machine's clock. The scope is {resource}/.default."
     return (

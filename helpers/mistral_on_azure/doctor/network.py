@@ -10,7 +10,8 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from mistral_on_azure.azure.addresses import is_azure, is_loopback
+from mistral_on_azure.azure.addresses import is_loopback
+from mistral_on_azure.azure.deployment_kinds import is_azure
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
 
 Result = TypeVar("Result")

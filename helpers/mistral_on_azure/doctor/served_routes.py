@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mistral_on_azure.azure.addresses import API_VERSION, FOUNDRY, kind_of
+from mistral_on_azure.azure.addresses import API_VERSION
+from mistral_on_azure.azure.deployment_kinds import FOUNDRY, MANAGED, SERVERLESS, kind_answered, kind_of_host
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.probing import deployment_behind
+from mistral_on_azure.catalog.models import find
 from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
 from mistral_on_azure.doctor.chat_requests import ask, body
-from mistral_on_azure.doctor.examination import INFO, MODELS, Examination, Finding, fails, note, ok, skipped
+from mistral_on_azure.doctor.examination import INFO, Examination, Finding, fails, note, ok, skipped
 from mistral_on_azure.doctor.failures import error_text, explain_refusal, models_listed, of_the_model
+from mistral_on_azure.errors import CookbookError
 
 _NOT_HERE = (404, 405, 501)
 _CLOSED = (400, 401, 403)  # the statuses of some gateways for unknown routes
@@ -33,11 +37,50 @@ class Route:
         return f"{self.path}?api-version={API_VERSION}" if self.azure else self.path
 
 
-CHAT = (
+_DEPLOYMENTS = (
     Route("/chat/completions", True, "Azure SDK, LiteLLM with azure_ai/"),
     Route("/v1/chat/completions", False, "OpenAI SDK, LangChain, MistralAI, LiteLLM with mistral/"),
     Route("/models/chat/completions", True, "MistralAzure"),
 )
+_RESOURCES = (
+    Route("/models/chat/completions", True, "Azure SDK, LiteLLM with azure_ai/, MistralAzure"),
+    Route("/openai/v1/chat/completions", False, "OpenAI SDK, LangChain, MistralAI, LiteLLM with mistral/"),
+)
+
+
+def kind(e: Examination) -> Finding:
+    """Which kind of deployment it is, from its host name or from the answer to `GET /info`."""
+    answer = e.get(INFO)
+    if kind_of_host(e.host):
+        return ok(f"{e.kind.words}, as the host name tells{_habits(e)}")
+    if e.kind is FOUNDRY:
+        return ok(f"{e.kind.words}, as the address tells{_habits(e)}")
+    found = kind_answered(answer.status, answer.headers, answer.json())
+    if found is FOUNDRY and e.get(f"{FOUNDRY.openai_path}/models").cause in _NOT_HERE:
+        found = None
+    if found is None:
+        return ok("no kind of Azure's tells itself: taken for a server with the routes of a deployment")
+    e.kind = found
+    return ok(f"{found.words}, as the answer to {INFO} tells{_habits(e)}")
+
+
+def _habits(e: Examination) -> str:
+    """What to know of the kind, and what the catalog says of the model on this kind."""
+    info = e.seen(INFO).body if e.seen(INFO).status == 200 else {}
+    named = deployment_behind(str(info.get("model_name", "")), str(info.get("model_provider_name") or ""))
+    name = e.deployment or named
+    try:
+        facts = getattr(find(name), e.kind.name) if name else ()
+    except CookbookError:
+        facts = ()
+    return _HABITS[e.kind.name] + (f"; for {name} it is {', or '.join(map(str, facts))}" if facts else "")
+
+
+_HABITS = {
+    SERVERLESS.name: "",
+    MANAGED.name: ": errors of the model's container come inside 424",
+    FOUNDRY.name: ": its deployments are told by `model`",
+}
 
 
 def info(e: Examination) -> Finding:
@@ -50,22 +93,22 @@ def info(e: Examination) -> Finding:
         return note("answers, but names no model")
     if answer.cause in (*_NOT_HERE, *_CLOSED):
         return note(
-            f"missing ({answer.cause}): the Azure SDK's get_model_info() fails here",
+            f"missing ({answer.status_words}): the Azure SDK's get_model_info() fails here",
             "Do without: nothing else needs it. Only managed compute and serverless deployments have it.",
         )
     return explain_refusal(Refused(answer, f"GET {INFO}"), e)
 
 
 def models(e: Examination) -> Finding:
-    """Whether `GET /v1/models` lists the models."""
-    answer = e.get(MODELS)
+    """Whether the OpenAI-compatible route lists the models."""
+    answer = e.get(e.models_path)
     names = models_listed(answer)
     if answer.status == 200 and names:
         more = f", and {len(names) - 4} more" if len(names) > 4 else ""
         return ok(f"lists {', '.join(names[:4])}{more}")
     if answer.status == 200 or answer.cause in (*_NOT_HERE, *_CLOSED):
-        return note(f"missing ({answer.cause}): models.list() of the OpenAI SDK fails here")
-    return explain_refusal(Refused(answer, f"GET {MODELS}"), e)
+        return note(f"missing ({answer.status_words}): models.list() of the OpenAI SDK fails here")
+    return explain_refusal(Refused(answer, f"GET {e.models_path}"), e)
 
 
 def chat(e: Examination) -> Finding:
@@ -84,7 +127,7 @@ def chat(e: Examination) -> Finding:
         if all("html" in answer.headers.get("content-type", "") for answer in answers.values()):
             return fails("No chat route answers: web pages come instead of JSON.", "Check the address and the port.")
         return fails("No chat route answers.", _no_route(e))
-    missing = [route for route in CHAT if route not in good]
+    missing = [route for route in _routes(e) if route not in good]
     if not missing:
         return ok(f"all answer: {_listed(good)}")
     return note(f"answer: {_listed(good)}. Missing: {_listed(missing)}", _instead(e))
@@ -93,7 +136,7 @@ def chat(e: Examination) -> Finding:
 def _answers(e: Examination) -> dict[Route, Answer]:
     """The answers of the chat routes. A route that does not answer after another one did counts as missing."""
     answers: dict[Route, Answer] = {}
-    for route in CHAT:
+    for route in _routes(e):
         try:
             answers[route] = e.post(route.with_query, body(e))
         except Unanswered:
@@ -102,6 +145,10 @@ def _answers(e: Examination) -> dict[Route, Answer]:
         if route in answers and answers[route].cause == 429:  # requests to the other routes would use up the quota
             break
     return answers
+
+
+def _routes(e: Examination) -> tuple[Route, ...]:
+    return _RESOURCES if e.kind is FOUNDRY else _DEPLOYMENTS
 
 
 def _is_good(answer: Answer) -> bool:
@@ -113,15 +160,15 @@ def _listed(routes: list[Route]) -> str:
 
 
 def _instead(e: Examination) -> str:
-    if kind_of(e.host) is FOUNDRY:
-        return f"On a Foundry resource the Azure SDK wants the address {e.url}/models, the OpenAI SDK {e.url}/openai/v1"
+    if e.kind is FOUNDRY:
+        return f"Take the one that answers: {e.url}/models for the Azure SDK, {e.url}/openai/v1 for the OpenAI SDK"
     return "Take a client whose route answers."
 
 
 def _served(e: Examination) -> str:
     """The model that the endpoint names; without one, the cookbook's default deployment."""
     named = e.seen(INFO).body.get("model_name") if e.seen(INFO).status == 200 else None
-    listed = models_listed(e.seen(MODELS))
+    listed = models_listed(e.seen(e.models_path))
     return str(named or (listed[0] if listed else default_name()))
 
 
@@ -139,7 +186,7 @@ def _is_trouble(answer: Answer, e: Examination, opened: bool) -> bool:
 
 
 def _no_route(e: Examination) -> str:
-    if kind_of(e.host) is FOUNDRY:
+    if e.kind is FOUNDRY:
         return (
             "This is a Foundry resource: it wants your deployment's name as --deployment, and the OpenAI SDK the "
             f"address {e.url}/openai/v1"

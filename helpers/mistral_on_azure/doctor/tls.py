@@ -12,7 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from mistral_on_azure.azure.addresses import is_azure, is_loopback
+from mistral_on_azure.azure.addresses import is_loopback
+from mistral_on_azure.azure.deployment_kinds import is_azure
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok, skipped
 
 _NOT_YET, _EXPIRED, _WRONG_HOST, _WRONG_ADDRESS = 9, 10, 62, 64  # OpenSSL's verify codes

@@ -1,8 +1,13 @@
-"""The shape of the address and of the credential in the environment variables."""
+"""The shape of the address and of the credential in the environment variables, and credentials in a netrc file."""
 
 from __future__ import annotations
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, Misshapen, check_credential, check_endpoint, is_azure
+import os
+from netrc import NetrcParseError, netrc
+from pathlib import Path
+
+from mistral_on_azure.azure.addresses import CREDENTIAL, Misshapen, check_credential, check_endpoint, kind_in
+from mistral_on_azure.azure.deployment_kinds import SERVERLESS, is_azure
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
 from mistral_on_azure.endpoint.gateway.authentication import looks_like_token
 
@@ -12,7 +17,7 @@ def address(e: Examination) -> Finding:
     url, wrong = e.given, []
     while True:
         try:
-            e.url = check_endpoint(url, e.source)
+            e.url, e.kind = check_endpoint(url, e.source), kind_in(url) or SERVERLESS
             break
         except Misshapen as error:
             wrong.append(error)
@@ -64,3 +69,32 @@ def _pasted_twice(key: str) -> str:
     """The key, if it was pasted twice in a row; else empty."""
     half = len(key) // 2
     return key[:half] if half >= min(_LENGTHS) and key == key[:half] * 2 else ""
+
+
+def netrc_entries(e: Examination) -> Finding:
+    """Whether a netrc file has a login for the host, which requests sends in place of the key."""
+    file = next((path for path in _netrc_files() if path.is_file()), None)
+    if file is None:
+        return ok("there is no netrc file")
+    try:
+        login = netrc(file).authenticators(e.host)
+    except NetrcParseError as error:
+        return note(f"{file} cannot be read (line {error.lineno}), so requests ignores it", "Mend it, or remove it.")
+    except (OSError, UnicodeDecodeError):
+        return note(f"{file} cannot be read", "Mend it, or remove it.")
+    if login is None:
+        return ok(f"{file} has no entry for {e.host}")
+    entry = f"an entry for {e.host}" if e.host in netrc(file).hosts else "a default entry"
+    return note(
+        f"{file} has {entry}, which requests sends in place of the key: 401",
+        f"Remove the entry, set NETRC={os.devnull}, or in requests Session.trust_env = False.",
+    )
+
+
+def _netrc_files() -> list[Path]:
+    """The files that requests looks at, in its order."""
+    given = os.environ.get("NETRC")
+    try:
+        return [Path(given)] if given else [Path.home() / ".netrc", Path.home() / "_netrc"]
+    except RuntimeError:  # no home folder is known
+        return []

@@ -1,23 +1,27 @@
-"""Connecting: find the endpoint or start the local one, and set the two environment variables for the clients."""
+"""Connecting: find the endpoint or start the local one, and set the environment variables for the clients."""
 
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import (
-    API_VERSION,
     AUTHORITIES,
     CREDENTIAL,
     ENDPOINT,
+    OPENAI_ENDPOINT,
     SECURE_ENDPOINT,
     check_credential,
-    check_endpoint,
+    endpoint_in_variables,
+    variables_of,
 )
+from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.entra_id import NoToken, token_provider
+from mistral_on_azure.azure.probing import probe
 from mistral_on_azure.catalog.parameters import check_parameters
 from mistral_on_azure.endpoint import NAME
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start
@@ -29,14 +33,16 @@ class Connection:
     """The endpoint this process talks to.
 
     Attributes:
-        url: the base URL.
+        url: the address without a route.
         model: the deployment that the endpoint names; else the one that was asked for.
         local: the answer of the local endpoint's `/local/session`; empty for any other endpoint.
+        kind: the kind of deployment.
     """
 
     url: str
     model: str
     local: dict[str, str]
+    kind: DeploymentKind = SERVERLESS
 
     def ask(self, method: str, route: str, body: Any = None) -> Any:
         """Call a route of the local endpoint's own, and return its answer as JSON.
@@ -58,15 +64,19 @@ _started: LocalEndpoint | None = None
 _before: dict[str, str | None] = {}  # the earlier values of variables that are set for a local endpoint
 
 
-def connect(endpoint: str = "", model: str = "") -> None:
+def connect(endpoint: str = "", model: str = "", kind: str = "") -> None:
     """Check AZURE_INFERENCE_ENDPOINT and AZURE_INFERENCE_CREDENTIAL, or start the local endpoint and set them.
 
-    The notebook's parameters are checked against their types, too.
+    The clients' addresses are set as the kind of deployment has them: AZURE_INFERENCE_ENDPOINT for the Model Inference
+    API, AZURE_INFERENCE_OPENAI_ENDPOINT for OpenAI-compatible clients, and AZURE_INFERENCE_SCOPE for tokens.
+    The notebook's parameters are checked against their types, too. Where the endpoint knows one model only, by another
+    name than the cookbook's default, the notebook's parameter `model` gets that name.
 
     Args:
-        endpoint: the endpoint's base URL; empty means AZURE_INFERENCE_ENDPOINT or, where that is unset, the local
-            endpoint.
+        endpoint: the endpoint's address as the portal gives it; empty means AZURE_INFERENCE_ENDPOINT or, where that is
+            unset, the local endpoint.
         model: the deployment's name; empty means the cookbook's default.
+        kind: serverless, managed or foundry; empty means what the address and the endpoint's answer tell.
 
     Raises:
         CookbookError: one line on what is wrong and what to change.
@@ -76,15 +86,18 @@ def connect(endpoint: str = "", model: str = "") -> None:
     check_parameters()
     if endpoint:
         os.environ[ENDPOINT] = endpoint
+        os.environ.pop(OPENAI_ENDPOINT, None)  # of another endpoint
     if not os.environ.get(ENDPOINT):
         _start_local()
-    url = check_endpoint(os.environ[ENDPOINT])
+    url, known = endpoint_in_variables(kind_named(kind) if kind else None)
     _leave_local(url)
     if CREDENTIAL not in os.environ:
-        os.environ[CREDENTIAL] = token_provider(url)()  # a bearer credential as the key is
+        scope = known.scope if known else ""
+        os.environ[CREDENTIAL] = token_provider(url, scope)()  # a bearer credential as the key is
     check_credential(os.environ[CREDENTIAL])
-    _current = _look(url, model)
-    print(_describe(_current, model))
+    _current = _look(url, model, known)
+    os.environ.update(variables_of(url, _current.kind))
+    print(_describe(_current, model) + _name(_current, model))
 
 
 def current() -> Connection:
@@ -101,29 +114,29 @@ def current() -> Connection:
 def use_entra_id() -> bool:
     """Prepare the cells of the Microsoft Entra ID section, and return whether a token can be requested.
 
-    On the local endpoint this sets AZURE_INFERENCE_ENDPOINT to the https address, because tokens must not travel over
-    plain http. On Azure the address stays as it is, and a token is requested to find out whether there is an identity.
+    On the local endpoint this sets the addresses to the https ones, because tokens must not travel over plain http. On
+    Azure the addresses stay as they are, and a token is requested to find out whether there is an identity.
     """
     connection = current()
     if connection.local:
-        os.environ[ENDPOINT] = connection.local["https_endpoint"]
+        os.environ.update(variables_of(connection.local["https_endpoint"], connection.kind))
         print("Microsoft Entra ID: the local endpoint's token service, over https.")
         return True
     # Behind a proxy that counts calls, the endpoint's https address is the proxy's.
     secure = os.environ.get(SECURE_ENDPOINT, connection.url)
     try:
-        token_provider(secure)
+        token_provider(secure, connection.kind.scope)
     except NoToken as error:
         print(f"Microsoft Entra ID: not used here, the key stays in use: {error.why}.")
         return False
-    os.environ[ENDPOINT] = secure
+    os.environ.update(variables_of(secure, connection.kind))
     print("Microsoft Entra ID: DefaultAzureCredential found an identity.")
     return True
 
 
 def use_key() -> None:
-    """Go back to the endpoint's address as it was before `use_entra_id`."""
-    os.environ[ENDPOINT] = current().url
+    """Go back to the endpoint's addresses as they were before `use_entra_id`."""
+    os.environ.update(variables_of(current().url, current().kind))
 
 
 def _start_local() -> None:
@@ -135,19 +148,18 @@ def _start_local() -> None:
     os.environ[ENDPOINT], os.environ[CREDENTIAL] = _started.url, _started.keys[0]
 
 
-def _look(url: str, model: str) -> Connection:
-    """Ask the endpoint for its deployment, and the local endpoint for its session."""
-    key = os.environ[CREDENTIAL]
-    answer = http.request("GET", f"{url}/info?api-version={API_VERSION}", key)
+def _look(url: str, model: str, kind: DeploymentKind | None) -> Connection:
+    """Ask the endpoint for its kind and its deployment, and the local endpoint for its session."""
+    found = probe(url, os.environ[CREDENTIAL], kind, list_models=model == default_name())
+    answer = found.answer
     if answer.status in (401, 403):
         raise CookbookError(f"{url} refused the credential in {CREDENTIAL} ({answer.status}): {answer.message}")
-    connection = Connection(url, model, {})
+    connection = Connection(url, model, {}, found.kind)
     if answer.headers.get("server") == NAME:
         connection.local = connection.ask("POST", "/local/session", {"deployment": model})
         _trust(connection.local)
-    elif answer.status == 200:
-        info = answer.json()
-        connection.model = (info.get("model_name") if isinstance(info, dict) else None) or model
+    else:
+        connection.model = found.model or model
     return connection
 
 
@@ -178,7 +190,18 @@ def _leave_local(url: str) -> None:
 
 
 def _describe(connection: Connection, model: str) -> str:
+    words = "" if connection.kind is SERVERLESS else f" ({connection.kind.words})"
     if connection.local:
-        return f"Local endpoint, serving {connection.model}"
-    line = f"{connection.url}, serving {connection.model}"
-    return line if connection.model == model else f"{line}; the parameter model says {model}"
+        return f"Local endpoint{words}, serving {connection.model}"
+    return f"{connection.url}{words}, serving {connection.model}"
+
+
+def _name(connection: Connection, model: str) -> str:
+    """Give the notebook's parameter `model` the endpoint's only name, if it has its default. Returns words for it."""
+    main = sys.modules["__main__"]
+    if connection.model == model:
+        return ""
+    if model == default_name() and getattr(main, "model", None) == model:
+        main.model = connection.model
+        return "; the parameter model has this name now"
+    return f"; the parameter model says {model}"

@@ -8,21 +8,27 @@ from collections.abc import Callable, Mapping
 from multidict import CIMultiDict
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import API_VERSION, CREDENTIAL, check_credential
+from mistral_on_azure.azure.addresses import CREDENTIAL, check_credential
+from mistral_on_azure.azure.deployment_kinds import DeploymentKind
 from mistral_on_azure.azure.entra_id import token_provider
+from mistral_on_azure.azure.probing import first_path
 from mistral_on_azure.endpoint.gateway.authentication import looks_like_token
 from mistral_on_azure.errors import CookbookError
 
 
-def credential_for(url: str) -> Callable[[], str]:
-    """A function that returns the credential for an endpoint. It is tried once on `GET /info`.
+def credential_for(url: str, kind: DeploymentKind | None = None) -> Callable[[], str]:
+    """A function that returns the credential for an endpoint. It is tried once on a request that uses no tokens.
+
+    Args:
+        url: the endpoint's address without a route.
+        kind: the kind of deployment, where it is known.
 
     Raises:
         CookbookError: when there is no credential, the endpoint refuses it, or no answer comes.
     """
     key = os.environ.get(CREDENTIAL)
-    give = (lambda: check_credential(key)) if key is not None else token_provider(url)
-    answer = http.request("GET", f"{url}/info?api-version={API_VERSION}", give())
+    give = (lambda: check_credential(key)) if key is not None else token_provider(url, kind.scope if kind else "")
+    answer = http.request("GET", url + first_path(kind), give())
     if answer.status in (401, 403):
         what = f"the credential in {CREDENTIAL}" if key is not None else "the Microsoft Entra ID token"
         raise CookbookError(f"{url} refused {what} ({answer.status}): {answer.message}")

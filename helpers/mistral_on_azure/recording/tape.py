@@ -99,6 +99,7 @@ class _About:
     day: str
     endpoint: str
     parameters: dict[str, str]
+    kind: str = ""  # the kind of deployment, where the endpoint's address told it
 
 
 @dataclass(slots=True)

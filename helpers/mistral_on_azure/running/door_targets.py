@@ -17,7 +17,9 @@ from mistral_on_azure.azure.addresses import (
     SECURE_ENDPOINT,
     around_proxies,
     label_of,
+    variables_of,
 )
+from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, DeploymentKind
 from mistral_on_azure.azure.files import scratch
 from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.recording.doors import Door, Doors
@@ -40,6 +42,7 @@ class ThroughDoors(Target):
         trusted: a file of certificate authorities, among them the one of the doors' https addresses.
         left_over: called with the door of a job that passed; returns a sentence on recorded answers that it did not
             request.
+        kind: the kind of deployment, where the real address tells it, since the door's does not.
     """
 
     def __init__(
@@ -52,16 +55,18 @@ class ThroughDoors(Target):
         before: Callable[[Result, Door], None] = lambda result, door: None,
         trusted: Path | None = None,
         left_over: Callable[[Door], str] = lambda door: "",
+        kind: DeploymentKind | None = None,
     ) -> None:
         self.label, self.secrets, self._trusted = label, tuple(secrets), trusted
         self._doors, self._budget, self._recorder, self._before = doors, budget, recorder, before
-        self._left_over, self._by_job = left_over, dict[int, Door]()
+        self._left_over, self._by_job, self._kind = left_over, dict[int, Door](), kind
 
     def environment(self, result: Result) -> dict[str, str]:
         door = self._by_job[id(result)] = self._doors.open(result.job.name, result.job.deployment)
         self.secrets = (*self.secrets, door.key)
         self._before(result, door)
-        environment = {ENDPOINT: door.url, CREDENTIAL: door.key, **around_proxies()}
+        addresses = variables_of(door.url, self._kind) if self._kind else {ENDPOINT: door.url}
+        environment = {**addresses, CREDENTIAL: door.key, **around_proxies()}
         if self._trusted:
             environment |= {SECURE_ENDPOINT: door.secure_url, **dict.fromkeys(AUTHORITIES, str(self._trusted))}
         return environment
@@ -87,13 +92,17 @@ class ThroughDoors(Target):
 
 
 @contextmanager
-def real(url: str, budget: Budget, recorder: NewRecorder) -> Iterator[ThroughDoors]:
+def real(url: str, budget: Budget, recorder: NewRecorder, kind: DeploymentKind | None = None) -> Iterator[ThroughDoors]:
     """The user's own endpoint behind doors.
+
+    Args:
+        url: its address without a route.
+        kind: the kind of deployment, where the address tells it.
 
     Raises:
         CookbookError: when it does not answer or refuses the credential, or a recording cannot be written.
     """
-    give = credential_for(url)
+    give = credential_for(url, kind)
     secrets = [value for name in (CREDENTIAL, *OF_AN_IDENTITY) if (value := os.environ.get(name))]
     parts = urlsplit(url)
     made = recorder(label_of(url), secrets, [parts.netloc, parts.hostname or ""])
@@ -102,7 +111,7 @@ def real(url: str, budget: Budget, recorder: NewRecorder) -> Iterator[ThroughDoo
         _certificate(parts.scheme == "https") as (certificate, trusted),
         Doors(forwarder.answer, forwarder.close, certificate) as doors,
     ):
-        yield ThroughDoors(label_of(url), doors, budget, secrets, made, trusted=trusted)
+        yield ThroughDoors(label_of(url), doors, budget, secrets, made, trusted=trusted, kind=kind)
 
 
 @contextmanager
@@ -128,7 +137,8 @@ def replay(tape: Tape) -> Iterator[ThroughDoors]:
     replayer = Replayer(tape)
     with Doors(replayer.answer, replayer.close) as doors:
         label = f"recording of {tape.about['endpoint']}, {tape.about['day']}"
-        yield ThroughDoors(label, doors, Budget(), left_over=replayer.left_over)
+        kind = DEPLOYMENT_KINDS.get(tape.about["kind"])
+        yield ThroughDoors(label, doors, Budget(), left_over=replayer.left_over, kind=kind)
 
 
 @contextmanager

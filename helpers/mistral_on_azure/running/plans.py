@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mistral_on_azure.azure.addresses import CREDENTIAL
+from mistral_on_azure.azure.deployment_kinds import DeploymentKind
+from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.probing import probe
 from mistral_on_azure.catalog.notebooks import notebooks
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running import targets
@@ -42,13 +48,13 @@ class Plan:
             CookbookError: for an option, a notebook or a deployment that cannot be used.
         """
         jobs = self._all(output)
-        targets.check_deployments(job.deployment for job in jobs)
+        targets.check_deployments((job.deployment for job in jobs), self.options.kind)
         return jobs
 
     @contextmanager
     def target(self, count: int) -> Iterator[Target]:
         """The target for `count` jobs. Leaving the context stops it."""
-        with targets.local(count, self.options.engine) as local:
+        with targets.local(count, self.options.engine, self.options.kind) as local:
             if not self.options.between:
                 yield local
                 return
@@ -64,13 +70,23 @@ class Plan:
             why_named: why notebooks in other languages, which have no parameters, are only run if they are named.
         """
         given = self.options
-        jobs = plan(given.notebooks, given.selection, given.deployments, given.parameters, output)
+        jobs = plan(given.notebooks, given.selection, self._deployments(), given.parameters, output)
         if given.engine:
             jobs = [job.patient(_ENGINES_ANSWER) for job in jobs]
             why_named = _IMPATIENT
         if why_named and not given.selection.names:
             jobs = [replace(job, missing=job.missing or why_named) if job.in_copy else job for job in jobs]
         return jobs
+
+    def _deployments(self) -> Sequence[str]:
+        """The deployments to run on; empty for the cookbook's default one, or what the parameter `model` names."""
+        given = self.options
+        if given.deployments or "model" in given.parameters:
+            return given.deployments
+        first = targets.local_deployments(given.kind)[0]
+        return () if first == default_name() else (first,)
+
+    kind: DeploymentKind | None = None  # of the endpoint, where its address tells it
 
     def _recorder(self, label: str, secrets: Iterable[str], hosts: Iterable[str]) -> Recorder | None:
         from mistral_on_azure.recording.tape import Recorder, Scrubber
@@ -79,7 +95,8 @@ class Plan:
             return None
         scrubber = Scrubber(secrets, hosts)
         parameters = {name: scrubber.text(text) for name, text in self.options.parameters.items()}
-        return Recorder(self.options.record, {"endpoint": label, "parameters": parameters}, scrubber)
+        kind = self.kind.name if self.kind else ""
+        return Recorder(self.options.record, {"endpoint": label, "kind": kind, "parameters": parameters}, scrubber)
 
 
 class EndpointPlan(Plan):
@@ -87,9 +104,9 @@ class EndpointPlan(Plan):
 
     advice = "If the endpoint is to blame, `cookbook doctor` says what to change."
 
-    def __init__(self, options: Options, url: str) -> None:
+    def __init__(self, options: Options, url: str, kind: DeploymentKind | None) -> None:
         super().__init__(options)
-        self.url = url
+        self.url, self.kind = url, kind
 
     def jobs(self, output: Path) -> list[Job]:
         return self._all(output, _OF_ONE_MODEL)
@@ -99,7 +116,24 @@ class EndpointPlan(Plan):
             return nullcontext(targets.Direct(self.url))
         from mistral_on_azure.running.door_targets import real
 
-        return real(self.url, self.options.budget, self._recorder)
+        return real(self.url, self.options.budget, self._recorder, self.kind)
+
+    def _deployments(self) -> Sequence[str]:
+        given = self.options
+        if given.deployments or "model" in given.parameters or given.dry_run:
+            return given.deployments
+        return (self._only_model,) if self._only_model else ()
+
+    @cached_property
+    def _only_model(self) -> str:
+        """The one model that the endpoint knows; empty where it names none or several, or does not answer here."""
+        key = os.environ.get(CREDENTIAL)
+        if not key:
+            return ""  # connect() asks, with a token
+        try:
+            return probe(self.url, key, self.kind).model
+        except CookbookError:  # the target says why
+            return ""
 
 
 class RecordingPlan(Plan):
@@ -140,5 +174,5 @@ def plan_of(options: Options) -> Plan:
     """
     if options.replay:
         return RecordingPlan(options)
-    url = targets.endpoint_of_user()
-    return EndpointPlan(options, url) if url else Plan(options)
+    url, kind = targets.endpoint_of_user()
+    return EndpointPlan(options, url, kind) if url else Plan(options)

@@ -10,10 +10,12 @@ from typing import Any
 
 from mistral_on_azure.azure.addresses import ENDPOINT
 from mistral_on_azure.catalog.selection import Selection
+from mistral_on_azure.endpoint.options import KINDS
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Budget, Prices
 from mistral_on_azure.running.pool import Limits
 
+_USUAL = "serverless"  # the kind of the committed outputs
 _ENGINES_TIME = 5  # the factor by which time limits are longer for a real model than for the script
 
 
@@ -25,6 +27,7 @@ class Options:
         root: the checkout, whose package and lock a result depends on.
         notebooks: the folder of the notebooks.
         reports: the folder of the reports and of the history.
+        kind: the kind of deployment that the local endpoint imitates.
         engine: a real model behind the local endpoint.
         direct: whether notebooks get the user's endpoint without a proxy, which would count calls.
     """
@@ -40,6 +43,7 @@ class Options:
     resume: bool = False
     dry_run: bool = False
     budget: Budget = field(default_factory=Budget)
+    kind: str = _USUAL
     engine: str | None = None
     direct: bool = False
     record: Path | None = None
@@ -76,6 +80,12 @@ class Options:
         if self.engine and (real or self.replay):
             what = "--replay" if self.replay else f"the endpoint in {ENDPOINT}"
             raise CookbookError(f"--engine is for the local endpoint, but {what} is to answer: leave out one of them.")
+        if self.kind not in KINDS:
+            raise CookbookError(f"There is no kind {self.kind!r}. Choose one of: {', '.join(KINDS)}.")
+        if self.kind != _USUAL and (real or self.replay or self.save):
+            what = "--replay" if self.replay else f"the endpoint in {ENDPOINT}" if real else "--save"
+            why = "keeps answers of the kind serverless" if what == "--save" else "is to answer"
+            raise CookbookError(f"--kind is for the local endpoint, but {what} {why}: leave out one of them.")
         if self.direct and not real:
             raise CookbookError(f"--direct is for an endpoint of yours: set {ENDPOINT}.")
         if self.save and (real or self.engine or self.replay):
@@ -89,7 +99,7 @@ def from_command_line(root: Path, given: dict[str, Any]) -> Options:
     Raises:
         CookbookError: for a parameter given twice, or one price without the other.
     """
-    taken = ("deployments", "save", "resume", "dry_run", "engine", "direct", "record", "replay")
+    taken = ("deployments", "save", "resume", "dry_run", "kind", "engine", "direct", "record", "replay")
     names = [name for name, _ in given["parameters"]]
     if twice := [name for name in names if names.count(name) > 1]:
         raise CookbookError(f"The parameter {twice[0]!r} is given twice.")

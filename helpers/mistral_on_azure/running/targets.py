@@ -13,11 +13,14 @@ from mistral_on_azure.azure.addresses import (
     ENDPOINT,
     ENGINE_KEY,
     around_proxies,
-    check_endpoint,
+    endpoint_in_variables,
     label_of,
 )
+from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
+from mistral_on_azure.endpoint.options import KINDS
+from mistral_on_azure.endpoint.options import Options as EndpointOptions
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Usage
@@ -68,8 +71,8 @@ class Target:
 class Local(Target):
     """The local endpoint. Each job has a key, and with it a session of its own there."""
 
-    def __init__(self, url: str, keys: Iterable[str], engine: str | None = None) -> None:
-        self.url, self.label = url, _label(engine)
+    def __init__(self, url: str, keys: Iterable[str], engine: str | None = None, kind: str = SERVERLESS.name) -> None:
+        self.url, self.label = url, _label(engine, kind_named(kind))
         self.secrets = tuple(filter(None, [*keys, os.environ.get(ENGINE_KEY)]))
         self._free = iter(keys)
         self._keys: dict[int, str] = {}
@@ -95,22 +98,23 @@ class Direct(Target):
 
 
 @contextmanager
-def local(jobs: int, engine: str | None = None) -> Iterator[Local]:
-    """Start the local endpoint for some jobs.
+def local(jobs: int, engine: str | None = None, kind: str = SERVERLESS.name) -> Iterator[Local]:
+    """Start the local endpoint for some jobs. Its limits are per key, so jobs do not share those of managed compute.
 
     Args:
+        kind: the kind of deployment that it imitates.
         engine: `embedded`, or the address of an OpenAI-compatible server that answers in place of the script.
 
     Raises:
         CookbookError: when it does not start.
     """
     keys = [new_key() for _ in range(jobs)]
-    with start(keys, **({"engine": engine} if engine else {})) as endpoint:
-        yield Local(endpoint.url, keys, engine)
+    with start(keys, kind=kind, **({"engine": engine} if engine else {})) as endpoint:
+        yield Local(endpoint.url, keys, engine, kind)
 
 
-def endpoint_of_user() -> str:
-    """The address in AZURE_INFERENCE_ENDPOINT, empty for the local endpoint.
+def endpoint_of_user() -> tuple[str, DeploymentKind | None]:
+    """The address in AZURE_INFERENCE_ENDPOINT without a route, empty for the local endpoint, and the kind if it tells.
 
     Raises:
         CookbookError: when it is not an endpoint's address, or a credential is set without it.
@@ -118,16 +122,21 @@ def endpoint_of_user() -> str:
     url = os.environ.get(ENDPOINT, "")
     if not url and os.environ.get(CREDENTIAL):
         raise CookbookError(f"{CREDENTIAL} is set but {ENDPOINT} is not. Set both, or neither for the local endpoint.")
-    return check_endpoint(url) if url else ""
+    return endpoint_in_variables() if url else ("", None)
 
 
-def check_deployments(names: Iterable[str]) -> None:
-    """Check that the local endpoint has these deployments.
+def local_deployments(kind: str) -> list[str]:
+    """The deployments that the local endpoint has as a kind, the default one first."""
+    return list(getattr(KINDS[kind](EndpointOptions()), "deployments", deployments)())
+
+
+def check_deployments(names: Iterable[str], kind: str) -> None:
+    """Check that the local endpoint has these deployments as a kind.
 
     Raises:
         CookbookError: for one that it does not have, with the most similar name or all names.
     """
-    known = deployments()
+    known = local_deployments(kind)
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)
@@ -135,7 +144,8 @@ def check_deployments(names: Iterable[str]) -> None:
             raise CookbookError(f"The local endpoint has no deployment {name!r}. {hint}")
 
 
-def _label(engine: str | None) -> str:
+def _label(engine: str | None, kind: DeploymentKind) -> str:
+    name = "local endpoint" if kind is SERVERLESS else f"local endpoint ({kind.words})"
     if engine is None:
-        return "local endpoint"
-    return f"local endpoint with {label_of(engine) if '://' in engine else f'the {engine} engine'}"
+        return name
+    return f"{name} with {label_of(engine) if '://' in engine else f'the {engine} engine'}"
