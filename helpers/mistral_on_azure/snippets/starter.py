@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, OPENAI_ENDPOINT, TOKEN_SCOPE
 from mistral_on_azure.catalog.clients import clients, packages
 from mistral_on_azure.catalog.notebooks import ENDING, Cell, Kind, Notebook, load, notebooks, tasks
 from mistral_on_azure.errors import CookbookError
