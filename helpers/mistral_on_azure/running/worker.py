@@ -39,7 +39,7 @@ def one_line(
         text = arrows[0].strip() if arrows else ""
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST - 1]}…"
-    if kind == "CookbookError" or not text:
+    if kind in ("CookbookError", "NotRun") or not text:
         return text or kind
     return f"{kind}: {text}"
 
@@ -77,7 +77,7 @@ class Ended:
 def work(
     job: Job,
     environment: dict[str, str],
-    cell_timeout: float,
+    limit: float,
     sockets: Path,
     tell: Connection,
     secrets: Sequence[str] = (),
@@ -86,7 +86,7 @@ def work(
 
     Args:
         environment: variables of the kernel, with the credential, which must not be in a parameter or argument.
-        cell_timeout: seconds.
+        limit: seconds for each cell.
         sockets: a private folder for the kernel's sockets.
         tell: the connection that `Started` and `Ended` are sent over.
         secrets: what neither these nor the console may show.
@@ -100,15 +100,20 @@ def work(
     sockets.mkdir()
     mask = Masker(secrets).text
     with child_output.masked(mask):
-        ended = _execute(job, cell_timeout, sockets, tell, mask)
+        ended = _execute(job, limit, sockets, tell, mask)
         end_children()  # a kernel that did not end by itself
     tell.send(ended)
 
 
-def _execute(job: Job, cell_timeout: float, sockets: Path, tell: Connection, mask: Callable[[str], str]) -> Ended:
-    import papermill
+def cell_timeout(limit: float) -> str:
+    """What is wrong with a cell that runs for longer than a limit in seconds."""
+    return f"The cell did not end within {limit:g} s (--cell-timeout)."
+
+
+def _execute(job: Job, limit: float, sockets: Path, tell: Connection, mask: Callable[[str], str]) -> Ended:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+    from mistral_on_azure.running.kernel_client import CellFailed
     from mistral_on_azure.running.papermilling import execute
 
     running = ""
@@ -119,11 +124,11 @@ def _execute(job: Job, cell_timeout: float, sockets: Path, tell: Connection, mas
         tell.send(Started(cell, cells, running))
 
     try:
-        execute(job, cell_timeout, sockets, started)
-    except papermill.PapermillExecutionError as error:
-        return Ended(one_line(error.ename, error.evalue, error.traceback, mask), error.ename, plain(mask(error.source)))
+        execute(job, limit, sockets, started)
+    except CellFailed as error:
+        return Ended(one_line(error.kind, error.message, error.traceback, mask), error.kind, plain(mask(error.source)))
     except CellTimeoutError:
-        return Ended(f"The cell did not end within {cell_timeout:g} s (--cell-timeout).", "CellTimeout", running)
+        return Ended(cell_timeout(limit), "CellTimeout", running)
     except DeadKernelError:
         return Ended("The kernel died: it crashed, was killed or ran out of memory.", "KernelDied", running)
     except Exception as error:
