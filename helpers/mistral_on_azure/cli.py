@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.azure.offline import forget_python_path
 from mistral_on_azure.mistakes import Number, OneLine
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -21,6 +22,7 @@ _MONEY = Number(0)
 @click.group(cls=OneLine)
 def main() -> None:
     """Mistral on Azure: the cookbook."""
+    forget_python_path()
 
 
 @main.command()

@@ -19,6 +19,7 @@ from mistral_on_azure.azure.addresses import (
     label_of,
 )
 from mistral_on_azure.azure.files import scratch
+from mistral_on_azure.azure.offline import Changes, away_from_others
 from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.recording.doors import Door, Doors
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer
@@ -40,6 +41,7 @@ class ThroughDoors(Target):
         trusted: a file of certificate authorities, among them the one of the doors' https addresses.
         left_over: called with the door of a job that passed; returns a sentence on recorded answers that it did not
             request.
+        offline: whether nobody but the doors is to be reached.
     """
 
     def __init__(
@@ -52,16 +54,19 @@ class ThroughDoors(Target):
         before: Callable[[Result, Door], None] = lambda result, door: None,
         trusted: Path | None = None,
         left_over: Callable[[Door], str] = lambda door: "",
+        offline: bool = True,
     ) -> None:
         self.label, self.secrets, self._trusted = label, tuple(secrets), trusted
         self._doors, self._budget, self._recorder, self._before = doors, budget, recorder, before
+        self._offline = offline
         self._left_over, self._by_job = left_over, dict[int, Door]()
 
-    def environment(self, result: Result) -> dict[str, str]:
+    def environment(self, result: Result) -> Changes:
         door = self._by_job[id(result)] = self._doors.open(result.job.name, result.job.deployment)
         self.secrets = (*self.secrets, door.key)
         self._before(result, door)
-        environment = {ENDPOINT: door.url, CREDENTIAL: door.key, **around_proxies()}
+        environment: Changes = {ENDPOINT: door.url, CREDENTIAL: door.key, "NETRC": os.devnull}
+        environment |= away_from_others() if self._offline else around_proxies()
         if self._trusted:
             environment |= {SECURE_ENDPOINT: door.secure_url, **dict.fromkeys(AUTHORITIES, str(self._trusted))}
         return environment
@@ -102,7 +107,7 @@ def real(url: str, budget: Budget, recorder: NewRecorder) -> Iterator[ThroughDoo
         _certificate(parts.scheme == "https") as (certificate, trusted),
         Doors(forwarder.answer, forwarder.close, certificate) as doors,
     ):
-        yield ThroughDoors(label_of(url), doors, budget, secrets, made, trusted=trusted)
+        yield ThroughDoors(label_of(url), doors, budget, secrets, made, trusted=trusted, offline=False)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The client of a kernel: executes a notebook's cells one after the other, and stops at the first that fails.
 
-It differs from nbclient's in what a large output costs (its time is linear), in cells that show an error without raising
-one, and in that it knows which cells ran.
+It differs from nbclient's in what a large output costs (its time is linear), in cells that show an error without
+raising one, and in that it knows which cells ran.
 """
 
 from __future__ import annotations

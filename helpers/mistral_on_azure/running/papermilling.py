@@ -101,6 +101,8 @@ def execute(job: Job, cell_timeout: float, sockets: Path, started: CellStarted) 
     job.output.parent.mkdir(parents=True, exist_ok=True)
     output, stopped_by = str(job.output), list[CellExecutionError]()
     notebook = load_notebook_node(str(job.notebook))
+    for cell in notebook.cells:
+        cell.metadata.tags = cell.metadata.get("tags") or []  # null, as some editors write
     if job.parameters:
         notebook = parameterize_notebook(notebook, job.parameters, **_KERNEL)
     notebook = remove_error_markers(prepare_notebook_metadata(notebook, str(job.notebook), output))

@@ -71,6 +71,7 @@ class Run:
         wall: seconds from start to end; 0 while it runs.
         stopped: why it ended early; empty if it did not.
         prices: for the cost; None without prices.
+        earlier: rows of an earlier run's `results.json`, kept because this one ended before it could take them over.
     """
 
     results: list[Result]
@@ -80,10 +81,11 @@ class Run:
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     wall: float = 0.0
     stopped: str = ""
+    earlier: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
-        return all(result.passed or result.skipped for result in self.results)
+        return not self.stopped and all(result.passed or result.skipped for result in self.results)
 
     @property
     def usage(self) -> Usage | None:
@@ -98,6 +100,8 @@ class Run:
         resumed = sum(result.resumed for result in self.results)
         taken_over = f" ({resumed} in an earlier run)" if resumed else ""
         rest = f"; {others}" if others else ""
+        if not self.results:
+            return "Nothing ran."
         return f"{counts['passed']} of {len(self.results)} passed{taken_over}{rest}, in {self.wall:.1f} s."
 
     @property
@@ -125,7 +129,7 @@ class Run:
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",
             "packages": installed(),
-            "jobs": [result.as_json() for result in self.results],
+            "jobs": self.earlier or [result.as_json() for result in self.results],
         }
 
     def write(self, folder: Path) -> None:
