@@ -19,7 +19,8 @@ Changes = dict[str, str | None]
 _OURS = ("AZURE_INFERENCE_", "COOKBOOK_")
 # Identities of Azure's libraries, and the settings by which clients choose another service or trace calls to one.
 _ELSEWHERE = (
-    "AZURE_", "MSI_", "IDENTITY_", "IMDS_", "ARM_", "OPENAI_", "MISTRAL_", "LITELLM_", "LANGCHAIN_", "LANGSMITH_", "OTEL_",
+    "AZURE_", "MSI_", "IDENTITY_", "IMDS_", "ARM_",
+    "OPENAI_", "MISTRAL_", "LITELLM_", "LANGCHAIN_", "LANGSMITH_", "OTEL_",
 )  # fmt: skip
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY", "FTP_PROXY")
 _TLS = ("SSL_CERT_DIR", "SSLKEYLOGFILE", "SSL_CIPHERS", "NODE_TLS_REJECT_UNAUTHORIZED", "SSL_VERIFY", "SSL_CERTIFICATE")
@@ -27,8 +28,8 @@ _LOOPBACK = "127.0.0.1,localhost,::1"
 _PACKAGE = Path(__file__).resolve().parents[2]  # the folder that holds the package
 _SHELL = ("BASH_ENV", "ENV", "BASHOPTS", "SHELLOPTS", "CDPATH", "NODE_OPTIONS", "NODE_PATH", "GREP_OPTIONS")
 _DISPLAY = (
-    "FORCE_COLOR", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "PY_COLORS", "COLORTERM", "COLUMNS", "LINES", "TTY_COMPATIBLE",
-    "TTY_INTERACTIVE", "MPLBACKEND", "MATPLOTLIBRC", "PAGER", "GIT_PAGER",
+    "FORCE_COLOR", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "PY_COLORS", "COLORTERM", "COLUMNS", "LINES",
+    "TTY_COMPATIBLE", "TTY_INTERACTIVE", "MPLBACKEND", "MATPLOTLIBRC", "PAGER", "GIT_PAGER",
 )  # fmt: skip
 
 
