@@ -135,7 +135,7 @@ def test_annotations_name_the_file_in_the_checkout(tmp_path, monkeypatch, capsys
 def test_a_parameter_that_is_no_text_is_one_line(cookbook):
     cookbook.write("a", "1 + 1")
     command = [*map(os.fsencode, cookbook.command("-p", "prompt")), b"\xff\xfe"]
-    done = subprocess.run(command, capture_output=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, timeout=250)
     assert (done.returncode, done.stderr) == (1, b"Error: The parameter 'prompt' is not UTF-8.\n")
 
 
@@ -152,7 +152,7 @@ def test_a_number_that_json_has_not_is_one_line(cookbook, number):
 @pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", ">&- 2>&- <&-"])
 def test_closed_streams_change_nothing(cookbook, closed):
     cookbook.write("a", "print(1)", "import subprocess; subprocess.run(['echo', 'hello'])")
-    done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *cookbook.command()], capture_output=True, timeout=100)
+    done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *cookbook.command()], capture_output=True, timeout=250)
     assert (done.returncode, done.stderr) == (0, b"") and cookbook.status == {"a": "passed"}
 
 
@@ -171,7 +171,7 @@ def test_on_a_full_disk_the_reason_is_one_line_and_no_file_is_empty(cookbook):
         f'mount -t tmpfs -o size=64k none "{cookbook.reports}" && "$@"\ns=$?; cd "{cookbook.reports}"; wc -c *; exit $s'
     )
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", script, "sh", *cookbook.command()], capture_output=True, text=True, timeout=100
+        ["unshare", "-rm", "sh", "-c", script, "sh", *cookbook.command()], capture_output=True, text=True, timeout=250
     )
     assert done.returncode == 1 and "Traceback" not in done.stderr
     sizes = {line.split()[1]: int(line.split()[0]) for line in done.stdout.splitlines() if line.strip()[:1].isdigit()}
@@ -183,5 +183,5 @@ def test_a_dry_run_needs_no_folder_that_can_be_written(cookbook):
     cookbook.write("a", "1 + 1")
     nowhere = ["--reports", "/proc/cookbook"]
     command = [str(COOKBOOK), "run", "--notebooks", str(cookbook.notebooks), *nowhere, "--dry-run"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0 and done.stderr == "" and default_name() in done.stdout
