@@ -16,9 +16,10 @@ import pytest
 from commanding import COOKBOOK, Cookbook
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.running.history import History
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.pool import Limits
-from mistral_on_azure.running.reports import summary
+from mistral_on_azure.running.reports import record, summary
 from mistral_on_azure.running.reports.record import Run
 from mistral_on_azure.running.results import Result, Status
 
@@ -185,3 +186,19 @@ def test_a_dry_run_needs_no_folder_that_can_be_written(cookbook):
     command = [str(COOKBOOK), "run", "--notebooks", str(cookbook.notebooks), *nowhere, "--dry-run"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0 and done.stderr == "" and default_name() in done.stdout
+
+
+ROWS = [{"jobs": 1}, {"jobs": [1, {}, {"status": "passed"}]}, {"jobs": [{"calls": "x"}]}]
+
+
+@pytest.mark.parametrize("damage", [None, [], *ROWS])
+def test_damaged_reports_of_an_earlier_run_count_for_nothing(tmp_path, damage):
+    (tmp_path / record.FILE).write_text(json.dumps({"version": record.VERSION, **damage} if damage else damage))
+    assert record.earlier(tmp_path) == []
+
+
+@pytest.mark.parametrize("row", [1, [], {"seconds": "x"}, {"seconds": 1, "calls": 1}, {"calls": 1}])
+def test_a_damaged_history_is_an_empty_one(tmp_path, row):
+    (tmp_path / "history.json").write_text(json.dumps({"a": {"d": row}, "b": row}))
+    history, job = History(tmp_path / "history.json"), Job(tmp_path / "a.ipynb", "d", tmp_path / "o")
+    assert history.seconds(job) == float("inf") and history.usage(job) is None

@@ -60,6 +60,11 @@ def _version(name: str) -> str:
 
 FILE = "results.json"
 VERSION = 1  # of the format
+_READ = {
+    "fingerprint": str, "status": str, "output": str, "seconds": int | float, "cells": int, "cells_started": int,
+    "cell_seconds": list,
+}  # fmt: skip
+_COUNTS = ("calls", "prompt_tokens", "completion_tokens")
 
 
 @dataclass(slots=True)
@@ -137,8 +142,16 @@ class Run:
 
 
 def earlier(folder: Path) -> list[dict[str, Any]]:
-    """The jobs in a folder's `results.json`; empty without one, or for one of another version."""
+    """The jobs in a folder's `results.json`, without damaged ones; empty without a file, or for another version."""
     known = read_json(folder / FILE)
-    if not isinstance(known, dict) or known.get("version") != VERSION:
+    if not isinstance(known, dict) or known.get("version") != VERSION or not isinstance(known.get("jobs"), list):
         return []
-    return known["jobs"]
+    return [row for row in known["jobs"] if isinstance(row, dict) and _is_whole(row)]
+
+
+def _is_whole(row: dict[str, Any]) -> bool:
+    """Whether what a later run reads in a job's row is there, and of the right type."""
+    counts = (row.get(name) for name in _COUNTS)
+    return all(isinstance(row.get(name), kind) for name, kind in _READ.items()) and (
+        row.get("calls") is None or all(isinstance(count, int) for count in counts)
+    )
