@@ -90,7 +90,7 @@ class Run:
 
     @property
     def passed(self) -> bool:
-        return not self.stopped and all(result.passed or result.skipped for result in self.results)
+        return bool(self.results) and all(result.passed or result.skipped for result in self.results)
 
     @property
     def usage(self) -> Usage | None:
