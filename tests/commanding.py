@@ -39,7 +39,7 @@ class Cookbook:
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, timeout=120, env={**os.environ, **environment}
+            self.command(*arguments), capture_output=True, text=True, timeout=280, env={**os.environ, **environment}
         )
 
     @property

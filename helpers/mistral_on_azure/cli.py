@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from mistral_on_azure.azure.files import ROOT, is_checkout
+from mistral_on_azure.azure.offline import forget_python_path
 from mistral_on_azure.mistakes import NEEDS_CHECKOUT, Number, OfCheckout, OneLine
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -22,6 +23,7 @@ _HERE = ROOT if is_checkout() else Path.cwd()  # where notebooks are looked for,
 @click.group(cls=OneLine)
 def main() -> None:
     """Mistral on Azure: the cookbook."""
+    forget_python_path()
 
 
 @main.command()

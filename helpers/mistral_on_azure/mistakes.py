@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 import sys
 from typing import Any
 
@@ -37,6 +38,7 @@ class OneLine(click.Group):
     """A group of commands that shows a user's mistake in one line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
+        _open_closed_streams()
         for stream in (sys.stdout, sys.stderr):
             # A terminal or log that is not UTF-8 cannot show an arrow, and gets an escape for it.
             stream.reconfigure(errors="backslashreplace")
@@ -56,6 +58,16 @@ class OneLine(click.Group):
             # The error of click's option parser has no context, which names the command.
             command = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand}"
             raise one_line(error, command) from None
+
+
+def _open_closed_streams() -> None:
+    """Open what was closed (`>&-`), as the null device: else the next file that is opened becomes the output."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def one_line(error: click.UsageError, command: str) -> click.ClickException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
@@ -53,7 +54,7 @@ def test_a_port_that_drops_what_comes():
         for waiting in (one, two):  # they fill its queue, and it never takes anybody out of that
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
-        time.sleep(0.1)
+        assert select.select([], [one], [], 60)[1]  # it is in the queue
         name, finding = failing(examine(f"http://127.0.0.1:{full.getsockname()[1]}", KEY, timeout=1.0))
     assert name == "connection" and "did not answer on port" in finding.found and "firewall" in finding.remedy
 

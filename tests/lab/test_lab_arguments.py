@@ -1,12 +1,16 @@
-"""A mistake in what is given to `cookbook lab` is one line, before JupyterLab starts."""
+"""What `cookbook lab` takes: a mistake is one line, and kernels get nothing of the user's Python."""
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from commanding import COOKBOOK
+from mistral_on_azure.lab import _environment
 
 
 @pytest.mark.parametrize(
@@ -21,3 +25,12 @@ def test_a_mistake_is_one_line(given, said):
     done = subprocess.run([COOKBOOK, "lab", "--no-browser", given], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and done.stdout == ""
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_kernels_get_nothing_of_the_users_python_and_the_server_keeps_its_configuration(tmp_path, monkeypatch):
+    for name in ("PYTHONSTARTUP", "PYTHONWARNINGS", "FORCE_COLOR", "MPLBACKEND", "IPYTHONDIR", "JUPYTER_CONFIG_PATH"):
+        monkeypatch.setenv(name, "theirs")
+    environment = _environment(tmp_path)
+    assert {name for name, value in environment.items() if "theirs" in value} == {"JUPYTER_CONFIG_PATH"}
+    assert environment["IPYTHONDIR"] == str(tmp_path / "build" / "lab" / "ipython")
+    assert environment["JUPYTER_PATH"].split(os.pathsep)[0] == str(Path(sys.prefix, "share", "jupyter"))

@@ -30,14 +30,14 @@ def test_a_door_brings_tokens_or_takes_them(https, tmp_path):
     with door_targets.real(https, Budget(), lambda *_: None) as through:
         environment = through.environment(result)
         own = {"Authorization": f"Bearer {environment[CREDENTIAL]}", "api-key": environment[CREDENTIAL]}
-        by_key = requests.post(f"{environment[ENDPOINT]}/v1/chat/completions", json=BODY, headers=own, timeout=20)
+        by_key = requests.post(f"{environment[ENDPOINT]}/v1/chat/completions", json=BODY, headers=own, timeout=100)
         assert by_key.status_code == 200, by_key.text
 
         from azure.identity import DefaultAzureCredential
 
         token = {"Authorization": f"Bearer {DefaultAzureCredential().get_token('https://ml.azure.com/.default').token}"}
         secure, trusted = environment["COOKBOOK_SECURE_ENDPOINT"], environment["REQUESTS_CA_BUNDLE"]
-        by_token = requests.post(f"{secure}/v1/chat/completions", json=BODY, headers=token, timeout=20, verify=trusted)
+        by_token = requests.post(f"{secure}/v1/chat/completions", json=BODY, headers=token, timeout=100, verify=trusted)
         assert by_token.status_code == 200 and by_token.json()["usage"] == by_key.json()["usage"]
         assert through.usage(result).calls == 2 and through.usage(result).tokens == 2 * 83
     assert "eyJ" not in str(environment)

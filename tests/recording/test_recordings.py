@@ -32,7 +32,7 @@ class Notebook:
     def post(self, body: dict, key: str = "", stream: bool = False) -> requests.Response:
         headers = {"Authorization": f"Bearer {key or self.key}"}
         url = f"{self.url}/v1/chat/completions"
-        return requests.post(url, json=body, headers=headers, timeout=20, stream=stream)
+        return requests.post(url, json=body, headers=headers, timeout=100, stream=stream)
 
 
 @pytest.fixture

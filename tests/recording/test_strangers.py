@@ -37,7 +37,7 @@ class Door:
         host = host or f"127.0.0.1:{self.port}"
         head = [f"{line} HTTP/1.1", f"Host: {host}", f"Authorization: Bearer {self.key}", f"api-key: {self.key}"]
         text = "\r\n".join([*head, f"Content-Length: {len(body)}", "Connection: close", *headers, "", body])
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=100) as connection:
             connection.sendall(text.encode("latin-1"))
             parts = []
             while part := connection.recv(65536):
@@ -159,7 +159,7 @@ def test_a_page_without_an_origin_is_told_by_what_browsers_add(door):
 def test_who_has_not_the_doors_key_neither_reserves_budget_nor_ends_the_run(door, headers):
     """As a page could send it: a simple request, with a text for a body."""
     for _ in range(3):
-        answer = requests.post(f"{door.url}/v1/chat/completions", data=BODY, headers=headers, timeout=20)
+        answer = requests.post(f"{door.url}/v1/chat/completions", data=BODY, headers=headers, timeout=100)
         assert answer.status_code == 401
     assert door.through.stop() == "" and door.through.objection(door.result) == ""
     assert door.through.usage(door.result).tokens == 0
@@ -167,7 +167,7 @@ def test_who_has_not_the_doors_key_neither_reserves_budget_nor_ends_the_run(door
 
 def test_the_job_itself_is_still_stopped_by_the_budget(door):
     headers = {"Authorization": f"Bearer {door.key}"}
-    assert requests.post(f"{door.url}/v1/chat/completions", data=BODY, headers=headers, timeout=20).status_code == 402
+    assert requests.post(f"{door.url}/v1/chat/completions", data=BODY, headers=headers, timeout=100).status_code == 402
     assert "does not allow the next call" in door.through.stop()
 
 
@@ -176,7 +176,7 @@ def test_the_job_itself_is_still_stopped_by_the_budget(door):
 )
 def test_other_transfer_encodings_are_refused(door, upstream, coding):
     before = len(upstream.seen)
-    with socket.create_connection(("127.0.0.1", door.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", door.port), timeout=100) as connection:
         head = f"POST /score HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {door.key}\r\nConnection: close\r\n"
         connection.sendall(f"{head}Transfer-Encoding: {coding}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n".encode())
         answer = connection.recv(65536).decode()

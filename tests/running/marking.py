@@ -28,7 +28,7 @@ class Marked:
         )
 
     def wait_for(self, file: Path) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while not file.exists():
             assert self.process.poll() is None and time.monotonic() < deadline, self.process.communicate()[0]
             time.sleep(0.05)

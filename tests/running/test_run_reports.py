@@ -125,9 +125,9 @@ def test_the_summary_goes_to_the_jobs_page(ran):
 
 
 def test_failures_are_annotated(ran):
-    _, done, _ = ran
+    cookbook, done, _ = ran
     (annotation,) = [line for line in done.stdout.splitlines() if line.startswith("::error")]
-    assert annotation.startswith("::error file=notebooks/langchain.ipynb,title=langchain on ")
+    assert annotation.startswith(f"::error file={cookbook.notebooks}/langchain.ipynb,title=langchain on ")
 
 
 def test_a_dry_run_tells_what_to_expect_and_runs_nothing(ran):

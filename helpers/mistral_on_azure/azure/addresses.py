@@ -21,7 +21,8 @@ AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EX
 API_VERSION = "2024-05-01-preview"  # of the Azure AI Model Inference API
 _EXAMPLE = "https://your-host-name.your-azure-region.inference.ai.azure.com"
 _ROUTES = ("/v1/chat/completions", "/models/chat/completions", "/chat/completions", "/score", "/v1", "/models", "/info")
-_PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+_PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+_HOST = re.compile(r"\*|\.?\w[\w.:/-]*|::[\w:]*")  # in NO_PROXY
 _QUOTES = "\"'`“”‘’"
 _SECRET = re.compile(r"[A-Za-z0-9+=_]{20,}|eyJ[\w.-]+")  # a key or a token; an address has a dot, a slash or a hyphen
 
@@ -131,7 +132,9 @@ def around_proxies() -> dict[str, str]:
     if not any(os.environ.get(name) for name in _PROXIES):
         return {}
     before = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-    value = ",".join(filter(None, [before, "127.0.0.1", "localhost"]))
+    # httpx takes an address of IPv6 without its brackets only, and raises an error for what cannot be a host.
+    hosts = [each.strip().strip("[]") for each in before.split(",")]
+    value = ",".join([*filter(_HOST.fullmatch, hosts), "127.0.0.1", "localhost"])
     return {"NO_PROXY": value, "no_proxy": value}
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 
+from mistral_on_azure.azure.offline import apply, own_python
 from mistral_on_azure.errors import CookbookError
 
 MISTAKE = "Error: "  # a child that cannot serve prints this and the reason in place of its address
@@ -28,13 +29,14 @@ def spawn(module: str, environment: dict[str, str], otherwise: str) -> tuple[sub
     Raises:
         CookbookError: with the child's own message about a mistake, or with `otherwise`.
     """
-    environment = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = dict(environment)
+    apply(own_python(environment), environment)
     process = subprocess.Popen(
         [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=environment,  # without PYTHONDONTWRITEBYTECODE, with which every start compiles everything again
+        env=environment,
         start_new_session=True,  # Ctrl-C reaches the parent, which ends the child in its own time
     )
     line = _first_line(process)

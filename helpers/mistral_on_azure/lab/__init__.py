@@ -13,9 +13,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# With the first, kernels compile every library again; with the others, Jupyter reads neither these files nor this
-# environment's JupyterLab.
-_LEFT_OUT = {"PYTHONDONTWRITEBYTECODE", "JUPYTER_NO_CONFIG", "JUPYTERLAB_DIR"}
+from mistral_on_azure.azure.offline import apply, own_kernel
+
+# With these, Jupyter reads neither these files nor this environment's JupyterLab.
+_LEFT_OUT = {"JUPYTER_NO_CONFIG", "JUPYTERLAB_DIR"}
 
 
 def open_lab(root: Path, port: int | None, browser: bool, arguments: Sequence[str] = ()) -> None:
@@ -39,6 +40,8 @@ def open_lab(root: Path, port: int | None, browser: bool, arguments: Sequence[st
 
 def _environment(root: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
+    changes = own_kernel(root / "build" / "lab")  # nothing of the user's Python and IPython
+    apply({name: value for name, value in changes.items() if not name.startswith(("JUPYTER", "JPY_"))}, kept)
     return {
         **kept,
         "JUPYTER_CONFIG_PATH": _before(Path(__file__).parent, kept.get("JUPYTER_CONFIG_PATH")),

@@ -9,7 +9,6 @@ from typing import Any
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import (
-    AUTHORITIES,
     CREDENTIAL,
     ENDPOINT,
     OPENAI_ENDPOINT,
@@ -21,6 +20,7 @@ from mistral_on_azure.azure.addresses import (
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.entra_id import NoToken, token_provider
+from mistral_on_azure.azure.offline import Changes, apply, at_local_endpoint
 from mistral_on_azure.azure.probing import probe
 from mistral_on_azure.catalog.parameters import check_parameters
 from mistral_on_azure.endpoint import NAME
@@ -61,7 +61,8 @@ class Connection:
 
 _current: Connection | None = None
 _started: LocalEndpoint | None = None
-_before: dict[str, str | None] = {}  # the earlier values of variables that are set for a local endpoint
+_before: Changes = {}  # the earlier values of variables that are changed for a local endpoint
+_changed: Changes = {}  # and their values there
 
 
 def connect(endpoint: str = "", model: str = "", kind: str = "") -> None:
@@ -164,27 +165,23 @@ def _look(url: str, model: str, kind: DeploymentKind | None) -> Connection:
 
 
 def _trust(local: dict[str, str]) -> None:
-    """Set the variables by which libraries, curl and Node.js find the local token service and trust its certificate."""
-    for name, value in _trusting(local).items():
-        _before.setdefault(name, os.environ.get(name))
-        os.environ[name] = value
+    """Set the variables by which libraries, curl and Node.js find the local token service and trust its certificate.
 
-
-def _trusting(local: dict[str, str]) -> dict[str, str]:
-    identity = {"IDENTITY_ENDPOINT": local["identity_endpoint"], "IDENTITY_HEADER": local["identity_header"]}
-    return identity | dict.fromkeys(AUTHORITIES, local["authorities"])
+    The user's own identity and proxy are out of their reach until `_leave_local`.
+    """
+    changes = at_local_endpoint(local)
+    for name, value in apply(changes).items():
+        _before.setdefault(name, value)
+    _changed.update(changes)
 
 
 def _leave_local(url: str) -> None:
     """Restore the variables that were set for the local endpoint, so that no other endpoint gets its key or tokens."""
     if _current is None or not _current.local or url in (_current.url, _current.local["https_endpoint"]):
         return
-    for name, value in _trusting(_current.local).items():
-        before = _before.pop(name, None)
-        if os.environ.get(name) == value:
-            del os.environ[name]
-            if before is not None:
-                os.environ[name] = before
+    apply({name: value for name, value in _before.items() if os.environ.get(name) == _changed[name]})
+    _before.clear()
+    _changed.clear()
     if _started and os.environ.get(CREDENTIAL) == _started.keys[0]:
         del os.environ[CREDENTIAL]
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from rich.console import Console
 
+from mistral_on_azure.azure.addresses import CREDENTIAL
+from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.azure.withholding import hide
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
+from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running import dry_run, record, reports
 from mistral_on_azure.running.history import History, code, fingerprint
 from mistral_on_azure.running.jobs import Job
@@ -34,20 +40,25 @@ def execute(options: Options) -> int:
     Raises:
         CookbookError: for an option, a notebook or a deployment that cannot be used.
     """
-    chosen, jobs = plan(options)  # a mistake ends the command before any file is touched
-    console = Console()
-    console = console if console.is_terminal else Console(width=_WIDE)
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDE, force_terminal=False, color_system=None)
     history = History(options.reports / "history.json")
     if options.dry_run:
+        _, jobs = plan(options, options.reports)
         return 0 if dry_run.tell(console, jobs, history, options.budget, options.limits) else 1
     with Interrupts() as interrupts, record.claim(options.reports, must=options.resume) as folder:
-        jobs = chosen.jobs(folder)
-        hide()
-        prepare()  # the process that workers fork from imports papermill while the endpoint starts
-        with chosen.target(len(jobs)) as target:
-            this = _run(options, _results(options, jobs, target, folder), target, folder, console, interrupts)
-            history.remember(this.results, target.label)
-            _report(options, this, folder)
+        jobs: list[Job] = []
+        with ExitStack() as running:
+            try:
+                chosen, jobs = plan(options, folder)
+                hide()
+                prepare()  # the process that workers fork from imports papermill while the endpoint starts
+                target = running.enter_context(chosen.target(len(jobs)))
+                results = _results(options, jobs, target, folder)
+            except (CookbookError, KeyboardInterrupt) as error:
+                _report_that_nothing_ran(options, jobs, folder, str(error) or interrupts.reason)
+                raise
+            this = _run(options, results, target, folder, console, interrupts)
+            _report(options, this, folder, lambda: history.remember(this.results, target.label))
             advice = "" if this.passed or this.stopped else chosen.advice
             reports.print_results(console, this, folder, target.finish(this.passed), advice)
         if options.save:
@@ -57,15 +68,15 @@ def execute(options: Options) -> int:
     return INTERRUPTED if interrupts.reason else 1
 
 
-def plan(options: Options) -> tuple[Plan, list[Job]]:
-    """The plan of a run and its jobs. Nothing is started or written.
+def plan(options: Options, output: Path) -> tuple[Plan, list[Job]]:
+    """The plan of a run and its jobs, whose executed notebooks go into the folder `output`. Nothing is started.
 
     Raises:
         CookbookError: for an option, a notebook or a deployment that cannot be used.
     """
     options.check()
     chosen = plan_of(options)
-    return chosen, chosen.jobs(options.reports)
+    return chosen, chosen.jobs(output)
 
 
 def _run(
@@ -86,7 +97,8 @@ def _run(
 
         def show(result: Result) -> None:
             if result.cell == 0 or result.ended:
-                this.write(folder)
+                with suppress(OSError):  # a full disk is told at the end, when there may be room again
+                    this.write(folder)
             progress.show(result)
 
         this.stopped = run(results, options.limits, target, history, show, lambda: interrupts.reason)
@@ -106,11 +118,39 @@ def _results(options: Options, jobs: Sequence[Job], target: Target, folder: Path
     return results
 
 
-def _report(options: Options, this: Run, folder: Path) -> None:
-    this.write(folder)
-    reports.write_junit(folder, this)
-    reports.write_summary(folder, this, record.unlocked(options.root / "requirements.lock"))
-    reports.show_in_ci(this, folder / record.SUMMARY)
+def _report(options: Options, this: Run, folder: Path, *more: Callable[[], None]) -> None:
+    """Write each report, even when one of them cannot be written.
+
+    Raises:
+        OSError: the first one.
+    """
+    troubles: list[OSError] = []
+    for write in (
+        lambda: reports.write_junit(folder, this),
+        lambda: reports.write_summary(folder, this, record.unlocked(options.root / "requirements.lock")),
+        lambda: this.write(folder),
+        lambda: reports.show_in_ci(this, folder / record.SUMMARY),
+        *more,
+    ):
+        try:
+            write()
+        except OSError as error:
+            troubles.append(error)
+    if troubles:
+        raise troubles[0]
+
+
+def _report_that_nothing_ran(options: Options, jobs: Sequence[Job], folder: Path, reason: str) -> None:
+    """Write the reports of a run that ended before its first cell. What `--resume` needs of earlier runs is kept."""
+    reason = Masker([os.environ.get(CREDENTIAL, "")]).text(reason or "Interrupted.")
+    this = Run([Result(job) for job in jobs], "no endpoint", options.limits, options.budget.prices, stopped=reason)
+    for result in this.results:
+        if not result.skipped:
+            result.status, result.error, result.usage = Status.NOT_RUN, reason, Usage()
+    this.earlier = record.earlier(folder) if options.resume else []
+    record.clear(folder, {(folder / row["output"]).resolve() for row in this.earlier})
+    with suppress(OSError):  # the reason is more important
+        _report(options, this, folder)
 
 
 def _save(results: Sequence[Result]) -> None:

@@ -21,6 +21,7 @@ from mistral_on_azure.azure.addresses import (
 )
 from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, DeploymentKind
 from mistral_on_azure.azure.files import scratch
+from mistral_on_azure.azure.offline import Changes, away_from_others
 from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.recording.doors import Door, Doors
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer
@@ -43,6 +44,7 @@ class ThroughDoors(Target):
         left_over: called with the door of a job that passed; returns a sentence on recorded answers that it did not
             request.
         kind: the kind of deployment, where the real address tells it, since the door's does not.
+        offline: whether nobody but the doors is to be reached.
     """
 
     def __init__(
@@ -56,17 +58,19 @@ class ThroughDoors(Target):
         trusted: Path | None = None,
         left_over: Callable[[Door], str] = lambda door: "",
         kind: DeploymentKind | None = None,
+        offline: bool = True,
     ) -> None:
         self.label, self.secrets, self._trusted = label, tuple(secrets), trusted
         self._doors, self._budget, self._recorder, self._before = doors, budget, recorder, before
-        self._left_over, self._by_job, self._kind = left_over, dict[int, Door](), kind
+        self._left_over, self._by_job, self._kind, self._offline = left_over, dict[int, Door](), kind, offline
 
-    def environment(self, result: Result) -> dict[str, str]:
+    def environment(self, result: Result) -> Changes:
         door = self._by_job[id(result)] = self._doors.open(result.job.name, result.job.deployment)
         self.secrets = (*self.secrets, door.key)
         self._before(result, door)
         addresses = variables_of(door.url, self._kind) if self._kind else {ENDPOINT: door.url}
-        environment = {**addresses, CREDENTIAL: door.key, **around_proxies()}
+        environment: Changes = {**addresses, CREDENTIAL: door.key, "NETRC": os.devnull}
+        environment |= away_from_others() if self._offline else around_proxies()
         if self._trusted:
             environment |= {SECURE_ENDPOINT: door.secure_url, **dict.fromkeys(AUTHORITIES, str(self._trusted))}
         return environment
@@ -111,7 +115,7 @@ def real(url: str, budget: Budget, recorder: NewRecorder, kind: DeploymentKind |
         _certificate(parts.scheme == "https") as (certificate, trusted),
         Doors(forwarder.answer, forwarder.close, certificate) as doors,
     ):
-        yield ThroughDoors(label_of(url), doors, budget, secrets, made, trusted=trusted, kind=kind)
+        yield ThroughDoors(label_of(url), doors, budget, secrets, made, trusted=trusted, kind=kind, offline=False)
 
 
 @contextmanager

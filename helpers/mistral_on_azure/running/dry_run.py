@@ -5,6 +5,7 @@ A notebook whose usage is unknown is executed on the local endpoint first, where
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,8 @@ def rehearse(jobs: Sequence[Job], limits: Limits, history: History, console: Con
         results = [Result(_here(job, folder)) for job in jobs]
         with Progress(console, len(results)) as progress:
             reason = run(results, limits, target, history, progress.show, lambda: interrupts.reason)
-        history.remember(results, target.label)
+        with contextlib.suppress(OSError):  # a folder that cannot be written only costs another rehearsal
+            history.remember(results, target.label)
     return reason
 
 

@@ -92,7 +92,10 @@ class History:
 
     def _read(self) -> dict[str, dict[str, Any]]:
         known = read_json(self.path)
-        return known if isinstance(known, dict) else {}
+        rows = known.items() if isinstance(known, dict) else ()
+        return {
+            name: {on: row for on, row in of.items() if _is_whole(row)} for name, of in rows if isinstance(of, dict)
+        }
 
     def _counted(self, job: Job) -> dict[str, Any] | None:
         """The row that was counted with the job's own parameters; other parameters may use far more tokens."""
@@ -104,6 +107,18 @@ class History:
         by_deployment = self.known.get(job.name, {})
         others = [row for name, row in by_deployment.items() if name != job.deployment]
         return [by_deployment[job.deployment], *others] if job.deployment in by_deployment else others
+
+
+def _is_whole(row: Any) -> bool:
+    """Whether a row of the file is one that was written here, and not damaged since."""
+    if not isinstance(row, dict) or not isinstance(row.get("seconds"), int | float):
+        return False
+    counts = (row.get(name) for name in ("prompt_tokens", "completion_tokens"))
+    where = (row.get(name) for name in ("endpoint", "day"))
+    return row.get("calls") is None or (
+        all(isinstance(count, int) for count in (row["calls"], *counts))
+        and all(isinstance(each, str) for each in where)
+    )
 
 
 def _parameters(job: Job) -> dict[str, Any]:

@@ -23,9 +23,10 @@ from mistral_on_azure.running.history import History, longest_first
 from mistral_on_azure.running.processes import end_tree
 from mistral_on_azure.running.results import Result, Status
 from mistral_on_azure.running.targets import Target
-from mistral_on_azure.running.worker import Ended, Started, work
+from mistral_on_azure.running.worker import Ended, Started, cell_timeout, work
 
 _LOOK = 0.2  # seconds between two checks of time limits and of `stop`
+_GRACE = 15.0  # seconds beyond the limit of a cell, in which its process should have ended it
 _POLITE = 5.0  # seconds for a worker to end before it is killed
 
 Notify = Callable[[Result], None]
@@ -54,6 +55,7 @@ class Pool:
         self.limits, self.sockets, self.stop = limits, sockets, stop
         self.changed, self.ended = changed, ended
         self.busy: dict[Connection, tuple[BaseProcess, Result]] = {}
+        self.entered: dict[Connection, float] = {}  # when the running cell began, on the monotonic clock
         self.started = 0
         self.context = prepare()
 
@@ -98,17 +100,25 @@ class Pool:
                 message = Ended(f"The process that ran the notebook died ({process.exitcode}).", "Died", result.source)
             if isinstance(message, Started):
                 result.cell, result.cells, result.source = message.cell, message.cells, message.source
+                self.entered[connection] = time.monotonic()
                 self.changed(result)
             else:
                 self._end(connection, message, Status.FAILED if message.error else Status.PASSED)
+        now = time.monotonic()
         for connection, (process, result) in list(self.busy.items()):
-            if time.monotonic() - result.began > self.limits.notebook:
+            kind = reason = ""
+            if now - result.began > self.limits.notebook:
                 reason = f"The notebook did not end within {self.limits.notebook:g} s (--notebook-timeout)."
+                kind = "NotebookTimeout"
+            elif now - self.entered.get(connection, now) > self.limits.cell + _GRACE:
+                kind, reason = "CellTimeout", cell_timeout(self.limits.cell)
+            if reason:
                 _terminate(process)
-                self._end(connection, Ended(reason, "NotebookTimeout", result.source), Status.FAILED)
+                self._end(connection, Ended(reason, kind, result.source), Status.FAILED)
 
     def _end(self, connection: Connection, ended: Ended, status: Status) -> None:
         process, result = self.busy.pop(connection)
+        self.entered.pop(connection, None)
         if process.pid:
             process.join(_POLITE)
             if process.is_alive():

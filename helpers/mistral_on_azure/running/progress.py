@@ -26,16 +26,17 @@ class Progress:
         self.console, self.total, self.done, self.failed = console, total, 0, 0
         self.began = time.monotonic()
         self.running: list[Result] = []
+        self.is_live = console.is_terminal and not console.is_dumb_terminal
         self.live = Live(console=console, get_renderable=self._lines, refresh_per_second=4, transient=True)
         self.quiet, self.over = quiet, threading.Event()
         self.log = threading.Thread(target=self._tell_now_and_then, name="progress", daemon=True)
 
     def __enter__(self) -> Progress:
-        (self.live if self.console.is_terminal else self.log).start()
+        (self.live if self.is_live else self.log).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.console.is_terminal:
+        if self.is_live:
             self.live.stop()
         self.over.set()
 

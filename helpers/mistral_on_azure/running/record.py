@@ -65,6 +65,11 @@ def _version(name: str) -> str:
 
 FILE, JUNIT, SUMMARY = "results.json", "junit.xml", "summary.md"
 VERSION = 1  # of the format
+_READ = {
+    "fingerprint": str, "status": str, "output": str, "seconds": int | float, "cells": int, "cells_started": int,
+    "cell_seconds": list,
+}  # fmt: skip
+_COUNTS = ("calls", "prompt_tokens", "completion_tokens")
 
 
 @dataclass(slots=True)
@@ -76,6 +81,7 @@ class Run:
         wall: seconds from start to end; 0 while it runs.
         stopped: why it ended early; empty if it did not.
         prices: for the cost; None without prices.
+        earlier: rows of an earlier run's `results.json`, kept because this one ended before it could take them over.
     """
 
     results: list[Result]
@@ -85,10 +91,11 @@ class Run:
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     wall: float = 0.0
     stopped: str = ""
+    earlier: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
-        return all(result.passed or result.skipped for result in self.results)
+        return bool(self.results) and all(result.passed or result.skipped for result in self.results)
 
     @property
     def usage(self) -> Usage | None:
@@ -103,6 +110,8 @@ class Run:
         resumed = sum(result.resumed for result in self.results)
         taken_over = f" ({resumed} in an earlier run)" if resumed else ""
         rest = f"; {others}" if others else ""
+        if not self.results:
+            return "Nothing ran."
         return f"{counts['passed']} of {len(self.results)} passed{taken_over}{rest}, in {self.wall:.1f} s."
 
     @property
@@ -130,7 +139,7 @@ class Run:
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",
             "packages": installed(),
-            "jobs": [result.as_json() for result in self.results],
+            "jobs": self.earlier or [result.as_json() for result in self.results],
         }
 
     def write(self, folder: Path) -> None:
@@ -138,11 +147,19 @@ class Run:
 
 
 def earlier(folder: Path) -> list[dict[str, Any]]:
-    """The jobs in a folder's `results.json`; empty without one, or for one of another version."""
+    """The jobs in a folder's `results.json`, without damaged ones; empty without a file, or for another version."""
     known = read_json(folder / FILE)
-    if not isinstance(known, dict) or known.get("version") != VERSION:
+    if not isinstance(known, dict) or known.get("version") != VERSION or not isinstance(known.get("jobs"), list):
         return []
-    return known["jobs"]
+    return [row for row in known["jobs"] if isinstance(row, dict) and _is_whole(row)]
+
+
+def _is_whole(row: dict[str, Any]) -> bool:
+    """Whether what a later run reads in a job's row is there, and of the right type."""
+    counts = (row.get(name) for name in _COUNTS)
+    return all(isinstance(row.get(name), kind) for name, kind in _READ.items()) and (
+        row.get("calls") is None or all(isinstance(count, int) for count in counts)
+    )
 
 
 try:

@@ -18,6 +18,11 @@ from mistral_on_azure.running.record import JUNIT, SUMMARY, Run
 from mistral_on_azure.running.results import Result, Status
 
 _NO_ERROR = (Status.PASSED, Status.FAILED, Status.SKIPPED)
+_PAGE = 1_000_000  # bytes; GitHub takes a mebibyte for each step
+_REST = "\n**The rest is cut off.** `results.json` has all of it.\n"
+_FENCE = re.compile(r"^(`{3,})", re.MULTILINE)
+_ANNOTATIONS = 10  # of each kind, for each step: GitHub shows no more
+_TITLE = 200  # characters of an annotation's title; GitHub takes 255
 
 
 def write_junit(folder: Path, run: Run) -> None:
@@ -27,9 +32,9 @@ def write_junit(folder: Path, run: Run) -> None:
     figures are in `system-out`, which every CI system shows.
     """
     counts = {
-        "tests": len(run.results),
+        "tests": len(run.results) or 1,
         "failures": sum(result.status is Status.FAILED for result in run.results),
-        "errors": sum(result.status not in _NO_ERROR for result in run.results),
+        "errors": sum(result.status not in _NO_ERROR for result in run.results) + (not run.results),
         "skipped": sum(result.skipped for result in run.results),
     }
     attributes = {**{name: str(count) for name, count in counts.items()}, "time": f"{run.wall:.3f}"}
@@ -41,6 +46,9 @@ def write_junit(folder: Path, run: Run) -> None:
     _properties(suite, endpoint=run.endpoint, stopped=run.stopped)
     for result in run.results:
         _case(suite, result)
+    if not run.results:  # a report without a test is green
+        case = xml.SubElement(suite, "testcase", classname="cookbook", name="run", time="0.000")
+        xml.SubElement(case, "error", type="not run", message=run.stopped).text = run.stopped
     xml.indent(suites)
     text = xml.tostring(suites, encoding="unicode")
     write_whole(folder / JUNIT, f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n')
@@ -89,7 +97,18 @@ def write_summary(folder: Path, run: Run, differing: dict[str, tuple[str, str]] 
         parts.append(f"Cost of this run: {run.cost:.4f}.")
     if differing is not None:
         parts.append(_versions(differing) if differing else "Every package is of the version that the lock names.")
-    write_whole(folder / SUMMARY, "\n\n".join(parts) + "\n")
+    write_whole(folder / SUMMARY, _cut("\n\n".join(parts) + "\n", _PAGE))
+
+
+def _cut(page: str, most: int) -> str:
+    """A page of at most so many bytes, which ends with a whole line. GitHub shows nothing of a page that is larger."""
+    if len(page.encode()) <= most:
+        return page
+    whole = page.encode()[: max(most - len(_REST.encode()), 0)].decode(errors="ignore")
+    kept = whole[: whole.rfind("\n") + 1]
+    fence = _FENCE.findall(kept)
+    closing = f"{fence[-1]}\n" if len(fence) % 2 else ""
+    return (kept + closing + _REST) if len((kept + closing + _REST).encode()) <= most + 16 and most > 0 else ""
 
 
 def _markdown(run: Run) -> str:
@@ -149,18 +168,25 @@ def show_in_ci(run: Run, summary: Path) -> None:
     if page:
         try:
             with Path(page).open("a", encoding="utf-8") as file:
-                file.write(summary.read_text(encoding="utf-8"))
+                file.write(_cut(summary.read_text(encoding="utf-8"), _PAGE - file.tell()))
         except OSError as error:  # this does not change the outcome of the run
             print(f"GITHUB_STEP_SUMMARY cannot be written ({error.strerror}): {page}", file=sys.stderr)
     failed = [result for result in run.results if not (result.passed or result.skipped)]
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for result in failed:
-            title = _escape_ci(_name(result), "%,:")
-            print(f"::error file={_source(result)},title={title}::{_escape_ci(result.error, '%')}")
+        for result in failed[: _ANNOTATIONS - (len(failed) > _ANNOTATIONS)]:
+            file, title = (_escape_ci(text, "%,:") for text in (_source(result), _name(result)[:_TITLE]))
+            print(f"::error file={file},title={title}::{_escape_ci(result.error, '%')}")
+        if run.stopped and not run.results:
+            print(f"::error title=Nothing ran::{_escape_ci(run.stopped, '%')}")
+        if len(failed) > _ANNOTATIONS:
+            print(f"::error title=Cookbook::{len(failed) - _ANNOTATIONS + 1} more failed; the summary has all of them")
     if os.environ.get("TF_BUILD") == "True":
         print(f"##vso[task.uploadsummary]{summary}")
         for result in failed:
-            print(f"##vso[task.logissue type=error;sourcepath={_source(result)}]{_name(result)}: {result.error}")
+            source = _escape_ci(_source(result), ";]")
+            print(f"##vso[task.logissue type=error;sourcepath={source}]{_name(result)}: {result.error}")
+        if run.stopped and not run.results:
+            print(f"##vso[task.logissue type=error]{run.stopped}")
 
 
 def _name(result: Result) -> str:
@@ -168,11 +194,10 @@ def _name(result: Result) -> str:
 
 
 def _source(result: Result) -> str:
-    """The notebook's path from the working folder, which is a CI system's checkout."""
-    path = result.job.notebook
-    if path.is_relative_to(Path.cwd()):
-        return path.relative_to(Path.cwd()).as_posix()
-    return f"{path.parent.name}/{path.name}" if path.is_absolute() else path.as_posix()
+    """The notebook's path from the CI system's checkout; the whole path where it is elsewhere."""
+    checkout = os.environ.get("GITHUB_WORKSPACE") or os.environ.get("BUILD_SOURCESDIRECTORY") or "."
+    path, root = result.job.notebook.resolve(), Path(checkout).resolve()
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def _escape_ci(text: str, characters: str) -> str:

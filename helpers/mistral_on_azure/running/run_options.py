@@ -101,6 +101,9 @@ def from_command_line(root: Path, given: dict[str, Any]) -> Options:
     """
     taken = ("deployments", "save", "resume", "dry_run", "kind", "engine", "direct", "record", "replay")
     names = [name for name, _ in given["parameters"]]
+    for name, text in given["parameters"]:
+        if not (name + text).isascii() and any("\ud800" <= each <= "\udfff" for each in name + text):
+            raise CookbookError(f"The parameter {name!r} is not UTF-8.")
     if twice := [name for name in names if names.count(name) > 1]:
         raise CookbookError(f"The parameter {twice[0]!r} is given twice.")
     return Options(

@@ -79,4 +79,4 @@ def _tagged(notebook: nbformat.NotebookNode) -> dict[str, object]:
 
 
 def _tags(cell: nbformat.NotebookNode) -> list[str]:
-    return cell.metadata.get("tags", [])
+    return cell.metadata.get("tags") or []

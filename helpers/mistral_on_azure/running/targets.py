@@ -12,12 +12,12 @@ from mistral_on_azure.azure.addresses import (
     CREDENTIAL,
     ENDPOINT,
     ENGINE_KEY,
-    around_proxies,
     endpoint_in_variables,
     label_of,
 )
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.azure.offline import Changes, away_from_others
 from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.endpoint.options import KINDS
 from mistral_on_azure.endpoint.options import Options as EndpointOptions
@@ -47,8 +47,8 @@ class Target:
     label = "an endpoint"
     secrets: Iterable[str] = ()
 
-    def environment(self, result: Result) -> dict[str, str]:
-        """The environment variables of a job's kernel; called once, before the job starts."""
+    def environment(self, result: Result) -> Changes:
+        """The environment variables of a job's kernel; called once, before the job starts. None removes one."""
         return {}
 
     def usage(self, result: Result) -> Usage | None:
@@ -77,9 +77,9 @@ class Local(Target):
         self._free = iter(keys)
         self._keys: dict[int, str] = {}
 
-    def environment(self, result: Result) -> dict[str, str]:
+    def environment(self, result: Result) -> Changes:
         key = self._keys[id(result)] = next(self._free)
-        return {ENDPOINT: self.url, CREDENTIAL: key, **around_proxies()}
+        return {**away_from_others(), ENDPOINT: self.url, CREDENTIAL: key}
 
     def usage(self, result: Result) -> Usage | None:
         return of_session(self.url, self._keys[id(result)])
@@ -93,7 +93,7 @@ class Direct(Target):
         self._credential = {name: os.environ[name] for name in (CREDENTIAL,) if name in os.environ}
         self.secrets = tuple(filter(None, [*self._credential.values(), *map(os.environ.get, OF_AN_IDENTITY)]))
 
-    def environment(self, result: Result) -> dict[str, str]:
+    def environment(self, result: Result) -> Changes:
         return dict(self._credential)
 
 

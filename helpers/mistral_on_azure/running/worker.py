@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -14,11 +15,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mistral_on_azure.azure.masking import Masker
+from mistral_on_azure.azure.offline import Changes, apply, own_kernel
 from mistral_on_azure.running import child_output
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.processes import ENDING, adopt_orphans, end_children
 
-_LONGEST = 400  # characters
+_LONGEST = 400  # characters of an error
+_MOST_SOURCE = 4000  # characters of a cell in reports, whose size CI systems limit
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _COMMAND = re.compile(r"##(?=vso\[|\[)|^(\s*)::", re.MULTILINE)  # of Azure Pipelines and GitHub, in a log
 _ARROW = re.compile(r"^-+> *\d+ (.*)$", re.MULTILINE)
@@ -39,7 +42,7 @@ def one_line(
         text = arrows[0].strip() if arrows else ""
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST - 1]}…"
-    if kind == "CookbookError" or not text:
+    if kind in ("CookbookError", "NotRun") or not text:
         return text or kind
     return f"{kind}: {text}"
 
@@ -53,7 +56,9 @@ def plain(text: str) -> str:
     return _COMMAND.sub(lambda found: f"{found[1]}: :" if found[1] is not None else "# #", shown)
 
 
-_SHIELDED = ("PYTHONDONTWRITEBYTECODE",)  # with it, every kernel would compile every library again
+def _shortened(source: str) -> str:
+    """A cell's source without what is too much for a report."""
+    return source if len(source) <= _MOST_SOURCE else f"{source[:_MOST_SOURCE]}\n# … {len(source):,} characters in all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,8 @@ class Ended:
 
 def work(
     job: Job,
-    environment: dict[str, str],
-    cell_timeout: float,
+    environment: Changes,
+    limit: float,
     sockets: Path,
     tell: Connection,
     secrets: Sequence[str] = (),
@@ -85,48 +90,58 @@ def work(
     """Execute a notebook, and send its progress to the runner.
 
     Args:
-        environment: variables of the kernel, with the credential, which must not be in a parameter or argument.
-        cell_timeout: seconds.
+        environment: changes for the kernel, with the credential, which must not be in a parameter or argument.
+        limit: seconds for each cell.
         sockets: a private folder for the kernel's sockets.
         tell: the connection that `Started` and `Ended` are sent over.
         secrets: what neither these nor the console may show.
     """
     _end_with_runner()
     adopt_orphans()
-    for name in _SHIELDED:
-        os.environ.pop(name, None)
-    os.environ.update(environment)
     warnings.simplefilter("ignore")
     sockets.mkdir()
+    apply(own_kernel(sockets))
+    apply(environment)
     mask = Masker(secrets).text
     with child_output.masked(mask):
-        ended = _execute(job, cell_timeout, sockets, tell, mask)
+        ended = _execute(job, limit, sockets, tell, mask)
         end_children()  # a kernel that did not end by itself
     tell.send(ended)
 
 
-def _execute(job: Job, cell_timeout: float, sockets: Path, tell: Connection, mask: Callable[[str], str]) -> Ended:
-    import papermill
+def cell_timeout(limit: float) -> str:
+    """What is wrong with a cell that runs for longer than a limit in seconds."""
+    return f"The cell did not end within {limit:g} s (--cell-timeout)."
+
+
+def _execute(job: Job, limit: float, sockets: Path, tell: Connection, mask: Callable[[str], str]) -> Ended:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+    from mistral_on_azure.running.kernel_client import CellFailed
     from mistral_on_azure.running.papermilling import execute
 
     running = ""
 
     def started(cell: int, cells: int, source: str) -> None:
         nonlocal running
-        running = plain(mask(source))
+        running = _shortened(plain(mask(source)))
         tell.send(Started(cell, cells, running))
 
     try:
-        execute(job, cell_timeout, sockets, started)
-    except papermill.PapermillExecutionError as error:
-        return Ended(one_line(error.ename, error.evalue, error.traceback, mask), error.ename, plain(mask(error.source)))
+        execute(job, limit, sockets, started)
+    except CellFailed as error:
+        return Ended(
+            one_line(error.kind, error.message, error.traceback, mask),
+            error.kind,
+            _shortened(plain(mask(error.source))),
+        )
     except CellTimeoutError:
-        return Ended(f"The cell did not end within {cell_timeout:g} s (--cell-timeout).", "CellTimeout", running)
+        return Ended(cell_timeout(limit), "CellTimeout", running)
     except DeadKernelError:
         return Ended("The kernel died: it crashed, was killed or ran out of memory.", "KernelDied", running)
     except Exception as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            job.output.unlink(missing_ok=True)  # a part of a notebook, which keeps the reports from being written
         return Ended(one_line(type(error).__name__, str(error), mask=mask), type(error).__name__, running)
     return Ended()
 

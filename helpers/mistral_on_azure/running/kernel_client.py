@@ -1,0 +1,165 @@
+"""The client of a kernel: executes a notebook's cells one after the other, and stops at the first that fails.
+
+It differs from nbclient's in what a large output costs (its time is linear), in cells that show an error without
+raising one, and in that it knows which cells ran.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+from papermill.clientwrap import PapermillNotebookClient
+
+_MAY_RAISE, _NOT_RUN = "raises-exception", "skip-execution"  # tags of cells, which nbclient and nbval know, too
+_POLITE = ("", "0", "None")  # values of a SystemExit with which a program ends well
+_NAMELESS = ("NoneType", "<Error>", "")  # what a reply says of an error of a display formatter
+_BACKSPACE = re.compile("\b|[^\b]+")
+_OF_GROUP = re.compile(r"^[ |]*\| ([\w.]+(?:: .*)?)$", re.MULTILINE)  # an exception in a group's traceback
+_GROUP = re.compile(r"\w*ExceptionGroup\b")
+
+
+@dataclass(slots=True)
+class CellFailed(Exception):
+    """A cell failed, or the notebook ended before its last cell.
+
+    Attributes:
+        cell: the number of the code cell, from 1.
+        kind: the name of the error's class.
+        message: the error's message; it may be empty.
+        traceback: the kernel's lines, with colours.
+        source: the cell's source.
+    """
+
+    cell: int
+    kind: str
+    message: str
+    traceback: list[str]
+    source: str
+
+
+class KernelClient(PapermillNotebookClient):
+    """A client for one notebook, whose streams become one output each, as `coalesce_streams` of nbclient makes them."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._streams: dict[str, tuple[NotebookNode, list[str]]] = {}
+
+    def execute_cell(self, cell: NotebookNode, cell_index: int, *more: Any, **options: Any) -> NotebookNode:
+        self._streams = {}
+        if runs(cell):
+            cell.execution_count = None  # of an earlier run
+        try:
+            return super().execute_cell(cell, cell_index, *more, **options)
+        finally:
+            self.join_streams()
+            for stream, _ in self._streams.values():
+                stream["text"] = overwritten(stream["text"])
+
+    async def _check_raise_for_error(self, cell: NotebookNode, cell_index: int, exec_reply: Any) -> None:
+        await super()._check_raise_for_error(cell, cell_index, exec_reply)
+        if not may_raise(cell) and (shown := _error_of(cell)):  # as a display formatter does, whose cell goes on
+            raise CellExecutionError.from_cell_and_msg(cell, shown)
+
+    def output(self, outs: list[NotebookNode], msg: dict[str, Any], *more: Any) -> NotebookNode | None:
+        """Add an output to a cell's; a part of a stream is only kept until `join_streams`."""
+        if msg["msg_type"] != "stream" or self.output_hook_stack[msg["parent_header"].get("msg_id")]:
+            if self.clear_before_next_output:
+                self._streams = {}
+            return super().output(outs, msg, *more)
+        if self.clear_before_next_output:
+            self._streams = {}
+        name, text = msg["content"]["name"], msg["content"]["text"]
+        if name in self._streams:
+            self._streams[name][1].append(text)
+            return None
+        stream = super().output(outs, msg, *more)
+        if stream is not None:
+            self._streams[name] = stream, [text]
+        return stream
+
+    def clear_output(self, outs: list[NotebookNode], msg: dict[str, Any], cell_index: int) -> None:
+        super().clear_output(outs, msg, cell_index)
+        if not msg["content"].get("wait"):
+            self._streams = {}
+
+    def join_streams(self) -> None:
+        """Put what has come of each stream into the notebook."""
+        for stream, parts in self._streams.values():
+            parts[:] = ["".join(parts)]
+            stream["text"] = parts[0]
+
+
+def runs(cell: NotebookNode) -> bool:
+    """Whether a kernel gets the cell."""
+    return cell.cell_type == "code" and bool(cell.source.strip()) and _NOT_RUN not in _tags(cell)
+
+
+def may_raise(cell: NotebookNode) -> bool:
+    """Whether the cell passes if it raises, as well as if it does not."""
+    return _MAY_RAISE in _tags(cell)
+
+
+def check(notebook: NotebookNode, stopped_by: CellExecutionError | None) -> None:
+    """Check that each cell of an executed notebook ran and that none failed, but those which may raise.
+
+    Args:
+        stopped_by: the error of the cell at which the execution stopped.
+
+    Raises:
+        CellFailed: for the first cell that failed or did not run.
+    """
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    left = [cell for cell in code if runs(cell) and cell.execution_count is None]
+    last = max((at for at, cell in enumerate(code) if cell.execution_count is not None and runs(cell)), default=0)
+    if stopped_by is not None and not (stopped_by.ename == "SystemExit" and str(stopped_by.evalue) in _POLITE):
+        cell, error = code[last], stopped_by
+        shown = _error_of(cell)
+        if shown and error.ename in _NAMELESS:
+            error = CellExecutionError.from_cell_and_msg(cell, shown)
+        message = " ".join(filter(None, [str(error.evalue), _members(cell) if _GROUP.fullmatch(error.ename) else ""]))
+        lines = shown.traceback if shown else str(error.traceback).splitlines()
+        raise CellFailed(last + 1, error.ename, message, lines, cell.source)
+    if left:
+        ended = f"The notebook ended itself in code cell {last + 1} of {len(code)}"
+        count = f"{len(left)} more cell{'s' * (len(left) > 1)}"
+        raise CellFailed(last + 1, "NotRun", f"{ended}; {count} did not run.", [], code[last].source)
+
+
+def overwritten(text: str) -> str:
+    """A stream's text as a terminal shows it: what a carriage return or a backspace goes back over is gone."""
+    if "\b" in text:
+        text = "\n".join(map(_without_backspaces, text.split("\n")))
+    if "\r" not in text:
+        return text
+    return "\n".join(line[line.rfind("\r", 0, max(len(line) - 1, 0)) + 1 :] for line in text.split("\n"))
+
+
+def _without_backspaces(line: str) -> str:
+    kept: list[str] = []
+    for part in _BACKSPACE.findall(line):
+        if part != "\b":
+            kept.append(part)
+        elif kept:
+            kept[-1] = kept[-1][:-1]
+            if not kept[-1]:
+                kept.pop()
+    return "".join(kept)
+
+
+def _error_of(cell: NotebookNode) -> NotebookNode | None:
+    return next((output for output in cell.outputs if output.output_type == "error"), None)
+
+
+def _members(cell: NotebookNode) -> str:
+    """The exceptions in a group, which IPython prints to the standard error and puts into no output of its own."""
+    printed = "".join(each.text for each in cell.outputs if each.output_type == "stream" and each.name == "stderr")
+    found = [each for each in _OF_GROUP.findall(printed) if not _GROUP.match(each)]
+    return f"[{'; '.join(found)}]" if found else ""
+
+
+def _tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags") or []
