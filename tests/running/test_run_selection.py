@@ -158,7 +158,7 @@ def test_mistakes_in_the_environment_are_said_before_anything_runs(cookbook, fol
     done = cookbook.run(**environment)
     assert done.returncode == 1
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
-    assert not cookbook.reports.exists()
+    assert said in cookbook.results["stopped"] and not cookbook.results["jobs"]
 
 
 @pytest.mark.parametrize(
