@@ -12,15 +12,16 @@ from xml.etree import ElementTree as xml
 
 import nbformat
 import pytest
-from mistral_on_azure.running.reports.record import Run
 
 from commanding import COOKBOOK, Cookbook
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.running import record
+from mistral_on_azure.running import reports as writing
 from mistral_on_azure.running.history import History
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.pool import Limits
-from mistral_on_azure.running.reports import record, summary
+from mistral_on_azure.running.record import Run
 from mistral_on_azure.running.results import Result, Status
 
 WRONG = "w" * 32
@@ -114,8 +115,8 @@ def test_a_page_of_many_failures_is_one_that_github_takes(tmp_path, monkeypatch,
     page.write_text("z" * 500_000 + "\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    summary.write(tmp_path, run, {})
-    summary.show(run, tmp_path / summary.FILE)
+    writing.write_summary(tmp_path, run, {})
+    writing.show_in_ci(run, tmp_path / record.SUMMARY)
     assert page.stat().st_size < 1 << 20
     text = page.read_text()
     assert "The rest is cut off" in text and text.count("```") % 2 == 0
@@ -128,7 +129,7 @@ def test_annotations_name_the_file_in_the_checkout(tmp_path, monkeypatch, capsys
     monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    summary.show(many(tmp_path / "work, 1", 1), tmp_path / summary.FILE)
+    writing.show_in_ci(many(tmp_path / "work, 1", 1), tmp_path / record.SUMMARY)
     assert capsys.readouterr().out.startswith("::error file=work%2C 1/n0.ipynb,title=n0 on d::")
 
 
