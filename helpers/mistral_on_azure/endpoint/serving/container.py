@@ -19,6 +19,7 @@ from mistral_on_azure.endpoint.serving import container_body as bodies
 from mistral_on_azure.endpoint.serving.container_answers import (
     NAMES,
     Refused,
+    abbreviated,
     failed,
     from_engine,
     refusal,
@@ -262,13 +263,11 @@ def _move_system(chat: ChatBody) -> list[dict[str, Any]]:
     texts = [message.get("content") for message in messages[:2]]
     for text in texts:
         if isinstance(text, list):
-            value = "[ContentPart(type=<Conten...l=None, audio_url=None)]"
-            kind = f"[type=string_type, input_value={value}, input_type=list]"
+            shown = abbreviated("[ContentPart(type=<ContentPartType.text: 'text'>, image_url=None, audio_url=None)]")
+            kind = f"[type=string_type, input_value={shown}, input_type=list]"
             raise _content_part(f"text\n  Input should be a valid string {kind}")
         if not text:
-            shown = "{'type': <ContentPartType...: 'text'>, 'text': None}"
-            if text is not None:
-                shown = "{'type': <ContentPartType...xt: 'text'>, 'text': ''}"
+            shown = abbreviated(f"{{'type': <ContentPartType.text: 'text'>, 'text': {text!r}}}")
             raise _content_part(
                 "  Value error, Content part type is ContentPartType.text but text is not provided. "
                 f"[type=value_error, input_value={shown}, input_type=dict]"

@@ -163,9 +163,9 @@ def stream(
 
 def broken_stream(error: EngineError, model: str) -> tuple[bytes, ...]:
     """The events of a stream in which the engine found something wrong: the container cannot read its error."""
-    shown = repr({**error.error, "model": model})
+    shown = abbreviated(repr({**error.error, "model": model}))
     faults = "".join(
-        f"\n{name}\n  Field required [type=missing, input_value={shown[:25]}...{shown[-24:]}, input_type=dict]"
+        f"\n{name}\n  Field required [type=missing, input_value={shown}, input_type=dict]"
         "\n    For further information visit https://errors.pydantic.dev/2.12/v/missing"
         for name in ("id", "choices")
     )
@@ -173,6 +173,11 @@ def broken_stream(error: EngineError, model: str) -> tuple[bytes, ...]:
     why = f"with exception: 2 validation errors for ChatCompletionStreamResponse{faults}"
     event = f"event: error\ndata: Error parsing decoded stream: {told}\n, {why}\n\n"
     return event.encode(), DONE, DONE
+
+
+def abbreviated(text: str) -> str:
+    """A long value as errors of validation show it: its beginning and its end."""
+    return f"{text[:25]}...{text[-24:]}"
 
 
 def _counts(prompt: int, completion: int) -> dict[str, int]:

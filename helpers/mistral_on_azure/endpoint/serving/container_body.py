@@ -1,7 +1,7 @@
 """The bodies that the container of managed compute checks: a chat completion on its two routes, and text generation.
 
-The container validates with pydantic in lax mode, so `"0.5"` is a temperature and `1` is true. Every fault is listed in
-the order of the fields here; each entry of the list has the same type, place and words as the container's. The rules
+The container validates with `pydantic` in lax mode, so `"0.5"` is a temperature and `1` is true. Every fault is listed
+in the order of the fields here; each entry of the list has the same type, place and words as the container's. The rules
 were measured: `upkeep/truth/` keeps the questions and the answers.
 """
 
