@@ -40,9 +40,7 @@ def main() -> None:
 @click.option("--instances", default=1, show_default=True, help="Managed compute: how many instances there are.")
 @click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A host name to answer to; may be repeated.")
-@click.option(
-    "--allow-origin", multiple=True, metavar="ORIGIN", help="Pages that may call it, as http://localhost:3000."
-)
+@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Pages to let in, as http://localhost:3000.")
 def serve(port: int, **options: Any) -> None:
     """Run the local endpoint on 127.0.0.1 until Ctrl-C.
 
