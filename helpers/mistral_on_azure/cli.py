@@ -50,9 +50,7 @@ def main() -> None:
 @click.option("--strict-model", is_flag=True, help="Serverless: refuse a model that is no deployment's name.")
 @click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A host name to answer to; may be repeated.")
-@click.option(
-    "--allow-origin", multiple=True, metavar="ORIGIN", help="Pages that may call it, as http://localhost:3000."
-)
+@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Pages to let in, as http://localhost:3000.")
 def serve(port: int, **options: Any) -> None:
     """Run the local endpoint on 127.0.0.1 until Ctrl-C.
 

@@ -13,11 +13,12 @@ import os
 import random
 import sys
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
 
-from raw import EVENTS, KEY, Peer, chat, get  # noqa: E402
+from raw import EVENTS, KEY, ROUTE, Peer, chat, get, post  # noqa: E402
 
 from mistral_on_azure.endpoint.gateway.quota import Limits  # noqa: E402
 from mistral_on_azure.endpoint.local.sessions import Sessions  # noqa: E402
@@ -36,6 +37,17 @@ REQUESTS = {
     "wrong": chat(temperature="hot"),
     "reset": chat(stream=True, headers={"x-local-fault": "reset=within"}),
 }
+DELAY, MEMORY = 0.05, 100  # seconds that a hostile request delays others, MB over the start: a quiet machine's figures
+HOSTILE = [
+    post(ROUTE, body, {"authorization": f"Bearer {KEY}"})
+    for body in (
+        b'{"messages":[' + b"0," * 1_900_000 + b"0]}",
+        b'{"a":"' + b'\\"' * 260_000 + b'"}',
+        b'{"stop":[' + b'"a",' * 900_000 + b'"a"]}',
+        json.dumps({"messages": [{"role": "user", "content": " ".join(f"w{at:x}" for at in range(20_000))}]}).encode(),
+        json.dumps({"messages": [{"role": "user", "content": "a" * 3_000_000}]}).encode(),
+    )
+]
 GROWTH = 1.05  # of memory, from a third of the time to its end
 
 
@@ -115,6 +127,23 @@ async def once(peer: Peer, dice: random.Random, seen: Counter) -> bool:
     return name != "reset"
 
 
+async def hostile(port: int, ask: Callable[[], Awaitable[dict[str, int]]]) -> tuple[float, float]:
+    """The longest wait of another client while hostile requests come, in seconds; the memory they leave, in MB."""
+    before, loop, slowest = await ask(), asyncio.get_running_loop(), 0.0
+    other = Peer(*await asyncio.open_connection("127.0.0.1", port))
+    for data in HOSTILE * 5:
+        peer = Peer(*await asyncio.open_connection("127.0.0.1", port))
+        coming = asyncio.ensure_future(peer.send(data).get())
+        while not coming.done():
+            began = loop.time()
+            await other.send(REQUESTS["info"]).get()
+            slowest = max(slowest, loop.time() - began)
+        peer.close()
+    other.close()
+    await asyncio.sleep(2.5)
+    return slowest, ((await ask())["memory, KiB"] - before["memory, KiB"]) / 1024
+
+
 async def load(seconds: float) -> bool:
     """Run the load and judge what is left. Prints as it goes."""
     pipe = asyncio.subprocess.PIPE
@@ -140,13 +169,22 @@ async def load(seconds: float) -> bool:
     await asyncio.gather(*clients)
     await asyncio.sleep(2.5)
     print("after    ", after := await ask(), dict(seen), sep="\n", flush=True)
+    slowest, more = await hostile(port, ask)
     server.stdin.close()
     ended = await asyncio.wait_for(server.wait(), 10)
     # The event loop may hold on to the last connection until the next one ends.
     same = all(after[name] <= before[name] + (name == "connections") for name in before if not name.startswith("mem"))
     grew = after["memory, KiB"] / third["memory, KiB"]
+    print(f"others waited {slowest * 1000:.0f} ms for a hostile request; memory over the start: {more:.0f} MB")
     print(f"memory after / memory at a third: {grew:.3f}; left over: {'nothing' if same else 'SOMETHING'}")
-    return same and grew < GROWTH and ended == 0 and not any("UNEXPECTED" in name for name in seen)
+    return (
+        slowest <= DELAY
+        and more <= MEMORY
+        and same
+        and grew < GROWTH
+        and ended == 0
+        and not any("UNEXPECTED" in name for name in seen)
+    )
 
 
 if __name__ == "__main__":

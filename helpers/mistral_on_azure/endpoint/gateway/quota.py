@@ -80,7 +80,10 @@ class Quota:
         Raises:
             QuotaExceeded: 429 with `Retry-After` in whole seconds when one of the two does not fit.
         """
-        self.check(tokens)
+        now = self.clock()
+        for_requests, for_tokens = self.requests.wait_for(1, now), self.tokens.wait_for(tokens, now)
+        if for_requests or for_tokens:
+            raise self._exceeded(math.ceil(max(for_requests, for_tokens)))
         self.requests.level -= 1
         self.tokens.level -= tokens
 

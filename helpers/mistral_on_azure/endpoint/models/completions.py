@@ -39,8 +39,9 @@ class Result:
     @property
     def small(self) -> bool:
         """Whether it takes little memory as it is written: at most `SMALL` tokens and alternatives to them."""
-        alternatives = 1 + (self.parameters.get("top_logprobs") or 0) if self.parameters.get("logprobs") else 0
-        return self.completion_tokens * (1 + alternatives) <= SMALL
+        if not self.parameters.get("logprobs"):
+            return self.completion_tokens <= SMALL
+        return self.completion_tokens * (2 + (self.parameters.get("top_logprobs") or 0)) <= SMALL
 
     @property
     def usage(self) -> dict[str, int]:

@@ -23,9 +23,9 @@ from mistral_on_azure.endpoint.models.tokens import count_prompt, processor
 from mistral_on_azure.endpoint.transport.exchange import Answer
 
 MOST_WRITTEN = 350_000  # tokens of all answers to a request, their alternatives and what is around them in a stream
+_FEW = 10_000  # tokens that are never too many, whatever is around them
 LARGE = 16 * 1024  # bytes of a request whose answer is worked out in a thread
 LONGEST_TOKEN = 18  # characters: a text has at least its length divided by this many tokens
-_WELL_OVER = 2  # contexts: a prompt that is longer is counted no further
 
 
 class Script:
@@ -90,9 +90,10 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
         parameters = {**parameters, "messages": safety.guarded(parameters["messages"])}
         # The script knows answers by the caller's own system message, so that one stays.
         talk = replace(conversation(parameters["messages"], tools), system=talk.system)
-    prompt_tokens = count_prompt(talk.turns, _WELL_OVER * deployment.context)
-    stopped = "at least " if prompt_tokens > _WELL_OVER * deployment.context else ""
-    _check_context(deployment, prompt_tokens, parameters.get("max_tokens"), stopped)
+    most = 2 * deployment.context  # a prompt that is longer is counted no further
+    prompt_tokens = count_prompt(talk.turns, most)
+    least = "at least " if prompt_tokens > most else ""
+    _check_context(deployment, prompt_tokens, parameters.get("max_tokens"), least)
     limited = parameters
     if "max_tokens" not in parameters:  # an answer ends where the context does
         room = deployment.context - prompt_tokens
@@ -102,7 +103,8 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
         completion = _complete(talk, limited, index)
         answers.append(completion)
         completed += len(completion.ids)
-        _check_answers(completed, parameters)
+        if completed > _FEW:
+            _check_answers(completed, parameters)
     return Result(deployment, tuple(answers), prompt_tokens, parameters, completed)
 
 

@@ -80,7 +80,8 @@ def read_json(body: bytes) -> Any:
     """
     if not body:
         raise invalid("The body is empty. Send a JSON object.", code="invalid_json")
-    check_size(body)
+    if len(body) > DEEPEST:
+        check_size(body)
     try:
         return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
