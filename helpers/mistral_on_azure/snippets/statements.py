@@ -11,12 +11,7 @@ from dataclasses import dataclass
 from mistral_on_azure.errors import CookbookError
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_BINDS_AFTER = (
-    ast.Assign,
-    ast.AugAssign,
-    ast.AnnAssign,
-    ast.Expr,
-)  # other statements bind their names before they read them
+_BINDS_AFTER = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr)  # others bind names before they read them
 
 
 @dataclass(frozen=True, slots=True)
