@@ -43,7 +43,7 @@ def execute(options: Options) -> int:
     console = Console() if sys.stdout.isatty() else Console(width=_WIDE, force_terminal=False, color_system=None)
     history = History(options.reports / "history.json")
     if options.dry_run:
-        _, jobs = plan(options, options.reports)
+        _, jobs = plan(options)
         return 0 if dry_run.tell(console, jobs, history, options.budget, options.limits) else 1
     with Interrupts() as interrupts, record.claim(options.reports, must=options.resume) as folder:
         jobs: list[Job] = []
@@ -68,15 +68,18 @@ def execute(options: Options) -> int:
     return INTERRUPTED if interrupts.reason else 1
 
 
-def plan(options: Options, output: Path) -> tuple[Plan, list[Job]]:
-    """The plan of a run and its jobs, whose executed notebooks go into the folder `output`. Nothing is started.
+def plan(options: Options, output: Path | None = None) -> tuple[Plan, list[Job]]:
+    """The plan of a run and its jobs, whose executed notebooks go into `output`. Nothing is started or written.
+
+    Args:
+        output: a folder; None is the one of the reports.
 
     Raises:
         CookbookError: for an option, a notebook or a deployment that cannot be used.
     """
     options.check()
     chosen = plan_of(options)
-    return chosen, chosen.jobs(output)
+    return chosen, chosen.jobs(output or options.reports)
 
 
 def _run(
