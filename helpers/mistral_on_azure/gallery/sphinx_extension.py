@@ -88,7 +88,7 @@ def configuration() -> dict[str, Any]:
         "nb_ipywidgets_js": {},  # nothing from a CDN
         "myst_enable_extensions": ["colon_fence"],
         "myst_heading_anchors": 3,
-        "myst_heading_slug_func": "mistral_on_azure.catalog.sections.anchor",  # links are written as Jupyter's
+        "myst_heading_slug_func": "mistral_on_azure.catalog.notebooks.anchor",  # links are written as Jupyter's
         # Appearance
         "html_theme": "sphinx_book_theme",
         "html_title": "Mistral on Azure: the cookbook",
