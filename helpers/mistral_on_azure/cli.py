@@ -28,9 +28,7 @@ def main() -> None:
 
 @main.command()
 @click.option("--port", default=0, show_default="a free one", help="Port to listen on.", type=click.IntRange(0, 65535))
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; others than loopback are open."
-)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address; others than loopback are open.")
 @click.option("--deployment", help="The deployment that answers a request without a model.")
 @click.option("--requests-per-minute", default=1_000, show_default=True, help="Quota of each deployment.")
 @click.option("--tokens-per-minute", default=200_000, show_default=True, help="Quota of each deployment.")
@@ -38,15 +36,11 @@ def main() -> None:
     "--timing", default="off", show_default=True, help="off, imitate, or first_token=0.2;tokens_per_second=50."
 )
 @click.option("--token-lifetime", default=3600, show_default=True, help="Seconds until an Entra ID token expires.")
-@click.option(
-    "--kind", default="serverless", show_default=True, help="Kind of deployment: serverless, managed or foundry."
-)
+@click.option("--kind", default="serverless", show_default=True, help="Of deployment: serverless, managed or foundry.")
 @click.option("--concurrent", default=1, show_default=True, help="Managed compute: requests at a time, an instance.")
 @click.option("--instances", default=1, show_default=True, help="Managed compute: how many instances there are.")
 @click.option("--without-models", is_flag=True, help="Foundry: the deprecated route /models is gone.")
-@click.option(
-    "--request-timeout-ms", default=5000, show_default=True, help="Managed compute: how long a whole answer may take."
-)
+@click.option("--request-timeout-ms", default=5000, show_default=True, help="Managed compute: limit of a whole answer.")
 @click.option("--strict-model", is_flag=True, help="Serverless: refuse a model that is no deployment's name.")
 @click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A host name to answer to; may be repeated.")

@@ -215,9 +215,9 @@ def test_the_containers_shapes_of_errors(body, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("machine 127.0.0.1 login me password something", "an entry for 127.0.0.1"),
-        ("default login me password something", "a default entry"),
-        ("machine api.example login me password something", "no entry for 127.0.0.1"),
+        ("machine 127.0.0.1 login me password something", "an entry for 127.0.0.1"),  # pragma: allowlist secret
+        ("default login me password something", "a default entry"),  # pragma: allowlist secret
+        ("machine api.example login me password something", "no entry for 127.0.0.1"),  # pragma: allowlist secret
         ("machine 127.0.0.1 oops", "cannot be read (line 2)"),
     ],
 )

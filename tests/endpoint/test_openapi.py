@@ -17,8 +17,8 @@ import mistral_on_azure.endpoint
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.api_errors import invalid, not_supported
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
-from mistral_on_azure.endpoint.openapi.document import CODES
-from mistral_on_azure.endpoint.openapi.document import ENGINE as ENGINE_CODE
+from mistral_on_azure.endpoint.openapi.answers import CODES
+from mistral_on_azure.endpoint.openapi.answers import ENGINE as ENGINE_CODE
 from mistral_on_azure.endpoint.routes import ROUTES
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 from mistral_on_azure.endpoint.transport.exchange import Request

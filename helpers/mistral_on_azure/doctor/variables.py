@@ -72,7 +72,7 @@ def _pasted_twice(key: str) -> str:
 
 
 def netrc_entries(e: Examination) -> Finding:
-    """Whether a netrc file has a login for the host, which requests sends in place of the key."""
+    """Whether a netrc file has an entry for the host, which requests sends in place of the key."""
     file = next((path for path in _netrc_files() if path.is_file()), None)
     if file is None:
         return ok("there is no netrc file")
