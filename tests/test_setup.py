@@ -271,8 +271,7 @@ def test_without_a_network_there_is_one_line_and_no_secret(project, wheels):
     with socket.socket() as refusing:  # it is bound and does not listen
         refusing.bind(("127.0.0.1", 0))
         index = f"http://me:{SECRET}@127.0.0.1:{refusing.getsockname()[1]}/simple"
-        once = {"PIP_RETRIES": "0", "UV_HTTP_RETRIES": "0"}
-        done = make("setup", folder=project, PIP_CONFIG_FILE=os.devnull, PIP_INDEX_URL=index, PIP_FIND_LINKS="", **once)
+        done = make("setup", folder=project, PIP_CONFIG_FILE=os.devnull, PIP_INDEX_URL=index, PIP_FIND_LINKS="")
     assert "the package index cannot be reached" in one_line(done)
     assert SECRET not in done.stdout + done.stderr + (project / ".venv" / "set-up.log").read_text()
 

@@ -97,7 +97,7 @@ def run(**given: Any) -> None:
 
     if not given["notebooks"].is_dir() and not is_checkout():
         raise click.ClickException(f"There is no {given['notebooks']}; `cookbook run` without it {NEEDS_CHECKOUT}")
-    sys.exit(execute(from_command_line(_HERE, given)))
+    sys.exit(execute(from_command_line(ROOT, given)))
 
 
 @main.command()
