@@ -43,7 +43,7 @@ async def status_of(data: bytes, **server) -> int:
         (post(ROUTE, b"[]", AUTHORIZED), 400, "invalid_json"),
         (post(ROUTE, b"[" * 100_000, AUTHORIZED), 400, "invalid_json"),
         (post(ROUTE, b'{"a":"\xff"}', AUTHORIZED), 400, "invalid_json"),
-        (post(ROUTE, b"{}", AUTHORIZED), 400, "invalid_request"),
+        (post(ROUTE, b"{}", AUTHORIZED), 422, "parameter_not_supported"),
         (get("/info?api-version=2020-01-01"), 400, "unsupported_api_version"),
         (get("/info?api-version="), 400, "unsupported_api_version"),
         (post(ROUTE, b"{}", {**AUTHORIZED, "expect": "a miracle"}), 417, "expectation_failed"),

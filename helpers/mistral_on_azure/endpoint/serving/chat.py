@@ -118,7 +118,7 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     Raises:
         ApiError: for whatever is wrong with it; errors are not remembered.
     """
-    parameters = validate(read_object(body), extra)
+    parameters = validate(read_object(body), extra, kind.name == "foundry")
     named = parameters.get("model")
     deployment = kind.deployment(header, None if named == model.name else named, default)
     check_response_format(parameters, deployment.json)

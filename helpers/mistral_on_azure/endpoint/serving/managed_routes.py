@@ -54,7 +54,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer:
         pending.take(0)
         if fault is not None and fault.status is not None:
             raise error_of(fault)
-        check_size(request.body)
+        _check_size(request.body)
         made, tokens = _container(request, deployment, session)
         made = timing.paced(made, slowed(pace, fault), tokens)
     except Refused as refused:
@@ -64,6 +64,15 @@ def answer(service: Service, request: Request, session: Session) -> Answer:
         return damaged(made, fault) if fault else made
     made = _named(pending.waits(made) if isinstance(pending, Pending) else made, deployment)
     return damaged(made, fault) if fault else made
+
+
+def _check_size(body: bytes) -> None:
+    """Refuse JSON that is too much work. Depth and long numbers are left to the container, which has errors for them."""
+    try:
+        check_size(body)
+    except ApiError as error:
+        if error.status == 413:
+            raise
 
 
 def _named(made: Answer, deployment: Deployment) -> Answer:
