@@ -67,7 +67,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer:
 
 
 def _check_size(body: bytes) -> None:
-    """Refuse JSON that is too much work. Depth and long numbers are left to the container, which has errors for them."""
+    """Refuse JSON that is too much work. Depth and long numbers are left to the container, which has errors."""
     try:
         check_size(body)
     except ApiError as error:
