@@ -162,7 +162,8 @@ def test_bodies_that_are_not_whole_are_bounded_together():
 def test_a_large_request_is_answered_beside_the_event_loop():
     async def main():
         async with serving() as server:
-            large = wired("What? " + "some words to count " * 2_000, model=LARGE)
+            words = " ".join(map(str, range(8_000)))  # different ones, which take a while to count
+            large = wired(f"What? {words}", model=LARGE)
             one, other = await connect(server), await connect(server)
             one.send(large)
             await until(lambda: any(peer.stream for peer in server.peers))

@@ -24,8 +24,8 @@ Refusals = dict[str, list[str]]  # the statuses, in order, by the id of the cell
 
 
 def table() -> Mapping[str, Any]:
-    """All of notebooks/refusals.toml."""
-    return tomllib.loads((FOLDER / "refusals.toml").read_text(encoding="utf-8"))
+    """All of refusals.toml."""
+    return tomllib.loads(Path(__file__).with_name("refusals.toml").read_text(encoding="utf-8"))
 
 
 def expected(kind: str, notebook: str, deployment: str) -> Refusals:
