@@ -16,7 +16,6 @@ from mistral_on_azure.azure.addresses import (
     label_of,
 )
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
-from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.azure.offline import Changes, away_from_others
 from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.endpoint.options import KINDS
@@ -127,7 +126,7 @@ def endpoint_of_user() -> tuple[str, DeploymentKind | None]:
 
 def local_deployments(kind: str) -> list[str]:
     """The deployments that the local endpoint has as a kind, the default one first."""
-    return list(getattr(KINDS[kind](EndpointOptions()), "deployments", deployments)())
+    return list(KINDS[kind](EndpointOptions()).deployments())
 
 
 def check_deployments(names: Iterable[str], kind: str) -> None:
