@@ -133,7 +133,7 @@ _OWN: dict[str, tuple[Route, ...]] = {
         _local(
             "POST",
             local.ask_faults,
-            "Make the next chat completions of this session fail; `faults` says how",
+            "Make the next chat completions of this session fail; `fault` says how",
             "Faults",
             body="FaultsRequest",
         ),

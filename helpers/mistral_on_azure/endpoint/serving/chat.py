@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
+from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.quota import QuotaExceeded
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.local.damage import damaged, error_of
-from mistral_on_azure.endpoint.local.faults import Fault
 from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
 from mistral_on_azure.endpoint.models.completions import usage_asked

@@ -62,7 +62,7 @@ def exchanges(service: Service, request: Request, session: Session) -> Answer:
 
 
 def ask_faults(service: Service, request: Request, session: Session) -> Answer:
-    """`POST /local/faults`: make the next chat completions of this session fail; `faults` says how."""
+    """`POST /local/faults`: make the next chat completions of this session fail; `fault` says how."""
     session.faults.ask(read_json(request.body))
     return faults(service, request, session)
 
