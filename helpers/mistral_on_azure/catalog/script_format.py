@@ -120,9 +120,7 @@ class Exchange(Struct, frozen=True):
     def replies(self) -> tuple[Reply, ...]:
         """All replies in their order; for one with several ranked texts, the likeliest."""
         answer = self.answers[0] if self.answers else None
-        return self.reply or (
-            Reply(answer, self.calls, self.fault, self.delay, self.finish_reason, self.logprobs),
-        )
+        return self.reply or (Reply(answer, self.calls, self.fault, self.delay, self.finish_reason, self.logprobs),)
 
 
 MATCHERS = ("prompt", "pattern", "last", "system", "deployment", "tools")

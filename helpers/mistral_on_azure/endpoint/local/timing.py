@@ -89,9 +89,10 @@ def paced(answer: Answer, timing: Timing, tokens: int) -> Answer:
     if timing == _NO_WAITING:
         return answer
     gap, steps = 1 / timing.tokens_per_second if timing.tokens_per_second else 0.0, max(0, tokens - 1)
+    delay = answer.delay + timing.first_token  # a script may have asked for the first one
     if answer.events is None:
-        return replace(answer, delay=timing.first_token + steps * gap)
-    return replace(answer, delay=timing.first_token, gap=gap, steps=steps)
+        return replace(answer, delay=delay + steps * gap)
+    return replace(answer, delay=delay, gap=gap, steps=steps)
 
 
 @cache

@@ -124,6 +124,8 @@ CODES: dict[int, tuple[str, ...]] = {
         "extra_parameter",
         "context_length_exceeded",
         "content_filter",
+        "unexpected_prompt",
+        "pattern_too_slow",
         "bad_request",
     ),
     401: ("unauthorized", "invalid_token"),

@@ -8,6 +8,7 @@ from mistral_on_azure.azure.deployments import default_name, deployments
 from mistral_on_azure.endpoint.fault import FIELDS as FAULT
 from mistral_on_azure.endpoint.fields import Field
 from mistral_on_azure.endpoint.local import timing
+from mistral_on_azure.endpoint.models.script_schema import exchange_schema
 from mistral_on_azure.endpoint.serving.local_handlers import SESSION
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 
@@ -184,6 +185,9 @@ def _local() -> dict[str, Schema]:
         "Fault": _fields(FAULT),
         "FaultsRequest": {"oneOf": [ref("Fault"), listing(ref("Fault"))]},
         "Faults": listing(ref("Fault")),
+        "Exchange": exchange_schema(),
+        "ScriptRequest": {"oneOf": [ref("Exchange"), listing(ref("Exchange"))]},
+        "Script": listing(ref("Exchange")),
         "TimingRequest": {
             "type": "object",
             "properties": {"timing": {**TEXT, "examples": ["off", "imitate", "first-token=0.2"]}},
