@@ -154,7 +154,9 @@ class Completion:
     choice: bytes = b""
 
 
-def complete(system: str | None, prompt: str, parameters: dict[str, Any], index: int = 0) -> Completion:
+def complete(
+    system: str | None, prompt: str, parameters: dict[str, Any], index: int = 0, tokenizer: str = "v3"
+) -> Completion:
     """Answer a prompt.
 
     Args:
@@ -162,8 +164,10 @@ def complete(system: str | None, prompt: str, parameters: dict[str, Any], index:
         prompt: the last user message.
         parameters: the request's validated parameters.
         index: which of `n` choices this is.
+        tokenizer: what its tokens are counted with.
     """
-    return cut(chosen(system, prompt, parameters, index), parameters.get("max_tokens"), parameters.get("stop"))
+    text = chosen(system, prompt, parameters, index)
+    return cut(text, parameters.get("max_tokens"), parameters.get("stop"), tokenizer)
 
 
 def chosen(system: str | None, prompt: str, parameters: dict[str, Any], index: int = 0) -> str:

@@ -13,18 +13,19 @@ from typing import Any
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
 from mistral_on_azure.endpoint.gateway.quota import Quota
-from mistral_on_azure.endpoint.models import completions, safety
+from mistral_on_azure.endpoint.models import completions, published_tokens, safety
 from mistral_on_azure.endpoint.models.completions import Result
-from mistral_on_azure.endpoint.models.conversation import conversation
+from mistral_on_azure.endpoint.models.conversation import conversation, request_of
 from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation
 from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
 from mistral_on_azure.endpoint.models.script import Completion, chosen, complete, cut
 from mistral_on_azure.endpoint.models.tokens import count_prompt, processor
-from mistral_on_azure.endpoint.transport.exchange import Answer
+from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
 MOST_WRITTEN = 350_000  # tokens of all answers to a request, their alternatives and what is around them in a stream
 _FEW = 10_000  # tokens that are never too many, whatever is around them
 LARGE = 16 * 1024  # bytes of a request whose answer is worked out in a thread
+_ESTIMATED = lines((("x-local-tokens", "estimated"),))  # of models whose tokenizer is not published
 LONGEST_TOKEN = 18  # characters: a text has at least its length divided by this many tokens
 
 
@@ -44,8 +45,8 @@ class Script:
             least = _characters(asked.parameters["messages"]) // LONGEST_TOKEN
             _check_context(asked.deployment, least, asked.parameters.get("max_tokens"), "at least ")
             quota.check(least)
-            if _in_event_loop():
-                return self._answer_later(asked, quota, spend)
+        if (asked.size > LARGE or _waits_for_a_tokenizer(asked.deployment)) and _in_event_loop():
+            return self._answer_later(asked, quota, spend)
         result = asked.kept
         if result is None:
             result = work_out(asked.deployment, asked.parameters)
@@ -64,10 +65,11 @@ class Script:
         prompt, completed = result.prompt_tokens, result.completion_tokens
         quota.take(prompt + completed)
         spend(prompt, completed)
+        headers = quota.headers() + (_ESTIMATED if result.deployment.estimated else b"")
         if result.parameters.get("stream"):
             events = completions.events(result)
-            return Answer(200, b"", quota.headers(), "text/event-stream", events, tokens=completed)
-        return Answer(200, completions.body(result), quota.headers(), tokens=completed)
+            return Answer(200, b"", headers, "text/event-stream", events, tokens=completed)
+        return Answer(200, completions.body(result), headers, tokens=completed)
 
 
 def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
@@ -91,7 +93,7 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
         # The script knows answers by the caller's own system message, so that one stays.
         talk = replace(conversation(parameters["messages"], tools), system=talk.system)
     most = 2 * deployment.context  # a prompt that is longer is counted no further
-    prompt_tokens = count_prompt(talk.turns, most)
+    prompt_tokens = _prompt_tokens(deployment, talk, parameters, most)
     least = "at least " if prompt_tokens > most else ""
     _check_context(deployment, prompt_tokens, parameters.get("max_tokens"), least)
     limited = parameters
@@ -100,7 +102,7 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
         limited = {**parameters, "max_tokens": min(room, deployment.output or room)}
     answers, completed = [], 0
     for index in range(parameters.get("n", 1)):
-        completion = _complete(talk, limited, index)
+        completion = _complete(talk, limited, index, deployment.counted_with)
         answers.append(completion)
         completed += len(completion.ids)
         if completed > _FEW:
@@ -108,27 +110,37 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
     return Result(deployment, tuple(answers), prompt_tokens, parameters, completed)
 
 
-def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
+def _prompt_tokens(deployment: Deployment, talk: Conversation, parameters: dict[str, Any], most: int) -> int:
+    """Prompt tokens: of the four as v3 has them, of a model that is sold with a system message of its own."""
+    if not deployment.sold:
+        return count_prompt(talk.turns, most)
+    if not deployment.estimated:
+        asked = request_of(parameters["messages"], parameters.get("tools") or ())
+        return published_tokens.count_request(deployment.tokenizer, *asked)
+    return count_prompt(published_tokens.with_system_turn(talk), most)
+
+
+def _complete(talk: Conversation, parameters: dict[str, Any], index: int, tokenizer: str) -> Completion:
     if talk.prefix:
-        return _continued(talk, parameters, index)
+        return _continued(talk, parameters, index, tokenizer)
     if talk.history or parameters.get("tool_choice", "none") not in ("none", "auto"):
         from mistral_on_azure.endpoint.models.tools import deciding  # with jsonschema, which takes a while to import
 
-        answered = deciding.complete(talk, parameters, index)
+        answered = deciding.complete(talk, parameters, index, tokenizer)
         if answered:
             return answered
     if parameters.get("response_format", {}).get("type") == "json_object":
         text = json.dumps({"answer": chosen(talk.system, talk.prompt, parameters, index)}, ensure_ascii=False)
-        return cut(text, parameters.get("max_tokens"), parameters.get("stop"))
-    return complete(talk.system, talk.prompt, parameters, index)
+        return cut(text, parameters.get("max_tokens"), parameters.get("stop"), tokenizer)
+    return complete(talk.system, talk.prompt, parameters, index, tokenizer)
 
 
-def _continued(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
+def _continued(talk: Conversation, parameters: dict[str, Any], index: int, tokenizer: str) -> Completion:
     """An answer that begins with the prefix, as Mistral's own API gives it; only what follows was generated."""
     prefix, text = talk.prefix, chosen(talk.system, talk.prompt, parameters, index)
     gap = "" if prefix[-1].isspace() else " "
     rest = text.removeprefix(prefix) if text.startswith(prefix) and text != prefix else gap + text
-    generated = cut(rest, parameters.get("max_tokens"), parameters.get("stop"))
+    generated = cut(rest, parameters.get("max_tokens"), parameters.get("stop"), tokenizer)
     first, *others = generated.pieces
     return replace(generated, text=prefix + generated.text, pieces=(prefix + first, *others))
 
@@ -162,6 +174,11 @@ def _characters(messages: list[Any]) -> int:
     contents = [message.get("content") for message in messages if isinstance(message, dict)]
     parts = [part.get("text") for each in contents if isinstance(each, list) for part in each if isinstance(part, dict)]
     return sum(len(text.rstrip(" ")) for text in (*contents, *parts) if isinstance(text, str))  # as `count_prompt` does
+
+
+def _waits_for_a_tokenizer(deployment: Deployment) -> bool:
+    """Whether mistral-common itself counts, which takes seconds to load."""
+    return deployment.sold and not deployment.estimated
 
 
 def _in_event_loop() -> bool:

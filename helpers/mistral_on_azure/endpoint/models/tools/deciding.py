@@ -65,7 +65,7 @@ class _Plans(dict[bytes, Plan]):
 _plans = _Plans()
 
 
-def complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion | None:
+def complete(talk: Conversation, parameters: dict[str, Any], index: int, tokenizer: str = "v3") -> Completion | None:
     """Answer where tools have a say: calls of them, a question, or what they returned. None leaves it to the script.
 
     Raises:
@@ -81,9 +81,10 @@ def complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Comp
     if plan.calls:
         calls = plan.calls[:1] if parameters.get("parallel_tool_calls") is False else plan.calls
         seed = f"{talk.turns}|{index}"
-        return _completion([Call(_id(f"{seed}|{at}|{call}"), *call) for at, call in enumerate(calls)], parameters)
+        made = [Call(_id(f"{seed}|{at}|{call}"), *call) for at, call in enumerate(calls)]
+        return _completion(made, parameters, tokenizer)
     text = plan.question or "\n".join(f"The tool {name} returned: {content}" for name, content in results)
-    return cut(text, parameters.get("max_tokens"), parameters.get("stop")) if text else None
+    return cut(text, parameters.get("max_tokens"), parameters.get("stop"), tokenizer) if text else None
 
 
 def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | dict[str, Any]) -> Plan:
@@ -215,11 +216,11 @@ def _id(seed: str) -> str:
     return "".join(alphabet[number // len(alphabet) ** place % len(alphabet)] for place in range(9))
 
 
-def _completion(calls: Sequence[Call], parameters: dict[str, Any]) -> Completion:
+def _completion(calls: Sequence[Call], parameters: dict[str, Any], tokenizer: str) -> Completion:
     """Calls as the model writes them; where a limit cuts them short they stay text, for they are no calls yet."""
     text = calls_text((call.name, call.arguments, call.id) for call in calls)
     limit = parameters.get("max_tokens")
-    written = cut(text, limit and limit - 1, parameters.get("stop"))
+    written = cut(text, limit and limit - 1, parameters.get("stop"), tokenizer)
     ids = (processor().piece_to_id("[TOOL_CALLS]"), *written.ids)
     if written.text == text:
         return Completion("", ids, (), "tool_calls", tuple(calls))
