@@ -17,6 +17,8 @@ from mistral_on_azure.catalog.models import (
     advice,
     as_of,
     find,
+    known,
+    mentioned,
     models,
     parts,
     stale_names,
@@ -31,7 +33,7 @@ def run(name: str, as_json: bool, check: bool, stale: bool, location: str = azur
     if as_json:
         print(json.dumps(rows(name), indent=2))
     elif name:
-        show_one(Console(), find(name))
+        show_one(Console(), known(name) or mentioned(name) or find(name))
     elif check:
         return _check(location)
     elif stale:

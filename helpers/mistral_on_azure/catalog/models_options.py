@@ -16,7 +16,8 @@ import click
 def models(name: str, as_json: bool, check: bool, location: str, stale: bool) -> None:
     """Print which Mistral models Azure has, or what is known of the one NAMED.
 
-    Every fact has a source and a date. The exit status is 1 if --check finds a difference or --stale an old row.
+    NAME may be a text that holds a name, such as an address or an error message. Every fact has a source and a date.
+    The exit status is 1 if --check finds a difference or --stale an old row.
     """
     from mistral_on_azure.catalog.models_command import run
 

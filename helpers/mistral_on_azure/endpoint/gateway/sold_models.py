@@ -56,4 +56,3 @@ class SoldModels:
 
     def _is_retired(self, day: date | None) -> bool:
         return day is not None and (self.as_of is None or day <= self.as_of)
-
