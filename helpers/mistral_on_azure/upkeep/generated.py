@@ -10,6 +10,7 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 
 from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.models import as_of, models
 from mistral_on_azure.catalog.notebooks import Kind, anchor, notebooks, tasks
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
 from mistral_on_azure.errors import CookbookError
@@ -93,9 +94,33 @@ def recipe_table(folder: Path) -> str:
     return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows)
 
 
+def model_list() -> str:
+    """Which models there are now, as Markdown: a line for each group."""
+    of = {
+        group: [row for row in models().values() if row.group == group] for group in ("open", "sold today", "retired")
+    }
+    maker = " or ".join(dict.fromkeys(str(row.maker[0].day) for row in of["open"]))
+    instead = " or ".join(dict.fromkeys(f"`{row.successor[0].value}`" for row in of["retired"]))
+    names = {group: ", ".join(f"`{row.name}`" for row in rows) for group, rows in of.items()}
+    return "\n".join(
+        (
+            f"As of {as_of()}:\n",
+            f"- **open, on managed compute**: the {_spelled(len(of['open']))} above. Mistral's own API retired them on "
+            f"{maker}; no page names an end on Azure.",
+            f"- **sold today, per token**: {names['sold today']}",
+            f"- **retired on Azure**: {names['retired']}. Use {instead}.",
+        )
+    )
+
+
+def _spelled(number: int) -> str:
+    return {4: "four", 5: "five", 6: "six"}.get(number, str(number))
+
+
 def with_table(text: str, folder: Path) -> str:
     """The README's text with new tables; a table without a place in the text is left out."""
-    for name, table in (("tasks", task_table(folder)), ("recipes", recipe_table(folder))):
+    made = (("models", model_list()), ("tasks", task_table(folder)), ("recipes", recipe_table(folder)))
+    for name, table in made:
         begin, end = (mark.format(name=name) for mark in _MARKS)
         before, found, rest = text.partition(begin)
         if found:
