@@ -11,6 +11,7 @@ import click
 
 from mistral_on_azure.azure.files import ROOT, is_checkout
 from mistral_on_azure.azure.offline import forget_python_path
+from mistral_on_azure.catalog.models_options import models
 from mistral_on_azure.mistakes import NEEDS_CHECKOUT, Number, OfCheckout, OneLine
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -40,6 +41,8 @@ def main() -> None:
 @click.option("--concurrent", default=1, show_default=True, help="Managed compute: requests at a time, an instance.")
 @click.option("--instances", default=1, show_default=True, help="Managed compute: how many instances there are.")
 @click.option("--without-models", is_flag=True, help="Foundry: the deprecated route /models is gone.")
+@click.option("--as-of", default="", metavar="DAY", help="Sell what was sold on a day, as 2025-12-01.")
+@click.option("--retired", default=410, show_default=True, help="Status of a retired model: 410 or 404.")
 @click.option("--request-timeout-ms", default=5000, show_default=True, help="Managed compute: limit of a whole answer.")
 @click.option("--strict-model", is_flag=True, help="Serverless: refuse a model that is no deployment's name.")
 @click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
@@ -246,19 +249,7 @@ def tables() -> None:
     write(ROOT)
 
 
-@main.command()
-@click.argument("name", required=False, default="")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--check", is_flag=True, help="Compare with what your signed-in `az` lists; nothing is changed.")
-@click.option("--stale", is_flag=True, help="Fail when a row was not looked at for 90 days; for a weekly job.")
-def models(name: str, as_json: bool, check: bool, stale: bool) -> None:
-    """Print which Mistral models Azure has, or what is known of the one NAMED.
-
-    Every fact has a source and a date. The exit status is 1 if --check finds a difference or --stale an old row.
-    """
-    from mistral_on_azure.catalog.models import run
-
-    sys.exit(run(name, as_json, check, stale))
+main.add_command(models)
 
 
 @main.command()

@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 
 from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.models import as_of, models
 from mistral_on_azure.catalog.notebooks import Kind, anchor, notebooks, tasks
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
 from mistral_on_azure.errors import CookbookError
@@ -122,7 +123,32 @@ def recipe_list(folder: Path) -> str:
     return "\n".join(lines) or "There is no recipe yet: `make recipe NAME=hello` begins one."
 
 
-_GENERATED = {"tasks": task_table, "recipes": recipe_table, "task-list": task_list, "recipe-list": recipe_list}
+def model_list(_: Path) -> str:
+    """Which models there are now, as Markdown: a line for each group."""
+    of = {
+        group: [row for row in models().values() if row.group == group] for group in ("open", "sold today", "retired")
+    }
+    maker = " or ".join(dict.fromkeys(str(row.maker[0].day) for row in of["open"]))
+    instead = " or ".join(dict.fromkeys(f"`{row.successor[0].value}`" for row in of["retired"]))
+    names = {group: ", ".join(f"`{row.name}`" for row in rows) for group, rows in of.items()}
+    return "\n".join(
+        (
+            f"As of {as_of()}:\n",
+            f"- **open, on managed compute**: {names['open']}. Mistral's own API retired them on {maker}; "
+            "no page names an end on Azure.",
+            f"- **sold today, per token**: {names['sold today']}.",
+            f"- **retired on Azure**: {names['retired']}. Use {instead}.",
+        )
+    )
+
+
+_GENERATED = {
+    "models": model_list,
+    "tasks": task_table,
+    "recipes": recipe_table,
+    "task-list": task_list,
+    "recipe-list": recipe_list,
+}
 
 
 def with_tables(text: str, folder: Path) -> str:
