@@ -115,7 +115,7 @@ def test_the_schema_is_printed_and_what_it_says():
     validator = Draft202012Validator(schema)
     good = {"prompt": "x", "reply": [{"answer": "y", "logprobs": [-1]}, {"fault": {"status": 429, "retry_after": 1}}]}
     validator.validate({"exchange": [good]})
-    for bad in ({"promt": "x"}, {"fault": {"status": 999}}, {"delay": -1}, {"answers": "x"}):
+    for bad in ({"prompts": "x"}, {"fault": {"status": 999}}, {"delay": -1}, {"answers": "x"}):
         assert not validator.is_valid({"exchange": [bad]})
 
 
