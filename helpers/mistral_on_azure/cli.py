@@ -13,6 +13,7 @@ from mistral_on_azure.azure.files import ROOT, is_checkout
 from mistral_on_azure.azure.offline import forget_python_path
 from mistral_on_azure.catalog.models_options import models
 from mistral_on_azure.mistakes import NEEDS_CHECKOUT, Number, OfCheckout, OneLine
+from mistral_on_azure.serve_command import serve
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -27,6 +28,7 @@ def main() -> None:
     forget_python_path()
 
 
+<<<<<<< HEAD
 @main.command()
 @click.option("--port", default=0, show_default="a free one", help="Port to listen on.", type=click.IntRange(0, 65535))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; others than loopback are open.")
@@ -57,6 +59,9 @@ def serve(port: int, **options: Any) -> None:
     from mistral_on_azure.endpoint.options import serve as run
 
     run(port, **options)
+=======
+main.add_command(serve)
+>>>>>>> script
 
 
 @main.command()

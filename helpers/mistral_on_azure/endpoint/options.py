@@ -6,7 +6,11 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+<<<<<<< HEAD
 from datetime import date
+=======
+from pathlib import Path
+>>>>>>> script
 from typing import Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential
@@ -19,6 +23,8 @@ from mistral_on_azure.endpoint.gateway.sold_models import GONE, SoldModels
 from mistral_on_azure.endpoint.local import timing
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
+from mistral_on_azure.endpoint.models.script_files import ScriptFiles
+from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.server import Server, run
 from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.endpoint.transport.origins import HOST, ORIGIN, Callers
@@ -47,6 +53,8 @@ class Options:
         allow_origin: origins of browser pages that may use the endpoint, such as http://localhost:3000.
         request_timeout_ms: on managed compute, how long a whole answer may take.
         strict_model: on serverless, refuse a `model` that is no deployment's name.
+        script: files of one's own with answers, which are asked before the cookbook's.
+        strict: only these and the sessions' own answer; another prompt is an error.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -65,6 +73,8 @@ class Options:
     retired: int = 410
     request_timeout_ms: int = 5_000
     strict_model: bool = False
+    script: Sequence[str | Path] = ()
+    strict: bool = False
     engine: str | None = None
     allow_host: Sequence[str] = ()
     allow_origin: Sequence[str] = ()
@@ -167,9 +177,16 @@ KINDS: dict[str, Callable[[Options], Kind]] = {
 }
 
 
-def _model(options: Options) -> Model | None:
+def _model(options: Options) -> Model:
+    """The script, or an engine.
+
+    Raises:
+        CookbookError: for a script that cannot be used, or one beside an engine, which would not read it.
+    """
     if options.engine is None:
-        return None
+        return Script(ScriptFiles([Path(file) for file in options.script], options.strict))
+    if options.script or options.strict:
+        raise CookbookError("An engine answers what it likes: leave out either --engine, or --script and --strict.")
     from mistral_on_azure.endpoint.models.engine import choose  # only where there is an engine to choose
 
     return choose(options.engine)
