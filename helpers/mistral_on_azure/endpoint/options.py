@@ -6,11 +6,8 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-<<<<<<< HEAD
 from datetime import date
-=======
 from pathlib import Path
->>>>>>> script
 from typing import Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential
