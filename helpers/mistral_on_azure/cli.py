@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mistral_on_azure.azure.files import ROOT, is_checkout
+from mistral_on_azure.azure.files import NOTEBOOKS, ROOT, is_checkout
 from mistral_on_azure.azure.offline import forget_python_path
-from mistral_on_azure.mistakes import NEEDS_CHECKOUT, Number, OfCheckout, OneLine
+from mistral_on_azure.mistakes import Number, OfCheckout, OneLine
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -83,7 +84,7 @@ def serve(port: int, **options: Any) -> None:
     "--reports", type=_FOLDER, default=_HERE / "build" / "run", help="Folder of the reports.  [default: build/run]"
 )
 @click.option(
-    "--notebooks", type=_FOLDER, default=_HERE / "notebooks", help="Folder of the notebooks.  [default: notebooks]"
+    "--notebooks", type=_FOLDER, help="Folder of the notebooks.  [default: notebooks, or else the cookbook's own]"
 )
 def run(**given: Any) -> None:
     """Execute notebooks, all of them or those NAMED.
@@ -95,8 +96,10 @@ def run(**given: Any) -> None:
     from mistral_on_azure.running.command import execute
     from mistral_on_azure.running.run_options import from_command_line
 
-    if not given["notebooks"].is_dir() and not is_checkout():
-        raise click.ClickException(f"There is no {given['notebooks']}; `cookbook run` without it {NEEDS_CHECKOUT}")
+    here = _HERE / "notebooks"
+    given["notebooks"] = given["notebooks"] or (here if here.is_dir() else NOTEBOOKS)
+    if given["save"] and given["notebooks"] == NOTEBOOKS and not is_checkout():
+        raise click.ClickException("Outside a checkout, --save needs --notebooks: a folder of yours.")
     sys.exit(execute(from_command_line(ROOT, given)))
 
 
@@ -117,19 +120,23 @@ def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool)
     sys.exit(run(endpoint, deployment, timeout, as_json))
 
 
-@main.command(cls=OfCheckout)
+@main.command()
+@click.option("--folder", type=_FOLDER, help="Where to copy the notebooks to first; outside a checkout, name one.")
 @click.option("--port", help="Port to try first.  [default: 8888]", type=click.IntRange(1, 65535))
 @click.option("--browser/--no-browser", default=True, help="Open a browser, or only print the address.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def lab(port: int | None, browser: bool, arguments: tuple[str, ...]) -> None:
+def lab(folder: Path | None, port: int | None, browser: bool, arguments: tuple[str, ...]) -> None:
     """Open JupyterLab on the start-here notebook.
 
     Ctrl-C twice ends it. It listens on 127.0.0.1 and requires a token, which is in the printed address. ARGUMENTS after
     -- are passed to JupyterLab.
     """
-    from mistral_on_azure.lab import open_lab
+    from mistral_on_azure.lab import copied, open_lab
 
-    open_lab(ROOT, port, browser, arguments)
+    if folder is None and not is_checkout():
+        raise click.UsageError("Name the folder to copy the notebooks to: --folder FOLDER.")
+    import_module("jupyterlab")  # it is started as a program, which would not say what is missing
+    open_lab(copied(NOTEBOOKS, folder) if folder else ROOT, port, browser, arguments)
 
 
 @main.command(cls=OfCheckout, context_settings={"ignore_unknown_options": True})
@@ -148,7 +155,7 @@ def test(arguments: tuple[str, ...]) -> None:
     os.execve(sys.executable, [sys.executable, "-m", "pytest", *marked, *chosen], environment)
 
 
-@main.command(cls=OfCheckout)
+@main.command()
 @click.argument("task", required=False, default="")
 @click.argument("client", required=False, default="")
 @click.option("--output", type=_FILE, help="The file to write; a name in .sh means --shell.")
@@ -161,20 +168,20 @@ def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
     """
     from mistral_on_azure.snippets import offering
 
-    text = offering.snippet(ROOT / "notebooks", task, client, shell or (output is not None and output.suffix == ".sh"))
+    text = offering.snippet(NOTEBOOKS, task, client, shell or (output is not None and output.suffix == ".sh"))
     if output:
         offering.write(text, output)
     else:
         click.echo(text, nl=False)
 
 
-@main.command(cls=OfCheckout)
-@click.option("--output", type=_FOLDER, default=ROOT / "build" / "snippets")
+@main.command()
+@click.option("--output", type=_FOLDER, default=_HERE / "build" / "snippets")
 def snippets(output: Path) -> None:
     """Write all programs to a folder.  [default: build/snippets]"""
     from mistral_on_azure.snippets.offering import write_all
 
-    click.echo(f"Wrote {len(write_all(ROOT / 'notebooks', output))} starters to {output}")
+    click.echo(f"Wrote {len(write_all(NOTEBOOKS, output))} starters to {output}")
 
 
 @main.command(cls=OfCheckout)
@@ -199,7 +206,7 @@ def engine() -> None:
     """
     from mistral_on_azure.endpoint.models.embedded import install
 
-    install(ROOT)
+    install()
 
 
 @main.command(cls=OfCheckout)

@@ -76,7 +76,7 @@ def nbmake() -> Path:
         uv = [sys.executable, "-m", "uv"]
         _install("nbmake", [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
         install = [*uv, "pip", "install", "--compile-bytecode", "--python", str(python)]
-        packages = [f"nbmake=={NBMAKE}", "pytest-xdist", "--editable", str(ROOT)]
+        packages = [f"nbmake=={NBMAKE}", "pytest-xdist", "--editable", f"{ROOT}[notebooks]"]
         _install("nbmake", [*install, "--constraint", str(lock), *packages])
     return python
 

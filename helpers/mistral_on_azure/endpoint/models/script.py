@@ -18,7 +18,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.azure.files import NOTEBOOKS
 from mistral_on_azure.catalog.sidecar import scripted_answers
 from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
 from mistral_on_azure.endpoint.models.tokens import Tokens, processor, size_of, tokenize
@@ -34,7 +34,7 @@ def table() -> dict[str, Any]:
 def script() -> dict[tuple[str | None, str], tuple[str, ...]]:
     """The scripted answers by (system prompt or None, prompt): the script's own, and those of the recipes."""
     own = {(row.get("system"), row["prompt"]): tuple(row["answers"]) for row in table()["exchange"]}
-    recipes = {(each.system, each.prompt): each.answers for each in scripted_answers(ROOT / "notebooks")}
+    recipes = {(each.system, each.prompt): each.answers for each in scripted_answers(NOTEBOOKS)}
     return {**recipes, **own}
 
 

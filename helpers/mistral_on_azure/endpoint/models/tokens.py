@@ -1,8 +1,8 @@
-"""Tokens: a text split with the tokenizer file that ships inside mistral-common.
+"""Tokens: a text split with the tokenizer file of mistral-common, which lies in `tokenizers`.
 
 Reading that file with sentencepiece takes milliseconds where importing mistral-common takes seconds; a test holds
-the two to the same tokens. All four deployments have the v3 tokenizer, which gives the documented exchange its
-documented usage.
+the two to the same files and the same tokens. All four deployments have the v3 tokenizer, which gives the documented
+exchange its documented usage.
 
 Counting tokens: exact, and fast for texts never seen before.
 
@@ -20,7 +20,6 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from itertools import accumulate, pairwise
 from math import inf
 from pathlib import Path
@@ -28,6 +27,7 @@ from typing import Any
 
 from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
 
+_FOLDER = Path(__file__).with_name("tokenizers")
 _FILES = {"v1": "tokenizer.model.v1", "v3": "mistral_instruct_tokenizer_240323.model.v3"}
 
 
@@ -44,8 +44,7 @@ def processor(tokenizer: str = "v3") -> Any:
     """The sentencepiece processor of a tokenizer, v1 or v3, loaded on first use."""
     import sentencepiece
 
-    package = find_spec("mistral_common").submodule_search_locations[0]
-    return sentencepiece.SentencePieceProcessor(model_file=str(Path(package) / "data" / _FILES[tokenizer]))
+    return sentencepiece.SentencePieceProcessor(model_file=str(_FOLDER / _FILES[tokenizer]))
 
 
 _TOKEN, _CHARACTER = 120, 4  # bytes that a token takes in memory, and a character, at most
