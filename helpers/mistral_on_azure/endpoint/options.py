@@ -15,8 +15,10 @@ from mistral_on_azure.endpoint.gateway import quota
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import Serverless
 from mistral_on_azure.endpoint.local import timing
-from mistral_on_azure.endpoint.local.sessions import Sessions
+from mistral_on_azure.endpoint.local.sessions import KEPT, Sessions
 from mistral_on_azure.endpoint.models.model import Model
+from mistral_on_azure.endpoint.models.script_files import ScriptFiles
+from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.server import Server, run
 from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.endpoint.transport.origins import HOST, ORIGIN, Callers
@@ -43,6 +45,8 @@ class Options:
         allow_origin: origins of browser pages that may use the endpoint, such as http://localhost:3000.
         request_timeout_ms: on managed compute, how long a whole answer may take.
         strict_model: on serverless, refuse a `model` that is no deployment's name.
+        strict: refuse prompts that no script of the user's own has an answer for.
+        exchanges: how many of a key's last exchanges can be looked at.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -59,6 +63,8 @@ class Options:
     without_models: bool = False
     request_timeout_ms: int = 5_000
     strict_model: bool = False
+    strict: bool = False
+    exchanges: int = KEPT
     engine: str | None = None
     allow_host: Sequence[str] = ()
     allow_origin: Sequence[str] = ()
@@ -81,7 +87,7 @@ def make(keys: Sequence[str], options: Options) -> Server:
     except ApiError as error:
         raise CookbookError(error.message) from None
     limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute)
-    sessions = Sessions(keys, limits, timing=pace, quota=kind.quota)
+    sessions = Sessions(keys, limits, timing=pace, quota=kind.quota, kept=options.exchanges)
     try:
         return Server(
             sessions,
@@ -148,7 +154,7 @@ KINDS: dict[str, Callable[[Options], Kind]] = {
 
 def _model(options: Options) -> Model | None:
     if options.engine is None:
-        return None
+        return Script(ScriptFiles(strict=options.strict))
     from mistral_on_azure.endpoint.models.engine import choose  # only where there is an engine to choose
 
     return choose(options.engine)

@@ -12,8 +12,8 @@ from typing import Any
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.offline import Changes, apply
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.testing.shared_processes import KEPT, Process, Processes
 from mistral_on_azure.testing.sent_requests import SentRequest
+from mistral_on_azure.testing.shared_processes import KEPT, Process, Processes
 
 _UNEXPECTED = "unexpected_prompt"  # the code of the refusal of a prompt that no script has
 _PROXIES = ("NO_PROXY", "no_proxy")
@@ -30,12 +30,7 @@ class Endpoint:
     def __init__(self, processes: Processes, kind: str = "serverless") -> None:
         self._processes = processes
         self._before: Changes | None = None
-        self._process = self._fresh(kind)
-
-    def _fresh(self, kind: str) -> Process:
-        process = self._processes.of(kind)
-        process.ask("POST", "/local/session", {"strict": True})
-        return process
+        self._process: Process = processes.of(kind)
 
     @property
     def kind(self) -> str:
@@ -131,7 +126,7 @@ class Endpoint:
 
         Answers and faults that were asked for before stay behind. Call it before the app reads its variables.
         """
-        self._process = self._fresh(kind)
+        self._process = self._processes.of(kind)
         if self._before is not None:
             apply(self._variables())
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,7 @@ class SentRequest:
         status: of the answer; None where the connection was reset before it.
         answer: the answer's text, a stream with all its events.
         prompt_tokens: that were charged; completion_tokens likewise.
+        answer_headers: of the answer.
         note: what the endpoint did to it, as a fault that was asked for.
     """
 
@@ -34,15 +35,14 @@ class SentRequest:
     answer: str
     prompt_tokens: int
     completion_tokens: int
+    answer_headers: dict[str, str]
     note: str
 
     @classmethod
     def of(cls, exchange: dict[str, Any]) -> SentRequest:
         """From an exchange as `/local/exchanges` tells it."""
-        body = _object(exchange["body"])
-        spent = (exchange.get("prompt_tokens", 0), exchange.get("completion_tokens", 0))
-        named = {name: exchange[name] for name in ("method", "path", "headers", "status", "answer")}
-        return cls(**named, body=body, prompt_tokens=spent[0], completion_tokens=spent[1], note=exchange["note"] or "")
+        told = {each.name: exchange[each.name] for each in fields(cls)}
+        return cls(**{**told, "body": _object(exchange["body"])})
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -73,6 +73,18 @@ class SentRequest:
         return "".join(_text(choice.get("message", {}).get("content")) for choice in self._choices())
 
     @cached_property
+    def calls(self) -> list[tuple[str, Any]]:
+        """The tools that the assistant called, each with its arguments; those that are no JSON as their text."""
+        found: dict[int, list[str]] = {}
+        for choice in self._choices():
+            for call in (choice.get("message") or choice.get("delta") or {}).get("tool_calls") or ():
+                name, arguments = found.setdefault(call.get("index", len(found)), ["", ""])
+                function = call.get("function", {})
+                parts = [name + (function.get("name") or ""), arguments + (function.get("arguments") or "")]
+                found[call.get("index", len(found) - 1)] = parts
+        return [(name, _value(arguments)) for name, arguments in found.values()]
+
+    @cached_property
     def error(self) -> dict[str, Any] | None:
         """The error of the answer, with `code` and `message`; None without one."""
         if self.status is None or self.status < 400:
@@ -89,7 +101,9 @@ class SentRequest:
     def lines(self) -> Iterator[str]:
         """The exchange as a person reads it."""
         status = "no answer" if self.status is None else str(self.status)
-        yield f"{self.method} {self.path} -> {status}{f'  ({self.note})' if self.note else ''}"
+        waits = self.answer_headers.get("retry-after")
+        after = f", retry-after: {waits}" if waits else ""
+        yield f"{self.method} {self.path} -> {status}{after}{f'  ({self.note})' if self.note else ''}"
         if self.parameters:
             yield "  " + ", ".join(f"{name}={_short(json.dumps(value))}" for name, value in self.parameters.items())
         for message in self.messages:
@@ -98,16 +112,19 @@ class SentRequest:
         if self.error:
             yield f"  {self.error.get('code')}: {_short(str(self.error.get('message')))}"
         elif self.text or self.tokens:
-            called = [choice.get("message", {}).get("tool_calls") for choice in self._choices()]
-            said = self.text or json.dumps([call for calls in called if calls for call in calls])
+            said = self.text or ", ".join(f"{name}({json.dumps(given)})" for name, given in self.calls)
             yield f"  answer: {_short(said)}  ({self.prompt_tokens} + {self.completion_tokens} tokens)"
 
 
-def _object(text: str) -> dict[str, Any] | None:
+def _value(text: str) -> Any:
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except ValueError:
-        return None
+        return text
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    value = _value(text)
     return value if isinstance(value, dict) else None
 
 

@@ -79,7 +79,7 @@ class Processes:
         if process is not None and process.started.process.poll() is None:
             process.ask("DELETE", "/local/session")
             return process
-        process = self._running[kind] = Process(kind, start(kind=kind, exchanges=KEPT))
+        process = self._running[kind] = Process(kind, start(kind=kind, exchanges=KEPT, strict=True))
         return process
 
     def __enter__(self) -> Processes:

@@ -91,6 +91,7 @@ class Script:
             answer = Answer(200, b"", quota.headers(), "text/event-stream", events, tokens=completed)
         else:
             answer = Answer(200, completions.body(result), quota.headers(), tokens=completed)
+        answer.prompt_tokens = prompt
         if found is not None:
             answer.delay = found.given.more.delay
         if fault is not None:
