@@ -89,6 +89,15 @@ def _in_full(messages: list[Any], tools: Sequence[Any]) -> Conversation:
     )
 
 
+Parts = list[dict[str, Any]]
+
+
+def request_of(messages: list[Any], tools: Sequence[Any]) -> tuple[Parts, Parts, Parts]:
+    """What `conversation` read, for mistral-common's own tokenizers: messages, tools without and with their schemas."""
+    definitions = [definition(tool, place) for place, tool in enumerate(tools)]
+    return [_clean(message) for message in messages], [_without_schema(tool) for tool in definitions], definitions
+
+
 def _history(messages: list[dict[str, Any]], last_user: int) -> History:
     """What a conversation with tools has come to; `last_user` is where its last user message begins."""
     called = _called(messages)
