@@ -10,8 +10,8 @@ CAN_MAKE := (sys.prefix != sys.base_prefix or importlib.util.find_spec("ensurepi
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults foreign gallery group help lab \
-  lock newest outputs picture pythons recipe run serve setup snippets tables test test-all truth
+.PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults foreign gallery \
+  group help image lab lock newest outputs picture pythons recipe run serve setup snippets tables test test-all truth
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,11 @@ bench-notebooks: setup ## Measure only how fast notebooks are executed
 
 bench-clients: setup ## Measure what the clients cost, beside each other, and keep the results
 	@.venv/bin/python tests/bench/client_costs.py $(ARGS)
+
+image: setup ## Put the wheel, a Dockerfile and a compose file for an app's tests into build/image
+	@rm -rf build/image && .venv/bin/uv build --quiet --wheel --no-build-isolation --python .venv/bin/python --out-dir build/image
+	@cp helpers/mistral_on_azure/testing/container/* build/image
+	@echo "Next: cd build/image, and docker compose up --build --exit-code-from tests"
 
 gallery: setup ## Build the gallery, a site to open from disk, in build/gallery
 	@$(COOKBOOK) gallery $(ARGS)

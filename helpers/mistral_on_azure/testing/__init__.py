@@ -1,7 +1,7 @@
 """An app's tests on the local endpoint: no Azure account, no network, and answers of one's own.
 
-With pytest, the fixture azure_endpoint is there as soon as the package is installed: `plugin`. With anything else, it is
-a context manager, in `endpoint_double`. For a program in any language: `python -m mistral_on_azure.testing -- npm test`.
+With pytest, the fixture azure_endpoint is there as soon as the package is installed: `plugin`. With anything else, it
+is a context manager, in `endpoint_double`. For any language: `python -m mistral_on_azure.testing -- npm test`.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ __all__ = sorted(_HOMES)
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"mistral_on_azure.testing has no {name!r}; it has {', '.join(__all__)}")
+        raise AttributeError(f"no {name!r} is offered for tests; there are {', '.join(__all__)}")
     return getattr(import_module(_HOMES[name]), name)

@@ -136,4 +136,6 @@ def _text(content: Any) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    """A text in one line."""
+    line = text.replace("\n", "\\n")
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
