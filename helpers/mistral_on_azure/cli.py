@@ -14,6 +14,7 @@ from mistral_on_azure.azure.files import NOTEBOOKS, ROOT, is_checkout
 from mistral_on_azure.azure.offline import forget_python_path
 from mistral_on_azure.catalog.models_options import models
 from mistral_on_azure.mistakes import Number, OfCheckout, OneLine
+from mistral_on_azure.serve_command import serve
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -30,34 +31,7 @@ def main() -> None:
     forget_python_path()
 
 
-@main.command()
-@click.option("--port", default=0, show_default="a free one", help="Port to listen on.", type=click.IntRange(0, 65535))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address; others than loopback are open.")
-@click.option("--deployment", help="The deployment that answers a request without a model.")
-@click.option("--requests-per-minute", default=1_000, show_default=True, help="Quota of each deployment.")
-@click.option("--tokens-per-minute", default=200_000, show_default=True, help="Quota of each deployment.")
-@click.option("--timing", default="off", show_default=True, help="off, imitate, or first_token=0.2 and the like.")
-@click.option("--token-lifetime", default=3600, show_default=True, help="Seconds until an Entra ID token expires.")
-@click.option("--kind", default="serverless", show_default=True, help="Of deployment: serverless, managed or foundry.")
-@click.option("--concurrent", default=1, show_default=True, help="Managed compute: requests at a time, an instance.")
-@click.option("--instances", default=1, show_default=True, help="Managed compute: how many instances there are.")
-@click.option("--without-models", is_flag=True, help="Foundry: the deprecated route /models is gone.")
-@click.option("--as-of", default="", metavar="DAY", help="Sell what was sold on a day, as 2025-12-01.")
-@click.option("--retired", default=410, show_default=True, help="Status of a retired model: 410 or 404.")
-@click.option("--request-timeout-ms", default=5000, show_default=True, help="Managed compute: limit of a whole answer.")
-@click.option("--strict-model", is_flag=True, help="Serverless: refuse a model that is no deployment's name.")
-@click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
-@click.option("--allow-host", multiple=True, metavar="NAME", help="A host name to answer to; may be repeated.")
-@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Pages to let in, as http://localhost:3000.")
-def serve(port: int, **options: Any) -> None:
-    """Run the local endpoint on 127.0.0.1 until Ctrl-C.
-
-    The key is AZURE_INFERENCE_CREDENTIAL; without it, a key is generated and printed. The key of an engine is
-    COOKBOOK_ENGINE_KEY.
-    """
-    from mistral_on_azure.endpoint.options import serve as run
-
-    run(port, **options)
+main.add_command(serve)
 
 
 @main.command()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from asking import AZURE, EXPERTS, KEY, LARGE, OPENAI, PROMPT, chat, get, send
-from own_scripts import WEATHER
+from own_scripts import WEATHER, agent
 
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
@@ -84,16 +84,6 @@ AGENT = r"""
     last = '^(?P<degrees>-?\d+) degrees$'
     answers = ["${degrees} degrees outside."]
 """
-
-
-def agent(application, prompt: str) -> str:
-    """What an app does: it asks, calls the tool, and asks again with what it returned."""
-    messages = [{"role": "user", "content": prompt}]
-    first = chat(messages, tools=[WEATHER], model=LARGE, application=application).json["choices"][0]
-    (call,) = first["message"]["tool_calls"]
-    result = {"role": "tool", "tool_call_id": call["id"], "content": "-3 degrees"}
-    messages += [{"role": "assistant", "content": "", "tool_calls": [call]}, result]
-    return chat(messages, tools=[WEATHER], model=LARGE, application=application).text
 
 
 def test_a_tool_is_called_and_its_result_answered(served):

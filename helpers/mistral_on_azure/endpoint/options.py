@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential
@@ -49,7 +50,8 @@ class Options:
         allow_origin: origins of browser pages that may use the endpoint, such as http://localhost:3000.
         request_timeout_ms: on managed compute, how long a whole answer may take.
         strict_model: on serverless, refuse a `model` that is no deployment's name.
-        strict: refuse prompts that no script of the user's own has an answer for.
+        script: files of one's own with answers, which are asked before the cookbook's.
+        strict: only these and the sessions' own answer; another prompt is an error.
         exchanges: how many of a key's last exchanges can be looked at.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
@@ -69,6 +71,7 @@ class Options:
     retired: int = 410
     request_timeout_ms: int = 5_000
     strict_model: bool = False
+    script: Sequence[str | Path] = ()
     strict: bool = False
     exchanges: int = KEPT
     engine: str | None = None
@@ -173,9 +176,16 @@ KINDS: dict[str, Callable[[Options], Kind]] = {
 }
 
 
-def _model(options: Options) -> Model | None:
+def _model(options: Options) -> Model:
+    """The script, or an engine.
+
+    Raises:
+        CookbookError: for a script that cannot be used, or one beside an engine, which would not read it.
+    """
     if options.engine is None:
-        return Script(ScriptFiles(strict=options.strict))
+        return Script(ScriptFiles([Path(file) for file in options.script], options.strict))
+    if options.script or options.strict:
+        raise CookbookError("An engine answers what it likes: leave out either --engine, or --script and --strict.")
     from mistral_on_azure.endpoint.models.engine import choose  # only where there is an engine to choose
 
     return choose(options.engine)
