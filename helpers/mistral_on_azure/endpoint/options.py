@@ -18,7 +18,7 @@ from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import Serverless
 from mistral_on_azure.endpoint.gateway.sold_models import GONE, SoldModels
 from mistral_on_azure.endpoint.local import timing
-from mistral_on_azure.endpoint.local.sessions import Sessions
+from mistral_on_azure.endpoint.local.sessions import KEPT, Sessions
 from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_model import Script
@@ -52,6 +52,7 @@ class Options:
         strict_model: on serverless, refuse a `model` that is no deployment's name.
         script: files of one's own with answers, which are asked before the cookbook's.
         strict: only these and the sessions' own answer; another prompt is an error.
+        exchanges: how many of a key's last exchanges can be looked at.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -72,6 +73,7 @@ class Options:
     strict_model: bool = False
     script: Sequence[str | Path] = ()
     strict: bool = False
+    exchanges: int = KEPT
     engine: str | None = None
     allow_host: Sequence[str] = ()
     allow_origin: Sequence[str] = ()
@@ -94,7 +96,7 @@ def make(keys: Sequence[str], options: Options) -> Server:
     except ApiError as error:
         raise CookbookError(error.message) from None
     limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute)
-    sessions = Sessions(keys, limits, timing=pace, quota=kind.quota)
+    sessions = Sessions(keys, limits, timing=pace, quota=kind.quota, kept=options.exchanges)
     try:
         return Server(
             sessions,

@@ -189,6 +189,8 @@ def _local() -> dict[str, Schema]:
                 status=nullable({"type": "integer"}),
                 answer_headers=masked,
                 answer=TEXT,
+                prompt_tokens=COUNT,
+                completion_tokens=COUNT,
                 note=TEXT,
             )
         ),

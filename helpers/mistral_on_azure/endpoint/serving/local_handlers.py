@@ -63,6 +63,11 @@ def session(service: Service, request: Request, session: Session) -> Answer:
     return json_answer({"identity_header": session.identity_secret, **service.secure()})
 
 
+def renew(service: Service, request: Request, session: Session) -> Answer:
+    """`DELETE /local/session`: this key begins anew; its script, faults, quota and exchanges are forgotten."""
+    return spent(service, request, service.sessions.renew(session))
+
+
 def spent(service: Service, request: Request, session: Session) -> Answer:
     """`GET /local/session`: how many requests this session has made, and the tokens they took."""
     return json_answer({name: getattr(session, name) for name in ("calls", "prompt_tokens", "completion_tokens")})
