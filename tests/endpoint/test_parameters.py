@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from tool_requests import WEATHER
 
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.local.faults import FIELDS
+from mistral_on_azure.endpoint.fault import FIELDS
 from mistral_on_azure.endpoint.local.timing import FIELDS as PACES
 from mistral_on_azure.endpoint.models.tokens import tokenize
 from mistral_on_azure.endpoint.serving.request_parameters import EXTRA, PARAMETERS, validate

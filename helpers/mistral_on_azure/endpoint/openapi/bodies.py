@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mistral_on_azure.azure.deployments import default_name, deployments
+from mistral_on_azure.endpoint.fault import FIELDS as FAULT
 from mistral_on_azure.endpoint.fields import Field
-from mistral_on_azure.endpoint.local import faults, timing
+from mistral_on_azure.endpoint.local import timing
+from mistral_on_azure.endpoint.models.script_schema import exchange_schema
 from mistral_on_azure.endpoint.serving.local_handlers import SESSION
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 
@@ -180,9 +182,12 @@ def _local() -> dict[str, Schema]:
                 note=TEXT,
             )
         ),
-        "Fault": _fields(faults.FIELDS),
+        "Fault": _fields(FAULT),
         "FaultsRequest": {"oneOf": [ref("Fault"), listing(ref("Fault"))]},
         "Faults": listing(ref("Fault")),
+        "Exchange": exchange_schema(),
+        "ScriptRequest": {"oneOf": [ref("Exchange"), listing(ref("Exchange"))]},
+        "Script": listing(ref("Exchange")),
         "TimingRequest": {
             "type": "object",
             "properties": {"timing": {**TEXT, "examples": ["off", "imitate", "first-token=0.2"]}},
