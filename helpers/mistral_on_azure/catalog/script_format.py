@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -237,11 +237,11 @@ def explained(error: msgspec.ValidationError) -> tuple[str, list[str | int]]:
     why, _, at = str(error).partition(" - at `$")
     path = [int(number) if number else name for number, name in re.findall(r"\[(\d+)\]|\.?([\w-]+)", at)]
     if missing := re.search(r"contains unknown field `(.*)`", why):
-        return f"{missing[1]} is no key of this table", path
+        return "there is no such key", [*path, missing[1]]
     return why[:1].lower() + why[1:], path
 
 
-def key_of(path: list[str | int]) -> str:
+def key_of(path: Sequence[str | int]) -> str:
     """The keys that lead to a value, as `exchange 3, answers: `; tables are counted from 1."""
     words = [f" {each + 1}" if isinstance(each, int) else f", {each}" for each in path]
     return "".join(words).removeprefix(", ") + ": " if words else ""

@@ -8,24 +8,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mistral_on_azure.catalog.script_format import Exchange, Reply, ToolCall, compiled, filled, placeholders
+from mistral_on_azure.catalog.script_format import Exchange, Reply, ToolCall, compiled, filled, key_of, placeholders
 from mistral_on_azure.catalog.toml_lines import line_of
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import Fault, fault_of
 from mistral_on_azure.endpoint.fields import read
 from mistral_on_azure.endpoint.models.tokens import count
 
-PATIENCE = 0.03  # seconds of work that all patterns together may take for one request
+PATIENCE = 0.02  # seconds of work that all patterns together may take for one request
 MOST_FILLED = 100_000  # characters of a text once its placeholders are filled
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Question:
     """What a script looks at in a request.
 
     Attributes:
-        prompt: the last user message, without white space around it.
-        system: the system message, likewise; None where there is none.
+        prompt: the last user message; system: the system message, None where there is none.
         last: the text of the last message, whoever it is from.
         deployment: the name of the deployment that is asked.
         tools: whether it offers any.
@@ -41,9 +40,6 @@ class Question:
     may_call: bool = False
     must_call: bool = False
     returned: bool = False
-
-    def __post_init__(self) -> None:
-        self.prompt, self.system = self.prompt.strip(), self.system and self.system.strip()
 
 
 class Watch:
@@ -66,6 +62,9 @@ class Watch:
             raise invalid(f"{why} Make it simpler, or the message shorter.", code="pattern_too_slow") from None
         finally:
             self.left -= time.process_time() - begun
+
+
+_NO_GROUPS: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +94,16 @@ class Entry:
     Attributes:
         source: what it was read from, and its place there.
         staged: whether what it replies depends on the requests before.
+        plain: whether it has a prompt and nothing else, as most have; whoever asks it has compared the prompt.
     """
 
     exchange: Exchange
     source: Source
     place: int
     replies: tuple[Given, ...]
-    staged: bool = False
-    weight: int = 0
+    staged: bool
+    plain: bool
+    weight: int
 
     @property
     def where(self) -> str:
@@ -111,6 +112,8 @@ class Entry:
 
     def match(self, asked: Question, reply: int, watch: Watch) -> dict[str, str] | None:
         """The groups of its patterns if it is meant, else None."""
+        if self.plain:
+            return _NO_GROUPS if self.replies[0].suits(asked, self) else None
         groups: dict[str, str] = {}
         return groups if all(fits for _, fits in self.checks(asked, reply, watch, groups)) else None
 
@@ -118,9 +121,9 @@ class Entry:
         """Each of its keys, and whether the request fits it; the dearest last."""
         wanted = self.exchange
         if wanted.prompt is not None:
-            yield "prompt", wanted.prompt.strip() == asked.prompt
+            yield "prompt", wanted.prompt.strip() == asked.prompt.strip()
         if wanted.system is not None:
-            yield "system", wanted.system.strip() == (asked.system or "")
+            yield "system", wanted.system.strip() == (asked.system or "").strip()
         if wanted.deployment is not None:
             yield "deployment", wanted.deployment == asked.deployment
         if wanted.tools is not None:
@@ -146,7 +149,7 @@ class Source:
     def where(self, *path: str | int) -> str:
         """Where a value stands."""
         if self.text is None:
-            return f"{self.name}, {' '.join(str(each + 1 if isinstance(each, int) else each) for each in path[:2])}"
+            return f"{self.name}, {key_of(path).removesuffix(': ')}"
         return f"{self.name}, line {line_of(self.text, path)}"
 
 
@@ -178,7 +181,9 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
         replies.append(Given(texts, each.calls, fault, each))
     staged = len(replies) > 1 or any(reply.fault for reply in replies)
     weight = sum(value is not None for value in (exchange.system, exchange.deployment, exchange.tools, exchange.last))
-    return Entry(exchange, source, place, tuple(replies), staged, weight)
+    return Entry(
+        exchange, source, place, tuple(replies), staged, not weight and not staged and bool(exchange.prompt), weight
+    )
 
 
 def _fault(wanted: str | dict[str, Any] | None, answered: bool) -> Fault | None:

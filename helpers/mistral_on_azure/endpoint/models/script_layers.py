@@ -39,11 +39,12 @@ class Layer:
         Raises:
             ApiError: 400 for a pattern that takes too long.
         """
-        found = self._first(self.exact.get(asked.prompt, ()), asked, due, watch)
-        if found is None and self.instructed and "\n" in asked.prompt:
-            instruction, _, prompt = asked.prompt.partition("\n")
-            below = replace(asked, prompt=prompt, system=instruction)
-            found = self._first(self.exact.get(below.prompt, ()), below, due, watch)
+        prompt = asked.prompt.strip()
+        found = self._first(self.exact.get(prompt, ()), asked, due, watch)
+        if found is None and self.instructed and "\n" in prompt:
+            instruction, _, rest = prompt.partition("\n")
+            below = replace(asked, prompt=rest, system=instruction)
+            found = self._first(self.exact.get(rest.strip(), ()), below, due, watch)
         return found or self._first(self.others, asked, due, watch)
 
     def _first(

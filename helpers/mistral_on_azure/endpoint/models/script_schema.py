@@ -38,7 +38,7 @@ def exchange_schema() -> dict[str, Any]:
 
 def _with_faults(schema: Any) -> Any:
     """The schema with the fields of a fault, and without what docstrings say to readers of the source."""
-    if isinstance(schema, list):
+    if isinstance(schema, list | tuple):  # a default is a tuple, which JSON does not have
         return [_with_faults(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
