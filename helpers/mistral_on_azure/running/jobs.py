@@ -17,6 +17,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.deployments import deployments as known_deployments
 from mistral_on_azure.azure.files import path_part, scratch
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, load
@@ -122,7 +123,7 @@ def _own(notebook: Notebook) -> str:
     """The deployment that a notebook asks by itself: a recipe may need one with tools, all others ask the default."""
     parameter = notebook.parameters.get("model")
     own = parameter.default if parameter and notebook.kind is Kind.RECIPE else None
-    return own if isinstance(own, str) else default_name()
+    return own if own in known_deployments() else default_name()
 
 
 def _job(notebook: Notebook, given: dict[str, str], output: Path, strict: bool) -> Job:
