@@ -45,17 +45,18 @@ def show_bars(
         axes = figure.add_subplot()
         axes.set_facecolor("none")
         _draw(axes, rows, parts)
+        ends = {}
         for place, (name, row) in enumerate(rows.items()):
             end = sum(row.values())
             if interval := (intervals or {}).get(name):
                 around = [withStroke(linewidth=3.5, foreground="white")]  # to be seen on a dark bar
                 axes.plot(interval, (place, place), color=_INK, marker="|", markersize=9, path_effects=around)
                 end = max(end, interval[1])
+            ends[name] = end
             axes.annotate(written[name], (end, place), (5, 0), textcoords="offset points", va="center")
         axes.set(yticks=range(len(rows)), yticklabels=list(rows), ylim=(len(rows) - 0.4, -0.6), xlabel=xlabel)
         axes.set_title(title, loc="left", fontsize=10)
-        axes.margins(x=0.18)
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, max(ends.values()) * (1.06 + 0.014 * max(map(len, written.values()))))  # room for the labels
         axes.spines[["top", "right"]].set_visible(False)
         if len(parts) > 1:
             figure.legend(loc="outside lower center", ncols=len(parts), frameon=False)
@@ -77,5 +78,6 @@ def _in_words(rows: Rows, title: str, written: Mapping[str, str], intervals: Map
     for name, row in rows.items():
         parts = ", ".join(f"{part} {length:,.6g}" for part, length in row.items() if length)
         interval = "; {:,.3g} to {:,.3g}".format(*intervals[name]) if name in intervals else ""
-        lines.append(f"{name}: {parts}{interval} ({written[name]})")
+        label = "" if written[name] in parts else f" ({written[name]})"
+        lines.append(f"{name}: {parts}{interval}{label}")
     return "\n".join((" ".join(title.split()), *lines))
