@@ -24,7 +24,6 @@ _HOMES = {
     "show_wire": "mistral_on_azure.notebook.wire",
     "show_logprobs": "mistral_on_azure.notebook.logprobs",
     "show_bars": "mistral_on_azure.notebook.bar_charts",
-    "show_figure": "mistral_on_azure.notebook.figures",
     "show_deployments": "mistral_on_azure.notebook.deployment_views",
     "plot_deployments": "mistral_on_azure.notebook.deployment_views",
     "plot_layers": "mistral_on_azure.notebook.layer_views",
