@@ -233,7 +233,7 @@ def faults(repeats: int, check: bool, render: bool) -> None:
 def recipe(name: str) -> None:
     """Begin a recipe: write a notebook of six cells, NAME, and what belongs to it.
 
-    `make recipe NAME=hello` also executes it, keeps its outputs and adds it to README.md.
+    `make recipe NAME=hello` also executes it, keeps its outputs and adds it to the pages.
     """
     from mistral_on_azure.upkeep.recipes import begin
 
@@ -243,13 +243,27 @@ def recipe(name: str) -> None:
 
 @main.command(cls=OfCheckout)
 def tables() -> None:
-    """Rebuild the tables of tasks, clients and recipes in README.md."""
+    """Rebuild the tables of tasks, clients and recipes in the pages."""
     from mistral_on_azure.upkeep.generated import write_tables as write
 
     write(ROOT)
 
 
 main.add_command(models)
+
+
+@main.command()
+@click.argument("question", required=False, default="How many languages are in the world?")
+@click.option(
+    "--deployment", "-d", default="", help="The deployment to ask.  [default: the one that the endpoint names]"
+)
+@click.option("--kind", default="", help="Of deployment: serverless, managed or foundry.  [default: what it tells]")
+@click.option("--max-tokens", type=click.IntRange(1), help="The limit of the answer.")
+def ask(question: str, deployment: str, kind: str, max_tokens: int | None) -> None:
+    """Ask one QUESTION; show the answer, its tokens, and what was sent."""
+    from mistral_on_azure.notebook.one_question import ask as run
+
+    run(question, deployment, kind, max_tokens, click.echo)
 
 
 @main.command()

@@ -18,7 +18,7 @@ from mistral_on_azure.catalog.models import as_of, models, parts
 from mistral_on_azure.gallery.models_page import models_page
 from mistral_on_azure.notebook.model_time_line import spans
 from mistral_on_azure.running.saving import settled
-from mistral_on_azure.upkeep.generated import model_list, with_table
+from mistral_on_azure.upkeep.generated import model_list, with_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,7 +64,7 @@ def test_the_gallery_marks_a_row_that_is_old(tmp_path, days, old):
 
 def test_the_readme_is_made_from_the_same_rows(monkeypatch):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert with_table(text, ROOT / "notebooks") == text
-    assert all(f"`{name}`" in model_list() for name, row in models().items() if row.group != "open")
+    assert with_tables(text, ROOT / "notebooks") == text
+    assert all(f"`{name}`" in model_list(ROOT) for name, row in models().items() if row.group != "open")
     monkeypatch.setattr(table, "date", type("Later", (date,), {"today": classmethod(lambda _: date(2030, 1, 1))}))
-    assert table.stale_names() and with_table(text, ROOT / "notebooks") == text  # an old row fails no test
+    assert table.stale_names() and with_tables(text, ROOT / "notebooks") == text  # an old row fails no test
