@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from mistral_on_azure.azure.deployments import default_name, deployments
+from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.fault import STATUSES
 from mistral_on_azure.endpoint.gateway.kinds import EXTRA, Kind
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.openapi.bodies import ref
@@ -35,7 +36,7 @@ def asked(kind: Kind) -> dict[str, Any]:
             "azureml-model-deployment",
             "header",
             "The deployment that answers. It goes before the body's `model`.",
-            {"enum": list(deployments())},
+            {"enum": list(kind.deployments())},
         ),
         _parameter(faults.HEADER, "header", _first_line(faults), _TEXT, "status=503; retry-after=1; count=2"),
         _parameter(timing.HEADER, "header", _first_line(timing), _TEXT, "first-token=0.2; tokens-per-second=50"),
@@ -123,6 +124,8 @@ CODES: dict[int, tuple[str, ...]] = {
         "extra_parameter",
         "context_length_exceeded",
         "content_filter",
+        "unexpected_prompt",
+        "pattern_too_slow",
         "bad_request",
     ),
     401: ("unauthorized", "invalid_token"),
@@ -130,6 +133,7 @@ CODES: dict[int, tuple[str, ...]] = {
     404: ("not_found", "deployment_not_found"),
     405: ("method_not_allowed",),
     408: ("request_timeout",),
+    410: ("model_retired",),
     413: ("body_too_large",),
     415: ("unsupported_media_type",),
     417: ("expectation_failed",),
@@ -149,7 +153,7 @@ _MORE = {401: ("www-authenticate",), 405: ("allow",), 424: CONTAINERS, 429: _WAI
 
 def codes() -> dict[int, tuple[str, ...]]:
     """The codes that an answer of each status can have."""
-    asked_for = {status: (code,) for status, (code, _) in faults.STATUSES.items()}
+    asked_for = {status: (code,) for status, (code, _) in STATUSES.items()}
     statuses = sorted({*CODES, *asked_for})
     return {
         status: tuple(dict.fromkeys((*CODES.get(status, ()), *asked_for.get(status, ()), ENGINE)))
@@ -172,7 +176,7 @@ def errors(kind: Kind) -> dict[str, Any]:
 
 def _error(kind: Kind, status: int, known: tuple[str, ...]) -> dict[str, Any]:
     narrowed = {"properties": {"status": {"const": status}, "code": {"enum": list(known)}}}
-    shown = ApiError(status, known[0], faults.STATUSES.get(status, ("", HTTPStatus(status).phrase))[1])
+    shown = ApiError(status, known[0], STATUSES.get(status, ("", HTTPStatus(status).phrase))[1])
     answer = kind.error(shown)
     if answer.status != status:
         return {
