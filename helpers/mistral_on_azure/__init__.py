@@ -26,6 +26,7 @@ _HOMES = {
     "show_wire": "mistral_on_azure.notebook.wire",
     "show_logprobs": "mistral_on_azure.notebook.logprobs",
     "show_bars": "mistral_on_azure.notebook.bar_charts",
+    "start_backend": "mistral_on_azure.notebook.telemetry",
     "show_figure": "mistral_on_azure.notebook.figures",
     "show_deployments": "mistral_on_azure.notebook.deployment_views",
     "plot_deployments": "mistral_on_azure.notebook.deployment_views",
