@@ -45,7 +45,8 @@ def session(service: Service, request: Request, session: Session) -> Answer:
     settings = check(wanted, SESSION, "A session")
     session.deployment = deployment_named(named or service.default, service.kind.deployments()).name
     session.token_lifetime = settings.get("token_lifetime", session.token_lifetime)
-    return json_answer({"identity_header": session.identity_secret, **service.secure()})
+    engine = {"engine": service.model.name or ""}  # whose answers they are; empty is the script
+    return json_answer({"identity_header": session.identity_secret, **engine, **service.secure()})
 
 
 def spent(service: Service, request: Request, session: Session) -> Answer:
