@@ -25,7 +25,13 @@ _HOMES = {
     "show_logprobs": "mistral_on_azure.notebook.logprobs",
     "show_figure": "mistral_on_azure.notebook.figures",
     "kept": "mistral_on_azure.notebook.kept",
+    "record_calls": "mistral_on_azure.notebook.tapes",
+    "replay_calls": "mistral_on_azure.notebook.tapes",
     "show_deployments": "mistral_on_azure.notebook.deployment_views",
+    "plot_likeness": "mistral_on_azure.notebook.score_views",
+    "plot_needed": "mistral_on_azure.notebook.score_views",
+    "plot_scores": "mistral_on_azure.notebook.score_views",
+    "plot_trade": "mistral_on_azure.notebook.score_views",
     "plot_deployments": "mistral_on_azure.notebook.deployment_views",
     "plot_layers": "mistral_on_azure.notebook.layer_views",
 }
