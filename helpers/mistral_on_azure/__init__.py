@@ -32,6 +32,7 @@ _HOMES = {
     "plot_needed": "mistral_on_azure.notebook.score_views",
     "plot_scores": "mistral_on_azure.notebook.score_views",
     "plot_trade": "mistral_on_azure.notebook.score_views",
+    "plot_bars": "mistral_on_azure.notebook.score_views",
     "plot_deployments": "mistral_on_azure.notebook.deployment_views",
     "plot_layers": "mistral_on_azure.notebook.layer_views",
 }

@@ -119,3 +119,24 @@ def plot_likeness(likeness: Mapping[tuple[str, str], float], same: Sequence[tupl
     said = [f"{one} / {other} {value:.2f}" for (one, other), value in likeness.items()]
     count = sum(pair in same for pair in likeness)
     return show_figure(figure, f"Similarity of pairs. The first {count} mean the same, the others do not: {'; '.join(said)}.")
+
+
+def plot_bars(values: Mapping[str, float], label: str, digits: int) -> ShownFigure:
+    """Plot one bar for each name, the figure written beside it.
+
+    Args:
+        label: what is measured, with its unit.
+        digits: decimal places.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 0.9 + 0.32 * len(values)), layout="constrained")
+    axes = figure.add_subplot()
+    bars = axes.barh(list(values), list(values.values()), color=_LINE, height=0.6)
+    axes.bar_label(bars, [f"{value:,.{digits}f}" for value in values.values()], padding=4, color=_INK)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(label)
+    said = ", ".join(f"{name} {value:,.{digits}f}" for name, value in values.items())
+    return show_figure(figure, f"Bars of {label}: {said}.")

@@ -73,6 +73,6 @@ def replay_calls(file: str) -> Iterator[Mapping[str, str]]:
         kind = DEPLOYMENT_KINDS.get(tape.about["kind"], SERVERLESS)
         yield {**variables_of(door.url, kind), CREDENTIAL: door.key, **around_proxies()}
         doors.settle(door)
-        notes = [f"{door.usage.calls} requests answered from the tape of {tape.about['day']}"]
+        notes = [f"{door.usage.calls} requests answered from the tape"]
         notes += [f"{len(door.refused)} refused: {door.refused[0]}"] if door.refused else []
         print("; ".join([*notes, *filter(None, [replayer.left_over(door)])]))
