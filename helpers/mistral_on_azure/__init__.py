@@ -12,6 +12,7 @@ _HOMES = {
     "CookbookError": "mistral_on_azure.errors",
     "check_endpoint": "mistral_on_azure.azure.addresses",
     "connect": "mistral_on_azure.notebook.connecting",
+    "local_endpoint": "mistral_on_azure.notebook.connecting",
     "deployments": "mistral_on_azure.azure.deployments",
     "use_entra_id": "mistral_on_azure.notebook.connecting",
     "use_key": "mistral_on_azure.notebook.connecting",
@@ -21,8 +22,10 @@ _HOMES = {
     "show_usage": "mistral_on_azure.notebook.streams",
     "show_wire": "mistral_on_azure.notebook.wire",
     "show_logprobs": "mistral_on_azure.notebook.logprobs",
+    "show_figure": "mistral_on_azure.notebook.figures",
     "show_deployments": "mistral_on_azure.notebook.deployment_views",
     "plot_deployments": "mistral_on_azure.notebook.deployment_views",
+    "plot_client_faults": "mistral_on_azure.notebook.fault_views",
     "plot_layers": "mistral_on_azure.notebook.layer_views",
 }
 __all__ = sorted(_HOMES)
