@@ -10,7 +10,7 @@ CAN_MAKE := (sys.prefix != sys.base_prefix or importlib.util.find_spec("ensurepi
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults gallery help lab \
+.PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults foreign gallery group help lab \
   lock newest outputs pythons recipe run serve setup snippets tables test test-all truth
 
 help: ## List the targets
@@ -44,8 +44,14 @@ serve: setup ## Run the local endpoint in the foreground, on port 8000
 engine: setup ## Install a small real language model, for make run ARGS='--engine embedded'
 	@$(COOKBOOK) engine $(ARGS)
 
+group: setup ## Install what some recipes need: make group NAME=evaluation (or batch, retrieval, tracing)
+	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group "$(NAME)"
+
 engines: engine ## Execute the notebooks on servers nobody here wrote, and keep what each cannot do
 	@.venv/bin/python tests/engines/measure.py $(ARGS)
+
+foreign: setup ## Try other people's clients on the local endpoint, and keep what each can do
+	@.venv/bin/python tests/foreign/foreign_clients.py $(ARGS)
 
 newest: setup ## Execute every notebook on the newest allowed versions instead of the locked ones
 	@.venv/bin/nox --session newest -- $(ARGS)

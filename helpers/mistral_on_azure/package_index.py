@@ -1,4 +1,6 @@
-"""The way to a package index: what installers get of the caller's variables and of the configuration of pip and uv.
+"""The way to a package index, and the locks that say what is taken from there.
+
+Installers get little of the caller's variables and of the configuration of pip and uv.
 
 `setup_environment` uses it before anything is installed, so it needs the standard library alone.
 """
@@ -12,6 +14,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,9 @@ VENV = ROOT / ".venv"
 UV_CONFIGURATION = VENV / "uv.toml"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+LOCK = ROOT / "requirements.lock"
+_GROUP_LOCKS = Path(__file__).with_name("upkeep") / "locks"
+_ADDED = VENV / "groups"  # the names of the groups that were added, one a line
 
 # What an installer may know of the caller's environment: where programs, folders and caches are, and the way to a
 # package index. Everything else could send packages elsewhere, or is none of its business, as an endpoint's key.
@@ -39,6 +45,27 @@ _PIP_NAMES_IN_UV = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
 _UV_KEYS = ("index", "index-url", "extra-index-url", "find-links", "no-index", "index-strategy", "keyring-provider")
 _UV_KEYS += ("native-tls", "system-certs", "allow-insecure-host", "cache-dir", "no-cache", "link-mode", "offline")
 _UV_KEYS += ("http-proxy", "https-proxy", "no-proxy")
+
+
+def groups() -> list[str]:
+    """The names of the groups of packages that can be added to the environment."""
+    return sorted(path.stem for path in _GROUP_LOCKS.glob("*.lock"))
+
+
+def added() -> list[str]:
+    """The names of the groups that were added."""
+    names = _ADDED.read_text(encoding="utf-8").split() if _ADDED.exists() else []
+    return [name for name in names if name in groups()]
+
+
+def keep(names: Iterable[str]) -> None:
+    """Remember which groups are added."""
+    _ADDED.write_text("\n".join(sorted(names)), encoding="utf-8")
+
+
+def locks() -> list[Path]:
+    """The files whose packages belong into the environment."""
+    return [LOCK, *(_GROUP_LOCKS / f"{name}.lock" for name in added())]
 
 
 def variables() -> dict[str, str]:

@@ -4,7 +4,8 @@ It makes .venv, installs the exact versions of requirements.lock, checked by the
 It changes nothing outside of .venv but the installers' caches: of the caller's variables and of the configuration of
 pip and uv, only what leads to a package index is passed on. A stamp is left last, so that an interrupted set-up starts
 over, a finished one is not repeated, and a project that was copied or moved is set up again. With the argument
-`chosen`, the environment gets the Python that runs this file, also where another works already.
+`chosen`, the environment gets the Python that runs this file, also where another works already. `group NAME` adds the
+packages of a group, which stay until .venv is removed.
 """
 
 from __future__ import annotations
@@ -29,11 +30,25 @@ except ImportError:  # on Windows, where two set-ups at once are not kept apart
 if __name__ == "__main__":
     sys.dont_write_bytecode = True  # nothing is left outside of .venv
 sys.path.insert(0, str(Path(__file__).parent))  # `python -I` leaves it out, and the package is not installed yet
-from package_index import BIN, PASSED_ON, PYTHON, ROOT, UV_CONFIGURATION, VENV, configure_uv, pip_settings, variables
+from package_index import (
+    BIN,
+    LOCK,
+    PASSED_ON,
+    PYTHON,
+    ROOT,
+    UV_CONFIGURATION,
+    VENV,
+    added,
+    configure_uv,
+    groups,
+    keep,
+    locks,
+    pip_settings,
+    variables,
+)
 
 sys.path.pop(0)
 
-LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "set-up"
 LOG = VENV / "set-up.log"
 _SCRIPTS = (Path(__file__), Path(__file__).with_name("package_index.py"))
@@ -55,7 +70,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     """Set up what is missing.
 
     Args:
-        arguments: `chosen` where the user named the Python that runs this.
+        arguments: `chosen` where the user named the Python that runs this; `group` and a name to add a group.
 
     Raises:
         SetUpError: when it could not be set up.
@@ -64,17 +79,28 @@ def main(arguments: Sequence[str] = ()) -> None:
     chosen = "chosen" in arguments
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         raise SetUpError(f"{sys.executable} is Python {sys.version.split()[0]}; the cookbook needs 3.11 to 3.14")
-    if _is_set_up(chosen):
+    group = arguments[1] if arguments[:1] == ["group"] else None
+    if group is not None and group not in (known := groups()):
+        raise SetUpError(f"There is no group {group!r}; NAME is one of: {', '.join(known)}")
+    if _is_set_up(chosen) and group is None:
         return
     with alone(ROOT):
-        if not _is_set_up(chosen):
-            _set_up(chosen, arguments)
+        before = added()
+        if group is not None:
+            keep({*before, group})
+        try:
+            if not _is_set_up(chosen):
+                _set_up(chosen, arguments)
+        except SetUpError:
+            if group is not None:  # what cannot be installed is not tried again with every set-up
+                keep(before)
+            raise
 
 
 def fingerprint() -> str:
     """What the environment depends on: the lock, the project and where it is, and the Python that .venv leads to."""
     digest = hashlib.sha256(f"{ROOT}\n{os.path.realpath(PYTHON)}\n".encode(errors="surrogateescape"))
-    for path in (LOCK, ROOT / "pyproject.toml", *_SCRIPTS, VENV / "pyvenv.cfg"):
+    for path in (*locks(), ROOT / "pyproject.toml", *_SCRIPTS, VENV / "pyvenv.cfg"):
         with contextlib.suppress(FileNotFoundError):  # conda's environments have no pyvenv.cfg
             digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -107,7 +133,7 @@ def _set_up(chosen: bool, arguments: Sequence[str]) -> None:
             raise SetUpError(
                 f"{sys.executable} makes no environment with pip (Debian and Ubuntu: install the package python3-venv)"
             ) from None
-    print("Setting up: installing the packages of requirements.lock (about a minute on a new machine)", flush=True)
+    print(f"Setting up: installing the packages of {' and '.join(path.name for path in locks())}", flush=True)
     _install()
     _run("cookbook does not start", [BIN / "cookbook", "--help"], variables())
     STAMP.write_text(fingerprint(), encoding="utf-8")
@@ -209,13 +235,15 @@ def _install() -> None:
     settings = {**pip_settings(), **environment, "UV_CONFIG_FILE": str(UV_CONFIGURATION)}
     try:
         configure_uv()
-        _run("", [uv, "pip", "sync", "--quiet", "--require-hashes", "--no-build", "--python", PYTHON, LOCK], settings)
+        sync = [uv, "pip", "sync", "--quiet", "--require-hashes", "--no-build", "--python", PYTHON]
+        _run("", [*sync, *locks()], settings)
         _run("", [uv, "pip", "install", "--quiet", "--python", PYTHON, *project], settings)
     except SetUpError:
         # pip knows more ways to a package index than uv does: proxies, certificates, credentials, find-links.
         print("Setting up: uv could not install; trying pip, which is slower", flush=True)
         _ensure_pip()
-        _run("the packages could not be installed", [*hashed, LOCK], environment)
+        for lock in locks():
+            _run("the packages could not be installed", [*hashed, lock], environment)
         _run("the project could not be installed", [*pip, *project], environment)
     finally:
         UV_CONFIGURATION.unlink(missing_ok=True)  # an index's address may hold a credential

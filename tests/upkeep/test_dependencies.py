@@ -14,9 +14,13 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from mistral_on_azure.package_index import groups
 from mistral_on_azure.setup_environment import NEWEST, OLDEST
-from mistral_on_azure.upkeep.generated import GROUPS, conda_environment
+from mistral_on_azure.upkeep.generated import GROUPS, LOCKS, SEPARATE, conda_environment
 from pinned import pins
+
+# pip's format: a pin, then its hashes, each after a backslash and a line break.
+PINNED = re.compile(r"([\w.-]+==[\w.+!-]+( ; [^\n\\]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n)+")
 
 
 @pytest.fixture
@@ -45,10 +49,9 @@ def test_what_is_installed_is_what_is_locked(wanted, locked):
 
 
 def test_every_package_of_the_lock_has_hashes(root):
-    """pip's format: a pin, then its hashes, each after a backslash and a line break."""
     text = (root / "requirements.lock").read_text(encoding="utf-8")
     _, _, body = text.partition("\n")
-    assert re.fullmatch(r"([\w.-]+==[\w.+!-]+( ; [^\n\\]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n)+", body)
+    assert PINNED.fullmatch(body)
 
 
 def test_the_build_backend_is_locked(root, locked):
@@ -85,3 +88,15 @@ def test_a_python_that_is_not_allowed_is_refused(root):
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "python-3.11" not in done.stderr
     assert "pyproject.toml does not allow Python 3.10. It allows: 3.11, " in done.stderr
+
+
+@pytest.mark.parametrize("group", SEPARATE)
+def test_a_group_has_a_lock_that_goes_with_the_others(root, group):
+    """What is named twice is pinned to one version, so all groups can be installed together."""
+    document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    everywhere = [pin for name in SEPARATE for pin in pins(root, LOCKS / f"{name}.lock")] + pins(root)
+    own = {pin.name: pin.specifier for pin in pins(root, LOCKS / f"{group}.lock")}
+    assert not [str(pin) for pin in everywhere if pin.specifier != own.get(pin.name, pin.specifier)]
+    assert {canonicalize_name(Requirement(line).name) for line in document["dependency-groups"][group]} <= own.keys()
+    assert PINNED.fullmatch((root / LOCKS / f"{group}.lock").read_text(encoding="utf-8").split("\n", 2)[2])
+    assert group in groups()

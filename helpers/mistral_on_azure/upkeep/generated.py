@@ -1,7 +1,8 @@
-"""Generated files: the lock and environment.yml from pyproject.toml, the README's tables from the notebooks."""
+"""Generated files: the locks and environment.yml from pyproject.toml, the README's tables from the notebooks."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,34 +16,50 @@ from mistral_on_azure.catalog.rules import ENDING, SET_UP
 from mistral_on_azure.errors import CookbookError
 
 GROUPS = ("test", "gallery", "tools")
+SEPARATE = ("evaluation", "retrieval", "tracing", "batch")  # groups of packages with a lock of their own
+LOCKS = Path("helpers", "mistral_on_azure", "upkeep", "locks")  # in the project
 _FRAME = (SET_UP, ENDING)  # sections that every recipe may have
 _HEADER = "# Made from pyproject.toml by `make lock`; do not edit.\n"
+_ALSO = "# What the group adds to requirements.lock. `make group NAME={name}` installs it.\n"
 
 
 def write(root: Path) -> None:
-    """Resolve the newest allowed versions; write requirements.lock, with the hashes of all files, and environment.yml.
+    """Resolve the newest allowed versions; write the locks, with the hashes of all files, and environment.yml.
+
+    The lock of a separate group holds what requirements.lock lacks. Each fits the locks that are made before it.
 
     Raises:
         CookbookError: when uv is missing or finds no compatible versions; uv prints the reason.
     """
-    groups = [word for group in GROUPS for word in ("--group", group)]
-    command = ["uv", "pip", "compile", "pyproject.toml", *groups, "--universal", "--upgrade", "--generate-hashes"]
-    quiet = [
-        "--no-annotate",
-        "--no-header",
-        "--no-emit-index-url",
-        "--no-emit-find-links",
-        "--quiet",
-        "--output-file",
-        "requirements.lock",
-    ]
+    lock = root / "requirements.lock"
+    _compile(root, lock, "pyproject.toml", *(word for group in GROUPS for word in ("--group", group)))
+    made = [lock]
+    for name in SEPARATE:
+        own = root / LOCKS / f"{name}.lock"
+        _compile(root, own, "--group", name, *(word for path in made for word in ("--constraint", path)))
+        made.append(own)
+    locked = set(_pins(lock))
+    lock.write_text(_HEADER + "".join(_pins(lock)), encoding="utf-8")
+    for name, own in zip(SEPARATE, made[1:], strict=True):
+        added = "".join(pin for pin in _pins(own) if pin not in locked)
+        own.write_text(_HEADER + _ALSO.format(name=name) + added, encoding="utf-8")
+    (root / "environment.yml").write_text(conda_environment(root), encoding="utf-8")
+
+
+def _compile(root: Path, output: Path, *wanted: object) -> None:
+    """Pin what is wanted, and what it depends on, for every platform and Python that the project allows."""
+    uv = Path(sys.executable).with_name("uv")
+    quiet = ("--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--quiet")
+    command = [uv, "pip", "compile", *wanted, "--universal", "--upgrade", "--generate-hashes", *quiet]
     try:
-        subprocess.run([Path(sys.executable).with_name(command[0]), *command[1:], *quiet], cwd=root, check=True)
+        subprocess.run([*command, "--output-file", output], cwd=root, check=True)
     except (OSError, subprocess.CalledProcessError):
         raise CookbookError("Nothing was locked. What uv says above tells why; without uv, run `make setup`.") from None
-    lock = root / "requirements.lock"
-    lock.write_text(_HEADER + lock.read_text(encoding="utf-8"), encoding="utf-8")
-    (root / "environment.yml").write_text(conda_environment(root), encoding="utf-8")
+
+
+def _pins(lock: Path) -> list[str]:
+    """The packages of a lock, each as its lines: the pin, and its hashes."""
+    return re.findall(r"^[a-z].*\n(?: .*\n)*", lock.read_text(encoding="utf-8"), re.MULTILINE | re.IGNORECASE)
 
 
 def conda_environment(root: Path) -> str:

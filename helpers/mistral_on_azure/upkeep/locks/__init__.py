@@ -1,0 +1,1 @@
+"""What each optional group of packages adds to requirements.lock, with hashes."""
