@@ -225,8 +225,15 @@ def ledger() -> Ask:
     exec(TASK["ledger"], cells)
     quota = cells["open_quota"](TASK["file"], TASK["tokens"], TASK["requests"], TASK["minute"])
     client, seen = connection(), [2000.0, 4000.0]  # tokens and characters so far, with a guess to begin with
+    warm = asyncio.Lock()
 
     async def ask(prompt: str, tokens: int) -> int:
+        async with warm:  # an open connection, so that what is taken first does not arrive late
+            if not seen[2:]:
+                seen.append((await client.get("/info")).status_code)
+        return await send(prompt)
+
+    async def send(prompt: str) -> int:
         expected = len(prompt) * seen[0] / seen[1]
         await asyncio.sleep(cells["take"](quota, expected))
         used = await post(client, prompt)
