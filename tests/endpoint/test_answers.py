@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mistral_on_azure.endpoint.models.script import complete, cut, logprobs, script, unknown_prompt
+from mistral_on_azure.endpoint.models.log_probabilities import logprobs
+from mistral_on_azure.endpoint.models.script import cut
 from mistral_on_azure.endpoint.models.tokens import count, tokenize
+from scripted import complete, script, unknown_prompt
 
 PROMPT = "How many languages are in the world?"
 NAMES, CHANT = "Suggest a name for a language school.", "Write a chant for a team of translators."
@@ -44,7 +46,7 @@ def test_whichever_limit_comes_first_decides():
 
 def test_an_unknown_prompt_gets_an_honest_answer():
     answer = complete(None, "What is the capital of Atlantis?", {}).text
-    assert answer == unknown_prompt()[0]
+    assert answer == unknown_prompt()
     assert "local endpoint" in answer and "AZURE_INFERENCE_ENDPOINT" in answer
 
 

@@ -7,7 +7,7 @@ import json
 import tracemalloc
 
 import pytest
-from asking import APPLICATION, KEY, LARGE, QUESTION, chat
+from asking import APPLICATION, KEY, LARGE, chat
 from raw import KEY as WIRE_KEY
 from raw import ROUTE, connect, post, serving, until
 from raw import chat as wired
@@ -89,7 +89,7 @@ def test_a_prompt_that_fits_nowhere_is_counted_no_further():
 def test_answers_to_one_request_are_bounded_together():
     call = {"id": "abcdefghi", "type": "function", "function": {"name": "read", "arguments": "{}"}}
     talk = [
-        *QUESTION,
+        {"role": "user", "content": "Read the file."},
         {"role": "assistant", "content": "", "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "abcdefghi", "content": "word and " * 5_000},
     ]

@@ -23,7 +23,7 @@ from mistral_on_azure.endpoint.server import Server, run
 class Busy:
     name = info = None
 
-    def answer(self, asked, quota, spend):
+    def answer(self, asked, quota, spend, own):
         print("busy", flush=True)
         {{}}
 

@@ -9,7 +9,8 @@ from email.utils import parsedate_to_datetime
 import pytest
 from raw import EVENTS, KEY, Got, ask, chat, connect, post, serving
 
-from mistral_on_azure.endpoint.local.faults import HEADER, STATUSES
+from mistral_on_azure.endpoint.fault import STATUSES
+from mistral_on_azure.endpoint.local.faults import HEADER
 from mistral_on_azure.endpoint.server import run
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}

@@ -16,10 +16,10 @@ from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway.managed import MANAGED, Managed
 from mistral_on_azure.endpoint.models import chat_template
-from mistral_on_azure.endpoint.models.safety import listed
 from mistral_on_azure.endpoint.routes import document
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
+from scripted import listed
 
 AZURE, OPENAI = "/chat/completions", "/v1/chat/completions"
 REASON, STATUS = "ms-azureml-model-error-reason", "ms-azureml-model-error-statuscode"

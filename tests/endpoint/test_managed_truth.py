@@ -13,12 +13,12 @@ import pytest
 from managed_compute import Measured, answered, as_truth, layer_of, managed, questions, truth
 
 from mistral_on_azure.azure.deployments import deployments
-from mistral_on_azure.endpoint.models.safety import listed
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.upkeep.truth.agreement import differences
 from mistral_on_azure.upkeep.truth.asking_truth import ANSWERS, QUESTIONS
 from mistral_on_azure.upkeep.truth.kept_answers import about_path
 from mistral_on_azure.upkeep.truth.truth_questions import Question, ask
+from scripted import listed
 
 LEAST = 98.0  # percent of the first questions, which stand for those that are kept for acceptance
 FIRST = re.compile(r"(?!x-)")  # the ids of further questions begin with x-

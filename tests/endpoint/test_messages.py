@@ -13,9 +13,10 @@ from tool_requests import WEATHER, call
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.models.conversation import conversation
 from mistral_on_azure.endpoint.models.messages import STARTS, validated
-from mistral_on_azure.endpoint.models.safety import GUARDRAIL, listed
-from mistral_on_azure.endpoint.models.script import cut, script
+from mistral_on_azure.endpoint.models.safety import GUARDRAIL
+from mistral_on_azure.endpoint.models.script import cut
 from mistral_on_azure.endpoint.models.tokens import count_prompt
+from scripted import listed, script
 
 SYSTEM = "You are a helpful assistant."
 FILTERED = listed()[0]

@@ -9,8 +9,8 @@ import pytest
 from raw import KEY, Got, ask, chat, connect, get, post, serving
 
 from mistral_on_azure.endpoint.gateway.quota import Limits
-from mistral_on_azure.endpoint.models.script import script
 from mistral_on_azure.endpoint.server import run
+from scripted import script
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 ROUTES = ("/chat/completions", "/v1/chat/completions", "/models/chat/completions")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mistral_on_azure.endpoint.models.script import script
 from mistral_on_azure.endpoint.models.tokens import ALONE, INDIVISIBLE, count, count_prompt, processor, tokenize
+from scripted import script
 
 # Texts of any characters, and texts that are mostly made of what the counting takes apart and must not take apart.
 TEXTS = st.one_of(

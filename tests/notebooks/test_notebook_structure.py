@@ -17,7 +17,7 @@ from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import Cell, Kind, Notebook, load, notebooks, tasks
 from mistral_on_azure.catalog.rules import RULES, broken
-from mistral_on_azure.endpoint.models.script import table
+from mistral_on_azure.endpoint.models.script_files import own
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "notebooks"
@@ -79,7 +79,7 @@ def test_parameters_explain_themselves():
 
 
 def test_prompts_are_those_of_the_script():
-    prompts = [row["prompt"] for row in table()["exchange"]]
+    prompts = [each.prompt for each in own().exchange]
     parameters = ALL["openai-sdk"].parameters
     assert parameters["prompt"].default == prompts[0]
     assert parameters["model"].default == default_name()

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import msgspec
 
 from mistral_on_azure.catalog.clients import Documentation
-from mistral_on_azure.errors import CookbookError
-
-
-class Exchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A prompt of a recipe and its scripted answers, the likeliest first."""
-
-    prompt: str
-    answers: tuple[str, ...]
-    system: str | None = None
+from mistral_on_azure.catalog.script_format import Exchange, read_toml
 
 
 class Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,11 +31,14 @@ def read_sidecar(file: Path) -> Sidecar:
         CookbookError: one line that names the error in the file.
     """
     try:
-        return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Sidecar)
+        return read_toml(file, Sidecar)
     except FileNotFoundError:
         return Sidecar()
-    except (OSError, ValueError) as error:
-        raise CookbookError(f"{file} cannot be used: {error}.") from None
+
+
+def scripts(folder: Path) -> tuple[Path, ...]:
+    """The TOML files of all recipes."""
+    return tuple(sorted(file for file in (folder / "recipes").rglob("*.toml") if not file.name.startswith(".")))
 
 
 def scripted_answers(folder: Path) -> tuple[Exchange, ...]:
@@ -53,5 +47,4 @@ def scripted_answers(folder: Path) -> tuple[Exchange, ...]:
     Raises:
         CookbookError: when a recipe's TOML file is damaged.
     """
-    files = sorted(file for file in (folder / "recipes").rglob("*.toml") if not file.name.startswith("."))
-    return tuple(exchange for file in files for exchange in read_sidecar(file).exchange)
+    return tuple(exchange for file in scripts(folder) for exchange in read_sidecar(file).exchange)

@@ -20,6 +20,8 @@ from msgspec import Meta
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 
 LONGEST = 1_000  # characters of `name=value; name=value`
+FirstToken = Annotated[float, Meta(ge=0, le=600, extra={"unit": "seconds"})]  # of a timing, and of a fault
+TokensPerSecond = Annotated[float, Meta(ge=0.01, le=1_000_000)]
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
 _WANTED = {**_KINDS, int: "a whole number"}

@@ -116,7 +116,9 @@ _OWN: dict[str, tuple[Route, ...]] = {
             "Session",
             (*_KNOWN, 404, 415),
             body="SessionRequest",
-            description="`token_lifetime` is how long the tokens issued from now on are good for, in seconds.",
+            description="`token_lifetime` is how long the tokens issued from now on are good for, in seconds. "
+            "`requests_per_minute` and `tokens_per_minute` are a quota that begins anew; `strict` refuses prompts that "
+            "no script of one's own has. Of these three, null is what the endpoint was started with.",
         ),
         _local("GET", local.spent, "How many requests this session has made, and the tokens they took", "Spent"),
     ),
@@ -133,12 +135,25 @@ _OWN: dict[str, tuple[Route, ...]] = {
         _local(
             "POST",
             local.ask_faults,
-            "Make the next chat completions of this session fail; `faults` says how",
+            "Make the next chat completions of this session fail; `fault` says how",
             "Faults",
             body="FaultsRequest",
         ),
         _local("GET", local.faults, "What may still happen", "Faults"),
         _local("DELETE", local.forget_faults, "Nothing fails any more", "Faults"),
+    ),
+    "/local/script": (
+        _local(
+            "POST",
+            local.add_script,
+            "Exchanges for this session alone, which are asked before those of files",
+            "Script",
+            body="ScriptRequest",
+        ),
+        _local("GET", local.script, "The exchanges of this session", "Script"),
+        _local(
+            "DELETE", local.forget_script, "No exchanges of this session; all sequences of replies begin anew", "Script"
+        ),
     ),
     "/local/timing": (
         _local(

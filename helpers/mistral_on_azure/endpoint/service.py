@@ -39,6 +39,7 @@ class Service:
         self.sessions, self.default = sessions, default or next(iter(kind.deployments()))
         self.tokens, self.secure = tokens or TokenService(), secure
         self.model, self.kind = model or Script(), kind
+        self.script = self.model if isinstance(self.model, Script) else Script()
 
 
 # The session is None on open routes.

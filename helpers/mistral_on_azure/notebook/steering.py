@@ -17,7 +17,7 @@ def fail_next(status: int | None = None, times: int = 1, retry_after: int | None
         times: the number of requests that fail.
         retry_after: seconds in the `Retry-After` header; None sends no such header.
         fault: other faults, such as first_token=3 (seconds), reset="within", answer="empty", retry_after_ms=500 or
-            model_status=503 (inside of 424); all are listed in mistral_on_azure/endpoint/local/faults.py.
+            model_status=503 (inside of 424); all are listed in mistral_on_azure/endpoint/fault.py.
 
     Returns:
         False on any other endpoint, where nothing happens.

@@ -12,8 +12,8 @@ import pytest
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.catalog.notebooks import tasks
-from mistral_on_azure.endpoint.models.script import script
 from mistral_on_azure.upkeep.beyond_python import FOLDER, PROGRAMS, SET_UP
+from scripted import script
 
 ROOT = Path(__file__).resolve().parents[3]
 NOT_RUN = "csharp"  # there is no .NET here

@@ -91,6 +91,7 @@ class Managed:
     """
 
     name = "managed"
+    json_mode = False
     addresses: Mapping[str, Address] = MappingProxyType({})
     fallback = Address("container")  # the gateway passes every path on
     api_versions = ()

@@ -1,4 +1,4 @@
-"""What a fault does to an answer. `faults` has the table of what can be asked for."""
+"""What a fault does to an answer. `fault` has the table of what can be asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from http import HTTPStatus
 import msgspec
 
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.local.faults import STATUSES, Fault
+from mistral_on_azure.endpoint.fault import STATUSES, Fault
 from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, lines
 
 _ASKED = "(A fault asked of the local endpoint.)"

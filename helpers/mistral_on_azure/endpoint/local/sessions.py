@@ -10,16 +10,18 @@ import hashlib
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mistral_on_azure.azure.masking import masked_header, masked_query
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.local.faults import Faults
 from mistral_on_azure.endpoint.local.timing import OFF, Setting
+from mistral_on_azure.endpoint.models.session_script import SessionScript
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, fields
 
+LIMITS = {"requests_per_minute": "requests", "tokens_per_minute": "tokens"}  # what a session calls fields of `Limits`
 KEPT = 64  # exchanges
 KEPT_BYTES = 4 * 1024 * 1024  # of what was sent and answered, all of a session's exchanges together
 
@@ -76,15 +78,19 @@ class Session:
         identity_secret: what the token service wants in `X-IDENTITY-HEADER`, a different secret from the key.
         object_id: who the session is in a token.
         deployment: what this key's endpoint serves when a request names nothing; None is the server's default.
+        script: what it adds to the script.
         timing: the pace of its answers.
         token_lifetime: how long its tokens are good for, in seconds; None is the server's choice.
         calls: requests answered, but for the endpoint's own routes.
         prompt_tokens: in all completions; completion_tokens likewise.
     """
 
-    def __init__(self, new_quota: Callable[[], Quota], timing: Setting = OFF) -> None:
-        self.new_quota, self.timing = new_quota, timing
-        self.journal, self.faults = Journal(), Faults()
+    def __init__(
+        self, new_quota: Callable[[Limits], Quota], limits: Limits | None = None, timing: Setting = OFF
+    ) -> None:
+        self._new_quota, self._limits, self.timing = new_quota, limits or Limits(), timing
+        self._chosen: dict[str, int | None] = {}
+        self.journal, self.faults, self.script = Journal(), Faults(), SessionScript()
         self.identity_secret, self.object_id = secrets.token_hex(16), secrets.token_hex(16)
         self.deployment: str | None = None
         self.token_lifetime: int | None = None
@@ -100,8 +106,15 @@ class Session:
         """What is left to one deployment in this session."""
         quota = self._quotas.get(deployment)
         if quota is None:
-            quota = self._quotas[deployment] = self.new_quota()
+            chosen = {LIMITS[name]: value for name, value in self._chosen.items() if value is not None}
+            quota = self._quotas[deployment] = self._new_quota(replace(self._limits, **chosen))
         return quota
+
+    def limit(self, chosen: Mapping[str, int | None]) -> None:
+        """Choose the quota of each deployment, which begins anew: by the names in `LIMITS`, None for the server's."""
+        if chosen:
+            self._chosen |= chosen
+            self._quotas.clear()
 
 
 class Sessions:
@@ -123,8 +136,11 @@ class Sessions:
         timing: Setting = OFF,
         quota: Callable[[Limits, Callable[[], float]], Quota] = Quota,
     ) -> None:
-        new_quota = partial(quota, limits or Limits(), clock)
-        self._by_header = {_digest(_BEARER + key): Session(new_quota, timing) for key in keys}
+
+        def new_quota(limits: Limits) -> Quota:
+            return quota(limits, clock)
+
+        self._by_header = {_digest(_BEARER + key): Session(new_quota, limits, timing) for key in keys}
         self._by_secret = {_digest(session.identity_secret): session for session in self._by_header.values()}
         self._by_object = {session.object_id: session for session in self._by_header.values()}
 

@@ -20,18 +20,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from mistral_on_azure.azure.deployments import imitated_paces
 from mistral_on_azure.endpoint.api_errors import invalid
-from mistral_on_azure.endpoint.fields import LONGEST, check, fields_of, read
+from mistral_on_azure.endpoint.fields import LONGEST, FirstToken, TokensPerSecond, check, fields_of, read
 from mistral_on_azure.endpoint.transport.exchange import Answer
 
 HEADER = "x-local-timing"
-FirstToken = Annotated[float, Meta(ge=0, le=600, extra={"unit": "seconds"})]
-TokensPerSecond = Annotated[float, Meta(ge=0.01, le=1_000_000)]
 
 
 class Timing(Struct, frozen=True):
@@ -92,9 +89,10 @@ def paced(answer: Answer, timing: Timing, tokens: int) -> Answer:
     if timing == _NO_WAITING:
         return answer
     gap, steps = 1 / timing.tokens_per_second if timing.tokens_per_second else 0.0, max(0, tokens - 1)
+    delay = answer.delay + timing.first_token  # a script may have asked for the first one
     if answer.events is None:
-        return replace(answer, delay=timing.first_token + steps * gap)
-    return replace(answer, delay=timing.first_token, gap=gap, steps=steps)
+        return replace(answer, delay=delay + steps * gap)
+    return replace(answer, delay=delay, gap=gap, steps=steps)
 
 
 @cache

@@ -15,7 +15,9 @@ from typing import Any
 import msgspec
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.models.script import Completion, logprobs
+from mistral_on_azure.endpoint.models.log_probabilities import logprobs
+from mistral_on_azure.endpoint.models.script import Completion
+from mistral_on_azure.endpoint.models.script_entries import Found
 from mistral_on_azure.endpoint.transport.exchange import DONE
 
 SMALL = 160  # tokens of a result that is kept as it is written: about 32 kB as a stream
@@ -34,6 +36,7 @@ class Result:
     prompt_tokens: int
     parameters: dict[str, Any]
     completion_tokens: int
+    found: Found | None = None  # what the script has for it
     tails: list[bytes] = field(default_factory=list, compare=False)  # encoded once, for this and later requests
 
     @property

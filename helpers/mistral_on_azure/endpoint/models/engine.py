@@ -20,6 +20,7 @@ from mistral_on_azure.endpoint.models import embedded as embedded_engine
 from mistral_on_azure.endpoint.models import engine_adapter
 from mistral_on_azure.endpoint.models.engine_adapter import forced
 from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
+from mistral_on_azure.endpoint.models.session_script import SessionScript
 from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, fields
 from mistral_on_azure.errors import CookbookError
 
@@ -97,7 +98,7 @@ class RealModel:
         """What `GET /info` answers: the model that really replies."""
         return {"model_name": self.name, "model_type": "chat-completions", "model_provider_name": "real engine"}
 
-    async def answer(self, asked: ChatRequest, quota: Quota, spend: Spend) -> Answer:
+    async def answer(self, asked: ChatRequest, quota: Quota, spend: Spend, own: SessionScript) -> Answer:
         """Ask the engine. Only it knows its tokens, so an estimate is charged first, and the rest when it has told.
 
         Raises:

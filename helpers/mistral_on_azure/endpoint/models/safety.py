@@ -1,33 +1,26 @@
 """What stands in front of the model: Azure AI Content Safety, and the guardrail that `safe_prompt` asks for.
 
-The service judges prompts; the local endpoint recognises those that script.toml lists. One harmless sentence is enough
+The service judges prompts; the local endpoint recognises those that a script lists. One harmless sentence is enough
 to see how a client takes a refusal.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.models.script import table
 
 
-def check(prompt: str) -> None:
-    """Refuse a prompt that has one of the listed texts in it.
+def check(prompt: str, filtered: Sequence[str]) -> None:
+    """Refuse a prompt that has one of some texts in it.
 
     Raises:
         ApiError: 400 as the service words it.
     """
-    for text in listed():
+    for text in filtered:
         if text in prompt:
             raise ApiError(400, "content_filter", "The response was filtered", param="messages")
-
-
-@cache
-def listed() -> tuple[str, ...]:
-    """The texts that are refused."""
-    return tuple(table()["content_filter"]["prompts"])
 
 
 GUARDRAIL = (

@@ -1,125 +1,18 @@
-"""The script: the answers in script.toml, which of them is taken, where it is cut, and its log probabilities.
-
-A language model samples token by token. Here the candidates are whole answers, ranked; the same arithmetic is applied
-to them, so that every parameter shows its effect and the same request always gets the same answer. The log
-probabilities are made up, but well formed and always the same.
-"""
+"""Completions of the script: a text as a model would have generated it, cut to the token, or calls of tools."""
 
 from __future__ import annotations
 
 import hashlib
-import math
-import tomllib
-from collections import Counter
+import string
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from dataclasses import dataclass, replace
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
-from mistral_on_azure.azure.files import ROOT
-from mistral_on_azure.catalog.sidecar import scripted_answers
+from mistral_on_azure.catalog.script_format import TokenLogprob
 from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
+from mistral_on_azure.endpoint.models.conversation import calls_text
 from mistral_on_azure.endpoint.models.tokens import Tokens, processor, size_of, tokenize
-
-
-@cache
-def table() -> dict[str, Any]:
-    """All of script.toml."""
-    return tomllib.loads(Path(__file__).with_name("script.toml").read_text(encoding="utf-8"))
-
-
-@cache
-def script() -> dict[tuple[str | None, str], tuple[str, ...]]:
-    """The scripted answers by (system prompt or None, prompt): the script's own, and those of the recipes."""
-    own = {(row.get("system"), row["prompt"]): tuple(row["answers"]) for row in table()["exchange"]}
-    recipes = {(each.system, each.prompt): each.answers for each in scripted_answers(ROOT / "notebooks")}
-    return {**recipes, **own}
-
-
-@cache
-def unknown_prompt() -> tuple[str, ...]:
-    """What is said to a prompt the script does not know."""
-    return (table()["unknown_prompt"],)
-
-
-def candidates(system: str | None, prompt: str) -> tuple[str, ...]:
-    """The ranked answers to a prompt, the honest notice if there is none.
-
-    An instruction on a line of its own above a known prompt is read as its system message: that is how a program
-    instructs a model whose template has no system role.
-    """
-    lines, prompt = script(), prompt.strip()
-    found = lines.get((system, prompt)) or lines.get((None, prompt))
-    if found is None and "\n" in prompt:
-        instruction, _, question = prompt.partition("\n")
-        found = lines.get((instruction, question.strip())) or lines.get((None, question.strip()))
-    return found or unknown_prompt()
-
-
-_RANK_STEP = 0.6  # how much less likely each further candidate is, as a difference of logits
-_ADJUSTING = {"frequency_penalty", "presence_penalty", "logit_bias"}
-_REPEAT_WEIGHT = 5.0  # how strongly a penalty of 1 weighs on an answer that is nothing but repetition
-
-
-def pick(ranked: Sequence[str], prompt: str, parameters: dict[str, Any], index: int) -> int:
-    """Sample one of the ranked answers.
-
-    Args:
-        ranked: the answers, the likeliest first.
-        prompt: what they answer.
-        parameters: the request's validated parameters.
-        index: which of `n` choices this is.
-
-    Returns:
-        its place among them.
-    """
-    temperature = parameters.get("temperature") or 0.0
-    if temperature == 0.0 and _ADJUSTING.isdisjoint(parameters):
-        return 0
-    logits = [-_RANK_STEP * rank + _adjustment(text, parameters) for rank, text in enumerate(ranked)]
-    if temperature == 0.0:
-        return max(range(len(ranked)), key=logits.__getitem__)
-    nucleus = _nucleus(logits, temperature, parameters.get("top_p") or 1.0)
-    draw = _uniform(prompt, parameters.get("seed") or 0, index) * sum(weight for _, weight in nucleus)
-    for rank, weight in nucleus:
-        draw -= weight
-        if draw < 0:
-            return rank
-    return nucleus[-1][0]
-
-
-def _adjustment(text: str, parameters: dict[str, Any]) -> float:
-    """What the penalties and the logit bias add to an answer's logit."""
-    frequency, presence = parameters.get("frequency_penalty") or 0.0, parameters.get("presence_penalty") or 0.0
-    bias = parameters.get("logit_bias") or {}
-    if not (frequency or presence or bias):
-        return 0.0
-    seen = Counter(tokenize(text).ids)
-    repeats = sum(seen.values()) - len(seen)
-    repeated = sum(1 for times in seen.values() if times > 1)
-    penalty = frequency * repeats / seen.total() + presence * repeated / len(seen)
-    return sum(bias.get(str(token), 0.0) for token in seen) - _REPEAT_WEIGHT * penalty
-
-
-def _nucleus(logits: Sequence[float], temperature: float, top_p: float) -> list[tuple[int, float]]:
-    """The smallest set of most likely answers whose probabilities reach top_p, with their weights."""
-    highest = max(logits)
-    weights = sorted(((math.exp((x - highest) / temperature), -i) for i, x in enumerate(logits)), reverse=True)
-    total, reached, kept = sum(weight for weight, _ in weights), 0.0, []
-    for weight, minus_rank in weights:
-        kept.append((-minus_rank, weight))
-        reached += weight / total
-        if reached >= top_p:
-            break
-    return kept
-
-
-def _uniform(prompt: str, seed: int, index: int) -> float:
-    """A number in [0, 1) that depends on nothing but its arguments."""
-    digest = hashlib.blake2b(f"{seed}|{index}|{prompt}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest) / 2**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +37,7 @@ class Completion:
 
     Attributes:
         choice: the first choice with this answer as it is written, once it was; `completions` keeps it here.
+        logprobs: those that the script gives, of all tokens or of each one; None has them made up.
     """
 
     text: str
@@ -152,24 +46,19 @@ class Completion:
     finish_reason: str
     calls: tuple[Call, ...] = ()
     choice: bytes = b""
+    logprobs: float | Sequence[float | TokenLogprob] | None = None
 
+    def ended(self, finish_reason: str | None, logprobs: float | Sequence[float | TokenLogprob] | None) -> Completion:
+        """The answer with what the script says of its end and its tokens. A limit that cut it short has the last word.
 
-def complete(system: str | None, prompt: str, parameters: dict[str, Any], index: int = 0) -> Completion:
-    """Answer a prompt.
-
-    Args:
-        system: the system message, if there was one.
-        prompt: the last user message.
-        parameters: the request's validated parameters.
-        index: which of `n` choices this is.
-    """
-    return cut(chosen(system, prompt, parameters, index), parameters.get("max_tokens"), parameters.get("stop"))
-
-
-def chosen(system: str | None, prompt: str, parameters: dict[str, Any], index: int = 0) -> str:
-    """The whole text of the answer that is taken; `complete` describes the arguments."""
-    ranked = candidates(system, prompt)
-    return ranked[pick(ranked, prompt, parameters, index)] if len(ranked) > 1 else ranked[0]
+        Args:
+            finish_reason: None leaves it as it is.
+            logprobs: likewise.
+        """
+        if finish_reason is None and logprobs is None:
+            return self
+        reason = self.finish_reason if finish_reason is None or self.finish_reason == "length" else finish_reason
+        return replace(self, finish_reason=reason, logprobs=logprobs, choice=b"")
 
 
 def cut(text: str, max_tokens: int | None, stop: str | Sequence[str] | None, tokenizer: str = "v3") -> Completion:
@@ -218,42 +107,27 @@ def _shorten(text: str, tokens: Tokens, length: int, end: int, reason: str) -> C
     return Completion(text[:end], tokens.ids[:length], tuple(pieces), reason)
 
 
-_FIRST_WORD = 771  # below this the vocabulary holds control tokens and bare bytes
-_WORDS = 20_000  # alternatives come from the most frequent words
+def call_id(seed: str) -> str:
+    """Nine letters and digits, as Mistral's ids have; the same for the same call of the same conversation."""
+    number = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest())
+    alphabet = string.ascii_letters + string.digits
+    return "".join(alphabet[number // len(alphabet) ** place % len(alphabet)] for place in range(9))
 
 
-def logprobs(completion: Completion, top: int) -> dict[str, Any]:
-    """The `logprobs` member of a choice.
+def calling(called: Sequence[tuple[str, str]], seed: str, parameters: dict[str, Any]) -> Completion:
+    """Calls as the model writes them; where a limit cuts them short they stay text, for they are no calls yet.
 
     Args:
-        completion: the answer whose tokens are described.
-        top: how many alternatives each token lists, the chosen one among them; 0 lists none.
+        called: name and arguments of each; the request may want no more than one.
+        seed: what their ids are made from.
     """
-    tokens = zip(completion.ids, completion.pieces, strict=True)
-    return {"content": [_entry(place, token, piece, top) for place, (token, piece) in enumerate(tokens)]}
-
-
-def _entry(place: int, token: int, piece: str, top: int) -> dict[str, Any]:
-    chosen, others = _distribution(place, token, max(0, top - 1))
-    entry = _token(piece, chosen)
-    listed = [entry, *(_token(text, probability) for text, probability in others)][:top]
-    return {**entry, "top_logprobs": sorted(listed, key=lambda item: -item["logprob"])}
-
-
-def _token(text: str, probability: float) -> dict[str, Any]:
-    return {"token": text, "logprob": round(math.log(probability), 6), "bytes": list(text.encode())}
-
-
-@lru_cache(maxsize=4096)
-def _distribution(place: int, token: int, others: int) -> tuple[float, tuple[tuple[str, float], ...]]:
-    digest = hashlib.blake2b(f"{place}|{token}".encode(), digest_size=32).digest()
-    chosen = 0.35 + 0.6 * digest[0] / 255
-    left, alternatives, seen = 0.98 - chosen, [], {token}
-    for rank in range(others):
-        other = _FIRST_WORD + int.from_bytes(digest[1 + rank % 15 : 4 + rank % 15]) * (rank + 1) % _WORDS
-        while other in seen:
-            other += 1
-        seen.add(other)
-        left /= 2
-        alternatives.append((processor().id_to_piece(other).replace("▁", " "), max(left, 1e-9)))
-    return chosen, tuple(alternatives)
+    if parameters.get("parallel_tool_calls") is False:
+        called = called[:1]
+    calls = [Call(call_id(f"{seed}|{at}|{call}"), *call) for at, call in enumerate(called)]
+    text = calls_text((call.name, call.arguments, call.id) for call in calls)
+    limit = parameters.get("max_tokens")
+    written = cut(text, limit and limit - 1, parameters.get("stop"))
+    ids = (processor().piece_to_id("[TOOL_CALLS]"), *written.ids)
+    if written.text == text:
+        return Completion("", ids, (), "tool_calls", tuple(calls))
+    return Completion(written.text, ids, ("", *written.pieces), written.finish_reason)

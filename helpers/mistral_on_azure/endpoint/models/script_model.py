@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -16,9 +16,14 @@ from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import completions, safety
 from mistral_on_azure.endpoint.models.completions import Result
 from mistral_on_azure.endpoint.models.conversation import conversation
-from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation
-from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
-from mistral_on_azure.endpoint.models.script import Completion, chosen, complete, cut
+from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation, text_of
+from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Spend
+from mistral_on_azure.endpoint.models.sampling import pick
+from mistral_on_azure.endpoint.models.script import Completion, calling, cut
+from mistral_on_azure.endpoint.models.script_entries import Found, Question
+from mistral_on_azure.endpoint.models.script_files import ScriptFiles
+from mistral_on_azure.endpoint.models.script_layers import Answers
+from mistral_on_azure.endpoint.models.session_script import SessionScript
 from mistral_on_azure.endpoint.models.tokens import count_prompt, processor
 from mistral_on_azure.endpoint.transport.exchange import Answer
 
@@ -29,52 +34,80 @@ LONGEST_TOKEN = 18  # characters: a text has at least its length divided by this
 
 
 class Script:
-    """Answers from script.toml, as the deployment that is asked. `model.Model` describes the members."""
+    """Answers from the script, as the deployment that is asked. `model.Model` describes the members.
+
+    Args:
+        files: where the answers come from; None is the endpoint's own script.
+    """
 
     name = None
     info = None
 
-    def answer(self, asked: ChatRequest, quota: Quota, spend: Spend) -> Answer | Awaitable[Answer]:
+    def __init__(self, files: ScriptFiles | None = None) -> None:
+        self.files = files or ScriptFiles()
+
+    def answer(self, asked: ChatRequest, quota: Quota, spend: Spend, own: SessionScript) -> Answer | Awaitable[Answer]:
         """The scripted answer. All its tokens are known, and charged, before it is written.
 
         Of a large request, the fewest tokens that its texts can have must fit into the context and the quota before
         anything else is done with it.
         """
+        answers = self.files.answers(own.strict)
         if asked.size > LARGE:
             least = _characters(asked.parameters["messages"]) // LONGEST_TOKEN
             _check_context(asked.deployment, least, asked.parameters.get("max_tokens"), "at least ")
             quota.check(least)
             if _in_event_loop():
-                return self._answer_later(asked, quota, spend)
-        result = asked.kept
-        if result is None:
-            result = work_out(asked.deployment, asked.parameters)
-            if result.completion_tokens <= 2 * completions.SMALL:
-                asked.kept = result
-        return self._charged(result, quota, spend)
+                return self._answer_later(asked, answers, quota, spend, own)
+        kept = asked.kept
+        if kept is not None and kept[0] is answers and kept[1] is own.layer:
+            return self._charged(kept[2], quota, spend, own)
+        result = work_out(asked.deployment, asked.parameters, answers, own)
+        if result.completion_tokens <= 2 * completions.SMALL and not (result.found and result.found.entry.staged):
+            asked.kept = answers, own.layer, result
+        return self._charged(result, quota, spend, own)
 
-    async def _answer_later(self, asked: ChatRequest, quota: Quota, spend: Spend) -> Answer:
+    async def _answer_later(
+        self, asked: ChatRequest, answers: Answers, quota: Quota, spend: Spend, own: SessionScript
+    ) -> Answer:
         """Work in a thread, one large request after the other, so that the event loop answers others meanwhile."""
         result = await asyncio.get_running_loop().run_in_executor(
-            _worker(), work_out, asked.deployment, asked.parameters
+            _worker(), work_out, asked.deployment, asked.parameters, answers, own
         )
-        return self._charged(result, quota, spend)
+        return self._charged(result, quota, spend, own)
 
-    def _charged(self, result: Result, quota: Quota, spend: Spend) -> Answer:
-        prompt, completed = result.prompt_tokens, result.completion_tokens
+    def _charged(self, result: Result, quota: Quota, spend: Spend, own: SessionScript) -> Answer:
+        prompt, completed, found = result.prompt_tokens, result.completion_tokens, result.found
+        fault = None
+        if found is not None and found.entry.staged:
+            quota.check(prompt + completed)  # a request that is refused here has had none of the replies
+            fault = own.advance(found)
+            if fault is not None and fault.status is not None:
+                raise FaultAsked(fault, delay=found.given.more.delay)
         quota.take(prompt + completed)
         spend(prompt, completed)
         if result.parameters.get("stream"):
             events = completions.events(result)
-            return Answer(200, b"", quota.headers(), "text/event-stream", events, tokens=completed)
-        return Answer(200, completions.body(result), quota.headers(), tokens=completed)
+            answer = Answer(200, b"", quota.headers(), "text/event-stream", events, tokens=completed)
+        else:
+            answer = Answer(200, completions.body(result), quota.headers(), tokens=completed)
+        if found is not None:
+            answer.delay = found.given.more.delay
+        if fault is not None:
+            raise FaultAsked(fault, answer)
+        return answer
 
 
-def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
+def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answers, own: SessionScript) -> Result:
     """What a request is answered with.
 
+    Args:
+        answers: the script as it is now.
+        own: what the session adds to it.
+
     Raises:
-        ApiError: 400 for messages that break the rules, do not fit or are filtered, 422 for what the model cannot do.
+        ApiError: 400 for messages that break the rules, do not fit, are filtered or unexpected, 422 for what the model
+            cannot do.
     """
     if not parameters["messages"]:
         raise not_supported("messages", [], NO_MESSAGES)
@@ -84,7 +117,7 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
     talk = conversation(parameters["messages"], tools)
     if talk.history and not deployment.tools:
         raise not_supported("messages", "tool_calls", f"{deployment.name} cannot call tools.")
-    safety.check(talk.prompt)
+    safety.check(talk.prompt, answers.filtered)
     _check_bias(parameters.get("logit_bias") or {})
     if parameters.get("safe_prompt"):
         parameters = {**parameters, "messages": safety.guarded(parameters["messages"])}
@@ -98,34 +131,72 @@ def work_out(deployment: Deployment, parameters: dict[str, Any]) -> Result:
     if "max_tokens" not in parameters:  # an answer ends where the context does
         room = deployment.context - prompt_tokens
         limited = {**parameters, "max_tokens": min(room, deployment.output or room)}
-    answers, completed = [], 0
+    found = own.find(answers, _question(talk, parameters, deployment))
+    choices, completed = [], 0
     for index in range(parameters.get("n", 1)):
-        completion = _complete(talk, limited, index)
-        answers.append(completion)
+        completion = _complete(talk, limited, index, found, answers.unknown_prompt or "")
+        choices.append(completion)
         completed += len(completion.ids)
         if completed > _FEW:
             _check_answers(completed, parameters)
-    return Result(deployment, tuple(answers), prompt_tokens, parameters, completed)
+    return Result(deployment, tuple(choices), prompt_tokens, parameters, completed, found)
 
 
-def _complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
-    if talk.prefix:
-        return _continued(talk, parameters, index)
-    if talk.history or parameters.get("tool_choice", "none") not in ("none", "auto"):
+def _question(talk: Conversation, parameters: dict[str, Any], deployment: Deployment) -> Question:
+    """What the script looks at in a request."""
+    last = parameters["messages"][-1]
+    tools, choice = bool(parameters.get("tools")), parameters.get("tool_choice", "auto")
+    return Question(
+        talk.prompt,
+        talk.system,
+        text_of(last.get("content") or ""),
+        deployment.name,
+        tools,
+        may_call=tools and choice != "none",
+        must_call=choice not in ("none", "auto"),
+        returned=last["role"] == "tool",
+    )
+
+
+def _complete(
+    talk: Conversation, parameters: dict[str, Any], index: int, found: Found | None, otherwise: str
+) -> Completion:
+    if found is not None:
+        more = found.given.more
+        if found.given.calls:
+            called = calling(found.calls(), f"{talk.turns}|{index}", parameters)
+        else:
+            called = _text(talk, parameters, index, found.texts() or ("",))
+        return called.ended(more.finish_reason, more.logprobs)
+    if not talk.prefix and (talk.history or parameters.get("tool_choice", "none") not in ("none", "auto")):
         from mistral_on_azure.endpoint.models.tools import deciding  # with jsonschema, which takes a while to import
 
         answered = deciding.complete(talk, parameters, index)
         if answered:
             return answered
-    if parameters.get("response_format", {}).get("type") == "json_object":
-        text = json.dumps({"answer": chosen(talk.system, talk.prompt, parameters, index)}, ensure_ascii=False)
-        return cut(text, parameters.get("max_tokens"), parameters.get("stop"))
-    return complete(talk.system, talk.prompt, parameters, index)
+    return _text(talk, parameters, index, (otherwise,))
 
 
-def _continued(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion:
+def _text(talk: Conversation, parameters: dict[str, Any], index: int, ranked: Sequence[str]) -> Completion:
+    """An answer in text: in JSON mode an object, after a prefix its continuation."""
+    text = ranked[pick(ranked, talk.prompt, parameters, index)] if len(ranked) > 1 else ranked[0]
+    if talk.prefix:
+        return _continued(talk.prefix, text, parameters)
+    if parameters.get("response_format", {}).get("type") == "json_object" and not is_object(text):
+        text = json.dumps({"answer": text}, ensure_ascii=False)
+    return cut(text, parameters.get("max_tokens"), parameters.get("stop"))
+
+
+def is_object(text: str) -> bool:
+    """Whether a text is a JSON object, as JSON mode has it."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _continued(prefix: str, text: str, parameters: dict[str, Any]) -> Completion:
     """An answer that begins with the prefix, as Mistral's own API gives it; only what follows was generated."""
-    prefix, text = talk.prefix, chosen(talk.system, talk.prompt, parameters, index)
     gap = "" if prefix[-1].isspace() else " "
     rest = text.removeprefix(prefix) if text.startswith(prefix) and text != prefix else gap + text
     generated = cut(rest, parameters.get("max_tokens"), parameters.get("stop"))

@@ -9,6 +9,7 @@ import msgspec
 
 from mistral_on_azure.azure.deployments import default_name, deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.fault import STATUSES
 from mistral_on_azure.endpoint.gateway.kinds import EXTRA, Kind
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.openapi.bodies import ref
@@ -123,6 +124,8 @@ CODES: dict[int, tuple[str, ...]] = {
         "extra_parameter",
         "context_length_exceeded",
         "content_filter",
+        "unexpected_prompt",
+        "pattern_too_slow",
         "bad_request",
     ),
     401: ("unauthorized", "invalid_token"),
@@ -149,7 +152,7 @@ _MORE = {401: ("www-authenticate",), 405: ("allow",), 424: CONTAINERS, 429: _WAI
 
 def codes() -> dict[int, tuple[str, ...]]:
     """The codes that an answer of each status can have."""
-    asked_for = {status: (code,) for status, (code, _) in faults.STATUSES.items()}
+    asked_for = {status: (code,) for status, (code, _) in STATUSES.items()}
     statuses = sorted({*CODES, *asked_for})
     return {
         status: tuple(dict.fromkeys((*CODES.get(status, ()), *asked_for.get(status, ()), ENGINE)))
@@ -172,7 +175,7 @@ def errors(kind: Kind) -> dict[str, Any]:
 
 def _error(kind: Kind, status: int, known: tuple[str, ...]) -> dict[str, Any]:
     narrowed = {"properties": {"status": {"const": status}, "code": {"enum": list(known)}}}
-    shown = ApiError(status, known[0], faults.STATUSES.get(status, ("", HTTPStatus(status).phrase))[1])
+    shown = ApiError(status, known[0], STATUSES.get(status, ("", HTTPStatus(status).phrase))[1])
     answer = kind.error(shown)
     if answer.status != status:
         return {

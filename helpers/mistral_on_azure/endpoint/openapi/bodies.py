@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mistral_on_azure.azure.deployments import default_name, deployments
+from mistral_on_azure.endpoint.fault import FIELDS as FAULT
 from mistral_on_azure.endpoint.fields import Field
-from mistral_on_azure.endpoint.local import faults, timing
+from mistral_on_azure.endpoint.gateway.kinds import Kind
+from mistral_on_azure.endpoint.local import timing
+from mistral_on_azure.endpoint.models.script_schema import exchange_schema
 from mistral_on_azure.endpoint.serving.local_handlers import SESSION
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 
@@ -42,15 +45,16 @@ def listing(items: Schema, **more: Any) -> Schema:
     return {"type": "array", "items": items, **more}
 
 
-def schemas() -> dict[str, Schema]:
-    """The schemas, by name."""
-    return {**_requests(), **_answers(), **_local()}
+def schemas(kind: Kind) -> dict[str, Schema]:
+    """The schemas of an endpoint of this kind, by name."""
+    return {**_requests(kind.json_mode), **_answers(), **_local()}
 
 
-def _requests() -> dict[str, Schema]:
+def _requests(json_mode: bool) -> dict[str, Schema]:
     name = {"type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$"}
     function = {"name": name, "description": TEXT, "parameters": {"type": "object", "description": "A JSON schema"}}
     text = {"oneOf": [TEXT, listing(ref("TextPart"))], "description": "Text, or a list of parts that are text"}
+    parameters = {name: _parameter(name, field) for name, field in PARAMETERS.items()}
     roles = {
         "system": {"content": text},
         "user": {"content": text},
@@ -68,7 +72,7 @@ def _requests() -> dict[str, Schema]:
     return {
         "ChatCompletionRequest": {
             "type": "object",
-            "properties": {name: _parameter(name, field) for name, field in PARAMETERS.items()},
+            "properties": {**parameters, "response_format": _format(parameters["response_format"], json_mode)},
             "required": ["messages"],
             "example": {"model": default_name(), "messages": [{"role": "user", "content": "How many languages?"}]},
         },
@@ -95,6 +99,14 @@ def _parameter(name: str, field: Field) -> Schema:
     schema = field.schema if name == "messages" else nullable(field.schema)
     described = {**schema, "description": field.meta.description}
     return {**described, "x-extra-parameter": True} if field.extra else described
+
+
+def _format(schema: Schema, json_mode: bool) -> Schema:
+    """The parameter `response_format`, with JSON beside text where a deployment has it."""
+    if not json_mode:
+        return schema
+    words = "Text, or JSON where the deployment has it."
+    return {**schema, "description": words, "properties": {"type": {"enum": ["text", "json_object"]}}}
 
 
 def _answers() -> dict[str, Schema]:
@@ -180,9 +192,12 @@ def _local() -> dict[str, Schema]:
                 note=TEXT,
             )
         ),
-        "Fault": _fields(faults.FIELDS),
+        "Fault": _fields(FAULT),
         "FaultsRequest": {"oneOf": [ref("Fault"), listing(ref("Fault"))]},
         "Faults": listing(ref("Fault")),
+        "Exchange": exchange_schema(),
+        "ScriptRequest": {"oneOf": [ref("Exchange"), listing(ref("Exchange"))]},
+        "Script": listing(ref("Exchange")),
         "TimingRequest": {
             "type": "object",
             "properties": {"timing": {**TEXT, "examples": ["off", "imitate", "first-token=0.2"]}},

@@ -101,7 +101,7 @@ def document_of(routes: Routes, kind: Kind) -> dict[str, Any]:
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
         "paths": paths(routes, kind),
         "components": {
-            "schemas": bodies.schemas(),
+            "schemas": bodies.schemas(kind),
             "responses": errors(kind),
             "parameters": asked(kind),
             "headers": answered(),

@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
+from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.quota import QuotaExceeded
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.local.damage import damaged, error_of
-from mistral_on_azure.endpoint.local.faults import Fault
 from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
 from mistral_on_azure.endpoint.models.completions import usage_asked
 from mistral_on_azure.endpoint.models.messages import NO_MESSAGES
-from mistral_on_azure.endpoint.models.model import ChatRequest, Model
+from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Model
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving.api_version import check_api_version
@@ -38,9 +38,11 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         asked = _understand(service, request, default)
-        answer = service.model.answer(asked, session.quota(asked.deployment.name), session.spend)
+        answer = service.model.answer(asked, session.quota(asked.deployment.name), session.spend, session.script)
     except QuotaExceeded:
         raise  # it took nothing, and a fault damages no more
+    except FaultAsked as scripted:
+        return _scripted(service.kind, scripted, request, session, asked, setting)
     except ApiError as error:
         return _refused(service.kind, error, request, session, fault, default)
     if not isinstance(answer, Answer):
@@ -62,6 +64,8 @@ async def _awaited(
         answer = await coming
     except QuotaExceeded:
         raise
+    except FaultAsked as scripted:
+        return _scripted(service.kind, scripted, request, session, asked, setting)
     except ApiError as error:
         if not isinstance(service.model, Script):
             raise  # a real engine has charged what it took
@@ -74,6 +78,16 @@ async def _awaited(
         around = 4 if usage_asked(asked.parameters) else 3  # a role, an end, [DONE] and perhaps usage
         answer = replace(answer, tokens=len(answer.events) - around)
     return _slowed_or_damaged(answer, asked, setting, fault)
+
+
+def _scripted(
+    kind: Kind, scripted: FaultAsked, request: Request, session: Session, asked: ChatRequest, setting: timing.Setting
+) -> Answer:
+    """An answer with the fault that the script asks for, which goes before one that was asked for otherwise."""
+    if scripted.answer is None:
+        error = error_of(scripted.fault)
+        return _refused(kind, error, request, session, scripted.fault, asked.deployment.name)
+    return _slowed_or_damaged(scripted.answer, asked, setting, scripted.fault)
 
 
 def _slowed_or_damaged(answer: Answer, asked: ChatRequest, setting: timing.Setting, fault: Fault | None) -> Answer:
@@ -118,7 +132,7 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     Raises:
         ApiError: for whatever is wrong with it; errors are not remembered.
     """
-    parameters = validate(read_object(body), extra, kind.name == "foundry")
+    parameters = validate(read_object(body), extra)
     named = parameters.get("model")
     deployment = kind.deployment(header, None if named == model.name else named, default)
     check_response_format(parameters, deployment.json)

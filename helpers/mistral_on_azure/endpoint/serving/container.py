@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,12 +63,14 @@ class ContainerChat:
         body: the parameters as the engine has validated them.
         system: the text of a system message that was moved into the user's, None where none was.
         prompt: the text of the last user message, as it was sent.
+        last: the text of the last message, whoever it is from.
     """
 
     messages: list[dict[str, Any]]
     body: EngineBody
     system: str | None
     prompt: str
+    last: str
 
     @property
     def turns(self) -> list[tuple[str, str]]:
@@ -76,13 +78,22 @@ class ContainerChat:
         return [(each["role"], text_of(each.get("content"))) for each in self.messages]
 
 
-def read_chat(body: bytes, content_type: str, extra: str | None, adapter: Adapter, *, azure: bool) -> ContainerChat:
+def read_chat(
+    body: bytes,
+    content_type: str,
+    extra: str | None,
+    adapter: Adapter,
+    *,
+    azure: bool,
+    filtered: Sequence[str] = (),
+) -> ContainerChat:
     """Read a chat completion in the container's order of checks.
 
     Args:
         extra: the `extra-parameters` header.
         azure: whether it came to `/chat/completions`, which refuses extra parameters, and not to
             `/v1/chat/completions`, which drops them without a word.
+        filtered: texts that content safety finds severe.
 
     Raises:
         Refused: for whatever the container or the engine's validation refuses.
@@ -101,7 +112,7 @@ def read_chat(body: bytes, content_type: str, extra: str | None, adapter: Adapte
     request = _request(chat, messages, passed, {} if extras else override)
     sent = {name: value for name, value in data.items() if name not in extras or passed or not azure}
     _check_finite(sent)
-    _check_safety({name: value for name, value in sent.items() if name not in extras or not azure})
+    _check_safety({name: value for name, value in sent.items() if name not in extras or not azure}, filtered)
     try:
         _check_media_type(content_type)
         accepted = accept(request, message_faults(messages))
@@ -112,7 +123,8 @@ def read_chat(body: bytes, content_type: str, extra: str | None, adapter: Adapte
     came = _messages(chat)
     asked = [text_of(message.get("content")) for message in came if message["role"] == "user"]
     system = text_of(came[0].get("content")) if moved else None
-    return ContainerChat(messages, accepted, system, asked[-1] if asked else "")
+    last = text_of(came[-1].get("content"))
+    return ContainerChat(messages, accepted, system, asked[-1] if asked else "", last)
 
 
 def read_completions(body: bytes, content_type: str) -> None:
@@ -190,7 +202,7 @@ def _check_finite(value: Any) -> None:
             raise failed(f"Out of range float values are not JSON compliant: {each}")
 
 
-def _check_safety(value: Any) -> None:
+def _check_safety(value: Any, filtered: Sequence[str]) -> None:
     """Refuse texts that content safety finds severe, at any depth.
 
     Raises:
@@ -199,7 +211,7 @@ def _check_safety(value: Any) -> None:
     try:
         for each in _leaves(value):
             if isinstance(each, str):
-                safety.check(each)
+                safety.check(each, filtered)
     except ApiError:
         raise unsafe() from None
 

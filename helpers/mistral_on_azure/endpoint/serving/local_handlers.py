@@ -8,21 +8,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
+from mistral_on_azure.catalog.script_format import ScriptFile, explained, key_of
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fields import check, field_of
 from mistral_on_azure.endpoint.gateway.authentication import resource_of
 from mistral_on_azure.endpoint.gateway.kinds import deployment_named
 from mistral_on_azure.endpoint.local import timing
-from mistral_on_azure.endpoint.local.sessions import Session
+from mistral_on_azure.endpoint.local.sessions import LIMITS, Session
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.transport.contents import json_answer, query_of, read_body, read_json
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
 LocalHandler = Callable[[Service, Request, Session | None], Answer]
 
-SESSION = {"token_lifetime": field_of(Annotated[int, Meta(ge=1, le=86_400)])}  # the fields of a session
+_Limit = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+# The fields of a session, besides the deployment.
+SESSION = {
+    "token_lifetime": field_of(Annotated[int, Meta(ge=1, le=86_400)]),
+    "requests_per_minute": field_of(_Limit),
+    "tokens_per_minute": field_of(_Limit),
+    "strict": field_of(Annotated[bool, Meta(extra={"words": "true or false"})]),
+}
 
 
 def token(service: Service, request: Request, session: None) -> Answer:
@@ -38,13 +47,19 @@ def token(service: Service, request: Request, session: None) -> Answer:
 def session(service: Service, request: Request, session: Session) -> Answer:
     """`POST /local/session`: choose the deployment this key's endpoint serves, learn how to use Entra ID here.
 
-    `token_lifetime` is how long the tokens issued from now on are good for, in seconds.
+    `token_lifetime` is how long the tokens issued from now on are good for, in seconds. `requests_per_minute` and
+    `tokens_per_minute` are the quota of each deployment from now on, nothing of it used; null is what the endpoint was
+    started with. `strict` refuses prompts that no script of the user's own has; null is what the endpoint was started
+    with.
     """
     wanted = read_body(request)
     named = wanted.pop("deployment", None)
     settings = check(wanted, SESSION, "A session")
     session.deployment = deployment_named(named or service.default, service.kind.deployments()).name
     session.token_lifetime = settings.get("token_lifetime", session.token_lifetime)
+    session.limit({name: settings.get(name) for name in LIMITS if name in wanted})
+    if "strict" in wanted:
+        session.script.strict = settings.get("strict")
     return json_answer({"identity_header": session.identity_secret, **service.secure()})
 
 
@@ -62,7 +77,7 @@ def exchanges(service: Service, request: Request, session: Session) -> Answer:
 
 
 def ask_faults(service: Service, request: Request, session: Session) -> Answer:
-    """`POST /local/faults`: make the next chat completions of this session fail; `faults` says how."""
+    """`POST /local/faults`: make the next chat completions of this session fail; `fault` says how."""
     session.faults.ask(read_json(request.body))
     return faults(service, request, session)
 
@@ -76,6 +91,29 @@ def forget_faults(service: Service, request: Request, session: Session) -> Answe
 def faults(service: Service, request: Request, session: Session) -> Answer:
     """`GET /local/faults`: what may still happen."""
     return json_answer([fault.described for fault in session.faults.waiting()])
+
+
+def add_script(service: Service, request: Request, session: Session) -> Answer:
+    """`POST /local/script`: exchanges for this session alone, asked before the files'; `script_format` says what."""
+    wanted = read_json(request.body)
+    try:
+        exchanges = msgspec.convert({"exchange": wanted if isinstance(wanted, list) else [wanted]}, ScriptFile).exchange
+    except msgspec.ValidationError as error:
+        why, path = explained(error)
+        raise invalid(f"{key_of(path)}{why}.", code="invalid_field", param="exchange") from None
+    session.script.add(exchanges)
+    return script(service, request, session)
+
+
+def forget_script(service: Service, request: Request, session: Session) -> Answer:
+    """`DELETE /local/script`: this session's exchanges are forgotten, and all sequences of replies begin anew."""
+    session.script.clear()
+    return script(service, request, session)
+
+
+def script(service: Service, request: Request, session: Session) -> Answer:
+    """`GET /local/script`: the exchanges of this session."""
+    return json_answer(session.script.exchanges)
 
 
 def set_timing(service: Service, request: Request, session: Session) -> Answer:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.managed import Pending, wrapped
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.local.damage import damaged, error_of
 from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.models import chat_template
-from mistral_on_azure.endpoint.models.script import Completion, chosen, cut
+from mistral_on_azure.endpoint.models.model import FaultAsked
+from mistral_on_azure.endpoint.models.sampling import pick
+from mistral_on_azure.endpoint.models.script import Completion, cut
+from mistral_on_azure.endpoint.models.script_entries import Question
+from mistral_on_azure.endpoint.models.script_layers import Answers
+from mistral_on_azure.endpoint.models.script_model import Script, is_object
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving import container, scoring
 from mistral_on_azure.endpoint.serving import container_answers as answers
@@ -55,15 +61,25 @@ def answer(service: Service, request: Request, session: Session) -> Answer:
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         _check_size(request.body)
-        made, tokens = _container(request, deployment, session)
+        made, tokens = _container(request, deployment, session, service.script)
         made = timing.paced(made, slowed(pace, fault), tokens)
     except Refused as refused:
         made = wrapped(refused.status, refused.body, refused.headers)
+    except FaultAsked as scripted:
+        fault = scripted.fault
+        if scripted.answer is None:
+            return damaged(_named(_faulty(service.kind, scripted), deployment), fault)
+        made = timing.paced(scripted.answer, slowed(pace, fault), scripted.answer.tokens)
     except ApiError as error:  # the gateway's own, which waits for nothing
         made = _named(service.kind.error(error), deployment)
         return damaged(made, fault) if fault else made
     made = _named(pending.waits(made) if isinstance(pending, Pending) else made, deployment)
     return damaged(made, fault) if fault else made
+
+
+def _faulty(kind: Kind, scripted: FaultAsked) -> Answer:
+    """The error that a fault with a status is, at the pace that it asks for."""
+    return timing.paced(kind.error(error_of(scripted.fault)), slowed(timing.Timing(), scripted.fault), 0)
 
 
 def _check_size(body: bytes) -> None:
@@ -79,14 +95,16 @@ def _named(made: Answer, deployment: Deployment) -> Answer:
     return replace(made, headers=made.headers + lines((("azureml-model-deployment", deployment.name),)))
 
 
-def _container(request: Request, deployment: Deployment, session: Session) -> tuple[Answer, int]:
+def _container(request: Request, deployment: Deployment, session: Session, script: Script) -> tuple[Answer, int]:
     """What the container answers, and how many tokens it generated.
 
     Raises:
         Refused: for an answer that is not 200.
+        FaultAsked: where the script asks for a fault.
     """
     answers.check_route(request.method, request.path)
     adapter = Adapter(deployment.container_name, deployment.container_provider)
+    known = script.files.answers(session.script.strict)
     if request.path == "/":
         return Answer(200, b'"healthy"'), 0
     if request.path == "/info":
@@ -96,20 +114,21 @@ def _container(request: Request, deployment: Deployment, session: Session) -> tu
     if request.path == "/redoc":
         return Answer(200, answers.PAGE, b"", "text/html; charset=utf-8"), 0
     if request.path == "/score":
-        return _score(request.body, deployment, session)
+        return _score(request.body, deployment, session, known)
     content_type = request.headers.get("content-type", "")
     if not request.path.endswith("/chat/completions"):
         container.read_completions(request.body, content_type)
     extra = request.headers.get("extra-parameters")
-    asked = container.read_chat(request.body, content_type, extra, adapter, azure=request.path == "/chat/completions")
+    azure = request.path == "/chat/completions"
+    asked = container.read_chat(request.body, content_type, extra, adapter, azure=azure, filtered=known.filtered)
     identifier = request.headers.get("x-request-id") or f"{random.getrandbits(64):016x}"
-    return _chat(asked, adapter, deployment, session, f"chatcmpl-{identifier}")
+    return _chat(asked, adapter, deployment, session, known, f"chatcmpl-{identifier}")
 
 
 def _chat(
-    asked: ContainerChat, adapter: Adapter, deployment: Deployment, session: Session, identifier: str
+    asked: ContainerChat, adapter: Adapter, deployment: Deployment, session: Session, known: Answers, identifier: str
 ) -> tuple[Answer, int]:
-    body, created = asked.body, int(time.time())
+    body = asked.body
     prompt_tokens = _check(asked, deployment)
     late = late_error(body, chat_template.VOCABULARY[deployment.tokenizer])
     if late is not None and not body.stream:
@@ -124,22 +143,40 @@ def _chat(
     }
     parameters = {name: value for name, value in parameters.items() if value is not None}
     most = body.limit if body.limit is not None else deployment.context - prompt_tokens
-    choices = [_complete(asked, parameters, most, index, deployment) for index in range(body.choices)]
+    found = session.script.find(known, Question(asked.prompt, asked.system, asked.last, deployment.name))
+    texts = (found.texts() if found else ()) or (known.unknown_prompt or "",)
+    delay, fault = (found.given.more.delay, session.script.advance(found)) if found else (0.0, None)
+    if fault is not None and fault.status is not None:
+        raise FaultAsked(fault, delay=delay)
+    choices = [
+        _complete(asked, texts[pick(texts, asked.prompt, parameters, index)], most, deployment)
+        for index in range(body.choices)
+    ]
     completed = sum(tokens for _, tokens in choices)
     session.spend(prompt_tokens, completed)
-    written = [completion for completion, _ in choices]
+    reason = found.given.more.finish_reason if found else None
+    written = [completion.ended(reason, None) for completion, _ in choices]
+    made = _written(asked, written, adapter.name, (prompt_tokens, completed), identifier)
+    made = replace(made, delay=delay, tokens=completed)
+    if fault is not None:
+        raise FaultAsked(fault, made)
+    return made, completed
+
+
+def _written(
+    asked: ContainerChat, choices: Sequence[Completion], model: str, usage: tuple[int, int], identifier: str
+) -> Answer:
+    """The answer of the container, whole or as events."""
+    body, created = asked.body, int(time.time())
     if not body.stream:
-        texts = [(each.text, each.finish_reason) for each in written]
-        usage = prompt_tokens, completed
+        texts = [(each.text, each.finish_reason) for each in choices]
         role = "assistant" if body.add_generation_prompt else asked.messages[-1]["role"]
-        return Answer(200, answers.whole(identifier, created, adapter.name, texts, usage, role)), completed
+        return Answer(200, answers.whole(identifier, created, model, texts, usage, role))
     options = body.stream_options or StreamOptions()
-    counts = (prompt_tokens, completed) if options.include_usage else None
-    pieces = [(each.pieces, each.finish_reason) for each in written]
-    events = answers.stream(
-        identifier, created, adapter.name, pieces, counts, continuous=bool(options.continuous_usage_stats)
-    )
-    return Answer(200, b"", b"", _EVENTS, events), completed
+    counts = usage if options.include_usage else None
+    pieces = [(each.pieces, each.finish_reason) for each in choices]
+    events = answers.stream(identifier, created, model, pieces, counts, continuous=bool(options.continuous_usage_stats))
+    return Answer(200, b"", b"", _EVENTS, events)
 
 
 def _check(asked: ContainerChat, deployment: Deployment) -> int:
@@ -159,10 +196,8 @@ def _check(asked: ContainerChat, deployment: Deployment) -> int:
     return prompt_tokens
 
 
-def _complete(
-    asked: ContainerChat, parameters: dict[str, Any], most: int, index: int, deployment: Deployment
-) -> tuple[Completion, int]:
-    """One choice, and the tokens that it took: the end token counts where nothing else came."""
+def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment) -> tuple[Completion, int]:
+    """One choice, from a text, and the tokens that it took: the end token counts where nothing else came."""
     body = asked.body
     bias = (body.logit_bias or {}).get(_END, 0.0)
     if bias >= _ENDS_AT_ONCE and not body.ignore_eos and body.min_tokens < 1:
@@ -171,15 +206,14 @@ def _complete(
         completion = cut(str(choice[0]), most, body.stop, deployment.tokenizer)
         ended = completion.finish_reason == "stop"  # the engine generates the end token after the choice
         return completion, len(completion.ids) + ended
-    text = chosen(asked.system, asked.prompt, parameters, index)
-    if body.wants_json:
+    if body.wants_json and not is_object(text):
         text = answers.written({"answer": text}).decode()
     completion = cut(text, most, body.stop, deployment.tokenizer)
     return completion, len(completion.ids)
 
 
-def _score(body: bytes, deployment: Deployment, session: Session) -> tuple[Answer, int]:
-    read = scoring.read_score(body)
+def _score(body: bytes, deployment: Deployment, session: Session, known: Answers) -> tuple[Answer, int]:
+    read = scoring.read_score(body, known.filtered)
     if read is None:
         return Answer(200, b"{}"), 0
     turns, given = read
@@ -188,7 +222,9 @@ def _score(body: bytes, deployment: Deployment, session: Session) -> tuple[Answe
     if parameters is None or prompt_tokens > deployment.context:
         return Answer(200, answers.written({"output": "None"})), 0
     prompt = next(text for role, text in reversed(turns) if role == "user")
-    text = chosen(None, prompt, parameters)
+    found = session.script.find(known, Question(prompt, None, turns[-1][1], deployment.name))
+    texts = (found.texts() if found else ()) or (known.unknown_prompt or "",)
+    text = texts[pick(texts, prompt, parameters, 0)]
     completion = cut(text, parameters["max_tokens"] or _SCORE_TOKENS, parameters["stop"], deployment.tokenizer)
     session.spend(prompt_tokens, len(completion.ids))
     return Answer(200, answers.written({"output": completion.text})), len(completion.ids)

@@ -138,7 +138,6 @@ _Others = msgspec.defstruct(
 _RELATED = {
     "random_seed",
     "max_completion_tokens",
-    "response_format",
     "stream_options",
     "top_logprobs",
     "n",
@@ -148,13 +147,12 @@ _RELATED = {
 _STANDARD = {name for name, rule in PARAMETERS.items() if not rule.extra}
 
 
-def validate(body: dict[str, Any], extra: str, json_mode: bool = False) -> dict[str, Any]:
+def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
     """Check a request body and return the parameters that the model is given.
 
     Args:
         body: the request body; a parameter that is null counts as not given.
         extra: what to do with parameters that the API does not name: "error", "drop" or "pass-through".
-        json_mode: whether there are models that write JSON when asked to.
 
     Raises:
         ApiError: 400 for an extra parameter under "error", 422 for a value out of range or of the wrong type.
@@ -175,7 +173,6 @@ def validate(body: dict[str, Any], extra: str, json_mode: bool = False) -> dict[
             given.setdefault("seed", given.pop("random_seed"))
         if "max_completion_tokens" in given:  # which counts where both are given
             given["max_tokens"] = given.pop("max_completion_tokens")
-        check_response_format(given, json_mode)
         _check_companions(given)
     return given
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError
@@ -15,8 +16,11 @@ _PENALTIES = ("presence_penalty", "frequency_penalty")
 _NUMBERS = ("temperature", "top_p", *_PENALTIES)
 
 
-def read_score(body: bytes) -> tuple[list[tuple[str, str]], dict[str, Any]] | None:
+def read_score(body: bytes, filtered: Sequence[str]) -> tuple[list[tuple[str, str]], dict[str, Any]] | None:
     """Read a call of the scoring route.
+
+    Args:
+        filtered: texts that content safety finds severe.
 
     Returns:
         The conversation and its parameters; None for a payload of another form, which is answered `{}`.
@@ -42,7 +46,7 @@ def read_score(body: bytes) -> tuple[list[tuple[str, str]], dict[str, Any]] | No
         return None
     try:
         for turn in turns:
-            safety.check(turn["content"])
+            safety.check(turn["content"], filtered)
     except ApiError:
         return None
     return [(turn["role"], turn["content"]) for turn in turns], parameters

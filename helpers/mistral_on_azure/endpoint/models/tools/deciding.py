@@ -11,16 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import not_supported
-from mistral_on_azure.endpoint.models.conversation import calls_text, definition
+from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
+from mistral_on_azure.endpoint.models.conversation import definition
 from mistral_on_azure.endpoint.models.messages import Conversation
-from mistral_on_azure.endpoint.models.script import Call, Completion, cut, script
-from mistral_on_azure.endpoint.models.tokens import processor
+from mistral_on_azure.endpoint.models.script import Completion, calling, cut
 from mistral_on_azure.endpoint.models.tools.arguments import Arguments, Passage
 from mistral_on_azure.endpoint.models.tools.literals import READ, Literal, words
 from mistral_on_azure.endpoint.models.tools.offered_tools import Tool, chosen, parameters_of, read_tool, takes_all
@@ -29,7 +28,7 @@ from mistral_on_azure.endpoint.models.tools.tool_schemas import kind_of
 
 STEPS = 15_000  # of the work that the tools of one request may cost, a few microseconds each
 MOST_CALLS = 16
-REMEMBERED = 1_000_000  # bytes of plans that are kept
+REMEMBERED = 4_000_000  # bytes of plans that are kept
 _EARLIER = 20  # texts of a conversation, besides the prompt, that are searched for values
 _CLAUSE = re.compile(r"(?<=[.?!;\n])\s+|,\s+|\s+(?=(?:and|then|also|plus)\s)")
 _FOLLOW_UP = re.compile(r"\s*(?:and|what about|how about|also|now)\b", re.IGNORECASE)
@@ -45,24 +44,13 @@ class Plan:
     calls: list[tuple[str, str]] = field(default_factory=list)
     question: str | None = None
 
-
-class _Plans(dict[bytes, Plan]):
-    """The plans of the latest requests by a digest of what decides them; `n` choices and repetitions share one."""
-
-    size = 0
-
-    def keep(self, key: bytes, plan: Plan) -> Plan:
-        size = 200 + len(plan.question or "") + sum(len(name) + len(written) for name, written in plan.calls)
-        if self.size + size > REMEMBERED:
-            self.clear()
-            self.size = 0
-        if size <= REMEMBERED:
-            self[key] = plan
-            self.size += size
-        return plan
+    @property
+    def size(self) -> int:
+        """Bytes, at most."""
+        return 800 + 4 * len(self.question or "") + 4 * sum(len(name) + len(written) for name, written in self.calls)
 
 
-_plans = _Plans()
+_plans: BoundedCache[bytes, Plan] = BoundedCache(REMEMBERED)  # by a digest of what decides them; `n` choices share one
 
 
 def complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion | None:
@@ -77,11 +65,12 @@ def complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Comp
     results = talk.history.results if talk.history else ()
     written = json.dumps([tools, choice, talk.prompt, talk.history and [results, talk.history.earlier[:_EARLIER]]])
     key = hashlib.blake2b(written.encode(), digest_size=16).digest()
-    plan = _plans.get(key) or _plans.keep(key, _plan(talk, tools, choice))
+    plan = _plans.get(key)
+    if plan is None:
+        plan = _plan(talk, tools, choice)
+        _plans.keep(key, plan, plan.size)
     if plan.calls:
-        calls = plan.calls[:1] if parameters.get("parallel_tool_calls") is False else plan.calls
-        seed = f"{talk.turns}|{index}"
-        return _completion([Call(_id(f"{seed}|{at}|{call}"), *call) for at, call in enumerate(calls)], parameters)
+        return calling(plan.calls, f"{talk.turns}|{index}", parameters)
     text = plan.question or "\n".join(f"The tool {name} returned: {content}" for name, content in results)
     return cut(text, parameters.get("max_tokens"), parameters.get("stop")) if text else None
 
@@ -112,8 +101,6 @@ def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | d
             why = f"The local endpoint found no arguments that fit the schema of {names}: {error}."
             raise not_supported("tools", names, why) from None
     plan.calls = [*made][:MOST_CALLS]
-    if (None, prompt.text.strip()) in script():  # the script knows an answer and needs no more
-        plan.question = None
     return plan
 
 
@@ -206,21 +193,3 @@ def _items(passage: Passage, used: set[tuple[str, int]], value: Any) -> list[Lit
         else:
             runs.append([each])
     return next((run[:MOST_CALLS] for run in runs if any(each.value == value for each in run)), [])
-
-
-def _id(seed: str) -> str:
-    """Nine letters and digits, as Mistral's ids have; the same for the same call of the same conversation."""
-    number = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest())
-    alphabet = string.ascii_letters + string.digits
-    return "".join(alphabet[number // len(alphabet) ** place % len(alphabet)] for place in range(9))
-
-
-def _completion(calls: Sequence[Call], parameters: dict[str, Any]) -> Completion:
-    """Calls as the model writes them; where a limit cuts them short they stay text, for they are no calls yet."""
-    text = calls_text((call.name, call.arguments, call.id) for call in calls)
-    limit = parameters.get("max_tokens")
-    written = cut(text, limit and limit - 1, parameters.get("stop"))
-    ids = (processor().piece_to_id("[TOOL_CALLS]"), *written.ids)
-    if written.text == text:
-        return Completion("", ids, (), "tool_calls", tuple(calls))
-    return Completion(written.text, ids, ("", *written.pieces), written.finish_reason)

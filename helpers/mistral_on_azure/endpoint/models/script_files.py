@@ -1,0 +1,121 @@
+"""The files that a script is read from: the endpoint's own, those of the recipes, and a user's, which may change."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.catalog.script_format import Exchange, ScriptFile, read_toml
+from mistral_on_azure.catalog.sidecar import read_sidecar, scripts
+from mistral_on_azure.endpoint.models.script_entries import Entry, Source, WrongEntry, entry_of
+from mistral_on_azure.endpoint.models.script_layers import Answers, Layer
+from mistral_on_azure.errors import CookbookError
+
+OWN = Path(__file__).with_name("script.toml")
+GLANCE = 0.5  # seconds between two looks at whether a file has changed
+
+
+@cache
+def own() -> ScriptFile:
+    """The endpoint's own script: script.toml."""
+    return read_toml(OWN, ScriptFile)
+
+
+@cache
+def own_layer() -> Layer:
+    """The entries of script.toml, and after them those of the recipes."""
+    recipes = scripts(ROOT / "notebooks")
+    read = [(OWN, own().exchange), *((file, read_sidecar(file).exchange) for file in recipes)]
+    return Layer([entry for file, exchanges in read for entry in _entries(file, exchanges)], instructed=True)
+
+
+def _entries(file: Path, exchanges: Sequence[Exchange]) -> list[Entry]:
+    """The exchanges of a file, ready to be matched.
+
+    Raises:
+        CookbookError: one line that names the file, the line and the key.
+    """
+    source = Source(str(file), file.read_text(encoding="utf-8") if exchanges else "")
+    try:
+        return [entry_of(exchange, source, place) for place, exchange in enumerate(exchanges)]
+    except WrongEntry as error:
+        raise CookbookError(str(error)) from None
+
+
+class ScriptFiles:
+    """A user's files before the endpoint's own script, or in its place. Changed files are read anew.
+
+    Args:
+        files: in the order in which they are asked.
+        strict: whether sessions that do not say refuse what neither they nor the files know.
+        tell: called with a line for a file that was read anew, or is broken.
+        clock: seconds, monotonic.
+
+    Raises:
+        CookbookError: for a file that cannot be used.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path] = (),
+        strict: bool = False,
+        tell: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.files, self.strict, self._tell, self._clock = tuple(files), strict, tell, clock
+        self._marks = self._look()
+        self._next = clock() + GLANCE
+        self._strict, self._open = self._read()
+
+    def answers(self, strict: bool | None) -> Answers:
+        """What is answered now.
+
+        Args:
+            strict: a session's wish; None leaves it to the endpoint.
+        """
+        if self.files and self._clock() >= self._next:
+            self._reread()
+        return self._strict if (self.strict if strict is None else strict) else self._open
+
+    def _reread(self) -> None:
+        self._next = self._clock() + GLANCE
+        marks = self._look()
+        if marks == self._marks:
+            return
+        self._marks = marks
+        try:
+            self._strict, self._open = self._read()
+        except CookbookError as error:
+            self._tell(f"{error} The answers from before stay.")
+        else:
+            self._tell("The script was read again.")
+
+    def _look(self) -> list[tuple[int, int] | None]:
+        """When each file was changed, and its size."""
+        marks: list[tuple[int, int] | None] = []
+        for file in self.files:
+            try:
+                found = file.stat()
+            except OSError:
+                marks.append(None)
+            else:
+                marks.append((found.st_mtime_ns, found.st_size))
+        return marks
+
+    def _read(self) -> tuple[Answers, Answers]:
+        """The answers of the files alone, and with the endpoint's own after them."""
+        try:
+            read = [read_toml(file, ScriptFile) for file in self.files]
+        except FileNotFoundError as error:
+            raise CookbookError(f"There is no file {error.filename}.") from None
+        layer = Layer(
+            [entry for file, each in zip(self.files, read, strict=True) for entry in _entries(file, each.exchange)]
+        )
+        filtered = tuple(text for each in (*read, own()) for text in each.content_filter.prompts)
+        said = next((each.unknown_prompt for each in (*read, own()) if each.unknown_prompt is not None), "")
+        alone = (layer,) if self.files else ()
+        return Answers(alone, None, filtered), Answers((*alone, own_layer()), said, filtered)

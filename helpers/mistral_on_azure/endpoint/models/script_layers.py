@@ -1,0 +1,124 @@
+"""Layers of a script: entries that are asked together, and the layers that are asked one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Question, Watch
+
+_COMPARED = 200  # characters of two prompts whose likeness is measured
+_MEASURED = 500  # entries that a prompt is roughly compared with, and eight of them closely
+
+
+class Layer:
+    """Entries that are asked together: exact prompts first, then patterns; of several that fit, the most specific.
+
+    Args:
+        entries: in their order.
+        instructed: whether an instruction on a line of its own above a prompt counts as the system message.
+    """
+
+    def __init__(self, entries: Sequence[Entry], instructed: bool = False) -> None:
+        self.entries, self.instructed = tuple(entries), instructed
+        ranked = sorted(entries, key=lambda entry: -entry.weight)
+        self.exact: dict[str, list[Entry]] = {}
+        for entry in ranked:
+            if entry.exchange.prompt is not None:
+                self.exact.setdefault(entry.exchange.prompt.strip(), []).append(entry)
+        self.others = [entry for entry in ranked if entry.exchange.prompt is None]
+
+    def find(self, asked: Question, due: Callable[[Entry], int], watch: Watch) -> Found | None:
+        """The entry for a request, if there is one.
+
+        Args:
+            due: which of an entry's replies is the next one.
+
+        Raises:
+            ApiError: 400 for a pattern that takes too long.
+        """
+        prompt = asked.prompt.strip()
+        found = self._first(self.exact.get(prompt, ()), asked, due, watch)
+        if found is None and self.instructed and "\n" in prompt:
+            instruction, _, rest = prompt.partition("\n")
+            below = replace(asked, prompt=rest, system=instruction)
+            found = self._first(self.exact.get(rest.strip(), ()), below, due, watch)
+        return found or self._first(self.others, asked, due, watch)
+
+    def _first(
+        self, entries: Sequence[Entry], asked: Question, due: Callable[[Entry], int], watch: Watch
+    ) -> Found | None:
+        for entry in entries:
+            reply = due(entry)
+            groups = entry.match(asked, reply, watch)
+            if groups is not None:
+                return Found(entry, reply, groups)
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """The layers that are asked one after the other, and what becomes of a prompt that none of them has.
+
+    Attributes:
+        unknown_prompt: what is said to it; None refuses it.
+        filtered: texts that the content filter refuses.
+    """
+
+    layers: tuple[Layer, ...]
+    unknown_prompt: str | None
+    filtered: tuple[str, ...] = ()
+
+
+def unexpected(asked: Question, entries: Sequence[Entry], due: Callable[[Entry], int]) -> ApiError:
+    """The refusal of a prompt that no entry is for, with the one that is nearest to it.
+
+    The status is 400, which no client tries again. Managed compute wraps it in 424, which none tries again either.
+    """
+    said = f"The script has no answer to the prompt {_shown(asked.prompt)}"
+    if not entries:
+        return ApiError(400, "unexpected_prompt", f"{said}: it is empty.", param="messages")
+    nearest = _nearest(asked, entries)
+    wanted = nearest.exchange
+    try:
+        checks = dict(nearest.checks(asked, due(nearest), Watch(), {}))
+    except ApiError:  # its pattern takes too long
+        checks = {}
+    other = [_OBJECTIONS.get(name, f"another {name}") for name, fits in checks.items() if not fits]
+    named = wanted.prompt or wanted.pattern or wanted.last or wanted.system or ""
+    words = f"The nearest entry is in {nearest.where}: {_shown(named)}, which has {' and '.join(other)}"
+    return ApiError(400, "unexpected_prompt", f"{said}. {words}.", param="messages")
+
+
+_OBJECTIONS = {
+    "pattern": "a pattern that is not found in it",
+    "last": "a pattern that is not found in the last message",
+    "tools": "another wish for tools",
+    "reply": "a reply that this request does not allow (calls without tools, or a text where a call is forced)",
+}
+
+
+def _nearest(asked: Question, entries: Sequence[Entry]) -> Entry:
+    """The entry whose prompt, or else pattern, is most like the request's."""
+    matcher = SequenceMatcher(autojunk=False)
+    matcher.set_seq2(asked.prompt[:_COMPARED])
+
+    def text(entry: Entry) -> str:
+        wanted = entry.exchange
+        return (wanted.prompt or wanted.pattern or wanted.last or wanted.system or "").strip()[:_COMPARED]
+
+    def roughly(entry: Entry) -> float:
+        matcher.set_seq1(text(entry))
+        return matcher.quick_ratio()
+
+    def closely(entry: Entry) -> tuple[float, bool]:
+        matcher.set_seq1(text(entry))
+        return matcher.ratio(), entry.exchange.system == asked.system
+
+    return max(sorted(entries[:_MEASURED], key=roughly, reverse=True)[:8], key=closely)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 120 else f"{text[:117]}...")

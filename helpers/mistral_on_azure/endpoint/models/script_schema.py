@@ -1,0 +1,59 @@
+"""The JSON schema of the format of scripts, made from the structs that read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mistral_on_azure.catalog.script_format import Exchange, ScriptFile
+from mistral_on_azure.endpoint.fault import FIELDS
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def script_schema() -> dict[str, Any]:
+    """The schema of a script's file, for editors and other programs."""
+    schema = msgspec.json.schema(ScriptFile)
+    return {"$schema": DIALECT, "title": "A script of the local endpoint", **_with_faults(schema)}
+
+
+def exchange_schema() -> dict[str, Any]:
+    """The schema of one exchange, with everything in its place."""
+    schema = _with_faults(msgspec.json.schema(Exchange))
+    parts = schema.pop("$defs")
+
+    def inlined(value: Any) -> Any:
+        if isinstance(value, list):
+            return [inlined(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        named = str(value.get("$ref", "")).removeprefix("#/$defs/")
+        if named in parts:
+            return inlined({**parts[named], **{key: each for key, each in value.items() if key != "$ref"}})
+        return {key: inlined(each) for key, each in value.items()}
+
+    return inlined(schema)
+
+
+def _with_faults(schema: Any) -> Any:
+    """The schema with the fields of a fault, and without what docstrings say to readers of the source."""
+    if isinstance(schema, list | tuple):  # a default is a tuple, which JSON does not have
+        return [_with_faults(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: _with_faults(value) for name, value in schema.items()}
+    if isinstance(plain.get("description"), str):
+        plain["description"] = plain["description"].partition("\n")[0]
+    if "fault" in plain.get("properties", {}):
+        members = {name: {**field.schema, "description": field.words} for name, field in FIELDS.items()}
+        _describe(plain["properties"]["fault"], members)
+    return plain
+
+
+def _describe(schema: Any, members: dict[str, Any]) -> None:
+    """Give the objects in a schema their members."""
+    if schema.get("type") == "object":
+        schema |= {"properties": members, "additionalProperties": False}
+    for form in schema.get("anyOf", ()):
+        _describe(form, members)

@@ -1,0 +1,106 @@
+"""A session's script: exchanges of its own, which are asked before the files', and how far each sequence has come."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from mistral_on_azure.catalog.script_format import Exchange
+from mistral_on_azure.endpoint.api_errors import invalid
+from mistral_on_azure.endpoint.fault import Fault
+from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Question, Source, Watch, WrongEntry, entry_of
+from mistral_on_azure.endpoint.models.script_layers import Answers, Layer, unexpected
+
+MOST = 1_000  # exchanges of one session
+MOST_BYTES = 4_000_000  # of them, as JSON
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How often an entry was used, and what its faults have seen, one for each reply."""
+
+    used: int
+    faults: list[Fault | None]
+
+
+class SessionScript:
+    """What one session adds to the script.
+
+    Attributes:
+        strict: whether an unknown prompt is refused; None leaves it to the endpoint.
+        layer: the session's own entries, None without any; another object after each change.
+    """
+
+    def __init__(self) -> None:
+        self.strict: bool | None = None
+        self.layer: Layer | None = None
+        self._exchanges: tuple[Exchange, ...] = ()
+        self._progress: WeakKeyDictionary[Entry, _Progress] = WeakKeyDictionary()
+        self._lock = threading.Lock()  # large requests are worked out in a thread
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Those of its own, in their order."""
+        return self._exchanges
+
+    def add(self, wanted: Sequence[Exchange]) -> None:
+        """Add exchanges after those that are there.
+
+        Raises:
+            ApiError: 400 for a fault or log probabilities that cannot be, or for too many; nothing is added then.
+        """
+        exchanges = (*self._exchanges, *wanted)
+        if len(exchanges) > MOST or len(msgspec.json.encode(exchanges)) > MOST_BYTES:
+            raise invalid(f"A session has at most {MOST:,} exchanges of {MOST_BYTES:,} bytes together.")
+        source, kept = Source("this session's script"), self.layer.entries if self.layer else ()
+        try:
+            made = [entry_of(each, source, place) for place, each in enumerate(wanted, len(kept))]
+        except WrongEntry as error:
+            raise invalid(str(error), code="invalid_field") from None
+        self._exchanges, self.layer = exchanges, Layer([*kept, *made])
+
+    def clear(self) -> None:
+        """Forget the session's own exchanges, and begin all sequences anew, those of files among them."""
+        with self._lock:
+            self._exchanges, self.layer = (), None
+            self._progress.clear()
+
+    def find(self, answers: Answers, asked: Question) -> Found | None:
+        """What a request is answered with; None where nothing is known and that is no mistake.
+
+        Raises:
+            ApiError: 400 for an unexpected prompt where the script is strict, or a pattern that takes too long.
+        """
+        watch = Watch()
+        layers = answers.layers if self.layer is None else (self.layer, *answers.layers)
+        for layer in layers:
+            found = layer.find(asked, self._due, watch)
+            if found is not None:
+                return found
+        if answers.unknown_prompt is None:
+            raise unexpected(asked, [entry for layer in layers for entry in layer.entries], self._due)
+        return None
+
+    def advance(self, found: Found) -> Fault | None:
+        """Count that a reply was given, and return the fault that hits it, if one does."""
+        if not found.entry.staged:
+            return None
+        with self._lock:
+            progress = self._progress.get(found.entry)
+            if progress is None:
+                faults = [msgspec.structs.replace(each.fault) if each.fault else None for each in found.entry.replies]
+                progress = self._progress[found.entry] = _Progress(0, faults)
+            progress.used += 1
+            fault = progress.faults[found.reply]
+            return fault if fault is not None and fault.hits() else None
+
+    def _due(self, entry: Entry) -> int:
+        """Which reply of an entry is the next one; the last one stays."""
+        if not entry.staged:
+            return 0
+        progress = self._progress.get(entry)
+        return min(progress.used, len(entry.replies) - 1) if progress else 0
