@@ -26,6 +26,7 @@ _HOMES = {
     "show_deployments": "mistral_on_azure.notebook.deployment_views",
     "plot_deployments": "mistral_on_azure.notebook.deployment_views",
     "plot_client_faults": "mistral_on_azure.notebook.fault_views",
+    "plot_quota_use": "mistral_on_azure.notebook.quota_views",
     "plot_layers": "mistral_on_azure.notebook.layer_views",
 }
 __all__ = sorted(_HOMES)

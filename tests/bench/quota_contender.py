@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
@@ -225,17 +226,16 @@ def ledger() -> Ask:
     exec(TASK["ledger"], cells)
     quota = cells["open_quota"](TASK["file"], TASK["tokens"], TASK["requests"], TASK["minute"])
     client, seen = connection(), [2000.0, 4000.0]  # tokens and characters so far, with a guess to begin with
-    warm = asyncio.Lock()
+    warm, turn = asyncio.Lock(), asyncio.Lock()
 
     async def ask(prompt: str, tokens: int) -> int:
         async with warm:  # an open connection, so that what is taken first does not arrive late
             if not seen[2:]:
                 seen.append((await client.get("/info")).status_code)
-        return await send(prompt)
-
-    async def send(prompt: str) -> int:
-        expected = len(prompt) * seen[0] / seen[1]
-        await asyncio.sleep(cells["take"](quota, expected))
+        expected = 1.25 * len(prompt) * seen[0] / seen[1]
+        async with turn:
+            while wait := cells["take"](quota, expected):
+                await asyncio.sleep(wait)
         used = await post(client, prompt)
         cells["take"](quota, used - expected, 0)
         seen[0], seen[1] = seen[0] + used, seen[1] + len(prompt)
@@ -292,7 +292,7 @@ async def contend(ask: Ask, prompts: Iterator[tuple[str, int]]) -> dict[str, Any
 
 def main(name: str) -> None:
     TASK.update(json.loads(sys.stdin.readline()))
-    prompts = json.loads(open(TASK["prompts"], encoding="utf-8").read())
+    prompts = json.loads(Path(TASK["prompts"]).read_text(encoding="utf-8"))
     mine = iter(prompts[TASK["place"] :: TASK["places"]])
     ask = CONTENDERS[name]()
     print("ready", flush=True)

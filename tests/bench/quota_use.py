@@ -113,7 +113,8 @@ def _children(
     task = {
         "url": endpoint.url, "key": key, "model": default_name(), "max_tokens": MAX_TOKENS, "tokens": TOKENS,
         "requests": REQUESTS, "minute": minute, "seconds": seconds, "prompts": str(folder / "prompts.json"),
-        "places": places, "package": {**HERE_TOO, **ELSEWHERE}[name], "file": str(folder / f"{name}.db"), "ledger": "\n\n".join(cells[each] for each in LEDGER),
+        "places": places, "package": {**HERE_TOO, **ELSEWHERE}[name], "file": str(folder / f"{name}.db"),
+        "ledger": "\n\n".join(cells[each] for each in LEDGER),
     }  # fmt: skip
     started = []
     for place in range(places):
@@ -157,7 +158,8 @@ def main() -> None:
     names = given.only or [*HERE_TOO, *(ELSEWHERE if given.python else ())]
     results: dict[str, Any] = {}
     for place in range(0, len(names), given.at_once):
-        for name, figures in run(names[place : place + given.at_once], given.minutes, given.minute, given.python).items():
+        some = names[place : place + given.at_once]
+        for name, figures in run(some, given.minutes, given.minute, given.python).items():
             results[name] = figures
             said = {key: value for key, value in figures.items() if key != "tokens"}
             print(f"{name:17} {said}", flush=True)

@@ -100,9 +100,7 @@ class ClientFaults:
                 )
                 text = f"{first}\n{second}" if second else first
                 heavy = "bold" if lost else "normal"
-                axes.text(
-                    column + 0.5, row + 0.5, text, ha="center", va="center", size=7.5, weight=heavy, color=_INK
-                )
+                axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", size=7.5, weight=heavy, color=_INK)
         return show_figure(figure, self.alt)
 
 
