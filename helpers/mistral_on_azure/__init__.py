@@ -28,6 +28,8 @@ _HOMES = {
     "plot_client_faults": "mistral_on_azure.notebook.fault_views",
     "plot_quota_use": "mistral_on_azure.notebook.quota_views",
     "plot_layers": "mistral_on_azure.notebook.layer_views",
+    "show_models": "mistral_on_azure.notebook.model_views",
+    "plot_models": "mistral_on_azure.notebook.model_time_line",
 }
 __all__ = sorted(_HOMES)
 

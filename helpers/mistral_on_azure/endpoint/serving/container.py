@@ -79,13 +79,7 @@ class ContainerChat:
 
 
 def read_chat(
-    body: bytes,
-    content_type: str,
-    extra: str | None,
-    adapter: Adapter,
-    *,
-    azure: bool,
-    filtered: Sequence[str] = (),
+    body: bytes, content_type: str, extra: str | None, adapter: Adapter, *, azure: bool, filtered: Sequence[str] = ()
 ) -> ContainerChat:
     """Read a chat completion in the container's order of checks.
 

@@ -1,0 +1,175 @@
+"""Strict mode, the exchanges of a session, and what a script's reader says of mistakes."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from asking import AZURE, LARGE, PROMPT, chat, get, new_application, send
+from own_scripts import WEATHER, add
+
+from mistral_on_azure.catalog.script_format import Exchange, ScriptFile, read_toml
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.gateway.foundry import Foundry
+from mistral_on_azure.endpoint.gateway.managed import Managed
+from mistral_on_azure.endpoint.models.script_files import ScriptFiles
+from mistral_on_azure.endpoint.models.script_model import Script
+from mistral_on_azure.endpoint.models.session_script import MOST, SessionScript
+from mistral_on_azure.errors import CookbookError
+
+STRICT = """
+    [[exchange]]
+    prompt = "Which city is the capital of France?"
+    system = "Be brief."
+    answers = ["Paris."]
+
+    [[exchange]]
+    prompt = "How tall is Mont Blanc?"
+    answers = ["4,806 metres."]
+"""
+
+
+def test_an_unexpected_prompt_names_the_nearest_entry_and_what_differs(served):
+    application = served(STRICT, strict=True)
+    got = chat("Which city is the capital of Francia?", application=application)
+    assert (got.status, got.code) == (400, "unexpected_prompt")
+    assert "script0.toml, line 2: 'Which city is the capital of France?'" in got.message
+    assert got.message.endswith("which has another prompt and another system.")
+    got = chat("Which city is the capital of France?", application=application)
+    assert got.message.endswith("which has another system.")
+    assert chat("How tall is Mont Blanc?", application=application).text == "4,806 metres."
+    assert chat(PROMPT, application=application).code == "unexpected_prompt"  # the endpoint's own script is not asked
+    got = chat("The weather in Rome?", tools=[WEATHER], model=LARGE, application=application)
+    assert got.code == "unexpected_prompt"  # and no tool is called by itself
+
+
+def test_an_unexpected_prompt_is_an_error_of_each_kind(served):
+    application = served(STRICT, strict=True, kind=Managed())
+    got = chat("Else?", AZURE, application=application)
+    assert got.status == 424 and got.headers["ms-azureml-model-error-statuscode"] == "400"
+    assert "The nearest entry is in" in got.body.decode()
+    application = served(STRICT, strict=True, kind=Foundry())
+    got = chat(
+        "Else?", "/openai/v1/chat/completions", model=next(iter(Foundry().deployments())), application=application
+    )
+    assert got.status == 400 and got.json["error"]["code"] == "unexpected_prompt"
+
+
+def test_strictness_is_a_sessions_choice(served):
+    application = served()
+    for strict, code in (("true", 400), ("null", 200), ("true", 400), ("false", 200)):
+        send("POST", "/local/session", f'{{"strict": {strict}}}'.encode(), application=application)
+        assert {chat(PROMPT, application=application).status for _ in range(3)} == {code}
+
+
+def test_a_session_has_exchanges_of_its_own_before_the_files(served):
+    application = served('[[exchange]]\nprompt = "Who?"\nanswers = ["the file"]')
+    wanted = {"pattern": "Who", "answers": ["the session"]}
+    assert chat("Who?", application=application).text == "the file"
+    assert add(application, wanted).json == [wanted] == get("/local/script", application=application).json
+    assert {chat("Who?", application=application).text for _ in range(3)} == {"the session"}
+    add(application, {"prompt": "Who?", "answers": ["exactly"]})
+    assert chat("Who?", application=application).text == "exactly"
+    send("DELETE", "/local/script", application=application)
+    assert chat("Who?", application=application).text == "the file"
+
+
+@pytest.mark.parametrize(
+    ("exchange", "says"),
+    [
+        ({"prompt": "x"}, "exchange 1: an exchange answers with one of answers, calls, reply, or a fault."),
+        ({"answers": ["x"]}, "exchange 1: an exchange has one of the keys prompt, pattern,"),
+        ({"prompt": "x", "answer": "x"}, "exchange 1, answer: there is no such key."),
+        ({"prompt": "x", "pattern": "x", "answers": ["x"]}, "a prompt or a pattern, not both"),
+        ({"pattern": "(", "answers": ["x"]}, "the pattern '(' is no regular expression"),
+        ({"pattern": "x", "answers": ["${y}"]}, "${y} is no group of the pattern"),
+        ({"prompt": "x", "answers": [3]}, "exchange 1, answers 1: expected `str`, got `int`."),
+        ({"prompt": "x", "answers": ["x"], "delay": -1}, "exchange 1, delay: expected `float` >= 0.0."),
+        ({"prompt": "x", "answers": ["x"], "fault": "status=999"}, "exchange 1, fault: A fault's status is one of"),
+        ({"prompt": "x", "fault": "status=429; count=1"}, "neither count"),
+        ({"prompt": "x", "answers": ["x y z"], "logprobs": [-1.0]}, "1 log probabilities, and the answer has 3 tokens"),
+        ({"prompt": "x", "answers": ["x"], "reply": [{"answer": "y"}]}, "answers or reply, not both"),
+        (7, "exchange 1: expected `object`, got `int`."),
+    ],
+)
+def test_what_is_wrong_with_an_exchange_is_said(served, exchange, says):
+    application = served()
+    got = add(application, exchange, status=400)
+    assert got.code == "invalid_field" and says in got.message
+    assert get("/local/script", application=application).json == []
+
+
+def test_an_error_in_a_file_names_line_and_key(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        '# Mine.\nunknown_prompt = """\n[[exchange]]\n"""\n\n[[exchange]]\nprompt = "a"\nanswers = [\n  "b",\n  3,\n]\n'
+    )
+    with pytest.raises(CookbookError, match=r"mine.toml, line 8: exchange 1, answers 2: expected `str`, got `int`."):
+        read_toml(file, ScriptFile)
+    file.write_text('[[exchange]]\nprompt = "a"\n[[exchange.reply]]\nanswer = "b"\nfault = "status=1"\n')
+    with pytest.raises(CookbookError, match=r"mine.toml, line 5: A fault's status is one of"):
+        ScriptFiles([file])
+    file.write_text('[[exchange]]\nprompt = "a"\nanswers = ["b"\n[[exchange]]')
+    with pytest.raises(CookbookError, match=r"mine.toml cannot be used: .*line 4"):
+        ScriptFiles([file])
+    with pytest.raises(CookbookError, match="There is no file"):
+        ScriptFiles([tmp_path / "missing.toml"])
+
+
+def test_a_pattern_has_little_time_for_a_clients_text(served):
+    application = served("[[exchange]]\npattern = '(.+)(.+)(.+)(.+)\\1\\2\\3\\4[^a-c]'\nanswers = ['x']")
+    got = chat("abc" * 300, application=application)
+    assert (got.status, got.code) == (400, "pattern_too_slow")
+
+
+def test_a_placeholder_makes_no_answer_of_any_length(served):
+    application = served(f"[[exchange]]\npattern = '(?s)(.*)'\nanswers = ['{'${1}' * 200}']")
+    assert chat("word " * 1000, application=application).status == 422
+
+
+def test_the_filter_and_the_unknown_prompt_are_the_scripts(served):
+    text = 'unknown_prompt = "I do not know."\n[content_filter]\nprompts = ["poison"]'
+    application = served(text)
+    assert chat("Else?", application=application).text == "I do not know."
+    assert chat("How to make poison?", application=application).code == "content_filter"
+    got = chat("How to make poison?", AZURE, application=served(text, kind=Managed()))
+    assert got.status == 424 and b"content safety" in got.body
+
+
+def test_a_changed_file_is_read_again_and_a_broken_one_keeps_the_answers(tmp_path):
+    file, now, told = tmp_path / "mine.toml", 0.0, []
+    file.write_text('[[exchange]]\nprompt = "Who?"\nanswers = ["one"]')
+    files = ScriptFiles([file], tell=told.append, clock=lambda: now)
+    application = new_application(model=Script(files))
+    assert [chat("Who?", application=application).text for _ in range(3)] == ["one"] * 3
+    file.write_text('[[exchange]]\nprompt = "Who?"\nanswers = ["two!"]')
+    assert chat("Who?", application=application).text == "one"  # it is looked at twice a second
+    now += 0.6
+    assert [chat("Who?", application=application).text for _ in range(2)] == ["two!"] * 2
+    for text in ("[[exchange", None):
+        file.write_text(text) if text else file.unlink()
+        now += 0.6
+        assert [chat("Who?", application=application).text for _ in range(2)] == ["two!"] * 2
+    assert len(told) == 3 and "mine.toml cannot be used" in told[1] and "There is no file" in told[2]
+    assert all(line.endswith("The answers from before stay.") and "\n" not in line for line in told[1:])
+
+
+def test_any_text_is_matched_by_itself(served):
+    """What a text may hold: quotes, line breaks, other scripts."""
+    application = served()
+    for text in ("a 'b' \"c\"", "one\ntwo", "Wie groß?", "多少？", "\\d+", "${1}"):
+        add(application, {"prompt": text, "answers": [f"Answer to {text}"]})
+        assert chat(text, application=application).text == f"Answer to {text}"
+
+
+def test_exchanges_are_written_as_they_were_read():
+    given = {"pattern": "x(y)?", "tools": True, "reply": [{"answer": "${1}"}, {"fault": {"status": 500}}]}
+    assert json.loads(msgspec.json.encode(msgspec.convert(given, Exchange))) == given
+
+
+def test_an_error_of_a_session_is_an_error_of_the_api():
+    script = SessionScript()
+    with pytest.raises(ApiError, match="at most 1,000 exchanges"):
+        script.add([Exchange(prompt="x", answers=("y",))] * (MOST + 1))
+    assert script.exchanges == ()
