@@ -38,6 +38,8 @@ _HOMES = {
     "plot_trade": "mistral_on_azure.notebook.score_views",
     "plot_bars": "mistral_on_azure.notebook.score_views",
     "plot_deployments": "mistral_on_azure.notebook.deployment_views",
+    "plot_client_faults": "mistral_on_azure.notebook.fault_views",
+    "plot_quota_use": "mistral_on_azure.notebook.quota_views",
     "plot_layers": "mistral_on_azure.notebook.layer_views",
     "show_models": "mistral_on_azure.notebook.model_views",
     "plot_models": "mistral_on_azure.notebook.model_time_line",
