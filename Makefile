@@ -11,7 +11,7 @@ unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
 .PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults foreign gallery group help lab \
-  lock newest outputs pythons recipe run serve setup snippets tables test test-all truth
+  lock newest outputs picture pythons recipe run serve setup snippets tables test test-all truth
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ newest: setup ## Execute every notebook on the newest allowed versions instead o
 
 pythons: setup ## Execute every notebook, and the fast tests, on each allowed Python that is installed here
 	@.venv/bin/nox --session pythons $(if $(ARGS),--error-on-missing-interpreters) -- $(ARGS)
+
+picture: setup ## Draw the README's picture of an answer arriving
+	@.venv/bin/python -m mistral_on_azure.upkeep.pictures.answer_arriving $(ARGS)
 
 outputs: setup ## Execute the notebooks on the local endpoint and keep their outputs
 	@$(COOKBOOK) run --save $(ARGS)

@@ -1,24 +1,52 @@
-"""The README: its table is current, its links lead somewhere, its commands exist."""
+"""The pages: their tables are current, their links lead somewhere, their commands exist, and the README is short."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from mistral_on_azure.upkeep.generated import with_table
+import pytest
 
+from mistral_on_azure.catalog.notebooks import anchor, tasks
+from mistral_on_azure.upkeep.generated import pages, with_tables
+from mistral_on_azure.upkeep.pictures import answer_arriving
 
-def test_the_table_is_current(root):
-    text = (root / "README.md").read_text(encoding="utf-8")
-    assert with_table(text, root / "notebooks") == text
-
-
-def test_links_lead_somewhere(root):
-    text = (root / "README.md").read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#\s]+)", text):
-        assert target.startswith("https://") or (root / target).exists(), target
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = (*pages(ROOT), ROOT / "CONTRIBUTING.md", ROOT / "helpers" / "mistral_on_azure" / "running" / "README.md")
+MOST = 6_000  # bytes of the README, which is read on one screen
 
 
-def test_make_targets_in_the_readme_exist(root):
-    targets = set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(encoding="utf-8"), re.M))
-    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", (root / "README.md").read_text(encoding="utf-8"), re.M))
-    assert {"run", "test", "lab"} <= named <= targets
+@pytest.mark.parametrize("page", pages(ROOT), ids=lambda page: page.parent.name)
+def test_the_tables_are_current(page):
+    text = page.read_text(encoding="utf-8")
+    assert with_tables(text, ROOT / "notebooks") == text
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_bytes()) < MOST
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)|src=\"([^\"]+)", text):
+        name = target[0] or target[1]
+        assert name.startswith("https://") or (page.parent / name).exists(), name
+
+
+def test_each_task_links_to_its_row():
+    table = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for task in tasks(ROOT / "notebooks"):
+        name = anchor(task).lower()
+        assert f"(notebooks/README.md#{name})" in readme and f'<a id="{name}">' in table
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_make_targets_on_the_pages_exist(page):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.M)) <= targets
+
+
+def test_the_picture_is_what_the_local_endpoint_answers():
+    assert answer_arriving.FILE.read_text(encoding="utf-8") == answer_arriving.picture(*answer_arriving.ask())

@@ -24,6 +24,8 @@ _HOMES = {
     "show_deployments": "mistral_on_azure.notebook.deployment_views",
     "plot_deployments": "mistral_on_azure.notebook.deployment_views",
     "plot_layers": "mistral_on_azure.notebook.layer_views",
+    "show_models": "mistral_on_azure.notebook.model_views",
+    "plot_models": "mistral_on_azure.notebook.model_time_line",
 }
 __all__ = sorted(_HOMES)
 

@@ -11,6 +11,7 @@ import click
 
 from mistral_on_azure.azure.files import ROOT, is_checkout
 from mistral_on_azure.azure.offline import forget_python_path
+from mistral_on_azure.catalog.models_options import models
 from mistral_on_azure.mistakes import NEEDS_CHECKOUT, Number, OfCheckout, OneLine
 from mistral_on_azure.serve_command import serve
 
@@ -204,7 +205,7 @@ def faults(repeats: int, check: bool, render: bool) -> None:
 def recipe(name: str) -> None:
     """Begin a recipe: write a notebook of six cells, NAME, and what belongs to it.
 
-    `make recipe NAME=hello` also executes it, keeps its outputs and adds it to README.md.
+    `make recipe NAME=hello` also executes it, keeps its outputs and adds it to the pages.
     """
     from mistral_on_azure.upkeep.recipes import begin
 
@@ -214,25 +215,27 @@ def recipe(name: str) -> None:
 
 @main.command(cls=OfCheckout)
 def tables() -> None:
-    """Rebuild the tables of tasks, clients and recipes in README.md."""
+    """Rebuild the tables of tasks, clients and recipes in the pages."""
     from mistral_on_azure.upkeep.generated import write_tables as write
 
     write(ROOT)
 
 
+main.add_command(models)
+
+
 @main.command()
-@click.argument("name", required=False, default="")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--check", is_flag=True, help="Compare with what your signed-in `az` lists; nothing is changed.")
-@click.option("--stale", is_flag=True, help="Fail when a row was not looked at for 90 days; for a weekly job.")
-def models(name: str, as_json: bool, check: bool, stale: bool) -> None:
-    """Print which Mistral models Azure has, or what is known of the one NAMED.
+@click.argument("question", required=False, default="How many languages are in the world?")
+@click.option(
+    "--deployment", "-d", default="", help="The deployment to ask.  [default: the one that the endpoint names]"
+)
+@click.option("--kind", default="", help="Of deployment: serverless, managed or foundry.  [default: what it tells]")
+@click.option("--max-tokens", type=click.IntRange(1), help="The limit of the answer.")
+def ask(question: str, deployment: str, kind: str, max_tokens: int | None) -> None:
+    """Ask one QUESTION; show the answer, its tokens, and what was sent."""
+    from mistral_on_azure.notebook.one_question import ask as run
 
-    Every fact has a source and a date. The exit status is 1 if --check finds a difference or --stale an old row.
-    """
-    from mistral_on_azure.catalog.models import run
-
-    sys.exit(run(name, as_json, check, stale))
+    run(question, deployment, kind, max_tokens, click.echo)
 
 
 @main.command()

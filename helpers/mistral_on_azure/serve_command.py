@@ -30,6 +30,8 @@ _ALONE = "--port"  # what goes with --replay and --record
 @click.option("--concurrent", default=1, show_default=True, help="Managed compute: requests at a time, an instance.")
 @click.option("--instances", default=1, show_default=True, help="Managed compute: how many instances there are.")
 @click.option("--without-models", is_flag=True, help="Foundry: the deprecated route /models is gone.")
+@click.option("--as-of", default="", metavar="DAY", help="Sell what was sold on a day, as 2025-12-01.")
+@click.option("--retired", default=410, show_default=True, help="Status of a retired model: 410 or 404.")
 @click.option("--request-timeout-ms", default=5000, show_default=True, help="Managed compute: limit of a whole answer.")
 @click.option("--strict-model", is_flag=True, help="Serverless: refuse a model that is no deployment's name.")
 @click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")

@@ -40,7 +40,8 @@ def begun(copy):
 
 def test_it_has_six_cells_and_touches_nothing_else(begun):
     copy, changed = begun
-    assert changed == {"README.md", "notebooks/recipes/hello.ipynb", "notebooks/recipes/hello.toml"}
+    pages = {"README.md", "notebooks/README.md"}
+    assert changed == {*pages, "notebooks/recipes/hello.ipynb", "notebooks/recipes/hello.toml"}
     assert len(json.loads((copy.root / "notebooks/recipes/hello.ipynb").read_text())["cells"]) == 6
 
 
@@ -88,8 +89,9 @@ def test_nbval_takes_what_needs_nothing_but_python(begun):
 
 def test_it_is_linked_and_has_a_page(begun):
     copy, _ = begun
-    line = "| [Hello](notebooks/recipes/hello.ipynb) | [Ask](notebooks/recipes/hello.ipynb#Ask) |"
-    assert line in (copy.root / "README.md").read_text(encoding="utf-8")
+    line = "| [Hello](recipes/hello.ipynb) | [Ask](recipes/hello.ipynb#Ask) |"
+    assert line in (copy.root / "notebooks/README.md").read_text(encoding="utf-8")
+    assert "- [Hello](notebooks/recipes/hello.ipynb)" in (copy.root / "README.md").read_text(encoding="utf-8")
     assert "notebooks/recipes/hello" in copy.python("-c", GALLERY).splitlines()
 
 

@@ -51,11 +51,11 @@ def test_it_has_programs(seven):
     assert "stream=True" in program and "pip install openai" in program
 
 
-def test_the_readme_has_its_column(seven):
+def test_the_table_of_tasks_has_its_column(seven):
     seven.cookbook("tables")
-    readme = (seven.root / "README.md").read_text(encoding="utf-8")
-    assert "| LiteLLM | Seventh client |" in readme
-    assert "[Seventh client](notebooks/seventh.ipynb#Call-tools)" in readme
+    page = (seven.root / "notebooks" / "README.md").read_text(encoding="utf-8")
+    assert "| LiteLLM | Seventh client |" in page
+    assert "[Seventh client](seventh.ipynb#Call-tools)" in page
 
 
 def test_the_gallerys_front_has_it_and_counts_it(seven):

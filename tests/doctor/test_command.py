@@ -55,8 +55,12 @@ def test_a_key_without_an_endpoint():
     assert done.returncode == 1 and f"{ENDPOINT} is empty" in done.stdout and "some-key" not in done.stdout
 
 
-def test_the_example_in_the_readme(local, root):
-    section = (root / "README.md").read_text(encoding="utf-8").partition("## Find out what is wrong")[2]
+def test_the_example_on_the_page(local, root):
+    section = (
+        (root / "helpers/mistral_on_azure/running/README.md")
+        .read_text(encoding="utf-8")
+        .partition("## Find out what is wrong")[2]
+    )
     example = section.partition("```text\n")[2].partition("```")[0].replace("http://127.0.0.1:8000", local.url)
     shown = doctor(**{ENDPOINT: f"{local.url}/score"}).stdout
     assert example.split() and " ".join(example.split()) in " ".join(shown.split())

@@ -20,6 +20,7 @@ PROBES = 3  # chat requests before the streamed one
         (401, "the key that the server was started with"),
         (403, "public network access"),
         (408, "request_timeout_ms"),
+        (410, "The model is retired. `cookbook models` names"),
         (424, "the model's container failed"),
         (429, "Wait 7 s, then try again"),
         (500, "The service failed"),
@@ -105,8 +106,8 @@ def test_a_connection_that_breaks(local, reset):
 
 def test_a_deployment_that_does_not_exist():
     with start(strict_model=True) as strict:
-        name, finding = failing(examine(strict.url, strict.keys[0], deployment="mistral-small"))
-    assert name == "chat routes" and "There is no deployment 'mistral-small'" in finding.found
+        name, finding = failing(examine(strict.url, strict.keys[0], deployment="mistral-tiny"))
+    assert name == "chat routes" and "There is no deployment 'mistral-tiny'" in finding.found
     assert "Set --deployment to one of: mistralai-Mistral-7B-Instruct-v01" in finding.remedy
 
 

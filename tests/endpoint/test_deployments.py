@@ -49,7 +49,7 @@ def test_azureai_is_nobody_in_a_header():
 
 
 @pytest.mark.parametrize("path", CHAT_ROUTES)
-@pytest.mark.parametrize("name", ["mistral-small", "MISTRALAI-MISTRAL-7B-INSTRUCT-V01", " ", f"{SMALL} "])
+@pytest.mark.parametrize("name", ["mistral-tiny", "MISTRALAI-MISTRAL-7B-INSTRUCT-V01", " ", f"{SMALL} "])
 def test_a_deployment_that_is_not_there(path, name):
     strict = new_application(kind=Serverless(strict_model=True))
     for asked in ({"headers": {HEADER: name}}, {"model": name, "application": strict}):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import pytest
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.deployments import sold_deployments
+from mistral_on_azure.azure.deployments import retired_deployments, sold_deployments
 from mistral_on_azure.catalog.models import models
+from mistral_on_azure.endpoint.options import Options, make
 from mistral_on_azure.endpoint.starting import start
+from mistral_on_azure.errors import CookbookError
 
 AZURE, OPENAI = "/models/chat/completions?api-version=2024-05-01-preview", "/openai/v1/chat/completions"
 HELLO = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say hello."}]
@@ -19,6 +22,26 @@ HELLO = [{"role": "system", "content": "Be brief."}, {"role": "user", "content":
 def resource():
     with start(kind="foundry") as endpoint:
         yield endpoint
+
+
+@pytest.fixture(scope="module")
+def before():
+    """A resource as it was while Mistral-Nemo and Mistral-large-2411 were sold."""
+    with start(kind="foundry", as_of="2025-06-01") as endpoint:
+        yield endpoint
+
+
+@cache
+def tokenizer_of(name: str):
+    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
+
+    return MistralTokenizer.v7() if name == "v7" else MistralTokenizer.v3(is_tekken=True)
+
+
+def their_count(name: str, messages) -> int:
+    from mistral_common.protocol.instruct.request import ChatCompletionRequest
+
+    return len(tokenizer_of(name).encode_chat_completion(ChatCompletionRequest(messages=messages)).tokens)
 
 
 def ask(resource, path: str, **body):
@@ -74,10 +97,125 @@ def test_the_deprecated_route_can_be_gone():
         assert ask(resource, OPENAI, model="Ministral-3B").status == 200
 
 
-def test_what_is_served_is_what_the_table_of_models_says():
+def test_tools_are_called_where_the_capability_page_lists_them(resource):
+    tool = {"type": "function", "function": {"name": "get_weather", "description": "The weather in a city."}}
+    asked = [{"role": "user", "content": "How is the weather?"}]
     for name, deployment in sold_deployments().items():
+        body = {"model": name, "messages": asked, "tools": [tool], "tool_choice": "any"}
+        answer = http.request("POST", resource.url + AZURE, resource.keys[0], body)
+        assert answer.status == (200 if deployment.tools else 422), answer.text
+        if deployment.tools:
+            assert answer.json()["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_no_schema_for_json_as_no_page_lists_one(resource):
+    schema = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
+    assert ask(resource, OPENAI, model="Mistral-Large-3", response_format=schema).status == 422
+
+
+def test_more_tokens_than_the_context_are_refused(resource):
+    answer = ask(resource, OPENAI, model="mistral-small-2503", max_tokens=32_768)
+    assert answer.status == 400 and "maximum context length is 32768 tokens" in answer.message
+    assert ask(resource, OPENAI, model="Ministral-3B", max_tokens=32_768).status == 200
+
+
+def test_what_is_served_is_what_the_table_of_models_says():
+    for name, deployment in {**sold_deployments(), **retired_deployments()}.items():
         row = models()[name]
-        assert row.foundry[0].value == "offered"
+        assert row.group == ("sold today" if name in sold_deployments() else "retired")
+        assert not row.foundry or row.foundry[0].value == "offered"
         assert (row.tools[0].value == "yes") is deployment.tools
         assert ("JSON" in row.json[0].value) is deployment.json
         assert f"{deployment.context:,}" in row.context[0].value
+        assert f"{deployment.output:,} out" in row.context[0].value
+        assert row.tokenizer_here is not deployment.estimated
+
+
+def test_the_system_message_is_a_turn_of_its_own_and_estimates_say_so(resource):
+    """v7 has two tokens around it, where v3 has a blank line between it and the question."""
+    counted = ask(resource, OPENAI, model="Mistral-Large-3")
+    assert counted.json()["usage"]["prompt_tokens"] == their_count("v7", HELLO) == 12
+    assert counted.headers["x-local-tokens"] == "estimated"
+
+
+@pytest.mark.parametrize(("model", "tokenizer"), [("Mistral-large-2411", "v7"), ("Mistral-Nemo", "tekken")])
+def test_tokens_are_exact_where_the_tokenizer_is_here(before, model, tokenizer):
+    question = {"role": "user", "content": "Combien de langues y a-t-il, et où? 語言 🙂"}
+    for messages in (HELLO, [*HELLO, {"role": "assistant", "content": "Hello."}, question]):
+        body = {"model": model, "messages": messages, "max_tokens": 9}
+        answer = http.request("POST", before.url + OPENAI, before.keys[0], body)
+        assert answer.json()["usage"]["prompt_tokens"] == their_count(tokenizer, messages)
+        assert "x-local-tokens" not in answer.headers
+        assert answer.json()["usage"]["completion_tokens"] == 9
+    whole = http.request("POST", before.url + OPENAI, before.keys[0], {"model": model, "messages": HELLO})
+    assert whole.json()["usage"]["completion_tokens"] == len(
+        tokenizer_of(tokenizer).instruct_tokenizer.tokenizer.encode(
+            whole.json()["choices"][0]["message"]["content"], bos=False, eos=False
+        )
+    )
+
+
+def test_tools_are_in_the_count_with_their_schemas(before):
+    from mistral_common.protocol.instruct.request import ChatCompletionRequest
+    from mistral_common.protocol.instruct.tool_calls import Function, Tool
+
+    schema = {"type": "object", "properties": {"city": {"type": "string", "description": "as Paris"}}}
+    function = {"name": "get_weather", "description": "The weather in a city.", "parameters": schema}
+    body = {"model": "Mistral-Nemo", "messages": HELLO, "tools": [{"type": "function", "function": function}]}
+    answer = http.request("POST", before.url + OPENAI, before.keys[0], body)
+    request = ChatCompletionRequest(messages=HELLO, tools=[Tool(function=Function(**function))])
+    expected = len(tokenizer_of("tekken").encode_chat_completion(request).tokens)
+    assert answer.json()["usage"]["prompt_tokens"] == expected
+
+
+def test_a_stream_in_tekken_has_the_text_in_its_tokens(before):
+    body = {"model": "Mistral-Nemo", "messages": HELLO, "stream": True}
+    answer = http.request("POST", before.url + OPENAI, before.keys[0], body)
+    chunks = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    whole = http.request("POST", before.url + OPENAI, before.keys[0], {**body, "stream": False}).json()
+    text = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks if chunk["choices"])
+    assert text == whole["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize("path", [AZURE, OPENAI])
+def test_a_retired_model_is_gone(resource, path):
+    for name in ("Mistral-Nemo", "mistral-large-2407"):
+        answer = ask(resource, path, model=name)
+        assert (answer.status, answer.json()["error"]["code"]) == (410, "model_retired")
+        assert answer.headers["x-ms-error-code"] == "model_retired"
+    with start(kind="foundry", retired=404) as older:
+        answer = ask(older, path, model="Mistral-Nemo")
+        assert (answer.status, answer.json()["error"]["code"]) == (404, "DeploymentNotFound")
+
+
+def test_a_day_decides_what_is_sold(before, resource):
+    listed = [
+        {card["id"] for card in http.request("GET", each.url + "/openai/v1/models", each.keys[0]).json()["data"]}
+        for each in (before, resource)
+    ]
+    assert listed[1] == set(sold_deployments())
+    assert {"Mistral-large-2411", "Mistral-Nemo", "mistral-small-2503"} < listed[0]
+    assert not {"Mistral-large", "Mistral-large-2407", "Mistral-Large-3", "mistral-medium-3-5"} & listed[0]
+    assert ask(before, OPENAI, model="Mistral-large").status == 410  # since 2025-04-15
+    assert ask(before, OPENAI, model="Mistral-Large-3").status == 404  # not before 2025-12-02
+
+
+@pytest.mark.parametrize(("options", "words"), [({"as_of": "today"}, "2025-12-01"), ({"retired": 500}, "410 or 404")])
+def test_a_day_or_a_status_that_is_none_gets_one_line(options, words):
+    with pytest.raises(CookbookError, match=words):
+        make(["k" * 32], Options(kind="foundry", **options))
+
+
+def test_what_is_sold_serverless_answers_there_by_its_name():
+    path = "/chat/completions?api-version=2024-05-01-preview"
+    with start() as endpoint:
+        for name in sold_deployments():
+            answer = ask(endpoint, path, model=name, max_tokens=4)
+            documented = models()[name].serverless[0].value == "documented"
+            assert (answer.json()["model"] == name) is documented
+            assert ("x-local-tokens" in answer.headers) is documented
+        listed = http.request("GET", endpoint.url + "/v1/models", endpoint.keys[0]).json()["data"]
+        assert "mistral-small-2503" not in {card["id"] for card in listed}  # it has an endpoint to itself
+    with start(deployment="mistral-small-2503", strict_model=True) as endpoint:
+        assert ask(endpoint, path).json()["model"] == "mistral-small-2503"
+        assert ask(endpoint, path, model="Mistral-Nemo").status == 410

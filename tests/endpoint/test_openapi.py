@@ -14,7 +14,6 @@ from documented import DOCUMENT, validator
 from tool_requests import MULTIPLY, WEATHER, call, calls, result
 
 import mistral_on_azure.endpoint
-from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.api_errors import invalid, not_supported
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
@@ -64,7 +63,7 @@ def test_the_request_is_the_table_of_parameters():
 
 def test_headers_and_versions_are_those_of_the_code():
     parameters = DOCUMENT["components"]["parameters"]
-    assert parameters["azureml-model-deployment"]["schema"]["enum"] == list(deployments())
+    assert parameters["azureml-model-deployment"]["schema"]["enum"] == list(SERVERLESS.deployments())
     assert parameters["api-version"]["schema"]["enum"] == list(SERVERLESS.api_versions)
     for path in CHAT_ROUTES:
         asked = DOCUMENT["paths"][path]["post"]["parameters"]

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mistral_on_azure.notebook.deployment_views import plot_deployments, show_deployments
 from mistral_on_azure.notebook.logprobs import show_logprobs
+from mistral_on_azure.notebook.model_views import show_models
 from mistral_on_azure.notebook.streams import Stream, print_stream, show_usage
 from mistral_on_azure.notebook.wire import Wire
 
@@ -35,6 +36,7 @@ SHOWN = {
     "stream": Stream("ab", (0.25, 0.5)),
     "wire": Wire((EXCHANGE,)),
     "deployments": show_deployments(),
+    "models": show_models(),
 }
 ALLOWED = {
     *("table", "caption", "thead", "tbody", "tr", "th", "td"),

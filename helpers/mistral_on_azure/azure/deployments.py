@@ -18,7 +18,8 @@ class Deployment:
         context: the context length, in tokens.
         tools: whether the model calls tools.
         claim: what Mistral AI says of the model.
-        tokenizer: v1 or v3; tokens of a model whose tokenizer is not published are estimated with v3.
+        tokenizer: v1, v3, v7 or tekken, by which the model's tokens are counted.
+        estimated: whether that is not the model's own tokenizer, so that counts are estimates.
         container_name: what `/info` answers on managed compute; container_provider likewise.
         output: the most tokens of a completion, None for what the context leaves.
         json: whether the model has a JSON mode.
@@ -39,6 +40,12 @@ class Deployment:
     output: int | None = None
     json: bool = False
     sold: bool = False
+    estimated: bool = False
+
+    @property
+    def counted_with(self) -> str:
+        """The tokenizer that the local endpoint counts with; v3 for the four, which the documented exchange was."""
+        return self.tokenizer if self.sold else "v3"
 
     @property
     def info(self) -> dict[str, str]:
@@ -61,7 +68,17 @@ def deployments() -> dict[str, Deployment]:
 @cache
 def sold_deployments() -> dict[str, Deployment]:
     """The models that Azure sells per token, by name, as deployments of a Foundry resource."""
-    return {row["name"]: Deployment(**row, sold=True) for row in _table()["sold"]}
+    return _per_token("sold")
+
+
+@cache
+def retired_deployments() -> dict[str, Deployment]:
+    """The models that Azure sold per token until it retired them, by name."""
+    return _per_token("retired")
+
+
+def _per_token(kind: str) -> dict[str, Deployment]:
+    return {row["name"]: Deployment(**row, sold=True) for row in _table()[kind]}
 
 
 def imitated_paces() -> dict[str, dict[str, float]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import ssl
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,18 +54,73 @@ def request(method: str, url: str, credential: str, body: Any = None, *, name: s
     Raises:
         CookbookError: when no answer comes, or SSL_CERT_FILE holds no certificates.
     """
+    with _told(url, name), _sent(method, url, credential, body) as (answer, _):
+        return _read(answer, credential)
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer whose body is read as it arrives: status and headers, and path, headers and body of its request."""
+
+    status: int
+    headers: dict[str, str]
+    path: str
+    sent: dict[str, str]
+    body: str
+    answer: HTTPResponse
+    credential: str
+
+    def lines(self) -> Iterator[str]:
+        """The body's lines, without their ends."""
+        for line in self.answer:
+            yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+    def whole(self) -> Response:
+        """The whole body at once."""
+        return _read(self.answer, self.credential)
+
+
+@contextmanager
+def stream(url: str, credential: str, body: Any, headers: dict[str, str]) -> Iterator[Streamed]:
+    """Send a POST request and read its answer as it arrives, with TIMEOUT seconds for each step.
+
+    Args:
+        headers: sent besides those of every request.
+
+    Raises:
+        CookbookError: when no answer comes or it breaks off, or SSL_CERT_FILE holds no certificates.
+    """
+    with _told(url, ENDPOINT), _sent("POST", url, credential, body, headers) as (answer, sent):
+        received = {name.lower(): value for name, value in answer.getheaders()}
+        yield Streamed(answer.status, received, urlsplit(url).path, sent, json.dumps(body), answer, credential)
+
+
+@contextmanager
+def _sent(
+    method: str, url: str, credential: str, body: Any, more: dict[str, str] | None = None
+) -> Iterator[tuple[HTTPResponse, dict[str, str]]]:
+    """Send a request; yields its answer and the headers that were sent."""
+    parts = urlsplit(url)
+    headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json", **(more or {})}
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    with closing(_connection(parts.scheme, parts.hostname, parts.port)) as connection:
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        yield connection.getresponse(), headers
+
+
+def _read(answer: HTTPResponse, credential: str) -> Response:
+    text = answer.read().decode("utf-8", "replace")
+    if answer.status >= 400:  # some services repeat the credential that they refuse
+        text = Masker([credential]).text(text)
+    return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
+
+
+@contextmanager
+def _told(url: str, name: str) -> Iterator[None]:
+    """Turn what can go wrong on the way into one line that names the variable or option that holds the address."""
     base = "/".join(url.split("/")[:3])
     try:
-        parts = urlsplit(url)
-        headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        with closing(_connection(parts.scheme, parts.hostname, parts.port)) as connection:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
-            answer = connection.getresponse()
-            text = answer.read().decode("utf-8", "replace")
-            if answer.status >= 400:  # some services repeat the credential that they refuse
-                text = Masker([credential]).text(text)
-            return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
+        yield
     except TimeoutError:
         raise CookbookError(
             f"{base} did not answer within {TIMEOUT:g} s. Check {name}, your network, and that the deployment runs."

@@ -1,10 +1,11 @@
-"""`cookbook models`: the dated table of Mistral's models on Azure, models.toml, and its comparison with `az`."""
+"""The dated table of Mistral's models on Azure, models.toml: rows, facts with their sources, and names that are close.
+
+A fact is a list, since sources may disagree; then all of them stand there. `models_command` prints the table.
+"""
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
@@ -13,13 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from mistral_on_azure.errors import CookbookError
 
 FRESH = timedelta(days=90)  # a row that was not looked at for longer says so
 KINDS = ("serverless", "managed", "foundry")
+_PATH = Path(__file__).with_name("models.toml")
+_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Fact:
     Attributes:
         value: the fact.
         source: the source's name, as a reader would look for it.
-        seen: the day on which the source was read.
+        seen: the day that the source is of.
     """
 
     value: str
@@ -39,44 +39,20 @@ class Fact:
     def __str__(self) -> str:
         return f"{self.value} ({self.source}, {self.seen})"
 
+    @property
+    def day(self) -> date | None:
+        """The date in the value; None without one."""
+        found = _DATE.search(self.value)
+        return date.fromisoformat(found[0]) if found else None
+
 
 Facts = tuple[Fact, ...]  # empty where no source says anything; several where they disagree
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """One row of the table.
+class _Row:
+    """What all rows of the table can do."""
 
-    Attributes:
-        name: the deployment's name in the cookbook, or the model's on Azure.
-        asset: the name in Azure's catalog.
-        group: "open", "sold today" or "retired".
-        checked: the day on which the row was last compared with its sources.
-        sizes: VM sizes on managed compute, or that it is sold per token.
-        azure: the stage of its life on Azure; `maker` is the one at Mistral AI's own API.
-        tokenizer_here: whether mistral-common brings the tokenizer's data, so that counts are exact.
-    """
-
-    name: str
-    asset: str
-    group: str
     checked: date
-    version: Facts = ()
-    serverless: Facts = ()
-    managed: Facts = ()
-    foundry: Facts = ()
-    sizes: Facts = ()
-    gpus: Facts = ()
-    context: Facts = ()
-    tokenizer: Facts = ()
-    tools: Facts = ()
-    json: Facts = ()
-    licence: Facts = ()
-    azure: Facts = ()
-    maker: Facts = ()
-    successor: Facts = ()
-    tokenizer_here: bool = False
-    note: str = ""
 
     def stale(self, today: date | None = None) -> bool:
         """Whether the row was last checked more than 90 days ago."""
@@ -89,6 +65,92 @@ class Model:
         }
 
 
+@dataclass(frozen=True)
+class Model(_Row):
+    """One model.
+
+    Attributes:
+        name: the deployment's name in the cookbook, or the model's on Azure.
+        asset: the name in Azure's catalog.
+        group: "open", "sold today" or "retired".
+        checked: the day on which the row was last compared with its sources.
+        released: the day on which Mistral AI published the model.
+        sizes: VM sizes on managed compute, or that it is sold per token; `gpus` and `needs` are the least it takes.
+        azure: the stage of its life on Azure; `maker` is the one at Mistral AI's own API.
+        tokenizer_here: whether mistral-common brings the tokenizer's data, so that counts are exact.
+    """
+
+    name: str
+    asset: str
+    group: str
+    checked: date
+    released: Facts = ()
+    version: Facts = ()
+    serverless: Facts = ()
+    managed: Facts = ()
+    foundry: Facts = ()
+    sizes: Facts = ()
+    gpus: Facts = ()
+    needs: Facts = ()
+    context: Facts = ()
+    tokenizer: Facts = ()
+    tools: Facts = ()
+    json: Facts = ()
+    licence: Facts = ()
+    azure: Facts = ()
+    maker: Facts = ()
+    successor: Facts = ()
+    tokenizer_here: bool = False
+    note: str = ""
+
+    @property
+    def retired(self) -> date | None:
+        """The day of its retirement on Azure, None for one that was not retired there."""
+        return self.azure[0].day if self.azure and self.azure[0].value.startswith("retired ") else None
+
+
+@dataclass(frozen=True)
+class Part(_Row):
+    """Something that the models are called through, or run on: since when it is there, and when it ends.
+
+    Attributes:
+        since: its first day; empty where nobody looked.
+        ends: the day on which its maker retires it; several where sources disagree.
+    """
+
+    name: str
+    checked: date
+    since: Facts = ()
+    ends: Facts = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Size:
+    """A VM size.
+
+    Attributes:
+        cores: virtual CPUs, which quota is counted in.
+        gpu_memory: of each GPU, in GB.
+        memory: of the machine, in GB.
+        family: the quota family.
+        sources: where these figures are from.
+    """
+
+    name: str
+    cores: int
+    gpus: int
+    gpu_memory: int
+    memory: int
+    family: str
+    sources: Facts
+
+    @property
+    def all_gpu_memory(self) -> int:
+        """The memory of all its GPUs together, in GB."""
+        return self.gpus * self.gpu_memory
+
+
 @cache
 def models() -> dict[str, Model]:
     """Every model by name.
@@ -96,190 +158,106 @@ def models() -> dict[str, Model]:
     Raises:
         CookbookError: when the table cannot be read; it names the row and the key.
     """
-    path = Path(__file__).with_name("models.toml")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise CookbookError(f"{path.name} cannot be read: {error}.") from None
-    return {row["name"]: _model(row, table["sources"]) for row in table["model"]}
+    return {row.name: row for row in _rows("model", Model)}
+
+
+@cache
+def parts() -> dict[str, Part]:
+    """APIs, libraries and sizes whose time is limited, by name. Raises what `models` does."""
+    return {row.name: row for row in _rows("part", Part)}
+
+
+@cache
+def sizes() -> dict[str, Size]:
+    """The VM sizes that the open models are deployed to, by name. Raises what `models` does."""
+    table = _table()
+    rows = [{**row, "sources": [["", each] for each in row["sources"]]} for row in table["size"]]
+    return {row["name"]: _made(Size, row, table["sources"]) for row in rows}
 
 
 def as_of() -> date:
     """The oldest day on which a row was checked."""
-    return min(model.checked for model in models().values())
+    return min(row.checked for row in (*models().values(), *parts().values()))
+
+
+def stale_names(today: date | None = None) -> list[str]:
+    """The rows that were not looked at for 90 days."""
+    return [row.name for row in (*models().values(), *parts().values()) if row.stale(today)]
+
+
+def known(name: str) -> Model | None:
+    """The model with this name, in the spelling of the cookbook or of Azure's catalog; None for an unknown one."""
+    lower = name.lower()
+    return next((each for each in models().values() if lower in (each.name.lower(), each.asset.lower())), None)
+
+
+def neighbour(name: str) -> str:
+    """The known name that is most similar to an unknown one; empty when none is."""
+    names = {each.lower(): each for model in models().values() for each in (model.name, model.asset)}
+    close = get_close_matches(name.lower(), names, 1, cutoff=0.6)
+    return names[close[0]] if close else ""
 
 
 def find(name: str) -> Model:
-    """The model with this name, in the spelling of the cookbook or of Azure's catalog.
+    """The model with this name, as `known` finds it.
 
     Raises:
         CookbookError: for an unknown name, with the most similar known name.
     """
-    for model in models().values():
-        if name.lower() in (model.name.lower(), model.asset.lower()):
-            return model
-    names = [each for model in models().values() for each in (model.name, model.asset)]
-    close = get_close_matches(name, names, 1, cutoff=0.5)
-    hint = f"Did you mean {close[0]!r}?" if close else "`cookbook models` lists those that are known."
+    if found := known(name):
+        return found
+    close = neighbour(name)
+    hint = f"Did you mean {close!r}?" if close else "`cookbook models` lists those that are known."
     raise CookbookError(f"There is no model {name!r} in the table. {hint}")
 
 
+def mentioned(text: str) -> Model | None:
+    """The model whose name stands in a text, such as an address or an error message: the longest such name.
+
+    A name counts only where it ends, so `Mistral-large-2407` is no `Mistral-large`.
+    """
+    found = [
+        (len(name), model)
+        for model in models().values()
+        for name in {model.name, model.asset}
+        if re.search(rf"(?<![\w.]){re.escape(name)}(?!\w|[.-]\d)", text, re.IGNORECASE)
+    ]
+    return max(found, key=lambda each: each[0])[1] if found else None
+
+
 def advice(model: Model) -> str:
-    """When a model was retired and what replaces it, in one line; empty for one that is current."""
-    said = [fact.value for fact in model.azure if fact.value.startswith("retired ")]
-    if model.group != "retired" and not said:
+    """When a model was retired on Azure and what replaces it, in one line; empty for one that was not."""
+    if model.retired is None:
         return ""
-    when = said[0].removeprefix("retired ") if said else "a day that no source names"
     instead = f" Use {model.successor[0].value}." if model.successor else ""
-    return f"{model.name} was retired on {when}.{instead}"
+    return f"{model.name} was retired on {model.retired}.{instead}"
 
 
-def rows() -> list[dict[str, Any]]:
-    """The table for programs: each fact with its source and date."""
-    rows = []
-    for model in models().values():
-        row = {"name": model.name, "asset": model.asset, "group": model.group, "checked": str(model.checked)}
-        row |= {"stale": model.stale(), "tokenizer_here": model.tokenizer_here, "note": model.note}
-        for name, facts in model.facts().items():
-            row[name] = [{"value": each.value, "source": each.source, "seen": str(each.seen)} for each in facts]
-        rows.append(row)
-    return rows
+def _table() -> dict[str, Any]:
+    try:
+        return tomllib.loads(_PATH.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CookbookError(f"{_PATH.name} cannot be read: {error}. Restore it with `git checkout`.") from None
 
 
-def _model(row: dict[str, Any], sources: dict[str, Any]) -> Model:
-    values = {
-        name: _facts(row["name"], name, value, sources) if isinstance(value, list) else value
-        for name, value in row.items()
+def _rows(kind: str, row: type) -> list[Any]:
+    table = _table()
+    return [_made(row, values, table["sources"]) for values in table[kind]]
+
+
+def _made(row: type, values: dict[str, Any], sources: dict[str, Any]) -> Any:
+    name = values.get("name", "without a name")
+    made = {
+        key: _facts(name, key, value, sources) if isinstance(value, list) else value for key, value in values.items()
     }
     try:
-        return Model(**values)
+        return row(**made)
     except TypeError as error:
-        raise CookbookError(f"models.toml, row {row['name']}: {error}.") from None
+        raise CookbookError(f"{_PATH.name}, row {name}: {error}.") from None
 
 
 def _facts(row: str, key: str, pairs: list[list[str]], sources: dict[str, Any]) -> Facts:
     try:
         return tuple(Fact(value, sources[source]["name"], sources[source]["date"]) for value, source in pairs)
     except (KeyError, ValueError, TypeError):
-        raise CookbookError(f"models.toml, row {row}, {key}: each fact is [value, name of a source].") from None
-
-
-_LISTING = (
-    "az", "ml", "model", "list", "--registry-name", "azureml",
-    "--query", "[?contains(name,'istral')].{name:name,version:version}", "-o", "json",
-)  # fmt: skip
-_SECONDS = 120
-
-
-def run(name: str, as_json: bool, check: bool, stale: bool) -> int:
-    """Run `cookbook models`, and return its exit status."""
-    if as_json:
-        chosen = find(name).name if name else ""
-        print(json.dumps([row for row in rows() if chosen in ("", row["name"])], indent=2))
-    elif name:
-        show_one(Console(), find(name))
-    elif check:
-        lines = differences(listed_by_az())
-        print("\n".join(lines) or "Your list has the versions of the table.")
-        return 1 if lines else 0
-    elif stale:
-        old = [model.name for model in models().values() if model.stale()]
-        print(f"Not looked at for 90 days: {', '.join(old)}." if old else "Every row is fresh.")
-        return 1 if old else 0
-    else:
-        show(Console())
-    return 0
-
-
-def show(console: Console) -> None:
-    """Print the table in groups, with the oldest day on which a row was checked."""
-    for group in dict.fromkeys(model.group for model in models().values()):
-        rows = [model for model in models().values() if model.group == group]
-        table = Table(title=f"{group} (as of {as_of()})", title_justify="left", box=None, pad_edge=False)
-        for name in ("model", *KINDS, "runs on", "context", "tools", "on Azure", "next"):
-            table.add_column(name, overflow="fold")
-        for model in rows:
-            kinds = [_first(getattr(model, kind)) for kind in KINDS]
-            more = [
-                _all(model.sizes),
-                _all(model.context),
-                _first(model.tools),
-                _all(model.azure),
-                _first(model.successor),
-            ]
-            table.add_row(f"{model.name}{' (not checked for 90 days)' if model.stale() else ''}", *kinds, *more)
-        console.print(table)
-        console.print()
-    console.print("`cookbook models NAME` tells one model's facts with their sources; --json is for programs.")
-
-
-def show_one(console: Console, model: Model) -> None:
-    """Print all facts of one model, each with its source and date."""
-    console.print(f"{model.name}, in the catalog {model.asset}, checked {model.checked}", highlight=False)
-    for name, facts in model.facts().items():
-        for fact in facts:
-            console.print(f"  {name:<11} {fact}", highlight=False, markup=False)
-    for line in (model.note, advice(model), "This row was not looked at for 90 days." if model.stale() else ""):
-        if line:
-            console.print(line, highlight=False, markup=False)
-
-
-def listed_by_az(recorded: str | None = None) -> dict[str, str]:
-    """The newest version of each Mistral model that the reader's own `az` lists. Nothing is changed.
-
-    Args:
-        recorded: what `az` printed, in place of running it.
-
-    Raises:
-        CookbookError: without `az`, or when it is not signed in.
-    """
-    text = recorded if recorded is not None else _ask_az()
-    try:
-        rows: list[dict[str, Any]] = json.loads(text)
-        found: dict[str, str] = {}
-        for row in rows:
-            found[row["name"]] = max(found.get(row["name"], "0"), str(row["version"]), key=_number)
-        return found
-    except (ValueError, KeyError, TypeError):
-        raise CookbookError(
-            "What `az ml model list` printed is not the list that was expected. Update the Azure CLI."
-        ) from None
-
-
-def differences(listed: dict[str, str]) -> list[str]:
-    """A line for each model of the table whose newest version is another one in the list, or that is missing there."""
-    lines = []
-    for model in models().values():
-        if not any(fact.value == "offered" for fact in model.managed):
-            continue
-        known, here = model.version[0].value if model.version else "", listed.get(model.asset)
-        if here is None:
-            lines.append(f"{model.asset}: the table has version {known}, your list does not have it.")
-        elif here != known:
-            lines.append(f"{model.asset}: the table has version {known}, your list has {here}.")
-    return lines
-
-
-def _ask_az() -> str:
-    if not shutil.which("az"):
-        raise CookbookError("`az` is not installed. Install the Azure CLI, then `az extension add --name ml`.")
-    try:
-        done = subprocess.run(_LISTING, capture_output=True, text=True, timeout=_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise CookbookError(f"`az ml model list` did not answer within {_SECONDS} s. Try again later.") from None
-    if done.returncode:
-        why = (done.stderr.strip() or "it gave no reason").splitlines()[-1]
-        raise CookbookError(f"`az ml model list` failed: {why} Sign in with `az login` and try again.")
-    return done.stdout
-
-
-def _first(facts: Facts) -> str:
-    return facts[0].value if facts else "–"
-
-
-def _all(facts: Facts) -> str:
-    return " / ".join(fact.value for fact in facts) or "–"
-
-
-def _number(version: str) -> tuple[int, str]:
-    return (int(version), "") if version.isdigit() else (0, version)
+        raise CookbookError(f"{_PATH.name}, row {row}, {key}: each fact is [value, name of a source].") from None

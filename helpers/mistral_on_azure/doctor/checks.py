@@ -13,6 +13,7 @@ from mistral_on_azure.doctor.concurrency import concurrency
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, waiting
 from mistral_on_azure.doctor.failures import explain_refusal, explain_silence
 from mistral_on_azure.doctor.identity import identity, token
+from mistral_on_azure.doctor.known_models import model
 from mistral_on_azure.doctor.network import connection, dns, proxy
 from mistral_on_azure.doctor.served_routes import api_version, chat, extra_parameters, info, kind, models
 from mistral_on_azure.doctor.tls import tls
@@ -38,6 +39,7 @@ _CHAT = "chat routes"
 CHECKS = (
     Check("address", address),
     Check("credential", credential),
+    Check("model", model, ("address",)),
     Check("netrc", netrc_entries, ("address",)),
     Check("proxy", proxy, ("address",)),
     Check("DNS", dns, ("proxy",)),

@@ -10,6 +10,7 @@ from mistral_on_azure.azure.addresses import API_VERSION, CREDENTIAL, is_loopbac
 from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
 from mistral_on_azure.doctor.examination import Examination, Finding, fails
 from mistral_on_azure.doctor.identity import claims_of
+from mistral_on_azure.doctor.known_models import about_gone, about_missing
 from mistral_on_azure.doctor.tls import speaks_tls
 
 REASON = "ms-azureml-model-error-reason"  # of managed compute's gateway
@@ -80,6 +81,8 @@ def _remedy(answer: Answer, status: int, e: Examination) -> str:
         return _forbidden(text, e)
     if status == 404:
         return _nowhere(answer, e)
+    if status == 410:
+        return about_gone(answer, e)
     if status == 400 and ("api-version" in text or "api version" in text):
         return f"The Azure SDK sends {API_VERSION}; give its client the one that is supported: api_version="
     if status == 429 and answer.headers.get(REASON) == _PENDING:
@@ -127,9 +130,7 @@ def _forbidden(text: str, e: Examination) -> str:
 def _nowhere(answer: Answer, e: Examination) -> str:
     if not of_the_model(answer, e.model):
         return "Check that the deployment receives traffic: az ml online-endpoint show --query traffic."
-    names = models_listed(e.seen(e.models_path))
-    known = f"one of: {', '.join(names)}" if names else "the name on your deployment's page"
-    return f"Set --deployment to {known}."
+    return about_missing(answer, e, models_listed(e.seen(e.models_path)))
 
 
 def models_listed(answer: Answer) -> list[str]:

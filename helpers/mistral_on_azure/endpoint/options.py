@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mistral_on_azure.endpoint.ending import Deadline
 from mistral_on_azure.endpoint.gateway import quota
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import Serverless
+from mistral_on_azure.endpoint.gateway.sold_models import GONE, SoldModels
 from mistral_on_azure.endpoint.local import timing
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
@@ -42,6 +44,8 @@ class Options:
         concurrent: on managed compute, requests at a time for each instance.
         instances: on managed compute, how many instances there are.
         without_models: on a Foundry resource, the route /models is gone, as it is deprecated.
+        as_of: the day whose models are sold, as 2025-12-01; empty for those of the table of models.
+        retired: the status of retired models, 410 or 404.
         allow_host: names of hosts that requests may be addressed to, beside those of loopback and the address itself.
         allow_origin: origins of browser pages that may use the endpoint, such as http://localhost:3000.
         request_timeout_ms: on managed compute, how long a whole answer may take.
@@ -62,6 +66,8 @@ class Options:
     concurrent: int = 1
     instances: int = 1
     without_models: bool = False
+    as_of: str = ""
+    retired: int = 410
     request_timeout_ms: int = 5_000
     strict_model: bool = False
     script: Sequence[str | Path] = ()
@@ -143,11 +149,26 @@ def _managed(options: Options) -> Kind:
 def _foundry(options: Options) -> Kind:
     from mistral_on_azure.endpoint.gateway.foundry import Foundry
 
-    return Foundry(options.without_models)
+    return Foundry(options.without_models, _sold(options))
+
+
+def _sold(options: Options) -> SoldModels:
+    """The models that the kind sells.
+
+    Raises:
+        CookbookError: for what is no day, and for a status that no page names.
+    """
+    if options.retired not in GONE:
+        raise CookbookError(f"A retired model answers {' or '.join(map(str, GONE))}, not {options.retired}.")
+    try:
+        day = date.fromisoformat(options.as_of) if options.as_of else None
+    except ValueError:
+        raise CookbookError(f"A day is written as 2025-12-01, not {options.as_of!r}.") from None
+    return SoldModels(options.kind, day, options.retired)
 
 
 KINDS: dict[str, Callable[[Options], Kind]] = {
-    "serverless": lambda options: Serverless(options.strict_model),
+    "serverless": lambda options: Serverless(options.strict_model, _sold(options)),
     "managed": _managed,
     "foundry": _foundry,
 }

@@ -17,6 +17,7 @@ from mistral_on_azure.azure.withholding import hide
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
 from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running import dry_run, record, reports
+from mistral_on_azure.running.first_answer import first_answer
 from mistral_on_azure.running.history import History, code, fingerprint
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.plans import Plan, plan_of
@@ -60,7 +61,8 @@ def execute(options: Options) -> int:
             this = _run(options, results, target, folder, console, interrupts)
             _report(options, this, folder, lambda: history.remember(this.results, target.label))
             advice = "" if this.passed or this.stopped else chosen.advice
-            reports.print_results(console, this, folder, target.finish(this.passed), advice)
+            shown = first_answer(this.results) if this.passed else ""
+            reports.print_results(console, this, folder, shown, target.finish(this.passed), advice)
         if options.save:
             _save(this.results)
     if this.passed:

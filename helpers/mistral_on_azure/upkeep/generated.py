@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 
 from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.models import as_of, models
 from mistral_on_azure.catalog.notebooks import Kind, anchor, notebooks, tasks
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
 from mistral_on_azure.errors import CookbookError
@@ -92,8 +93,8 @@ def task_table(folder: Path) -> str:
     known = clients().values()
     rows = [["Task", *(client.name for client in known)], ["---"] * (len(known) + 1)]
     for task in tasks(folder):
-        links = [f"[{client.name}](notebooks/{client.notebook}#{anchor(task)})" for client in known]
-        rows.append([task, *links])
+        links = [f"[{client.name}]({client.notebook}#{anchor(task)})" for client in known]
+        rows.append([f'<a id="{anchor(task).lower()}"></a>{task}', *links])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -104,23 +105,68 @@ def recipe_table(folder: Path) -> str:
         return "There is no recipe yet: `make recipe NAME=hello` begins one."
     rows = [["Recipe", "Sections"], ["---"] * 2]
     for recipe in recipes:
-        path = f"notebooks/{recipe.path.relative_to(folder).as_posix()}"
+        path = recipe.path.relative_to(folder).as_posix()
         sections = [f"[{section}]({path}#{anchor(section)})" for section in recipe.sections if section not in _FRAME]
         rows.append([f"[{recipe.title}]({path})", ", ".join(sections)])
     return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows)
 
 
-def with_table(text: str, folder: Path) -> str:
-    """The README's text with new tables; a table without a place in the text is left out."""
-    for name, table in (("tasks", task_table(folder)), ("recipes", recipe_table(folder))):
+def task_list(folder: Path) -> str:
+    """The tasks in a line of Markdown, each linking to its row of the table."""
+    return " ·\n".join(f"[{task}](notebooks/README.md#{anchor(task).lower()})" for task in tasks(folder))
+
+
+def recipe_list(folder: Path) -> str:
+    """The recipes as a list in Markdown; without recipes, a sentence."""
+    recipes = notebooks(folder, Kind.RECIPE).values()
+    lines = [f"- [{each.title}](notebooks/{each.path.relative_to(folder).as_posix()})" for each in recipes]
+    return "\n".join(lines) or "There is no recipe yet: `make recipe NAME=hello` begins one."
+
+
+def model_list(_: Path) -> str:
+    """Which models there are now, as Markdown: a line for each group."""
+    of = {
+        group: [row for row in models().values() if row.group == group] for group in ("open", "sold today", "retired")
+    }
+    maker = " or ".join(dict.fromkeys(str(row.maker[0].day) for row in of["open"]))
+    instead = " or ".join(dict.fromkeys(f"`{row.successor[0].value}`" for row in of["retired"]))
+    names = {group: ", ".join(f"`{row.name}`" for row in rows) for group, rows in of.items()}
+    return "\n".join(
+        (
+            f"As of {as_of()}:\n",
+            f"- **open, on managed compute**: {names['open']}. Mistral's own API retired them on {maker}; "
+            "no page names an end on Azure.",
+            f"- **sold today, per token**: {names['sold today']}.",
+            f"- **retired on Azure**: {names['retired']}. Use {instead}.",
+        )
+    )
+
+
+_GENERATED = {
+    "models": model_list,
+    "tasks": task_table,
+    "recipes": recipe_table,
+    "task-list": task_list,
+    "recipe-list": recipe_list,
+}
+
+
+def with_tables(text: str, folder: Path) -> str:
+    """A page's text with its generated parts made anew; what has no place in the text is left out."""
+    for name, make in _GENERATED.items():
         begin, end = (mark.format(name=name) for mark in _MARKS)
         before, found, rest = text.partition(begin)
         if found:
-            text = f"{before}{begin}\n\n{table}\n\n{end}{rest.partition(end)[2]}"
+            text = f"{before}{begin}\n\n{make(folder)}\n\n{end}{rest.partition(end)[2]}"
     return text
 
 
+def pages(root: Path) -> tuple[Path, ...]:
+    """The pages with generated parts."""
+    return root / "README.md", root / "notebooks" / "README.md"
+
+
 def write_tables(root: Path) -> None:
-    """Rebuild the tables in README.md."""
-    readme = root / "README.md"
-    readme.write_text(with_table(readme.read_text(encoding="utf-8"), root / "notebooks"), encoding="utf-8")
+    """Rebuild the lists in README.md and the tables in notebooks/README.md."""
+    for page in pages(root):
+        page.write_text(with_tables(page.read_text(encoding="utf-8"), root / "notebooks"), encoding="utf-8")

@@ -87,7 +87,7 @@ def _missing(needed: Requirement, there: dict[str, str], locked: dict[str, str],
     return name not in locked or not needed.specifier.contains(locked[name], prereleases=True)
 
 
-def test_the_readmes_address_opens_a_notebook_that_exists(root):
-    readme = (root / "README.md").read_text(encoding="utf-8")
+def test_the_address_on_the_page_opens_a_notebook_that_exists(root):
+    readme = (root / "helpers/mistral_on_azure/running/README.md").read_text(encoding="utf-8")
     (opened,) = re.findall(r"https://mybinder\.org/v2/gh/\S+?\?urlpath=lab/tree/([^`\s)]+)", readme)
     assert (root / opened).exists()

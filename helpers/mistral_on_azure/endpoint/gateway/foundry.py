@@ -2,8 +2,8 @@
 
 Documented: `/models/chat/completions` with an api-version (deprecated) and `/openai/v1`, keys in `api-key`, scopes of
 tokens, 400,000 tokens and 1,000 requests a minute for each deployment, no `/info` where several models are served. The
-codes and words of errors are those that users of the service quote in public issues. That Mistral's models answer on
-`/openai/v1` is inferred: its pages name other makers' models as examples.
+codes and words of errors are those that users of the service quote in public issues. A retired model answers 410, in
+older pages 404. That Mistral's models answer on `/openai/v1` is inferred: its pages name other makers' models.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any, ClassVar
 import msgspec
 
 from mistral_on_azure.azure.addresses import API_VERSION
-from mistral_on_azure.azure.deployments import Deployment, sold_deployments
+from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.authentication import authenticate
 from mistral_on_azure.endpoint.gateway.kinds import Address
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
+from mistral_on_azure.endpoint.gateway.sold_models import SoldModels
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 TOKENS_PER_MINUTE = 400_000
@@ -34,6 +35,7 @@ class Foundry:
 
     Args:
         without_models: the route `/models` is gone, as it is deprecated.
+        sold: the models that can be had, and what becomes of retired ones.
     """
 
     name = "foundry"
@@ -47,7 +49,8 @@ class Foundry:
         "/openai/v1/models": Address("models"),
     }
 
-    def __init__(self, without_models: bool = False) -> None:
+    def __init__(self, without_models: bool = False, sold: SoldModels | None = None) -> None:
+        self.sold = sold or SoldModels("foundry")
         self.addresses = {
             path: address
             for path, address in self._ADDRESSES.items()
@@ -58,14 +61,15 @@ class Foundry:
         return authenticate(request, sessions, tokens, self.audiences)
 
     def deployments(self) -> Mapping[str, Deployment]:
-        return sold_deployments()
+        return self.sold.deployments
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
         """The body's `model` names the deployment. A resource has no default one."""
         if model is None:
             raise ApiError(400, "no_model_name", "No model specified in request.", param="model")
-        found = sold_deployments().get(model) if isinstance(model, str) else None
+        found = self.sold.deployments.get(model) if isinstance(model, str) else None
         if found is None:
+            self.sold.refuse_retired(model)
             raise ApiError(404, "DeploymentNotFound", f"Unknown model: {model}", param="model")
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,6 +14,7 @@ from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, SessionsByCredential, TokenService, authenticate
 from mistral_on_azure.endpoint.gateway.kinds import Address, deployment_named
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
+from mistral_on_azure.endpoint.gateway.sold_models import SoldModels
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 _NO_MODEL = "azureai"  # what MistralAzure sends when its caller names no model
@@ -24,6 +26,7 @@ class Serverless:
     Args:
         strict_model: refuse a `model` that is no deployment's name. On Azure, an endpoint that serves one model answers
             whatever name a request has.
+        sold: the models that are sold beside the four, and what becomes of retired ones.
     """
 
     name = "serverless"
@@ -42,21 +45,29 @@ class Serverless:
     api_versions = (API_VERSION, "2024-04-01-preview", "2025-04-01")
     audiences = (AUDIENCE,)
 
-    def __init__(self, strict_model: bool = False) -> None:
-        self.strict_model = strict_model
+    def __init__(self, strict_model: bool = False, sold: SoldModels | None = None) -> None:
+        self.strict_model, self.sold = strict_model, sold or SoldModels("serverless")
 
     def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
         """A key may stand alone in the Authorization header, as in published samples."""
         return authenticate(request, sessions, tokens, bare_key=True)
 
     def deployments(self) -> Mapping[str, Deployment]:
-        return deployments()
+        return {**deployments(), **self.sold.deployments}
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
         """The header goes before the body's `model`, which only has to be right where names are strict."""
-        if model == _NO_MODEL or not (self.strict_model or (isinstance(model, str) and model in deployments())):
+        known = self._known
+        if model == _NO_MODEL or not (self.strict_model or (isinstance(model, str) and model in known)):
             model = None
-        return deployment_named(header or model or default)
+        named = header or model or default
+        if named not in known:
+            self.sold.refuse_retired(named)
+        return deployment_named(named, known)
+
+    @cached_property
+    def _known(self) -> Mapping[str, Deployment]:
+        return self.deployments()
 
     def error(self, error: ApiError) -> Answer:
         """The error in a body that every client can read.

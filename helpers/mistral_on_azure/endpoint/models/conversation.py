@@ -89,6 +89,13 @@ def _in_full(messages: list[Any], tools: Sequence[Any]) -> Conversation:
     )
 
 
+def request_of(messages: list[Any], tools: Sequence[Any]) -> tuple[Any, list[dict[str, Any]]]:
+    """What `conversation` read, as mistral-common's own tokenizers encode it: a request, and the tools' definitions."""
+    definitions = [definition(tool, place) for place, tool in enumerate(tools)]
+    shown = [_without_schema(tool) for tool in definitions] or None
+    return validated([_clean(message) for message in messages], shown), definitions
+
+
 def _history(messages: list[dict[str, Any]], last_user: int) -> History:
     """What a conversation with tools has come to; `last_user` is where its last user message begins."""
     called = _called(messages)

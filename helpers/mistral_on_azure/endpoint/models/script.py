@@ -114,19 +114,22 @@ def call_id(seed: str) -> str:
     return "".join(alphabet[number // len(alphabet) ** place % len(alphabet)] for place in range(9))
 
 
-def calling(called: Sequence[tuple[str, str]], seed: str, parameters: dict[str, Any]) -> Completion:
+def calling(
+    called: Sequence[tuple[str, str]], seed: str, parameters: dict[str, Any], tokenizer: str = "v3"
+) -> Completion:
     """Calls as the model writes them; where a limit cuts them short they stay text, for they are no calls yet.
 
     Args:
         called: name and arguments of each; the request may want no more than one.
         seed: what their ids are made from.
+        tokenizer: what their tokens are counted with.
     """
     if parameters.get("parallel_tool_calls") is False:
         called = called[:1]
     calls = [Call(call_id(f"{seed}|{at}|{call}"), *call) for at, call in enumerate(called)]
     text = calls_text((call.name, call.arguments, call.id) for call in calls)
     limit = parameters.get("max_tokens")
-    written = cut(text, limit and limit - 1, parameters.get("stop"))
+    written = cut(text, limit and limit - 1, parameters.get("stop"), tokenizer)
     ids = (processor().piece_to_id("[TOOL_CALLS]"), *written.ids)
     if written.text == text:
         return Completion("", ids, (), "tool_calls", tuple(calls))

@@ -13,9 +13,9 @@ from typing import Any
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
 from mistral_on_azure.endpoint.gateway.quota import Quota
-from mistral_on_azure.endpoint.models import completions, safety
+from mistral_on_azure.endpoint.models import completions, published_tokens, safety
 from mistral_on_azure.endpoint.models.completions import Result
-from mistral_on_azure.endpoint.models.conversation import conversation
+from mistral_on_azure.endpoint.models.conversation import conversation, request_of
 from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation, text_of
 from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Spend
 from mistral_on_azure.endpoint.models.sampling import pick
@@ -25,11 +25,12 @@ from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_layers import Answers
 from mistral_on_azure.endpoint.models.session_script import SessionScript
 from mistral_on_azure.endpoint.models.tokens import count_prompt, processor
-from mistral_on_azure.endpoint.transport.exchange import Answer
+from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
 MOST_WRITTEN = 350_000  # tokens of all answers to a request, their alternatives and what is around them in a stream
 _FEW = 10_000  # tokens that are never too many, whatever is around them
 LARGE = 16 * 1024  # bytes of a request whose answer is worked out in a thread
+_ESTIMATED = lines((("x-local-tokens", "estimated"),))  # of models whose tokenizer is not published
 LONGEST_TOKEN = 18  # characters: a text has at least its length divided by this many tokens
 
 
@@ -57,8 +58,8 @@ class Script:
             least = _characters(asked.parameters["messages"]) // LONGEST_TOKEN
             _check_context(asked.deployment, least, asked.parameters.get("max_tokens"), "at least ")
             quota.check(least)
-            if _in_event_loop():
-                return self._answer_later(asked, answers, quota, spend, own)
+        if (asked.size > LARGE or _waits_for_a_tokenizer(asked.deployment)) and _in_event_loop():
+            return self._answer_later(asked, answers, quota, spend, own)
         kept = asked.kept
         if kept is not None and kept[0] is answers and kept[1] is own.layer:
             return self._charged(kept[2], quota, spend, own)
@@ -86,11 +87,12 @@ class Script:
                 raise FaultAsked(fault, delay=found.given.more.delay)
         quota.take(prompt + completed)
         spend(prompt, completed)
+        headers = quota.headers() + (_ESTIMATED if result.deployment.estimated else b"")
         if result.parameters.get("stream"):
             events = completions.events(result)
-            answer = Answer(200, b"", quota.headers(), "text/event-stream", events, tokens=completed)
+            answer = Answer(200, b"", headers, "text/event-stream", events, tokens=completed)
         else:
-            answer = Answer(200, completions.body(result), quota.headers(), tokens=completed)
+            answer = Answer(200, completions.body(result), headers, tokens=completed)
         if found is not None:
             answer.delay = found.given.more.delay
         if fault is not None:
@@ -124,7 +126,7 @@ def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answer
         # The script knows answers by the caller's own system message, so that one stays.
         talk = replace(conversation(parameters["messages"], tools), system=talk.system)
     most = 2 * deployment.context  # a prompt that is longer is counted no further
-    prompt_tokens = count_prompt(talk.turns, most)
+    prompt_tokens = _prompt_tokens(deployment, talk, parameters, most)
     least = "at least " if prompt_tokens > most else ""
     _check_context(deployment, prompt_tokens, parameters.get("max_tokens"), least)
     limited = parameters
@@ -134,12 +136,22 @@ def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answer
     found = own.find(answers, _question(talk, parameters, deployment))
     choices, completed = [], 0
     for index in range(parameters.get("n", 1)):
-        completion = _complete(talk, limited, index, found, answers.unknown_prompt or "")
+        completion = _complete(talk, limited, index, found, answers.unknown_prompt or "", deployment.counted_with)
         choices.append(completion)
         completed += len(completion.ids)
         if completed > _FEW:
             _check_answers(completed, parameters)
     return Result(deployment, tuple(choices), prompt_tokens, parameters, completed, found)
+
+
+def _prompt_tokens(deployment: Deployment, talk: Conversation, parameters: dict[str, Any], most: int) -> int:
+    """Prompt tokens: of the four as v3 has them, of a model that is sold with a system message of its own."""
+    if not deployment.sold:
+        return count_prompt(talk.turns, most)
+    if not deployment.estimated:
+        asked = request_of(parameters["messages"], parameters.get("tools") or ())
+        return published_tokens.count_request(deployment.tokenizer, *asked)
+    return count_prompt(published_tokens.with_system_turn(talk), most)
 
 
 def _question(talk: Conversation, parameters: dict[str, Any], deployment: Deployment) -> Question:
@@ -159,32 +171,34 @@ def _question(talk: Conversation, parameters: dict[str, Any], deployment: Deploy
 
 
 def _complete(
-    talk: Conversation, parameters: dict[str, Any], index: int, found: Found | None, otherwise: str
+    talk: Conversation, parameters: dict[str, Any], index: int, found: Found | None, otherwise: str, tokenizer: str
 ) -> Completion:
     if found is not None:
         more = found.given.more
         if found.given.calls:
-            called = calling(found.calls(), f"{talk.turns}|{index}", parameters)
+            called = calling(found.calls(), f"{talk.turns}|{index}", parameters, tokenizer)
         else:
-            called = _text(talk, parameters, index, found.texts() or ("",))
+            called = _text(talk, parameters, index, found.texts() or ("",), tokenizer)
         return called.ended(more.finish_reason, more.logprobs)
     if not talk.prefix and (talk.history or parameters.get("tool_choice", "none") not in ("none", "auto")):
         from mistral_on_azure.endpoint.models.tools import deciding  # with jsonschema, which takes a while to import
 
-        answered = deciding.complete(talk, parameters, index)
+        answered = deciding.complete(talk, parameters, index, tokenizer)
         if answered:
             return answered
-    return _text(talk, parameters, index, (otherwise,))
+    return _text(talk, parameters, index, (otherwise,), tokenizer)
 
 
-def _text(talk: Conversation, parameters: dict[str, Any], index: int, ranked: Sequence[str]) -> Completion:
+def _text(
+    talk: Conversation, parameters: dict[str, Any], index: int, ranked: Sequence[str], tokenizer: str
+) -> Completion:
     """An answer in text: in JSON mode an object, after a prefix its continuation."""
     text = ranked[pick(ranked, talk.prompt, parameters, index)] if len(ranked) > 1 else ranked[0]
     if talk.prefix:
-        return _continued(talk.prefix, text, parameters)
+        return _continued(talk.prefix, text, parameters, tokenizer)
     if parameters.get("response_format", {}).get("type") == "json_object" and not is_object(text):
         text = json.dumps({"answer": text}, ensure_ascii=False)
-    return cut(text, parameters.get("max_tokens"), parameters.get("stop"))
+    return cut(text, parameters.get("max_tokens"), parameters.get("stop"), tokenizer)
 
 
 def is_object(text: str) -> bool:
@@ -195,11 +209,11 @@ def is_object(text: str) -> bool:
         return False
 
 
-def _continued(prefix: str, text: str, parameters: dict[str, Any]) -> Completion:
+def _continued(prefix: str, text: str, parameters: dict[str, Any], tokenizer: str) -> Completion:
     """An answer that begins with the prefix, as Mistral's own API gives it; only what follows was generated."""
     gap = "" if prefix[-1].isspace() else " "
     rest = text.removeprefix(prefix) if text.startswith(prefix) and text != prefix else gap + text
-    generated = cut(rest, parameters.get("max_tokens"), parameters.get("stop"))
+    generated = cut(rest, parameters.get("max_tokens"), parameters.get("stop"), tokenizer)
     first, *others = generated.pieces
     return replace(generated, text=prefix + generated.text, pieces=(prefix + first, *others))
 
@@ -233,6 +247,11 @@ def _characters(messages: list[Any]) -> int:
     contents = [message.get("content") for message in messages if isinstance(message, dict)]
     parts = [part.get("text") for each in contents if isinstance(each, list) for part in each if isinstance(part, dict)]
     return sum(len(text.rstrip(" ")) for text in (*contents, *parts) if isinstance(text, str))  # as `count_prompt` does
+
+
+def _waits_for_a_tokenizer(deployment: Deployment) -> bool:
+    """Whether mistral-common itself counts, which takes seconds to load."""
+    return deployment.sold and not deployment.estimated
 
 
 def _in_event_loop() -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mistral_on_azure.azure.deployments import default_name, deployments
+from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.fault import STATUSES
 from mistral_on_azure.endpoint.gateway.kinds import EXTRA, Kind
@@ -36,7 +36,7 @@ def asked(kind: Kind) -> dict[str, Any]:
             "azureml-model-deployment",
             "header",
             "The deployment that answers. It goes before the body's `model`.",
-            {"enum": list(deployments())},
+            {"enum": list(kind.deployments())},
         ),
         _parameter(faults.HEADER, "header", _first_line(faults), _TEXT, "status=503; retry-after=1; count=2"),
         _parameter(timing.HEADER, "header", _first_line(timing), _TEXT, "first-token=0.2; tokens-per-second=50"),
@@ -133,6 +133,7 @@ CODES: dict[int, tuple[str, ...]] = {
     404: ("not_found", "deployment_not_found"),
     405: ("method_not_allowed",),
     408: ("request_timeout",),
+    410: ("model_retired",),
     413: ("body_too_large",),
     415: ("unsupported_media_type",),
     417: ("expectation_failed",),

@@ -28,11 +28,16 @@ def info(service: Service, request: Request, session: Session) -> Answer:
 def models(service: Service, request: Request, session: Session) -> Answer:
     """The deployments, as OpenAI lists models and with what Mistral's client wants of each."""
     check_api_version(request, service.kind.api_versions)
-    cards = [_card(each) for each in service.kind.deployments().values()]
+    cards = [_card(each) for each in service.kind.deployments().values() if _is_listed(service, each)]
     if service.model.name is not None:  # it answers, whichever deployment is asked
         default = deployment_named(session.deployment or service.default, service.kind.deployments())
         cards.insert(0, {**_card(default), "id": service.model.name, "owned_by": "real engine"})
     return json_answer({"object": "list", "data": cards})
+
+
+def _is_listed(service: Service, deployment: Deployment) -> bool:
+    """A model that is sold serverless has an endpoint of its own; the four share one here, and stand for it."""
+    return service.kind.name != "serverless" or not deployment.sold or deployment.name == service.default
 
 
 def model(service: Service, request: Request, session: Session) -> Answer:

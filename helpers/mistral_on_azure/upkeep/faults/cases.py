@@ -68,7 +68,8 @@ def _broken(name: str, stream: bool = False, **fault: str) -> Case:
 GROUPS = (
     Group(
         "Refused",
-        "The status says that the request is at fault, so it would be refused again; all but 408.",
+        "The status says that the request is at fault, so it would be refused again; all but 408. 410 is what a "
+        "retired model answers, 404 what older pages of Azure name for it: `cookbook doctor` says what to use instead.",
         tuple(_status(status) for status in (400, 401, 403, 404, 408, 410, 424)),
     ),
     Group(

@@ -53,7 +53,7 @@ class Plan:
 _plans: BoundedCache[bytes, Plan] = BoundedCache(REMEMBERED)  # by a digest of what decides them; `n` choices share one
 
 
-def complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Completion | None:
+def complete(talk: Conversation, parameters: dict[str, Any], index: int, tokenizer: str = "v3") -> Completion | None:
     """Answer where tools have a say: calls of them, a question, or what they returned. None leaves it to the script.
 
     Raises:
@@ -70,9 +70,9 @@ def complete(talk: Conversation, parameters: dict[str, Any], index: int) -> Comp
         plan = _plan(talk, tools, choice)
         _plans.keep(key, plan, plan.size)
     if plan.calls:
-        return calling(plan.calls, f"{talk.turns}|{index}", parameters)
+        return calling(plan.calls, f"{talk.turns}|{index}", parameters, tokenizer)
     text = plan.question or "\n".join(f"The tool {name} returned: {content}" for name, content in results)
-    return cut(text, parameters.get("max_tokens"), parameters.get("stop")) if text else None
+    return cut(text, parameters.get("max_tokens"), parameters.get("stop"), tokenizer) if text else None
 
 
 def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | dict[str, Any]) -> Plan:

@@ -1,0 +1,130 @@
+"""`cookbook models`: the table of models in groups, one model with its sources, or a comparison with `az`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mistral_on_azure.catalog import azure_listing
+from mistral_on_azure.catalog.models import (
+    KINDS,
+    Facts,
+    Model,
+    Part,
+    advice,
+    as_of,
+    find,
+    known,
+    mentioned,
+    models,
+    parts,
+    stale_names,
+)
+
+_OLD = "not looked at for 90 days"
+_COLUMNS = ("model", *KINDS, "runs on", "context", "tokens here", "tools", "on Azure", "next")
+
+
+def run(name: str, as_json: bool, check: bool, stale: bool, location: str = azure_listing.LOCATION) -> int:
+    """Run `cookbook models`, and return its exit status: 1 for a difference, or a row that is too old."""
+    if as_json:
+        print(json.dumps(rows(name), indent=2))
+    elif name:
+        show_one(Console(), known(name) or mentioned(name) or find(name))
+    elif check:
+        return _check(location)
+    elif stale:
+        old = stale_names()
+        print(f"{_OLD.capitalize()}: {', '.join(old)}." if old else f"Every row was looked at since {as_of()}.")
+        return 1 if old else 0
+    else:
+        show(Console())
+    return 0
+
+
+def _check(location: str) -> int:
+    registry = azure_listing.ask(azure_listing.REGISTRY)
+    resources = azure_listing.ask(azure_listing.resources_command(location))
+    lines = [*azure_listing.registry_differences(registry), *azure_listing.resource_differences(resources)]
+    print("\n".join(lines) or f"Your lists, that of {location} among them, have what the table has.")
+    return 1 if lines else 0
+
+
+def rows(name: str = "") -> list[dict[str, Any]]:
+    """The table for programs: each fact with its source and date. With a name, that row alone.
+
+    Raises:
+        CookbookError: for a name that is unknown.
+    """
+    wanted = [find(name)] if name else [*models().values(), *parts().values()]
+    return [_row(each) for each in wanted]
+
+
+def _row(row: Model | Part) -> dict[str, Any]:
+    written: dict[str, Any] = {"name": row.name, "group": "part"}
+    if isinstance(row, Model):
+        written |= {"group": row.group, "asset": row.asset, "tokenizer_here": row.tokenizer_here}
+    written |= {"checked": str(row.checked), "stale": row.stale(), "note": row.note}
+    for name, facts in row.facts().items():
+        written[name] = [{"value": each.value, "source": each.source, "seen": str(each.seen)} for each in facts]
+    return written
+
+
+def cells(model: Model) -> list[str]:
+    """A row of the table in words, in the order of the columns."""
+    return [
+        f"{model.name}{f' ({_OLD})' if model.stale() else ''}",
+        *(first(getattr(model, kind)) for kind in KINDS),
+        every(model.sizes).replace("Standard_", ""),
+        every(model.context),
+        tokens_here(model),
+        every(model.tools),
+        every(model.azure),
+        first(model.successor),
+    ]
+
+
+def show(console: Console) -> None:
+    """Print the table in groups, with the oldest day on which a row was checked."""
+    for group in dict.fromkeys(model.group for model in models().values()):
+        table = Table(title=f"{group} (as of {as_of()})", title_justify="left", box=None, pad_edge=False)
+        for name in _COLUMNS:
+            table.add_column(name, overflow="fold")
+        for model in models().values():
+            if model.group == group:
+                table.add_row(*cells(model))
+        console.print(table)
+        console.print()
+    for part in parts().values():
+        old = f" ({_OLD})" if part.stale() else ""
+        console.print(f"{part.name}{old}: ends {every(part.ends)}", highlight=False)
+    console.print("\n`cookbook models NAME` tells one model's facts with their sources; --json is for programs.")
+
+
+def show_one(console: Console, model: Model) -> None:
+    """Print all facts of one model, each with its source and date."""
+    console.print(f"{model.name}, in the catalog {model.asset}, checked {model.checked}", highlight=False)
+    for name, facts in model.facts().items():
+        for fact in facts:
+            console.print(f"  {name:<11} {fact}", highlight=False, markup=False)
+    for line in (tokens_here(model), model.note, advice(model), f"This row was {_OLD}." if model.stale() else ""):
+        if line:
+            console.print(line, highlight=False, markup=False)
+
+
+def tokens_here(model: Model) -> str:
+    """Whether the local endpoint counts a model's tokens exactly."""
+    return f"exact ({model.tokenizer[0].value})" if model.tokenizer_here else "an estimate"
+
+
+def first(facts: Facts) -> str:
+    """What the first source says; a dash where none says anything."""
+    return facts[0].value if facts else "–"
+
+
+def every(facts: Facts) -> str:
+    """What all sources say, each thing once; a dash where none says anything."""
+    return " ≠ ".join(dict.fromkeys(fact.value for fact in facts)) or "–"

@@ -1,0 +1,65 @@
+"""The page that says which model is to be had now: the table of models, its time line and its sources."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from mistral_on_azure.catalog.models import Model, as_of, models, parts
+from mistral_on_azure.gallery.pages import filled
+from mistral_on_azure.notebook.model_time_line import Colours, TimeLine
+from mistral_on_azure.notebook.model_views import GROUPS, facts
+
+NAME = "models"
+_COLOURS = {
+    "light": Colours("none", "#1f2328", "#1f5fa8", "#a9c6e8"),
+    "dark": Colours("none", "#e6edf3", "#7ab4f5", "#3b5f87"),
+}
+_OLD = "not looked at for 90 days"
+
+
+def models_page(drawings: Path, today: date | None = None) -> str:
+    """The page.
+
+    Args:
+        drawings: a folder that the time line is drawn into, once for each theme.
+        today: the day that rows are old or fresh on; None is today.
+    """
+    drawings.mkdir(parents=True, exist_ok=True)
+    line = TimeLine()
+    for theme, colours in _COLOURS.items():
+        (drawings / f"{NAME}-{theme}.svg").write_bytes(line.drawn("svg", colours, Date=None))
+    return filled(
+        "models",
+        as_of=as_of(),
+        alt=line.alt,
+        groups=[(title, _rows(group, today)) for group, title in GROUPS.items()],
+        parts=[
+            ["Part", "Ends", "Note"],
+            *([part.name + _mark(part.stale(today)), _sourced(part.facts()["ends"]), part.note]
+              for part in parts().values()),
+        ],
+        details=[(row, [[name, _sourced(said)] for name, said in row.facts().items()]) for row in models().values()],
+    )  # fmt: skip
+
+
+def _rows(group: str, today: date | None) -> list[list[str]]:
+    """The rows of a group, the head first, without the columns that say nothing of any of them."""
+    rows = [row for row in models().values() if row.group == group]
+    said = {row.name: facts(row) for row in rows}
+    labels = [label for label in facts(rows[0]) if any(values[label] != "–" for values in said.values())]
+    head = ["Model", *labels]
+    return [head, *([_name(row, today), *(said[row.name][label] for label in labels)] for row in rows)]
+
+
+def _name(row: Model, today: date | None) -> str:
+    also = f"<br>in the catalog `{row.asset}`" if row.asset != row.name else ""
+    return f"`{row.name}`{also}{_mark(row.stale(today))}"
+
+
+def _mark(stale: bool) -> str:
+    return f"<br>**{_OLD}**" if stale else ""
+
+
+def _sourced(said: tuple) -> str:
+    return "<br>".join(f"{fact.value} <small>({fact.source}, {fact.seen})</small>" for fact in said)

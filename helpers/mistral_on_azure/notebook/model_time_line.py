@@ -1,0 +1,172 @@
+"""The time line of the models and of what they are called through, drawn from the table of models."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import date
+from html import escape
+from typing import Any
+
+from mistral_on_azure.catalog.models import Model, Part, as_of, models, parts
+
+WIDTH, HEIGHT = 720, 540  # pixels; drawn at twice the size for fine screens
+_LEFT, _FROM = date(2022, 10, 1), date(2023, 7, 1)  # of the picture, and of a row whose beginning nobody knows
+_HEADS = {"open": "open, on managed compute", "sold today": "sold today, per token", "retired": "retired on Azure"}
+_OTHERS = "API, library, machines"
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """The colours of a drawing: of its ground, of words, and of bars that go on and that have ended."""
+
+    ground: str
+    ink: str
+    bar: str
+    ended: str
+
+
+PAPER = Colours("#eef3fa", "#14202e", "#1f5fa8", "#a9c6e8")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One row.
+
+    Attributes:
+        group: its heading.
+        begins: None where nobody looked.
+        ends: when Azure ends it; several where sources disagree, empty where nothing ends it.
+        maker: when Mistral's own API ended it.
+    """
+
+    name: str
+    group: str
+    begins: date | None
+    ends: tuple[date, ...]
+    maker: date | None = None
+
+    @property
+    def words(self) -> str:
+        """The row in words."""
+        said = [f"from {self.begins}" if self.begins else ""]
+        said += [f"gone from Mistral's own API on {self.maker}" if self.maker else ""]
+        ends = " or ".join(map(str, self.ends))
+        said += [f"ended by Azure on {ends}" if ends else "still on Azure"]
+        return f"{self.name}: {', '.join(filter(None, said))}"
+
+
+def spans() -> list[Span]:
+    """All rows, in the order of the table, those of a group by their beginnings."""
+    rows = [_of_model(model) for model in models().values()] + [_of_part(part) for part in parts().values()]
+    groups = list(dict.fromkeys(row.group for row in rows))
+    return sorted(rows, key=lambda row: (groups.index(row.group), row.begins or date.min))
+
+
+def _of_model(model: Model) -> Span:
+    maker = next((day for fact in model.maker if (day := fact.day)), None)
+    ends = (model.retired,) if model.retired else ()
+    return Span(model.name.removeprefix("mistralai-"), _HEADS[model.group], model.released[0].day, ends, maker)
+
+
+def _of_part(part: Part) -> Span:
+    begins = part.since[0].day if part.since else None
+    return Span(part.name, _OTHERS, begins, tuple(fact.day for fact in part.ends if fact.day))
+
+
+def draw(figure: Any, colours: Colours) -> None:
+    """Draw the time line into a figure of matplotlib."""
+    axes = figure.add_subplot(facecolor=colours.ground)
+    end, place, last = as_of(), 0.0, ""
+    for row in spans():
+        if row.group != last:
+            place += 0.9 if last else 0.2
+            axes.text(_LEFT, place, row.group, weight="bold", va="center", size=9.5)
+            last, place = row.group, place + 1
+        _row(axes, row, place, end, colours)
+        place += 1
+    axes.axvline(end, color=colours.ink, linewidth=0.8, linestyle=":")
+    axes.text(end, place + 0.1, f" as of {end}", ha="right", va="center", size=9)
+    axes.set(ylim=(place + 0.5, -0.4), xlim=(_LEFT, date(2027, 2, 1)), yticks=[])
+    axes.xaxis.set_major_locator(_years())
+    axes.xaxis.tick_top()
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.grid(axis="x", color=colours.ink, alpha=0.15)
+    shapes = {"o": "published, or begun", "D": "gone from Mistral's own API", "X": "ended by Azure, as announced"}
+    handles = [
+        axes.plot([], [], marker=marker, color=colours.ink, linestyle="", markersize=6, label=label)[0]
+        for marker, label in {**shapes, ">": "still on Azure"}.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8, handletextpad=0.1)
+
+
+def _row(axes: Any, row: Span, place: float, end: date, colours: Colours) -> None:
+    begins, stops = row.begins or _FROM, max(row.ends, default=end)
+    colour = colours.ended if row.ends else colours.bar
+    style = {"color": colour, "linewidth": 5, "solid_capstyle": "butt"}
+    axes.plot([begins, stops], [place, place], linestyle="-" if row.begins else (0, (1, 1)), **style)
+    if row.begins:
+        axes.plot([begins], [place], "o", color=colours.ink, markersize=6)
+    for day in row.ends:
+        axes.plot([day], [place], "X", color=colours.ink, markersize=7)
+    if row.maker:
+        axes.plot([row.maker], [place], "D", color=colours.ink, markersize=5)
+    if not row.ends:
+        axes.plot([end], [place], ">", color=colours.ink, markersize=6)
+    axes.annotate(row.name, (begins, place), (-8, 0), textcoords="offset points", ha="right", va="center", size=9)
+
+
+def _years() -> Any:
+    from matplotlib.dates import YearLocator
+
+    return YearLocator()
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLine:
+    """The time line as a picture, or in words where pictures are not shown.
+
+    The picture is a PNG, since GitHub damages SVG, and stands in HTML, which has a text for screen readers.
+    """
+
+    def __repr__(self) -> str:
+        return "\n".join(row.words for row in spans())
+
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        return f"Time line of models, API and library, as of {as_of()}. {'; '.join(row.words for row in spans())}."
+
+    def _repr_html_(self) -> str:
+        picture = b64encode(self.png()).decode()
+        shown = f'width="{WIDTH}" style="max-width: 100%" src="data:image/png;base64,{picture}"'
+        return f'<img alt="{escape(self.alt)}" {shown}>'
+
+    def png(self) -> bytes:
+        """The picture as PNG, the same bytes each time."""
+        return self.drawn("png", PAPER)
+
+    def drawn(self, kind: str, colours: Colours, **about: Any) -> bytes:
+        """The picture: png or svg, in some colours, with what matplotlib writes about it into the file."""
+        from matplotlib import rc_context
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        written = io.BytesIO()
+        inks = {f"{name}.color": colours.ink for name in ("text", "xtick")}
+        lasting = {"svg.hashsalt": "cookbook", "svg.fonttype": "none", "font.family": "sans-serif"}
+        with rc_context({"font.size": 10, **inks, **lasting}):
+            figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), facecolor=colours.ground, layout="constrained")
+            draw(figure, colours)
+            FigureCanvasAgg(figure)
+            figure.savefig(
+                written, format=kind, dpi=200, facecolor=colours.ground, metadata=about or {"Software": None}
+            )
+        return written.getvalue()
+
+
+def plot_models() -> TimeLine:
+    """Plot since when each model is there, and when Mistral's own API and Azure end it."""
+    return TimeLine()

@@ -1,0 +1,47 @@
+"""The answer that `cookbook run` ends by showing: one that a notebook of this run received."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable
+
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.notebooks import load
+from mistral_on_azure.running.results import Result
+
+_SECTION = "Complete a chat"
+_WIDTH = 100  # columns
+
+
+def first_answer(results: Iterable[Result]) -> str:
+    """What a client's notebook asked and was answered in its section "Complete a chat"; empty when none has.
+
+    The text is read from the executed notebook, so it comes from the endpoint that this run asked.
+    """
+    for result in results:
+        ran = result.passed and not result.resumed and result.job.name in clients()
+        if ran and (answer := _answer(result)):
+            asked = load(result.job.notebook).parameters["prompt"].default
+            prompt = str(result.job.parameters.get("prompt", asked))
+            heading = f"From {result.job.name}, {_SECTION}:"
+            body = [*textwrap.wrap(f"> {prompt}", _WIDTH), *textwrap.wrap(answer, _WIDTH)]
+            return "\n".join(["", heading, *(f"  {line}" for line in body), ""])
+    return ""
+
+
+def _answer(result: Result) -> str:
+    """The first line that the section printed."""
+    try:
+        cells = json.loads(result.job.output.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError):
+        return ""
+    inside = False
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown" and source.startswith("## "):
+            inside = source.startswith(f"## {_SECTION}\n")
+        for output in cell.get("outputs", ()) if inside else ():
+            if output.get("name") == "stdout":
+                return "".join(output["text"]).split("\n")[0]
+    return ""
