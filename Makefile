@@ -10,7 +10,7 @@ CAN_MAKE := (sys.prefix != sys.base_prefix or importlib.util.find_spec("ensurepi
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults foreign gallery group help lab \
+.PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks bench-quota doctor engine engines faults foreign gallery group help lab \
   lock newest outputs picture pythons recipe run serve setup snippets tables test test-all truth
 
 help: ## List the targets
@@ -95,6 +95,9 @@ bench-notebooks: setup ## Measure only how fast notebooks are executed
 
 bench-clients: setup ## Measure what the clients cost, beside each other, and keep the results
 	@.venv/bin/python tests/bench/client_costs.py $(ARGS)
+
+bench-quota: setup ## Measure what each way to keep to a quota uses of it, which takes a quarter of an hour
+	@.venv/bin/python tests/bench/quota_use.py $(ARGS)
 
 gallery: setup ## Build the gallery, a site to open from disk, in build/gallery
 	@$(COOKBOOK) gallery $(ARGS)
