@@ -1,7 +1,6 @@
 """One way to keep to a quota, asked for some minutes in a process of its own: python quota_contender.py NAME.
 
-It needs httpx and the package that it tries, and nothing of the cookbook, so that it runs in any environment. The
-parent, quota_use.py, says what to do in a line of JSON, and gets the figures as another.
+It needs httpx and the package that it tries, and nothing of the cookbook. Task and figures are lines of JSON.
 """
 
 from __future__ import annotations
@@ -188,8 +187,8 @@ def throttled() -> Ask:
 
     from throttled.asyncio import RateLimiterType, Throttled, rate_limiter
 
-    def of(limit: int) -> Throttled:
-        quota = rate_limiter.per_duration(timedelta(seconds=TASK["minute"]), limit, burst=limit)
+    def of(most: int) -> Throttled:
+        quota = rate_limiter.per_duration(timedelta(seconds=TASK["minute"]), most, burst=most)
         return Throttled(using=RateLimiterType.TOKEN_BUCKET.value, quota=quota, timeout=600)
 
     tokens, requests = of(TASK["tokens"]), of(TASK["requests"])
@@ -293,8 +292,7 @@ def main(name: str) -> None:
     TASK.update(json.loads(sys.stdin.readline()))
     prompts = json.loads(Path(TASK["prompts"]).read_text(encoding="utf-8"))
     mine = iter(prompts[TASK["place"] :: TASK["places"]])
-    ask = CONTENDERS[name]()
-    print(json.dumps(asyncio.run(contend(ask, mine))), flush=True)
+    print(json.dumps(asyncio.run(contend(CONTENDERS[name](), mine))), flush=True)
     os._exit(0)  # threads of clients that wait for a retry
 
 
