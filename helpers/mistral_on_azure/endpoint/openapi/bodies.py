@@ -175,7 +175,7 @@ def _local() -> dict[str, Schema]:
             "properties": {"deployment": nullable({"enum": list(deployments())}), **_fields(SESSION)["properties"]},
             "additionalProperties": False,
         },
-        "Session": record(secure, identity_header=TEXT),
+        "Session": record(secure, identity_header=TEXT, engine=TEXT),
         "Spent": record(calls=COUNT, prompt_tokens=COUNT, completion_tokens=COUNT),
         "Token": record(access_token=TEXT, expires_on=TEXT, resource=TEXT, token_type={"const": "Bearer"}),
         "Exchanges": listing(
@@ -189,6 +189,8 @@ def _local() -> dict[str, Schema]:
                 status=nullable({"type": "integer"}),
                 answer_headers=masked,
                 answer=TEXT,
+                prompt_tokens=COUNT,
+                completion_tokens=COUNT,
                 note=TEXT,
             )
         ),
