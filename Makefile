@@ -10,7 +10,7 @@ CAN_MAKE := (sys.prefix != sys.base_prefix or importlib.util.find_spec("ensurepi
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: beyond-python bench bench-clients bench-doubles bench-endpoint bench-notebooks doctor engine engines faults foreign \
+.PHONY: beyond-python bench bench-clients bench-doubles bench-endpoint bench-notebooks bench-quota doctor engine engines faults foreign \
   gallery group help image lab lock newest outputs picture pythons recipe run serve setup snippets tables test test-all truth
 
 help: ## List the targets
@@ -95,6 +95,9 @@ bench-notebooks: setup ## Measure only how fast notebooks are executed
 
 bench-clients: setup ## Measure what the clients cost, beside each other, and keep the results
 	@.venv/bin/python tests/bench/client_costs.py $(ARGS)
+
+bench-quota: setup ## Measure what each way to keep to a quota uses of it, which takes a quarter of an hour
+	@.venv/bin/python tests/bench/quota_use.py $(ARGS)
 
 image: setup ## Put the wheel, a Dockerfile and a compose file for an app's tests into build/image
 	@rm -rf build/image && .venv/bin/uv build --quiet --wheel --no-build-isolation --python .venv/bin/python --out-dir build/image
