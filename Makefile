@@ -11,7 +11,7 @@ unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
 .PHONY: beyond-python bench bench-clients bench-endpoint bench-notebooks doctor engine engines faults foreign gallery group help lab \
-  lock newest outputs picture pythons recipe run serve setup snippets tables test test-all truth
+  lock newest outputs picture pythons recipe run scores serve setup snippets tables test test-all truth
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ bench-notebooks: setup ## Measure only how fast notebooks are executed
 
 bench-clients: setup ## Measure what the clients cost, beside each other, and keep the results
 	@.venv/bin/python tests/bench/client_costs.py $(ARGS)
+
+scores: setup ## Ask the embedded model the evaluation set of the recipe "Which model?", and keep its answers (an hour)
+	@.venv/bin/python -m mistral_on_azure.upkeep.kept_scores $(ARGS)
 
 gallery: setup ## Build the gallery, a site to open from disk, in build/gallery
 	@$(COOKBOOK) gallery $(ARGS)
