@@ -209,7 +209,7 @@ def prompts_have_answers(notebook: Notebook, _: Mapping[str, Notebook]) -> Itera
         yield "a prompt in its TOML file has no answer"
     text = "\n".join(cell.source for cell in notebook.code).replace('"\n    "', "")
     for exchange in notebook.sidecar.exchange:
-        if exchange.prompt not in text:
+        if exchange.prompt is not None and exchange.prompt not in text:
             yield f"the prompt {exchange.prompt!r} of its TOML file is not in it"
 
 
