@@ -10,8 +10,8 @@ CAN_MAKE := (sys.prefix != sys.base_prefix or importlib.util.find_spec("ensurepi
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: beyond-python bench bench-clients bench-doubles bench-endpoint bench-notebooks bench-quota doctor engine engines faults foreign \
-  gallery group help image lab lock newest outputs picture pythons recipe run serve setup snippets tables test test-all truth
+.PHONY: beyond-python bench bench-clients bench-doubles bench-endpoint bench-notebooks bench-quota doctor engine engines \
+  faults foreign gallery group help image lab lock newest outputs picture pythons recipe run serve setup snippets tables test test-all truth
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
