@@ -210,7 +210,7 @@ def token_throttle() -> Ask:
 
     async def ask(prompt: str, tokens: int) -> int:
         worst = {"requests": 1, "tokens": tokens + TASK["max_tokens"]}
-        async with limiter.reserve(worst, model="one", usage_on_error={"requests": 0, "tokens": 0}) as handle:
+        async with limiter.reserve(worst, model="one") as handle:
             used = await post(client, prompt)
             handle.set_actual_usage({"requests": 1, "tokens": used})
         return used
