@@ -1,4 +1,4 @@
-"""Showing a figure with a text for those who cannot see it."""
+"""Showing a matplotlib figure with a text for those who cannot see it."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _SHORTEST = 20  # characters of a text that says anything
 
 @dataclass(frozen=True, slots=True)
 class ShownFigure:
-    """A figure as a PNG inside HTML, since GitHub damages SVG in outputs; its text where pictures are not shown.
+    """A figure as a PNG inside HTML, since GitHub damages SVG in outputs; its alt text where pictures are not shown.
 
     Attributes:
-        alt: the finding in words, with its numbers.
+        alt: the finding in words, with its figures.
         width: of the picture on the page, in pixels.
-        picture: the bytes of the PNG.
+        png: the picture.
     """
 
     alt: str
     width: int
-    picture: bytes
+    png: bytes
 
     def __repr__(self) -> str:
         return self.alt
 
     def _repr_html_(self) -> str:
-        encoded = b64encode(self.picture).decode()
-        shown = f'width="{self.width}" style="max-width: 100%" src="data:image/png;base64,{encoded}"'
+        picture = b64encode(self.png).decode()
+        shown = f'width="{self.width}" style="max-width: 100%" src="data:image/png;base64,{picture}"'
         return f'<img alt="{escape(self.alt)}" {shown}>'
 
 
