@@ -12,6 +12,7 @@ _HOMES = {
     "CookbookError": "mistral_on_azure.errors",
     "check_endpoint": "mistral_on_azure.azure.addresses",
     "connect": "mistral_on_azure.notebook.connecting",
+    "local_endpoint": "mistral_on_azure.notebook.connecting",
     "answers_are_scripted": "mistral_on_azure.notebook.connecting",
     "local_endpoint": "mistral_on_azure.notebook.connecting",
     "deployments": "mistral_on_azure.azure.deployments",
