@@ -55,7 +55,7 @@ def upgraded(session: nox.Session) -> None:
     log = Path(session.create_tmp()) / "install.txt"
     try:
         with log.open("w") as file:
-            session.install("--upgrade", "--editable", ".", silent=False, stdout=file)
+            session.install("--upgrade", "--editable", ".[notebooks]", silent=False, stdout=file)
     except nox.command.CommandFailed:
         session.error(conflict(log.read_text(encoding="utf-8")))
     listing = ("uv", "pip", "list", "--outdated", "--format", "json")
@@ -94,7 +94,8 @@ def held_back(outdated: list[dict[str, str]]) -> list[str]:
     Args:
         outdated: the rows that `uv pip list --outdated --format json` prints.
     """
-    own = {Requirement(line).name for line in PROJECT["dependencies"]}
+    lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["notebooks"]]
+    own = {Requirement(line).name for line in lines}
     held = [(each["name"], each["version"], each["latest_version"]) for each in outdated if each["name"] in own]
     return [f"Held back by other packages: {name} {here}; {latest} is out." for name, here, latest in held]
 

@@ -34,14 +34,17 @@ needs_chromium = pytest.mark.skipif(
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*flags: str) -> Iterator[Browser]:
     """A browser with a profile of its own, closed at the end.
 
     Playwright keeps an event loop running as long, beside which no other test can run one: a fixture with a browser
     is a module's at most.
+
+    Args:
+        flags: for Chromium, beside those that it always gets.
     """
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=executable(), args=[*_FLAGS, *flags])
         try:
             yield browser
         finally:

@@ -30,8 +30,11 @@ def _environment(variables: dict[str, str]) -> dict[str, str]:
     return {**clean, **variables}
 
 
+_INSTALLERS = ("uv", "hatchling", "packaging", "pathspec", "pluggy", "trove-classifiers")  # and what they need
+
+
 class Wheels:
-    """uv, as it is installed here, and two versions of a package named small.
+    """uv and the build backend, as they are installed here, and two versions of a package named small.
 
     Attributes:
         hashes: SHA-256 by name and version, as `small-1.0`.
@@ -42,15 +45,20 @@ class Wheels:
         self.uv = Path(sys.executable).with_name("uv")
         for version in ("1.0", "2.0"):
             self._write(f"small-{version}", "py3-none-any", {"small.py": f"version = {version!r}\n".encode()})
-        found = distribution("uv")
-        self._uv = found.version
+        self._installers = {name: self._again(name) for name in _INSTALLERS}
+
+    def _again(self, name: str) -> str:
+        """Make a wheel of a package that is installed here; returns its version."""
+        found, file = distribution(name), name.replace("-", "_")
+        stem = f"{file}-{found.version}"
         contents = {
-            f"uv-{self._uv}.data/scripts/{path.name}" if "bin" in path.parts else str(path): path.locate().read_bytes()
+            f"{stem}.data/scripts/{path.name}" if "bin" in path.parts else str(path): path.locate().read_bytes()
             for path in found.files
             if path.suffix != ".pyc" and path.name not in ("RECORD", "INSTALLER", "REQUESTED")
         }
-        tag = found.read_text("WHEEL").split("Tag: ")[1].split()[0]
-        self._write(f"uv-{self._uv}", tag, contents)
+        tag = found.read_text("WHEEL").split("Tag: ")[1].split()[0] if name == "uv" else "py3-none-any"
+        self._write(stem, tag, contents)
+        return found.version
 
     def _write(self, name: str, tag: str, contents: dict[str, bytes]) -> None:
         package, version = name.split("-")
@@ -73,12 +81,10 @@ class Wheels:
         self.hashes[name] = hashlib.sha256(file.read_bytes()).hexdigest()
 
     def lock(self, small: str = "1.0") -> str:
-        """A lock that pins uv and the small package."""
-        pins = {"small": small, "uv": self._uv}
-        return "".join(
-            f"{name}=={version} \\\n    --hash=sha256:{self.hashes[f'{name}-{version}']}\n"
-            for name, version in pins.items()
-        )
+        """A lock that pins the installers and the small package."""
+        pins = {"small": small, **self._installers}
+        hashes = {name: self.hashes[f"{name.replace('-', '_')}-{version}"] for name, version in pins.items()}
+        return "".join(f"{name}=={pins[name]} \\\n    --hash=sha256:{digest}\n" for name, digest in hashes.items())
 
     def set_up(self, project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
         return make("setup", folder=project, **self._only_these(variables))

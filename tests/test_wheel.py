@@ -1,12 +1,14 @@
-"""The wheel in a fresh environment and an empty folder: each command works, or says in one line what it needs."""
+"""The wheel in fresh environments and an empty folder: each command works, or says in one line what it needs."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,21 +17,38 @@ from environments import UV, environment
 from mistral_on_azure.azure.addresses import CREDENTIAL
 
 ROOT = Path(__file__).resolve().parent.parent
-pytestmark = [pytest.mark.all, pytest.mark.timeout(600)]
-NEEDS_THE_REPOSITORY = ("lab", "test", "snippet", "snippets", "gallery", "recipe hello", "tables", "lock", "faults")
+SUITES = ROOT / "tests" / "testing" / "user_suites"
+MOST = 60  # megabytes of the base install, unpacked
+NEEDS_THE_REPOSITORY = ("test", "gallery", "recipe hello", "tables", "lock", "faults")
+NEEDS_THE_NOTEBOOKS = ("run", "run openai-sdk", "lab --folder here")
+pytestmark = [pytest.mark.all, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def command() -> Path:
-    """The `cookbook` of the wheel, in an environment with what the wheel depends on and no more."""
+def wheel() -> Path:
     folder = ROOT / "build" / "wheel"
     build = [UV, "build", "--wheel", "--quiet", "--offline", "--no-build-isolation", "--python", sys.executable]
     subprocess.run([*build, "--out-dir", folder, ROOT], check=True, timeout=120)
-    (wheel,) = folder.glob("*.whl")
-    python = environment(folder / "env", [wheel.resolve()])
+    (made,) = folder.glob("*.whl")
+    return made.resolve()
+
+
+def installed(wheel: Path, name: str, *wanted: str) -> Path:
+    """The Python of an environment with the wheel, what it depends on, and no more than is wanted."""
+    python = environment(wheel.parent / name, [*wanted])
     again = ["pip", "install", "--quiet", "--offline", "--no-deps", "--reinstall-package", "mistral-azure-cookbook"]
     subprocess.run([UV, *again, "--python", python, wheel], check=True, timeout=120)  # the same version, other code
-    return python.with_name("cookbook")
+    return python
+
+
+@pytest.fixture(scope="module")
+def base(wheel) -> Path:
+    return installed(wheel, "base", str(wheel))
+
+
+@pytest.fixture(scope="module")
+def with_notebooks(wheel) -> Path:
+    return installed(wheel, "notebooks", f"mistral-azure-cookbook[notebooks] @ {wheel.as_uri()}", "pytest")
 
 
 @pytest.fixture(autouse=True)
@@ -39,28 +58,41 @@ def outside(monkeypatch, tmp_path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def cookbook(command):
-    def run(*arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run([command, *arguments], capture_output=True, text=True, timeout=120)
-
-    return run
+def call(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [python.with_name("cookbook"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
-def test_the_package_is_the_wheels(command, tmp_path):
-    where = "import mistral_on_azure; print(mistral_on_azure.__file__)"
-    done = subprocess.run([command.with_name("python"), "-c", where], capture_output=True, text=True)
-    assert "site-packages" in done.stdout, done.stderr
+def test_the_wheel_has_one_package_and_the_notebooks_in_it(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"mistral_on_azure", "mistral_azure_cookbook"}
+    own = {path.relative_to(ROOT).as_posix() for path in (ROOT / "notebooks").rglob("*.ipynb")}
+    assert {f"mistral_on_azure/{name}" for name in own} <= set(names)
+    assert {f"mistral_on_azure/{Path(name).with_suffix('.toml')}" for name in own if "/recipes/" in name} <= set(names)
 
 
-def test_the_endpoint_serves_and_the_doctor_examines_it(command, cookbook, tmp_path):
-    served = subprocess.Popen([command, "serve"], stdout=subprocess.PIPE, text=True)
+def test_the_base_install_is_small(base):
+    """What lies below the environment's own folder of packages; byte code is made later, if at all."""
+    (packages,) = (base.parents[1] / "lib").glob("python*/site-packages")
+    files = (path for path in packages.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    assert sum(path.stat().st_size for path in files) < MOST * 1_000_000
+
+
+def test_the_package_is_the_wheels_and_leaves_the_users_helpers_alone(base, tmp_path):
+    (tmp_path / "helpers.py").write_text("mine = True\n")
+    where = "import helpers, mistral_on_azure; print(helpers.mine, mistral_on_azure.__file__)"
+    done = subprocess.run([base, "-c", where], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.startswith("True ") and "site-packages" in done.stdout, done.stderr
+
+
+def test_the_endpoint_serves_and_the_doctor_examines_it(base, tmp_path):
+    served = subprocess.Popen([base.with_name("cookbook"), "serve"], stdout=subprocess.PIPE, text=True)
     try:
         lines = [served.stdout.readline() for _ in range(3)]
         key = re.search(rf"{CREDENTIAL}=(\S+)", "".join(lines))[1]
         url = re.search(r"http://\S+", "".join(lines))[0]
         done = subprocess.run(
-            [command, "doctor", "--endpoint", url],
+            [base.with_name("cookbook"), "doctor", "--endpoint", url],
             cwd=tmp_path, env={**os.environ, CREDENTIAL: key},
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
@@ -68,30 +100,66 @@ def test_the_endpoint_serves_and_the_doctor_examines_it(command, cookbook, tmp_p
     finally:
         served.terminate()
         served.wait(10)
-    done = cookbook("doctor", "--json")
+    done = call(base, "doctor", "--json")
     assert done.returncode == 0 and json.loads(done.stdout), done.stderr
 
 
-def test_what_needs_no_notebook_works(cookbook, tmp_path):
-    assert json.loads(cookbook("openapi").stdout)["openapi"].startswith("3.")
-    assert json.loads(cookbook("models", "--json").stdout)
+def test_what_needs_no_client_works(base, tmp_path):
+    assert json.loads(call(base, "openapi").stdout)["openapi"].startswith("3.")
+    assert json.loads(call(base, "models", "--json").stdout)
     (tmp_path / "leak.txt").write_text("password = 'correct-horse-battery'  # pragma: allowlist secret\n")
-    assert cookbook("secrets", "leak.txt").stdout == "No credential in 1 file.\n"
-    assert cookbook("--help").returncode == 0
+    assert call(base, "secrets", "leak.txt").stdout == "No credential in 1 file.\n"
+    assert "OpenAI(" in call(base, "snippet", "stream-the-answer", "openai-sdk").stdout
+    assert call(base, "snippets").returncode == 0 and list((tmp_path / "build" / "snippets").rglob("*.py"))
+    assert call(base, "--help").returncode == 0
 
 
-@pytest.mark.parametrize("said", [*NEEDS_THE_REPOSITORY, "run", "run openai-sdk", "secrets"])
-def test_what_needs_the_repository_says_so_in_one_line(cookbook, said, tmp_path):
-    done = cookbook(*said.split())
-    assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stdout + done.stderr
-    assert ("needs a checkout" if said != "secrets" else "name the files") in done.stderr
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        *((each, "needs a checkout") for each in NEEDS_THE_REPOSITORY),
+        *((each, "comes with: pip install 'mistral-azure-cookbook[notebooks]'") for each in NEEDS_THE_NOTEBOOKS),
+        ("serve --engine http://127.0.0.1:9", "pip install 'mistral-azure-cookbook[engine]'"),
+        ("lab", "--folder FOLDER"),
+        ("secrets", "name the files"),
+    ],
+)
+def test_what_needs_more_says_so_in_one_line(base, said, told, tmp_path):
+    done = call(base, *said.split())
+    assert done.returncode in (1, 2) and done.stderr.count("\n") == 1, done.stdout + done.stderr
+    assert told in done.stderr and list(tmp_path.iterdir()) == []
 
 
-def test_notebooks_of_the_working_folder_are_executed(cookbook, tmp_path):
-    (tmp_path / "notebooks").mkdir()
-    text = (ROOT / "notebooks" / "webrequests.ipynb").read_text(encoding="utf-8")
-    (tmp_path / "notebooks" / "webrequests.ipynb").write_text(text, encoding="utf-8")
-    done = cookbook("run")
+def test_the_plugin_is_there_as_soon_as_the_package_is(wheel, tmp_path):
+    """With pytest and nothing else, in a folder of the user's; and a session that does not use it loads nothing."""
+    python = installed(wheel, "plugin", str(wheel), "pytest")
+    for file in SUITES.glob("*.py"):
+        shutil.copy(file, tmp_path)
+    done = subprocess.run(
+        [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "passing_suite.py"],
+        env={**os.environ, "AZURE_INFERENCE_ENDPOINT": "https://example.org", "NO_PROXY": ""},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert re.search(r"^20 passed in ", done.stdout, re.MULTILINE), done.stdout + done.stderr
+
+
+def test_a_notebook_is_executed_in_an_empty_folder(with_notebooks, tmp_path):
+    done = call(with_notebooks, "run", "openai-sdk")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "build" / "run" / "results.json").exists()
+
+
+def test_the_lab_opens_on_a_copy_of_the_notebooks(with_notebooks, tmp_path):
+    done = call(with_notebooks, "lab", "--folder", "mine", "--no-browser", "--", "--version")
+    assert done.returncode == 0 and re.match(r"\d+\.\d+", done.stdout), done.stdout + done.stderr
+    assert (tmp_path / "mine" / "notebooks" / "start-here.ipynb").is_file()
+    (tmp_path / "mine" / "notebooks" / "start-here.ipynb").write_text("changed")
+    call(with_notebooks, "lab", "--folder", "mine", "--no-browser", "--", "--version")
+    assert (tmp_path / "mine" / "notebooks" / "start-here.ipynb").read_text() == "changed"  # nothing is copied twice
+
+
+def test_notebooks_of_the_working_folder_come_first(with_notebooks, tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / "webrequests.ipynb", tmp_path / "notebooks")
+    done = call(with_notebooks, "run")
+    assert done.returncode == 0 and "1 of 1 passed" in done.stdout, done.stdout + done.stderr

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mistral_on_azure.azure.files import ROOT, is_checkout
+from mistral_on_azure.azure.files import NOTEBOOKS, ROOT, is_checkout
 from mistral_on_azure.azure.offline import forget_python_path
 from mistral_on_azure.catalog.models_options import models
-from mistral_on_azure.mistakes import NEEDS_CHECKOUT, Number, OfCheckout, OneLine
+from mistral_on_azure.mistakes import Number, OfCheckout, OneLine
+from mistral_on_azure.serve_command import serve
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _SECONDS = Number(0, 24 * 60 * 60, min_open=True)
 _MONEY = Number(0)
-_HERE = ROOT if is_checkout() else Path.cwd()  # where notebooks are looked for, and reports are written
+_HERE = ROOT if is_checkout() else Path.cwd()  # where notebooks are looked for first, and reports are written
+_BUILD = _HERE / "build"
+_NOTEBOOKS = _HERE / "notebooks" if (_HERE / "notebooks").is_dir() else NOTEBOOKS
 
 
 @click.group(cls=OneLine)
@@ -27,36 +31,7 @@ def main() -> None:
     forget_python_path()
 
 
-@main.command()
-@click.option("--port", default=0, show_default="a free one", help="Port to listen on.", type=click.IntRange(0, 65535))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address; others than loopback are open.")
-@click.option("--deployment", help="The deployment that answers a request without a model.")
-@click.option("--requests-per-minute", default=1_000, show_default=True, help="Quota of each deployment.")
-@click.option("--tokens-per-minute", default=200_000, show_default=True, help="Quota of each deployment.")
-@click.option(
-    "--timing", default="off", show_default=True, help="off, imitate, or first_token=0.2;tokens_per_second=50."
-)
-@click.option("--token-lifetime", default=3600, show_default=True, help="Seconds until an Entra ID token expires.")
-@click.option("--kind", default="serverless", show_default=True, help="Of deployment: serverless, managed or foundry.")
-@click.option("--concurrent", default=1, show_default=True, help="Managed compute: requests at a time, an instance.")
-@click.option("--instances", default=1, show_default=True, help="Managed compute: how many instances there are.")
-@click.option("--without-models", is_flag=True, help="Foundry: the deprecated route /models is gone.")
-@click.option("--as-of", default="", metavar="DAY", help="Sell what was sold on a day, as 2025-12-01.")
-@click.option("--retired", default=410, show_default=True, help="Status of a retired model: 410 or 404.")
-@click.option("--request-timeout-ms", default=5000, show_default=True, help="Managed compute: limit of a whole answer.")
-@click.option("--strict-model", is_flag=True, help="Serverless: refuse a model that is no deployment's name.")
-@click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
-@click.option("--allow-host", multiple=True, metavar="NAME", help="A host name to answer to; may be repeated.")
-@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Pages to let in, as http://localhost:3000.")
-def serve(port: int, **options: Any) -> None:
-    """Run the local endpoint on 127.0.0.1 until Ctrl-C.
-
-    The key is AZURE_INFERENCE_CREDENTIAL; without it, a key is generated and printed. The key of an engine is
-    COOKBOOK_ENGINE_KEY.
-    """
-    from mistral_on_azure.endpoint.options import serve as run
-
-    run(port, **options)
+main.add_command(serve)
 
 
 @main.command()
@@ -82,12 +57,8 @@ def serve(port: int, **options: Any) -> None:
 @click.option("--direct", is_flag=True, help="Give notebooks the real address and key; calls are not counted then.")
 @click.option("--record", type=_FILE, help="Record the answers in a file, without credentials and tenant data.")
 @click.option("--replay", type=_FILE, help="Answer from a recording, in place of an endpoint.")
-@click.option(
-    "--reports", type=_FOLDER, default=_HERE / "build" / "run", help="Folder of the reports.  [default: build/run]"
-)
-@click.option(
-    "--notebooks", type=_FOLDER, default=_HERE / "notebooks", help="Folder of the notebooks.  [default: notebooks]"
-)
+@click.option("--reports", type=_FOLDER, default=_BUILD / "run", help="Folder of reports.  [default: build/run]")
+@click.option("--notebooks", type=_FOLDER, default=_NOTEBOOKS, help="Folder of notebooks.  [default: notebooks]")
 def run(**given: Any) -> None:
     """Execute notebooks, all of them or those NAMED.
 
@@ -98,8 +69,6 @@ def run(**given: Any) -> None:
     from mistral_on_azure.running.command import execute
     from mistral_on_azure.running.run_options import from_command_line
 
-    if not given["notebooks"].is_dir() and not is_checkout():
-        raise click.ClickException(f"There is no {given['notebooks']}; `cookbook run` without it {NEEDS_CHECKOUT}")
     sys.exit(execute(from_command_line(ROOT, given)))
 
 
@@ -120,19 +89,23 @@ def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool)
     sys.exit(run(endpoint, deployment, timeout, as_json))
 
 
-@main.command(cls=OfCheckout)
+@main.command()
+@click.option("--folder", type=_FOLDER, help="Where to copy the notebooks to first; outside a checkout, name one.")
 @click.option("--port", help="Port to try first.  [default: 8888]", type=click.IntRange(1, 65535))
 @click.option("--browser/--no-browser", default=True, help="Open a browser, or only print the address.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def lab(port: int | None, browser: bool, arguments: tuple[str, ...]) -> None:
+def lab(folder: Path | None, port: int | None, browser: bool, arguments: tuple[str, ...]) -> None:
     """Open JupyterLab on the start-here notebook.
 
     Ctrl-C twice ends it. It listens on 127.0.0.1 and requires a token, which is in the printed address. ARGUMENTS after
     -- are passed to JupyterLab.
     """
-    from mistral_on_azure.lab import open_lab
+    from mistral_on_azure.lab import copied, open_lab
 
-    open_lab(ROOT, port, browser, arguments)
+    if folder is None and not is_checkout():
+        raise click.UsageError("Name the folder to copy the notebooks to: --folder FOLDER.")
+    import_module("jupyterlab")  # it is started as a program, which would not say what is missing
+    open_lab(copied(NOTEBOOKS, folder) if folder else ROOT, port, browser, arguments)
 
 
 @main.command(cls=OfCheckout, context_settings={"ignore_unknown_options": True})
@@ -142,8 +115,8 @@ def test(arguments: tuple[str, ...]) -> None:
     from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 
     # The tests start endpoints of their own, and must not call the one that the user has set.
-    left_out = {"PYTHONDONTWRITEBYTECODE", ENDPOINT, CREDENTIAL}
-    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    environment = {name: value for name, value in os.environ.items() if name not in (ENDPOINT, CREDENTIAL)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     os.chdir(ROOT)
     # All tests run in parallel; tests that are named run in the foreground.
     chosen = tuple(each for each in arguments if each != "--all") or ("--numprocesses=auto", "--dist=loadfile")
@@ -151,7 +124,7 @@ def test(arguments: tuple[str, ...]) -> None:
     os.execve(sys.executable, [sys.executable, "-m", "pytest", *marked, *chosen], environment)
 
 
-@main.command(cls=OfCheckout)
+@main.command()
 @click.argument("task", required=False, default="")
 @click.argument("client", required=False, default="")
 @click.option("--output", type=_FILE, help="The file to write; a name in .sh means --shell.")
@@ -164,26 +137,24 @@ def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
     """
     from mistral_on_azure.snippets import offering
 
-    text = offering.snippet(ROOT / "notebooks", task, client, shell or (output is not None and output.suffix == ".sh"))
+    text = offering.snippet(NOTEBOOKS, task, client, shell or (output is not None and output.suffix == ".sh"))
     if output:
         offering.write(text, output)
     else:
         click.echo(text, nl=False)
 
 
-@main.command(cls=OfCheckout)
-@click.option("--output", type=_FOLDER, default=ROOT / "build" / "snippets")
+@main.command()
+@click.option("--output", type=_FOLDER, default=_BUILD / "snippets")
 def snippets(output: Path) -> None:
     """Write all programs to a folder.  [default: build/snippets]"""
     from mistral_on_azure.snippets.offering import write_all
 
-    click.echo(f"Wrote {len(write_all(ROOT / 'notebooks', output))} starters to {output}")
+    click.echo(f"Wrote {len(write_all(NOTEBOOKS, output))} starters to {output}")
 
 
 @main.command(cls=OfCheckout)
-@click.option(
-    "--output", type=_FOLDER, default=ROOT / "build" / "gallery", help="Folder of the site.  [default: build/gallery]"
-)
+@click.option("--output", type=_FOLDER, default=_BUILD / "gallery", help="Its folder.  [default: build/gallery]")
 def gallery(output: Path) -> None:
     """Build a site with all tasks and clients.
 
@@ -202,13 +173,11 @@ def engine() -> None:
     """
     from mistral_on_azure.endpoint.models.embedded import install
 
-    install(ROOT)
+    install()
 
 
 @main.command(cls=OfCheckout)
-@click.option(
-    "--repeats", default=3, show_default=True, type=click.IntRange(1), help="How often each fault is measured."
-)
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(1), help="Measurements of each fault.")
 @click.option("--check", is_flag=True, help="Measure once and compare with the kept results; write nothing.")
 @click.option("--render", is_flag=True, help="Write the page again from the kept results; measure nothing.")
 def faults(repeats: int, check: bool, render: bool) -> None:

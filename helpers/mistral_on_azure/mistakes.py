@@ -14,6 +14,7 @@ from mistral_on_azure.azure.files import is_checkout
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
 
 NEEDS_CHECKOUT = "needs a checkout of the cookbook's repository: clone it, and call `make` there."
+_EXTRAS = {"gallery": "gallery", "engine": "engine", "serve": "engine"}  # which brings what a command needs
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # any write may raise these, so they are handled here
 
 
@@ -46,6 +47,8 @@ class OneLine(click.Group):
             return super().invoke(ctx)
         except CookbookError as error:
             raise click.ClickException(str(error)) from None
+        except ModuleNotFoundError as error:
+            raise _missing(error, ctx.invoked_subcommand) from None
         except OSError as error:
             if error.errno not in _FULL:
                 raise
@@ -58,6 +61,18 @@ class OneLine(click.Group):
             # The error of click's option parser has no context, which names the command.
             command = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand}"
             raise one_line(error, command) from None
+
+
+def _missing(error: ModuleNotFoundError, command: str | None) -> Exception:
+    """What to install for a module that is not there, unless it is one of the cookbook's own."""
+    module = (error.name or "").partition(".")[0]
+    if not module or module == "mistral_on_azure":
+        return error
+    if is_checkout():
+        return click.ClickException(f"The package {module} is not installed. Run `make setup`.")
+    extra = _EXTRAS.get(command or "", "notebooks")
+    wanted = f"pip install 'mistral-azure-cookbook[{extra}]'"
+    return click.ClickException(f"`cookbook {command}` needs {module}, which comes with: {wanted}")
 
 
 def _open_closed_streams() -> None:

@@ -42,8 +42,8 @@ def python_package(name: str, version: str, extra: str = "") -> Path:
     if _distributions(folder).get(name) != version:
         uv = [sys.executable, "-m", "uv"]
         python, wanted = folder / "bin" / "python", f"{name}[{extra}]=={version}" if extra else f"{name}=={version}"
-        _install(name, [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
-        _install(name, [*uv, "pip", "install", "--python", str(python), wanted])
+        run_installer(name, [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
+        run_installer(name, [*uv, "pip", "install", "--python", str(python), wanted])
     return folder / "bin"
 
 
@@ -60,7 +60,7 @@ def node_package(name: str, package: str, version: str) -> Path:
     if _package_version(made) != version:
         folder.mkdir(parents=True, exist_ok=True)
         quiet = ["--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--fetch-retries=1"]
-        _install(name, ["npm", "install", *quiet, "--prefix", str(folder), f"{package}@{version}"])
+        run_installer(name, ["npm", "install", *quiet, "--prefix", str(folder), f"{package}@{version}"])
     return made
 
 
@@ -74,10 +74,10 @@ def nbmake() -> Path:
     python, lock = folder / "bin" / "python", ROOT / "requirements.lock"
     if _distributions(folder).get("nbmake") != NBMAKE:
         uv = [sys.executable, "-m", "uv"]
-        _install("nbmake", [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
+        run_installer("nbmake", [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
         install = [*uv, "pip", "install", "--compile-bytecode", "--python", str(python)]
-        packages = [f"nbmake=={NBMAKE}", "pytest-xdist", "--editable", str(ROOT)]
-        _install("nbmake", [*install, "--constraint", str(lock), *packages])
+        packages = [f"nbmake=={NBMAKE}", "pytest-xdist", "--editable", f"{ROOT}[notebooks]"]
+        run_installer("nbmake", [*install, "--constraint", str(lock), *packages])
     return python
 
 
@@ -99,7 +99,7 @@ def _package_version(package: Path) -> str | None:
         return None
 
 
-def _install(name: str, command: list[str]) -> None:
+def run_installer(name: str, command: list[str]) -> None:
     """Run an installer in silence: its words may name this machine's registry."""
     try:
         environment = {**os.environ, **pip_settings()}  # uv is to find the registry that pip is set to

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from asking import Got, new_application, send
+from asking import LARGE, Got, chat, new_application, send
 
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
@@ -32,3 +32,13 @@ def add(application: Application, *exchanges: Any, status: int = 200) -> Got:
     got = send("POST", "/local/script", json.dumps(exchanges).encode(), application=application)
     assert got.status == status, got.body
     return got
+
+
+def agent(application: Application, prompt: str) -> str:
+    """What an app does: it asks, calls the tool, and asks again with what it returned."""
+    messages = [{"role": "user", "content": prompt}]
+    first = chat(messages, tools=[WEATHER], model=LARGE, application=application).json["choices"][0]
+    (call,) = first["message"]["tool_calls"]
+    result = {"role": "tool", "tool_call_id": call["id"], "content": "-3 degrees"}
+    messages += [{"role": "assistant", "content": "", "tool_calls": [call]}, result]
+    return chat(messages, tools=[WEATHER], model=LARGE, application=application).text

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 from asking import LARGE, PROMPT, chat
+from mistral_objections import ours, theirs
 from tool_requests import WEATHER, call
-
-from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.models.messages import validated
 
 U, A, S = ({"role": role, "content": text} for role, text in (("user", "Hello"), ("assistant", "Hi"), ("system", "s")))
 P = {**A, "prefix": True}
@@ -33,12 +31,8 @@ PINNED = {
 @pytest.mark.parametrize("roles", PINNED)
 def test_what_mistral_common_says(roles):
     """Should this fail after an update, decide in messages.py whether deployments follow, then change it here."""
-    try:
-        validated([{"U": U, "A": A, "S": S, "P": P, "C": C, "T": T}[role] for role in roles])
-        said = None
-    except ApiError as error:
-        said = error.message
-    assert said == PINNED[roles]
+    messages = [{"U": U, "A": A, "S": S, "P": P, "C": C, "T": T}[role] for role in roles]
+    assert theirs(messages) == ours(messages) == PINNED[roles]
 
 
 def test_a_user_after_a_tools_result_is_refused_as_by_the_deployed_template():

@@ -8,11 +8,11 @@ import pytest
 from asking import CHAT_ROUTES, LARGE, PROMPT, QUESTION, chat
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mistral_objections import objection_of, ours, theirs
 from tool_requests import WEATHER, call
 
-from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.models.conversation import conversation
-from mistral_on_azure.endpoint.models.messages import STARTS, validated
+from mistral_on_azure.endpoint.models.messages import STARTS
 from mistral_on_azure.endpoint.models.safety import GUARDRAIL
 from mistral_on_azure.endpoint.models.script import cut
 from mistral_on_azure.endpoint.models.tokens import count_prompt
@@ -142,17 +142,9 @@ def test_what_mistral_common_refuses_is_refused_in_its_words(tools):
     own = (None, STARTS, "Unexpected role 'user' after role 'tool'", "Unexpected role 'system' after role 'user'")
     for letters in chain.from_iterable(product(ROLES, repeat=length) for length in range(1, 5)):
         messages = [ROLES[letter] for letter in letters]
-        theirs, ours = (said(read, messages, tools) for read in (validated, conversation))
-        assert ours == theirs or (not theirs and ours.partition(":")[0] in own), letters
-
-
-def said(read, messages: list[dict], tools) -> str | None:
-    """What a reader of messages objects to."""
-    try:
-        read(messages, list(tools))
-    except ApiError as error:
-        return error.message
-    return None
+        objection, said = theirs(messages, tools), objection_of(conversation, messages, tools)
+        assert ours(messages, tools) == objection, letters
+        assert said == objection or (not objection and said.partition(":")[0] in own), letters
 
 
 def test_members_that_nobody_reads_are_left_alone():

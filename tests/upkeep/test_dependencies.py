@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from mistral_on_azure.package_index import groups
 from mistral_on_azure.setup_environment import NEWEST, OLDEST
-from mistral_on_azure.upkeep.generated import GROUPS, LOCKS, SEPARATE, conda_environment
+from mistral_on_azure.upkeep.generated import EXTRAS, GROUPS, LOCKS, SEPARATE, conda_environment
 from pinned import pins
 
 # pip's format: a pin, then its hashes, each after a backslash and a line break.
@@ -27,7 +27,9 @@ PINNED = re.compile(r"([\w.-]+==[\w.+!-]+( ; [^\n\\]+)?( \\\n    --hash=sha256:[
 def wanted(root) -> list[Requirement]:
     document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     groups = [line for group in GROUPS for line in document["dependency-groups"][group]]
-    return [Requirement(line) for line in [*document["project"]["dependencies"], *groups]]
+    extras = [line for extra in EXTRAS for line in document["project"]["optional-dependencies"][extra]]
+    wanted = map(Requirement, [*document["project"]["dependencies"], *extras, *groups])
+    return [each for each in wanted if each.name != document["project"]["name"]]
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -78,7 +79,10 @@ def retired_deployments() -> dict[str, Deployment]:
 
 
 def _per_token(kind: str) -> dict[str, Deployment]:
-    return {row["name"]: Deployment(**row, sold=True) for row in _table()[kind]}
+    rows = [Deployment(**row, sold=True) for row in _table()[kind]]
+    if find_spec("mistral_common") is None:  # it has their tokenizers, and the base install does without it
+        rows = [replace(row, tokenizer="v3", estimated=True) for row in rows]
+    return {row.name: row for row in rows}
 
 
 def imitated_paces() -> dict[str, dict[str, float]]:

@@ -28,6 +28,10 @@ def is_checkout() -> bool:
     return (ROOT / "notebooks" / "start-here.ipynb").is_file() and (ROOT / "Makefile").is_file()
 
 
+# The cookbook's notebooks: the checkout's, or those that the wheel brings.
+NOTEBOOKS = ROOT / "notebooks" if is_checkout() else Path(__file__).resolve().parents[1] / "notebooks"
+
+
 def path_part(name: str) -> str:
     """A name as one part of a path on any system, the same for the same name and another for another.
 

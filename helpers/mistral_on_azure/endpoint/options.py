@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential
@@ -17,8 +18,10 @@ from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import Serverless
 from mistral_on_azure.endpoint.gateway.sold_models import GONE, SoldModels
 from mistral_on_azure.endpoint.local import timing
-from mistral_on_azure.endpoint.local.sessions import Sessions
+from mistral_on_azure.endpoint.local.sessions import KEPT, Sessions
 from mistral_on_azure.endpoint.models.model import Model
+from mistral_on_azure.endpoint.models.script_files import ScriptFiles
+from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.server import Server, run
 from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.endpoint.transport.origins import HOST, ORIGIN, Callers
@@ -35,6 +38,7 @@ class Options:
         deployment: the one that answers when a request names none; None is the cookbook's.
         requests_per_minute: the quota of each deployment, for each key.
         tokens_per_minute: likewise.
+        minute: the seconds that a minute of the quota takes.
         timing: `off`, `imitate`, or as `timing` says.
         token_lifetime: of a Microsoft Entra ID token, in seconds.
         kind: the kind of deployment that is imitated, one of `KINDS`.
@@ -47,6 +51,9 @@ class Options:
         allow_origin: origins of browser pages that may use the endpoint, such as http://localhost:3000.
         request_timeout_ms: on managed compute, how long a whole answer may take.
         strict_model: on serverless, refuse a `model` that is no deployment's name.
+        script: files of one's own with answers, which are asked before the cookbook's.
+        strict: only these and the sessions' own answer; another prompt is an error.
+        exchanges: how many of a key's last exchanges can be looked at.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -55,6 +62,7 @@ class Options:
     deployment: str | None = None
     requests_per_minute: int = 1_000
     tokens_per_minute: int = 200_000
+    minute: float = 60.0
     timing: str = "off"
     token_lifetime: int = 3600
     kind: str = "serverless"
@@ -65,6 +73,9 @@ class Options:
     retired: int = 410
     request_timeout_ms: int = 5_000
     strict_model: bool = False
+    script: Sequence[str | Path] = ()
+    strict: bool = False
+    exchanges: int = KEPT
     engine: str | None = None
     allow_host: Sequence[str] = ()
     allow_origin: Sequence[str] = ()
@@ -82,12 +93,14 @@ def make(keys: Sequence[str], options: Options) -> Server:
         raise CookbookError(f"There is no deployment {options.deployment!r}. Choose one of: {names}.")
     if min(options.requests_per_minute, options.tokens_per_minute, options.token_lifetime) < 1:
         raise CookbookError("Requests and tokens a minute, and the lifetime of a token, are at least 1.")
+    if not 0.1 <= options.minute <= 3_600:
+        raise CookbookError("A minute of the quota takes 0.1 to 3,600 seconds.")
     try:
         pace = timing.setting(options.timing)
     except ApiError as error:
         raise CookbookError(error.message) from None
-    limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute)
-    sessions = Sessions(keys, limits, timing=pace, quota=kind.quota)
+    limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute, options.minute)
+    sessions = Sessions(keys, limits, timing=pace, quota=kind.quota, kept=options.exchanges)
     try:
         return Server(
             sessions,
@@ -167,9 +180,16 @@ KINDS: dict[str, Callable[[Options], Kind]] = {
 }
 
 
-def _model(options: Options) -> Model | None:
+def _model(options: Options) -> Model:
+    """The script, or an engine.
+
+    Raises:
+        CookbookError: for a script that cannot be used, or one beside an engine, which would not read it.
+    """
     if options.engine is None:
-        return None
+        return Script(ScriptFiles([Path(file) for file in options.script], options.strict))
+    if options.script or options.strict:
+        raise CookbookError("An engine answers what it likes: leave out either --engine, or --script and --strict.")
     from mistral_on_azure.endpoint.models.engine import choose  # only where there is an engine to choose
 
     return choose(options.engine)

@@ -121,6 +121,12 @@ _OWN: dict[str, tuple[Route, ...]] = {
             "no script of one's own has. Of these three, null is what the endpoint was started with.",
         ),
         _local("GET", local.spent, "How many requests this session has made, and the tokens they took", "Spent"),
+        _local(
+            "DELETE",
+            local.renew,
+            "This key begins anew: its script, faults, quota and exchanges are forgotten",
+            "Spent",
+        ),
     ),
     "/local/exchanges": (
         _local(

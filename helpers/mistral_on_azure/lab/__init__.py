@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mistral_on_azure.azure.offline import apply, own_kernel
+from mistral_on_azure.errors import CookbookError
 
 # With these, Jupyter reads neither these files nor this environment's JupyterLab.
 _LEFT_OUT = {"JUPYTER_NO_CONFIG", "JUPYTERLAB_DIR"}
@@ -23,7 +24,7 @@ def open_lab(root: Path, port: int | None, browser: bool, arguments: Sequence[st
     """Replace this process by JupyterLab.
 
     Args:
-        root: the project's folder.
+        root: the project's folder, or another with `notebooks` in it.
         port: where to listen if that port is free, else the next free one; None begins at 8888.
         browser: whether to open one.
         arguments: further arguments for `jupyter lab`.
@@ -38,12 +39,30 @@ def open_lab(root: Path, port: int | None, browser: bool, arguments: Sequence[st
     os.execve(sys.executable, [*command, *arguments], _environment(root))
 
 
+def copied(notebooks: Path, folder: Path) -> Path:
+    """Copy the notebooks to a folder of the user's, unless they are there. What lies there already stays as it is.
+
+    Returns:
+        The folder, with `notebooks` in it.
+
+    Raises:
+        CookbookError: when the folder has a file in the place of notebooks.
+    """
+    target = folder / "notebooks"
+    if not target.exists():
+        shutil.copytree(notebooks, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    elif not (target / "start-here.ipynb").is_file():
+        raise CookbookError(f"{target} is there and has no start-here.ipynb. Choose another folder.")
+    return folder
+
+
 def _environment(root: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     changes = own_kernel(root / "build" / "lab")  # nothing of the user's Python and IPython
     apply({name: value for name, value in changes.items() if not name.startswith(("JUPYTER", "JPY_"))}, kept)
     return {
         **kept,
+        "COOKBOOK_LAB_FOLDER": str(root.resolve()),
         "JUPYTER_CONFIG_PATH": _before(Path(__file__).parent, kept.get("JUPYTER_CONFIG_PATH")),
         # The notebooks' kernel is called python3, as almost every kernel is. This environment's comes first.
         "JUPYTER_PATH": _before(Path(sys.prefix, "share", "jupyter"), kept.get("JUPYTER_PATH")),

@@ -1,12 +1,13 @@
 """The server's configuration when `cookbook lab` starts it. Arguments after `cookbook lab --` go before it."""
 
+import os
 from pathlib import Path
 
 from jupyter_core.paths import jupyter_config_dir
 
 c = get_config()  # noqa: F821
 
-c.ServerApp.root_dir = str(Path(__file__).resolve().parents[3])  # notebooks link to pages outside their folder
+c.ServerApp.root_dir = os.environ["COOKBOOK_LAB_FOLDER"]  # the project's: notebooks link to pages outside of theirs
 c.LabApp.default_url = "/lab/tree/notebooks/start-here.ipynb"
 c.LabApp.custom_css = True  # the user's own custom.css, or else ours
 c.ServerApp.tornado_settings = {

@@ -142,6 +142,16 @@ def use_key() -> None:
     os.environ.update(variables_of(current().url, current().kind))
 
 
+def answers_are_scripted() -> bool:
+    """Whether the local endpoint's script answers, so that what is counted about answers is made up.
+
+    Raises:
+        CookbookError: before `connect`.
+    """
+    local = current().local
+    return bool(local) and not local.get("engine")
+
+
 @contextmanager
 def local_endpoint(kind: str = SERVERLESS.name, model: str = "", **options: Any) -> Iterator[Mapping[str, str]]:
     """A local endpoint of its own kind and options, beside the one of `connect`. It ends with the block.

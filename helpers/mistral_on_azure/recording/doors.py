@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from mistral_on_azure.azure.callers import is_path, refusal
+from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Usage
 
 _LARGEST = 16 * 1024 * 1024  # bytes of a request
@@ -77,8 +78,22 @@ class Doors:
     def open(self, notebook: str, deployment: str) -> Door:
         """Open a door for one job. It listens when this returns."""
         door = Door(notebook, deployment)
-        self._wait(self._listen(door))
+        self.listen(door)
         return door
+
+    def listen(self, door: Door, port: int = 0) -> None:
+        """Let a door listen.
+
+        Args:
+            port: of its http address; 0 takes a free one.
+
+        Raises:
+            CookbookError: when the port is taken.
+        """
+        try:
+            self._wait(self._listen(door, port))
+        except OSError as error:
+            raise CookbookError(f"Port {port} cannot be used ({error.strerror}). Choose another with --port.") from None
 
     def settle(self, door: Door) -> None:
         """Wait up to two seconds for the requests under way: their client has ended."""
@@ -87,7 +102,7 @@ class Doors:
     def _wait(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(_LONGEST)
 
-    async def _listen(self, door: Door) -> None:
+    async def _listen(self, door: Door, port: int) -> None:
         async def answer(request: web.Request) -> web.StreamResponse:
             if refused := _refused(request):
                 return own_answer(*refused)
@@ -102,7 +117,7 @@ class Doors:
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
         await runner.setup()
         self._runners.append(runner)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         door.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         if self._certificate is not None:
             await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._certificate).start()

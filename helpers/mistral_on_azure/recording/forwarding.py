@@ -6,7 +6,8 @@ import asyncio
 import re
 import ssl
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import aiohttp
 from aiohttp import web
@@ -16,11 +17,21 @@ from mistral_on_azure.azure.addresses import is_loopback
 from mistral_on_azure.recording import headers
 from mistral_on_azure.recording.doors import Door, own_answer
 from mistral_on_azure.recording.metering import Meter, at_most, may_cost
-from mistral_on_azure.recording.tape import Exchange, Recorder, Scrubber, Tape
+from mistral_on_azure.recording.tape import Exchange, Scrubber, Tape
 from mistral_on_azure.recording.usage import Budget, Exhausted, Usage
 
 _CONNECT, _SILENCE = 10.0, 300.0  # seconds; a client's own timeouts are shorter
 _FREE = Usage(calls=1)
+
+
+class Keeper(Protocol):
+    """What is given each exchange, such as a `Recorder`. `scrubber` takes credentials out of it."""
+
+    scrubber: Scrubber
+
+    def add(
+        self, exchange: Exchange, status: int, headers: Mapping[str, str], answer: bytes, broken: bool = False
+    ) -> None: ...
 
 
 class Forwarder:
@@ -33,7 +44,7 @@ class Forwarder:
         recorder: records the exchanges; None records none.
     """
 
-    def __init__(self, url: str, credential: Callable[[Door], str], budget: Budget, recorder: Recorder | None) -> None:
+    def __init__(self, url: str, credential: Callable[[Door], str], budget: Budget, recorder: Keeper | None) -> None:
         self.url, self.credential, self.budget, self.recorder = url, credential, budget, recorder
         self._origin = URL(url).origin()
         self._session: aiohttp.ClientSession | None = None
@@ -152,10 +163,14 @@ def _trust() -> ssl.SSLContext:
 
 
 class Replayer:
-    """Answers each request from a recording; equal requests get their answers in the recorded order."""
+    """Answers each request from a recording; equal requests get their answers in the recorded order.
 
-    def __init__(self, tape: Tape) -> None:
-        self.scrubber = Scrubber()
+    Args:
+        stay: whether the last answer to equal requests is given again and again.
+    """
+
+    def __init__(self, tape: Tape, stay: bool = False) -> None:
+        self.scrubber, self._stay = Scrubber(), stay
         self._waiting: dict[tuple[str, ...], deque[Exchange]] = defaultdict(deque)
         for exchange in tape.exchanges:
             self._waiting[exchange.request].append(exchange)
@@ -170,7 +185,7 @@ class Replayer:
             if headers.is_the_jobs(request.headers, door.key):
                 door.refused.append(f"{what} is not in the recording. Record it again.")
             return own_answer(501, "not_recorded", f"{what} with this body is not in the recording.")
-        exchange = recorded.popleft()
+        exchange = recorded[0] if self._stay and len(recorded) == 1 else recorded.popleft()
         response = web.StreamResponse(status=exchange.status, headers=exchange.answer_headers)
         await response.prepare(request)
         meter.begin(exchange.status, exchange.answer_headers.get("content-type", ""))

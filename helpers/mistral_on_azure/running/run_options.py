@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.addresses import ENDPOINT
+from mistral_on_azure.azure.files import NOTEBOOKS, is_checkout
 from mistral_on_azure.catalog.selection import Selection
 from mistral_on_azure.endpoint.options import KINDS
 from mistral_on_azure.errors import CookbookError
@@ -65,6 +66,8 @@ class Options:
             raise CookbookError(f"Set {ENDPOINT} instead of the parameter endpoint: the runner has to know it, too.")
         if self.save and (self.parameters or self.deployments):
             raise CookbookError("--save keeps what the notebooks say with their own values: leave out -p and -d.")
+        if self.save and self.notebooks == NOTEBOOKS and not is_checkout():
+            raise CookbookError("--save is for notebooks of yours: name their folder with --notebooks.")
         if self.direct and (self.between or self.replay):
             raise CookbookError(
                 "With --direct nobody counts or records: leave it out, or the budget and the recording."

@@ -16,7 +16,7 @@ from mistral_on_azure.catalog.notebooks import Kind, anchor, notebooks, tasks
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
 from mistral_on_azure.errors import CookbookError
 
-GROUPS = ("test", "gallery", "tools")
+EXTRAS, GROUPS = ("notebooks", "gallery"), ("test", "tools")  # what requirements.lock has
 SEPARATE = ("evaluation", "retrieval", "tracing", "batch")  # groups of packages with a lock of their own
 LOCKS = Path("helpers", "mistral_on_azure", "upkeep", "locks")  # in the project
 _FRAME = (SET_UP, ENDING)  # sections that every recipe may have
@@ -33,7 +33,8 @@ def write(root: Path) -> None:
         CookbookError: when uv is missing or finds no compatible versions; uv prints the reason.
     """
     lock = root / "requirements.lock"
-    _compile(root, lock, "pyproject.toml", *(word for group in GROUPS for word in ("--group", group)))
+    extras = [word for extra in EXTRAS for word in ("--extra", extra)]
+    _compile(root, lock, "pyproject.toml", *extras, *(word for group in GROUPS for word in ("--group", group)))
     made = [lock]
     for name in SEPARATE:
         own = root / LOCKS / f"{name}.lock"
@@ -134,7 +135,7 @@ def model_list(_: Path) -> str:
     return "\n".join(
         (
             f"As of {as_of()}:\n",
-            f"- **open, on managed compute**: {names['open']}. Mistral's own API retired them on {maker}; "
+            f"- **open, on managed compute**: the models of this cookbook. Mistral's own API retired them on {maker}; "
             "no page names an end on Azure.",
             f"- **sold today, per token**: {names['sold today']}.",
             f"- **retired on Azure**: {names['retired']}. Use {instead}.",

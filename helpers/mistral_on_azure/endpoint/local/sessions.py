@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from mistral_on_azure.azure.masking import masked_header, masked_query
@@ -22,23 +23,23 @@ from mistral_on_azure.endpoint.models.session_script import SessionScript
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, fields
 
 LIMITS = {"requests_per_minute": "requests", "tokens_per_minute": "tokens"}  # what a session calls fields of `Limits`
-KEPT = 64  # exchanges
-KEPT_BYTES = 4 * 1024 * 1024  # of what was sent and answered, all of a session's exchanges together
+KEPT = 64  # exchanges, unless another number is chosen
+KEPT_BYTES = 64 * 1024  # of what was sent and answered, for each of them; one may take the room of others
 
 
 class Journal:
     """The last exchanges, oldest first, for the wire view. A bounded ring, so it never grows."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = KEPT) -> None:
         self._ring: deque[tuple[float, Request, Answer, int]] = deque()
-        self._bytes = 0
+        self._kept, self._bytes = kept, 0
 
     def add(self, at: float, request: Request, answer: Answer) -> None:
         """Keep an exchange, and let go of the oldest ones that there is no more room for. The last one always stays."""
         ring, size = self._ring, len(request.body) + _size(answer)
         ring.append((at, request, answer, size))
         self._bytes += size
-        while len(ring) > KEPT or (self._bytes > KEPT_BYTES and len(ring) > 1):
+        while len(ring) > self._kept or (self._bytes > self._kept * KEPT_BYTES and len(ring) > 1):
             self._bytes -= ring.popleft()[3]
 
     def last(self, how_many: int) -> list[dict[str, Any]]:
@@ -64,6 +65,8 @@ def _describe(at: float, request: Request, answer: Answer) -> dict[str, Any]:
         "status": None if never_came else answer.status,
         "answer_headers": {} if never_came else fields(answer.headers),
         "answer": sent[: answer.cut].decode("utf-8", "replace"),
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.tokens,
         "note": answer.note,
     }
 
@@ -86,11 +89,15 @@ class Session:
     """
 
     def __init__(
-        self, new_quota: Callable[[Limits], Quota], limits: Limits | None = None, timing: Setting = OFF
+        self,
+        new_quota: Callable[[Limits], Quota],
+        limits: Limits | None = None,
+        timing: Setting = OFF,
+        kept: int = KEPT,
     ) -> None:
         self._new_quota, self._limits, self.timing = new_quota, limits or Limits(), timing
         self._chosen: dict[str, int | None] = {}
-        self.journal, self.faults, self.script = Journal(), Faults(), SessionScript()
+        self.journal, self.faults, self.script = Journal(kept), Faults(), SessionScript()
         self.identity_secret, self.object_id = secrets.token_hex(16), secrets.token_hex(16)
         self.deployment: str | None = None
         self.token_lifetime: int | None = None
@@ -126,6 +133,7 @@ class Sessions:
         clock: seconds, monotonic.
         timing: the pace of answers where nobody asks for another.
         quota: makes the quota of one deployment for one key, as the kind of deployment has it.
+        kept: how many exchanges each journal keeps.
     """
 
     def __init__(
@@ -135,14 +143,25 @@ class Sessions:
         clock: Callable[[], float] = time.monotonic,
         timing: Setting = OFF,
         quota: Callable[[Limits, Callable[[], float]], Quota] = Quota,
+        kept: int = KEPT,
     ) -> None:
-
-        def new_quota(limits: Limits) -> Quota:
-            return quota(limits, clock)
-
-        self._by_header = {_digest(_BEARER + key): Session(new_quota, limits, timing) for key in keys}
+        self._new = partial(Session, lambda limits: quota(limits, clock), limits, timing, kept)
+        self._by_header = {_digest(_BEARER + key): self._new() for key in keys}
         self._by_secret = {_digest(session.identity_secret): session for session in self._by_header.values()}
         self._by_object = {session.object_id: session for session in self._by_header.values()}
+
+    def renew(self, session: Session) -> Session:
+        """Put a new session in the place of one, with its key and its identity, and nothing else of it.
+
+        What is still being answered in the old one leaves no trace in the new one.
+        """
+        new = self._new()
+        new.identity_secret, new.object_id = session.identity_secret, session.object_id
+        for known in (self._by_header, self._by_secret, self._by_object):
+            for name, each in known.items():
+                if each is session:
+                    known[name] = new
+        return new
 
     def of_header(self, authorization: str) -> Session | None:
         """The session of an `Authorization` header with a key, as clients write it.

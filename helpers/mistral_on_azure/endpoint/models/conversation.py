@@ -1,7 +1,7 @@
 """Conversations as the model reads them: plain ones, and those with tools, their calls and what these returned.
 
-mistral-common checks and normalises such a conversation. The turns made of it are the texts that Mistral's v3 chat
-format encodes, so counting them is counting what `encode_chat_completion` gives, without its second tokenizer.
+Such a conversation is checked and normalized as by mistral-common. The turns made of it are the texts that Mistral's v3
+chat format encodes, so counting them is counting what `encode_chat_completion` gives, which tests compare.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 from mistral_on_azure.endpoint.api_errors import invalid
 from mistral_on_azure.endpoint.models.messages import (
     JOINT,
-    UNDEFINED,
     Conversation,
     History,
     broken,
@@ -27,7 +26,6 @@ from mistral_on_azure.endpoint.models.messages import (
     mentions_tools,
     plain,
     text_of,
-    validated,
 )
 
 MOST_TOOLS, MOST_MESSAGES = 256, 4_096  # and tool calls; far more than fit into the context of any real conversation
@@ -60,6 +58,8 @@ def _in_full(messages: list[Any], tools: Sequence[Any]) -> Conversation:
         ApiError: 400 for a broken structure, a tool that is none, or more than the local endpoint reads, 422 for what
             a text model cannot read.
     """
+    from mistral_on_azure.endpoint.models.mistral_rules import validated  # with pydantic, which takes a while to import
+
     _check_size(messages, tools)
     check_roles(messages)
     try:
@@ -72,7 +72,7 @@ def _in_full(messages: list[Any], tools: Sequence[Any]) -> Conversation:
         request = validated(clean, [_without_schema(tool) for tool in definitions] or None)
         check_order(message["role"] for message in clean)
         _check_results(clean)
-        turns = _turns(request, definitions)
+        turns = _turns(request.messages, definitions)
     except RecursionError:
         raise broken("The tools or the tool calls are nested too deeply.") from None
     except ValueError as error:
@@ -89,11 +89,13 @@ def _in_full(messages: list[Any], tools: Sequence[Any]) -> Conversation:
     )
 
 
-def request_of(messages: list[Any], tools: Sequence[Any]) -> tuple[Any, list[dict[str, Any]]]:
-    """What `conversation` read, as mistral-common's own tokenizers encode it: a request, and the tools' definitions."""
+Parts = list[dict[str, Any]]
+
+
+def request_of(messages: list[Any], tools: Sequence[Any]) -> tuple[Parts, Parts, Parts]:
+    """What `conversation` read, for mistral-common's own tokenizers: messages, tools without and with their schemas."""
     definitions = [definition(tool, place) for place, tool in enumerate(tools)]
-    shown = [_without_schema(tool) for tool in definitions] or None
-    return validated([_clean(message) for message in messages], shown), definitions
+    return [_clean(message) for message in messages], [_without_schema(tool) for tool in definitions], definitions
 
 
 def _history(messages: list[dict[str, Any]], last_user: int) -> History:
@@ -131,7 +133,7 @@ def _check_size(messages: Sequence[Any], tools: Sequence[Any]) -> None:
 
 
 def _without_schema(tool: dict[str, Any]) -> dict[str, Any]:
-    """A definition for mistral-common, which would check the schema in unbounded time; the tool's reader checks it."""
+    """A definition for a check that stops short of the schema, which the tool's reader checks in bounded time."""
     function = tool["function"]
     return {**tool, "function": {**function, "parameters": {}}} if isinstance(function["parameters"], dict) else tool
 
@@ -161,7 +163,7 @@ def _clean(message: dict[str, Any]) -> dict[str, Any]:
         clean["content"] = None
         clean["tool_calls"] = [
             {
-                "id": call.get("id") or UNDEFINED,
+                "id": call.get("id") or "null",  # as mistral-common calls the id of a call that has none
                 "type": call.get("type") or "function",
                 "function": {name: call["function"].get(name) for name in ("name", "arguments")},
             }
@@ -192,36 +194,42 @@ def _called(messages: list[dict[str, Any]]) -> dict[str, str]:
     return {call["id"]: call["function"]["name"] for call in calls}
 
 
-def _turns(request: Any, definitions: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """The turns of a checked request, as texts that the tokenizer encodes one by one."""
-    from mistral_common.protocol.instruct.normalize import InstructRequestNormalizer
-
-    read = request.messages
+def _turns(read: Sequence[Any], definitions: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """The turns of checked messages, as texts that the tokenizer encodes one by one."""
     # A text right before calls is not read, as one beside them is not.
-    request.messages = [
+    heard = [
         message
         for message, after in zip(read, [*read[1:], None], strict=True)
         if not (message.role == "assistant" and getattr(after, "tool_calls", None))
     ]
-    normal = InstructRequestNormalizer.normalizer().from_chat_completion_request(request)
-    last_user = max(place for place, message in enumerate(normal.messages) if message.role == "user")
+    system = join(message.content for message in heard if message.role == "system")
+    spoken: list[Any] = []
+    for message in heard:
+        if spoken and message.role == spoken[-1].role != "tool":
+            joined = {"content": join((spoken[-1].content, message.content))}
+            spoken[-1] = message.model_copy(update=joined)
+        elif message.role != "system":
+            spoken.append(message)
+    last_user = max(place for place, message in enumerate(spoken) if message.role == "user")
     turns = tuple(
         turn
-        for place, message in enumerate(normal.messages)
-        for turn in (_last_user_turns(normal, definitions, message.content) if place == last_user else _turn(message))
+        for place, message in enumerate(spoken)
+        for turn in (_last_user_turns(system, definitions, message.content) if place == last_user else _turn(message))
     )
     "".join(text for _, text in turns).encode()  # an unpaired surrogate fails here and not in the tokenizer
     return turns
 
 
-def _last_user_turns(normal: Any, definitions: Sequence[dict[str, Any]], content: str) -> Iterator[tuple[str, str]]:
+def _last_user_turns(system: str, definitions: Sequence[dict[str, Any]], content: str) -> Iterator[tuple[str, str]]:
     """The v3 format puts the tools before the last user turn and folds the system message into it."""
-    if normal.available_tools:
-        dumped = [tool.model_dump(exclude={"function": {"strict": True}}) for tool in normal.available_tools]
-        for tool, whole in zip(dumped, definitions, strict=True):
-            tool["function"]["parameters"] = whole["function"]["parameters"]
-        yield "tools", json.dumps(dumped, ensure_ascii=False)
-    yield "user", f"{normal.system_prompt}\n\n{content}" if normal.system_prompt else content
+    if definitions:
+        written = [{"type": each["type"], "function": _ordered(**each["function"])} for each in definitions]
+        yield "tools", json.dumps(written, ensure_ascii=False)
+    yield "user", f"{system}{JOINT}{content}" if system else content
+
+
+def _ordered(name: str, parameters: dict[str, Any], description: str = "") -> dict[str, Any]:
+    return {"name": name, "description": description, "parameters": parameters}
 
 
 def _turn(message: Any) -> Iterator[tuple[str, str]]:
@@ -244,6 +252,6 @@ def calls_text(calls: Iterator[tuple[str, str, str]]) -> str:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text or "{}")
     except json.JSONDecodeError:
         return text

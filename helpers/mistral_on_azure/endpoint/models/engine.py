@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import Any
 
 import msgspec
@@ -43,6 +44,8 @@ def choose(engine: str) -> RealModel:
     url, key = engine.rstrip("/").removesuffix("/v1"), os.environ.get(ENGINE_KEY, "")
     if "@" in url:
         raise CookbookError(f"{_OPTION} holds a user name or password. Put the key into {ENGINE_KEY} instead.")
+    if find_spec("aiohttp") is None:  # before the first request finds out
+        raise ModuleNotFoundError(name="aiohttp")
     if not url.startswith(("http://", "https://")):
         raise CookbookError(
             f"{_OPTION} is {engine!r}; it must be {_EMBEDDED!r} or an address like http://localhost:11434."

@@ -1,7 +1,7 @@
 """Messages as the script reads them: checked as mistral-common does, the system message folded into a user message.
 
-Neighbours of one role become one message, as in mistral-common. What mistral-common may stop or begin to accept with a
-release is decided here: which role may follow which (`_AFTER`), and what a tool call's id looks like.
+Neighbours of one role become one message, as in mistral-common. What the deployed chat template refuses beyond that is
+decided here: which role may follow which (`_AFTER`), and what to do about another service's ids of tool calls.
 """
 
 from __future__ import annotations
@@ -36,11 +36,9 @@ _CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 
 
 def explain(messages: list[Any]) -> ApiError:
-    """Say what is wrong with messages, in the words of Mistral's own validator wherever it has any.
+    """Say what is wrong with messages, in the words of Mistral's own validator wherever it has any."""
+    from mistral_on_azure.endpoint.models.mistral_rules import validated  # with pydantic, which takes a while to import
 
-    mistral-common takes half a second to import, so only a request that is already known to be wrong, or one with
-    tools, waits for it.
-    """
     try:
         check_roles(messages)
         validated([_known(message) for message in messages])
@@ -93,22 +91,11 @@ def check_ids(messages: list[dict[str, Any]]) -> None:
     calls = (call for message in messages for call in message.get("tool_calls", ()))
     results = (message["tool_call_id"] for message in messages if "tool_call_id" in message)
     for identifier in (*(call["id"] for call in calls), *results):
-        if isinstance(identifier, str) and identifier != UNDEFINED and not _CALL_ID.fullmatch(identifier):
+        if isinstance(identifier, str) and identifier != "null" and not _CALL_ID.fullmatch(identifier):
             raise broken(
                 f"Tool call id was {identifier[:64]} but must be a-z, A-Z, 0-9, with a length of 9. In a history from "
                 "another service, give each call and its result the same new id of nine letters and digits."
             )
-
-
-UNDEFINED = "null"  # what mistral-common calls the id of a call that has none
-
-
-def _telling(errors: list[Any]) -> Any:
-    """Of the errors about the first thing that is wrong, the one that goes deepest: the others only say what it is not.
-
-    A list of content with one bad part, for instance, is also not a string.
-    """
-    return max((error for error in errors if error["loc"][:2] == errors[0]["loc"][:2]), key=lambda e: len(e["loc"]))
 
 
 def _known(message: Any) -> Any:
@@ -118,31 +105,6 @@ def _known(message: Any) -> Any:
     return {
         name: message[name] for name in ("role", "content", "tool_calls", "tool_call_id", "prefix") if name in message
     }
-
-
-def validated(messages: list[Any], tools: list[Any] | None = None) -> Any:
-    """Check messages and tools with mistral-common, and return its `ChatCompletionRequest`.
-
-    Raises:
-        ApiError: 400 in mistral-common's words.
-    """
-    from mistral_common.exceptions import InvalidToolException, InvalidToolSchemaException, MistralCommonException
-    from mistral_common.protocol.instruct.request import ChatCompletionRequest
-    from mistral_common.protocol.instruct.validator import MistralRequestValidatorV3, ValidationMode
-    from pydantic import ValidationError
-
-    try:
-        request = ChatCompletionRequest(model="any", messages=messages, tools=tools)
-        return MistralRequestValidatorV3(mode=ValidationMode.serving).validate_request(request)
-    except ValidationError as error:
-        first = _telling(error.errors())
-        where = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part.islower())
-        param = "tools" if first["loc"][:1] == ("tools",) else "messages"
-        raise invalid(f"{where}: {first['msg']}.", param=param, code=f"invalid_{param}") from None
-    except (InvalidToolException, InvalidToolSchemaException) as error:
-        raise invalid(str(error), param="tools", code="invalid_tools") from None
-    except MistralCommonException as error:
-        raise invalid(str(error), param="messages", code="invalid_messages") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,16 +21,21 @@ def _tokenizer(name: str) -> Any:
     return MistralTokenizer.v7() if name == "v7" else MistralTokenizer.v3(is_tekken=True)
 
 
-def count_request(name: str, request: Any, definitions: Sequence[dict[str, Any]]) -> int:
+def count_request(
+    name: str, messages: list[Any], tools: Sequence[dict[str, Any]], definitions: Sequence[dict[str, Any]]
+) -> int:
     """Prompt tokens of a chat, as mistral-common encodes it.
 
     Args:
         name: v7 or tekken.
-        request: mistral-common's ChatCompletionRequest, validated; its tools may lack their schemas.
+        messages: checked ones.
+        tools: without their schemas, which mistral-common would check in unbounded time.
         definitions: the tools with their schemas, in the same order.
     """
     from mistral_common.protocol.instruct.normalize import get_normalizer
+    from mistral_common.protocol.instruct.request import ChatCompletionRequest
 
+    request = ChatCompletionRequest(model="any", messages=messages, tools=list(tools) or None)
     tokenizer = _tokenizer(name).instruct_tokenizer
     normal = get_normalizer(tokenizer.tokenizer.version, None).from_chat_completion_request(request)
     for tool, whole in zip(normal.available_tools or (), definitions, strict=True):

@@ -37,7 +37,7 @@ class Completion:
 
     Attributes:
         choice: the first choice with this answer as it is written, once it was; `completions` keeps it here.
-        logprobs: those that the script gives, of all tokens or of each one; None has them made up.
+        logprobs: log probabilities that the script gives, of all tokens or of each one; None has them made up.
     """
 
     text: str

@@ -19,7 +19,7 @@ PATIENCE = 0.02  # seconds of work that all patterns together may take for one r
 MOST_FILLED = 100_000  # characters of a text once its placeholders are filled
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Question:
     """What a script looks at in a request.
 
@@ -44,6 +44,8 @@ class Question:
 
 class Watch:
     """The time that the patterns of one request may take: the texts are a client's."""
+
+    __slots__ = ("left",)
 
     def __init__(self) -> None:
         self.left = PATIENCE
@@ -114,8 +116,14 @@ class Entry:
         """The groups of its patterns if it is meant, else None."""
         if self.plain:
             return _NO_GROUPS if self.replies[0].suits(asked, self) else None
+        if self.exchange.system is not None and not self.has_system(asked):
+            return None  # as most often, without a look at the rest
         groups: dict[str, str] = {}
         return groups if all(fits for _, fits in self.checks(asked, reply, watch, groups)) else None
+
+    def has_system(self, asked: Question) -> bool:
+        """Whether the system message is the one that it wants."""
+        return (self.exchange.system or "").strip() == (asked.system or "").strip()
 
     def checks(self, asked: Question, reply: int, watch: Watch, groups: dict[str, str]) -> Iterator[tuple[str, bool]]:
         """Each of its keys, and whether the request fits it; the dearest last."""
@@ -123,7 +131,7 @@ class Entry:
         if wanted.prompt is not None:
             yield "prompt", wanted.prompt.strip() == asked.prompt.strip()
         if wanted.system is not None:
-            yield "system", wanted.system.strip() == (asked.system or "").strip()
+            yield "system", self.has_system(asked)
         if wanted.deployment is not None:
             yield "deployment", wanted.deployment == asked.deployment
         if wanted.tools is not None:

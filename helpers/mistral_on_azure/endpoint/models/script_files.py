@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.azure.files import NOTEBOOKS
 from mistral_on_azure.catalog.script_format import Exchange, ScriptFile, read_toml
 from mistral_on_azure.catalog.sidecar import read_sidecar, scripts
 from mistral_on_azure.endpoint.models.script_entries import Entry, Source, WrongEntry, entry_of
@@ -28,7 +28,7 @@ def own() -> ScriptFile:
 @cache
 def own_layer() -> Layer:
     """The entries of script.toml, and after them those of the recipes."""
-    recipes = scripts(ROOT / "notebooks")
+    recipes = scripts(NOTEBOOKS)
     read = [(OWN, own().exchange), *((file, read_sidecar(file).exchange) for file in recipes)]
     return Layer([entry for file, exchanges in read for entry in _entries(file, exchanges)], instructed=True)
 
@@ -69,7 +69,8 @@ class ScriptFiles:
         self.files, self.strict, self._tell, self._clock = tuple(files), strict, tell, clock
         self._marks = self._look()
         self._next = clock() + GLANCE
-        self._strict, self._open = self._read()
+        self._strict, self._said = self._read()
+        self._open: Answers | None = None
 
     def answers(self, strict: bool | None) -> Answers:
         """What is answered now.
@@ -79,7 +80,12 @@ class ScriptFiles:
         """
         if self.files and self._clock() >= self._next:
             self._reread()
-        return self._strict if (self.strict if strict is None else strict) else self._open
+        if self.strict if strict is None else strict:
+            return self._strict
+        if self._open is None:  # the endpoint's own script, which a strict endpoint never reads
+            layers = (*self._strict.layers, own_layer())
+            self._open = Answers(layers, self._said, self._strict.filtered)
+        return self._open
 
     def _reread(self) -> None:
         self._next = self._clock() + GLANCE
@@ -88,10 +94,11 @@ class ScriptFiles:
             return
         self._marks = marks
         try:
-            self._strict, self._open = self._read()
+            self._strict, self._said = self._read()
         except CookbookError as error:
             self._tell(f"{error} The answers from before stay.")
         else:
+            self._open = None
             self._tell("The script was read again.")
 
     def _look(self) -> list[tuple[int, int] | None]:
@@ -106,8 +113,8 @@ class ScriptFiles:
                 marks.append((found.st_mtime_ns, found.st_size))
         return marks
 
-    def _read(self) -> tuple[Answers, Answers]:
-        """The answers of the files alone, and with the endpoint's own after them."""
+    def _read(self) -> tuple[Answers, str]:
+        """The answers of the files alone, and what is said to a prompt that nobody knows."""
         try:
             read = [read_toml(file, ScriptFile) for file in self.files]
         except FileNotFoundError as error:
@@ -118,4 +125,4 @@ class ScriptFiles:
         filtered = tuple(text for each in (*read, own()) for text in each.content_filter.prompts)
         said = next((each.unknown_prompt for each in (*read, own()) if each.unknown_prompt is not None), "")
         alone = (layer,) if self.files else ()
-        return Answers(alone, None, filtered), Answers((*alone, own_layer()), said, filtered)
+        return Answers(alone, None, filtered), said

@@ -93,6 +93,7 @@ class Script:
             answer = Answer(200, b"", headers, "text/event-stream", events, tokens=completed)
         else:
             answer = Answer(200, completions.body(result), headers, tokens=completed)
+        answer.prompt_tokens = prompt
         if found is not None:
             answer.delay = found.given.more.delay
         if fault is not None:

@@ -1,4 +1,4 @@
-"""The JSON schema of the format of scripts, made from the structs that read it."""
+"""The JSON schema of the format of scripts, made from the types that read it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def exchange_schema() -> dict[str, Any]:
 
 
 def _with_faults(schema: Any) -> Any:
-    """The schema with the fields of a fault, and without what docstrings say to readers of the source."""
+    """The schema with the fields of a fault, and without what is said to readers of the source."""
     if isinstance(schema, list | tuple):  # a default is a tuple, which JSON does not have
         return [_with_faults(each) for each in schema]
     if not isinstance(schema, dict):

@@ -1,9 +1,9 @@
-"""Tokens: a text split with the tokenizer file that ships inside mistral-common.
+"""Tokens: a text split with the tokenizer file of mistral-common, which lies in `tokenizers`.
 
 Reading that file with sentencepiece takes milliseconds where importing mistral-common takes seconds; a test holds
-the two to the same tokens. The four deployments are counted with v3, which gives the documented exchange its
-documented usage. v7 splits texts as v3 does: the two differ in control tokens alone. Tekken is no sentencepiece:
-`published_tokens` has it, and the prompts of models that are sold.
+the two to the same files and the same tokens. The four deployments are counted with v3, which gives the documented
+exchange its documented usage. v7 splits texts as v3 does: the two differ in control tokens alone. Tekken is no
+sentencepiece: `published_tokens` has it, and the prompts of models that are sold.
 
 Counting tokens: exact, and fast for texts never seen before.
 
@@ -21,7 +21,6 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from itertools import accumulate, pairwise
 from math import inf
 from pathlib import Path
@@ -30,6 +29,7 @@ from typing import Any
 from mistral_on_azure.endpoint.models import published_tokens
 from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
 
+_FOLDER = Path(__file__).with_name("tokenizers")
 _V3 = "mistral_instruct_tokenizer_240323.model.v3"
 _FILES = {"v1": "tokenizer.model.v1", "v3": _V3, "v7": _V3}
 TEKKEN = "tekken"
@@ -48,12 +48,7 @@ def processor(tokenizer: str = "v3") -> Any:
     """The sentencepiece processor of a tokenizer, v1, v3 or v7, loaded on first use."""
     import sentencepiece
 
-    return sentencepiece.SentencePieceProcessor(model_file=str(data_folder() / _FILES[tokenizer]))
-
-
-def data_folder() -> Path:
-    """Where mistral-common keeps the data of tokenizers. Finding it does not import mistral-common."""
-    return Path(find_spec("mistral_common").submodule_search_locations[0]) / "data"
+    return sentencepiece.SentencePieceProcessor(model_file=str(_FOLDER / _FILES[tokenizer]))
 
 
 _TOKEN, _CHARACTER = 120, 4  # bytes that a token takes in memory, and a character, at most

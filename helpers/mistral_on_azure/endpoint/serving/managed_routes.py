@@ -157,7 +157,7 @@ def _chat(
     reason = found.given.more.finish_reason if found else None
     written = [completion.ended(reason, None) for completion, _ in choices]
     made = _written(asked, written, adapter.name, (prompt_tokens, completed), identifier)
-    made = replace(made, delay=delay, tokens=completed)
+    made = replace(made, delay=delay, tokens=completed, prompt_tokens=prompt_tokens)
     if fault is not None:
         raise FaultAsked(fault, made)
     return made, completed
@@ -227,4 +227,5 @@ def _score(body: bytes, deployment: Deployment, session: Session, known: Answers
     text = texts[pick(texts, prompt, parameters, 0)]
     completion = cut(text, parameters["max_tokens"] or _SCORE_TOKENS, parameters["stop"], deployment.tokenizer)
     session.spend(prompt_tokens, len(completion.ids))
-    return Answer(200, answers.written({"output": completion.text})), len(completion.ids)
+    tokens = len(completion.ids)
+    return Answer(200, answers.written({"output": completion.text}), tokens=tokens, prompt_tokens=prompt_tokens), tokens

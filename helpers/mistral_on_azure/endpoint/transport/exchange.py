@@ -34,6 +34,7 @@ class Answer:
         steps: how many gaps there are; the events after that come with the last token. None is one for each event.
         cut: after how many bytes of the body the connection is reset; 0 is before the first byte of the answer.
         tokens: how many tokens the model generated, where that is known: what a pace goes by.
+        prompt_tokens: how many the prompt took, where that is known.
         source: the events of a real engine's stream, which arrive while they are passed on.
         note: what the local endpoint did to this answer, for the wire view.
     """
@@ -48,6 +49,7 @@ class Answer:
     steps: int | None = None
     cut: int | None = None
     tokens: int = 0
+    prompt_tokens: int = 0
     source: AsyncGenerator[bytes, None] | None = None
     note: str = ""
 

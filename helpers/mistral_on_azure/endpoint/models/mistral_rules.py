@@ -1,0 +1,198 @@
+"""The rules of Mistral's own validator for the v3 format, in its words: what a conversation has to look like.
+
+mistral-common holds them, with images, audio and all its tokenizers: 140 MB that an endpoint of texts does not need.
+A test asks both about the same conversations.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid
+
+UNDEFINED = "null"  # the id of a call that has none
+_NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
+_CALL_ID = re.compile(r"^[a-zA-Z0-9]{9}$")
+_AFTER = {  # the roles that may follow a role; which of these the deployed chat template refuses is said in messages.py
+    "system": ("user", "assistant", "system"),
+    "user": ("assistant", "system", "user"),
+    "assistant": ("assistant", "user", "tool"),
+    "tool": ("assistant", "tool", "user"),
+}
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class _Text(_Form):
+    type: Literal["text"]
+    text: str
+
+
+class _NoText(BaseModel):
+    """A part that a text model cannot read, which is refused elsewhere."""
+
+    type: Literal["image", "image_url", "input_audio", "audio_url", "thinking"]
+
+
+_Content = str | list[Annotated[_Text | _NoText, Field(discriminator="type")]]
+
+
+class _FunctionCall(_Form):
+    name: str
+    arguments: str
+
+    @field_validator("arguments", mode="before")
+    @classmethod
+    def _written(cls, value: Any) -> Any:
+        return json.dumps(value) if isinstance(value, dict) else "{}" if value is None else value
+
+
+class _ToolCall(_Form):
+    id: str = UNDEFINED
+    type: Literal["function"] = "function"
+    function: _FunctionCall
+
+
+class _Function(_Form):
+    name: str
+    description: str = ""
+    parameters: dict[str, Any]
+
+
+class _Tool(_Form):
+    type: Literal["function"] = "function"
+    function: _Function
+
+
+class _System(_Form):
+    role: Literal["system"]
+    content: _Content
+
+
+class _User(_Form):
+    role: Literal["user"]
+    content: _Content
+
+
+class _Assistant(_Form):
+    role: Literal["assistant"]
+    content: _Content | None = None
+    tool_calls: list[_ToolCall] | None = None
+    prefix: bool = False
+
+
+class _Result(_Form):
+    role: Literal["tool"]
+    content: _Content
+    tool_call_id: str | None = None
+    name: str | None = None
+
+
+Message = Annotated[_System | _User | _Assistant | _Result, Field(discriminator="role")]
+
+
+class Request(_Form):
+    """Messages, and the tools of their request."""
+
+    messages: list[Message]
+    tools: list[_Tool] | None = None
+
+
+def validated(messages: list[Any], tools: list[Any] | None = None) -> Request:
+    """Check messages and tools.
+
+    Raises:
+        ApiError: 400 in mistral-common's words.
+    """
+    try:
+        request = Request(messages=messages, tools=tools)
+    except ValidationError as error:
+        first = _telling(error.errors())
+        where = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part.islower())
+        param = "tools" if first["loc"][:1] == ("tools",) else "messages"
+        raise invalid(f"{where}: {first['msg']}.", param=param, code=f"invalid_{param}") from None
+    _check_order(request.messages)
+    _check_results(request.messages)
+    for place, message in enumerate(request.messages):
+        _check_message(message, place == len(request.messages) - 1)
+    for tool in request.tools or ():
+        if not _NAME.match(tool.function.name):
+            raise invalid(_name(tool.function.name), param="tools", code="invalid_tools")
+    return request
+
+
+def _telling(errors: list[Any]) -> Any:
+    """Of the errors about the first thing that is wrong, the one that goes deepest: the others only say what it is not.
+
+    A list of content with one bad part, for instance, is also not a string.
+    """
+    return max((error for error in errors if error["loc"][:2] == errors[0]["loc"][:2]), key=lambda e: len(e["loc"]))
+
+
+def _refused(message: str) -> ApiError:
+    return invalid(message, param="messages", code="invalid_messages")
+
+
+def _name(name: str) -> str:
+    allowed = "a-z, A-Z, 0-9, or contain underscores and dashes, with a maximum length of 64."
+    return f"Function name was {name} but must be {allowed}"
+
+
+def _check_order(messages: Sequence[Any]) -> None:
+    if not messages:
+        raise _refused("Conversation must have at least one message")
+    if len(messages) == 1 and messages[0].role not in ("user", "system"):
+        raise _refused("Conversation must start with a user message or system message")
+    last = messages[-1]
+    if len(messages) > 1 and last.role == "assistant" and not last.prefix:
+        raise _refused("Expected last role User or Tool (or Assistant with prefix) for serving but got assistant")
+    earlier = messages[0].role
+    for message in messages[1:]:
+        if message.role not in _AFTER[earlier]:
+            raise _refused(f"Unexpected role '{message.role}' after role '{earlier}'")
+        earlier = message.role
+
+
+def _check_results(messages: Sequence[Any]) -> None:
+    """Every call has a result before the next answer, and no more."""
+    missing = 0
+    for message in messages[1:]:
+        if message.role == "tool":
+            missing -= 1
+        elif message.role == "assistant":
+            if missing:
+                break
+            missing = len(message.tool_calls or ())
+    if missing:
+        raise _refused("Not the same number of function calls and responses")
+
+
+def _check_message(message: Any, last: bool) -> None:
+    if message.role == "tool":
+        if message.tool_call_id is None:
+            raise _refused("Tool call id has to be defined.")
+        _check_id(message.tool_call_id)
+    if message.role != "assistant":
+        return
+    if bool(message.content) == bool(message.tool_calls):
+        raise _refused("Assistant message must have either content or tool_calls, but not both.")
+    for call in message.tool_calls or ():
+        if call.id == UNDEFINED:
+            raise _refused("Tool call id has to be defined in serving mode.")
+        _check_id(call.id)
+        if not _NAME.match(call.function.name):
+            raise _refused(_name(call.function.name))
+    if message.prefix and not last:
+        raise _refused("Assistant message with prefix True must be last message")
+
+
+def _check_id(identifier: str) -> None:
+    if not _CALL_ID.match(identifier):
+        raise _refused(f"Tool call id was {identifier} but must be a-z, A-Z, 0-9, with a length of 9.")

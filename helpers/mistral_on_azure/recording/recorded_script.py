@@ -1,0 +1,205 @@
+"""A script made from a real run: what an app asked and was answered, as exchanges that the local endpoint serves.
+
+Requests with the same last user message, system message and tools become one exchange, and their answers its replies,
+in their order. An error that a client would try again becomes a fault; the others are left out, since the local
+endpoint makes them itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mistral_on_azure.azure.files import write_whole
+from mistral_on_azure.catalog.script_format import Exchange as ScriptExchange
+from mistral_on_azure.endpoint.models.messages import JOINT
+from mistral_on_azure.endpoint.models.tokens import count
+from mistral_on_azure.recording.tape import Exchange, Scrubber
+
+_TRIED_AGAIN = (408, 424, 429, 500, 502, 503, 504)
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_HEAD = """\
+# Made from a real run by `cookbook serve --record`, without credentials. Read it before you share it: it has what was
+# asked and answered. Serve it with `cookbook serve --script {name}`.
+"""
+
+
+class ScriptRecorder:
+    """Collects exchanges, scrubbed; `Forwarder` gives it each one that has ended."""
+
+    def __init__(self, file: Path, scrubber: Scrubber) -> None:
+        self.file, self.scrubber = file, scrubber
+        self.exchanges: list[Exchange] = []
+        write_whole(file, _HEAD.format(name=file.name))  # what cannot be written is known before anything is asked
+
+    def add(
+        self, exchange: Exchange, status: int, headers: Mapping[str, str], answer: bytes, broken: bool = False
+    ) -> None:
+        """Keep an exchange, with its answer scrubbed."""
+        exchange.status, exchange.broken = status, broken
+        exchange.answer_headers = self.scrubber.answer_headers(headers)
+        exchange.answer = self.scrubber.text(answer.decode("utf-8", "surrogateescape"))
+        self.exchanges.append(exchange)
+
+    def close(self) -> str:
+        """Write the script. Returns a sentence on it."""
+        script = script_of(self.exchanges)
+        write_whole(self.file, _HEAD.format(name=self.file.name) + toml_of(script))
+        replies = sum(len(each.get("reply", [1])) for each in script["exchange"])
+        left_out = len(self.exchanges) - replies
+        more = f" {left_out} other requests are not in it." if left_out else ""
+        return f"Wrote {replies} answers to {self.file}.{more} Read it before you share it."
+
+
+def script_of(exchanges: Iterable[Exchange]) -> dict[str, Any]:
+    """The script that gives the recorded answers: a `ScriptFile` as plain data."""
+    found: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
+    for each in exchanges:
+        try:
+            wanted, reply = _wanted(each), _reply(each)
+            if wanted and reply:
+                msgspec.convert(_exchange(wanted, [reply]), ScriptExchange)  # it can be read again
+                found.setdefault(json.dumps(wanted), (wanted, []))[1].append(reply)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # an answer of another form than a chat completion
+    return {"exchange": [_exchange(wanted, replies) for wanted, replies in found.values()]}
+
+
+def _exchange(wanted: dict[str, Any], replies: list[dict[str, Any]]) -> dict[str, Any]:
+    """One exchange; replies that are all the same are one."""
+    if any(each != replies[0] for each in replies[1:]):
+        return {**wanted, "reply": replies}
+    only = dict(replies[0])
+    return {**wanted, **({"answers": [only.pop("answer")]} if "answer" in only else {}), **only}
+
+
+def _wanted(exchange: Exchange) -> dict[str, Any] | None:
+    """What an exchange of the script matches; None for a request that is no chat completion."""
+    asked = _object(exchange.body)
+    messages = asked.get("messages")
+    if exchange.method != "POST" or not exchange.path.partition("?")[0].endswith("/chat/completions"):
+        return None
+    if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
+        return None
+    prompts = [_text(each.get("content")) for each in messages if each.get("role") == "user"]
+    if not prompts or not prompts[-1].strip():
+        return None
+    system = JOINT.join(_text(each.get("content")) for each in messages if each.get("role") == "system")
+    tools = {"tools": True} if asked.get("tools") else {}
+    return {"prompt": prompts[-1], **({"system": system} if system.strip() else {}), **tools}
+
+
+def _reply(exchange: Exchange) -> dict[str, Any] | None:
+    """What an exchange of the script replies; None for an answer that no script can give."""
+    if exchange.status in _TRIED_AGAIN:
+        return {"fault": _fault(exchange)}
+    if exchange.status != 200 or exchange.broken:
+        return None
+    stream = exchange.answer_headers.get("content-type", "").startswith("text/event-stream")
+    message, reason, logprobs = (_streamed if stream else _whole)(exchange.answer)
+    calls, text = message.get("tool_calls"), message.get("content")
+    if calls:
+        return {"calls": [{"name": call["name"], "arguments": _arguments(call["arguments"])} for call in calls]}
+    if not isinstance(text, str):
+        return None
+    reply: dict[str, Any] = {"answer": text}
+    if reason in ("length", "content_filter"):
+        reply["finish_reason"] = reason
+    if logprobs and len(logprobs) == count(text):
+        reply["logprobs"] = logprobs
+    return reply
+
+
+def _fault(exchange: Exchange) -> dict[str, Any]:
+    headers = exchange.answer_headers
+    status = headers.get("ms-azureml-model-error-statuscode", "")
+    wrapped = exchange.status == 424 and status.isdigit() and 400 <= int(status) <= 599
+    fault: dict[str, Any] = {"model_status": int(status)} if wrapped else {"status": exchange.status}
+    for name in ("retry-after", "retry-after-ms", "x-ms-retry-after-ms"):
+        if headers.get(name, "").isdigit() and int(headers[name]) <= 86_400:
+            fault[name.replace("-", "_")] = int(headers[name])
+    return fault
+
+
+def _whole(answer: str) -> tuple[dict[str, Any], str | None, list[float]]:
+    """Message, finish reason and log probabilities of the first choice."""
+    choice = _first(_object(answer))
+    message = choice["message"]
+    calls = [call["function"] for call in message.get("tool_calls") or []]
+    tokens = (choice.get("logprobs") or {}).get("content") or []
+    return {**message, "tool_calls": calls}, choice.get("finish_reason"), [token["logprob"] for token in tokens]
+
+
+def _streamed(answer: str) -> tuple[dict[str, Any], str | None, list[float]]:
+    """The same of a stream; calls may come in pieces."""
+    text, reason, logprobs, calls = "", None, [], dict[int, dict[str, str]]()
+    for line in answer.splitlines():
+        choice = _first(_object(line.removeprefix("data:")))
+        delta = choice.get("delta") or {}
+        text += delta.get("content") or ""
+        reason = choice.get("finish_reason") or reason
+        logprobs += [token["logprob"] for token in (choice.get("logprobs") or {}).get("content") or []]
+        for place, call in enumerate(delta.get("tool_calls") or []):
+            one = calls.setdefault(call.get("index", place), {"name": "", "arguments": ""})
+            for name in one:
+                one[name] += call["function"].get(name) or ""
+    return {"content": text, "tool_calls": [*calls.values()]}, reason, logprobs
+
+
+def _first(answer: dict[str, Any]) -> dict[str, Any]:
+    choices = answer.get("choices") or [{}]
+    return next((each for each in choices if each.get("index", 0) == 0), {})
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, list):
+        return JOINT.join(part.get("text") or "" for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
+
+
+def _arguments(text: str) -> dict[str, Any] | str:
+    """Arguments as a table, or as they came where TOML cannot have them: no object, or null in it."""
+    value = _object(text)
+    return value if value and "null" not in text else text
+
+
+def toml_of(script: Mapping[str, Any]) -> str:
+    """A script as TOML: a table for each exchange, and one for each of several replies."""
+    lines: list[str] = []
+    for exchange in script["exchange"]:
+        lines += ["", "[[exchange]]", *_pairs(exchange)]
+        for reply in exchange.get("reply", ()):
+            lines += ["[[exchange.reply]]", *_pairs(reply)]
+    return "\n".join([*lines, ""])
+
+
+def _pairs(table: Mapping[str, Any]) -> list[str]:
+    return [f"{_key(name)} = {_value(value)}" for name, value in table.items() if name != "reply"]
+
+
+def _value(value: Any) -> str:
+    """A value in one line. A text is written as in JSON, which TOML reads but for one character."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(name)} = {_value(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, str):
+        value = value.encode("utf-8", "replace").decode()  # half of a pair, which no file can have
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _value(name)

@@ -1,0 +1,141 @@
+"""What an app sent and what it was answered, as objects, and as lines for the report of a test that fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+_SHOWN = 300  # characters of a text in a report
+
+
+@dataclass(frozen=True)
+class SentRequest:
+    """One request of the app, with its answer.
+
+    Attributes:
+        method: as POST.
+        path: without the query.
+        headers: by their names in lower case; credentials read `***`.
+        body: the JSON that was sent; None where there was none that can be read.
+        status: of the answer; None where the connection was reset before it.
+        answer: the answer's text, a stream with all its events.
+        prompt_tokens: that were charged; completion_tokens likewise.
+        answer_headers: of the answer.
+        note: what the endpoint did to it, as a fault that was asked for.
+    """
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any] | None
+    status: int | None
+    answer: str
+    prompt_tokens: int
+    completion_tokens: int
+    answer_headers: dict[str, str]
+    note: str
+
+    @classmethod
+    def of(cls, exchange: dict[str, Any]) -> SentRequest:
+        """From an exchange as `/local/exchanges` tells it."""
+        told = {each.name: exchange[each.name] for each in fields(cls)}
+        return cls(**{**told, "body": _object(exchange["body"])})
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The messages, as they were sent."""
+        return (self.body or {}).get("messages", [])
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Everything in the body but the messages."""
+        return {name: value for name, value in (self.body or {}).items() if name != "messages"}
+
+    @property
+    def prompt(self) -> str:
+        """The text of the last user message; empty without one."""
+        asked = [message for message in self.messages if message.get("role") == "user"]
+        return _text(asked[-1].get("content")) if asked else ""
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    @cached_property
+    def text(self) -> str:
+        """What the assistant said, whether it came whole or as a stream."""
+        if self.answer.startswith("data:"):
+            return "".join(_text(choice.get("delta", {}).get("content")) for choice in self._choices())
+        return "".join(_text(choice.get("message", {}).get("content")) for choice in self._choices())
+
+    @cached_property
+    def calls(self) -> list[tuple[str, Any]]:
+        """The tools that the assistant called, each with its arguments; those that are no JSON as their text."""
+        found: dict[int, list[str]] = {}
+        for choice in self._choices():
+            for call in (choice.get("message") or choice.get("delta") or {}).get("tool_calls") or ():
+                name, arguments = found.setdefault(call.get("index", len(found)), ["", ""])
+                function = call.get("function", {})
+                parts = [name + (function.get("name") or ""), arguments + (function.get("arguments") or "")]
+                found[call.get("index", len(found) - 1)] = parts
+        return [(name, _value(arguments)) for name, arguments in found.values()]
+
+    @cached_property
+    def error(self) -> dict[str, Any] | None:
+        """The error of the answer, with `code` and `message`; None without one."""
+        if self.status is None or self.status < 400:
+            return None
+        told = _object(self.answer) or {}
+        inner = told.get("error")
+        return inner if isinstance(inner, dict) else {"code": str(self.status), "message": self.answer}
+
+    def _choices(self) -> Iterator[dict[str, Any]]:
+        lines = self.answer.splitlines() if self.answer.startswith("data:") else [f"data:{self.answer}"]
+        for line in lines:
+            yield from (_object(line.removeprefix("data:")) or {}).get("choices", ())[:1]
+
+    def lines(self) -> Iterator[str]:
+        """The exchange as a person reads it."""
+        status = "no answer" if self.status is None else str(self.status)
+        waits = self.answer_headers.get("retry-after")
+        after = f", retry-after: {waits}" if waits else ""
+        yield f"{self.method} {self.path} -> {status}{after}{f'  ({self.note})' if self.note else ''}"
+        if self.parameters:
+            yield "  " + ", ".join(f"{name}={_short(json.dumps(value))}" for name, value in self.parameters.items())
+        for message in self.messages:
+            said = _text(message.get("content")) or json.dumps(message.get("tool_calls") or "")
+            yield f"  {message.get('role', '?')}: {_short(said)}"
+        if self.error:
+            yield f"  {self.error.get('code')}: {_short(str(self.error.get('message')))}"
+        elif self.text or self.tokens:
+            said = self.text or ", ".join(f"{name}({json.dumps(given)})" for name, given in self.calls)
+            yield f"  answer: {_short(said)}  ({self.prompt_tokens} + {self.completion_tokens} tokens)"
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    value = _value(text)
+    return value if isinstance(value, dict) else None
+
+
+def _text(content: Any) -> str:
+    """The text of a message's content, of which parts may be other things."""
+    if isinstance(content, list):
+        return "\n\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
+
+
+def _short(text: str) -> str:
+    """A text in one line."""
+    line = text.replace("\n", "\\n")
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
