@@ -14,6 +14,7 @@ _HOMES = {
     "connect": "mistral_on_azure.notebook.connecting",
     "local_endpoint": "mistral_on_azure.notebook.connecting",
     "answers_are_scripted": "mistral_on_azure.notebook.connecting",
+    "local_endpoint": "mistral_on_azure.notebook.connecting",
     "deployments": "mistral_on_azure.azure.deployments",
     "models": "mistral_on_azure.catalog.models",
     "sizes": "mistral_on_azure.catalog.models",
