@@ -93,7 +93,8 @@ def _same_question(sent: dict[str, str]) -> None:
     Args:
         sent: the body of each client's request.
     """
-    asked = {json.dumps({name: json.loads(sent[client]).get(name) for name in CORE}) for client in CLIENTS}
+    bodies = (json.loads(sent[client]) for client in CLIENTS)
+    asked = {json.dumps({name: body.get(name) for name in CORE}, sort_keys=True) for body in bodies}
     if len(asked) != 1:
         sys.exit("The clients do not ask the same: " + " and ".join(sorted(asked)))
 

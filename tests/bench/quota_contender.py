@@ -1,7 +1,6 @@
 """One way to keep to a quota, asked for some minutes in a process of its own: python quota_contender.py NAME.
 
-It needs httpx and the package that it tries, and nothing of the cookbook, so that it runs in any environment. The
-parent, quota_use.py, says what to do in a line of JSON, and gets the figures as another.
+It needs httpx and the package that it tries, and nothing of the cookbook. Task and figures are lines of JSON.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ PAUSE = 1.0  # seconds until a worker goes on after a question that failed
 Ask = Callable[[str, int], Awaitable[int]]  # a prompt and its tokens; returns what the answer took, or raises
 
 TASK: dict[str, Any] = {}
+CLIENTS: list[httpx.AsyncClient] = []  # whose connections are opened before the start
 ANSWERS = [100.0, 1.0]  # tokens of answers so far and their number, with a guess to begin with
 
 
@@ -35,14 +35,14 @@ def body(prompt: str) -> dict[str, Any]:
 
 def connection() -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {TASK['key']}"}
-    return httpx.AsyncClient(base_url=TASK["url"], headers=headers, timeout=60)
+    limits = httpx.Limits(max_connections=WORKERS, max_keepalive_connections=WORKERS)
+    CLIENTS.append(httpx.AsyncClient(base_url=TASK["url"], headers=headers, timeout=60, limits=limits))
+    return CLIENTS[-1]
 
 
 async def post(client: httpx.AsyncClient, prompt: str) -> int:
     """One request, without retries."""
-    response = await client.post("/chat/completions", json=body(prompt))
-    response.raise_for_status()
-    usage = response.json()["usage"]
+    usage = (await client.post("/chat/completions", json=body(prompt))).raise_for_status().json()["usage"]
     ANSWERS[0] += usage["completion_tokens"]
     ANSWERS[1] += 1
     return usage["total_tokens"]
@@ -75,11 +75,9 @@ def threaded(call: Callable[[str], Any]) -> Ask:
 def web_requests() -> Ask:
     import requests
 
-    headers = {"Authorization": f"Bearer {TASK['key']}"}
+    url, headers = f"{TASK['url']}/chat/completions", {"Authorization": f"Bearer {TASK['key']}"}
     return threaded(
-        lambda prompt: requests.post(
-            f"{TASK['url']}/chat/completions", json=body(prompt), headers=headers, timeout=60
-        ).raise_for_status()
+        lambda prompt: requests.post(url, json=body(prompt), headers=headers, timeout=60).raise_for_status()
     )
 
 
@@ -114,22 +112,22 @@ def mistralai() -> Ask:
     return threaded(lambda prompt: client.chat.complete(**body(prompt)))
 
 
-def litellm() -> Ask:
+def _litellm() -> tuple[Any, dict[str, str]]:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     import litellm as library
 
     library.suppress_debug_info = True
-    there = {"model": f"azure_ai/{TASK['model']}", "api_base": TASK["url"], "api_key": TASK["key"]}
+    return library, {"model": f"azure_ai/{TASK['model']}", "api_base": TASK["url"], "api_key": TASK["key"]}
+
+
+def litellm() -> Ask:
+    library, there = _litellm()
     return threaded(lambda prompt: library.completion(**body(prompt) | there))
 
 
 def router() -> Ask:
     """LiteLLM's Router, told the quota, with its own retries."""
-    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    import litellm as library
-
-    library.suppress_debug_info = True
-    there = {"model": f"azure_ai/{TASK['model']}", "api_base": TASK["url"], "api_key": TASK["key"]}
+    library, there = _litellm()
     quota = {"tpm": TASK["tokens"], "rpm": TASK["requests"]}
     routed = library.Router(
         [{"model_name": TASK["model"], "litellm_params": there | quota}],
@@ -189,8 +187,8 @@ def throttled() -> Ask:
 
     from throttled.asyncio import RateLimiterType, Throttled, rate_limiter
 
-    def of(limit: int) -> Throttled:
-        quota = rate_limiter.per_duration(timedelta(seconds=TASK["minute"]), limit, burst=limit)
+    def of(most: int) -> Throttled:
+        quota = rate_limiter.per_duration(timedelta(seconds=TASK["minute"]), most, burst=most)
         return Throttled(using=RateLimiterType.TOKEN_BUCKET.value, quota=quota, timeout=600)
 
     tokens, requests = of(TASK["tokens"]), of(TASK["requests"])
@@ -212,7 +210,7 @@ def token_throttle() -> Ask:
 
     async def ask(prompt: str, tokens: int) -> int:
         worst = {"requests": 1, "tokens": tokens + TASK["max_tokens"]}
-        async with limiter.reserve(worst, model="one", usage_on_error={"requests": 0, "tokens": 0}) as handle:
+        async with limiter.reserve(worst, model="one") as handle:
             used = await post(client, prompt)
             handle.set_actual_usage({"requests": 1, "tokens": used})
         return used
@@ -225,13 +223,10 @@ def ledger() -> Ask:
     cells: dict[str, Any] = {}
     exec(TASK["ledger"], cells)
     quota = cells["open_quota"](TASK["file"], TASK["tokens"], TASK["requests"], TASK["minute"])
-    client, seen = connection(), [2000.0, 4000.0]  # tokens and characters so far, with a guess to begin with
-    warm, turn = asyncio.Lock(), asyncio.Lock()
+    client, turn = connection(), asyncio.Lock()
+    seen = [2000.0, 4000.0]  # tokens and characters so far, with a guess to begin with
 
     async def ask(prompt: str, tokens: int) -> int:
-        async with warm:  # an open connection, so that what is taken first does not arrive late
-            if not seen[2:]:
-                seen.append((await client.get("/info")).status_code)
         expected = 1.25 * len(prompt) * seen[0] / seen[1]
         async with turn:
             while wait := cells["take"](quota, expected):
@@ -264,6 +259,9 @@ CONTENDERS: dict[str, Callable[[], Ask]] = {
 
 async def contend(ask: Ask, prompts: Iterator[tuple[str, int]]) -> dict[str, Any]:
     """Ask until the time is over, and measure each question from when a worker takes it up to its answer."""
+    await asyncio.gather(*(client.get("/info") for client in CLIENTS for _ in range(WORKERS)))
+    print("ready", flush=True)
+    sys.stdin.readline()
     ends = time.monotonic() + TASK["seconds"]
     waits: list[float] = []
     failed = 0
@@ -294,10 +292,7 @@ def main(name: str) -> None:
     TASK.update(json.loads(sys.stdin.readline()))
     prompts = json.loads(Path(TASK["prompts"]).read_text(encoding="utf-8"))
     mine = iter(prompts[TASK["place"] :: TASK["places"]])
-    ask = CONTENDERS[name]()
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(json.dumps(asyncio.run(contend(ask, mine))), flush=True)
+    print(json.dumps(asyncio.run(contend(CONTENDERS[name](), mine))), flush=True)
     os._exit(0)  # threads of clients that wait for a retry
 
 

@@ -2,7 +2,8 @@
 
 Each contender has a session of its own at one local endpoint, with the whole quota of a deployment, and asks for some
 minutes with 32 workers. What it used and what was refused is read from the endpoint's journal. The results are kept in
-upkeep/measurements; the recipe on quotas shows them.
+upkeep/measurements; the recipe on quotas shows them. Some contenders are in no lock of the cookbook: --python names the
+Python of an environment that has them, and httpx.
 """
 
 from __future__ import annotations
@@ -78,11 +79,12 @@ class Watched:
 
 def run(names: Sequence[str], minutes: float, minute: float, python: str) -> dict[str, dict[str, Any]]:
     """Run contenders side by side. Seconds and tokens in what is returned are as measured."""
-    keys = [new_key() for _ in names]
+    keys, first = [new_key() for _ in names], new_key()
     made = prompts(round(minutes * 330) + 300)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        endpoint = stack.enter_context(start(keys, timing=PACE, minute=minute))
+        endpoint = stack.enter_context(start([*keys, first], timing=PACE, minute=minute))
+        _wake(endpoint.url, first)
         (folder / "prompts.json").write_text(json.dumps(made), encoding="utf-8")
         children = {
             name: _children(name, endpoint, key, folder, minutes * minute, minute, python)
@@ -103,6 +105,12 @@ def run(names: Sequence[str], minutes: float, minute: float, python: str) -> dic
         for each in watched.values():
             each.look()
         return {name: _figures(watched[name], children[name], minutes) for name in names}
+
+
+def _wake(url: str, key: str) -> None:
+    """One request that is not measured: the endpoint loads its tokenizer for it."""
+    body = {"messages": [{"role": "user", "content": "Are you awake?"}], "max_tokens": 1}
+    http.request("POST", f"{url}/chat/completions", key, body)
 
 
 def _children(
@@ -161,8 +169,7 @@ def main() -> None:
         some = names[place : place + given.at_once]
         for name, figures in run(some, given.minutes, given.minute, given.python).items():
             results[name] = figures
-            said = {key: value for key, value in figures.items() if key != "tokens"}
-            print(f"{name:17} {said}", flush=True)
+            print(json.dumps({name: {key: value for key, value in figures.items() if key != "tokens"}}), flush=True)
     if not given.only:
         kept = {
             "date": datetime.date.today().isoformat(), "machine": machine.describe(), "minutes": given.minutes,

@@ -16,6 +16,7 @@ from tool_requests import MULTIPLY, WEATHER, call, calls, result
 import mistral_on_azure.endpoint
 from mistral_on_azure.endpoint.api_errors import invalid, not_supported
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
+from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.openapi.answers import CODES
 from mistral_on_azure.endpoint.openapi.answers import ENGINE as ENGINE_CODE
@@ -122,10 +123,11 @@ def test_it_is_served_to_anybody_and_printed_the_same(endpoint):
 
 
 def test_json_mode_is_documented_where_a_deployment_has_it():
-    for kind, formats in ((Foundry(), {"enum": ["text", "json_object"]}), (SERVERLESS, {"const": "text"})):
+    for kind in (Foundry(), SERVERLESS, Managed()):
         request = document(kind)["components"]["schemas"]["ChatCompletionRequest"]
-        assert request["properties"]["response_format"]["properties"] == {"type": formats}
-        assert kind.json_mode == any(each.json for each in kind.deployments().values())
+        formats = request["properties"]["response_format"]["properties"]["type"]
+        there = any(each.json for each in kind.deployments().values())
+        assert formats == ({"enum": ["text", "json_object"]} if there else {"const": "text"})
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}])

@@ -160,7 +160,7 @@ def test_a_figure_is_a_picture_of_twice_its_size_with_words_for_it():
     shown = show_figure(figure, "A line from 1 to 2, & nothing <else>.")
     assert 'alt="A line from 1 to 2, &amp; nothing &lt;else&gt;." width="300"' in shown._repr_html_()
     assert repr(shown) == "A line from 1 to 2, & nothing <else>."
-    with Image.open(io.BytesIO(shown.picture)) as picture:
+    with Image.open(io.BytesIO(shown.png)) as picture:
         assert picture.size == (600, 400)
     assert shown == show_figure(figure, shown.alt)
 

@@ -65,7 +65,7 @@ def _rows(folder: Path, query: str) -> list[tuple]:
 
 
 @pytest.mark.all
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_kill_9_loses_nothing_and_pays_at_most_the_calls_in_flight_twice(programs, endpoint, seed):
     kills, chosen = 4, random.Random(seed)

@@ -38,7 +38,9 @@ def test_every_booking_stands_once_with_its_truth():
         rows = list(csv.DictReader(file))
     assert len({row["message"] for row in rows}) == len(rows) == 40
     for row in rows:
-        assert row["language"] in row["message"] and row["customer"] in row["message"] and row["euros"] in row["message"]
+        assert (
+            row["language"] in row["message"] and row["customer"] in row["message"] and row["euros"] in row["message"]
+        )
 
 
 def test_a_recipe_runs_on_the_deployment_that_it_names(tmp_path):

@@ -34,7 +34,7 @@ def plot_scores(right: Mapping[str, np.ndarray], *intervals: tuple[str, Interval
             said.append(f"{name} {100 * hits.mean():.0f} %, {kind} {low:.0f} to {high:.0f} %")
         axes.plot(100 * hits.mean(), row, "o", color=_INK)
     axes.set(yticks=range(len(right)), yticklabels=right, ylim=(len(right) - 0.4, -0.6), xlabel="right answers, in %")
-    axes.legend(axes.lines[: len(intervals)], [kind for kind, _ in intervals], loc="best", frameon=False)
+    figure.legend(axes.lines[: len(intervals)], [kind for kind, _ in intervals], loc="outside upper right", ncols=2)
     return show_figure(figure, f"Scores with 95 % intervals: {'; '.join(said)}.")
 
 
@@ -60,6 +60,7 @@ def plot_needed(gaps: Sequence[float], needed: Sequence[float], *counts: int) ->
         said.append(f"{count:,} show {seen or f'no difference below {points[-1]:.0f} points'}")
     ticks = [tick for tick in (1, 2, 5, 10, 20, 50) if points[0] <= tick <= points[-1]]
     axes.set_xticks(ticks, map(str, ticks))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.minorticks_off()
     axes.set(xlabel="difference between two candidates, in percentage points", ylabel="questions needed")
     return show_figure(figure, f"Questions needed to see a difference between two candidates: {'; '.join(said)}.")
@@ -68,7 +69,7 @@ def plot_needed(gaps: Sequence[float], needed: Sequence[float], *counts: int) ->
 def plot_trade(
     right: Mapping[str, np.ndarray], costs: Mapping[str, float], seconds: Mapping[str, float], interval: Interval
 ) -> ShownFigure:
-    """Plot accuracy over cost, the seconds of an answer written beside each point.
+    """Plot accuracy over cost, the seconds of an answer in the legend.
 
     Args:
         right: for each candidate, whether each answer is right.
@@ -84,15 +85,12 @@ def plot_trade(
     for place, (name, hits) in enumerate(right.items()):
         score, (low, high) = 100 * hits.mean(), (100 * end for end in interval(hits))
         axes.plot([costs[name]] * 2, [low, high], color=_LINE, lw=2)
-        axes.plot(costs[name], score, _MARKERS[place % len(_MARKERS)], color=_INK, ms=8)
-        text = f"{name}\n{seconds[name]:.1f} s"
-        axes.annotate(text, (costs[name], score), (9, 0), textcoords="offset points", va="center", color=_INK)
+        label = f"{name}, {seconds[name]:.1f} s"
+        axes.plot(costs[name], score, _MARKERS[place % len(_MARKERS)], color=_INK, ms=8, ls="", label=label)
         said.append(f"{name}: {score:.0f} % right, {costs[name]:.3f}, {seconds[name]:.1f} s")
-    axes.set(xlabel="cost of 1,000 answers, at your prices", ylabel="right answers, in %", xlim=(0, None))
-    axes.set_ylim(0, None)
-    axes.margins(x=0.3)
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
-    axes.set_xlim(0, 1.35 * max(costs.values()))
+    axes.set(xlabel="cost of 1,000 answers, at your prices", ylabel="right answers, in %")
+    axes.set(xlim=(0, 1.15 * max(costs.values())), ylim=(0, None))
+    figure.legend(loc="outside upper right", ncols=min(3, len(right)))
     return show_figure(figure, f"Accuracy, cost of 1,000 answers and seconds of one: {'; '.join(said)}.")
 
 
@@ -118,7 +116,9 @@ def plot_likeness(likeness: Mapping[tuple[str, str], float], same: Sequence[tupl
     axes.set_title("● means the same    × means something else", loc="left", fontsize=10, color=_INK)
     said = [f"{one} / {other} {value:.2f}" for (one, other), value in likeness.items()]
     count = sum(pair in same for pair in likeness)
-    return show_figure(figure, f"Similarity of pairs. The first {count} mean the same, the others do not: {'; '.join(said)}.")
+    return show_figure(
+        figure, f"Similarity of pairs. The first {count} mean the same, the others do not: {'; '.join(said)}."
+    )
 
 
 def plot_bars(values: Mapping[str, float], label: str, digits: int) -> ShownFigure:

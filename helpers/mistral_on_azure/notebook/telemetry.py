@@ -1,4 +1,4 @@
-"""What receives the telemetry of a notebook: a collector, and behind it a backend that keeps what comes, byte for byte."""
+"""What receives a notebook's telemetry: a collector, and behind it a backend that keeps what comes, byte for byte."""
 
 from __future__ import annotations
 

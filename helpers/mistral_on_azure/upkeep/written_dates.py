@@ -18,32 +18,10 @@ from mistral_on_azure.upkeep import measurements
 
 FILE = measurements.FOLDER / "written_dates.json"
 # The languages that Mistral AI names for Mixtral come first. Their calendar is the Gregorian, their digits are ours.
-LANGUAGES = [
-    "en",
-    "fr",
-    "de",
-    "it",
-    "es",
-    "pt",
-    "nl",
-    "sv",
-    "da",
-    "pl",
-    "cs",
-    "hu",
-    "ro",
-    "fi",
-    "tr",
-    "el",
-    "ru",
-    "id",
-    "vi",
-    "sw",
-    "hi",
-    "ja",
-    "ko",
-    "ca",
-]
+LANGUAGES = (
+    "en", "fr", "de", "it", "es", "pt", "nl", "sv", "da", "pl", "cs", "hu", "ro", "fi", "tr", "el", "ru", "id", "vi",
+    "sw", "hi", "ja", "ko", "ca",
+)  # fmt: skip
 _EACH = 10  # items of a language
 _FIRST, _YEARS = date(2000, 1, 1), 36
 _SEED = 1

@@ -47,7 +47,8 @@ def listing(items: Schema, **more: Any) -> Schema:
 
 def schemas(kind: Kind) -> dict[str, Schema]:
     """The schemas of an endpoint of this kind, by name."""
-    return {**_requests(kind.json_mode), **_answers(), **_local()}
+    json_mode = any(deployment.json for deployment in kind.deployments().values())
+    return {**_requests(json_mode), **_answers(), **_local()}
 
 
 def _requests(json_mode: bool) -> dict[str, Schema]:

@@ -27,7 +27,7 @@ from mistral_on_azure.upkeep import measurements
 
 FILE = measurements.FOLDER / "scores.json"
 RECIPE = ROOT / "notebooks" / "recipes" / "which-model.ipynb"
-_NAME = "{} examples"
+_NAME = "examples: {}"
 EXAMPLES = (0, 1, 3)  # solved examples in the prompt; each number makes a candidate
 _ROUND = 24  # questions that one candidate is asked before the next one: one in each language
 _LONGEST = 60 * 60  # seconds for a round
