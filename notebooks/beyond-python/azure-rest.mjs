@@ -74,10 +74,22 @@ for await (const { data } of createSseStream(response.body)) {
 console.log(`\n${streamed?.completion_tokens} tokens`);
 
 begin("Shape the answer with parameters");
-const counting = [user("Count from one to ten in Spanish.")];
-for (const setting of [{ max_tokens: 8 }, { stop: ["cinco"] }, { temperature: 1, seed: 5 }]) {
-  const { message, finish_reason } = (await post({ messages: counting, ...setting })).choices[0];
-  console.log(setting, "→", message.content, "→", finish_reason);
+const counting = "Count from one to ten in Spanish.";
+const naming = "Suggest a name for a language school.";
+const chant = "Write a chant for a team of translators.";
+const settings = [
+  [counting, { max_tokens: 8 }],
+  [counting, { stop: ["cinco"] }],
+  [counting, { response_format: { type: "text" } }],
+  [naming, { temperature: 1, seed: 5 }],
+  [naming, { temperature: 1, seed: 5, top_p: 0.2 }],
+  [chant, { frequency_penalty: 0 }],
+  [chant, { frequency_penalty: 1.5 }],
+  [chant, { presence_penalty: 2, frequency_penalty: 2 }],
+];
+for (const [asked, setting] of settings) {
+  const answer = await post({ messages: [user(asked)], temperature: 0, ...setting });
+  console.log(setting, "→", answer.choices[0].message.content, "→", answer.choices[0].finish_reason);
 }
 
 begin("Ask for JSON");

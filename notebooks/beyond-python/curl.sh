@@ -77,11 +77,24 @@ post '{
     (.choices[0].delta.content // ""), (.usage // empty | "\n\(.completion_tokens) tokens\n")'
 
 begin "Shape the answer with parameters"
-counting='[{"role": "user", "content": "Count from one to ten in Spanish."}]'
-for setting in '{"max_tokens": 8}' '{"stop": ["cinco"]}' '{"temperature": 1, "seed": 5}'; do
-  post "$(jq '{messages: ., max_tokens: 256} + $setting' --argjson setting "$setting" <<< "$counting")" |
-    jq --raw-output '.choices[0] | "\($setting) → \(.message.content) → \(.finish_reason)"' --arg setting "$setting"
-done
+counting="Count from one to ten in Spanish."
+naming="Suggest a name for a language school."
+chant="Write a chant for a team of translators."
+while IFS='|' read -r asked setting; do
+  body=$(jq --null-input '{messages: [{role: "user", content: $asked}], temperature: 0, max_tokens: 256} + $setting' \
+    --arg asked "$asked" --argjson setting "$setting")
+  post "$body" | jq --raw-output '.choices[0] | "\($setting) → \(.message.content) → \(.finish_reason)"' \
+    --arg setting "$setting"
+done << SETTINGS
+$counting|{"max_tokens": 8}
+$counting|{"stop": ["cinco"]}
+$counting|{"response_format": {"type": "text"}}
+$naming|{"temperature": 1, "seed": 5}
+$naming|{"temperature": 1, "seed": 5, "top_p": 0.2}
+$chant|{"frequency_penalty": 0}
+$chant|{"frequency_penalty": 1.5}
+$chant|{"presence_penalty": 2, "frequency_penalty": 2}
+SETTINGS
 
 begin "Ask for JSON"
 # There is no JSON mode: ask in the prompt, and be ready for something else.

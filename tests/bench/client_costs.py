@@ -34,7 +34,8 @@ CLIENTS = names()
 
 _HERE = Path(__file__).resolve().parent
 _NOTEBOOKS = _HERE.parents[1] / "notebooks"
-FLOOR, STREAM = "floor", "Stream the answer"
+FLOOR, STREAM, AT_ONCE = "floor", "Stream the answer", "Call asynchronously"
+CORE = ("model", "messages", "temperature", "max_tokens")  # what every client has to send alike
 MEASURES = {  # title, unit, digits
     "start": ("Process start to the first answer", "s", 2),
     "start_cpu": ("Processor time of that", "s", 2),
@@ -42,11 +43,15 @@ MEASURES = {  # title, unit, digits
     "call": ("A completion", "ms", 2),
     "call_cpu": ("Processor time of that", "ms", 2),
     "stream": ("A stream of 72 tokens", "ms", 2),
-    "memory": ("Memory, after all that", "MiB", 0),
+    "first": ("Its first text", "ms", 2),
+    "many": ("A completion, 32 at once", "ms", 2),
+    "many_cpu": ("Processor time of that", "ms", 2),
+    "memory": ("Memory, before many at once", "MiB", 0),
+    "body": ("Body of its request", "bytes", 0),
     "packages": ("Packages that it installs", "", 0),
     "size": ("Their size on disk", "MiB", 0),
 }
-_TIMEOUT = 120  # seconds for one process
+_TIMEOUT = 600  # seconds for one process; on a busy machine an import alone takes many
 
 
 def main() -> None:
@@ -56,14 +61,17 @@ def main() -> None:
     for client in CLIENTS:
         found = needed(programs[client].pop("packages"))
         values[client] |= {"packages": [len(found)], "size": [round(megabytes(found.values()), 1)]}
-    order = list(programs)
+    order, sent = list(programs), dict[str, str]()
     for repeat in range(options.repeats):
         print(f"Repeat {repeat + 1} of {options.repeats}", flush=True)
         for client in order[repeat % len(order) :] + order[: repeat % len(order)]:
-            for measure, value in _measure({**programs[client], "calls": options.calls}).items():
+            measured = _measure({**programs[client], "calls": options.calls})
+            sent[client] = measured.pop("sent")
+            for measure, value in {**measured, "body": len(sent[client].encode())}.items():
                 values[client].setdefault(measure, []).append(round(value, 3))
             shown = ", ".join(f"{name} {each[-1]:g}" for name, each in values[client].items())
             print(f"  {client:12} {shown}", flush=True)
+        _same_question(sent)
     results: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine.describe(),
@@ -77,6 +85,18 @@ def main() -> None:
     options.results.mkdir(parents=True, exist_ok=True)
     text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
     (options.results / "clients.json").write_text(text, encoding="utf-8")
+
+
+def _same_question(sent: dict[str, str]) -> None:
+    """Stop where two clients were not asked for the same: then their costs cannot be compared.
+
+    Args:
+        sent: the body of each client's request.
+    """
+    bodies = (json.loads(sent[client]) for client in CLIENTS)
+    asked = {json.dumps({name: body.get(name) for name in CORE}, sort_keys=True) for body in bodies}
+    if len(asked) != 1:
+        sys.exit("The clients do not ask the same: " + " and ".join(sorted(asked)))
 
 
 def _options() -> argparse.Namespace:
@@ -95,6 +115,7 @@ def _of_notebook(client: str) -> dict[str, Any]:
         "starter": f"{program}\n{notebook.parameters_source}",  # the starter has only those that it uses
         "call": _first_that_prints(snippets(notebook, FIRST_ANSWER)),
         "stream": _first_that_prints(snippets(notebook, STREAM)),
+        "at_once": _first_that_prints(snippets(notebook, AT_ONCE)),
         "packages": shlex.split(install),
     }
 
@@ -110,7 +131,7 @@ def _bare() -> dict[str, Any]:
     return {"starter": f"{connection}\n{call}", "call": call, "stream": stream}
 
 
-def _measure(job: dict[str, Any]) -> dict[str, float]:
+def _measure(job: dict[str, Any]) -> dict[str, Any]:
     """Run a client in a fresh process against a fresh key, whose quota nothing has used."""
     key = new_key()
     with start([key], requests_per_minute=10**9, tokens_per_minute=10**12) as endpoint:

@@ -189,6 +189,8 @@ def test_machines_of_the_open_models_are_known_with_their_memory():
             assert all(name in sizes() for name in names)
             assert min(sizes()[name].gpus for name in names) == int(model.gpus[0].value)
     assert sizes()["Standard_ND96asr_v4"].all_gpu_memory == 320
+    assert models_command.runs_on(find("mistralai-Mixtral-8x7B-Instruct-v01")).startswith("NC96ads_A100_v4 (4 × 80 GB)")
+    assert models_command.runs_on(find("Ministral-3B")) == "sold per token"
 
 
 def test_a_retired_row_has_a_day_and_a_successor_that_is_sold():

@@ -6,6 +6,7 @@ import json
 from functools import cache
 
 import pytest
+import requests
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.deployments import retired_deployments, sold_deployments
@@ -28,6 +29,10 @@ def resource():
 def before():
     """A resource as it was while Mistral-Nemo and Mistral-large-2411 were sold."""
     with start(kind="foundry", as_of="2025-06-01") as endpoint:
+        for name in ("Mistral-large-2411", "Mistral-Nemo"):  # their tokenizers take seconds to load
+            body = {"model": name, "messages": HELLO}
+            headers = {"Authorization": f"Bearer {endpoint.keys[0]}"}
+            requests.post(endpoint.url + OPENAI, json=body, headers=headers, timeout=120)
         yield endpoint
 
 

@@ -15,10 +15,12 @@ from tool_requests import MULTIPLY, WEATHER, call, calls, result
 
 import mistral_on_azure.endpoint
 from mistral_on_azure.endpoint.api_errors import invalid, not_supported
+from mistral_on_azure.endpoint.gateway.foundry import Foundry
+from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.openapi.answers import CODES
 from mistral_on_azure.endpoint.openapi.answers import ENGINE as ENGINE_CODE
-from mistral_on_azure.endpoint.routes import ROUTES
+from mistral_on_azure.endpoint.routes import ROUTES, document
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 from mistral_on_azure.endpoint.transport.exchange import Request
 
@@ -118,6 +120,14 @@ def test_it_is_served_to_anybody_and_printed_the_same(endpoint):
     cookbook = Path(sys.executable).with_name("cookbook")
     printed = subprocess.run([cookbook, "openapi"], capture_output=True, text=True, check=True, timeout=60).stdout
     assert json.loads(printed) == served.json() == DOCUMENT
+
+
+def test_json_mode_is_documented_where_a_deployment_has_it():
+    for kind in (Foundry(), SERVERLESS, Managed()):
+        request = document(kind)["components"]["schemas"]["ChatCompletionRequest"]
+        formats = request["properties"]["response_format"]["properties"]["type"]
+        there = any(each.json for each in kind.deployments().values())
+        assert formats == ({"enum": ["text", "json_object"]} if there else {"const": "text"})
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}])

@@ -8,8 +8,10 @@ import pytest
 from asking import AZURE, EXPERTS, KEY, LARGE, OPENAI, PROMPT, chat, get, send
 from own_scripts import WEATHER, agent
 
+from mistral_on_azure.catalog.script_format import MATCHERS
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
+from mistral_on_azure.endpoint.models.script_files import own_layer
 from mistral_on_azure.endpoint.models.tokens import count
 from mistral_on_azure.endpoint.transport.exchange import Request
 from scripted import unknown_prompt
@@ -217,3 +219,11 @@ def test_faults_and_sequences_on_managed_compute(served):
     assert second.text == "Cut." and third.text == "No." and third.json["choices"][0]["finish_reason"] == "length"
     notes = [each["note"] for each in get("/local/exchanges?last=3", application=application).json]
     assert notes[1] == "Fault: connection reset within the answer."
+
+
+def test_no_two_exchanges_of_the_cookbook_are_for_the_same_requests():
+    """The recipes' scripts are served together: one of two with the same keys would never be found."""
+    keys = [tuple(getattr(entry.exchange, name) for name in MATCHERS) for entry in own_layer().entries]
+    places = [entry.where for entry in own_layer().entries]
+    twice = [f"{place}: {key}" for key, place in zip(keys, places, strict=True) if keys.count(key) > 1]
+    assert not twice, "\n".join(twice)

@@ -13,8 +13,10 @@ from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.local.sessions import Sessions
+from mistral_on_azure.endpoint.options import Options, make
 from mistral_on_azure.endpoint.server import run
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
+from mistral_on_azure.errors import CookbookError
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
 NAMES = ("requests", "tokens")
@@ -171,3 +173,22 @@ def test_over_the_wire_every_chat_answer_says_what_is_left():
             assert (await ask(server, post("/local/faults", b'{"status":500}', AUTHORIZED))).status == 200
 
     run(main())
+
+
+def test_a_minute_of_fewer_seconds_has_the_same_size_and_refills_sooner():
+    clock = Clock()
+    quota = Quota(Limits(10, 100, minute=6.0), clock)
+    quota.take(100)
+    with pytest.raises(ApiError, match="Try again in 3 s"):
+        quota.take(50)
+    clock.now = 3.0
+    quota.take(50)
+    clock.now = 60.0
+    with pytest.raises(ApiError):
+        [quota.take(60) for _ in range(2)]
+
+
+@pytest.mark.parametrize("minute", [0, -1, 3601])
+def test_a_minute_has_its_bounds(minute):
+    with pytest.raises(CookbookError, match="minute"):
+        make(["k" * 32], Options(minute=minute))

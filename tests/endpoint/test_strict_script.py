@@ -6,9 +6,12 @@ import json
 
 import msgspec
 import pytest
-from asking import AZURE, LARGE, PROMPT, chat, get, new_application, send
+from asking import AZURE, EXPERTS, LARGE, PROMPT, chat, get, new_application, send
 from own_scripts import WEATHER, add
 
+from client_calls import CLIENTS
+from mistral_on_azure.azure import http
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.catalog.script_format import Exchange, ScriptFile, read_toml
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
@@ -16,6 +19,7 @@ from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.models.session_script import MOST, SessionScript
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
 
 STRICT = """
@@ -54,6 +58,20 @@ def test_an_unexpected_prompt_is_an_error_of_each_kind(served):
         "Else?", "/openai/v1/chat/completions", model=next(iter(Foundry().deployments())), application=application
     )
     assert got.status == 400 and got.json["error"]["code"] == "unexpected_prompt"
+
+
+@pytest.mark.parametrize("kind", ["serverless", "managed"])
+def test_no_client_asks_again_for_what_is_unexpected(monkeypatch, kind):
+    with start([name * 8 for name in CLIENTS], kind=kind, deployment=EXPERTS, strict=True) as endpoint:
+        monkeypatch.setenv(ENDPOINT, endpoint.url)
+        for name, complete in CLIENTS.items():
+            monkeypatch.setenv(CREDENTIAL, name * 8)
+            with pytest.raises(Exception) as raised:
+                complete()
+            if name != "webrequests":  # whose error has no body in it
+                assert "The script has no answer to the prompt" in str(raised.value), name
+            spent = http.request("GET", f"{endpoint.url}/local/session", name * 8).json()
+            assert spent["calls"] == 1, name
 
 
 def test_strictness_is_a_sessions_choice(served):

@@ -28,7 +28,8 @@ CLIENTS = names()
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = tasks(ROOT / "notebooks")
-MADE = {"index.html", "comparison.html", "models.html", "beyond-python.html", "search.html", "README.html"}
+MADE = {"index.html", "comparison.html", "models.html", "what-went-wrong.html", "beyond-python.html", "search.html"}
+MADE |= {"README.html"}
 MADE |= {f"{page_name(task)}.html" for task in TASKS} | {f"notebooks/{name}.html" for name in ("start-here", *CLIENTS)}
 _LOOK = """() => {
   const all = (chosen, take) => [...document.querySelectorAll(chosen)].map(take);

@@ -100,6 +100,18 @@ def test_search_finds_a_word_and_leads_to_it(window, typed, title):
     page.wait_for_url(f"**/{slug(title)}.html*")
 
 
+@pytest.mark.parametrize(
+    ("typed", "section"), [("424", "424-Failed-Dependency"), ("RateLimitError", "429-Too-Many-Requests")]
+)
+def test_search_finds_the_section_that_explains_an_error(window, typed, section):
+    page = window().open("index.html")
+    page.keyboard.press("Control+k")
+    page.keyboard.type(typed)
+    page.keyboard.press("Enter")
+    page.locator(f'#search-results a[href*="what-went-wrong.html#{section}" i]').first.click()
+    page.wait_for_url(f"**/what-went-wrong.html*#{section}", timeout=10_000)
+
+
 @pytest.mark.parametrize("width", [1280, 1920])
 def test_every_column_of_the_comparison_is_in_sight(window, width):
     page = window(width=width).open("comparison.html")

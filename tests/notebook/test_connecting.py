@@ -9,12 +9,13 @@ from types import ModuleType
 
 import pytest
 
+from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, OPENAI_ENDPOINT, TOKEN_SCOPE
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.notebook import connecting
-from mistral_on_azure.notebook.connecting import connect, current, use_entra_id, use_key
+from mistral_on_azure.notebook.connecting import connect, current, local_endpoint, use_entra_id, use_key
 from servers import Asked, Reply, serving
 
 KEY = "k" * 32
@@ -148,3 +149,13 @@ def test_of_several_models_none_is_taken(notebook):
     with serving(engine("mistral", "llama")) as url:
         connected(url, KEY)
     assert notebook.model == default_name()
+
+
+def test_a_local_endpoint_of_its_own_has_the_options_and_leaves_the_environment_alone():
+    before = dict(os.environ)
+    with local_endpoint("managed", concurrent=3) as there:
+        answer = http.request("GET", f"{there[ENDPOINT]}/info", there[CREDENTIAL])
+        assert answer.status == 200 and answer.json()["model_type"] == "chat-completion"
+    assert dict(os.environ) == before
+    with pytest.raises(CookbookError), local_endpoint(minute=0):
+        pass

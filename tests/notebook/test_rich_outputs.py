@@ -10,8 +10,10 @@ from base64 import b64decode
 from html.parser import HTMLParser
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
+from mistral_on_azure import show_figure
 from mistral_on_azure.notebook.deployment_views import plot_deployments, show_deployments
 from mistral_on_azure.notebook.logprobs import show_logprobs
 from mistral_on_azure.notebook.model_views import show_models
@@ -150,3 +152,19 @@ def test_the_plot_is_a_picture_on_a_ground_of_its_own_with_words_for_it():
         short = deployment.name.removeprefix("mistralai-")
         assert short in shown[1] and short in repr(plot)
     assert plot.png() == plot.png()
+
+
+def test_a_figure_is_a_picture_of_twice_its_size_with_words_for_it():
+    figure = Figure(figsize=(3, 2))
+    figure.subplots().plot([1, 2])
+    shown = show_figure(figure, "A line from 1 to 2, & nothing <else>.")
+    assert 'alt="A line from 1 to 2, &amp; nothing &lt;else&gt;." width="300"' in shown._repr_html_()
+    assert repr(shown) == "A line from 1 to 2, & nothing <else>."
+    with Image.open(io.BytesIO(shown.png)) as picture:
+        assert picture.size == (600, 400)
+    assert shown == show_figure(figure, shown.alt)
+
+
+def test_a_figure_needs_more_than_a_word():
+    with pytest.raises(ValueError, match="at least 20 characters"):
+        show_figure(Figure(), "A plot.")

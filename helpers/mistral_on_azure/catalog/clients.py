@@ -34,7 +34,6 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         reason: the end of a sentence that begins with "Take it when".
         call: `MODULE:FUNCTION` of its call for the table of faults; empty where it has none.
         imports: the pip package that each of its modules takes, by the module's dotted name.
-        own_sections: sections of its notebook that the other clients' do not have.
     """
 
     key: str
@@ -45,7 +44,6 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     documentation: Documentation
     imports: dict[str, str]
     call: str = ""
-    own_sections: tuple[str, ...] = ()
 
     @property
     def notebook(self) -> str:

@@ -21,6 +21,7 @@ from mistral_on_azure.catalog.models import (
     mentioned,
     models,
     parts,
+    sizes,
     stale_names,
 )
 
@@ -78,7 +79,7 @@ def cells(model: Model) -> list[str]:
     return [
         f"{model.name}{f' ({_OLD})' if model.stale() else ''}",
         *(first(getattr(model, kind)) for kind in KINDS),
-        every(model.sizes).replace("Standard_", ""),
+        runs_on(model),
         every(model.context),
         tokens_here(model),
         every(model.tools),
@@ -113,6 +114,16 @@ def show_one(console: Console, model: Model) -> None:
     for line in (tokens_here(model), model.note, advice(model), f"This row was {_OLD}." if model.stale() else ""):
         if line:
             console.print(line, highlight=False, markup=False)
+
+
+def runs_on(model: Model) -> str:
+    """The smallest machine that the model may be deployed to, or that it is sold per token."""
+    if not model.gpus:
+        return every(model.sizes)
+    allowed = [sizes()[name] for name in model.sizes[0].value.split(", ")]
+    least = min(allowed, key=lambda size: (size.gpus, size.gpu_memory))
+    larger = " or larger" if len(allowed) > 1 else ""
+    return f"{least.name.removeprefix('Standard_')} ({least.gpus} × {least.gpu_memory} GB){larger}"
 
 
 def tokens_here(model: Model) -> str:

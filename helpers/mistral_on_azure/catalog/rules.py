@@ -165,12 +165,11 @@ def parameters_are_shared(notebook: Notebook, every: Mapping[str, Notebook]) -> 
 
 
 def sections_are_shared(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
-    """All clients' notebooks have the same sections in the same order, besides the `own_sections` of a client."""
-    model, own = _model(every), clients()[notebook.id].own_sections
-    shared = [section for section in model.sections if section not in clients()[model.id].own_sections]
-    if missing := [section for section in shared if section not in notebook.sections]:
+    """All clients' notebooks have the same sections in the same order."""
+    model = _model(every)
+    if missing := [section for section in model.sections if section not in notebook.sections]:
         yield f"it has no section {missing[0]!r}, which {model.id} has"
-    elif [section for section in notebook.sections if section not in own] != shared:
+    elif notebook.sections != model.sections:
         yield f"its sections are not those of {model.id} in that order"
 
 
@@ -204,12 +203,10 @@ def the_end_looks_back(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterato
 
 
 def prompts_have_answers(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """Each prompt in a recipe's TOML file has an answer, and the recipe sends it."""
-    if any(not exchange.answers for exchange in notebook.sidecar.exchange):
-        yield "a prompt in its TOML file has no answer"
+    """A recipe sends each prompt that its TOML file has word for word."""
     text = "\n".join(cell.source for cell in notebook.code).replace('"\n    "', "")
     for exchange in notebook.sidecar.exchange:
-        if exchange.prompt not in text:
+        if exchange.prompt is not None and exchange.prompt not in text:
             yield f"the prompt {exchange.prompt!r} of its TOML file is not in it"
 
 

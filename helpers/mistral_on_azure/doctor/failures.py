@@ -94,7 +94,7 @@ def _remedy(answer: Answer, status: int, e: Examination) -> str:
         after = answer.headers.get("retry-after", "")
         wait = f"Wait {after} s" if after.isdigit() else "Wait a minute"
         return f"{wait}, then try again. If it happens often, ask for a higher quota or add instances."
-    return _BY_STATUS.get(status, _LOG)
+    return BY_STATUS.get(status, _LOG)
 
 
 def _by_key(e: Examination) -> str:
@@ -141,7 +141,7 @@ def models_listed(answer: Answer) -> list[str]:
 
 
 _LOG = "Look at the deployment's log: az ml online-deployment get-logs."
-_BY_STATUS = {
+BY_STATUS = {
     400: "The endpoint does not understand a plain chat request. Does it serve a chat model?",
     408: "The model took longer than the deployment's request_timeout_ms allows. Ask with "
     "stream=True or for fewer tokens, or raise it.",

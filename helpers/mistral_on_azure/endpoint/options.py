@@ -38,6 +38,7 @@ class Options:
         deployment: the one that answers when a request names none; None is the cookbook's.
         requests_per_minute: the quota of each deployment, for each key.
         tokens_per_minute: likewise.
+        minute: the seconds that a minute of the quota takes.
         timing: `off`, `imitate`, or as `timing` says.
         token_lifetime: of a Microsoft Entra ID token, in seconds.
         kind: the kind of deployment that is imitated, one of `KINDS`.
@@ -61,6 +62,7 @@ class Options:
     deployment: str | None = None
     requests_per_minute: int = 1_000
     tokens_per_minute: int = 200_000
+    minute: float = 60.0
     timing: str = "off"
     token_lifetime: int = 3600
     kind: str = "serverless"
@@ -91,11 +93,13 @@ def make(keys: Sequence[str], options: Options) -> Server:
         raise CookbookError(f"There is no deployment {options.deployment!r}. Choose one of: {names}.")
     if min(options.requests_per_minute, options.tokens_per_minute, options.token_lifetime) < 1:
         raise CookbookError("Requests and tokens a minute, and the lifetime of a token, are at least 1.")
+    if not 0.1 <= options.minute <= 3_600:
+        raise CookbookError("A minute of the quota takes 0.1 to 3,600 seconds.")
     try:
         pace = timing.setting(options.timing)
     except ApiError as error:
         raise CookbookError(error.message) from None
-    limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute)
+    limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute, options.minute)
     sessions = Sessions(keys, limits, timing=pace, quota=kind.quota, kept=options.exchanges)
     try:
         return Server(

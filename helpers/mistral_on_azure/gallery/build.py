@@ -17,10 +17,13 @@ from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import load, notebooks, tasks
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.gallery.comparison import comparison_page
-from mistral_on_azure.gallery.models_page import NAME, models_page
+from mistral_on_azure.gallery.models_page import NAME as MODELS
+from mistral_on_azure.gallery.models_page import models_page
 from mistral_on_azure.gallery.pages import front_page, other_languages_page, page_name, task_page
 from mistral_on_azure.gallery.runs import runs
 from mistral_on_azure.gallery.sphinx_extension import configuration
+from mistral_on_azure.gallery.what_went_wrong import NAME as WRONG
+from mistral_on_azure.gallery.what_went_wrong import what_went_wrong_page
 from mistral_on_azure.snippets.starter import starters
 
 _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)")
@@ -78,7 +81,8 @@ def collect(root: Path, work: Path) -> Path:
     pages["index"] = front_page(known, wanted, programs, mirrored)
     pages["comparison"] = comparison_page(programs, ran, sources / "charts")
     pages["beyond-python"] = other_languages_page()
-    pages[NAME] = models_page(sources / "charts")
+    pages[MODELS] = models_page(sources / "charts")
+    pages[WRONG] = what_went_wrong_page()
     for name, text in pages.items():
         path = sources / f"{name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -111,6 +111,7 @@ def configuration() -> dict[str, Any]:
         "html_context": {"default_mode": "auto"},
         "html_copy_source": False,
         "html_use_index": False,
+        "html_search_scorer": str(_HERE / "scorer.js"),
         "html_show_sourcelink": False,
         "html_show_copyright": False,
         "html_show_search_summary": False,  # a page opened from disk may not fetch another

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,6 +140,36 @@ def use_entra_id() -> bool:
 def use_key() -> None:
     """Go back to the endpoint's addresses as they were before `use_entra_id`."""
     os.environ.update(variables_of(current().url, current().kind))
+
+
+def answers_are_scripted() -> bool:
+    """Whether the local endpoint's script answers, so that what is counted about answers is made up.
+
+    Raises:
+        CookbookError: before `connect`.
+    """
+    local = current().local
+    return bool(local) and not local.get("engine")
+
+
+@contextmanager
+def local_endpoint(kind: str = SERVERLESS.name, model: str = "", **options: Any) -> Iterator[Mapping[str, str]]:
+    """A local endpoint of its own kind and options, beside the one of `connect`. It ends with the block.
+
+    Args:
+        kind: serverless, managed or foundry.
+        model: the deployment that answers where a request names none, or on managed compute the only one.
+        options: the other choices of `mistral_on_azure.endpoint.options.Options`, such as tokens_per_minute=10_000.
+
+    Yields:
+        the environment variables by which clients find it, with its credential. The process's own stay as they are.
+
+    Raises:
+        CookbookError: for a kind or a deployment that there is not.
+    """
+    found = kind_named(kind)
+    with start(kind=kind, deployment=model or None, **options) as started:
+        yield {**variables_of(started.url, found), CREDENTIAL: started.keys[0]}
 
 
 def _start_local() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mistral_on_azure.catalog.models import KINDS, Model, as_of, models, stale_names
-from mistral_on_azure.catalog.models_command import every, first, tokens_here
+from mistral_on_azure.catalog.models_command import every, first, runs_on, tokens_here
 
 _LEFT = ' style="text-align: left; vertical-align: top"'
 GROUPS = {
@@ -52,7 +52,7 @@ def facts(row: Model) -> dict[str, str]:
     where = [*kinds, *(f"{kind} (documented)" for kind in described)]
     return {
         "Offered on": ", ".join(where) or "–",
-        "Runs on": f"{first(row.gpus)} GPUs or more".replace("1 GPUs", "1 GPU") if row.gpus else every(row.sizes),
+        "Runs on": runs_on(row),
         "Context, in tokens": every(row.context),
         "Tools": every(row.tools),
         "JSON": every(row.json),

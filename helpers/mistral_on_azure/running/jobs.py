@@ -17,6 +17,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.deployments import deployments as known_deployments
 from mistral_on_azure.azure.files import path_part, scratch
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, load
@@ -90,7 +91,7 @@ def plan(
 
     Args:
         folder: where the notebooks are.
-        deployments: empty is the default one, or what the parameter `model` says.
+        deployments: empty is the default one or a recipe's own, or what the parameter `model` says.
         parameters: texts for papermill; each becomes a value of the type the parameters cell gives it.
         output: the folder for executed notebooks; each deployment gets one of its own.
 
@@ -102,16 +103,27 @@ def plan(
     chosen = choose(folder, selection)
     scripted_answers(folder)  # the local endpoint reads all of them, and could not say which file is damaged
     _refuse_credentials(parameters, {name for notebook in chosen.values() for name in notebook.parameters})
-    wanted = dict.fromkeys(deployments or [parameters.get("model") or default_name()])
+    wanted = dict.fromkeys(deployments or [parameters.get("model") or None])
     for deployment in wanted:
-        if not deployment or "/" in deployment or not deployment.isprintable():
+        if deployment is not None and (not deployment or "/" in deployment or not deployment.isprintable()):
             raise CookbookError(f"A deployment's name has no slash and is not empty; {deployment!r} cannot be one.")
     given = {**parameters, "model": ""} if deployments else parameters
     jobs = {name: _job(notebook, given, output, strict=bool(selection.names)) for name, notebook in chosen.items()}
     if all(job.missing for job in jobs.values()):
         job = next(iter(jobs.values()))
         raise CookbookError(f"{job.name} cannot run here: {job.missing}.")
-    return [_on(jobs[name], chosen[name], deployment, output) for deployment in wanted for name in chosen]
+    return [
+        _on(jobs[name], chosen[name], _own(chosen[name]) if deployment is None else deployment, output)
+        for deployment in wanted
+        for name in chosen
+    ]
+
+
+def _own(notebook: Notebook) -> str:
+    """The deployment that a notebook asks by itself: a recipe may need one with tools, all others ask the default."""
+    parameter = notebook.parameters.get("model")
+    own = parameter.default if parameter and notebook.kind is Kind.RECIPE else None
+    return own if own in known_deployments() else default_name()
 
 
 def _job(notebook: Notebook, given: dict[str, str], output: Path, strict: bool) -> Job:

@@ -60,7 +60,8 @@ PROGRAMS = {
     "webrequests": Program("curl", "curl.sh", "bash"),
     "openai-sdk": Program("OpenAI package", "openai-sdk.mjs", "javascript"),
     "azure-sdk": Program("@azure-rest/ai-inference", "azure-rest.mjs", "javascript"),
-    "csharp": Program("C# (not run here)", "csharp/Program.cs", "csharp"),
+    "csharp-openai": Program("C#, OpenAI package (not run here)", "csharp/openai-sdk.cs", "csharp"),
+    "csharp-azure": Program("C#, Azure.AI.Inference (not run here)", "csharp/azure-ai-inference.cs", "csharp"),
 }
 
 

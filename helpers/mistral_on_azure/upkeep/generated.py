@@ -135,7 +135,7 @@ def model_list(_: Path) -> str:
     return "\n".join(
         (
             f"As of {as_of()}:\n",
-            f"- **open, on managed compute**: {names['open']}. Mistral's own API retired them on {maker}; "
+            f"- **open, on managed compute**: the models of this cookbook. Mistral's own API retired them on {maker}; "
             "no page names an end on Azure.",
             f"- **sold today, per token**: {names['sold today']}.",
             f"- **retired on Azure**: {names['retired']}. Use {instead}.",

@@ -16,8 +16,8 @@ from mistral_on_azure.upkeep.beyond_python import FOLDER, PROGRAMS, SET_UP
 from scripted import script
 
 ROOT = Path(__file__).resolve().parents[3]
-NOT_RUN = "csharp"  # there is no .NET here
-RUN = [name for name in PROGRAMS if name != NOT_RUN]
+NOT_RUN = [name for name in PROGRAMS if PROGRAMS[name].language == "csharp"]  # there is no .NET here
+RUN = [name for name in PROGRAMS if name not in NOT_RUN]
 JAVASCRIPT = [name for name in RUN if PROGRAMS[name].language == "javascript"]
 KEY, ENTRA_ID, *OTHERS = tasks(ROOT / "notebooks")
 RETRIES = {"webrequests": 0, "openai-sdk": 2, "azure-sdk": 3}  # of each by itself, unless it is told otherwise
@@ -142,9 +142,35 @@ def test_a_program_names_what_to_install(name):
     assert asked_for <= set(re.findall(r'"(\S+)": "\d', (FOLDER / "package.json").read_text(encoding="utf-8")))
 
 
-def test_what_was_not_run_says_so():
-    readme = " ".join((FOLDER / "README.md").read_text(encoding="utf-8").split())
-    assert "Not compiled and not run here" in readme.replace("*", "")
-    project = FOLDER / "csharp" / "BeyondPython.csproj"
-    for path in (PROGRAMS[NOT_RUN].path, project):
-        assert "not compiled and not run here" in path.read_text(encoding="utf-8")[:500].lower()
+@pytest.mark.parametrize("name", NOT_RUN)
+def test_what_was_not_run_says_so_and_what_was_compiled(name):
+    text = PROGRAMS[name].path.read_text(encoding="utf-8")
+    head = " ".join(text[:700].replace("//", "").split())
+    assert "NOT COMPILED AND NOT RUN HERE" in head and "2026-11-27" in head and ".NET SDK 10.0.401" in head
+    packages = re.findall(r"^#:package (\S+)@(\S+)$", text, re.MULTILINE)
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert packages and all(f"{package} {version}" in readme for package, version in packages)
+    assert f"dotnet run notebooks/beyond-python/{PROGRAMS[name].file}" in readme
+
+
+PARAMETERS = {  # what the documented pages list, as each language writes it
+    "bash": ("max_tokens", "stop", "response_format", "temperature", "seed", "top_p", "frequency_", "presence_penalty"),
+    "csharp": ("StopSequences", "ResponseFormat", "Temperature", "Seed", "FrequencyPenalty", "PresencePenalty"),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_parameter_is_shown(name):
+    part = PROGRAMS[name].parts()["Shape the answer with parameters"]
+    for parameter in PARAMETERS.get(PROGRAMS[name].language, PARAMETERS["bash"]):
+        assert parameter in part, parameter
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_every_parameter_does_something_one_can_see(told, local, name):
+    lines = told(name)["Shape the answer with parameters"].strip().split("\n")
+    answers = [re.sub(r"^.*?→ | → \w+$", "", line) for line in lines]
+    whole = "uno, dos, tres, cuatro, cinco, seis, siete, ocho, nueve, diez"
+    brief, stopped, plain, drawn, narrow, repeated, varied, fresh = answers
+    assert whole.startswith(brief) and len(brief) < len(whole) and stopped == "uno, dos, tres, cuatro, "[: len(stopped)]
+    assert plain == whole and drawn != narrow and len({repeated, varied, fresh}) == 3

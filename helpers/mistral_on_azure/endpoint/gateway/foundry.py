@@ -39,7 +39,6 @@ class Foundry:
     """
 
     name = "foundry"
-    json_mode = True
     fallback = None
     api_versions = (API_VERSION, "2024-08-01-preview", "2025-04-01")
     audiences = AUDIENCES

@@ -36,7 +36,6 @@ class Kind(Protocol):
 
     Attributes:
         name: as it is written after `--kind`.
-        json_mode: whether any of its deployments writes JSON when asked to, as far as the endpoint itself decides it.
         addresses: the paths that it answers, besides the local endpoint's own.
         fallback: what answers every other path; None is 404.
         api_versions: the versions that exist, the current one first; without any, the parameter is not read.
@@ -44,7 +43,6 @@ class Kind(Protocol):
     """
 
     name: str
-    json_mode: bool
     addresses: Mapping[str, Address]
     fallback: Address | None
     api_versions: tuple[str, ...]

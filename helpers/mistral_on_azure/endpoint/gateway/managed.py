@@ -91,7 +91,6 @@ class Managed:
     """
 
     name = "managed"
-    json_mode = False
     addresses: Mapping[str, Address] = MappingProxyType({})
     fallback = Address("container")  # the gateway passes every path on
     api_versions = ()

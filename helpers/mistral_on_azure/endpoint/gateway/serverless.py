@@ -30,7 +30,6 @@ class Serverless:
     """
 
     name = "serverless"
-    json_mode = False
     addresses: ClassVar[dict[str, Address]] = {
         "/info": Address("info"),
         "/chat/completions": Address("chat", extra="error"),

@@ -47,7 +47,8 @@ def listing(items: Schema, **more: Any) -> Schema:
 
 def schemas(kind: Kind) -> dict[str, Schema]:
     """The schemas of an endpoint of this kind, by name."""
-    return {**_requests(kind.json_mode), **_answers(), **_local()}
+    json_mode = any(deployment.json for deployment in kind.deployments().values())
+    return {**_requests(json_mode), **_answers(), **_local()}
 
 
 def _requests(json_mode: bool) -> dict[str, Schema]:
@@ -175,7 +176,7 @@ def _local() -> dict[str, Schema]:
             "properties": {"deployment": nullable({"enum": list(deployments())}), **_fields(SESSION)["properties"]},
             "additionalProperties": False,
         },
-        "Session": record(secure, identity_header=TEXT),
+        "Session": record(secure, identity_header=TEXT, engine=TEXT),
         "Spent": record(calls=COUNT, prompt_tokens=COUNT, completion_tokens=COUNT),
         "Token": record(access_token=TEXT, expires_on=TEXT, resource=TEXT, token_type={"const": "Bearer"}),
         "Exchanges": listing(

@@ -60,7 +60,8 @@ def session(service: Service, request: Request, session: Session) -> Answer:
     session.limit({name: settings.get(name) for name in LIMITS if name in wanted})
     if "strict" in wanted:
         session.script.strict = settings.get("strict")
-    return json_answer({"identity_header": session.identity_secret, **service.secure()})
+    engine = {"engine": service.model.name or ""}  # whose answers they are; empty is the script
+    return json_answer({"identity_header": session.identity_secret, **engine, **service.secure()})
 
 
 def renew(service: Service, request: Request, session: Session) -> Answer:

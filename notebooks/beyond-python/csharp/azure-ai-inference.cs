@@ -1,7 +1,13 @@
 // The cookbook's tasks in C#, with Microsoft's package for the Azure AI Model Inference API.
-// NOT COMPILED AND NOT RUN HERE: the cookbook's tests have no .NET. Every name was looked up in the public listing of
-// the package's version 1.0.0-beta.5. The package is a beta and is retired: for new code take the OpenAI package.
-// Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… dotnet run
+// An earlier form of this program was compiled and run on 2026-11-27, as a project at commit 9e49b39, with .NET SDK
+// 10.0.401 against the local endpoint. THIS FORM WAS NOT COMPILED AND NOT RUN HERE: each name in it was compiled then.
+// The package is a beta and its API is deprecated: for new code take openai-sdk.cs.
+// Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… dotnet run azure-ai-inference.cs
+// In a project of your own: dotnet add package Azure.AI.Inference --version 1.0.0-beta.5 and Azure.Identity
+#:package Azure.AI.Inference@1.0.0-beta.5
+#:package Azure.Identity@1.17.1
+#:property PublishAot=false
+#:property Nullable=disable
 using System.Text.Json;
 using Azure;
 using Azure.AI.Inference;
@@ -10,8 +16,17 @@ using Azure.Identity;
 const string model = "mistralai-Mistral-7B-Instruct-v01";
 const string toolModel = "mistralai-Mixtral-8x22B-Instruct-v0-1"; // the deployment that can call tools
 const string prompt = "How many languages are in the world?";
-var endpoint = new Uri(Environment.GetEnvironmentVariable("AZURE_INFERENCE_ENDPOINT"));
 var key = Environment.GetEnvironmentVariable("AZURE_INFERENCE_CREDENTIAL");
+if (!Uri.TryCreate(Environment.GetEnvironmentVariable("AZURE_INFERENCE_ENDPOINT"), UriKind.Absolute, out var endpoint))
+{
+    Console.Error.WriteLine("Set AZURE_INFERENCE_ENDPOINT to the endpoint's address, such as https://….azure.com");
+    return 1;
+}
+if (key is null && endpoint.Scheme != "https")
+{
+    Console.Error.WriteLine("Set AZURE_INFERENCE_CREDENTIAL to the key: tokens do not travel over plain http.");
+    return 1;
+}
 
 void Begin(string task) => Console.WriteLine($"\n## {task}");
 ChatRequestUserMessage User(string content) => new(content);
@@ -22,19 +37,25 @@ ChatCompletionsClient client = null;
 if (key is not null) client = new ChatCompletionsClient(endpoint, new AzureKeyCredential(key));
 
 Begin("Connect with Microsoft Entra ID");
-// The package itself asks for the scope https://ml.azure.com/.default, and fetches a new token in time.
+// The package itself asks for the scope https://ml.azure.com/.default, and fetches a new token in time. On your own
+// machine, new DefaultAzureCredential(includeInteractiveCredentials: true) also opens a browser to sign in.
 client ??= new ChatCompletionsClient(endpoint, new DefaultAzureCredential());
 
 Begin("Ask what is deployed");
-// Some endpoints have no /info.
+// Some endpoints have no /info. This is the first request, so what keeps it from being answered is told here.
 try
 {
     ModelInfo info = client.GetModelInfo().Value;
     Console.WriteLine($"{info.ModelName} by {info.ModelProviderName}");
 }
-catch (RequestFailedException error)
+catch (RequestFailedException error) when (error.Status == 404)
 {
-    Console.WriteLine($"{error.Status} nothing at /info");
+    Console.WriteLine("404 nothing at /info");
+}
+catch (Exception error) when (error is RequestFailedException or AggregateException or CredentialUnavailableException)
+{
+    Console.Error.WriteLine($"{endpoint} cannot be used: {error.Message.Split('\n')[0]}");
+    return 1;
 }
 
 Begin("Complete a chat");
@@ -61,28 +82,52 @@ foreach (var question in new[] { "Which one has the most native speakers?", "How
 Console.WriteLine(client.Complete(Ask(messages.ToArray())).Value.Content);
 
 Begin("Stream the answer");
+// Leave at the finish reason: this package reads on for ever where a stream ends without its last line.
 CompletionsUsage streamed = null;
+bool finished = false;
 using (var stream = await client.CompleteStreamingAsync(Ask(User(prompt))))
 {
     await foreach (StreamingChatCompletionsUpdate update in stream)
     {
         Console.Write(update.ContentUpdate);
         streamed = update.Usage ?? streamed;
+        finished = finished || update.FinishReason is not null;
+        if (finished && streamed is not null) break;
     }
 }
-Console.WriteLine($"\n{streamed?.CompletionTokens} tokens");
+Console.WriteLine(!finished ? "\nThe answer broke off." : $"\n{streamed?.CompletionTokens} tokens");
 
 Begin("Shape the answer with parameters");
 ChatRequestUserMessage counting = User("Count from one to ten in Spanish.");
-ChatCompletionsOptions brief = Ask(counting), stopped = Ask(counting), drawn = Ask(counting);
+ChatRequestUserMessage naming = User("Suggest a name for a language school.");
+ChatRequestUserMessage chant = User("Write a chant for a team of translators.");
+ChatCompletionsOptions brief = Ask(counting), stopped = Ask(counting), plain = Ask(counting);
+ChatCompletionsOptions drawn = Ask(naming), narrow = Ask(naming);
+ChatCompletionsOptions repeated = Ask(chant), varied = Ask(chant), fresh = Ask(chant);
 brief.MaxTokens = 8;
 stopped.StopSequences.Add("cinco");
-drawn.Temperature = 1; // and top_p is called NucleusSamplingFactor
-drawn.Seed = 5;
-foreach (var options in new[] { brief, stopped, drawn })
+plain.ResponseFormat = ChatCompletionsResponseFormat.CreateTextFormat();
+drawn.Temperature = narrow.Temperature = 1;
+drawn.Seed = narrow.Seed = 5;
+narrow.NucleusSamplingFactor = 0.2f; // top_p
+repeated.Temperature = varied.Temperature = fresh.Temperature = 0;
+varied.FrequencyPenalty = 1.5f;
+fresh.FrequencyPenalty = fresh.PresencePenalty = 2;
+var settings = new Dictionary<string, ChatCompletionsOptions>
+{
+    ["max_tokens 8"] = brief,
+    ["stop cinco"] = stopped,
+    ["response_format text"] = plain,
+    ["temperature 1, seed 5"] = drawn,
+    ["the same with top_p 0.2"] = narrow,
+    ["no penalty"] = repeated,
+    ["frequency_penalty 1.5"] = varied,
+    ["both penalties 2"] = fresh,
+};
+foreach (var (what, options) in settings)
 {
     ChatCompletions answer = client.Complete(options).Value;
-    Console.WriteLine($"{answer.Content} → {answer.FinishReason}");
+    Console.WriteLine($"{what} → {answer.Content} → {answer.FinishReason}");
 }
 
 Begin("Ask for JSON");
@@ -182,7 +227,8 @@ foreach (var answer in await Task.WhenAll(questions.Select(question => client.Co
 }
 
 Begin("Handle errors and retries");
-// The package waits as told and tries again, three times unless Retry says otherwise.
+// The package tries again three times, unless Retry says otherwise; 424 it does not try again. Between two tries it
+// waits for Retry-After or its own pause, whichever is longer.
 var patience = new AzureAIInferenceClientOptions { Retry = { MaxRetries = 5 } };
 ChatCompletionsClient patient = key is null
     ? new ChatCompletionsClient(endpoint, new DefaultAzureCredential(), patience)
@@ -223,3 +269,4 @@ catch (RequestFailedException error)
 {
     Console.WriteLine(error.Status);
 }
+return 0;

@@ -1,0 +1,73 @@
+"""The page "What went wrong?": from a status, an exception or a message to its cause and what to do.
+
+The symptoms are in `templates/symptoms.toml`; exceptions and messages are those of the measured clients and faults, and
+remedies those of the doctor.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.doctor.failures import BY_STATUS
+from mistral_on_azure.gallery.pages import filled, page_name
+from mistral_on_azure.upkeep import faults
+
+NAME = "what-went-wrong"
+_LONGEST = 110  # characters of a message
+_SYMPTOMS = Path(__file__).with_name("templates") / "symptoms.toml"
+
+
+def what_went_wrong_page() -> str:
+    """The page, in MyST Markdown."""
+    measured = json.loads((Path(faults.__file__).parent / "clients_and_faults.json").read_text(encoding="utf-8"))
+    symptoms = [
+        {
+            **symptom,
+            "doctor": [(status, BY_STATUS[status]) for status in _statuses(symptom["title"]) if status in BY_STATUS],
+            "page": page_name(symptom["task"]),
+            "rows": _rows(symptom["faults"], measured["measured"]),
+            "exceptions": _exceptions(symptom["faults"], measured["measured"]),
+        }
+        for symptom in symptoms_of()
+    ]
+    return filled(NAME.replace("-", "_"), symptoms=symptoms, measured=measured)
+
+
+def symptoms_of() -> list[dict[str, Any]]:
+    """The rows of symptoms.toml."""
+    return tomllib.loads(_SYMPTOMS.read_text(encoding="utf-8"))["symptom"]
+
+
+def _statuses(title: str) -> list[int]:
+    return [int(found) for found in re.findall(r"\b[45]\d\d\b", title)]
+
+
+def _exceptions(names: list[str], measured: dict[str, Any]) -> list[str]:
+    """The exceptions of all clients, each once, for the index that the search reads."""
+    raised = [measured[name][client]["raised"] for name in names for client in clients()]
+    return list(dict.fromkeys(each.rpartition(".")[2] for each in raised if each))
+
+
+def _rows(names: list[str], measured: dict[str, Any]) -> list[list[str]]:
+    """A table: what each client raises, and what its message says; faults that look alike share a row."""
+    if not names:
+        return []
+    rows = [["Client", "What you see", "Raised", "Its message"]]
+    for key, client in clients().items():
+        together: dict[tuple[str, str], list[str]] = {}
+        for name in names:
+            entry = measured[name][key]
+            raised = f"`{entry['raised']}`" if entry["raised"] else "nothing"
+            together.setdefault((raised, _short(entry["sees"])), []).append(name)
+        rows += [[client.name, "; ".join(same), raised, sees] for (raised, sees), same in together.items()]
+    return rows
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split()).replace("`", "'")
+    return f"`{text[: _LONGEST - 1]}…`" if len(text) > _LONGEST else f"`{text}`"

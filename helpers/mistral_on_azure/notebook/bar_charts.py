@@ -1,0 +1,83 @@
+"""Bars with parts, such as the outcomes of several ways to ask, as a figure whose text says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mistral_on_azure.notebook.figures import ShownFigure, show_figure
+
+_INK, _EDGE = "#14202e", "#1f5fa8"
+# Light and dark, and each with a hatch of its own, so that nothing rests on colour.
+_STYLES = (("#1f5fa8", ""), ("#e9a23b", "//"), ("#a9c6e8", ".."), ("#ffffff", "xx"))
+_WIDTH, _ROW, _AROUND = 6.6, 0.34, 1.45  # inches: the figure, a bar with its gap, all but the bars
+Rows = Mapping[str, Mapping[str, float]]
+
+
+def show_bars(
+    rows: Rows,
+    title: str,
+    xlabel: str,
+    labels: Mapping[str, str] | None = None,
+    intervals: Mapping[str, tuple[float, float]] | None = None,
+) -> ShownFigure:
+    """A horizontal bar for each row, the first on top, with its parts side by side.
+
+    Args:
+        rows: the parts of each row by name, as lengths in one unit; four different names at most.
+        title: what the figure shows, and who made its numbers.
+        xlabel: what is counted, with the unit.
+        labels: what stands at the end of a row's bar, in place of its whole length.
+        intervals: low and high end of a whisker on a row, in the unit of the parts.
+
+    Raises:
+        ValueError: when there is no row, or more names of parts than styles.
+    """
+    parts = list(dict.fromkeys(part for row in rows.values() for part in row))
+    if not rows or not 1 <= len(parts) <= len(_STYLES):
+        raise ValueError(f"Bars have one row or more, and 1 to {len(_STYLES)} kinds of parts, not {len(parts)}.")
+    written = {name: f"{sum(row.values()):,.6g}" for name, row in rows.items()} | dict(labels or {})
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.patheffects import withStroke
+
+    with rc_context({"font.size": 10, "text.color": _INK, "axes.labelcolor": _INK, "hatch.linewidth": 0.7}):
+        figure = Figure(figsize=(_WIDTH, _AROUND + _ROW * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_facecolor("none")
+        _draw(axes, rows, parts)
+        ends = {}
+        for place, (name, row) in enumerate(rows.items()):
+            end = sum(row.values())
+            if interval := (intervals or {}).get(name):
+                around = [withStroke(linewidth=3.5, foreground="white")]  # to be seen on a dark bar
+                axes.plot(interval, (place, place), color=_INK, marker="|", markersize=9, path_effects=around)
+                end = max(end, interval[1])
+            ends[name] = end
+            axes.annotate(written[name], (end, place), (5, 0), textcoords="offset points", va="center")
+        axes.set(yticks=range(len(rows)), yticklabels=list(rows), ylim=(len(rows) - 0.4, -0.6), xlabel=xlabel)
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_xlim(0, max(ends.values()) * (1.06 + 0.014 * max(map(len, written.values()))))  # room for the labels
+        axes.spines[["top", "right"]].set_visible(False)
+        if len(parts) > 1:
+            figure.legend(loc="outside lower center", ncols=len(parts), frameon=False)
+        return show_figure(figure, _in_words(rows, title, written, intervals or {}))
+
+
+def _draw(axes: object, rows: Rows, parts: list[str]) -> None:
+    left = [0.0] * len(rows)
+    for part, (colour, hatch) in zip(parts, _STYLES, strict=False):
+        lengths = [row.get(part, 0.0) for row in rows.values()]
+        axes.barh(
+            range(len(rows)), lengths, left=left, height=0.62, label=part, color=colour, edgecolor=_EDGE, hatch=hatch
+        )
+        left = [start + length for start, length in zip(left, lengths, strict=True)]
+
+
+def _in_words(rows: Rows, title: str, written: Mapping[str, str], intervals: Mapping[str, tuple[float, float]]) -> str:
+    lines = []
+    for name, row in rows.items():
+        parts = ", ".join(f"{part} {length:,.6g}" for part, length in row.items() if length)
+        interval = "; {:,.3g} to {:,.3g}".format(*intervals[name]) if name in intervals else ""
+        label = "" if written[name] in parts else f" ({written[name]})"
+        lines.append(f"{name}: {parts}{interval}{label}")
+    return "\n".join((" ".join(title.split()), *lines))

@@ -1,0 +1,142 @@
+"""Pictures of an evaluation: scores with intervals, how many questions a difference needs, what accuracy costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mistral_on_azure.notebook.figures import ShownFigure, show_figure
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_INK, _LINE, _OTHER = "#14202e", "#1f5fa8", "#a33b20"
+_MARKERS = "osD^vPX*"
+Interval = Callable[["np.ndarray"], Sequence[float]]
+
+
+def plot_scores(right: Mapping[str, np.ndarray], *intervals: tuple[str, Interval]) -> ShownFigure:
+    """Plot the share of right answers of each candidate, with one line for each kind of interval.
+
+    Args:
+        right: for each candidate, whether each answer is right.
+        intervals: names and functions; a function returns the two ends of an interval, as shares.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 1.2 + 0.55 * len(right)), layout="constrained")
+    axes = figure.add_subplot()
+    said = []
+    for row, (name, hits) in enumerate(right.items()):
+        for place, (kind, interval) in enumerate(intervals):
+            low, high = (100 * end for end in interval(hits))
+            axes.plot([low, high], [row + 0.22 * place] * 2, "-:"[place % 2], color=_LINE, lw=3)
+            said.append(f"{name} {100 * hits.mean():.0f} %, {kind} {low:.0f} to {high:.0f} %")
+        axes.plot(100 * hits.mean(), row, "o", color=_INK)
+    axes.set(yticks=range(len(right)), yticklabels=right, ylim=(len(right) - 0.4, -0.6), xlabel="right answers, in %")
+    figure.legend(axes.lines[: len(intervals)], [kind for kind, _ in intervals], loc="outside upper right", ncols=2)
+    return show_figure(figure, f"Scores with 95 % intervals: {'; '.join(said)}.")
+
+
+def plot_needed(gaps: Sequence[float], needed: Sequence[float], *counts: int) -> ShownFigure:
+    """Plot how many questions a difference needs.
+
+    Args:
+        gaps: differences between two candidates, as shares, rising.
+        needed: questions for each of them.
+        counts: numbers of questions to mark.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    points = [100 * gap for gap in gaps]
+    axes.loglog(points, needed, color=_LINE, lw=2)
+    said = []
+    for count, style in zip(counts, (":", "--", "-."), strict=False):
+        axes.axhline(count, color=_INK, ls=style, lw=1)
+        axes.text(points[0], count * 1.08, f"{count:,} questions", color=_INK)
+        seen = next((f"{point:.0f} points" for point, size in zip(points, needed, strict=True) if size <= count), "")
+        said.append(f"{count:,} show {seen or f'no difference below {points[-1]:.0f} points'}")
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50) if points[0] <= tick <= points[-1]]
+    axes.set_xticks(ticks, map(str, ticks))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.minorticks_off()
+    axes.set(xlabel="difference between two candidates, in percentage points", ylabel="questions needed")
+    return show_figure(figure, f"Questions needed to see a difference between two candidates: {'; '.join(said)}.")
+
+
+def plot_trade(
+    right: Mapping[str, np.ndarray], costs: Mapping[str, float], seconds: Mapping[str, float], interval: Interval
+) -> ShownFigure:
+    """Plot accuracy over cost, the seconds of an answer in the legend.
+
+    Args:
+        right: for each candidate, whether each answer is right.
+        costs: of 1,000 questions, in the reader's currency.
+        seconds: of one answer.
+        interval: returns the two ends of a score's interval, as shares.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    said = []
+    for place, (name, hits) in enumerate(right.items()):
+        score, (low, high) = 100 * hits.mean(), (100 * end for end in interval(hits))
+        axes.plot([costs[name]] * 2, [low, high], color=_LINE, lw=2)
+        label = f"{name}, {seconds[name]:.1f} s"
+        axes.plot(costs[name], score, _MARKERS[place % len(_MARKERS)], color=_INK, ms=8, ls="", label=label)
+        said.append(f"{name}: {score:.0f} % right, {costs[name]:.3f}, {seconds[name]:.1f} s")
+    axes.set(xlabel="cost of 1,000 answers, at your prices", ylabel="right answers, in %")
+    axes.set(xlim=(0, 1.15 * max(costs.values())), ylim=(0, None))
+    figure.legend(loc="outside upper right", ncols=min(3, len(right)))
+    return show_figure(figure, f"Accuracy, cost of 1,000 answers and seconds of one: {'; '.join(said)}.")
+
+
+def plot_likeness(likeness: Mapping[tuple[str, str], float], same: Sequence[tuple[str, str]], at: float) -> ShownFigure:
+    """Plot the similarity of pairs of texts, those that mean the same marked otherwise than those that do not.
+
+    Args:
+        likeness: for each pair, its similarity.
+        same: the pairs that mean the same.
+        at: a threshold to draw.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.8, 0.9 + 0.42 * len(likeness)), layout="constrained")
+    axes = figure.add_subplot()
+    for row, (pair, value) in enumerate(likeness.items()):
+        marker, colour = ("o", _LINE) if pair in same else ("x", _OTHER)
+        axes.plot(value, row, marker, color=colour, ms=8, mew=2)
+    axes.axvline(at, color=_INK, ls=":")
+    labels = [f"{one}\n{other}" for one, other in likeness]
+    axes.set(yticks=range(len(likeness)), xlabel="similarity (cosine)", ylim=(len(likeness) - 0.5, -0.5))
+    axes.set_yticklabels(labels, fontsize=8)
+    axes.set_title("● means the same    × means something else", loc="left", fontsize=10, color=_INK)
+    said = [f"{one} / {other} {value:.2f}" for (one, other), value in likeness.items()]
+    count = sum(pair in same for pair in likeness)
+    return show_figure(
+        figure, f"Similarity of pairs. The first {count} mean the same, the others do not: {'; '.join(said)}."
+    )
+
+
+def plot_bars(values: Mapping[str, float], label: str, digits: int) -> ShownFigure:
+    """Plot one bar for each name, the figure written beside it.
+
+    Args:
+        label: what is measured, with its unit.
+        digits: decimal places.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 0.9 + 0.32 * len(values)), layout="constrained")
+    axes = figure.add_subplot()
+    bars = axes.barh(list(values), list(values.values()), color=_LINE, height=0.6)
+    axes.bar_label(bars, [f"{value:,.{digits}f}" for value in values.values()], padding=4, color=_INK)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(label)
+    said = ", ".join(f"{name} {value:,.{digits}f}" for name, value in values.items())
+    return show_figure(figure, f"Bars of {label}: {said}.")

@@ -1,0 +1,78 @@
+"""Recording what a program of yours asks and is answered, and answering it from that tape later."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mistral_on_azure.azure.addresses import CREDENTIAL, around_proxies, label_of, variables_of
+from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, SERVERLESS
+from mistral_on_azure.notebook.connecting import current
+from mistral_on_azure.recording.doors import Doors
+from mistral_on_azure.recording.forwarding import Forwarder, Replayer
+from mistral_on_azure.recording.tape import Recorder, Scrubber, read
+from mistral_on_azure.recording.usage import Budget
+
+_JOB = "app", ""  # on a tape, each exchange names a notebook and a deployment; a program has neither
+
+
+@contextmanager
+def record_calls(file: str) -> Iterator[Mapping[str, str]]:
+    """Pass a program's calls on to the endpoint of `connect`, and write them to a tape with their answers.
+
+    The tape has no credential, and no host names, ids and mail addresses of a tenant; read it before you share it.
+
+    Args:
+        file: the tape, a file of JSON lines. Until the block has ended well, its name ends in `.part`.
+
+    Yields:
+        the environment variables that make the program call through here.
+
+    Raises:
+        CookbookError: when the file cannot be written.
+    """
+    connection, credential = current(), os.environ[CREDENTIAL]
+    parts = urlsplit(connection.url)
+    hosts = [] if connection.local else [parts.netloc, parts.hostname or ""]
+    about = {"endpoint": label_of(connection.url), "parameters": {}, "kind": connection.kind.name}
+    recorder = Recorder(Path(file), about, Scrubber([credential], hosts))
+    forwarder, ended_well = Forwarder(connection.url, lambda door: credential, Budget(), recorder), False
+    try:
+        with Doors(forwarder.answer, forwarder.close) as doors:
+            door = doors.open(*_JOB)
+            yield {**variables_of(door.url, connection.kind), CREDENTIAL: door.key, **around_proxies()}
+            doors.settle(door)
+        ended_well = True
+    finally:
+        print(recorder.close(ended_well))
+
+
+@contextmanager
+def replay_calls(file: str) -> Iterator[Mapping[str, str]]:
+    """Answer a program's calls from a tape. No endpoint is called and no token spent.
+
+    A request that is not on the tape, to the letter, is answered with the status 501. At the end it is told how many
+    requests were answered, what was refused and what the program no longer asked.
+
+    Args:
+        file: what `record_calls` wrote.
+
+    Yields:
+        the environment variables that make the program call the tape.
+
+    Raises:
+        CookbookError: when the file is no tape.
+    """
+    tape = read(Path(file))
+    replayer = Replayer(tape)
+    with Doors(replayer.answer, replayer.close) as doors:
+        door = doors.open(*_JOB)
+        kind = DEPLOYMENT_KINDS.get(tape.about["kind"], SERVERLESS)
+        yield {**variables_of(door.url, kind), CREDENTIAL: door.key, **around_proxies()}
+        doors.settle(door)
+        notes = [f"{door.usage.calls} requests answered from the tape"]
+        notes += [f"{len(door.refused)} refused: {door.refused[0]}"] if door.refused else []
+        print("; ".join([*notes, *filter(None, [replayer.left_over(door)])]))

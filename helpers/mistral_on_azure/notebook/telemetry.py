@@ -1,0 +1,167 @@
+"""What receives a notebook's telemetry: a collector, and behind it a backend that keeps what comes, byte for byte."""
+
+from __future__ import annotations
+
+import atexit
+import gzip
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mistral_on_azure.errors import CookbookError
+
+_PATIENCE = 30.0  # seconds, for the slowest of continuous integration's machines
+_ACCEPTED = b'{"itemsReceived": 1, "itemsAccepted": 1, "errors": []}'  # what Azure Monitor's ingestion answers
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A span as the backend has it.
+
+    Attributes:
+        library: the instrumentation that wrote it.
+        trace: the id of its trace, in hexadecimal.
+        seconds: how long it took.
+        events: seconds from its beginning to each event.
+        failed: whether its status is an error.
+        encoded: the bytes that it was on the wire.
+    """
+
+    name: str
+    library: str
+    trace: str
+    attributes: dict[str, Any] = field(repr=False)
+    seconds: float
+    events: tuple[float, ...]
+    failed: bool
+    encoded: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class Backend:
+    """A monitoring system that keeps everything.
+
+    Attributes:
+        url: where OTLP over HTTP goes: the collector's address or, where Rotel is not installed, the backend's own.
+        address: the backend's own address.
+        bodies: the route and the unpacked body of each request, in the order of their arrival.
+        collector: the collector's process; None without one.
+    """
+
+    url: str
+    address: str
+    bodies: list[tuple[str, bytes]]
+    collector: subprocess.Popen | None
+
+    def spans(self, name: str = "") -> list[Span]:
+        """The spans that have arrived: those of one name, or all."""
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+        read = [ExportTraceServiceRequest.FromString(body) for route, body in self.bodies if route == "/v1/traces"]
+        scopes = [scope for body in read for resource in body.resource_spans for scope in resource.scope_spans]
+        wanted = ((scope.scope.name, span) for scope in scopes for span in scope.spans if name in ("", span.name))
+        return [_span(library, span) for library, span in wanted]
+
+    def metrics(self) -> dict[str, float]:
+        """The sums of all histograms that have arrived, by name; of several reports, the last."""
+        from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+        sums: dict[str, float] = {}
+        for route, body in self.bodies:
+            read = ExportMetricsServiceRequest.FromString(body) if route == "/v1/metrics" else None
+            for resource in read.resource_metrics if read else ():
+                for metric in (metric for scope in resource.scope_metrics for metric in scope.metrics):
+                    sums[metric.name] = sum(point.sum for point in metric.histogram.data_points)
+        return sums
+
+    def logs(self) -> list[tuple[str, str]]:
+        """The text of each log record that has arrived, and the id of its trace."""
+        from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+        read = [ExportLogsServiceRequest.FromString(body) for route, body in self.bodies if route == "/v1/logs"]
+        scopes = [scope for body in read for resource in body.resource_logs for scope in resource.scope_logs]
+        return [(each.body.string_value, each.trace_id.hex()) for scope in scopes for each in scope.log_records]
+
+    def wait(self, true: Callable[[], object]) -> None:
+        """Wait until something is true of what has arrived.
+
+        Raises:
+            CookbookError: when it does not become so within half a minute.
+        """
+        end = time.monotonic() + _PATIENCE
+        while not true():
+            if time.monotonic() > end:
+                raise CookbookError(f"What was sent did not arrive within {_PATIENCE:g} seconds.")
+            time.sleep(0.05)
+
+
+def start_backend() -> Backend:
+    """Start a backend on loopback and, where Rotel is installed, a collector that forwards to it.
+
+    Rotel (https://rotel.dev) is an OpenTelemetry collector whose program is in its wheel. Both end with the process.
+    """
+    bodies: list[tuple[str, bytes]] = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Keeping", (_Keeping,), {"bodies": bodies}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    backend = Backend(address, address, bodies, None)
+    if rotel := find_spec("rotel"):
+        _collect(backend, Path(str(rotel.origin)).with_name("rotel-agent"))
+    return backend
+
+
+def _collect(backend: Backend, program: Path) -> None:
+    with socket.socket() as http, socket.socket() as grpc:
+        for each in (http, grpc):
+            each.bind(("127.0.0.1", 0))
+        place, other = (each.getsockname() for each in (http, grpc))
+    listen = ["--otlp-http-endpoint", f"127.0.0.1:{place[1]}", "--otlp-grpc-endpoint", f"127.0.0.1:{other[1]}"]
+    forward = ["--exporter", "otlp", "--otlp-exporter-protocol", "http", "--otlp-exporter-endpoint", backend.address]
+    backend.collector = subprocess.Popen([program, "start", *listen, *forward], stdout=subprocess.DEVNULL)
+    atexit.register(backend.collector.kill)
+    backend.wait(lambda: _listens(place))
+    backend.url = f"http://127.0.0.1:{place[1]}"
+
+
+def _listens(place: tuple[str, int]) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(place) == 0
+
+
+class _Keeping(BaseHTTPRequestHandler):
+    bodies: list[tuple[str, bytes]]
+
+    def do_POST(self) -> None:  # the name is http.server's
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        packed = self.headers.get("Content-Encoding") == "gzip"
+        self.bodies.append((self.path, gzip.decompress(body) if packed else body))
+        answer = _ACCEPTED if "track" in self.path else b""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _span(library: str, span: Any) -> Span:
+    values = {each.key: each.value for each in span.attributes}
+    start = span.start_time_unix_nano
+    return Span(
+        name=span.name,
+        library=library,
+        trace=span.trace_id.hex(),
+        attributes={name: getattr(value, value.WhichOneof("value")) for name, value in values.items()},
+        seconds=(span.end_time_unix_nano - start) / 1e9,
+        events=tuple((event.time_unix_nano - start) / 1e9 for event in span.events),
+        failed=span.status.code == span.status.STATUS_CODE_ERROR,
+        encoded=span.SerializeToString(),
+    )

@@ -1,0 +1,297 @@
+// The cookbook's tasks in C#, with the OpenAI package: the one to take for new code.
+// NOT COMPILED AND NOT RUN HERE: the cookbook's tests have no .NET. Its names were compiled in other programs on
+// 2026-11-27, with version 2.15.0 of the package and .NET SDK 10.0.401, but for EmbeddingClient and OpenAIModel.
+// Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… dotnet run openai-sdk.cs
+// In a project of your own: dotnet add package OpenAI --version 2.15.0 and Azure.Identity
+#:package OpenAI@2.15.0
+#:package Azure.Identity@1.21.0
+#:property PublishAot=false
+#:property Nullable=disable
+#:property NoWarn=OPENAI001;SCME0001
+using System.ClientModel;
+using System.ClientModel.Primitives;
+using System.Text.Json;
+using Azure.Identity;
+using OpenAI;
+using OpenAI.Chat;
+using OpenAI.Models;
+
+const string model = "mistralai-Mistral-7B-Instruct-v01";
+const string toolModel = "mistralai-Mixtral-8x22B-Instruct-v0-1"; // the deployment that can call tools
+const string prompt = "How many languages are in the world?";
+var address = Environment.GetEnvironmentVariable("AZURE_INFERENCE_ENDPOINT");
+var key = Environment.GetEnvironmentVariable("AZURE_INFERENCE_CREDENTIAL");
+if (!Uri.TryCreate($"{address}/v1", UriKind.Absolute, out var endpoint))
+{
+    Console.Error.WriteLine("Set AZURE_INFERENCE_ENDPOINT to the endpoint's address, such as https://….azure.com");
+    return 1;
+}
+if (key is null && endpoint.Scheme != "https")
+{
+    Console.Error.WriteLine("Set AZURE_INFERENCE_CREDENTIAL to the key: tokens do not travel over plain http.");
+    return 1;
+}
+
+void Begin(string task) => Console.WriteLine($"\n## {task}");
+UserChatMessage User(string content) => new(content);
+// MaxOutputTokenCount goes out as max_completion_tokens, which managed compute drops; Patch sends the old name.
+ChatCompletionOptions Limit(int tokens)
+{
+    var options = new ChatCompletionOptions();
+    options.Patch.Set("$.max_tokens"u8, tokens);
+    return options;
+}
+
+Begin("Connect with a key");
+var settings = new OpenAIClientOptions { Endpoint = endpoint, NetworkTimeout = TimeSpan.FromSeconds(30) };
+BearerTokenPolicy Token() => new(new DefaultAzureCredential(), "https://ml.azure.com/.default");
+ChatClient Connect(string name, OpenAIClientOptions options) => key is null
+    ? new ChatClient(name, Token(), options)
+    : new ChatClient(model: name, credential: new ApiKeyCredential(key), options: options);
+
+Begin("Connect with Microsoft Entra ID");
+// Without a key, the policy asks for a token before each request. On your own machine,
+// new DefaultAzureCredential(includeInteractiveCredentials: true) also opens a browser to sign in.
+ChatClient client = Connect(model, settings), toolClient = Connect(toolModel, settings);
+
+Begin("Ask what is deployed");
+// The package knows the route /v1/models, and not /info. This is the first request.
+try
+{
+    if (key is not null)
+    {
+        var models = new OpenAIModelClient(new ApiKeyCredential(key), settings);
+        foreach (OpenAIModel each in (await models.GetModelsAsync()).Value) Console.WriteLine(each.Id);
+    }
+}
+catch (ClientResultException error) when (error.Status == 404)
+{
+    Console.WriteLine("404 nothing at /v1/models");
+}
+catch (Exception error) when (error is ClientResultException or AggregateException or CredentialUnavailableException)
+{
+    Console.Error.WriteLine($"{endpoint} cannot be used: {error.Message.Split('\n')[0]}");
+    return 1;
+}
+
+Begin("Complete a chat");
+ChatCompletionOptions cool = Limit(256);
+cool.Temperature = 0;
+ChatCompletion completion = await client.CompleteChatAsync(
+    new ChatMessage[] { new SystemChatMessage("You are a helpful assistant."), User(prompt) }, cool);
+Console.WriteLine(completion.Content[0].Text);
+Console.WriteLine($"Finish reason: {completion.FinishReason}");
+ChatTokenUsage usage = completion.Usage;
+Console.WriteLine($"{usage.InputTokenCount} + {usage.OutputTokenCount} = {usage.TotalTokenCount} tokens");
+
+Begin("Send a system message");
+var french = new SystemChatMessage("Answer in French, in one short sentence.");
+ChatCompletion shorter = await client.CompleteChatAsync(new ChatMessage[] { french, User(prompt) }, Limit(256));
+Console.WriteLine(shorter.Content[0].Text);
+
+Begin("Hold a conversation");
+var messages = new List<ChatMessage> { User(prompt) };
+foreach (var question in new[] { "Which one has the most native speakers?", "How do you say good morning in it?" })
+{
+    ChatCompletion answer = await client.CompleteChatAsync(messages, Limit(256));
+    messages.Add(new AssistantChatMessage(answer));
+    messages.Add(User(question));
+}
+ChatCompletion last = await client.CompleteChatAsync(messages, Limit(256));
+Console.WriteLine(last.Content[0].Text);
+
+Begin("Stream the answer");
+// The package asks for the usage by itself. An error in the middle ends the stream silently: look for a finish reason.
+int streamed = 0;
+bool finished = false;
+await foreach (StreamingChatCompletionUpdate update in
+    client.CompleteChatStreamingAsync(new ChatMessage[] { User(prompt) }, Limit(256)))
+{
+    foreach (ChatMessageContentPart part in update.ContentUpdate) Console.Write(part.Text);
+    finished = finished || update.FinishReason is not null;
+    streamed = update.Usage?.OutputTokenCount ?? streamed;
+}
+Console.WriteLine(finished ? $"\n{streamed} tokens" : "\nThe answer broke off.");
+
+Begin("Shape the answer with parameters");
+UserChatMessage counting = User("Count from one to ten in Spanish.");
+UserChatMessage naming = User("Suggest a name for a language school.");
+UserChatMessage chant = User("Write a chant for a team of translators.");
+ChatCompletionOptions brief = Limit(8), stopped = Limit(256), plain = Limit(256), drawn = Limit(256);
+ChatCompletionOptions narrow = Limit(256), repeated = Limit(256), varied = Limit(256), fresh = Limit(256);
+stopped.StopSequences.Add("cinco");
+plain.ResponseFormat = ChatResponseFormat.CreateTextFormat();
+drawn.Temperature = narrow.Temperature = 1;
+drawn.Seed = narrow.Seed = 5;
+narrow.TopP = 0.2f;
+repeated.Temperature = varied.Temperature = fresh.Temperature = 0;
+varied.FrequencyPenalty = 1.5f;
+fresh.FrequencyPenalty = fresh.PresencePenalty = 2;
+var tried = new (string What, UserChatMessage Asked, ChatCompletionOptions Options)[]
+{
+    ("max_tokens 8", counting, brief),
+    ("stop cinco", counting, stopped),
+    ("response_format text", counting, plain),
+    ("temperature 1, seed 5", naming, drawn),
+    ("the same with top_p 0.2", naming, narrow),
+    ("no penalty", chant, repeated),
+    ("frequency_penalty 1.5", chant, varied),
+    ("both penalties 2", chant, fresh),
+};
+foreach (var (what, asked, options) in tried)
+{
+    ChatCompletion answer = await client.CompleteChatAsync(new ChatMessage[] { asked }, options);
+    Console.WriteLine($"{what} → {answer.Content[0].Text} → {answer.FinishReason}");
+}
+
+Begin("Ask for JSON");
+// There is no JSON mode: ask in the prompt, and be ready for something else.
+var wanted = new ChatMessage[]
+{
+    User("List the three languages with the most native speakers as a JSON array of objects with the keys language and "
+        + "speakers_millions. Answer with JSON only."),
+};
+ChatCompletionOptions json = Limit(256);
+json.Temperature = 0;
+try
+{
+    json.ResponseFormat = ChatResponseFormat.CreateJsonObjectFormat();
+    await client.CompleteChatAsync(wanted, json);
+}
+catch (ClientResultException error)
+{
+    Console.WriteLine(error.Status);
+}
+try
+{
+    json.ResponseFormat = ChatResponseFormat.CreateTextFormat();
+    ChatCompletion written = await client.CompleteChatAsync(wanted, json);
+    using JsonDocument parsed = JsonDocument.Parse(written.Content[0].Text);
+    foreach (JsonElement row in parsed.RootElement.EnumerateArray()) Console.WriteLine(row);
+}
+catch (Exception error) when (error is JsonException or InvalidOperationException)
+{
+    Console.WriteLine($"Not the JSON that was asked for: {error.Message}");
+}
+
+Begin("Call tools");
+var speakers = new Dictionary<string, string> { ["Bengali"] = "234 million", ["Spanish"] = "485 million" };
+var functions = new Dictionary<string, Func<JsonElement, string>>
+{
+    ["native_speakers"] = given => speakers.GetValueOrDefault(given.GetProperty("language").ToString(), "unknown"),
+};
+var tool = ChatTool.CreateFunctionTool(
+    "native_speakers",
+    "Look up how many people speak a language natively.",
+    BinaryData.FromString("""
+        {"type": "object", "properties": {"language": {"type": "string", "description": "In English"}},
+         "required": ["language"]}
+        """));
+// What the model wrote is what a stranger typed: call only what is listed. What goes wrong is a result too.
+string Run(ChatToolCall call)
+{
+    if (!functions.TryGetValue(call.FunctionName, out var function)) return $"error: no function {call.FunctionName}";
+    try
+    {
+        return function(JsonDocument.Parse(call.FunctionArguments.ToString()).RootElement);
+    }
+    catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
+    {
+        return $"error: {error.Message}";
+    }
+}
+var talk = new List<ChatMessage> { User("How many native speakers do Spanish and Bengali have?") };
+ChatCompletionOptions offered = Limit(256);
+offered.Tools.Add(tool);
+try
+{
+    ChatCompletion answer = await toolClient.CompleteChatAsync(talk, offered);
+    talk.Add(new AssistantChatMessage(answer));
+    foreach (ChatToolCall call in answer.ToolCalls)
+    {
+        Console.WriteLine($"{call.FunctionName} {call.FunctionArguments}");
+        talk.Add(new ToolChatMessage(call.Id, Run(call)));
+    }
+    if (answer.ToolCalls.Count > 0)
+    {
+        ChatCompletion said = await toolClient.CompleteChatAsync(talk, offered);
+        Console.WriteLine(said.Content[0].Text);
+    }
+}
+catch (ClientResultException error)
+{
+    Console.WriteLine($"Tools are refused here: {error.Status}");
+}
+
+Begin("Pass extra parameters");
+// Under /v1 the service hands to the model what the API does not name; this package has names for log probabilities.
+ChatCompletionOptions sure = Limit(4);
+sure.IncludeLogProbabilities = true;
+sure.TopLogProbabilityCount = 2;
+try
+{
+    ChatCompletion answer = await client.CompleteChatAsync(new ChatMessage[] { User(prompt) }, sure);
+    foreach (var each in answer.ContentTokenLogProbabilities)
+    {
+        Console.WriteLine($"\"{each.Token}\" {100 * Math.Exp(each.LogProbability):F0} %");
+    }
+}
+catch (ClientResultException error)
+{
+    Console.WriteLine($"Log probabilities are refused here: {error.Status}");
+}
+
+Begin("Call asynchronously");
+string[] questions =
+{
+    "In one sentence, why do languages disappear?",
+    "In one sentence, how is a new language born?",
+    "In one sentence, which language is the hardest to learn?",
+};
+async Task<string> Answer(string question)
+{
+    ChatCompletion answer = await client.CompleteChatAsync(new ChatMessage[] { User(question) }, Limit(256));
+    return answer.Content[0].Text;
+}
+foreach (var answer in await Task.WhenAll(questions.Select(Answer))) Console.WriteLine($"- {answer}");
+
+Begin("Handle errors and retries");
+// The package tries again three times, without a pause unless the answer has Retry-After. 424 it does not try again.
+ChatClient With(OpenAIClientOptions options, string secret) => new(model, new ApiKeyCredential(secret), options);
+var patience = new OpenAIClientOptions { Endpoint = endpoint, RetryPolicy = new ClientRetryPolicy(5) };
+var elsewhere = new OpenAIClientOptions { Endpoint = new Uri($"{address}/v2") };
+ChatCompletionOptions cold = Limit(256);
+cold.Temperature = -1;
+var hello = new ChatMessage[] { counting };
+var attempts = new Dictionary<string, Func<Task<ClientResult<ChatCompletion>>>>
+{
+    ["a wrong key"] = () => With(settings, "wrong").CompleteChatAsync(hello),
+    ["a wrong address"] = () => With(elsewhere, key ?? "none").CompleteChatAsync(hello),
+    ["a wrong value"] = () => client.CompleteChatAsync(hello, cold),
+    ["more patience"] = () => Connect(model, patience).CompleteChatAsync(hello, Limit(256)),
+};
+foreach (var (what, attempt) in attempts)
+{
+    try
+    {
+        Console.WriteLine($"{what}: {(await attempt()).Value.FinishReason}");
+    }
+    catch (ClientResultException error)
+    {
+        Console.WriteLine($"{what}: {error.Status} {error.Message.Split('\n')[0]}");
+    }
+}
+
+Begin("Know the limits of this client");
+// It asks for max_completion_tokens, which managed compute ignores; see Limit above. Of an error that comes as an event
+// in a stream it says nothing. And it has clients for what these deployments do not do:
+try
+{
+    var embeddings = new OpenAI.Embeddings.EmbeddingClient(model, new ApiKeyCredential(key ?? "none"), settings);
+    await embeddings.GenerateEmbeddingAsync(prompt);
+}
+catch (ClientResultException error)
+{
+    Console.WriteLine(error.Status);
+}
+return 0;

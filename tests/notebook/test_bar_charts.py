@@ -1,0 +1,36 @@
+"""Bars with parts: the picture is reproducible, its text has every figure, and bad rows are refused in words."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+import pytest
+
+from mistral_on_azure import show_bars
+
+ROWS = {"told": {"right": 2, "false": 1}, "shown": {"right": 1230, "false": 0}}
+
+
+def test_the_same_rows_make_the_same_picture():
+    chart = show_bars(ROWS, "Bookings\n(made up)", "bookings")
+    assert chart.png == show_bars(ROWS, "Bookings\n(made up)", "bookings").png
+    width, _ = struct.unpack(">II", chart.png[16:24])
+    assert width == 2 * chart.width == 1320
+
+
+def test_its_text_says_what_the_picture_shows():
+    intervals = {"told": (0.5, 2.75)}
+    chart = show_bars(ROWS, "Bookings\n(made up)", "bookings", {"told": "9 tokens"}, intervals)
+    assert repr(chart).splitlines() == [
+        "Bookings (made up)",
+        "told: right 2, false 1; 0.5 to 2.75 (9 tokens)",
+        "shown: right 1,230",
+    ]
+    assert re.search(r'<img alt="Bookings \(made up\)[^"]+1,230" width="660"', chart._repr_html_())
+
+
+@pytest.mark.parametrize("rows", [{}, {"one": {}}, {"one": dict.fromkeys("abcde", 1)}])
+def test_no_rows_and_too_many_parts_are_refused(rows):
+    with pytest.raises(ValueError, match="1 to 4 kinds of parts"):
+        show_bars(rows, "A title that is long enough", "pieces")

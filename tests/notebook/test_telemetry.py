@@ -1,0 +1,87 @@
+"""What a notebook exports by OTLP reaches the backend through a real collector, byte for byte searchable."""
+
+from __future__ import annotations
+
+import pytest
+
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.notebook import telemetry
+from mistral_on_azure.notebook.telemetry import start_backend
+
+pytest.importorskip("opentelemetry.sdk", reason="make group NAME=tracing installs it")
+WORDS = "7 Rue des Lilas"
+
+
+@pytest.fixture
+def backend():
+    started = start_backend()
+    yield started
+    if started.collector is not None:
+        started.collector.kill()
+        started.collector.wait(timeout=10)
+
+
+def _export(url: str) -> None:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.trace import StatusCode
+
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{url}/v1/traces")))
+    tracer = provider.get_tracer("a library")
+    with tracer.start_as_current_span("answer", attributes={"said": WORDS, "tokens": 3}) as span:
+        span.add_event("first piece")
+        span.set_status(StatusCode.ERROR)
+    provider.shutdown()
+
+
+def test_a_span_arrives_through_the_collector(backend):
+    if backend.collector is None:
+        pytest.skip("Rotel is not installed: make group NAME=tracing")
+    assert backend.url != backend.address and backend.collector.poll() is None
+    _export(backend.url)
+    backend.wait(backend.spans)
+    (span,) = backend.spans()
+    assert (span.name, span.library, span.failed) == ("answer", "a library", True)
+    assert span.attributes == {"said": WORDS, "tokens": 3}
+    assert len(span.events) == 1 and 0 <= span.events[0] <= span.seconds
+
+
+def test_the_collector_is_what_forwards(backend):
+    if backend.collector is None:
+        pytest.skip("Rotel is not installed: make group NAME=tracing")
+    backend.collector.kill()
+    backend.collector.wait(timeout=10)
+    _export_once(backend.url)
+    assert not backend.bodies
+
+
+def _export_once(url: str) -> None:
+    import requests
+
+    with pytest.raises(requests.ConnectionError):
+        requests.post(f"{url}/v1/traces", data=b"", timeout=5)
+
+
+def test_what_the_backend_keeps_can_be_searched_for_words(backend):
+    _export(backend.url)
+    backend.wait(backend.spans)
+    assert any(WORDS.encode() in body for _, body in backend.bodies)
+    assert WORDS.encode() in backend.spans()[0].encoded
+
+
+def test_packed_bodies_are_unpacked_before_they_are_searched(backend):
+    import gzip
+
+    import requests
+
+    packed = {"Content-Encoding": "gzip"}
+    requests.post(f"{backend.address}/v1/logs", data=gzip.compress(WORDS.encode()), headers=packed, timeout=10)
+    assert backend.bodies == [("/v1/logs", WORDS.encode())]
+
+
+def test_waiting_has_a_limit(backend, monkeypatch):
+    monkeypatch.setattr(telemetry, "_PATIENCE", 0.1)
+    with pytest.raises(CookbookError, match=r"did not arrive within 0\.1 seconds"):
+        backend.wait(lambda: False)

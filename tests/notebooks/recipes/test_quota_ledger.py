@@ -1,0 +1,103 @@
+"""The ledger of the recipe on quotas: the code that readers copy, taken out of the notebook."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mistral_on_azure.catalog.notebooks import load
+from mistral_on_azure.notebook.quota_views import plot_quota_use
+
+ROOT = Path(__file__).resolve().parents[3]
+NOTEBOOK = load(ROOT / "notebooks" / "recipes" / "quota.ipynb")
+TOKENS, REQUESTS = 10_000, 100
+
+
+@pytest.fixture(scope="module")
+def ledger() -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    for cell in NOTEBOOK.code:
+        if cell.id in ("ledger-1", "ledger-2"):
+            exec(cell.source, names)
+    return names
+
+
+@pytest.fixture
+def quota(ledger, tmp_path):
+    return ledger["open_quota"](str(tmp_path / "quota.db"), TOKENS, REQUESTS)
+
+
+def test_a_full_bucket_gives_nearly_all_of_a_minute_at_once(ledger, quota):
+    assert ledger["take"](quota, 0.98 * TOKENS) == 0
+    assert ledger["take"](quota, 0.02 * TOKENS) > 0
+
+
+def test_what_does_not_fit_takes_nothing_and_fits_after_the_wait(ledger, quota):
+    ledger["take"](quota, 0.99 * TOKENS)
+    wait = ledger["take"](quota, 50)
+    assert wait == pytest.approx(50 / TOKENS * 60, abs=0.05)
+    time.sleep(wait)
+    assert ledger["take"](quota, 50) == 0
+
+
+def test_requests_are_a_bucket_of_their_own(ledger, quota):
+    taken = [ledger["take"](quota, 1) for _ in range(REQUESTS)]
+    assert [wait > 0 for wait in taken].index(True) == REQUESTS - 1  # one in a hundred is kept back
+
+
+def test_what_was_too_much_comes_back_also_when_the_bucket_is_empty(ledger, quota):
+    ledger["take"](quota, 0.99 * TOKENS)
+    assert ledger["take"](quota, 400) > 0
+    assert ledger["take"](quota, -500, 0) == 0
+    assert ledger["take"](quota, 400) == 0
+
+
+def test_what_was_too_little_is_taken_afterwards_without_a_wait(ledger, quota):
+    ledger["take"](quota, 0.5 * TOKENS)
+    assert ledger["take"](quota, 0.49 * TOKENS - 1, 0) == 0
+    assert ledger["take"](quota, 100) > 0
+
+
+def test_who_opens_the_same_file_shares_it(ledger, quota, tmp_path):
+    other = ledger["open_quota"](str(tmp_path / "quota.db"), TOKENS, REQUESTS)
+    ledger["take"](quota, 0.6 * TOKENS)
+    assert ledger["take"](other, 0.6 * TOKENS) > 0
+    assert ledger["take"](other, 0.3 * TOKENS) == 0
+
+
+def test_the_picture_has_the_measured_figures():
+    kept = plot_quota_use()
+    for row in kept.results.values():
+        assert f"{row['used']:.3f}" in kept.alt and f"{row['used']:.3f}" in repr(kept)
+    assert kept.picture().png == kept.picture().png
+    assert {"naive", "router", "openai-sdk", "ledger", "ledger-4"} <= set(kept.results)
+
+
+def test_the_kept_measurement_is_of_the_whole_quota_and_holds_what_the_recipe_says():
+    kept = plot_quota_use()
+    assert kept.minutes == 3
+    for name in ("ledger", "ledger-4"):
+        assert kept.results[name]["used"] >= 0.98 and kept.results[name]["refused"] == 0
+
+
+@pytest.mark.all
+@pytest.mark.timeout(600)
+def test_three_minutes_of_the_whole_quota_and_nothing_is_refused():
+    """In real time, with 200,000 tokens and 1,000 requests a minute, in one process and in four that share a file.
+
+    What was used and refused is counted by the endpoint.
+    """
+    command = [sys.executable, str(ROOT / "tests" / "bench" / "quota_use.py"), "--only", "ledger", "ledger-4"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=580, check=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    figures = {name: row for line in lines for name, row in line.items()}
+    assert set(figures) == {"ledger", "ledger-4"}
+    for name, row in figures.items():
+        assert row["refused"] == row["failed"] == 0, (name, row)
+        assert row["used"] >= 0.98, (name, row)

@@ -1,0 +1,98 @@
+"""Chat with memory: what the recipe's cells make of conversations, and what was measured with its attacks."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mistral_on_azure.azure.addresses import CREDENTIAL, variables_of
+from mistral_on_azure.azure.deployment_kinds import kind_named
+from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.endpoint.starting import new_key, start
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "recipes"
+RECIPE = json.loads((FOLDER / "chat-with-memory.ipynb").read_text(encoding="utf-8"))
+CELLS = {cell["id"]: "".join(cell["source"]) for cell in RECIPE["cells"]}
+GIVEN = json.loads((FOLDER / "injections.json").read_text(encoding="utf-8"))
+MEASURED = json.loads((FOLDER / "injections-measured.json").read_text(encoding="utf-8"))
+FIRST, *_, LAST = deployments()
+USER, ASSISTANT, SYSTEM = ({"role": role, "content": role} for role in ("user", "assistant", "system"))
+
+
+@pytest.fixture(scope="module", params=[("serverless", FIRST), ("managed", FIRST), ("foundry", "Mistral-Large-3")])
+def taught(request) -> Iterator[dict[str, Any]]:
+    """The names that the recipe's cells define, on an endpoint of each kind."""
+    kind, model = request.param
+    with start([key := new_key()], kind=kind, deployment=model) as endpoint, pytest.MonkeyPatch.context() as patch:
+        for name, value in {**variables_of(endpoint.url, kind_named(kind)), CREDENTIAL: key}.items():
+            patch.setitem(os.environ, name, value)
+        names: dict[str, Any] = {"model": model, "limit": 60, "version": "v3"}
+        for cell in ("set-up-3", "roles-1", "roles-2", "trim-1", "trim-2"):
+            exec(CELLS[cell], names)
+        yield names
+
+
+def test_what_is_joined_alternates_and_loses_nothing(taught):
+    joined = taught["joined"]([SYSTEM, USER, USER, ASSISTANT, ASSISTANT, USER])
+    assert [turn["role"] for turn in joined] == ["user", "assistant", "user"]
+    assert [turn["content"] for turn in joined] == ["system\n\nuser\n\nuser", "assistant\n\nassistant", "user"]
+
+
+def test_a_joined_conversation_is_taken_and_billed_as_counted(taught):
+    counted = taught["count"](taught["history"])
+    assert taught["verdict"](taught["joined"](taught["history"])) == f"answered, {counted} prompt tokens"
+
+
+@pytest.mark.parametrize("limit", [20, 45, 60, 75, 500])
+def test_what_is_trimmed_fits_and_keeps_both_ends(taught, limit):
+    taught["limit"] = limit
+    kept, history = taught["trim"](taught["history"]), taught["history"]
+    assert kept[0] == history[0] and kept[-1] == history[-1] and kept[1]["role"] == "user"
+    assert taught["count"](kept) <= limit or len(kept) == 2
+    dropped = len(history) - len(kept)
+    if dropped:  # no more than needed
+        assert taught["count"]([history[0], *history[dropped:]]) > limit or history[dropped]["role"] == "assistant"
+
+
+def test_a_piece_of_a_conversation_has_the_tokens_that_it_adds(taught):
+    count = taught["count"]
+    assert count([USER, ASSISTANT, USER, ASSISTANT]) - count([USER, ASSISTANT, USER]) == count([ASSISTANT]) - 1
+
+
+def test_the_filter_is_recognised_in_every_client(taught, capsys):
+    for cell in ("filter-1", "filter-3", "filter-4"):
+        exec(CELLS[cell], taught)
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert len(lines) == 6 and all(line.endswith("filtered: True") for line in lines), lines
+    assert not taught["was_filtered"](ValueError("no filter"))
+
+
+def test_every_attack_was_made_on_every_defence():
+    rows = MEASURED["rows"]
+    pairs = {(row["document"], row["order"]) for row in rows}
+    assert len(rows) == len(pairs) == len(GIVEN["documents"]) * len(GIVEN["orders"]) == 36
+    assert all(row[name] for row in rows for name in ("nothing", "delimiting", "datamarking"))
+    assert MEASURED["model"] == "SmolLM2-135M-Instruct"
+
+
+def test_no_document_has_a_word_of_an_order():
+    for document in GIVEN["documents"]:
+        words = set(re.findall("[a-z]+", document["text"].lower()))
+        assert all(words.isdisjoint(order["words"]) for order in GIVEN["orders"])
+        assert not words.isdisjoint(document["words"])
+
+
+def test_intervals_and_the_paired_test_are_right():
+    names: dict[str, Any] = {"given": GIVEN, "measured": MEASURED, "DEFENCES": ["nothing", "delimiting", "datamarking"]}
+    exec(CELLS["orders-5"], names)
+    assert names["wilson"](0, 36) == pytest.approx((0.0, 0.0964), abs=1e-3)
+    assert names["wilson"](18, 36) == pytest.approx((0.3447, 0.6553), abs=1e-3)
+    exec(CELLS["orders-7"], names)
+    assert names["by_chance"]([True] * 6, [False] * 6) == pytest.approx(2 / 64)
+    assert names["by_chance"]([True, False], [False, True]) == 1.0

@@ -1,0 +1,88 @@
+"""The evaluation set is what CLDR says, the kept answers are to it, and the recipe's judge and gate work."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import date
+from importlib.metadata import version
+
+import pytest
+
+from mistral_on_azure import CookbookError, kept
+from mistral_on_azure.upkeep import kept_scores
+from mistral_on_azure.upkeep.written_dates import LANGUAGES, evaluation_set
+
+SET = kept("written dates")
+SCORES = kept("scores")
+
+
+def test_the_set_is_made_by_its_command():
+    if f"Babel {version('babel')} " not in SET["source"]:
+        pytest.skip("another Babel has another edition of CLDR: make the set again")
+    assert evaluation_set() == SET
+
+
+def test_the_set_is_large_and_each_truth_is_a_day():
+    items = SET["items"]
+    assert len(items) == 240 and len({each["written"] for each in items}) == 240
+    assert {each["id"][:2] for each in items} == set(LANGUAGES) and len(LANGUAGES) == 24
+    assert all(date.fromisoformat(each["date"]).isoformat() == each["date"] for each in items)
+    assert SET["licence"] == "Unicode-3.0" and "UNICODE LICENSE V3" in SET["notice"]
+
+
+def test_the_kept_answers_are_a_real_models_to_questions_of_the_set():
+    known = [each["id"] for each in SET["items"]]
+    first, *others = SCORES["answers"].values()
+    assert SCORES["model"] == "SmolLM2-135M-Instruct" and date.fromisoformat(SCORES["date"])
+    assert len(SCORES["answers"]) == 3 and all(set(each) == set(first) for each in others)
+    assert set(first) <= set(known) and len(first) >= 200
+    for said in SCORES["answers"].values():
+        for text, prompt, completion, seconds in said.values():
+            assert isinstance(text, str) and prompt > 40 and 0 < completion <= 16 and seconds > 0
+
+
+def test_the_kept_file_is_written_as_the_command_writes_it():
+    about = {name: value for name, value in SCORES.items() if name != "answers"}
+    given = {shown: SCORES["answers"][f"examples: {shown}"] for shown in kept_scores.EXAMPLES}
+    assert kept_scores._written(about, given) == kept_scores.FILE.read_text(encoding="utf-8")
+
+
+def test_nothing_else_is_kept():
+    with pytest.raises(CookbookError, match="Choose one of: clients, faults, scores, written dates"):
+        kept("prices")
+
+
+@pytest.fixture
+def written(tmp_path):
+    """The recipe's programs in a folder, and the files that the gate compares."""
+    for name, text in kept_scores.programs(kept_scores.RECIPE).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    right = {each["id"]: [each["date"], 60, 10, 1.0] for each in SET["items"]}
+    worse = right | {each["id"]: ["no idea", 60, 10, 1.0] for each in SET["items"][::8]}
+    for name, content in {"questions": SET["items"], "right": right, "worse": worse}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "status"), [("right", "right", 0), ("right", "worse", 1), ("worse", "right", 0)]
+)
+def test_the_gate_fails_on_a_regression_and_on_nothing_else(written, before, after, status):
+    command = [sys.executable, "gate.py", "questions.json", f"{before}.json", f"{after}.json"]
+    done = subprocess.run(command, cwd=written, capture_output=True, text=True, timeout=60)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "at worst" in done.stdout and not done.stderr
+
+
+def test_the_judge_knows_a_right_answer(written):
+    ask = "from dates import verdict as v; print(*(v(each, '2006-01-10') for each in ('2006-01-10', '2006-10-01', '')))"
+    done = subprocess.run([sys.executable, "-c", ask], cwd=written, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "right wrong date no date\n"
+
+
+def test_no_example_of_the_prompt_is_a_question(written):
+    ask = "import dates, json; print(json.dumps([text for text, _ in dates.SOLVED]))"
+    done = subprocess.run([sys.executable, "-c", ask], cwd=written, capture_output=True, text=True, timeout=60)
+    assert not set(json.loads(done.stdout)) & {each["written"] for each in SET["items"]}
