@@ -14,7 +14,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,19 @@ _UV_KEYS += ("http-proxy", "https-proxy", "no-proxy")
 def groups() -> list[str]:
     """The names of the groups of packages that can be added to the environment."""
     return sorted(path.stem for path in _GROUP_LOCKS.glob("*.lock"))
+
+
+def group_of(packages: Sequence[str]) -> str:
+    """The name of a group that brings all these packages; empty when none does.
+
+    Args:
+        packages: names, in small letters and with hyphens.
+    """
+    for name in groups():
+        text = (_GROUP_LOCKS / f"{name}.lock").read_text(encoding="utf-8")
+        if set(packages) <= set(re.findall(r"^([a-z0-9.-]+)==", text, re.MULTILINE)):
+            return name
+    return ""
 
 
 def added() -> list[str]:

