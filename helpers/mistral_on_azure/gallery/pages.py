@@ -23,6 +23,7 @@ _TEMPLATES = Path(__file__).with_name("templates")
 SUMMARIES = tomllib.loads((_TEMPLATES / "summaries.toml").read_text(encoding="utf-8"))
 _FIRST = "openai-sdk"  # the tab that is open until a reader chooses: the client for new code
 _AT_ONCE = "Call asynchronously"
+_FORCED = ("csharp",)  # whose lexer does not know all of the language, as the first lines of a single file
 _SHORT = {START: "Start here", "beyond-python/curl": "curl alone", "beyond-python/javascript": "JavaScript"}
 
 
@@ -30,6 +31,8 @@ def code(text: str, language: str, style: str = "") -> str:
     """A code block in MyST Markdown, with a longer fence than any in its text."""
     fence = "`" * max((len(found) + 1 for found in re.findall(r"^`{3,}", text, re.M)), default=3)
     option = f":class: {style}\n" if style else ""
+    if language in _FORCED:
+        option += ":force:\n"
     return f"{fence}{{code-block}} {language}\n{option}\n{text.rstrip()}\n{fence}"
 
 

@@ -19,6 +19,7 @@ from mistral_on_azure.errors import CookbookError
 EXTRAS, GROUPS = ("notebooks", "gallery"), ("test", "tools")  # what requirements.lock has
 SEPARATE = ("evaluation", "retrieval", "tracing", "batch")  # groups of packages with a lock of their own
 LOCKS = Path("helpers", "mistral_on_azure", "upkeep", "locks")  # in the project
+_FIRST = "openai-sdk"  # the client for new code
 _FRAME = (SET_UP, ENDING)  # sections that every recipe may have
 _HEADER = "# Made from pyproject.toml by `make lock`; do not edit.\n"
 _ALSO = "# What the group adds to requirements.lock. `make group NAME={name}` installs it.\n"
@@ -95,7 +96,7 @@ def task_table(folder: Path) -> str:
     rows = [["Task", *(client.name for client in known)], ["---"] * (len(known) + 1)]
     for task in tasks(folder):
         links = [f"[{client.name}]({client.notebook}#{anchor(task)})" for client in known]
-        rows.append([f'<a id="{anchor(task).lower()}"></a>{task}', *links])
+        rows.append([task, *links])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -113,8 +114,8 @@ def recipe_table(folder: Path) -> str:
 
 
 def task_list(folder: Path) -> str:
-    """The tasks in a line of Markdown, each linking to its row of the table."""
-    return " ·\n".join(f"[{task}](notebooks/README.md#{anchor(task).lower()})" for task in tasks(folder))
+    """The tasks in a line of Markdown, each linking to its section in the notebook of the first client for new code."""
+    return " ·\n".join(f"[{task}](notebooks/{_FIRST}.ipynb#{anchor(task)})" for task in tasks(folder))
 
 
 def recipe_list(folder: Path) -> str:
