@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from environments import UV, environment
+from environments import LOCK, UV, environment, uv
 from mistral_on_azure.azure.addresses import CREDENTIAL
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,8 +36,9 @@ def wheel() -> Path:
 def installed(wheel: Path, name: str, *wanted: str) -> Path:
     """The Python of an environment with the wheel, what it depends on, and no more than is wanted."""
     python = environment(wheel.parent / name, [*wanted])
-    again = ["pip", "install", "--quiet", "--offline", "--no-deps", "--reinstall-package", "mistral-azure-cookbook"]
-    subprocess.run([UV, *again, "--python", python, wheel], check=True, timeout=120)  # the same version, other code
+    # The same version with other code, and perhaps other dependencies, than when the environment was made.
+    again = ["pip", "install", "--quiet", "--reinstall-package", "mistral-azure-cookbook", "--constraint", LOCK]
+    uv(*again, "--python", python, *wanted)
     return python
 
 

@@ -34,9 +34,11 @@ import httpx, pytest
 
 ANSWER = {"choices": [{"message": {"role": "assistant", "content": "Hi"}}]}
 
+CLIENT = httpx.Client()
+
 def ask(url, prompt="Hello", key="k"):
     body = {"model": "MODEL", "messages": [{"role": "user", "content": prompt}]}
-    answer = httpx.post(url + "PATH", json=body, headers={"Authorization": "Bearer " + key})
+    answer = CLIENT.post(url + "PATH", json=body, headers={"Authorization": "Bearer " + key})
     return answer.json()["choices"][0]["message"]["content"]
 """
 _MANY = '@pytest.mark.parametrize("number", range(int(os.environ["TESTS"])))\n'
@@ -87,14 +89,15 @@ def main() -> None:
         for repeat in range(options.repeats):
             print(f"Repeat {repeat + 1} of {options.repeats}", flush=True)
             for name, suite in suites.items():
-                for size, tests in (("one", 1), ("many", MANY + 1)):
+                for size, tests in (("one", 1), ("many", options.tests + 1)):
                     values[name][size].append(_session(python, Path(folder), suite, tests))
+                print(f"  {name}: {[rows[-1] for rows in values[name].values()]}", flush=True)
     results = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": machine.describe(),
         "load": [round(each, 1) for each in os.getloadavg()],
         "versions": machine.versions(("pytest", "httpx")) | {name: each for name, each in PACKAGES.items() if each},
-        "settings": {"repeats": options.repeats, "tests": MANY},
+        "settings": {"repeats": options.repeats, "tests": options.tests},
         "missing": missing,
         "values": values,
     }
@@ -105,6 +108,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--tests", type=int, default=MANY, help="in the longer sessions, one less than there are")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--render", action="store_true", help="write the page again from the kept results")
     return parser.parse_args()

@@ -13,7 +13,7 @@ import pytest
 from mistral_on_azure.upkeep import measurements
 
 BENCH = Path(__file__).resolve().parents[1] / "bench"
-SCRIPTS = {"endpoint": "endpoint_speed.py", "notebooks": "notebook_speed.py", "doubles": "double_speed.py"}
+SCRIPTS = {"endpoint": "endpoint_speed.py", "notebooks": "notebook_speed.py"}
 RESULTS = measurements.FOLDER
 
 

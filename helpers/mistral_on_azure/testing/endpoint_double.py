@@ -140,9 +140,9 @@ class Endpoint:
         Raises:
             CookbookError: after more than 1,000 of them, of which the endpoint has forgotten some.
         """
-        if (calls := self._process.ask("GET", "/local/session")["calls"]) > KEPT:
-            raise CookbookError(f"The app has sent {calls} requests, and only {KEPT} are kept.")
         told = self._process.ask("GET", f"/local/exchanges?last={KEPT}")
+        if len(told) == KEPT and (calls := self._process.ask("GET", "/local/session")["calls"]) > KEPT:
+            raise CookbookError(f"The app has sent {calls} requests, and only {KEPT} are kept.")
         return [SentRequest.of(exchange) for exchange in told]
 
     @property
