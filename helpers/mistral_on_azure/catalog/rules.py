@@ -64,13 +64,14 @@ def the_time_is_told(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[
 
 
 def cells_are_short(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """A code cell has few enough lines to be read at a glance."""
+    """A code cell has few enough lines to be read at a glance. One that writes a file has the lines of the file."""
     most = _LONGEST_ELSEWHERE if notebook.kind is Kind.OTHER_LANGUAGE else _LONGEST
     lengths = {cell.number: len(cell.source.splitlines()) for cell in notebook.code}
     yield from (
         f"cell {number} has {length} lines, {most} at most" for number, length in lengths.items() if length > most
     )
-    middle = sorted(lengths.values())[len(lengths) // 2] if lengths else 0
+    usual = sorted(lengths[cell.number] for cell in notebook.code if not cell.source.startswith("%%writefile"))
+    middle = usual[len(usual) // 2] if usual else 0
     if most == _LONGEST and middle > _USUAL:
         yield f"the usual code cell has {middle} lines, {_USUAL} at most"
 
