@@ -125,7 +125,12 @@ def test_all_are_formatted_and_lint_clean(written):
     ruff = shutil.which("ruff", path=Path(sys.executable).parent)
     for arguments in (
         # A recipe's prompts and its list of packages may be long.
-        ["check", "--select=E,F,I,B,UP,SIM,W", "--line-length=120", "--per-file-ignores=**/recipes/**:E501"],
+        [
+            "check",
+            "--select=E,F,I,B,UP,SIM,W",
+            "--line-length=120",
+            f"--per-file-ignores={written}/recipes/*/*.py:E501",
+        ],
         ["format", "--check", "--line-length=100"],
     ):
         done = subprocess.run(
