@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mistral_on_azure.notebook.figures import ShownFigure, show_figure
+from mistral_on_azure.notebook.figures import BLUE, INK, PALE, ShownFigure, show_figure
 
-_INK, _EDGE = "#14202e", "#1f5fa8"
 # Light and dark, and each with a hatch of its own, so that nothing rests on colour.
-_STYLES = (("#1f5fa8", ""), ("#e9a23b", "//"), ("#a9c6e8", ".."), ("#ffffff", "xx"))
+_STYLES = ((BLUE, ""), ("#e9a23b", "//"), (PALE, ".."), ("#ffffff", "xx"))
 _WIDTH, _ROW, _AROUND = 6.6, 0.34, 1.45  # inches: the figure, a bar with its gap, all but the bars
 Rows = Mapping[str, Mapping[str, float]]
 
@@ -40,7 +39,7 @@ def show_bars(
     from matplotlib.figure import Figure
     from matplotlib.patheffects import withStroke
 
-    with rc_context({"font.size": 10, "text.color": _INK, "axes.labelcolor": _INK, "hatch.linewidth": 0.7}):
+    with rc_context({"font.size": 10, "text.color": INK, "axes.labelcolor": INK, "hatch.linewidth": 0.7}):
         figure = Figure(figsize=(_WIDTH, _AROUND + _ROW * len(rows)), layout="constrained")
         axes = figure.add_subplot()
         axes.set_facecolor("none")
@@ -50,7 +49,7 @@ def show_bars(
             end = sum(row.values())
             if interval := (intervals or {}).get(name):
                 around = [withStroke(linewidth=3.5, foreground="white")]  # to be seen on a dark bar
-                axes.plot(interval, (place, place), color=_INK, marker="|", markersize=9, path_effects=around)
+                axes.plot(interval, (place, place), color=INK, marker="|", markersize=9, path_effects=around)
                 end = max(end, interval[1])
             ends[name] = end
             axes.annotate(written[name], (end, place), (5, 0), textcoords="offset points", va="center")
@@ -68,7 +67,7 @@ def _draw(axes: object, rows: Rows, parts: list[str]) -> None:
     for part, (colour, hatch) in zip(parts, _STYLES, strict=False):
         lengths = [row.get(part, 0.0) for row in rows.values()]
         axes.barh(
-            range(len(rows)), lengths, left=left, height=0.62, label=part, color=colour, edgecolor=_EDGE, hatch=hatch
+            range(len(rows)), lengths, left=left, height=0.62, label=part, color=colour, edgecolor=BLUE, hatch=hatch
         )
         left = [start + length for start, length in zip(left, lengths, strict=True)]
 

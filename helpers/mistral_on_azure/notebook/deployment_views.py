@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mistral_on_azure.azure.deployments import Deployment, deployments
+from mistral_on_azure.notebook.figures import BLUE, GROUND, INK, PALE
 
 _LEFT = ' style="text-align: left; vertical-align: top"'
 
@@ -73,8 +74,6 @@ def _name(deployment: Deployment) -> str:
     return f'{head}<span style="white-space: nowrap">{last}{version}</span>'
 
 
-# The plot has a background of its own, since a picture cannot know whether the page is light or dark.
-_GROUND, _INK, _BAR, _REST = "#eef3fa", "#14202e", "#1f5fa8", "#a9c6e8"
 _WIDTH = 440  # pixels; fits a narrow window, and is drawn at twice the size for fine screens
 _COLUMNS = 40  # width of the widest bar where pictures are not shown
 
@@ -116,23 +115,23 @@ class DeploymentPlot:
         from matplotlib.figure import Figure
 
         drawn = io.BytesIO()
-        with rc_context({"font.size": 10, "text.color": _INK, "axes.labelcolor": _INK, "xtick.color": _INK}):
-            figure = Figure(figsize=(_WIDTH / 100, 3.1), facecolor=_GROUND, layout="constrained")
+        with rc_context({"font.size": 10, "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK}):
+            figure = Figure(figsize=(_WIDTH / 100, 3.1), facecolor=GROUND, layout="constrained")
             figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)
-            axes = figure.add_subplot(facecolor=_GROUND)
+            axes = figure.add_subplot(facecolor=GROUND)
             places = range(len(self.deployments))
             for sizes, colour, label in (
-                ([each.parameters_total for each in self.deployments], _REST, "held in memory"),
-                ([each.parameters_active for each in self.deployments], _BAR, "used for each token"),
+                ([each.parameters_total for each in self.deployments], PALE, "held in memory"),
+                ([each.parameters_active for each in self.deployments], BLUE, "used for each token"),
             ):
-                axes.barh(places, sizes, height=0.42, color=colour, edgecolor=_BAR, label=label)
+                axes.barh(places, sizes, height=0.42, color=colour, edgecolor=BLUE, label=label)
             for place, each in zip(places, self.deployments, strict=True):
                 axes.text(0, place - 0.31, f"{_short(each)}: {_label(each)}", va="bottom")
             axes.set(yticks=[], ylim=(len(self.deployments) - 0.7, -0.8), xlabel="parameters, in billions")
             axes.spines[["top", "right", "left"]].set_visible(False)
             figure.legend(loc="outside lower center", ncols=2, frameon=False)
             FigureCanvasAgg(figure)
-            figure.savefig(drawn, format="png", dpi=200, facecolor=_GROUND, metadata={"Software": None})
+            figure.savefig(drawn, format="png", dpi=200, facecolor=GROUND, metadata={"Software": None})
         return drawn.getvalue()
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from mistral_on_azure.notebook.figures import ShownFigure, show_figure
+from mistral_on_azure.notebook.figures import BLUE, INK, SAND, ShownFigure, show_figure
+from mistral_on_azure.notebook.kept import kept
 
-_MEASURED = Path(__file__).parents[1] / "upkeep" / "faults" / "clients_and_faults.json"
 _ROWS = {  # the cases of the measurements that tell the clients apart, and how the picture calls them
     "429 with Retry-After": "429, told to wait 2 s",
     "429 with an empty body": "429, told nothing",
@@ -26,9 +24,7 @@ _ROWS = {  # the cases of the measurements that tell the clients apart, and how 
     "error event (streamed)": "stream: error event",
 }
 _TOLD = 2.0  # seconds that the answers of "429 with Retry-After" tell
-_INK, _EDGE = "#14202e", "#1f5fa8"
 _FILL = {1: "#f7fafd", 3: "#bcd5f0", 4: "#a3c5ea", 5: "#8bb4e2"}  # by the number of tries; the text says it as well
-_LOST = "#f3d9a6"
 
 
 @dataclass(frozen=True)
@@ -88,19 +84,19 @@ class ClientFaults:
         axes.set(xlim=(-2.05, columns + 0.05), ylim=(rows + 0.05, -0.75))
         axes.axis("off")
         for column, client in enumerate(self.clients):
-            axes.text(column + 0.5, -0.35, client, ha="center", va="center", size=9, weight="bold", color=_INK)
+            axes.text(column + 0.5, -0.35, client, ha="center", va="center", size=9, weight="bold", color=INK)
         for row, fault in enumerate(self.faults):
-            axes.text(-0.08, row + 0.5, _ROWS[fault], ha="right", va="center", size=9, color=_INK)
+            axes.text(-0.08, row + 0.5, _ROWS[fault], ha="right", va="center", size=9, color=INK)
             for column, client in enumerate(self.clients):
                 first, second = self.words(fault, client)
                 lost = second.startswith("a part")
-                fill = _LOST if lost else _FILL[self.measured[fault][client]["tries"]]
+                fill = SAND if lost else _FILL[self.measured[fault][client]["tries"]]
                 axes.add_patch(
-                    Rectangle((column + 0.03, row + 0.05), 0.94, 0.9, fc=fill, ec=_EDGE, lw=2 if lost else 0.6)
+                    Rectangle((column + 0.03, row + 0.05), 0.94, 0.9, fc=fill, ec=BLUE, lw=2 if lost else 0.6)
                 )
                 text = f"{first}\n{second}" if second else first
                 heavy = "bold" if lost else "normal"
-                axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", size=7.5, weight=heavy, color=_INK)
+                axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", size=7.5, weight=heavy, color=INK)
         return show_figure(figure, self.alt)
 
 
@@ -110,5 +106,5 @@ def plot_client_faults() -> ClientFaults:
     The measurements were made with one call for each fault, which lasted for every try, and each client's own
     defaults; a test repeats them.
     """
-    measured = json.loads(_MEASURED.read_text(encoding="utf-8"))["measured"]
+    measured = kept("faults")["measured"]
     return ClientFaults(measured, tuple(_ROWS), tuple(measured["429"]))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# A background of its own, since a picture cannot know whether the page is light or dark.
-_GROUND = "#eef3fa"
+# For all pictures. The ground is their own, since a picture cannot know whether the page is light or dark.
+GROUND, INK, BLUE, PALE, SAND = "#eef3fa", "#14202e", "#1f5fa8", "#a9c6e8", "#f3d9a6"
 _DOTS = 100  # pixels of the page for an inch of the figure; it is drawn at twice the size for fine screens
 _SHORTEST = 20  # characters of a text that says anything
 
@@ -56,5 +56,5 @@ def show_figure(figure: Figure, alt: str) -> ShownFigure:
 
     FigureCanvasAgg(figure)
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=2 * _DOTS, facecolor=_GROUND, metadata={"Software": None})
+    figure.savefig(drawn, format="png", dpi=2 * _DOTS, facecolor=GROUND, metadata={"Software": None})
     return ShownFigure(alt, round(figure.get_figwidth() * _DOTS), drawn.getvalue())

@@ -1,7 +1,7 @@
 """What the repository keeps for notebooks: measurements with their dates, and sets of questions with their sources.
 
-Commands make them: `make bench-clients`, `make faults`, `make scores`. A notebook that cannot measure as much shows
-what is kept, and says so.
+Commands make them: `make bench-clients`, `make faults`, `make bench-quota`, `make scores`. A notebook that cannot
+measure as much shows what is kept, and says so.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ _UPKEEP = Path(__file__).resolve().parents[1] / "upkeep"
 _FILES = {
     "clients": _UPKEEP / "measurements" / "clients.json",
     "faults": _UPKEEP / "faults" / "clients_and_faults.json",
+    "quota": _UPKEEP / "measurements" / "quota.json",
     "scores": _UPKEEP / "measurements" / "scores.json",
     "written dates": _UPKEEP / "measurements" / "written_dates.json",
 }
@@ -25,8 +26,9 @@ def kept(name: str) -> dict[str, Any]:
     """What is kept under a name, as it lies in the file.
 
     Args:
-        name: "clients" (what each client costs), "faults" (what each does about them), "scores" (the answers of a
-            small real model to the evaluation set) or "written dates" (the evaluation set itself).
+        name: "clients" (what each client costs), "faults" (what each does about them), "quota" (what each way to keep
+            to a quota uses of it), "scores" (the answers of a small real model to the evaluation set) or "written
+            dates" (the evaluation set itself).
 
     Raises:
         CookbookError: for another name.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64encode
 from dataclasses import dataclass
-from html import escape
 
-_GROUND, _INK, _BOX, _EDGE = "#eef3fa", "#14202e", "#d5e4f6", "#1f5fa8"
-_WIDTH, _HEIGHT = 600, 400  # pixels; drawn at twice the size for fine screens
+from mistral_on_azure.notebook.figures import BLUE, INK, ShownFigure, show_figure
+
+_BOX = "#d5e4f6"
+_WIDTH, _HEIGHT = 600, 400  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +81,16 @@ class LayerPlot:
         return f"The way of a request on managed compute, from layer to layer, and the statuses of each: {said}."
 
     def _repr_html_(self) -> str:
-        picture = b64encode(self.png()).decode()
-        shown = f'width="{_WIDTH}" style="max-width: 100%" src="data:image/png;base64,{picture}"'
-        return f'<img alt="{escape(self.alt)}" {shown}>'
+        return self.picture()._repr_html_()
 
-    def png(self) -> bytes:
-        """The picture as PNG, the same bytes each time."""
+    def picture(self) -> ShownFigure:
+        """The layers from top to bottom."""
         from matplotlib import rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
         from matplotlib.patches import FancyBboxPatch
 
-        drawn = io.BytesIO()
-        with rc_context({"font.size": 11, "text.color": _INK}):
-            figure = Figure(figsize=(_WIDTH / 100, _HEIGHT / 100), facecolor=_GROUND)
+        with rc_context({"font.size": 11, "text.color": INK}):
+            figure = Figure(figsize=(_WIDTH / 100, _HEIGHT / 100))
             axes = figure.add_axes((0, 0, 1, 1))
             axes.set(xlim=(0, _WIDTH), ylim=(_HEIGHT, 0))
             axes.axis("off")
@@ -105,17 +100,15 @@ class LayerPlot:
                 height = _lines(layer) * room
                 middle = top + height / 2 - 4
                 axes.add_patch(
-                    FancyBboxPatch((20, middle - 22), 150, 44, "round,pad=0,rounding_size=6", fc=_BOX, ec=_EDGE)
+                    FancyBboxPatch((20, middle - 22), 150, 44, "round,pad=0,rounding_size=6", fc=_BOX, ec=BLUE)
                 )
                 axes.text(95, middle - 7, layer.name, ha="center", va="center", weight="bold")
                 axes.text(95, middle + 11, layer.role, ha="center", va="center", size=9)
                 if below is not None:
-                    axes.annotate("", (95, middle - 22), (95, below), arrowprops={"arrowstyle": "<->", "color": _EDGE})
+                    axes.annotate("", (95, middle - 22), (95, below), arrowprops={"arrowstyle": "<->", "color": BLUE})
                 axes.text(190, middle, "\n".join(layer.statuses), va="center", linespacing=1.4)
                 top, below = top + height, middle + 22
-            FigureCanvasAgg(figure)
-            figure.savefig(drawn, format="png", dpi=200, facecolor=_GROUND, metadata={"Software": None})
-        return drawn.getvalue()
+            return show_figure(figure, self.alt)
 
 
 def _lines(layer: Layer) -> float:

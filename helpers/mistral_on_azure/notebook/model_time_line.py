@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-from base64 import b64encode
 from dataclasses import dataclass
 from datetime import date
-from html import escape
 from typing import Any
 
 from mistral_on_azure.catalog.models import Model, Part, as_of, models, parts
+from mistral_on_azure.notebook.figures import BLUE, GROUND, INK, PALE, ShownFigure
 
 WIDTH, HEIGHT = 720, 540  # pixels; drawn at twice the size for fine screens
 _LEFT, _FROM = date(2022, 10, 1), date(2023, 7, 1)  # of the picture, and of a row whose beginning nobody knows
@@ -27,7 +26,7 @@ class Colours:
     ended: str
 
 
-PAPER = Colours("#eef3fa", "#14202e", "#1f5fa8", "#a9c6e8")
+PAPER = Colours(GROUND, INK, BLUE, PALE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +139,7 @@ class TimeLine:
         return f"Time line of models, API and library, as of {as_of()}. {'; '.join(row.words for row in spans())}."
 
     def _repr_html_(self) -> str:
-        picture = b64encode(self.png()).decode()
-        shown = f'width="{WIDTH}" style="max-width: 100%" src="data:image/png;base64,{picture}"'
-        return f'<img alt="{escape(self.alt)}" {shown}>'
+        return ShownFigure(self.alt, WIDTH, self.png())._repr_html_()
 
     def png(self) -> bytes:
         """The picture as PNG, the same bytes each time."""

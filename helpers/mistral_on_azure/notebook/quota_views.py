@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from mistral_on_azure.notebook.figures import ShownFigure, show_figure
+from mistral_on_azure.notebook.figures import BLUE, INK, PALE, SAND, ShownFigure, show_figure
+from mistral_on_azure.notebook.kept import kept
 
-_MEASURED = Path(__file__).parents[1] / "upkeep" / "measurements" / "quota.json"
 _NAMES = {  # how the picture calls the contenders, in its order
     "naive": "a loop that obeys Retry-After",
     "requests": "requests, no retries",
@@ -28,7 +26,6 @@ _NAMES = {  # how the picture calls the contenders, in its order
     "ledger": "the ledger",
     "ledger-4": "the ledger, four processes",
 }
-_INK, _BAR, _OWN, _BAD = "#14202e", "#a9c6e8", "#1f5fa8", "#f3d9a6"
 
 
 @dataclass(frozen=True)
@@ -80,10 +77,10 @@ class QuotaUse:
         figure = Figure(figsize=(8.6, 0.34 * len(rows) + 1.0), layout="constrained")
         used, refused, waits = figure.subplots(1, 3, sharey=True, width_ratios=(3, 2.4, 2.4))
         places = range(len(rows))
-        fill = [_OWN if name.startswith("ledger") else _BAR for name, _ in rows]
-        used.barh(places, [row["used"] for _, row in rows], color=fill, edgecolor=_OWN)
-        refused.barh(places, [row["refused"] for _, row in rows], color=_BAD, edgecolor=_INK, hatch="///")
-        waits.barh(places, [row["p95"] for _, row in rows], color=fill, edgecolor=_OWN)
+        fill = [BLUE if name.startswith("ledger") else PALE for name, _ in rows]
+        used.barh(places, [row["used"] for _, row in rows], color=fill, edgecolor=BLUE)
+        refused.barh(places, [row["refused"] for _, row in rows], color=SAND, edgecolor=INK, hatch="///")
+        waits.barh(places, [row["p95"] for _, row in rows], color=fill, edgecolor=BLUE)
         for place, (_, row) in enumerate(rows):
             _write(used, row["used"], place, f"{row['used']:.3f}")
             _write(refused, row["refused"], place, f"{row['refused']:,}")
@@ -95,17 +92,17 @@ class QuotaUse:
         for axes in (used, refused, waits):
             axes.set_xlim(0, axes.get_xlim()[1] * 1.3)
             axes.set_xticks([])
-            axes.tick_params(length=0, labelsize=9, labelcolor=_INK)
+            axes.tick_params(length=0, labelsize=9, labelcolor=INK)
             axes.spines[["top", "right", "bottom"]].set_visible(False)
-            axes.title.set(size=9.5, color=_INK)
+            axes.title.set(size=9.5, color=INK)
         return show_figure(figure, self.alt)
 
 
 def _write(axes: Any, length: float, place: int, text: str) -> None:
-    axes.annotate(text, (length, place), (3, 0), textcoords="offset points", va="center", size=8.5, color=_INK)
+    axes.annotate(text, (length, place), (3, 0), textcoords="offset points", va="center", size=8.5, color=INK)
 
 
 def plot_quota_use() -> QuotaUse:
     """Plot what each way of asking used of a quota of full size, in real time, as it was measured and kept."""
-    kept = json.loads(_MEASURED.read_text(encoding="utf-8"))
-    return QuotaUse(kept["date"], kept["minutes"], kept["results"])
+    measured = kept("quota")
+    return QuotaUse(measured["date"], measured["minutes"], measured["results"])

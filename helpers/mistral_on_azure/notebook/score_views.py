@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mistral_on_azure.notebook.figures import ShownFigure, show_figure
+from mistral_on_azure.notebook.figures import BLUE, INK, ShownFigure, show_figure
 
 if TYPE_CHECKING:
     import numpy as np
 
-_INK, _LINE, _OTHER = "#14202e", "#1f5fa8", "#a33b20"
+_OTHER = "#a33b20"
 _MARKERS = "osD^vPX*"
 Interval = Callable[["np.ndarray"], Sequence[float]]
 
@@ -30,9 +30,9 @@ def plot_scores(right: Mapping[str, np.ndarray], *intervals: tuple[str, Interval
     for row, (name, hits) in enumerate(right.items()):
         for place, (kind, interval) in enumerate(intervals):
             low, high = (100 * end for end in interval(hits))
-            axes.plot([low, high], [row + 0.22 * place] * 2, "-:"[place % 2], color=_LINE, lw=3)
+            axes.plot([low, high], [row + 0.22 * place] * 2, "-:"[place % 2], color=BLUE, lw=3)
             said.append(f"{name} {100 * hits.mean():.0f} %, {kind} {low:.0f} to {high:.0f} %")
-        axes.plot(100 * hits.mean(), row, "o", color=_INK)
+        axes.plot(100 * hits.mean(), row, "o", color=INK)
     axes.set(yticks=range(len(right)), yticklabels=right, ylim=(len(right) - 0.4, -0.6), xlabel="right answers, in %")
     figure.legend(axes.lines[: len(intervals)], [kind for kind, _ in intervals], loc="outside upper right", ncols=2)
     return show_figure(figure, f"Scores with 95 % intervals: {'; '.join(said)}.")
@@ -51,11 +51,11 @@ def plot_needed(gaps: Sequence[float], needed: Sequence[float], *counts: int) ->
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.add_subplot()
     points = [100 * gap for gap in gaps]
-    axes.loglog(points, needed, color=_LINE, lw=2)
+    axes.loglog(points, needed, color=BLUE, lw=2)
     said = []
     for count, style in zip(counts, (":", "--", "-."), strict=False):
-        axes.axhline(count, color=_INK, ls=style, lw=1)
-        axes.text(points[0], count * 1.08, f"{count:,} questions", color=_INK)
+        axes.axhline(count, color=INK, ls=style, lw=1)
+        axes.text(points[0], count * 1.08, f"{count:,} questions", color=INK)
         seen = next((f"{point:.0f} points" for point, size in zip(points, needed, strict=True) if size <= count), "")
         said.append(f"{count:,} show {seen or f'no difference below {points[-1]:.0f} points'}")
     ticks = [tick for tick in (1, 2, 5, 10, 20, 50) if points[0] <= tick <= points[-1]]
@@ -84,9 +84,9 @@ def plot_trade(
     said = []
     for place, (name, hits) in enumerate(right.items()):
         score, (low, high) = 100 * hits.mean(), (100 * end for end in interval(hits))
-        axes.plot([costs[name]] * 2, [low, high], color=_LINE, lw=2)
+        axes.plot([costs[name]] * 2, [low, high], color=BLUE, lw=2)
         label = f"{name}, {seconds[name]:.1f} s"
-        axes.plot(costs[name], score, _MARKERS[place % len(_MARKERS)], color=_INK, ms=8, ls="", label=label)
+        axes.plot(costs[name], score, _MARKERS[place % len(_MARKERS)], color=INK, ms=8, ls="", label=label)
         said.append(f"{name}: {score:.0f} % right, {costs[name]:.3f}, {seconds[name]:.1f} s")
     axes.set(xlabel="cost of 1,000 answers, at your prices", ylabel="right answers, in %")
     axes.set(xlim=(0, 1.15 * max(costs.values())), ylim=(0, None))
@@ -107,13 +107,13 @@ def plot_likeness(likeness: Mapping[tuple[str, str], float], same: Sequence[tupl
     figure = Figure(figsize=(6.8, 0.9 + 0.42 * len(likeness)), layout="constrained")
     axes = figure.add_subplot()
     for row, (pair, value) in enumerate(likeness.items()):
-        marker, colour = ("o", _LINE) if pair in same else ("x", _OTHER)
+        marker, colour = ("o", BLUE) if pair in same else ("x", _OTHER)
         axes.plot(value, row, marker, color=colour, ms=8, mew=2)
-    axes.axvline(at, color=_INK, ls=":")
+    axes.axvline(at, color=INK, ls=":")
     labels = [f"{one}\n{other}" for one, other in likeness]
     axes.set(yticks=range(len(likeness)), xlabel="similarity (cosine)", ylim=(len(likeness) - 0.5, -0.5))
     axes.set_yticklabels(labels, fontsize=8)
-    axes.set_title("● means the same    × means something else", loc="left", fontsize=10, color=_INK)
+    axes.set_title("● means the same    × means something else", loc="left", fontsize=10, color=INK)
     said = [f"{one} / {other} {value:.2f}" for (one, other), value in likeness.items()]
     count = sum(pair in same for pair in likeness)
     return show_figure(
@@ -132,8 +132,8 @@ def plot_bars(values: Mapping[str, float], label: str, digits: int) -> ShownFigu
 
     figure = Figure(figsize=(6.4, 0.9 + 0.32 * len(values)), layout="constrained")
     axes = figure.add_subplot()
-    bars = axes.barh(list(values), list(values.values()), color=_LINE, height=0.6)
-    axes.bar_label(bars, [f"{value:,.{digits}f}" for value in values.values()], padding=4, color=_INK)
+    bars = axes.barh(list(values), list(values.values()), color=BLUE, height=0.6)
+    axes.bar_label(bars, [f"{value:,.{digits}f}" for value in values.values()], padding=4, color=INK)
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.spines[["top", "right"]].set_visible(False)
