@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
+
+from mistral_on_azure.upkeep.measurements import Results
 
 NAME = "engines"
 _LONGEST = 160  # characters of an error
-Results = dict[str, dict[str, Any]]
-
-
-def load(folder: Path) -> Results:
-    """What is kept, empty where nothing is."""
-    file = folder / f"{NAME}.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-
-
-def save(results: Results, folder: Path) -> None:
-    """Keep results and their page."""
-    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-    (folder / f"{NAME}.json").write_text(text, encoding="utf-8")
-    (folder / f"{NAME}.md").write_text(page(results), encoding="utf-8")
 
 
 def page(results: Results) -> str:

@@ -40,7 +40,7 @@ def main() -> int:
     given = wanted.parse_args()
     if unknown := set(given.engines) - {engine.name for engine in ENGINES}:
         sys.exit(f"There is no engine {unknown.pop()!r}. There are: {', '.join(engine.name for engine in ENGINES)}.")
-    kept = page.load(given.results)
+    kept = measurements.load(given.results, page.NAME)
     for engine in ENGINES:
         if not given.render and (not given.engines or engine.name in given.engines):
             print(f"{engine.name} {engine.version}", flush=True)
@@ -49,7 +49,8 @@ def main() -> int:
                     kept[engine.name] = _measure(engine, served)
             except Missing as why:
                 print(why, file=sys.stderr)
-    page.save({engine.name: kept[engine.name] for engine in ENGINES if engine.name in kept}, given.results)
+    kept = {engine.name: kept[engine.name] for engine in ENGINES if engine.name in kept}
+    measurements.save(kept, page.page(kept), given.results, page.NAME)
     return 0
 
 

@@ -19,7 +19,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
-from foreign_page import load, save
+from foreign_page import NAME, page
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.endpoint.starting import start
@@ -48,7 +48,7 @@ def main() -> int:
     table = clients()
     if unknown := set(given.clients) - set(table):
         sys.exit(f"There is no client {unknown.pop()!r}. There are: {', '.join(table)}.")
-    kept = load(given.results)
+    kept = measurements.load(given.results, NAME)
     chosen = [] if given.render else [name for name in table if not given.clients or name in given.clients]
     left_out = 0
     for name in chosen:
@@ -61,7 +61,8 @@ def main() -> int:
             continue
         kept[name] = {"packages": table[name]["packages"], "day": time.strftime("%Y-%m-%d"), "tried": tried}
         print(f"{sum(not error for error in tried.values())} of {len(tried)}", flush=True)
-    save({name: kept[name] for name in table if name in kept}, given.results)
+    kept = {name: kept[name] for name in table if name in kept}
+    measurements.save(kept, page(kept), given.results, NAME)
     return bool(left_out)
 
 

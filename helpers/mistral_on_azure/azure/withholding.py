@@ -20,6 +20,11 @@ OF_AN_IDENTITY = ("AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFI
 _SET_DUMPABLE = 4  # prctl(2)
 
 
+def own_secrets() -> list[str]:
+    """The secrets that this process has in its environment: the endpoint's credential, and those of an identity."""
+    return [value for name in (CREDENTIAL, *OF_AN_IDENTITY) if (value := os.environ.get(name))]
+
+
 def hide() -> None:
     """Make this process's credentials unreadable for other processes of the same user, who are not root. Linux only.
 

@@ -6,14 +6,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, around_proxies, label_of, variables_of
 from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, SERVERLESS
 from mistral_on_azure.notebook.connecting import current
 from mistral_on_azure.recording.doors import Doors
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer
-from mistral_on_azure.recording.tape import Recorder, Scrubber, read
+from mistral_on_azure.recording.tape import Recorder, Scrubber, hosts_of, read
 from mistral_on_azure.recording.usage import Budget
 
 _JOB = "app", ""  # on a tape, each exchange names a notebook and a deployment; a program has neither
@@ -35,8 +34,7 @@ def record_calls(file: str) -> Iterator[Mapping[str, str]]:
         CookbookError: when the file cannot be written.
     """
     connection, credential = current(), os.environ[CREDENTIAL]
-    parts = urlsplit(connection.url)
-    hosts = [] if connection.local else [parts.netloc, parts.hostname or ""]
+    hosts = [] if connection.local else hosts_of(connection.url)
     about = {"endpoint": label_of(connection.url), "parameters": {}, "kind": connection.kind.name}
     recorder = Recorder(Path(file), about, Scrubber([credential], hosts))
     forwarder, ended_well = Forwarder(connection.url, lambda door: credential, Budget(), recorder), False

@@ -9,10 +9,9 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential, endpoint_in_variables, variables_of
-from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
+from mistral_on_azure.azure.withholding import own_secrets
 from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording import tape as tapes
@@ -20,7 +19,7 @@ from mistral_on_azure.recording.doors import Door, Doors
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer
 from mistral_on_azure.recording.headers import credential_for
 from mistral_on_azure.recording.recorded_script import ScriptRecorder
-from mistral_on_azure.recording.tape import Scrubber
+from mistral_on_azure.recording.tape import Scrubber, hosts_of
 from mistral_on_azure.recording.usage import Budget
 
 
@@ -58,10 +57,9 @@ def record_script(file: Path, port: int) -> None:
         raise CookbookError(f"--record needs a real endpoint: set {ENDPOINT} and {CREDENTIAL}.")
     url, kind = endpoint_in_variables()
     give = credential_for(url, kind)
-    door, parts = Door("app", ""), urlsplit(url)
-    secrets = [value for name in (CREDENTIAL, *OF_AN_IDENTITY) if (value := os.environ.get(name))]
+    door = Door("app", "")
     try:
-        recorder = ScriptRecorder(file, Scrubber([*secrets, door.key], [parts.netloc, parts.hostname or ""]))
+        recorder = ScriptRecorder(file, Scrubber([*own_secrets(), door.key], hosts_of(url)))
     except OSError as error:
         raise CookbookError(f"{file} cannot be written ({error.strerror}). Choose another --record.") from None
     forwarder = Forwarder(url, lambda _: give(), Budget(), recorder)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
@@ -40,6 +41,12 @@ _AZURE_HOST = re.compile(
 _RESOURCE = re.compile(
     r"(?i)(/(?:resourceGroups|workspaces|onlineEndpoints|deployments|accounts|projects|users)/)[^/\s\"'?\\]+"
 )
+
+
+def hosts_of(url: str) -> list[str]:
+    """How an address names its host: with the port, and without."""
+    parts = urlsplit(url)
+    return [parts.netloc, parts.hostname or ""]
 
 
 class Scrubber:

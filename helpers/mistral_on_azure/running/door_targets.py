@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import (
@@ -22,11 +21,11 @@ from mistral_on_azure.azure.addresses import (
 from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, DeploymentKind
 from mistral_on_azure.azure.files import scratch
 from mistral_on_azure.azure.offline import Changes, away_from_others
-from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
+from mistral_on_azure.azure.withholding import own_secrets
 from mistral_on_azure.recording.doors import Door, Doors
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer
 from mistral_on_azure.recording.headers import credential_for
-from mistral_on_azure.recording.tape import Recorder, Tape
+from mistral_on_azure.recording.tape import Recorder, Tape, hosts_of
 from mistral_on_azure.recording.usage import Budget, Usage
 from mistral_on_azure.running.results import Result
 from mistral_on_azure.running.targets import Local, Target
@@ -107,12 +106,11 @@ def real(url: str, budget: Budget, recorder: NewRecorder, kind: DeploymentKind |
         CookbookError: when it does not answer or refuses the credential, or a recording cannot be written.
     """
     give = credential_for(url, kind)
-    secrets = [value for name in (CREDENTIAL, *OF_AN_IDENTITY) if (value := os.environ.get(name))]
-    parts = urlsplit(url)
-    made = recorder(label_of(url), secrets, [parts.netloc, parts.hostname or ""])
+    secrets = own_secrets()
+    made = recorder(label_of(url), secrets, hosts_of(url))
     forwarder = Forwarder(url, lambda door: give(), budget, made)
     with (
-        _certificate(parts.scheme == "https") as (certificate, trusted),
+        _certificate(url.lower().startswith("https:")) as (certificate, trusted),
         Doors(forwarder.answer, forwarder.close, certificate) as doors,
     ):
         yield ThroughDoors(label_of(url), doors, budget, secrets, made, trusted=trusted, kind=kind, offline=False)

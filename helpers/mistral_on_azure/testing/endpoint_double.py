@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.offline import Changes, apply
+from mistral_on_azure.catalog.script_format import ScriptFile, read_toml
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.testing.sent_requests import SentRequest
 from mistral_on_azure.testing.shared_processes import KEPT, Process, Processes
@@ -92,7 +94,7 @@ class Endpoint:
             CookbookError: what is wrong with them.
         """
         if isinstance(exchanges, Path):
-            exchanges = tomllib.loads(exchanges.read_text(encoding="utf-8")).get("exchange", [])
+            exchanges = msgspec.to_builtins(read_toml(exchanges, ScriptFile).exchange)
         self._process.ask("POST", "/local/script", exchanges)
 
     def allow_unknown_prompts(self) -> None:
