@@ -222,17 +222,18 @@ main.add_command(models)
 
 
 @main.command()
-@click.argument("question", required=False, default="How many languages are in the world?")
+@click.argument("question", required=False)
 @click.option(
     "--deployment", "-d", default="", help="The deployment to ask.  [default: the one that the endpoint names]"
 )
 @click.option("--kind", default="", help="Of deployment: serverless, managed or foundry.  [default: what it tells]")
 @click.option("--max-tokens", type=click.IntRange(1), help="The limit of the answer.")
-def ask(question: str, deployment: str, kind: str, max_tokens: int | None) -> None:
+def ask(question: str | None, deployment: str, kind: str, max_tokens: int | None) -> None:
     """Ask one QUESTION; show the answer, its tokens, and what was sent."""
+    from mistral_on_azure.notebook.one_question import QUESTION
     from mistral_on_azure.notebook.one_question import ask as run
 
-    run(question, deployment, kind, max_tokens, click.echo)
+    run(QUESTION if question is None else question, deployment, kind, max_tokens, click.echo)
 
 
 @main.command()

@@ -6,7 +6,6 @@ remedies those of the doctor.
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.doctor.failures import BY_STATUS
 from mistral_on_azure.gallery.pages import filled, page_name
-from mistral_on_azure.upkeep import faults
+from mistral_on_azure.notebook.kept import kept
 
 NAME = "what-went-wrong"
 _LONGEST = 110  # characters of a message
@@ -24,16 +23,17 @@ _SYMPTOMS = Path(__file__).with_name("templates") / "symptoms.toml"
 
 def what_went_wrong_page() -> str:
     """The page, in MyST Markdown."""
-    measured = json.loads((Path(faults.__file__).parent / "clients_and_faults.json").read_text(encoding="utf-8"))
+    measured = kept("faults")
     symptoms = [
         {
             **symptom,
-            "doctor": [(status, BY_STATUS[status]) for status in _statuses(symptom["title"]) if status in BY_STATUS],
+            "doctor": [(status, BY_STATUS[status]) for status in statuses if status in BY_STATUS],
             "page": page_name(symptom["task"]),
             "rows": _rows(symptom["faults"], measured["measured"]),
-            "exceptions": _exceptions(symptom["faults"], measured["measured"]),
+            "entries": [*map(str, statuses), *_exceptions(symptom["faults"], measured["measured"])],
         }
         for symptom in symptoms_of()
+        for statuses in [_statuses(symptom["title"])]
     ]
     return filled(NAME.replace("-", "_"), symptoms=symptoms, measured=measured)
 
