@@ -100,9 +100,7 @@ def test_search_finds_a_word_and_leads_to_it(window, typed, title):
     page.wait_for_url(f"**/{slug(title)}.html*")
 
 
-@pytest.mark.parametrize(
-    ("typed", "section"), [("424", "failed-dependency"), ("RateLimitError", "too-many-requests")]
-)
+@pytest.mark.parametrize(("typed", "section"), [("424", "failed-dependency"), ("RateLimitError", "too-many-requests")])
 def test_search_finds_the_section_that_explains_an_error(window, typed, section):
     page = window().open("index.html")
     page.keyboard.press("Control+k")

@@ -43,6 +43,15 @@ class Response:
         return " ".join(str(message or self.text[:200]).split())
 
 
+def object_of(text: str | bytes) -> dict[str, Any]:
+    """The JSON object in a text, such as an event of a stream; empty for any other text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def request(method: str, url: str, credential: str, body: Any = None, *, name: str = ENDPOINT) -> Response:
     """Send one request and read its answer, with TIMEOUT seconds for each step.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from mistral_on_azure.azure.http import object_of
 from mistral_on_azure.doctor.calling import Answer
 from mistral_on_azure.doctor.chat_requests import PROMPT, ask, choice, message, prompt_tokens
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
@@ -83,7 +84,7 @@ def streaming(e: Examination) -> Finding:
     if not answer.headers.get("content-type", "").startswith("text/event-stream"):
         return note("the answer comes whole: `stream` is ignored", "Ask without stream=True.")
     events = [line.removeprefix("data:").strip() for line in answer.text.splitlines() if line.startswith("data:")]
-    chunks = [chunk for chunk in map(_object, events) if chunk]
+    chunks = [chunk for chunk in map(object_of, events) if chunk]
     e.count(next((chunk["usage"] for chunk in reversed(chunks) if chunk.get("usage")), None))
     error = next((chunk["error"] for chunk in chunks if chunk.get("error")), None)
     if error:
@@ -120,14 +121,6 @@ def _finished(chunks: list[dict[str, Any]]) -> bool:
     lists = (chunk.get("choices") for chunk in chunks)
     choices = (choice for each in lists if isinstance(each, list) for choice in each)
     return any(isinstance(choice, dict) and choice.get("finish_reason") for choice in choices)
-
-
-def _object(event: str) -> dict[str, Any]:
-    try:
-        value = json.loads(event)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _time(seconds: float) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from math import ceil
-from typing import Any
 
+from mistral_on_azure.azure.http import object_of
 from mistral_on_azure.recording.usage import Usage
 
 ASSUMED = 2048  # completion tokens of a request without a limit
@@ -23,14 +23,14 @@ def may_cost(method: str) -> bool:
 
 def at_most(body: bytes) -> Usage:
     """The most that a request may use. Without a limit of its own, `ASSUMED` completion tokens are taken."""
-    request = _object(body)
+    request = object_of(body)
     limit = max(_positive(request.get(name)) for name in ("max_tokens", "max_completion_tokens")) or ASSUMED
     return Usage(1, prompt_tokens(body, _CAUTIOUS), limit * (_positive(request.get("n")) or 1), exact=False)
 
 
 def prompt_tokens(body: bytes, bytes_per_token: int = _BYTES_PER_TOKEN) -> int:
     """An estimate of the prompt tokens, from a request's messages and tools."""
-    request = _object(body)
+    request = object_of(body)
     messages = request.get("messages")
     if not isinstance(messages, list):
         return ceil(len(body) / bytes_per_token)
@@ -82,14 +82,14 @@ class Meter:
             return _FREE
         if not self._ok:
             return at_most(self._request)
-        stated = self._usage or _object(self._rest).get("usage")
+        stated = self._usage or object_of(self._rest).get("usage")
         if isinstance(stated, dict) and stated.get("total_tokens"):
             return Usage(1, stated.get("prompt_tokens") or 0, stated.get("completion_tokens") or 0)
         completion = self._chunks or ceil(len(self._rest) / _BYTES_PER_TOKEN)
         return Usage(1, prompt_tokens(self._request), completion, exact=False)
 
     def _read_event(self, line: bytes) -> None:
-        event = _object(line.removeprefix(b"data:"))
+        event = object_of(line.removeprefix(b"data:"))
         self._usage = event.get("usage") or self._usage
         choices = event.get("choices")
         self._chunks += len(choices) if isinstance(choices, list) else 0
@@ -98,12 +98,3 @@ class Meter:
 def _positive(value: object) -> int:
     """A whole number above zero; 0 for any other value, such as the -1 that means no limit to some engines."""
     return value if type(value) is int and value > 0 else 0
-
-
-def _object(text: bytes) -> dict[str, Any]:
-    """The JSON object in a text; empty for any other text."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

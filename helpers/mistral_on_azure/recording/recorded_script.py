@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from mistral_on_azure.azure.files import write_whole
+from mistral_on_azure.azure.http import object_of
 from mistral_on_azure.catalog.script_format import Exchange as ScriptExchange
 from mistral_on_azure.endpoint.models.messages import JOINT
 from mistral_on_azure.endpoint.models.tokens import count
@@ -80,7 +81,7 @@ def _exchange(wanted: dict[str, Any], replies: list[dict[str, Any]]) -> dict[str
 
 def _wanted(exchange: Exchange) -> dict[str, Any] | None:
     """What an exchange of the script matches; None for a request that is no chat completion."""
-    asked = _object(exchange.body)
+    asked = object_of(exchange.body)
     messages = asked.get("messages")
     if exchange.method != "POST" or not exchange.path.partition("?")[0].endswith("/chat/completions"):
         return None
@@ -128,7 +129,7 @@ def _fault(exchange: Exchange) -> dict[str, Any]:
 
 def _whole(answer: str) -> tuple[dict[str, Any], str | None, list[float]]:
     """Message, finish reason and log probabilities of the first choice."""
-    choice = _first(_object(answer))
+    choice = _first(object_of(answer))
     message = choice["message"]
     calls = [call["function"] for call in message.get("tool_calls") or []]
     tokens = (choice.get("logprobs") or {}).get("content") or []
@@ -139,7 +140,7 @@ def _streamed(answer: str) -> tuple[dict[str, Any], str | None, list[float]]:
     """The same of a stream; calls may come in pieces."""
     text, reason, logprobs, calls = "", None, [], dict[int, dict[str, str]]()
     for line in answer.splitlines():
-        choice = _first(_object(line.removeprefix("data:")))
+        choice = _first(object_of(line.removeprefix("data:")))
         delta = choice.get("delta") or {}
         text += delta.get("content") or ""
         reason = choice.get("finish_reason") or reason
@@ -156,14 +157,6 @@ def _first(answer: dict[str, Any]) -> dict[str, Any]:
     return next((each for each in choices if each.get("index", 0) == 0), {})
 
 
-def _object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 def _text(content: Any) -> str:
     if isinstance(content, list):
         return JOINT.join(part.get("text") or "" for part in content if isinstance(part, dict))
@@ -172,7 +165,7 @@ def _text(content: Any) -> str:
 
 def _arguments(text: str) -> dict[str, Any] | str:
     """Arguments as a table, or as they came where TOML cannot have them: no object, or null in it."""
-    value = _object(text)
+    value = object_of(text)
     return value if value and "null" not in text else text
 
 
