@@ -28,7 +28,8 @@ run: setup ## Execute every notebook, on the local endpoint or on AZURE_INFERENC
 test: setup ## Pass all tests
 	@$(COOKBOOK) test $(ARGS)
 
-test-all: engine ## Pass all tests, also those that take long, with a real engine and on each Python that is installed here
+test-all: engine ## Pass all tests, also those that take long: all groups, a real engine, each Python that is installed
+	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group all
 	@$(COOKBOOK) test --all $(ARGS)
 	@.venv/bin/nox --session pythons
 
@@ -44,7 +45,7 @@ serve: setup ## Run the local endpoint in the foreground, on port 8000
 engine: setup ## Install a small real language model, for make run ARGS='--engine embedded'
 	@$(COOKBOOK) engine $(ARGS)
 
-group: setup ## Install what some recipes need: make group NAME=evaluation (or batch, retrieval, tracing)
+group: setup ## Install what some recipes need: make group NAME=evaluation (or batch, retrieval, tracing, all)
 	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group "$(NAME)"
 
 engines: engine ## Execute the notebooks on servers nobody here wrote, and keep what each cannot do

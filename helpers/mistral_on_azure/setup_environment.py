@@ -5,7 +5,7 @@ It changes nothing outside of .venv but the installers' caches: of the caller's 
 pip and uv, only what leads to a package index is passed on. A stamp is left last, so that an interrupted set-up starts
 over, a finished one is not repeated, and a project that was copied or moved is set up again. With the argument
 `chosen`, the environment gets the Python that runs this file, also where another works already. `group NAME` adds the
-packages of a group, which stay until .venv is removed.
+packages of a group, `group all` those of each; they stay until .venv is removed.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     """Set up what is missing.
 
     Args:
-        arguments: `chosen` where the user named the Python that runs this; `group` and a name to add a group.
+        arguments: `chosen` where the user named the Python that runs this; `group` and a name, or `all`, to add a group.
 
     Raises:
         SetUpError: when it could not be set up.
@@ -80,14 +80,15 @@ def main(arguments: Sequence[str] = ()) -> None:
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         raise SetUpError(f"{sys.executable} is Python {sys.version.split()[0]}; the cookbook needs 3.11 to 3.14")
     group = arguments[1] if arguments[:1] == ["group"] else None
-    if group is not None and group not in (known := groups()):
-        raise SetUpError(f"There is no group {group!r}; NAME is one of: {', '.join(known)}")
+    known = groups()
+    if group is not None and group not in (*known, "all"):
+        raise SetUpError(f"There is no group {group!r}; NAME is all, or one of: {', '.join(known)}")
     if _is_set_up(chosen) and group is None:
         return
     with alone(ROOT):
         before = added()
         if group is not None:
-            keep({*before, group})
+            keep(known if group == "all" else {*before, group})
         try:
             if not _is_set_up(chosen):
                 _set_up(chosen, arguments)

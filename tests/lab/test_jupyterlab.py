@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from views import NAMES, VIEWS
+from views import NAMES, SHOWN, VIEWS
 
 from browsing import needs_chromium
 
@@ -19,9 +19,8 @@ pytestmark = needs_chromium
 
 def test_start_here_is_open_beside_the_list_of_notebooks(first_sight):
     assert first_sight["notebook"] == "notebooks/start-here.ipynb" and first_sight["tabs"] == 1
-    assert sorted(first_sight["files"]) == sorted(
-        {name.partition("/")[0] for name in [*NAMES, "beyond-python/"]}
-    )  # files and folders
+    files = {f"{name}.ipynb" for name in SHOWN if "/" not in name}
+    assert set(first_sight["files"]) == {*files, "beyond-python", "recipes", "coming-from-microsoft.md", "README.md"}
 
 
 def test_the_kernel_is_this_environments(first_sight):

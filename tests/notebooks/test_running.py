@@ -20,16 +20,18 @@ from mistral_on_azure.running.results import Result
 ROOT = Path(__file__).resolve().parents[2]
 ALL = notebooks(ROOT / "notebooks")
 # Other languages have no parameters and run on the default deployment alone, in tests/notebooks/beyond_python.
-NAMES = [name for name, notebook in ALL.items() if notebook.kind is not Kind.OTHER_LANGUAGE]
-SHARING = [name for name in NAMES if ALL[name].kind is not Kind.RECIPE]
+RECIPES = [pytest.param(name, marks=pytest.mark.all) for name, each in ALL.items() if each.kind is Kind.RECIPE]
+SHARING = [name for name, notebook in ALL.items() if notebook.kind in (Kind.GUIDE, Kind.CLIENT)]
 FIRST, *_, LAST = deployments()
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory) -> tuple[dict[tuple[str, str], Result], list[str]]:
-    """All results by notebook and deployment, and the keys that were used."""
+def executed(tmp_path_factory, request) -> tuple[dict[tuple[str, str], Result], list[str]]:
+    """The results by notebook and deployment of those that a test of this run looks at, and the keys that were used."""
     folder = tmp_path_factory.mktemp("run")
-    jobs = plan(ROOT / "notebooks", Selection(), [FIRST, LAST], {}, folder)
+    tests = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
+    names = tuple(dict.fromkeys(item.callspec.params["name"] for item in tests))
+    jobs = plan(ROOT / "notebooks", Selection(names), [FIRST, LAST], {}, folder)
     results = [Result(job) for job in jobs]
     patch = pytest.MonkeyPatch()
     patch.setattr(targets, "new_key", lambda: "canary" + new_key()[6:])
@@ -42,7 +44,7 @@ def executed(tmp_path_factory) -> tuple[dict[tuple[str, str], Result], list[str]
 
 
 @pytest.mark.parametrize("deployment", [FIRST, LAST])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*SHARING, *RECIPES])
 def test_notebook_runs(executed, name, deployment):
     results, _ = executed
     result = results[name, deployment]
@@ -51,11 +53,11 @@ def test_notebook_runs(executed, name, deployment):
     assert result.usage.tokens > 91 or name not in SHARING
 
 
-def test_what_has_no_parameter_model_is_skipped(executed):
-    results, _ = executed
-    skipped = {name for (name, _), result in results.items() if result.skipped}
-    assert skipped == set(ALL) - set(NAMES)
-    assert "no parameter 'model'" in results["beyond-python/curl", LAST].error
+def test_what_has_no_parameter_model_is_skipped(tmp_path):
+    missing = {job.name: job.missing for job in plan(ROOT / "notebooks", Selection(), [LAST], {}, tmp_path)}
+    skipped = {name for name, why in missing.items() if why and ALL[name].kind is not Kind.RECIPE}
+    assert skipped == {name for name, notebook in ALL.items() if notebook.kind is Kind.OTHER_LANGUAGE}
+    assert "no parameter 'model'" in missing["beyond-python/curl"]
 
 
 @pytest.mark.parametrize("name", SHARING)

@@ -160,7 +160,7 @@ def _missing(notebook: Notebook, may_install: bool) -> str:
         may_install: whether the notebook may install packages of npm itself.
     """
     if notebook.kind is Kind.RECIPE:
-        absent = [package for package in notebook.sidecar.packages if not _is_installed(package)]
+        absent = absent_packages(notebook)
         group = group_of([canonicalize_name(Requirement(each).name) for each in absent]) if absent else ""
         install = f"make group NAME={group}" if group and is_checkout() else f"pip install {' '.join(absent)}"
         return f"it needs what is not installed: {install}" if absent else ""
@@ -173,6 +173,11 @@ def _missing(notebook: Notebook, may_install: bool) -> str:
     if "npm" in needed and not may_install and not (notebook.path.parent / "node_modules").is_dir():
         return f"its packages are not installed: run `npm ci` in notebooks/{notebook.path.parent.name}"
     return ""
+
+
+def absent_packages(notebook: Notebook) -> list[str]:
+    """The packages that a recipe needs and this environment lacks, as requirements."""
+    return [package for package in notebook.sidecar.packages if not _is_installed(package)]
 
 
 def _is_installed(package: str) -> bool:

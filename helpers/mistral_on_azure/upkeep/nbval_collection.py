@@ -1,4 +1,4 @@
-"""A plugin of pytest: nbval verifies the notebooks that need nothing but Python; the catalog lists them."""
+"""A plugin of pytest: nbval verifies the notebooks that need nothing but this Python environment."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mistral_on_azure.azure.files import ROOT, PrivateFolder
 from mistral_on_azure.azure.offline import Changes, apply, own_kernel
 from mistral_on_azure.catalog.notebooks import ENDING, Kind, load
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.running.jobs import absent_packages
 
 _CONFIGURED = pytest.StashKey[tuple[PrivateFolder, Changes]]()
 
@@ -29,16 +30,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out hidden files, and notebooks in other languages: nbval would let these write into their folder.
+    """Leave out hidden files, recipes whose packages are not installed, and notebooks in other languages.
 
-    Those are executed, and their outputs compared, by tests/notebooks/beyond_python.
+    nbval would let the last write into their folder. Those are executed, and their outputs compared, by
+    tests/notebooks/beyond_python. `make test-all` installs the packages of all recipes.
     """
     if collection_path.suffix != ENDING:
         return None
     if collection_path.name.startswith("."):
         return True
     try:
-        kind = load(collection_path, ROOT / "notebooks").kind
+        notebook = load(collection_path, ROOT / "notebooks")
     except CookbookError:
         return None  # nbval reports the error
-    return True if kind is Kind.OTHER_LANGUAGE else None
+    return True if notebook.kind is Kind.OTHER_LANGUAGE or absent_packages(notebook) else None
