@@ -8,15 +8,16 @@ from typing import Any
 from mistral_on_azure.endpoint.models.sampling import pick
 from mistral_on_azure.endpoint.models.script import Completion, cut
 from mistral_on_azure.endpoint.models.script_entries import Question
-from mistral_on_azure.endpoint.models.script_files import ScriptFiles, own, own_layer
+from mistral_on_azure.endpoint.models.script_files import ScriptFiles, own, own_layer, recipes_layer
 from mistral_on_azure.endpoint.models.session_script import SessionScript
 
 
 @cache
 def script() -> dict[tuple[str | None, str], tuple[str, ...]]:
     """The ranked answers by (system message or None, prompt), of exchanges that have nothing but these."""
-    exchanges = [entry.exchange for entry in reversed(own_layer().entries)]
-    return {(each.system, each.prompt): each.answers for each in exchanges if each.prompt and each.answers}
+    exchanges = [entry.exchange for layer in (own_layer(), recipes_layer()) for entry in reversed(layer.entries)]
+    plain = [each for each in exchanges if each.answers and each.last is each.tools is each.deployment is None]
+    return {(each.system, each.prompt): each.answers for each in plain if each.prompt}
 
 
 def unknown_prompt() -> str:

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     """Set up what is missing.
 
     Args:
-        arguments: `chosen` where the user named the Python that runs this; `group` and a name, or `all`, to add a group.
+        arguments: `chosen` where the user named the Python that runs this; `group` and a name or `all` to add groups.
 
     Raises:
         SetUpError: when it could not be set up.

@@ -11,7 +11,7 @@ from own_scripts import WEATHER, agent
 from mistral_on_azure.catalog.script_format import MATCHERS
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
-from mistral_on_azure.endpoint.models.script_files import own_layer
+from mistral_on_azure.endpoint.models.script_files import own_layer, recipes_layer
 from mistral_on_azure.endpoint.models.tokens import count
 from mistral_on_azure.endpoint.transport.exchange import Request
 from scripted import unknown_prompt
@@ -222,8 +222,10 @@ def test_faults_and_sequences_on_managed_compute(served):
 
 
 def test_no_two_exchanges_of_the_cookbook_are_for_the_same_requests():
-    """The recipes' scripts are served together: one of two with the same keys would never be found."""
-    keys = [tuple(getattr(entry.exchange, name) for name in MATCHERS) for entry in own_layer().entries]
-    places = [entry.where for entry in own_layer().entries]
-    twice = [f"{place}: {key}" for key, place in zip(keys, places, strict=True) if keys.count(key) > 1]
+    """The recipes' scripts are served together, after script.toml: one of two with the same keys is never found."""
+    first, others = own_layer().entries, recipes_layer().entries
+    keys = [tuple(getattr(entry.exchange, name) for name in MATCHERS) for entry in others]
+    twice = [f"{entry.where}: {key}" for key, entry in zip(keys, others, strict=True) if keys.count(key) > 1]
     assert not twice, "\n".join(twice)
+    prompts = {entry.exchange.prompt for entry in first}
+    assert None not in prompts and not [entry.where for entry in others if entry.exchange.prompt in prompts]

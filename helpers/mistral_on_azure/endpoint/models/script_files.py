@@ -27,9 +27,14 @@ def own() -> ScriptFile:
 
 @cache
 def own_layer() -> Layer:
-    """The entries of script.toml, and after them those of the recipes."""
-    recipes = scripts(NOTEBOOKS)
-    read = [(OWN, own().exchange), *((file, read_sidecar(file).exchange) for file in recipes)]
+    """The entries of script.toml."""
+    return Layer(_entries(OWN, own().exchange), instructed=True)
+
+
+@cache
+def recipes_layer() -> Layer:
+    """The entries of the recipes: read when a prompt is not in script.toml, for they take longer than a start may."""
+    read = [(file, read_sidecar(file).exchange) for file in scripts(NOTEBOOKS)]
     return Layer([entry for file, exchanges in read for entry in _entries(file, exchanges)], instructed=True)
 
 
@@ -84,7 +89,7 @@ class ScriptFiles:
             return self._strict
         if self._open is None:  # the endpoint's own script, which a strict endpoint never reads
             layers = (*self._strict.layers, own_layer())
-            self._open = Answers(layers, self._said, self._strict.filtered)
+            self._open = Answers(layers, self._said, self._strict.filtered, recipes_layer)
         return self._open
 
     def _reread(self) -> None:

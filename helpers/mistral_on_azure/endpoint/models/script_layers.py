@@ -65,11 +65,13 @@ class Answers:
     Attributes:
         unknown_prompt: what is said to it; None refuses it.
         filtered: texts that the content filter refuses.
+        last: makes a layer that is only needed when no other has the prompt.
     """
 
     layers: tuple[Layer, ...]
     unknown_prompt: str | None
     filtered: tuple[str, ...] = ()
+    last: Callable[[], Layer] | None = None
 
 
 def unexpected(asked: Question, entries: Sequence[Entry], due: Callable[[Entry], int]) -> ApiError:

@@ -83,7 +83,7 @@ class SessionScript:
                 return found
         if answers.unknown_prompt is None:
             raise unexpected(asked, [entry for layer in layers for entry in layer.entries], self._due)
-        return None
+        return answers.last().find(asked, self._due, watch) if answers.last else None
 
     def advance(self, found: Found) -> Fault | None:
         """Count that a reply was given, and return the fault that hits it, if one does."""
