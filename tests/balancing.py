@@ -41,6 +41,7 @@ TOGETHER = (
         "tests/endpoint/test_deployments.py",
         "tests/endpoint/test_identity_clients.py",
         "tests/endpoint/test_stream_usage.py",
+        "tests/endpoint/test_strict_script.py",
         "tests/endpoint/test_tools_clients.py",
         "tests/notebooks/clients/test_wire_parity.py",
     ),

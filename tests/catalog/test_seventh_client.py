@@ -58,6 +58,7 @@ def test_the_table_of_tasks_has_its_column(seven):
     assert "[Seventh client](seventh.ipynb#Call-tools)" in page
 
 
+@pytest.mark.all
 def test_the_gallerys_front_has_it_and_counts_it(seven):
     count, _, page = seven.python("-c", FRONT).partition(" ")
     assert count == "seven" and "Seven ways to call" in page

@@ -31,7 +31,8 @@ def executed(tmp_path_factory, request) -> tuple[dict[tuple[str, str], Result], 
     folder = tmp_path_factory.mktemp("run")
     tests = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
     names = tuple(dict.fromkeys(item.callspec.params["name"] for item in tests))
-    jobs = plan(ROOT / "notebooks", Selection(names), [FIRST, LAST], {}, folder)
+    chosen = list(dict.fromkeys(item.callspec.params.get("deployment", LAST) for item in tests))
+    jobs = plan(ROOT / "notebooks", Selection(names), chosen, {}, folder)
     results = [Result(job) for job in jobs]
     patch = pytest.MonkeyPatch()
     patch.setattr(targets, "new_key", lambda: "canary" + new_key()[6:])
@@ -43,7 +44,7 @@ def executed(tmp_path_factory, request) -> tuple[dict[tuple[str, str], Result], 
     return {(result.job.name, result.job.deployment): result for result in results}, list(target.secrets)
 
 
-@pytest.mark.parametrize("deployment", [FIRST, LAST])
+@pytest.mark.parametrize("deployment", [pytest.param(FIRST, marks=pytest.mark.all), LAST])
 @pytest.mark.parametrize("name", [*SHARING, *RECIPES])
 def test_notebook_runs(executed, name, deployment):
     results, _ = executed

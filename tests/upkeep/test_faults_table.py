@@ -37,6 +37,7 @@ def test_every_client_and_fault_is_measured_with_what_is_installed(kept):
     assert kept["versions"] == archive.versions(), AGAIN
 
 
+@pytest.mark.all
 @pytest.mark.timeout(180)
 def test_the_clients_still_do_what_the_table_says(kept):
     """All pairs but those whose waits take long; `cookbook faults --check` measures these, too."""
