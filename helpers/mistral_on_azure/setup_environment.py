@@ -79,8 +79,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     chosen = "chosen" in arguments
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         raise SetUpError(f"{sys.executable} is Python {sys.version.split()[0]}; the cookbook needs 3.11 to 3.14")
-    group = arguments[1] if arguments[:1] == ["group"] else None
-    known = groups()
+    group, known = (arguments[1] if arguments[:1] == ["group"] else None), groups()
     if group is not None and group not in (*known, "all"):
         raise SetUpError(f"There is no group {group!r}; NAME is all, or one of: {', '.join(known)}")
     if _is_set_up(chosen) and group is None:
