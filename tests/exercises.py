@@ -1,4 +1,4 @@
-"""A notebook's exercises: a cell for the reader, a cell that checks it, and the solution that is folded up beside them."""
+"""A notebook's exercises: a cell for the reader, a cell that checks it, and a solution that is folded up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from mistral_on_azure.catalog.notebooks import Notebook
 
 FOLDED = re.compile(
-    r"(?s)<details>\n<summary>Solution(?: of (?:the exercise|exercise \d))?</summary>\n\n```python\n(.+?)```\n.*?</details>"
+    r"(?s)<details>\n<summary>Solution(?: of (?:the exercise|exercise \d))?</summary>\n\n"
+    r"```python\n(.+?)```\n.*?</details>"
 )
 OPEN = "Not solved yet.\n"
 

@@ -1,4 +1,4 @@
-"""The recipes' exercises: open when a recipe is opened, plain about a wrong answer, and solved by the folded solution."""
+"""The recipes' exercises: open when a recipe is opened, plain about a wrong answer, solved by the folded solution."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRONG = {
     "a-million-prompts": ("tokens_twice = 256 * 1_200", "there were three"),
     "app-regressions": ("refused = []", "every mail must be refused"),
     "before-you-deploy": ('smallest = "Standard_NC24ads_A100_v4"', "does not hold them"),
-    "call-tools-in-a-loop": ("run_with_consent = lambda name, arguments, agree: run(name, arguments)", "Without consent"),
+    "call-tools-in-a-loop": ("run_with_consent = lambda *call: run(*call[:2])", "Without consent"),
     "chat-with-memory": ('safe = lambda document: "^".join(document.split())', "take another"),
     "errors": (
         "def ask_stream(request, limit):\n"
@@ -48,8 +48,8 @@ WRONG = {
     "which-client": ("mine = fits(retries=True)", "Ask for both"),
     "which-model": ("blind = set()", "are missing"),
 }
-SOON = ("recipes/quota", "recipes/which-client")  # nbval executes all recipes; these two show that solutions are tried
-RUNS = [pytest.param(name, marks=() if name in SOON else pytest.mark.all) for name in ALL]
+# nbval executes every recipe as it is opened; with its solution, most wait for `make test-all`.
+RUNS = [pytest.param(name, marks=() if name == "recipes/before-you-deploy" else pytest.mark.all) for name in ALL]
 
 
 def _tried(cells: list[dict], exercise: Exercise, wrong: str) -> list[dict]:
@@ -66,8 +66,8 @@ def _tried(cells: list[dict], exercise: Exercise, wrong: str) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory, request) -> dict[str, tuple[str, str]]:
-    """What the check of each recipe that a test of this run looks at says of the wrong answer, and of the solution."""
+def tried(tmp_path_factory, request) -> dict[str, Result]:
+    """The results of the recipes that a test of this run looks at, executed with both answers."""
     folder = tmp_path_factory.mktemp("solved")
     shutil.copytree(NOTEBOOKS / "recipes", folder / "recipes")
     tests = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
@@ -80,15 +80,7 @@ def printed(tmp_path_factory, request) -> dict[str, tuple[str, str]]:
     results = [Result(job) for job in plan(folder, Selection(names), [], {}, folder / "run")]
     with targets.local(len(results)) as target:
         run(results, Limits(), target, History(folder / "history.json"), lambda _: None)
-    failed = {result.job.name: f"{result.error}\n{result.source}" for result in results if not result.passed}
-    assert not failed, failed
-    return {result.job.name: _said(result) for result in results}
-
-
-def _said(result: Result) -> tuple[str, str]:
-    cells = [cell for cell in load(result.job.output).code if cell.id == "wrong" or "check" in cell.tags]
-    wrong, solved = ("".join("".join(each.get("text", "")) for each in cell.outputs) for cell in cells)
-    return wrong, solved
+    return {result.job.name: result for result in results}
 
 
 def test_each_recipe_with_an_exercise_has_a_wrong_answer_here():
@@ -104,8 +96,11 @@ def test_each_is_open_and_has_a_check_and_a_solution(name):
     assert len(exercise.solution.splitlines()) <= 20
 
 
+@pytest.mark.timeout(900)  # the first of them waits for all
 @pytest.mark.parametrize("name", RUNS)
-def test_the_check_says_what_is_wrong_and_takes_the_solution(printed, name):
-    wrong, solved = printed[name]
+def test_the_check_says_what_is_wrong_and_takes_the_solution(tried, name):
+    assert tried[name].passed, f"{tried[name].error}\n{tried[name].source}"
+    cells = [cell for cell in load(tried[name].job.output).code if cell.id == "wrong" or "check" in cell.tags]
+    wrong, solved = ("".join("".join(each.get("text", "")) for each in cell.outputs) for cell in cells)
     assert WRONG[name.removeprefix("recipes/")][1] in wrong and "Solved" not in wrong
     assert solved == "Solved.\n"
