@@ -94,7 +94,10 @@ def test_a_choice_is_followed_by_every_page_and_remembered(window):
 
 @pytest.mark.parametrize(
     ("typed", "title"),
-    [("penalties", "Shape the answer with parameters"), ("429", "Handle errors and retries")],
+    [
+        ("penalties", "Shape the answer with parameters"),
+        *((status, "Handle errors and retries") for status in ("401", "404", "429")),
+    ],
 )
 def test_search_finds_a_word_and_leads_to_it(window, typed, title):
     page = window().open("index.html")

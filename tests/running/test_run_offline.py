@@ -27,7 +27,7 @@ FOREIGN = {
     "ALL_PROXY": "http://u:p@[bad", "NO_PROXY": "[::1],localhost,*.x y", "SSL_CERT_FILE": "/nowhere",
     "REQUESTS_CA_BUNDLE": "/nowhere", "CURL_CA_BUNDLE": "/nowhere", "NODE_EXTRA_CA_CERTS": "/nowhere",
     "SSLKEYLOGFILE": "/nowhere/x", "OPENAI_BASE_URL": NOWHERE, "LANGSMITH_TRACING": "true", "LANGSMITH_API_KEY": SECRET,
-    "FORCE_COLOR": "1", "TERM": "dumb", "COLUMNS": "20", "MPLBACKEND": "TkAgg", "PYTHONWARNINGS": "error",
+    "FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "20", "MPLBACKEND": "TkAgg", "PYTHONWARNINGS": "error",
     "CI": "true", "JUPYTER_PLATFORM_DIRS": "1", "IPYTHONDIR": "",
 }  # fmt: skip
 _KERNELS = ("NO_PROXY", "TERM", "FORCE_COLOR", "MPLBACKEND", "CI", "IPYTHONDIR")  # a kernel has its own

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+
 import pytest
 
 from mistral_on_azure.azure.deployments import default_name, deployments
 from mistral_on_azure.catalog.selection import Selection, choose
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running.jobs import plan
+from mistral_on_azure.running.results import Result
 
 KEY = "k" * 32
 
@@ -92,6 +96,17 @@ def test_every_notebook_with_every_deployment(folder, tmp_path):
     ]
     assert len({job.output for job in jobs}) == 4
     assert all(job.parameters == {"model": job.deployment} for job in jobs)
+
+
+@pytest.mark.parametrize("deployment", ["..", ".lock", "mistral:7b", "CON", "a" * 300])
+@pytest.mark.parametrize("as_parameter", [True, False])
+def test_whatever_names_there_are_reports_stay_below_their_folder(folder, tmp_path, deployment, as_parameter):
+    shutil.copy(folder / "langchain.ipynb", folder / "a:b.ipynb")
+    chosen = ([], {"model": deployment}) if as_parameter else ([deployment], {})
+    (job,) = plan(folder, Selection(names=["a:b"]), *chosen, tmp_path / "reports")
+    parts = job.output.relative_to(tmp_path / "reports").parts
+    assert len(parts) == 2 and not any(re.search(r'^\.|[:*?"<>|]|.{256}', part) for part in parts)
+    assert Result(job).output == "/".join(parts)
 
 
 def test_parameters_take_the_type_they_are_written_with(folder, tmp_path):

@@ -64,6 +64,11 @@ class Job:
         return replace(self, parameters={"timeout": seconds, **self.parameters})
 
     @property
+    def place(self) -> str:
+        """Where the executed notebook is, below the folder of reports: a path that any system and upload takes."""
+        return "/".join(map(path_part, (self.deployment, *self.name.split("/")))) + ".ipynb"
+
+    @property
     def name(self) -> str:
         return self.id or self.notebook.stem
 
@@ -148,9 +153,8 @@ def _job(notebook: Notebook, given: dict[str, str], output: Path, strict: bool) 
 
 def _on(job: Job, notebook: Notebook, deployment: str, output: Path) -> Job:
     parameters = {**job.parameters, "model": deployment} if "model" in notebook.parameters else job.parameters
-    return replace(
-        job, deployment=deployment, parameters=parameters, output=output / path_part(deployment) / f"{job.name}.ipynb"
-    )
+    placed = replace(job, deployment=deployment, parameters=parameters)
+    return replace(placed, output=output / placed.place)
 
 
 def _missing(notebook: Notebook, may_install: bool) -> str:

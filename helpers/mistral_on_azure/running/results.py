@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from mistral_on_azure.azure.files import path_part
 from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running.jobs import Job
 
@@ -73,7 +72,7 @@ class Result:
     @property
     def output(self) -> str:
         """Where the executed notebook is, below the folder of reports."""
-        return f"{path_part(self.job.deployment)}/{self.job.name}.ipynb"
+        return self.job.place
 
     def as_json(self) -> dict[str, Any]:
         """Every figure, for `results.json`. Seconds are wall time."""
