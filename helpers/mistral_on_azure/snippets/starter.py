@@ -24,7 +24,7 @@ from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.statements import Statement, needed, replaced, split
 
 _MEANING = {
-    ENDPOINT: "the endpoint's base address, without /v1 or /score; on a Foundry resource with /models",
+    ENDPOINT: "the endpoint's address, without /v1 or /score; on a Foundry resource with /models",
     OPENAI_ENDPOINT: "on a Foundry resource only: its address with /openai/v1",
     TOKEN_SCOPE: "on a Foundry resource only: https://ai.azure.com/.default",
     CREDENTIAL: "the endpoint's key",
