@@ -9,8 +9,8 @@ from mistral_on_azure.azure.deployments import deployments, sold_deployments
 from mistral_on_azure.catalog.notebooks import Kind, notebooks
 
 ALL = notebooks(FOLDER)
-RECIPES = ["recipes/call-tools-in-a-loop", "recipes/json-you-can-trust"]  # those that are about what is refused
-NAMES = [name for name, notebook in ALL.items() if notebook.kind in (Kind.GUIDE, Kind.CLIENT)] + RECIPES
+NAMES = [name for name, notebook in ALL.items() if notebook.kind in (Kind.GUIDE, Kind.CLIENT)]
+RECIPES = {"foundry": ["recipes/call-tools-in-a-loop", "recipes/json-you-can-trust"]}  # about what is refused
 FIRST, *_, LAST = deployments()
 # Of the models that are sold: one with tools and JSON mode, one with JSON mode alone, one with neither.
 SOLD = ["Mistral-Large-3", "mistral-medium-2505", "Codestral-2501"]
@@ -27,7 +27,7 @@ OPTIONS = {"managed": {"concurrent": 1, "timing": "first_token=0.05;tokens_per_s
 RUNS = [
     pytest.param(kind, name, deployment, marks=() if (kind, name, deployment) in SOON else pytest.mark.all)
     for kind in KINDS
-    for name in NAMES
+    for name in [*NAMES, *RECIPES.get(kind, [])]
     for deployment in KINDS[kind]
 ]
 
