@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from raw import KEY
 
-from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.azure.deployments import deployments, retired_deployments, sold_deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.local.timing import Timing, paced, setting
 from mistral_on_azure.endpoint.transport.exchange import Answer
@@ -115,7 +115,7 @@ def test_settings():
     assert setting("off").of("any") == Timing()
     assert setting(" first-token = 0.5 ").of("any") == Timing(0.5, None)
     assert setting("first_token=0.5; tokens-per-second=20").of("any") == Timing(0.5, 20)
-    for name in deployments():
+    for name in {**deployments(), **sold_deployments(), **retired_deployments()}:
         assert 0 < setting("imitate").of(name).first_token < 2
         assert 10 < setting("imitate").of(name).tokens_per_second < 200
     for wrong in ("", "fast", "first-token=fast", "tokens-per-second=0", "speed=3"):

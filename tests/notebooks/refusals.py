@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,6 @@ from nbclient import NotebookClient
 
 from local_endpoint import Local
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
-from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.endpoint.gateway.managed import STATUS
 from mistral_on_azure.endpoint.starting import new_key, start
 
@@ -55,10 +55,11 @@ def observed(kind: str, notebook: str, deployment: str, **options: Any) -> Refus
 
 
 def _executed(notebook: str, deployment: str, local: Local) -> Refusals:
-    document = nbformat.read(FOLDER / f"{notebook}.ipynb", 4)
+    file = FOLDER / f"{notebook}.ipynb"
+    document = nbformat.read(file, 4)
     for cell in document.cells:
         if "parameters" in cell.metadata.get("tags", []):
-            cell.source = cell.source.replace(default_name(), deployment)
+            cell.source = re.sub(r'(?m)^(model: str = )".*?"', rf'\1"{deployment}"', cell.source)
     found: Refusals = {}
     seen = -1.0
 
@@ -71,7 +72,7 @@ def _executed(notebook: str, deployment: str, local: Local) -> Refusals:
         if refused:
             found[cell.id] = refused
 
-    resources = {"metadata": {"path": str(FOLDER)}}
+    resources = {"metadata": {"path": str(file.parent)}}
     NotebookClient(document, timeout=120, resources=resources, on_cell_executed=lambda cell, **_: note(cell)).execute()
     return found
 

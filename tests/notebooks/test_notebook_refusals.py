@@ -5,37 +5,51 @@ from __future__ import annotations
 import pytest
 from refusals import FOLDER, expected, observed, table
 
-from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.azure.deployments import deployments, sold_deployments
 from mistral_on_azure.catalog.notebooks import Kind, notebooks
 
 ALL = notebooks(FOLDER)
 NAMES = [name for name, notebook in ALL.items() if notebook.kind in (Kind.GUIDE, Kind.CLIENT)]
+RECIPES = {"foundry": ["recipes/call-tools-in-a-loop", "recipes/json-you-can-trust"]}  # about what is refused
 FIRST, *_, LAST = deployments()
-KINDS = ("serverless", "managed")
-SOON = {("managed", "openai-sdk", FIRST), ("managed", "openai-sdk", LAST), ("managed", "start-here", FIRST)}
+# Of the models that are sold: one with tools and JSON mode, one with JSON mode alone, one with neither.
+SOLD = ["Mistral-Large-3", "mistral-medium-2505", "Codestral-2501"]
+KINDS = {"serverless": list(deployments()), "managed": list(deployments()), "foundry": SOLD}
+SOON = {
+    ("managed", "openai-sdk", FIRST),
+    ("managed", "openai-sdk", LAST),
+    ("managed", "start-here", FIRST),
+    ("foundry", "openai-sdk", SOLD[-1]),
+    ("foundry", "webrequests", SOLD[0]),
+}
 # Answers take a moment, so that requests made at the same time are under way at the same time.
-OPTIONS = {"serverless": {}, "managed": {"concurrent": 1, "timing": "first_token=0.05;tokens_per_second=5000"}}
+OPTIONS = {"managed": {"concurrent": 1, "timing": "first_token=0.05;tokens_per_second=5000"}}
 RUNS = [
     pytest.param(kind, name, deployment, marks=() if (kind, name, deployment) in SOON else pytest.mark.all)
     for kind in KINDS
-    for name in NAMES
-    for deployment in deployments()
+    for name in [*NAMES, *RECIPES.get(kind, [])]
+    for deployment in KINDS[kind]
 ]
 
 
 @pytest.mark.parametrize(("kind", "name", "deployment"), RUNS)
 def test_what_is_refused_is_what_the_table_says(kind, name, deployment):
-    assert observed(kind, name, deployment, **OPTIONS[kind]) == expected(kind, name, deployment)
+    assert observed(kind, name, deployment, **OPTIONS.get(kind, {})) == expected(kind, name, deployment)
 
 
 def test_the_table_names_what_there_is():
-    assert sorted(table()["deployments"].values()) == sorted(deployments())
+    assert sorted(table()["deployments"].values()) == sorted([*deployments(), *SOLD])
     for kind in KINDS:
         for name, cells in table()[kind].items():
             code = {cell.id for cell in ALL[name].code}
             assert set(cells) <= code, f"{kind}.{name} has no cell {sorted(set(cells) - code)}"
             for row in cells.values():
                 assert not isinstance(row, dict) or set(row) <= set(table()["deployments"])
+
+
+def test_the_models_that_are_sold_differ_in_what_they_take():
+    takes = {name: (each.tools, each.json) for name, each in sold_deployments().items()}
+    assert sorted(map(takes.get, SOLD)) == sorted(set(takes.values()))
 
 
 def test_no_notebook_is_refused_a_request_for_being_one_of_many():

@@ -10,7 +10,9 @@ import pytest
 
 from commanding import Cookbook
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, OPENAI_ENDPOINT
+from mistral_on_azure.azure.deployments import sold_deployments
 from mistral_on_azure.endpoint.starting import start
+from mistral_on_azure.running.targets import local_deployments
 from servers import Asked, Reply, serving
 
 KEY = "0123456789abcdef" * 2
@@ -41,6 +43,10 @@ def test_a_run_on_managed_compute_says_so(cookbook):
     assert cookbook.results["endpoint"] == "local endpoint (managed compute)"
     assert "local endpoint (managed compute)" in (cookbook.reports / "summary.md").read_text(encoding="utf-8")
     assert cookbook.jobs["a"]["calls"] == 2  # with the one for /info
+
+
+def test_a_foundry_resource_has_every_model_that_is_sold():
+    assert local_deployments("foundry") == list(sold_deployments())
 
 
 def test_what_passed_on_one_kind_is_not_taken_for_another(cookbook):

@@ -36,7 +36,7 @@ def test_a_starter_in_full(tmp_path):
         "# A title: Do\n"
         "# Install: pip install openai\n"
         "# Set this environment variable:\n"
-        "#   AZURE_INFERENCE_ENDPOINT  the endpoint's base address, without /v1 or /score\n"
+        "#   AZURE_INFERENCE_ENDPOINT  the endpoint's address, without /v1 or /score; on a Foundry resource with /models\n"
         "# No key: sign in with `az login`, or run it where a managed identity is.\n"
         "\n"
         "import os\n\nimport openai\n\n"

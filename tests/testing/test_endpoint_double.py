@@ -10,7 +10,7 @@ import unittest
 import pytest
 from running_suites import HERE
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, OPENAI_ENDPOINT
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.testing import SentRequest, azure_endpoint
 
@@ -43,6 +43,17 @@ def test_the_variables_are_put_back(monkeypatch):
     with pytest.raises(CookbookError, match="does not answer"):
         endpoint.answer("Hello", "Hi")
     assert url.startswith("http://127.0.0.1:")
+
+
+def test_no_address_of_another_endpoint_is_left(monkeypatch):
+    """An app that prefers AZURE_INFERENCE_OPENAI_ENDPOINT would send its tests to the user's own resource."""
+    monkeypatch.setenv(OPENAI_ENDPOINT, "https://example.org/openai/v1")
+    with azure_endpoint() as endpoint:
+        assert os.environ[OPENAI_ENDPOINT] == f"{endpoint.url}/v1"
+        resource = endpoint.as_kind("foundry")
+        assert os.environ[ENDPOINT] == f"{resource.url}/models"
+        assert os.environ[OPENAI_ENDPOINT] == f"{resource.url}/openai/v1"
+    assert os.environ[OPENAI_ENDPOINT] == "https://example.org/openai/v1"
 
 
 @pytest.fixture

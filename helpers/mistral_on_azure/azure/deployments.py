@@ -87,7 +87,9 @@ def _per_token(kind: str) -> dict[str, Deployment]:
 
 def imitated_paces() -> dict[str, dict[str, float]]:
     """The imitated pace of each deployment, by name: `first_token` in seconds, and `tokens_per_second`."""
-    return _table()["imitated_pace"]
+    paces = dict(_table()["imitated_pace"])
+    sold = paces.pop("sold")
+    return paces | dict.fromkeys([*sold_deployments(), *retired_deployments()], sold)
 
 
 def default_name() -> str:

@@ -126,7 +126,7 @@ def endpoint_of_user() -> tuple[str, DeploymentKind | None]:
 
 def local_deployments(kind: str) -> list[str]:
     """The deployments that the local endpoint has as a kind, the default one first."""
-    return list(KINDS[kind](EndpointOptions()).deployments())
+    return list(KINDS[kind](EndpointOptions(kind=kind)).deployments())
 
 
 def check_deployments(names: Iterable[str], kind: str) -> None:

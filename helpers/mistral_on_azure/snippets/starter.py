@@ -24,9 +24,9 @@ from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.statements import Statement, needed, replaced, split
 
 _MEANING = {
-    ENDPOINT: "the endpoint's base address, without /v1 or /score",
-    OPENAI_ENDPOINT: "the same address with /v1; on a Foundry resource with /openai/v1",
-    TOKEN_SCOPE: "https://ml.azure.com/.default; on a Foundry resource https://ai.azure.com/.default",
+    ENDPOINT: "the endpoint's address, without /v1 or /score; on a Foundry resource with /models",
+    OPENAI_ENDPOINT: "on a Foundry resource only: its address with /openai/v1",
+    TOKEN_SCOPE: "on a Foundry resource only: https://ai.azure.com/.default",
     CREDENTIAL: "the endpoint's key",
 }
 _NO_KEY = "No key: sign in with `az login`, or run it where a managed identity is."

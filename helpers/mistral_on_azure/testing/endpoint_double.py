@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, variables_of
+from mistral_on_azure.azure.deployment_kinds import kind_named
 from mistral_on_azure.azure.offline import Changes, apply
 from mistral_on_azure.catalog.script_format import ScriptFile, read_toml
 from mistral_on_azure.errors import CookbookError
@@ -22,7 +23,7 @@ _PROXIES = ("NO_PROXY", "no_proxy")
 
 
 class Endpoint:
-    """A local endpoint for one test. As a context manager it sets the two variables, and puts back what they were.
+    """A local endpoint for one test. As a context manager it sets an endpoint's variables, and puts back what they were.
 
     Args:
         processes: where the endpoint of each kind runs; they outlive the test.
@@ -40,7 +41,7 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """The address, as in AZURE_INFERENCE_ENDPOINT."""
+        """The address without a route; a Foundry resource has /models after it in AZURE_INFERENCE_ENDPOINT."""
         return self._process.url
 
     @property
@@ -50,8 +51,12 @@ class Endpoint:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead an app to the endpoint, for a program that a test starts."""
-        return {ENDPOINT: self.url, CREDENTIAL: self.key, **dict.fromkeys(_PROXIES, "127.0.0.1,localhost")}
+        """The variables that lead an app to the endpoint, for a program that a test starts.
+
+        They are all that `connect` sets, so that none of another endpoint is left.
+        """
+        addresses = variables_of(self.url, kind_named(self.kind))
+        return {**addresses, CREDENTIAL: self.key, **dict.fromkeys(_PROXIES, "127.0.0.1,localhost")}
 
     # What it answers
 

@@ -44,7 +44,8 @@ import os
 import openai
 
 client = openai.OpenAI(
-    base_url=os.environ["AZURE_INFERENCE_ENDPOINT"] + "/v1",
+    base_url=os.environ.get("AZURE_INFERENCE_OPENAI_ENDPOINT")
+    or os.environ["AZURE_INFERENCE_ENDPOINT"] + "/v1",
     api_key=os.environ["AZURE_INFERENCE_CREDENTIAL"],
 )
 messages = [{"role": "user", "content": prompt}]
