@@ -216,9 +216,10 @@ def _task(notebook: Notebook, section: str) -> list[list[Statement]]:
 
 
 def _split(notebook: Notebook, section: str) -> list[list[Statement]]:
-    """The statements of each Python cell, with one name for the client in all sections."""
+    """The statements of each Python cell, also of one that writes a file, with one name for the client everywhere."""
     place = f"{notebook.id}{ENDING}, section {section!r}"
-    return [split(re.sub(r"\bentra_client\b", "client", cell.source), place) for cell in snippets(notebook, section)]
+    cells = (re.sub(r"\bentra_client\b", "client", cell.code) for cell in snippets(notebook, section))
+    return [[one for one in split(cell, place) if not one.is_docstring] for cell in cells]
 
 
 def _imports(cells: Iterable[Sequence[Statement]]) -> tuple[dict[str, str], list[Statement], set[str]]:
