@@ -9,7 +9,7 @@ import uuid
 from typing import Any, Literal
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
@@ -259,7 +259,6 @@ SCHEMAS = st.recursive(PLAIN, nested, max_leaves=8)
 def test_arguments_fit_any_schema(properties, prompt):
     schema = {"type": "object", "properties": properties, "required": [*properties]}
     answer = send(prompt, [schema_tool(schema)], tool_choice="any")
-    assume(b"takes more than" not in answer.body)  # than the bound on steps, which is told
     assert answer.status == 200, answer.body
     for each in json.loads(answer.body)["choices"][0]["message"]["tool_calls"]:
         Draft202012Validator(schema).validate(json.loads(each["function"]["arguments"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -52,11 +53,16 @@ def choose(page, title: str) -> None:
     page.locator("label.sd-tab-label:visible", has_text=title).first.click()
 
 
-def chosen(page) -> list[str]:
-    """The clients whose tabs are open."""
-    return page.eval_on_selector_all(
-        "input:checked + label[data-sync-group=client]", "labels => labels.map(label => label.dataset.syncId)"
-    )
+CHOSEN = """wanted => {
+  const labels = [...document.querySelectorAll("input:checked + label[data-sync-group=client]")];
+  return JSON.stringify(labels.map(label => label.dataset.syncId)) === wanted;
+}"""
+
+
+def chosen(page, *clients: str) -> bool:
+    """Whether the tabs of these clients are open, or will be within the time limit."""
+    page.wait_for_function(CHOSEN, arg=json.dumps(clients, separators=(",", ":")))
+    return True
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -71,19 +77,19 @@ def test_the_copy_button_copies_the_program(shared, programs, client):
 def test_a_choice_is_followed_by_every_page_and_remembered(window):
     reader = window()
     page = reader.open("index.html")
-    assert chosen(page) == ["openai-sdk"]
+    assert chosen(page, "openai-sdk")
     choose(page, "LangChain")
     for name in (STREAM, CHAT):
-        assert chosen(reader.open(name)) == ["langchain"]
+        assert chosen(reader.open(name), "langchain")
     page.reload()
-    assert chosen(page) == ["langchain"]
+    assert chosen(page, "langchain")
     choose(page, "MistralAI")
     choose(page, "On the wire")
     assert page.locator("details:visible").count() == 2 and not page.locator(PROGRAM).count()
     page.go_back()
     page.reload()
-    assert chosen(page) == ["mistralai"] and page.locator("details:visible").count() == 1
-    assert chosen(reader.open("index.html")) == ["mistralai"]
+    assert chosen(page, "mistralai") and page.locator("details:visible").count() == 1
+    assert chosen(reader.open("index.html"), "mistralai")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +164,7 @@ def test_tabs_and_copy_buttons_work_without_a_mouse(window, programs):
     focused = "document.activeElement.matches(arguments)".replace("arguments", "{!r}")
     reach(page, focused.format(".sd-tab-set > input"))
     page.keyboard.press("ArrowRight")
-    assert chosen(page) == ["langchain"]
+    assert chosen(page, "langchain")
     label = page.locator("input:focus + label")
     assert label.evaluate("label => getComputedStyle(label).outlineStyle") == "solid"
     reach(page, focused.format(".copybtn"))

@@ -41,11 +41,13 @@ class Refused(requests.HTTPError):
         ({"retry-after": "0.5"}, 0.5, 0.75),
         ({"retry-after-ms": "300", "retry-after": "2"}, 0.3, 0.45),
         ({"x-ms-retry-after-ms": "300"}, 0.3, 0.45),
-        ({"retry-after": format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)}, 3_500, 5_400),
+        ({"retry-after": "in an hour"}, 3_590, 5_400),
         ({"retry-after": "Mon, 01 Jan 2024 00:00:00 GMT"}, 0, 0),
     ],
 )
 def test_a_wait_is_at_least_as_long_as_told_and_half_as_long_again_at_most(policy, headers, least, most):
+    if headers.get("retry-after") == "in an hour":  # as a date, of which there is none before the test runs
+        headers = {"retry-after": format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)}
     waits = {policy["told_to_wait"](headers) for _ in range(50)}
     assert all(least <= wait <= most for wait in waits)
     assert len(waits) > 1 or most == 0
