@@ -223,8 +223,10 @@ def _task(notebook: Notebook, section: str) -> list[list[Statement]]:
 def _split(notebook: Notebook, section: str) -> list[list[Statement]]:
     """The statements of each Python cell, also of one that writes a file, with one name for the client everywhere."""
     place = f"{notebook.id}{ENDING}, section {section!r}"
-    cells = (re.sub(r"\bentra_client\b", "client", cell.code) for cell in snippets(notebook, section))
-    return [[one for one in split(cell, place) if not one.is_docstring] for cell in cells]
+    found = snippets(notebook, section)
+    sources = (cell.code if cell.magic == "%%writefile" else cell.source for cell in found)
+    cells = (split(re.sub(r"\bentra_client\b", "client", source), place) for source in sources)
+    return [[one for one in cell if not one.is_docstring] for cell in cells]
 
 
 def _imports(cells: Iterable[Sequence[Statement]]) -> tuple[dict[str, str], list[Statement], set[str]]:
