@@ -29,6 +29,7 @@ _HOMES = {
     "start_backend": "mistral_on_azure.notebook.telemetry",
     "show_figure": "mistral_on_azure.notebook.figures",
     "kept": "mistral_on_azure.notebook.kept",
+    "recipe_programs": "mistral_on_azure.notebook.kept",
     "record_calls": "mistral_on_azure.notebook.tapes",
     "replay_calls": "mistral_on_azure.notebook.tapes",
     "show_deployments": "mistral_on_azure.notebook.deployment_views",

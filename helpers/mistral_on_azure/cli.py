@@ -23,6 +23,7 @@ _MONEY = Number(0)
 _HERE = ROOT if is_checkout() else Path.cwd()  # where notebooks are looked for first, and reports are written
 _BUILD = _HERE / "build"
 _NOTEBOOKS = _HERE / "notebooks" if (_HERE / "notebooks").is_dir() else NOTEBOOKS
+_ENGINE = click.option("--engine", help="A real model for the local endpoint, as for `cookbook serve`.")
 
 
 @click.group(cls=OneLine)
@@ -53,7 +54,7 @@ main.add_command(serve)
 @click.option("--price-in", type=_MONEY, help="Price of a million prompt tokens, in the currency of --max-cost.")
 @click.option("--price-out", type=_MONEY, help="Price of a million completion tokens.")
 @click.option("--kind", default="serverless", show_default=True, help="Kind of deployment of the local endpoint.")
-@click.option("--engine", help="A real model for the local endpoint, as for `cookbook serve`.")
+@_ENGINE
 @click.option("--direct", is_flag=True, help="Give notebooks the real address and key; calls are not counted then.")
 @click.option("--record", type=_FILE, help="Record the answers in a file, without credentials and tenant data.")
 @click.option("--replay", type=_FILE, help="Answer from a recording, in place of an endpoint.")
@@ -93,8 +94,9 @@ def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool)
 @click.option("--folder", type=_FOLDER, help="Where to copy the notebooks to first; outside a checkout, name one.")
 @click.option("--port", help="Port to try first.  [default: 8888]", type=click.IntRange(1, 65535))
 @click.option("--browser/--no-browser", default=True, help="Open a browser, or only print the address.")
+@_ENGINE
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def lab(folder: Path | None, port: int | None, browser: bool, arguments: tuple[str, ...]) -> None:
+def lab(folder: Path | None, port: int | None, browser: bool, engine: str | None, arguments: tuple[str, ...]) -> None:
     """Open JupyterLab on the start-here notebook.
 
     Ctrl-C twice ends it. It listens on 127.0.0.1 and requires a token, which is in the printed address. ARGUMENTS after
@@ -104,8 +106,24 @@ def lab(folder: Path | None, port: int | None, browser: bool, arguments: tuple[s
 
     if folder is None and not is_checkout():
         raise click.UsageError("Name the folder to copy the notebooks to: --folder FOLDER.")
+    _put_behind(engine)
     import_module("jupyterlab")  # it is started as a program, which would not say what is missing
     open_lab(copied(NOTEBOOKS, folder) if folder else ROOT, port, browser, arguments)
+
+
+def _put_behind(engine: str | None) -> None:
+    """Let `connect` start the local endpoint with a real model, in this process and in kernels."""
+    from mistral_on_azure.azure.addresses import ENDPOINT, ENGINE
+
+    if engine is None:
+        return
+    if os.environ.get(ENDPOINT):
+        raise click.UsageError(f"--engine is for the local endpoint, but {ENDPOINT} is set: leave out one of them.")
+    if engine == "embedded":
+        from mistral_on_azure.endpoint.models.embedded import weights
+
+        weights()  # or one line that says how to install them
+    os.environ[ENGINE] = engine
 
 
 @main.command(cls=OfCheckout, context_settings={"ignore_unknown_options": True})
@@ -228,8 +246,10 @@ main.add_command(models)
 )
 @click.option("--kind", default="", help="Of deployment: serverless, managed or foundry.  [default: what it tells]")
 @click.option("--max-tokens", type=click.IntRange(1), help="The limit of the answer.")
-def ask(question: str | None, deployment: str, kind: str, max_tokens: int | None) -> None:
+@_ENGINE
+def ask(question: str | None, deployment: str, kind: str, max_tokens: int | None, engine: str | None) -> None:
     """Ask one QUESTION; show the answer, its tokens, and what was sent."""
+    _put_behind(engine)
     from mistral_on_azure.notebook.one_question import QUESTION
     from mistral_on_azure.notebook.one_question import ask as run
 

@@ -15,7 +15,7 @@ from raw import chat as wired
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway.quota import Limits as Quota
 from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.models import script, tokens
+from mistral_on_azure.endpoint.models import script, script_model, tokens
 from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
 from mistral_on_azure.endpoint.models.chat_template import _counts
 from mistral_on_azure.endpoint.server import run
@@ -123,6 +123,18 @@ def test_large_requests_leave_no_memory_behind():
         tracemalloc.stop()
     assert statuses <= {200, 400, 429} and 429 in statuses
     assert all(cache.size <= cache.most for cache in filled)
+
+
+def test_the_quota_comes_before_the_work_that_a_schema_decides(monkeypatch):
+    application = Application(Sessions([KEY], Quota(requests=1, tokens=1_000)))
+    parameters = {"type": "object", "properties": {"code": {"type": "string", "pattern": r"^([a-z]+)*\d$"}}}
+    tool = {"type": "function", "function": {"name": "find", "parameters": parameters}}
+    body = {"model": LARGE, "messages": [{"role": "user", "content": "find abcdefghijk"}], "tools": [tool]}
+    assert send(json.dumps(body).encode(), application).status == 200
+    monkeypatch.setattr(script_model, "work_out", None)  # to call it would be an error
+    for number in range(3):  # each another body, so that none is known already
+        body["messages"][0]["content"] += str(number)
+        assert send(json.dumps(body).encode(), application).status == 429
 
 
 @pytest.mark.parametrize("key", ["", "wrong"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from commanding import COOKBOOK
+from mistral_on_azure.azure.addresses import ENDPOINT
 from mistral_on_azure.lab import _environment
 
 
@@ -25,6 +26,14 @@ def test_a_mistake_is_one_line(given, said):
     done = subprocess.run([COOKBOOK, "lab", "--no-browser", given], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and done.stdout == ""
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_engine_and_a_real_endpoint_exclude_each_other():
+    given = {**os.environ, ENDPOINT: "https://name.eastus2.inference.ml.azure.com"}
+    for command in ("lab", "ask"):
+        done = subprocess.run([COOKBOOK, command, "--engine=x"], env=given, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and f"{ENDPOINT} is set: leave out one of them" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_kernels_get_nothing_of_the_users_python_and_the_server_keeps_its_configuration(tmp_path, monkeypatch):

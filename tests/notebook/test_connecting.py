@@ -10,12 +10,19 @@ from types import ModuleType
 import pytest
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, OPENAI_ENDPOINT, TOKEN_SCOPE
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, ENGINE, OPENAI_ENDPOINT, TOKEN_SCOPE
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.notebook import connecting
-from mistral_on_azure.notebook.connecting import connect, current, local_endpoint, use_entra_id, use_key
+from mistral_on_azure.notebook.connecting import (
+    answers_are_scripted,
+    connect,
+    current,
+    local_endpoint,
+    use_entra_id,
+    use_key,
+)
 from servers import Asked, Reply, serving
 
 KEY = "k" * 32
@@ -159,3 +166,12 @@ def test_a_local_endpoint_of_its_own_has_the_options_and_leaves_the_environment_
     assert dict(os.environ) == before
     with pytest.raises(CookbookError), local_endpoint(minute=0):
         pass
+
+
+def test_an_engine_of_the_environment_is_behind_the_local_endpoint(monkeypatch, capsys):
+    """As `cookbook lab --engine` and `cookbook ask --engine` leave it."""
+    with serving(lambda asked: Reply({"data": [{"id": "tiny"}]})) as url:
+        monkeypatch.setenv(ENGINE, url)
+        connect(model=default_name())
+        assert not answers_are_scripted() and "whose answers are those of tiny" in capsys.readouterr().out
+        connecting._started.stop()

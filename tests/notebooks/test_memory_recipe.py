@@ -73,6 +73,19 @@ def test_the_filter_is_recognised_in_every_client(taught, capsys):
     assert not taught["was_filtered"](ValueError("no filter"))
 
 
+@pytest.mark.parametrize("record", [False, True])
+def test_a_measurement_is_kept_only_where_the_reader_asks_for_it(taught, record, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    few, kept = {name: GIVEN[name][:1] for name in ("documents", "orders")}, tmp_path / "injections-measured.json"
+    (tmp_path / "injections.json").write_text(json.dumps(few), encoding="utf-8")
+    kept.write_text(json.dumps(MEASURED), encoding="utf-8")
+    names = {**taught, "measure": True, "record": record, "answers_are_scripted": lambda: False}
+    for cell in ("orders-1", "orders-2", "orders-4"):
+        exec(CELLS[cell], names)
+    assert len(names["measured"]["rows"]) == 1
+    assert json.loads(kept.read_text(encoding="utf-8")) == (names["measured"] if record else MEASURED)
+
+
 def test_every_attack_was_made_on_every_defence():
     rows = MEASURED["rows"]
     pairs = {(row["document"], row["order"]) for row in rows}

@@ -128,7 +128,7 @@ def _cell(notebook: Notebook, *tags: str, code: bool = True) -> Cell:
     return list(found)[-1]
 
 
-OPENAI = ALL["openai-sdk"]
+OPENAI, BATCH = ALL["openai-sdk"], ALL["recipes/a-million-prompts"]
 CODE, SNIPPET, WORDS = _cell(OPENAI), _cell(OPENAI, "snippet"), OPENAI.markdown[3]
 PLAIN = next(cell for cell in OPENAI.markdown if not cell.source.startswith("#"))
 PARAMETERS = _cell(OPENAI, "parameters")
@@ -189,6 +189,8 @@ STDERR = ({"output_type": "stream", "name": "stderr", "text": "!"},)
             "no cell has the tag snippet",
         ),
         (replace(OPENAI, kind=Kind.RECIPE, cells=OPENAI.cells[:41]), "has 41 cells, 40 at most"),
+        (_with(BATCH, 1, source=BATCH.cells[0].source.replace("pip install", "get")), "the command `pip install`"),
+        (_with(BATCH, 1, source=BATCH.cells[0].source.replace("NAME=batch", "")), "`make group NAME=batch`"),
         (replace(OPENAI, kind=Kind.OTHER_LANGUAGE), "without the exercises"),
     ],
 )

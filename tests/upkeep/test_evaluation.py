@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 import pytest
 
-from mistral_on_azure import CookbookError, kept
+from mistral_on_azure import CookbookError, kept, recipe_programs
 from mistral_on_azure.upkeep import kept_scores
 from mistral_on_azure.upkeep.written_dates import LANGUAGES, evaluation_set
 
@@ -57,7 +57,7 @@ def test_nothing_else_is_kept():
 @pytest.fixture
 def written(tmp_path):
     """The recipe's programs in a folder, and the files that the gate compares."""
-    for name, text in kept_scores.programs(kept_scores.RECIPE).items():
+    for name, text in recipe_programs(kept_scores.RECIPE).items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     right = {each["id"]: [each["date"], 60, 10, 1.0] for each in SET["items"]}
     worse = right | {each["id"]: ["no idea", 60, 10, 1.0] for each in SET["items"][::8]}

@@ -15,7 +15,8 @@ CREDENTIAL = "AZURE_INFERENCE_CREDENTIAL"
 OPENAI_ENDPOINT = "AZURE_INFERENCE_OPENAI_ENDPOINT"  # the base URL of OpenAI's client and of those that speak like it
 TOKEN_SCOPE = "AZURE_INFERENCE_SCOPE"  # what a Microsoft Entra ID token is requested for
 SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of the proxy that a run puts in front of an endpoint
-ENGINE_KEY = "COOKBOOK_ENGINE_KEY"  # the key of a real model behind the local endpoint
+ENGINE = "COOKBOOK_ENGINE"  # a real model behind the local endpoint that `connect` starts: `embedded`, or an address
+ENGINE_KEY = "COOKBOOK_ENGINE_KEY"  # the key of that model
 # Files of trusted certificate authorities: the variables of httpx and Python, of requests, of curl and of Node.js.
 AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 API_VERSION = "2024-05-01-preview"  # of the Azure AI Model Inference API

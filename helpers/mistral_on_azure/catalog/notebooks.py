@@ -150,6 +150,17 @@ class Notebook:
         """The code cells with the tag `snippet`."""
         return tuple(cell for cell in self.code if "snippet" in cell.tags)
 
+    @property
+    def programs(self) -> dict[str, str]:
+        """The programs that it writes with `%%writefile`, by their file names."""
+        found: dict[str, str] = {}
+        for cell in self.code:
+            if cell.magic == "%%writefile":
+                first, *_ = cell.source.splitlines()
+                *options, name = first.split()[1:]
+                found[name] = (found.get(name, "") if "-a" in options else "") + cell.code + "\n"
+        return found
+
     @cached_property
     def sidecar(self) -> Sidecar:
         """What is written beside it; empty where there is no such file.

@@ -10,6 +10,7 @@ from itertools import pairwise
 from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, anchor, load
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.package_index import group_of
 
 Rule = Callable[[Notebook, Mapping[str, Notebook]], Iterable[str]]
 
@@ -218,6 +219,15 @@ def prompts_have_answers(notebook: Notebook, _: Mapping[str, Notebook]) -> Itera
             yield f"the prompt {exchange.prompt!r} of its TOML file is not in it"
 
 
+def what_to_install_is_told(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """The words above a recipe's first import of this package say what to install, and which group it needs."""
+    first = next((cell.number for cell in notebook.code if PACKAGE in cell.source), 0)
+    words = "\n".join(cell.source for cell in notebook.markdown if cell.number < first)
+    needed = [re.split(r"[^\w.-]", package)[0].lower() for package in notebook.sidecar.packages]
+    commands = ["pip install ", *([f"make group NAME={group}"] if needed and (group := group_of(needed)) else [])]
+    yield from (f"its first words must name the command `{each.strip()}`" for each in commands if each not in words)
+
+
 def tasks_are_the_clients(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
     """Notebooks in other languages have the clients' tasks as sections, in the same order."""
     model = _model(every).sections
@@ -254,7 +264,7 @@ RULES: Mapping[Kind, tuple[Rule, ...]] = {
     ),
     Kind.RECIPE: (
         *_EVERYWHERE, cells_are_few, parameters_are_used, the_end_looks_back, something_can_be_copied,
-        snippets_need_nothing_of_ours, terms_are_linked, prompts_have_answers,
+        snippets_need_nothing_of_ours, terms_are_linked, prompts_have_answers, what_to_install_is_told,
     ),
     Kind.OTHER_LANGUAGE: (*_EVERYWHERE, tasks_are_the_clients, terms_are_linked),
 }  # fmt: skip

@@ -13,6 +13,7 @@ from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import (
     CREDENTIAL,
     ENDPOINT,
+    ENGINE,
     OPENAI_ENDPOINT,
     SECURE_ENDPOINT,
     check_credential,
@@ -177,7 +178,7 @@ def _start_local() -> None:
     if os.environ.get(CREDENTIAL) and _started is None:
         raise CookbookError(f"{CREDENTIAL} is set but {ENDPOINT} is not. Set both, or neither for the local endpoint.")
     if _started is None or _started.process.poll() is not None:
-        _started = start()
+        _started = start(engine=os.environ.get(ENGINE) or None)
     os.environ[ENDPOINT], os.environ[CREDENTIAL] = _started.url, _started.keys[0]
 
 
@@ -221,7 +222,9 @@ def _leave_local(url: str) -> None:
 def _describe(connection: Connection, model: str) -> str:
     words = "" if connection.kind is SERVERLESS else f" ({connection.kind.words})"
     if connection.local:
-        return f"Local endpoint{words}, serving {connection.model}"
+        engine = connection.local.get("engine")
+        model = f"{connection.model}, whose answers are those of {engine}" if engine else connection.model
+        return f"Local endpoint{words}, serving {model}"
     return f"{connection.url}{words}, serving {connection.model}"
 
 

@@ -1,6 +1,6 @@
-"""What the repository keeps for notebooks: measurements with their dates, and sets of questions with their sources.
+"""What notebooks share: measurements with their dates, sets of questions with their sources, and a recipe's programs.
 
-Commands make them: `make bench-clients`, `make faults`, `make bench-quota`, `make scores`. A notebook that cannot
+Commands measure: `make bench-clients`, `make faults`, `make bench-quota`, `make scores`. A notebook that cannot
 measure as much shows what is kept, and says so.
 """
 
@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mistral_on_azure.azure.files import NOTEBOOKS
+from mistral_on_azure.catalog.notebooks import ENDING, load
 from mistral_on_azure.errors import CookbookError
 
 _UPKEEP = Path(__file__).resolve().parents[1] / "upkeep"
@@ -36,3 +38,15 @@ def kept(name: str) -> dict[str, Any]:
     if name not in _FILES:
         raise CookbookError(f"Nothing is kept as {name!r}. Choose one of: {', '.join(_FILES)}.")
     return json.loads(_FILES[name].read_text(encoding="utf-8"))
+
+
+def recipe_programs(recipe: str) -> dict[str, str]:
+    """The programs that a recipe writes with `%%writefile`, by their file names, for another that uses them as well.
+
+    Args:
+        recipe: the name of its file, without the ending.
+
+    Raises:
+        CookbookError: when there is no such recipe.
+    """
+    return load(NOTEBOOKS / "recipes" / f"{recipe}{ENDING}").programs

@@ -18,31 +18,21 @@ from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
-from mistral_on_azure.azure.files import ROOT, read_json, write_whole
-from mistral_on_azure.catalog.notebooks import load
+from mistral_on_azure.azure.files import read_json, write_whole
 from mistral_on_azure.endpoint.models.embedded import LABEL
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.notebook.kept import recipe_programs
 from mistral_on_azure.upkeep import measurements
 
 FILE = measurements.FOLDER / "scores.json"
-RECIPE = ROOT / "notebooks" / "recipes" / "which-model.ipynb"
+RECIPE = "which-model"
 _NAME = "examples: {}"
 EXAMPLES = (0, 1, 3)  # solved examples in the prompt; each number makes a candidate
 _ROUND = 24  # questions that one candidate is asked before the next one: one in each language
 _LONGEST = 60 * 60  # seconds for a round
 Answers = dict[int, dict[str, list[Any]]]  # by the number of examples, and the id of the question
 _QUOTA = {"requests_per_minute": 10**9, "tokens_per_minute": 10**12}  # the engine is what takes its time
-
-
-def programs(recipe: Path) -> dict[str, str]:
-    """The programs that a recipe writes with `%%writefile`, by their file names."""
-    found: dict[str, str] = {}
-    for cell in load(recipe).code:
-        if cell.magic == "%%writefile":
-            name = cell.source.partition("\n")[0].split()[-1]
-            found[name] = found.get(name, "") + cell.code + "\n"
-    return found
 
 
 def ask(questions: list[dict[str, str]], shown: tuple[int, ...], variables: dict[str, str]) -> Answers:
@@ -59,7 +49,7 @@ def ask(questions: list[dict[str, str]], shown: tuple[int, ...], variables: dict
         CookbookError: when the program fails; what it says stands on standard error.
     """
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in programs(RECIPE).items():
+        for name, text in recipe_programs(RECIPE).items():
             Path(folder, name).write_text(text, encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "judge.py"],

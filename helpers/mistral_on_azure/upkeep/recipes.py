@@ -21,7 +21,9 @@ By the end of this notebook you can:
 
 It takes about 5 minutes. You need no account: a local endpoint answers unless you set `AZURE_INFERENCE_ENDPOINT` and
 `AZURE_INFERENCE_CREDENTIAL`. Words such as endpoint and deployment can be
-[looked up](../start-here.ipynb#Look-up-a-term) in Start here."""
+[looked up](../start-here.ipynb#Look-up-a-term) in Start here.
+
+To follow along elsewhere, run `pip install openai`."""
 _PARAMETERS = """\
 model: str = "{model}"  # name of the deployment
 prompt: str = "{prompt}"  # the user message"""

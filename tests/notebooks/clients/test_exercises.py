@@ -2,55 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from exercises import OPEN, exercises
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.snippets.starter import formatted, read, snippets
 
 CLIENTS = names()
 
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
-FOLDED = re.compile(r"(?s)<details>\n<summary>Solution of exercise \d</summary>\n\n```python\n(.+?)```\n.*\n</details>")
 NEEDED = ["Connect with a key", "Send a system message", "Stream the answer", "Handle errors and retries"]
-
-
-@dataclass
-class Exercise:
-    """A cell for the reader, a cell that checks it with its committed output, and the solution."""
-
-    place: str = ""
-    check: str = ""
-    printed: str = ""
-    solution: str = ""
-
-
-def exercises(client: str) -> list[Exercise]:
-    found: list[Exercise] = []
-    for cell in json.loads((NOTEBOOKS / f"{client}.ipynb").read_text(encoding="utf-8"))["cells"]:
-        source, tags = "".join(cell["source"]), cell["metadata"].get("tags", [])
-        if "exercise" in tags:
-            found.append(Exercise(place=source))
-        elif "check" in tags:
-            found[-1].check = source
-            found[-1].printed = "".join(text for output in cell["outputs"] for text in output["text"])
-        elif solution := FOLDED.search(source):
-            found[-1].solution = solution[1]
-    return found
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_each_has_a_place_a_check_and_a_solution(client):
-    found = exercises(client)
+    found = exercises(read(NOTEBOOKS, client))
     assert 2 <= len(found) <= 3
     for exercise in found:
         assert len(exercise.place.splitlines()) == 1 and exercise.check
-        assert exercise.printed == "Not solved yet.\n"
+        assert exercise.printed == OPEN
         assert exercise.solution and formatted(exercise.solution) == exercise.solution
         assert len(exercise.solution.splitlines()) <= 20
     lengths = [len(exercise.solution) for exercise in found]
@@ -60,7 +33,8 @@ def test_each_has_a_place_a_check_and_a_solution(client):
 @pytest.mark.parametrize("client", CLIENTS)
 def test_the_solutions_pass_the_checks(client, forks, local, tmp_path):
     """After the cells that the exercises refer to."""
-    notebook, found = read(NOTEBOOKS, client), exercises(client)
+    notebook = read(NOTEBOOKS, client)
+    found = exercises(notebook)
     taught = [cell.source for section in NEEDED for cell in snippets(notebook, section)]
     solved = [part for exercise in found for part in (exercise.place, exercise.solution, exercise.check)]
     program = tmp_path / "solved.py"

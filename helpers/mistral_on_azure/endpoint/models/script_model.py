@@ -50,19 +50,20 @@ class Script:
     def answer(self, asked: ChatRequest, quota: Quota, spend: Spend, own: SessionScript) -> Answer | Awaitable[Answer]:
         """The scripted answer. All its tokens are known, and charged, before it is written.
 
-        Of a large request, the fewest tokens that its texts can have must fit into the context and the quota before
-        anything else is done with it.
+        Of a request that may take long, a large one or one whose schemas decide the work, the fewest tokens that its
+        texts can have must fit into the context and the quota before anything else is done with it.
         """
         answers = self.files.answers(own.strict)
-        if asked.size > LARGE:
+        long = asked.size > LARGE or bool(asked.parameters.get("tools"))
+        if long:
             least = _characters(asked.parameters["messages"]) // LONGEST_TOKEN
             _check_context(asked.deployment, least, asked.parameters.get("max_tokens"), "at least ")
             quota.check(least)
-        if (asked.size > LARGE or _waits_for_a_tokenizer(asked.deployment)) and _in_event_loop():
-            return self._answer_later(asked, answers, quota, spend, own)
         kept = asked.kept
         if kept is not None and kept[0] is answers and kept[1] is own.layer:
             return self._charged(kept[2], quota, spend, own)
+        if (long or _waits_for_a_tokenizer(asked.deployment)) and _in_event_loop():
+            return self._answer_later(asked, answers, quota, spend, own)
         result = work_out(asked.deployment, asked.parameters, answers, own)
         if result.completion_tokens <= 2 * completions.SMALL and not (result.found and result.found.entry.staged):
             asked.kept = answers, own.layer, result
@@ -71,7 +72,7 @@ class Script:
     async def _answer_later(
         self, asked: ChatRequest, answers: Answers, quota: Quota, spend: Spend, own: SessionScript
     ) -> Answer:
-        """Work in a thread, one large request after the other, so that the event loop answers others meanwhile."""
+        """Work in a thread, one long request after the other, so that the event loop answers others meanwhile."""
         result = await asyncio.get_running_loop().run_in_executor(
             _worker(), work_out, asked.deployment, asked.parameters, answers, own
         )
