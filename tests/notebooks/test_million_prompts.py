@@ -45,10 +45,14 @@ def endpoint():
 
 
 def _begin(folder: Path, endpoint, requests_per_minute: int, part: int = 0, parts: int = 1) -> subprocess.Popen:
+    return _run(folder, endpoint, requests_per_minute, "batch.py", part, parts)
+
+
+def _run(folder: Path, endpoint, requests_per_minute: int, *command: object) -> subprocess.Popen:
     work = {"model": MODEL, "in_flight": IN_FLIGHT}
     settings = json.dumps({"quota": [requests_per_minute, 100_000_000], "work": work})
     variables = {**os.environ, ENDPOINT: endpoint.url, CREDENTIAL: endpoint.keys[0], "BATCH": settings}
-    return subprocess.Popen([sys.executable, "batch.py", str(part), str(parts)], cwd=folder, env=variables)
+    return subprocess.Popen([sys.executable, *map(str, command)], cwd=folder, env=variables)
 
 
 def _paid(endpoint) -> int:
@@ -89,3 +93,12 @@ def test_two_processes_share_one_quota(programs, endpoint):
     ((count, first, last),) = _rows(programs, "SELECT COUNT(*), MIN(at), MAX(at) FROM done")
     assert count == LETTERS
     assert last - first >= (LETTERS - 2 * IN_FLIGHT) / each_second  # each alone would be allowed half of that
+
+
+@pytest.mark.all
+@pytest.mark.timeout(900)
+def test_actors_ask_once_and_then_for_what_is_left(programs, endpoint):
+    pytest.importorskip("ray", reason="make group NAME=batch installs it")
+    for _ in range(2):  # the second run has nothing to ask
+        assert _run(programs, endpoint, 60_000, "on_ray.py", 1).wait(timeout=400) == 0
+        assert _paid(endpoint) == LETTERS

@@ -66,6 +66,15 @@ def test_an_empty_cell_is_no_heading(tmp_path):
     assert load(tmp_path / "draft.ipynb").sections == ("One",)
 
 
+def test_a_heading_below_the_finding_of_the_last_section_is_one(tmp_path):
+    words = "It worked.\n\n## Two\n\nThe next\nthing.\n\n```python\n## a comment\n```"
+    cells = [{"cell_type": "markdown", "source": source} for source in ("# T\n\n## One", words)]
+    (tmp_path / "draft.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    draft = load(tmp_path / "draft.ipynb")
+    assert (draft.sections, draft.lead("Two"), draft.lead("None")) == (("One", "Two"), "The next\nthing.", "")
+    assert [cell.section for cell in draft.cells] == ["One", "Two"]
+
+
 def test_tasks_are_what_lies_between_setting_up_and_the_exercises():
     assert tasks(FOLDER) == list(SECTIONS[1:-2])
 
@@ -179,6 +188,7 @@ STDERR = ({"output_type": "stream", "name": "stderr", "text": "!"},)
             replace(OPENAI, kind=Kind.RECIPE, cells=tuple(replace(cell, tags=()) for cell in OPENAI.cells)),
             "no cell has the tag snippet",
         ),
+        (replace(OPENAI, kind=Kind.RECIPE, cells=OPENAI.cells[:41]), "has 41 cells, 40 at most"),
         (_with(BATCH, 1, source=BATCH.cells[0].source.replace("pip install", "get")), "the command `pip install`"),
         (_with(BATCH, 1, source=BATCH.cells[0].source.replace("NAME=batch", "")), "`make group NAME=batch`"),
         (replace(OPENAI, kind=Kind.OTHER_LANGUAGE), "without the exercises"),

@@ -46,6 +46,16 @@ def test_a_starter_in_full(tmp_path):
     )
 
 
+def test_a_cell_that_writes_a_module_gives_what_it_writes(tmp_path):
+    first, second = (
+        '%%writefile it.py\n"""What it is."""\nimport os\n\nprint(os.sep)',
+        "%%writefile -a it.py\n\nprint(1)",
+    )
+    text = made(tmp_path, "Do", first, second)
+    assert text.endswith("import os\n\nprint(os.sep)\n\nprint(1)\n")
+    assert "What it is" not in text and "%%" not in text
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [

@@ -6,6 +6,7 @@ nbformat takes a while to import and changes what it reads, so the files are dec
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,7 @@ from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.sidecar import Sidecar, read_sidecar
 from mistral_on_azure.errors import CookbookError
 
+_PROGRAM = re.compile(r"(?ms)^```.*?^```")
 START = "start-here"  # comes first wherever notebooks are listed
 ENDING = ".ipynb"
 
@@ -45,7 +47,7 @@ class Cell:
     Attributes:
         number: its place in the notebook, from 1.
         type: `code`, `markdown` or `raw`.
-        section: the `##` heading that it stands under, empty above the first.
+        section: the `##` heading that it stands under, empty above the first; of words with headings, the last of them.
         outputs: of a code cell, as nbformat 4 has them; read them, never change them.
     """
 
@@ -170,16 +172,17 @@ class Notebook:
 
     def lead(self, section: str) -> str:
         """The first paragraph of a section."""
-        first = next((cell.source for cell in self.markdown if _heading(cell.source, "## ") == section), "")
-        return first.partition("\n\n")[2].partition("\n\n")[0]
+        below = (f"\n{cell.source}\n".partition(f"\n## {section}\n")[2] for cell in self.markdown)
+        return next((text.strip("\n").partition("\n\n")[0] for text in below if text), "")
 
     def _headings(self, mark: str) -> Iterator[str]:
-        return (text for cell in self.markdown if (text := _heading(cell.source, mark)))
+        return (text for cell in self.markdown for text in _headings(cell.source, mark))
 
 
-def _heading(source: str, mark: str) -> str:
-    first = source.partition("\n")[0]
-    return first.removeprefix(mark) if first.startswith(mark) else ""
+def _headings(source: str, mark: str) -> list[str]:
+    """The headings of a cell of text, which a finding may stand above; a comment in a program is none."""
+    lines = _PROGRAM.sub("", source).splitlines()
+    return [text for line in lines if line.startswith(mark) and (text := line.removeprefix(mark))]
 
 
 class _CellOfFile(msgspec.Struct):
@@ -221,7 +224,7 @@ def _decoded(path: Path, mtime: int, size: int) -> tuple[tuple[Cell, ...], dict[
     file, section, cells = msgspec.json.decode(path.read_bytes(), type=_File), "", []
     for number, each in enumerate(file.cells, 1):
         source, metadata = "".join(each.source), each.metadata or {}
-        section = (each.cell_type == "markdown" and _heading(source, "## ")) or section
+        section = ((each.cell_type == "markdown" and _headings(source, "## ")) or [section])[-1]
         cell = Cell(
             number, each.id, each.cell_type, source, _tags(metadata), section, metadata,
             tuple(each.outputs or ()), each.execution_count,

@@ -18,6 +18,7 @@ PACKAGE = "mistral_on_azure"
 SET_UP, EXERCISES, ENDING = "Set up", "Exercises", "What you can do now"
 _LONGEST, _USUAL = 20, 8  # lines of a code cell, and of the one in the middle
 _LONGEST_ELSEWHERE = 40  # where a cell is a program of its own
+_MOST_CELLS = 40  # of a recipe, which is read in one sitting
 _CREDENTIAL = re.compile(
     r"""(?ix) (api_?key|credential|token|authorization) ["']? \s* [=:] \s* f? ["'] (?!wrong["']) [\w+/.=-]{8,} ["']"""
 )
@@ -75,6 +76,12 @@ def cells_are_short(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[s
     middle = usual[len(usual) // 2] if usual else 0
     if most == _LONGEST and middle > _USUAL:
         yield f"the usual code cell has {middle} lines, {_USUAL} at most"
+
+
+def cells_are_few(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """A recipe can be read in one sitting."""
+    if len(notebook.cells) > _MOST_CELLS:
+        yield f"it has {len(notebook.cells)} cells, {_MOST_CELLS} at most"
 
 
 def outputs_are_committed(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
@@ -256,8 +263,8 @@ RULES: Mapping[Kind, tuple[Rule, ...]] = {
         every_task_can_be_copied, snippets_need_nothing_of_ours,
     ),
     Kind.RECIPE: (
-        *_EVERYWHERE, parameters_are_used, the_end_looks_back, something_can_be_copied, snippets_need_nothing_of_ours,
-        terms_are_linked, prompts_have_answers, what_to_install_is_told,
+        *_EVERYWHERE, cells_are_few, parameters_are_used, the_end_looks_back, something_can_be_copied,
+        snippets_need_nothing_of_ours, terms_are_linked, prompts_have_answers, what_to_install_is_told,
     ),
     Kind.OTHER_LANGUAGE: (*_EVERYWHERE, tasks_are_the_clients, terms_are_linked),
 }  # fmt: skip

@@ -69,6 +69,18 @@ class Backend:
         wanted = ((scope.scope.name, span) for scope in scopes for span in scope.spans if name in ("", span.name))
         return [_span(library, span) for library, span in wanted]
 
+    def calls(self) -> dict[str, Span]:
+        """The spans of libraries' calls of a model, by the id of their trace: those with an attribute of `gen_ai`."""
+        return {each.trace: each for each in self.spans() if any("gen_ai" in name for name in each.attributes)}
+
+    def wait_for_calls(self, count: int, app: str = "answer") -> None:
+        """Wait until so many of the app's spans, named `app`, have arrived with the library's span of the same trace.
+
+        Raises:
+            CookbookError: when they do not arrive within half a minute.
+        """
+        self.wait(lambda: len({each.trace for each in self.spans(app)} & self.calls().keys()) >= count)
+
     def metrics(self) -> dict[str, float]:
         """The sums of all histograms that have arrived, by name; of several reports, the last."""
         from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest

@@ -76,14 +76,19 @@ def install_line(modules: Iterable[str], assigned: Collection[str] = (), beside:
 
 
 def _others(module: str, beside: Sequence[str]) -> set[str]:
-    """The package of a module: the recipe's package with this name, an installed one, or else all of the recipe's."""
-    alike = {each for each in beside if re.split(r"[^\w.-]", each)[0].lower().replace("-", "_") == module.lower()}
-    found = alike or set(packages_distributions().get(module, [])[:1]) or set(beside)
+    """The packages of a module: those of the recipe that bring it, an installed one, or else all of the recipe's."""
+    installed, names = packages_distributions().get(module, []), {each: _name(each) for each in beside}
+    alike = {each for each, name in names.items() if name.lower().replace("-", "_") == module.lower()}
+    found = alike or {each for each in beside if names[each] in installed} or set(installed[:1]) or set(beside)
     if not found:
         raise CookbookError(
             f"A snippet imports {module}: name its package in catalog/clients.toml, or beside its recipe."
         )
     return found
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement)[0]
 
 
 def _with_extra(package: str, extras: dict[str, str], assigned: Collection[str]) -> str:
@@ -216,9 +221,12 @@ def _task(notebook: Notebook, section: str) -> list[list[Statement]]:
 
 
 def _split(notebook: Notebook, section: str) -> list[list[Statement]]:
-    """The statements of each Python cell, with one name for the client in all sections."""
+    """The statements of each Python cell, also of one that writes a file, with one name for the client everywhere."""
     place = f"{notebook.id}{ENDING}, section {section!r}"
-    return [split(re.sub(r"\bentra_client\b", "client", cell.source), place) for cell in snippets(notebook, section)]
+    found = snippets(notebook, section)
+    sources = (cell.code if cell.magic == "%%writefile" else cell.source for cell in found)
+    cells = (split(re.sub(r"\bentra_client\b", "client", source), place) for source in sources)
+    return [[one for one in cell if not one.is_docstring] for cell in cells]
 
 
 def _imports(cells: Iterable[Sequence[Statement]]) -> tuple[dict[str, str], list[Statement], set[str]]:

@@ -35,6 +35,11 @@ class Statement:
     changes: str
 
     @property
+    def is_docstring(self) -> bool:
+        """Whether it is a text that nothing uses, as at the top of a module."""
+        return isinstance(self.node, ast.Expr) and isinstance(self.node.value, ast.Constant)
+
+    @property
     def imports(self) -> dict[str, str]:
         """An import statement for each imported name, by that name as the program uses it."""
         match self.node:
