@@ -32,7 +32,7 @@ PASSING = {
     "reset": ("x = 1", "%reset -f", "print(1)"),
     "raw-bytes": (RAW, "print(1)"),
     "long-line": ("print('x' * 300_000)", "print('y' * 300_000, end='\\r')\nprint('z')"),
-    "short-lines": ("print('0123456\n' * 2_500_000)",),
+    "short-lines": ("print('0123456\\n' * 2_500_000)",),
     "empty": ("", "# a comment", "print(1)"),
     "may-raise": ("1 / 0", "print(1)"),
     "may-raise-and-does-not": ("1 + 1", "print(1)"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.snippets import starter as making
 from mistral_on_azure.snippets.offering import snippet, write_all
 from mistral_on_azure.snippets.starter import ENTRA_ID, FIRST_ANSWER, KEY, install_line, starter
 from mistral_on_azure.snippets.statements import run_awaits
@@ -36,7 +37,8 @@ def test_a_starter_in_full(tmp_path):
         "# A title: Do\n"
         "# Install: pip install openai\n"
         "# Set this environment variable:\n"
-        "#   AZURE_INFERENCE_ENDPOINT  the endpoint's address, without /v1 or /score; on a Foundry resource with /models\n"
+        "#   AZURE_INFERENCE_ENDPOINT  the endpoint's address, without /v1 or /score; "
+        "on a Foundry resource with /models\n"
         "# No key: sign in with `az login`, or run it where a managed identity is.\n"
         "\n"
         "import os\n\nimport openai\n\n"
@@ -171,6 +173,13 @@ def test_packages_that_only_a_recipe_takes_are_named():
     beside = ["not-installed>=1", "scikit-unheard"]
     assert install_line(["requests", "not_installed.x"], (), beside) == 'pip install requests "not-installed>=1"'
     assert install_line(["skunheard"], (), beside) == 'pip install "not-installed>=1" scikit-unheard'
+
+
+def test_no_client_has_to_be_installed_to_write_the_programs(tmp_path, monkeypatch):
+    """As in the base install: the packages of imports are known from tables and from the project's own extras."""
+    monkeypatch.setattr(making, "packages_distributions", dict)
+    assert install_line(["stamina", "json_repair.x"]) == "pip install json-repair stamina"
+    write_all(NOTEBOOKS, tmp_path)
 
 
 RECIPE = {

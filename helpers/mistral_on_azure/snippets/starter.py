@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, OPENAI_ENDPOINT, TOKEN_SCOPE
@@ -76,10 +76,19 @@ def install_line(modules: Iterable[str], assigned: Collection[str] = (), beside:
 
 
 def _others(module: str, beside: Sequence[str]) -> set[str]:
-    """The packages of a module: those of the recipe that bring it, an installed one, or else all of the recipe's."""
+    """The packages of a module: those of the recipe that bring it, an installed one, one that the notebooks' extra
+    brings under the module's name, or else all of the recipe's.
+    """
     installed, names = packages_distributions().get(module, []), {each: _name(each) for each in beside}
     alike = {each for each, name in names.items() if name.lower().replace("-", "_") == module.lower()}
-    found = alike or {each for each in beside if names[each] in installed} or set(installed[:1]) or set(beside)
+    brought = {_name(each) for each in requires(_DISTRIBUTION) or ()}
+    found = (
+        alike
+        or {each for each in beside if names[each] in installed}
+        or set(installed[:1])
+        or {name for name in brought if name.lower().replace("-", "_") == module.lower()}
+        or set(beside)
+    )
     if not found:
         raise CookbookError(
             f"A snippet imports {module}: name its package in catalog/clients.toml, or beside its recipe."
@@ -96,6 +105,7 @@ def _with_extra(package: str, extras: dict[str, str], assigned: Collection[str])
 
 
 KEY, ENTRA_ID, FIRST_ANSWER = "Connect with a key", "Connect with Microsoft Entra ID", "Complete a chat"
+_DISTRIBUTION = "mistral-azure-cookbook"
 _BUILT_IN = {*dir(builtins), "__name__", "__file__"}
 _FROM_ENVIRONMENT = "endpoint"  # a parameter that programs read from an environment variable
 _LINE_LENGTH = 100  # as in the notebooks' cells

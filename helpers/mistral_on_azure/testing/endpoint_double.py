@@ -23,7 +23,7 @@ _PROXIES = ("NO_PROXY", "no_proxy")
 
 
 class Endpoint:
-    """A local endpoint for one test. As a context manager it sets an endpoint's variables, and puts back what they were.
+    """A local endpoint for one test. As a context manager it sets an endpoint's variables, and puts them back.
 
     Args:
         processes: where the endpoint of each kind runs; they outlive the test.
