@@ -136,6 +136,25 @@ def test_the_recording_of_a_foundry_resource_knows_its_kind(cookbook, tmp_path: 
     assert said(cookbook).endswith("Ministral-3B\n")
 
 
+GATHER = """
+import openai
+
+client = openai.AsyncOpenAI(max_retries=0, base_url=os.environ["AZURE_INFERENCE_OPENAI_ENDPOINT"],
+                            api_key=os.environ["AZURE_INFERENCE_CREDENTIAL"])
+messages = [{"role": "user", "content": "How many languages are in the world?"}]
+await asyncio.gather(*(client.chat.completions.create(model=model, messages=messages) for _ in range(2)))
+"""
+
+
+def test_notebooks_side_by_side_wait_for_their_turn_at_managed_compute(cookbook):
+    """It takes two requests at a time, and refuses the third with 429."""
+    for name in "abc":
+        cookbook.write(name, CONNECT, f"import asyncio, os\n{GATHER}")
+    with start(kind="managed", concurrent=1, timing="first-token=0.5") as endpoint:
+        done = cookbook.run("--workers", "3", **{ENDPOINT: endpoint.url, CREDENTIAL: endpoint.keys[0], **os.environ})
+    assert done.returncode == 0, done
+
+
 def test_managed_compute_behind_doors(cookbook):
     """The doors pass on the headers and words by which connect() tells the kind."""
     cookbook.write("a", CONNECT, ASK)

@@ -7,6 +7,7 @@ import re
 import ssl
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 import aiohttp
@@ -34,8 +35,14 @@ class Keeper(Protocol):
     ) -> None: ...
 
 
+_MANAGED = "azureml-model-deployment"  # managed compute names the deployment in each answer
+_AT_ONCE = 2  # requests that it takes without 429 unless it is set to more: 2 x 1 an instance, and one instance
+
+
 class Forwarder:
     """Forwards requests to one real endpoint, within a budget. No request is sent twice.
+
+    Notebooks that run side by side do not know of each other, so requests to managed compute wait here for their turn.
 
     Args:
         url: the endpoint's address.
@@ -48,6 +55,7 @@ class Forwarder:
         self.url, self.credential, self.budget, self.recorder = url, credential, budget, recorder
         self._origin = URL(url).origin()
         self._session: aiohttp.ClientSession | None = None
+        self._turn: AbstractAsyncContextManager = nullcontext()
 
     async def answer(self, door: Door, request: web.Request) -> web.StreamResponse:
         """Answer a request to a door with the endpoint's answer, or with an error of the cookbook's own."""
@@ -83,18 +91,23 @@ class Forwarder:
             return own_answer(502, "no_credential", f"No token could be had: {type(error).__name__}.")
         sent = headers.outgoing(request.headers, door.key, credential)
         exchange = self.recorder and Exchange.of(door, request, body, self.recorder.scrubber)
-        meter.sent()
         try:
-            session = self._connected()
-            async with session.request(
-                request.method,
-                target,
-                headers=sent,
-                data=body or None,
-                allow_redirects=False,  # which would take the credential along
-            ) as answer:
-                meter.begin(answer.status, answer.content_type)
-                return await self._pass_back(request, answer, exchange, meter)
+            async with self._turn:
+                if request.transport is None:
+                    return own_answer(499, "gone", "The notebook closed the connection before its turn came.")
+                meter.sent()
+                session = self._connected()
+                async with session.request(
+                    request.method,
+                    target,
+                    headers=sent,
+                    data=body or None,
+                    allow_redirects=False,  # which would take the credential along
+                ) as answer:
+                    if _MANAGED in answer.headers and not isinstance(self._turn, asyncio.Semaphore):
+                        self._turn = asyncio.Semaphore(_AT_ONCE)
+                    meter.begin(answer.status, answer.content_type)
+                    return await self._pass_back(request, answer, exchange, meter)
         except (aiohttp.ClientConnectorError, aiohttp.ClientSSLError) as error:
             meter.begin(502, "")
             return own_answer(502, "bad_gateway", f"The endpoint cannot be reached: {type(error).__name__}.")
