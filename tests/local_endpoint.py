@@ -46,5 +46,5 @@ class Local:
         session = self.session(**wanted)
         url = f"{session['identity_endpoint']}?api-version=2019-08-01&resource={quote(resource, safe='')}"
         request = urllib.request.Request(url, headers={"X-IDENTITY-HEADER": session["identity_header"]})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)["access_token"]

@@ -85,7 +85,7 @@ class Peer:
 
     async def ends(self) -> bytes:
         """What still comes until the server closes."""
-        return await asyncio.wait_for(self.reader.read(), 5)
+        return await asyncio.wait_for(self.reader.read(), 60)
 
     def close(self) -> None:
         self.writer.transport.abort()
@@ -145,12 +145,12 @@ async def ask(server: Server, data: bytes) -> Got:
     """One request on a connection of its own."""
     peer = await connect(server)
     try:
-        return await asyncio.wait_for(peer.send(data).get(), 10)
+        return await asyncio.wait_for(peer.send(data).get(), 60)
     finally:
         peer.close()
 
 
-async def until(condition: Any, seconds: float = 5.0) -> None:
+async def until(condition: Any, seconds: float = 60.0) -> None:
     """Wait for something to become true."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not condition():

@@ -177,7 +177,7 @@ def test_the_real_credential_refreshes_short_lived_tokens(local, monkeypatch, li
 
     for name, value in local.identity(token_lifetime=lifetime).items():
         monkeypatch.setenv(name, value)
-    credential = DefaultAzureCredential(process_timeout=5)
+    credential = DefaultAzureCredential(process_timeout=60)
     tokens = [credential.get_token(f"{AUDIENCE}/.default") for _ in range(3)]
     assert len({token.token for token in tokens}) == asks
     assert abs(tokens[0].expires_on - time.time() - lifetime) < 5

@@ -33,7 +33,7 @@ def url(local: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
 def credential() -> Iterator[Any]:
     from azure.identity import DefaultAzureCredential
 
-    with DefaultAzureCredential(process_timeout=5) as credential:
+    with DefaultAzureCredential(process_timeout=60) as credential:
         yield credential
 
 
@@ -49,7 +49,7 @@ def test_requests(url, provider):
 
     for _ in range(2):
         headers = {"Authorization": f"Bearer {provider()}"}
-        answer = requests.post(f"{url}/chat/completions", headers=headers, json={"messages": MESSAGES}, timeout=10)
+        answer = requests.post(f"{url}/chat/completions", headers=headers, json={"messages": MESSAGES}, timeout=60)
         assert answer.json()["usage"]["completion_tokens"] == TOKENS
 
 
@@ -59,7 +59,7 @@ def test_requests_async(url):
     from azure.identity.aio import DefaultAzureCredential, get_bearer_token_provider
 
     async def main() -> int:
-        async with DefaultAzureCredential(process_timeout=5) as credential, httpx.AsyncClient() as client:
+        async with DefaultAzureCredential(process_timeout=60) as credential, httpx.AsyncClient() as client:
             headers = {"Authorization": f"Bearer {await get_bearer_token_provider(credential, SCOPE)()}"}
             answer = await client.post(f"{url}/chat/completions", headers=headers, json={"messages": MESSAGES})
             return answer.json()["usage"]["completion_tokens"]
@@ -84,7 +84,7 @@ def test_azure_sdk_async(url):
 
     async def main() -> int:
         async with (
-            DefaultAzureCredential(process_timeout=5) as credential,
+            DefaultAzureCredential(process_timeout=60) as credential,
             ChatCompletionsClient(url, credential, credential_scopes=[SCOPE], **trust) as client,
         ):
             return (await client.complete(messages=MESSAGES)).usage.completion_tokens
@@ -105,7 +105,7 @@ def test_openai_async(url):
     from openai import AsyncOpenAI
 
     async def main() -> int:
-        async with DefaultAzureCredential(process_timeout=5) as credential:
+        async with DefaultAzureCredential(process_timeout=60) as credential:
             provider = get_bearer_token_provider(credential, SCOPE)
             async with AsyncOpenAI(base_url=f"{url}/v1", api_key=provider) as client:
                 return (await client.chat.completions.create(model=MODEL, messages=MESSAGES)).usage.completion_tokens
@@ -151,7 +151,7 @@ import litellm
 from azure.identity import DefaultAzureCredential, get_bearer_token_provider
 
 url, scope, model = sys.argv[1:]
-provider = get_bearer_token_provider(DefaultAzureCredential(process_timeout=5), scope)
+provider = get_bearer_token_provider(DefaultAzureCredential(process_timeout=60), scope)
 for route, base in (("mistral", url + "/v1"), ("azure_ai", url)):
     common = {"model": f"{route}/{model}", "api_base": base, "messages": [{"role": "user", "content": "Hello"}]}
     assert litellm.completion(api_key=provider(), **common).usage.completion_tokens

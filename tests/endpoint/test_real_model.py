@@ -122,7 +122,7 @@ def test_an_error_in_mid_stream_comes_through(served, engine):
 def test_a_client_that_leaves_while_the_engine_thinks_stops_it(served, engine):
     engine.mood = "thinks"
     asked = len(engine.bodies)
-    with socket.create_connection(address(served), timeout=10) as client:
+    with socket.create_connection(address(served), timeout=60) as client:
         client.sendall(chat(key=served.keys[0]))
         deadline = time.monotonic() + 10
         while len(engine.bodies) == asked:
@@ -133,7 +133,7 @@ def test_a_client_that_leaves_while_the_engine_thinks_stops_it(served, engine):
 
 def test_a_client_that_leaves_without_having_read_its_stream_stops_the_engine(served, engine):
     engine.mood = "rambles"
-    with socket.create_connection(address(served), timeout=10) as client:
+    with socket.create_connection(address(served), timeout=60) as client:
         client.sendall(chat(key=served.keys[0], stream=True))
         assert client.recv(1)
         assert not engine.left.wait(0.5)  # all buffers on the way are full by now
@@ -158,7 +158,7 @@ def test_what_the_protocol_does_not_know_is_passed_on_when_asked(served, engine)
     assert more.items() <= engine.bodies[-1].items()
     for wanted, status in (({}, 400), ({"extra-parameters": "drop"}, 200)):
         headers = {"api-key": served.keys[0], **wanted}
-        asked = requests.post(f"{served.url}/chat/completions", json={**QUESTION, **more}, headers=headers, timeout=10)
+        asked = requests.post(f"{served.url}/chat/completions", json={**QUESTION, **more}, headers=headers, timeout=60)
         assert asked.status_code == status
     assert not more.keys() & engine.bodies[-1].keys()
 
