@@ -15,6 +15,7 @@ from commanding import COOKBOOK, Cookbook
 from mistral_on_azure.azure.addresses import CREDENTIAL, around_proxies
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.offline import apply, at_local_endpoint, away_from_others, own_kernel, own_python
+from mistral_on_azure.catalog.clients import clients
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECRET = "s3cr3t~Of~A~Users~Own~1dentity"
@@ -28,9 +29,9 @@ FOREIGN = {
     "REQUESTS_CA_BUNDLE": "/nowhere", "CURL_CA_BUNDLE": "/nowhere", "NODE_EXTRA_CA_CERTS": "/nowhere",
     "SSLKEYLOGFILE": "/nowhere/x", "OPENAI_BASE_URL": NOWHERE, "LANGSMITH_TRACING": "true", "LANGSMITH_API_KEY": SECRET,
     "FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "20", "MPLBACKEND": "TkAgg", "PYTHONWARNINGS": "error",
-    "CI": "true", "JUPYTER_PLATFORM_DIRS": "1", "IPYTHONDIR": "",
+    "CI": "true", "JUPYTER_PLATFORM_DIRS": "1",
 }  # fmt: skip
-_KERNELS = ("NO_PROXY", "TERM", "FORCE_COLOR", "MPLBACKEND", "CI", "IPYTHONDIR")  # a kernel has its own
+_KERNELS = ("NO_PROXY", "TERM", "FORCE_COLOR", "MPLBACKEND", "CI")  # a kernel has its own
 # Loaded by each Python of the run. It writes down who is looked up or connected to, but for this machine.
 WATCH = """
 import ipaddress, os, socket, sys
@@ -75,7 +76,8 @@ def home(tmp_path_factory) -> dict[str, str]:
     (home / ".netrc").chmod(0o600)
     own = {"HOME": str(home), "PYTHONSTARTUP": str(home / "start.py"), "JUPYTER_PATH": str(home / "jupyter")}
     path = os.pathsep.join(filter(None, [str(home / "modules"), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, **FOREIGN, **own, "PYTHONPATH": path}
+    inherited = {name: value for name, value in os.environ.items() if name != "IPYTHONDIR"}
+    return {**inherited, **FOREIGN, **own, "PYTHONPATH": path}
 
 
 def no_route() -> list[str]:
@@ -86,14 +88,30 @@ def no_route() -> list[str]:
     return wrapped if subprocess.run([*wrapped, "true"], capture_output=True).returncode == 0 else []
 
 
-def test_a_notebook_passes_where_there_is_no_way_out(home, tmp_path):
+@pytest.mark.parametrize("names", [["start-here"], pytest.param(list(clients()), marks=pytest.mark.all)])
+def test_notebooks_pass_where_there_is_no_way_out(home, tmp_path, names):
     if not (command := no_route()):
         pytest.skip("no network namespace of one's own here")
-    command += [str(COOKBOOK), "run", "start-here", "--reports", str(tmp_path / "reports")]
-    done = subprocess.run(command, env=home, capture_output=True, text=True, timeout=200)
+    command += [str(COOKBOOK), "run", *names, "--reports", str(tmp_path / "reports")]
+    done = subprocess.run(command, env=home, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "\x1b" not in done.stdout and "1 of 1 passed" in done.stdout
+    assert "\x1b" not in done.stdout and f"{len(names)} of {len(names)} passed" in done.stdout
     assert SECRET not in "".join(path.read_text() for path in (tmp_path / "reports").rglob("*.*"))
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("way", ["papermill", "pytest -q -n0"])
+def test_papermill_and_nbval_pass_where_there_is_no_way_out(home, tmp_path, way):
+    """With the user's identity, proxies, certificates and profile. Which kernel papermill starts, Jupyter decides."""
+    if not (command := no_route()):
+        pytest.skip("no network namespace of one's own here")
+    environment = {name: value for name, value in home.items() if name not in ("PYTHONPATH", "PYTHONWARNINGS")}
+    command += [sys.executable, "-m", *way.split(), "notebooks/start-here.ipynb"]
+    if way == "papermill":
+        command.append(str(tmp_path / "executed.ipynb"))
+        del environment["JUPYTER_PATH"]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 USES = f"""
