@@ -83,7 +83,7 @@ def test_prompts_are_those_of_the_script():
     parameters = ALL["openai-sdk"].parameters
     assert parameters["prompt"].default == prompts[0]
     assert parameters["model"].default == default_name()
-    others = "\n".join(cell.source for each in ALL.values() if each.kind is Kind.OTHER_LANGUAGE for cell in each.cells)
+    others = "\n".join(_joined(each) for each in ALL.values() if each.kind is Kind.OTHER_LANGUAGE)
     for prompt in prompts[1:]:
         users = [client for client in clients() if prompt in _joined(ALL[client])]
         assert users == list(clients()) or (not users and prompt in others), f"{prompt!r} is used by {users} only"
