@@ -14,6 +14,7 @@ from mistral_on_azure.snippets.starter import formatted, read, snippets
 CLIENTS = names()
 
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
+CONNECT = "from mistral_on_azure import connect\n\nconnect(endpoint, model)"  # for checks that make the endpoint fail
 NEEDED = ["Connect with a key", "Send a system message", "Stream the answer", "Handle errors and retries"]
 
 
@@ -38,7 +39,8 @@ def test_the_solutions_pass_the_checks(client, forks, local, tmp_path):
     taught = [cell.source for section in NEEDED for cell in snippets(notebook, section)]
     solved = [part for exercise in found for part in (exercise.place, exercise.solution, exercise.check)]
     program = tmp_path / "solved.py"
-    program.write_text("\n\n".join([notebook.parameters_source, *taught, 'print("Now:")', *solved]), encoding="utf-8")
+    parts = [notebook.parameters_source, CONNECT, *taught, 'print("Now:")', *solved]
+    program.write_text("\n\n".join(parts), encoding="utf-8")
     done = forks.run(client, program, dict(os.environ))
     assert done.returncode == 0, done.stderr
     assert done.stdout.partition("Now:\n")[2] == "Solved.\n" * len(found)
