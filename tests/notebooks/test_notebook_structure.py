@@ -135,6 +135,7 @@ def _cell(notebook: Notebook, *tags: str, code: bool = True) -> Cell:
 OPENAI, BATCH = ALL["openai-sdk"], ALL["recipes/a-million-prompts"]
 CODE, SNIPPET, WORDS = _cell(OPENAI), _cell(OPENAI, "snippet"), OPENAI.markdown[3]
 PLAIN = next(cell for cell in OPENAI.markdown if not cell.source.startswith("#"))
+LEAD = next(cell for cell in OPENAI.markdown if cell.source.startswith("## Call tools"))
 PARAMETERS = _cell(OPENAI, "parameters")
 IMAGE = ({"output_type": "display_data", "data": {"text/html": '<img src="x.png">', "text/plain": ""}},)
 ERROR = ({"output_type": "error", "ename": "E", "evalue": "", "traceback": []},)
@@ -179,6 +180,7 @@ STDERR = ({"output_type": "stream", "name": "stderr", "text": "!"},)
         (_with(OPENAI, CODE.number, source="import mistral_on_azure.azure.http"), "imports from below"),
         (_with(OPENAI, OPENAI.code[1].number, source="import mistral_on_azure"), "must say what to install"),
         (_with(OPENAI, PLAIN.number, source="## Another section"), "its sections are not those"),
+        (_with(OPENAI, LEAD.number, source="## Call tools\n\nAs you saw, it can."), "does not have: 'As you saw'"),
         (
             replace(OPENAI, cells=tuple(cell for cell in OPENAI.cells if not cell.source.startswith("## Call tools"))),
             "has no section 'Call tools'",

@@ -24,6 +24,7 @@ _CREDENTIAL = re.compile(
 )
 _BEARER = re.compile(r"Bearer [A-Za-z0-9]{8,}")
 _MACHINE = re.compile(r"127\.0\.0\.1:\d|localhost:\d|/tmp/|/home/|/root/|\x1b")
+_BACKWARDS = re.compile(r"(?i)as you saw|as before|already met|last section|\babove\b|the (?:\w+ )?cell\b")
 _LINK = re.compile(r"\]\(([^)#\s]+)#?([^)\s]*)")
 
 
@@ -48,6 +49,13 @@ def cell_ids_are_unique(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterat
     for cell in notebook.cells:
         if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", cell.id) or ids.count(cell.id) > 1:
             yield f"cell {cell.number} needs an id of its own, of letters, digits, - and _"
+
+
+def leads_stand_alone(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """A section's first paragraph opens its page of the gallery, where nothing comes before it."""
+    for section in set(notebook.sections) - {SET_UP, EXERCISES, ENDING}:
+        if found := _BACKWARDS.search(notebook.lead(section)):
+            yield f"the first paragraph of {section!r} refers to what its own page does not have: {found[0]!r}"
 
 
 def code_stands_under_words(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
@@ -260,7 +268,7 @@ RULES: Mapping[Kind, tuple[Rule, ...]] = {
     Kind.GUIDE: (*_EVERYWHERE, parameters_are_used, parameters_are_shared),
     Kind.CLIENT: (
         *_EVERYWHERE, parameters_are_used, parameters_are_shared, sections_are_shared, terms_are_linked,
-        every_task_can_be_copied, snippets_need_nothing_of_ours,
+        every_task_can_be_copied, snippets_need_nothing_of_ours, leads_stand_alone,
     ),
     Kind.RECIPE: (
         *_EVERYWHERE, cells_are_few, parameters_are_used, the_end_looks_back, something_can_be_copied,
