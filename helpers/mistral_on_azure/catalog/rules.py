@@ -228,7 +228,7 @@ def prompts_have_answers(notebook: Notebook, _: Mapping[str, Notebook]) -> Itera
 
 
 def what_to_install_is_told(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """The words above a recipe's first import of this package say what to install, and which group it needs."""
+    """The words above the first import of this package say what to install, and which group a recipe needs."""
     first = next((cell.number for cell in notebook.code if PACKAGE in cell.source), 0)
     words = "\n".join(cell.source for cell in notebook.markdown if cell.number < first)
     needed = [re.split(r"[^\w.-]", package)[0].lower() for package in notebook.sidecar.packages]
@@ -268,7 +268,7 @@ RULES: Mapping[Kind, tuple[Rule, ...]] = {
     Kind.GUIDE: (*_EVERYWHERE, parameters_are_used, parameters_are_shared),
     Kind.CLIENT: (
         *_EVERYWHERE, parameters_are_used, parameters_are_shared, sections_are_shared, terms_are_linked,
-        every_task_can_be_copied, snippets_need_nothing_of_ours, leads_stand_alone,
+        every_task_can_be_copied, snippets_need_nothing_of_ours, leads_stand_alone, what_to_install_is_told,
     ),
     Kind.RECIPE: (
         *_EVERYWHERE, cells_are_few, parameters_are_used, the_end_looks_back, something_can_be_copied,
