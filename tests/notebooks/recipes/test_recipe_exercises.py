@@ -70,8 +70,9 @@ def tried(tmp_path_factory, request) -> dict[str, Result]:
     """The results of the recipes that a test of this run looks at, executed with both answers."""
     folder = tmp_path_factory.mktemp("solved")
     shutil.copytree(NOTEBOOKS / "recipes", folder / "recipes")
-    tests = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
-    names = tuple(dict.fromkeys(item.callspec.params["name"] for item in tests))
+    own = [item for item in request.session.items if item.path == request.path]
+    tests = [item for item in own if "tried" in item.fixturenames]
+    names = tuple(item.callspec.params["name"] for item in tests)
     for name in names:
         path, (exercise,) = folder / f"{name}.ipynb", ALL[name]
         notebook = json.loads(path.read_text(encoding="utf-8"))
