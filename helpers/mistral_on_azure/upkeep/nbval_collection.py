@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from itertools import count
 from pathlib import Path
+from typing import Any
 
+import nbval.kernel
 import pytest
+from jupyter_client.manager import KernelManager
 
 from mistral_on_azure.azure.files import ROOT, PrivateFolder
 from mistral_on_azure.azure.offline import Changes, apply, own_kernel
@@ -19,14 +24,24 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start kernels of this environment, with nothing of the user's profile, whose display differs."""
     folder = PrivateFolder()
     config.stash[_CONFIGURED] = folder, apply(own_kernel(folder.path))
+    if os.name != "nt":
+        numbers = count(1)
+        nbval.kernel.KernelManager = lambda **options: _meeting_in(folder.path / f"k{next(numbers)}", **options)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Put the environment back."""
     if found := config.stash.get(_CONFIGURED, None):
         folder, before = found
+        nbval.kernel.KernelManager = KernelManager
         apply(before)
         folder.remove()
+
+
+def _meeting_in(folder: Path, **options: Any) -> KernelManager:
+    """A manager whose kernel is met in a folder: a TCP port may be somebody else's between its choice and its use."""
+    folder.mkdir()
+    return KernelManager(transport="ipc", ip=f"{folder}/s", connection_file=f"{folder}/kernel.json", **options)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
