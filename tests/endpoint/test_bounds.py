@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 from asking import APPLICATION, KEY, LARGE, chat
 from raw import KEY as WIRE_KEY
-from raw import ROUTE, connect, post, serving, until
+from raw import ROUTE, ask, connect, post, serving, until
 from raw import chat as wired
 
 from mistral_on_azure.endpoint.application import Application
@@ -135,6 +135,22 @@ def test_the_quota_comes_before_the_work_that_a_schema_decides(monkeypatch):
     for number in range(3):  # each another body, so that none is known already
         body["messages"][0]["content"] += str(number)
         assert send(json.dumps(body).encode(), application).status == 429
+
+
+def test_an_answer_to_a_request_with_tools_is_kept(monkeypatch):
+    """It is worked out beside the event loop, and kept as any other: bodies are remembered from the second time on."""
+    worked, work_out = [], script_model.work_out
+    monkeypatch.setattr(script_model, "work_out", lambda *given: worked.append(given) or work_out(*given))
+    tool = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
+    body = {"model": LARGE, "messages": [{"role": "user", "content": "find it once"}], "tools": [tool]}
+    request = post(ROUTE, json.dumps(body).encode(), {"authorization": f"Bearer {WIRE_KEY}"})
+
+    async def main():
+        async with serving() as server:
+            statuses = [(await ask(server, request)).status for _ in range(5)]
+            assert statuses == [200] * 5 and len(worked) == 2
+
+    run(main())
 
 
 @pytest.mark.parametrize("key", ["", "wrong"])

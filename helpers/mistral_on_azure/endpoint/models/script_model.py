@@ -22,7 +22,7 @@ from mistral_on_azure.endpoint.models.sampling import pick
 from mistral_on_azure.endpoint.models.script import Completion, calling, cut
 from mistral_on_azure.endpoint.models.script_entries import Found, Question
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
-from mistral_on_azure.endpoint.models.script_layers import Answers
+from mistral_on_azure.endpoint.models.script_layers import Answers, Layer
 from mistral_on_azure.endpoint.models.session_script import SessionScript
 from mistral_on_azure.endpoint.models.tokens import count_prompt, processor
 from mistral_on_azure.endpoint.transport.exchange import Answer, lines
@@ -64,18 +64,20 @@ class Script:
             return self._charged(kept[2], quota, spend, own)
         if (long or _waits_for_a_tokenizer(asked.deployment)) and _in_event_loop():
             return self._answer_later(asked, answers, quota, spend, own)
-        result = work_out(asked.deployment, asked.parameters, answers, own)
-        if result.completion_tokens <= 2 * completions.SMALL and not (result.found and result.found.entry.staged):
-            asked.kept = answers, own.layer, result
+        layer, result = own.layer, work_out(asked.deployment, asked.parameters, answers, own)
+        _keep(asked, answers, layer, result)
         return self._charged(result, quota, spend, own)
 
     async def _answer_later(
         self, asked: ChatRequest, answers: Answers, quota: Quota, spend: Spend, own: SessionScript
     ) -> Answer:
         """Work in a thread, one long request after the other, so that the event loop answers others meanwhile."""
+        layer = own.layer  # a client may change it meanwhile
         result = await asyncio.get_running_loop().run_in_executor(
             _worker(), work_out, asked.deployment, asked.parameters, answers, own
         )
+        if asked.size <= LARGE:
+            _keep(asked, answers, layer, result)
         return self._charged(result, quota, spend, own)
 
     def _charged(self, result: Result, quota: Quota, spend: Spend, own: SessionScript) -> Answer:
@@ -100,6 +102,12 @@ class Script:
         if fault is not None:
             raise FaultAsked(fault, answer)
         return answer
+
+
+def _keep(asked: ChatRequest, answers: Answers, layer: Layer | None, result: Result) -> None:
+    """Keep what a request came to, for the same request again: a short answer that is no part of a sequence."""
+    if result.completion_tokens <= 2 * completions.SMALL and not (result.found and result.found.entry.staged):
+        asked.kept = answers, layer, result
 
 
 def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answers, own: SessionScript) -> Result:
