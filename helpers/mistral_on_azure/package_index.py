@@ -52,15 +52,17 @@ def groups() -> list[str]:
     return sorted(path.stem for path in _GROUP_LOCKS.glob("*.lock"))
 
 
-def group_of(packages: Sequence[str]) -> str:
-    """The name of a group that brings all these packages; empty when none does.
+def name_of(requirement: str) -> str:
+    """The package's name in a requirement, as `inspect-ai` in `inspect-ai>=0.3`."""
+    return re.split(r"[^\w.-]", requirement)[0]
 
-    Args:
-        packages: names, in small letters and with hyphens.
-    """
-    for name in groups():
+
+def group_of(requirements: Sequence[str]) -> str:
+    """The name of a group that brings all these packages; empty when none does, and for no packages."""
+    wanted = {re.sub(r"[-_.]+", "-", name_of(each)).lower() for each in requirements}
+    for name in groups() if wanted else ():
         text = (_GROUP_LOCKS / f"{name}.lock").read_text(encoding="utf-8")
-        if set(packages) <= set(re.findall(r"^([a-z0-9.-]+)==", text, re.MULTILINE)):
+        if wanted <= set(re.findall(r"^([a-z0-9.-]+)==", text, re.MULTILINE)):
             return name
     return ""
 

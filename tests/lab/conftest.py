@@ -14,6 +14,7 @@ from used_home import furnish
 from views import PICTURES, ROOT, VIEWS
 
 from browsing import chromium
+from selected import asked
 
 _AT_ONCE = 8  # notebooks that are executed at the same time, each in its kernel
 
@@ -48,8 +49,7 @@ def first_sight(page: LabPage) -> dict:
 @pytest.fixture(scope="module")
 def executed(page: LabPage, first_sight: dict, request: pytest.FixtureRequest) -> dict[str, dict]:
     """Each notebook that a test of this run looks at, as JupyterLab has it after Run All, a few at a time."""
-    tests = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
-    names = list(dict.fromkeys(item.callspec.params["name"] for item in tests))
+    names = asked(request, "name")
     groups = [names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]
     return {name: cells for group in groups for name, cells in page.ask("runAll", group).items()}
 

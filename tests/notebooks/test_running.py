@@ -16,6 +16,7 @@ from mistral_on_azure.running.history import History
 from mistral_on_azure.running.jobs import plan
 from mistral_on_azure.running.pool import Limits, run
 from mistral_on_azure.running.results import Result
+from selected import asked
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = notebooks(ROOT / "notebooks")
@@ -29,10 +30,8 @@ FIRST, *_, LAST = deployments()
 def executed(tmp_path_factory, request) -> tuple[dict[tuple[str, str], Result], list[str]]:
     """The results by notebook and deployment of those that a test of this run looks at, and the keys that were used."""
     folder = tmp_path_factory.mktemp("run")
-    tests = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
-    names = tuple(dict.fromkeys(item.callspec.params["name"] for item in tests))
-    chosen = list(dict.fromkeys(item.callspec.params.get("deployment", LAST) for item in tests))
-    jobs = plan(ROOT / "notebooks", Selection(names), chosen, {}, folder)
+    chosen = asked(request, "deployment") or [LAST]
+    jobs = plan(ROOT / "notebooks", Selection(asked(request, "name")), chosen, {}, folder)
     results = [Result(job) for job in jobs]
     patch = pytest.MonkeyPatch()
     patch.setattr(targets, "new_key", lambda: "canary" + new_key()[6:])

@@ -109,3 +109,16 @@ def own_kernel(folder: Path, environ: Mapping[str, str] = os.environ) -> Changes
         "JUPYTER_PATH": str(Path(sys.prefix, "share", "jupyter")),
         **{f"JUPYTER_{name}_DIR": str(folder / "jupyter") for name in ("CONFIG", "DATA", "RUNTIME")},
     }
+
+
+def kernel_sockets(folder: Path | str) -> dict[str, str]:
+    """What makes a kernel and its client meet in a folder, as settings of Jupyter's KernelManager.
+
+    They would else talk over TCP ports, which are open to every user of the machine, and which somebody else may take
+    between their choice and their use. On Windows they do.
+
+    Args:
+        folder: an empty, private one.
+    """
+    transport = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{folder}/s"}
+    return {"connection_file": f"{folder}/kernel.json", **transport}

@@ -80,7 +80,7 @@ def cells_are_short(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[s
     yield from (
         f"cell {number} has {length} lines, {most} at most" for number, length in lengths.items() if length > most
     )
-    usual = sorted(lengths[cell.number] for cell in notebook.code if not cell.source.startswith("%%writefile"))
+    usual = sorted(lengths[cell.number] for cell in notebook.code if cell.magic != "%%writefile")
     middle = usual[len(usual) // 2] if usual else 0
     if most == _LONGEST and middle > _USUAL:
         yield f"the usual code cell has {middle} lines, {_USUAL} at most"
@@ -231,8 +231,8 @@ def what_to_install_is_told(notebook: Notebook, _: Mapping[str, Notebook]) -> It
     """The words above the first import of this package say what to install, and which group a recipe needs."""
     first = next((cell.number for cell in notebook.code if PACKAGE in cell.source), 0)
     words = "\n".join(cell.source for cell in notebook.markdown if cell.number < first)
-    needed = [re.split(r"[^\w.-]", package)[0].lower() for package in notebook.sidecar.packages]
-    commands = ["pip install ", *([f"make group NAME={group}"] if needed and (group := group_of(needed)) else [])]
+    group = group_of(notebook.sidecar.packages)
+    commands = ["pip install ", *([f"make group NAME={group}"] if group else [])]
     yield from (f"its first words must name the command `{each.strip()}`" for each in commands if each not in words)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.deployments import default_name
@@ -165,7 +164,7 @@ def _missing(notebook: Notebook, may_install: bool) -> str:
     """
     if notebook.kind is Kind.RECIPE:
         absent = absent_packages(notebook)
-        group = group_of([canonicalize_name(Requirement(each).name) for each in absent]) if absent else ""
+        group = group_of(absent)
         install = f"make group NAME={group}" if group and is_checkout() else f"pip install {' '.join(absent)}"
         return f"it needs what is not installed: {install}" if absent else ""
     if notebook.kind is not Kind.OTHER_LANGUAGE:

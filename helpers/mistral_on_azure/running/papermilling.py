@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from papermill.parameterize import parameterize_notebook
 from papermill.utils import chdir
 from traitlets.config import Config
 
+from mistral_on_azure.azure.offline import kernel_sockets
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.kernel_client import CellFailed, KernelClient, check
 
@@ -89,15 +89,13 @@ def execute(job: Job, cell_timeout: float, sockets: Path, started: CellStarted) 
 
     Args:
         cell_timeout: seconds.
-        sockets: an empty, private folder, in which kernel and client meet. They would else talk over TCP ports, which
-            are open to every user of the machine, or over sockets in the notebook's folder, where two runs collide.
+        sockets: an empty, private folder, in which kernel and client meet; in the notebook's folder two runs collide.
         started: called for each code cell that starts.
 
     Raises:
         CellFailed: for a cell that failed, or that did not run.
         Exception: for a kernel that dies or does not start in time, or a cell that does not end in time.
     """
-    transport = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{sockets}/s"}
     job.output.parent.mkdir(parents=True, exist_ok=True)
     output, stopped_by = str(job.output), list[CellExecutionError]()
     notebook = load_notebook_node(str(job.notebook))
@@ -119,7 +117,7 @@ def execute(job: Job, cell_timeout: float, sockets: Path, started: CellStarted) 
             timeout=cell_timeout,
             iopub_timeout=max(1, round(cell_timeout)),  # what a cell has printed may take longer to arrive than its end
             shutdown_kernel="immediate",  # nothing in a kernel is worth waiting for once the last cell has run
-            config=Config(KernelManager={"connection_file": f"{sockets}/kernel.json", **transport}),
+            config=Config(KernelManager=kernel_sockets(sockets)),
         )
     write_ipynb(notebook, output)
     try:

@@ -21,6 +21,7 @@ from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, OPENAI_ENDPOI
 from mistral_on_azure.catalog.clients import clients, packages
 from mistral_on_azure.catalog.notebooks import ENDING, Cell, Kind, Notebook, load, notebooks, tasks
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.package_index import name_of
 from mistral_on_azure.snippets.statements import Statement, needed, replaced, split
 
 _MEANING = {
@@ -79,14 +80,12 @@ def _others(module: str, beside: Sequence[str]) -> set[str]:
     """The packages of a module: those of the recipe that bring it, an installed one, one that the notebooks' extra
     brings under the module's name, or else all of the recipe's.
     """
-    installed, names = packages_distributions().get(module, []), {each: _name(each) for each in beside}
-    alike = {each for each, name in names.items() if name.lower().replace("-", "_") == module.lower()}
-    brought = {_name(each) for each in requires(_DISTRIBUTION) or ()}
+    installed = packages_distributions().get(module, [])
     found = (
-        alike
-        or {each for each in beside if names[each] in installed}
+        {each for each in beside if _is_called(each, module)}
+        or {each for each in beside if name_of(each) in installed}
         or set(installed[:1])
-        or {name for name in brought if name.lower().replace("-", "_") == module.lower()}
+        or {name_of(each) for each in requires(_DISTRIBUTION) or () if _is_called(each, module)}
         or set(beside)
     )
     if not found:
@@ -96,8 +95,9 @@ def _others(module: str, beside: Sequence[str]) -> set[str]:
     return found
 
 
-def _name(requirement: str) -> str:
-    return re.split(r"[^\w.-]", requirement)[0]
+def _is_called(requirement: str, module: str) -> bool:
+    """Whether a package and a module have the same name, but for hyphens and capitals."""
+    return name_of(requirement).lower().replace("-", "_") == module.lower()
 
 
 def _with_extra(package: str, extras: dict[str, str], assigned: Collection[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from jupyter_client.manager import KernelManager
 
 from mistral_on_azure.azure.files import ROOT, PrivateFolder
-from mistral_on_azure.azure.offline import Changes, apply, own_kernel
+from mistral_on_azure.azure.offline import Changes, apply, kernel_sockets, own_kernel
 from mistral_on_azure.catalog.notebooks import ENDING, Kind, load
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running.jobs import absent_packages
@@ -24,9 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start kernels of this environment, with nothing of the user's profile, whose display differs."""
     folder = PrivateFolder()
     config.stash[_CONFIGURED] = folder, apply(own_kernel(folder.path))
-    if os.name != "nt":
-        numbers = count(1)
-        nbval.kernel.KernelManager = lambda **options: _meeting_in(folder.path / f"k{next(numbers)}", **options)
+    numbers = count(1)
+    nbval.kernel.KernelManager = lambda **options: _meeting_in(folder.path / f"k{next(numbers)}", **options)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -39,9 +37,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def _meeting_in(folder: Path, **options: Any) -> KernelManager:
-    """A manager whose kernel is met in a folder: a TCP port may be somebody else's between its choice and its use."""
+    """A manager whose kernel is met in a new folder."""
     folder.mkdir()
-    return KernelManager(transport="ipc", ip=f"{folder}/s", connection_file=f"{folder}/kernel.json", **options)
+    return KernelManager(**kernel_sockets(folder), **options)
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:

@@ -18,6 +18,7 @@ from mistral_on_azure.running.jobs import plan
 from mistral_on_azure.running.pool import Limits, run
 from mistral_on_azure.running.results import Result
 from mistral_on_azure.snippets.starter import formatted
+from selected import asked
 
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 ALL = {name: found for name, each in notebooks(NOTEBOOKS, Kind.RECIPE).items() if (found := exercises(each))}
@@ -70,9 +71,7 @@ def tried(tmp_path_factory, request) -> dict[str, Result]:
     """The results of the recipes that a test of this run looks at, executed with both answers."""
     folder = tmp_path_factory.mktemp("solved")
     shutil.copytree(NOTEBOOKS / "recipes", folder / "recipes")
-    own = [item for item in request.session.items if item.path == request.path]
-    tests = [item for item in own if "tried" in item.fixturenames]
-    names = tuple(item.callspec.params["name"] for item in tests)
+    names = asked(request, "name")
     for name in names:
         path, (exercise,) = folder / f"{name}.ipynb", ALL[name]
         notebook = json.loads(path.read_text(encoding="utf-8"))
