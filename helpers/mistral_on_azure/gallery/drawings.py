@@ -14,12 +14,24 @@ from mistral_on_azure.notebook.address_views import plot_base_urls
 from mistral_on_azure.notebook.arrival_views import IMITATED, Arrivals
 from mistral_on_azure.notebook.figures import THEMES, Drawing
 from mistral_on_azure.notebook.kept import kept
+from mistral_on_azure.notebook.layer_views import plot_layers
 from mistral_on_azure.notebook.round_views import Rounds, steps
 from mistral_on_azure.notebook.sampling_views import plot_sampling
 from mistral_on_azure.snippets.starter import KEY
 
 STREAM, PARAMETERS, TOOLS = "Stream the answer", "Shape the answer with parameters", "Call tools"
+ERRORS = "Handle errors and retries"
 _TEMPERATURES, _TOP_P = (0.5, 1.0, 1.5), 0.5
+_SHARED, _KINDS = (
+    f"../notebooks/start-here.ipynb#{section}" for section in ("See-what-all-clients-share", "Tell-the-kinds-apart")
+)
+_BELOW = {  # a picture: what it shows, and where Start here has more
+    KEY: f"From your address to the base URL. Start here [tells the kinds apart]({_KINDS}).",
+    STREAM: f"The same answer, whole and as a stream. Start here [measures it]({_SHARED}).",
+    PARAMETERS: f"What `temperature` and `top_p` make of the next token. Start here [explains it]({_SHARED}).",
+    TOOLS: f"What the OpenAI SDK's program sends and gets, in two rounds. Start here [explains them]({_SHARED}).",
+    ERRORS: f"What each layer of managed compute refuses. Start here [says what to change]({_KINDS}).",
+}
 
 
 def draw(drawing: Drawing, name: str, folder: Path) -> dict[str, str]:
@@ -31,7 +43,7 @@ def draw(drawing: Drawing, name: str, folder: Path) -> dict[str, str]:
 
 
 def task_pictures(runs: Mapping[str, Run], folder: Path) -> dict[str, dict[str, str]]:
-    """The pictures of tasks, by the task, with their names and alternative texts.
+    """The pictures of tasks, by the task: name, alternative text and the line below it.
 
     Args:
         runs: of one client's programs, by task. Its stream and its tool call are drawn.
@@ -42,8 +54,9 @@ def task_pictures(runs: Mapping[str, Run], folder: Path) -> dict[str, dict[str, 
         STREAM: ("arrivals", _arrivals(runs[STREAM])),
         PARAMETERS: ("sampling", plot_sampling(kept("next token"), _TEMPERATURES, _TOP_P)),
         TOOLS: ("rounds", _rounds(runs[TOOLS])),
+        ERRORS: ("layers", plot_layers()),
     }
-    return {task: draw(drawing, name, folder) for task, (name, drawing) in drawings.items()}
+    return {task: {**draw(drawing, name, folder), "below": _BELOW[task]} for task, (name, drawing) in drawings.items()}
 
 
 def _arrivals(run: Run) -> Arrivals:

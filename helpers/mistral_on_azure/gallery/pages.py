@@ -69,7 +69,7 @@ def task_page(
     Args:
         known: the notebooks by their ids.
         task: the heading of the section.
-        picture: its name and alternative text.
+        picture: its name, its alternative text and the line below it; None for a page without one.
     """
     tabs = []
     for key, client in clients().items():

@@ -38,12 +38,15 @@ def base_urls(kind: DeploymentKind) -> dict[str, list[str]]:
 
 @dataclass(frozen=True, repr=False)
 class BaseUrls(Drawing):
-    """A decision tree: how the address ends, which kind that is, and what each client's base URL is."""
+    """A decision tree: how the address ends, which kind that is, and what each client's base URL is.
+
+    Of a kind's endings it has the first. At the other hosts of a Foundry resource, no page shows both of its APIs.
+    """
 
     size = (560, 428)
 
     def __repr__(self) -> str:
-        lines = [f"The address ends with {', '.join(kind.suffixes)}: {kind.words}" for kind in (MANAGED, FOUNDRY)]
+        lines = [f"The address ends with {kind.suffixes[0]}: {kind.words}" for kind in (MANAGED, FOUNDRY)]
         told = "; ".join(f"{status} means {_words(kind)}" for kind, status in PROBED.items())
         lines.append(f"It ends with {', '.join(EITHER)}, or it is {_OWN}: call {PROBE}. {told}")
         for kind in (SERVERLESS, FOUNDRY):
@@ -60,7 +63,7 @@ class BaseUrls(Drawing):
         """Draw the tree from the top down."""
         axes, (left, middle, right) = sheet(figure), _COLUMNS
         _box(axes, middle, (10, 40), ["How does the address end?"], colours, half=106)
-        endings = {left: MANAGED.suffixes, middle: (*EITHER, _OWN), right: FOUNDRY.suffixes}
+        endings = {left: MANAGED.suffixes[:1], middle: (*EITHER, _OWN), right: FOUNDRY.suffixes[:1]}
         kinds = {left: MANAGED, middle: SERVERLESS, right: FOUNDRY}
         for column in _COLUMNS:
             _join(axes, (middle, 40), (column, 72), colours)
