@@ -50,7 +50,7 @@ def test_a_drawing_is_a_picture_of_twice_its_size_with_words_for_it(drawing):
     assert struct.unpack(">II", drawing.png()[16:24]) == (2 * width, 2 * height)
     assert drawing.png() == drawing.png()
     assert re.search(rf'<img alt="[^"]{{100,}}" width="{width}"', drawing._repr_html_())
-    assert repr(drawing).strip() and width <= 560  # of the narrow windows that notebooks have
+    assert repr(drawing).strip() and width <= 520  # on a phone, words are then two thirds of their size
 
 
 @pytest.mark.parametrize("drawing", DRAWINGS.values(), ids=list(DRAWINGS))
@@ -74,11 +74,11 @@ def test_rounds_are_the_messages_with_their_tokens():
     shown = [(step.sender, step.receiver, " ".join(step.words), step.note) for step in DRAWINGS["rounds"].steps]
     program, function, model = "your program", "your function", "the model"
     assert shown == [
-        (program, model, "Round 1: tools and 1 message: user: What is tea?", "20 tokens"),
+        (program, model, "Round 1: tools, 1 message: user: What is tea?", "20 tokens"),
         (model, program, 'assistant, 1 call: look_up {"word": "tea"}', "9 tokens"),
         (program, function, "tea", ""),
         (function, program, "a drink", ""),
-        (program, model, "Round 2: tools and 3 messages, the last 1: tool: a drink", "40 tokens"),
+        (program, model, "Round 2: tools, 3 messages, the last 1: tool: a drink", "40 tokens"),
         (model, program, "assistant: Tea is a drink.", "6 tokens"),
     ]
 

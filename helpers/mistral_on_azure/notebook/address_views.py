@@ -18,7 +18,7 @@ PROBE = "/v2"  # a path that cannot exist: what answers tells the kinds apart
 PROBED = {MANAGED.name: 424, SERVERLESS.name: 404}  # the status of the answer, by kind
 _CHAT, _V1 = "/chat/completions", "/v1"
 _OWN = "a host of your own"
-_COLUMNS, _HALF = (93, 280, 467), 88  # pixels: the middles of the columns, and half a column's width
+_COLUMNS, _HALF = (86, 252, 418), 80  # pixels: the middles of the columns, and half a column's width
 _LINE = 15  # pixels
 
 
@@ -43,7 +43,7 @@ class BaseUrls(Drawing):
     Of a kind's endings it has the first. At the other hosts of a Foundry resource, no page shows both of its APIs.
     """
 
-    size = (560, 428)
+    size = (504, 428)
 
     def __repr__(self) -> str:
         lines = [f"The address ends with {kind.suffixes[0]}: {kind.words}" for kind in (MANAGED, FOUNDRY)]
@@ -74,7 +74,7 @@ class BaseUrls(Drawing):
         _join(axes, (middle, 132), (middle, 158), colours)
         _box(axes, middle, (158, 188), [f"What answers {PROBE}?"], colours)
         _join(axes, (middle - 30, 188), (left + 56, 236), colours)
-        for kind, place in ((MANAGED, (left + 86, 206)), (SERVERLESS, (middle + 18, 210))):
+        for kind, place in ((MANAGED, (left + 80, 204)), (SERVERLESS, (middle + 18, 210))):
             axes.text(*place, str(PROBED[kind.name]), ha="center", va="center", size=9.5, weight="bold")
         _urls(axes, (left + middle) / 2, base_urls(SERVERLESS), colours, half=_HALF + (middle - left) / 2)
         _urls(axes, right, base_urls(FOUNDRY), colours, half=_HALF)
@@ -94,7 +94,7 @@ def _fitted(names: list[str], width: float) -> list[str]:
     """Names on as few lines as fit."""
     lines: list[str] = []
     for name in names:
-        if lines and 6.6 * len(f"{lines[-1]}, {name}") < width:
+        if lines and 6.4 * len(f"{lines[-1]}, {name}") < width:
             lines[-1] += f", {name}"
         else:
             lines.append(name)

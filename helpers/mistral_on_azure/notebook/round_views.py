@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDTH, _TOP, _LINE, _GAP = 560, 50, 14, 20  # pixels: the picture, its heads, a line of words, an arrow with its space
-_PLACES = {"your function": 66, "your program": 196, "the model": 508}
+_WIDTH, _TOP, _LINE, _GAP = 500, 64, 15, 20  # pixels: the picture, its heads, a line of words, an arrow with its space
+_PLACES = {"your function": 46, "your program": 142, "the model": 458}
 _WORDS = 46  # characters of a line between your program and the model
 
 
@@ -61,7 +61,7 @@ def steps(messages: Sequence[Mapping[str, Any]], usages: Sequence[tuple[int, int
         prompt, completion = next(counted)
         number += 1
         count = f"{sent} message{'s' * (sent > 1)}" + (f", the last {new}:" if new < sent else ":")
-        found.append(Step(program, model, (f"Round {number}: tools and {count}", *words), f"{prompt} tokens"))
+        found.append(Step(program, model, (f"Round {number}: tools, {count}", *words), f"{prompt} tokens"))
         calls, sent, new = message.get("tool_calls") or [], sent + 1, 0
         asked = [f"{call['function']['name']} {call['function']['arguments']}" for call in calls]
         words = [line for text in asked or [str(message.get("content") or "")] for line in _wrapped(text)]
@@ -115,9 +115,9 @@ class Rounds(Drawing):
         axes = sheet(figure)
         bottom = self.size[1] - 6
         for name, place in _PLACES.items():
-            axes.plot((place, place), (38, bottom), color=colours.pale, linewidth=1.2, zorder=0)
+            axes.plot((place, place), (48, bottom), color=colours.pale, linewidth=1.2, zorder=0)
             box = {"boxstyle": "round,pad=0.5", "facecolor": colours.box, "edgecolor": colours.strong}
-            axes.text(place, 22, name, ha="center", va="center", weight="bold", bbox=box)
+            axes.text(place, 26, name.replace(" ", "\n"), ha="center", va="center", weight="bold", bbox=box)
         top = float(_TOP)
         for step in self.steps:
             _arrow(axes, step, top, colours)
@@ -134,9 +134,9 @@ def _arrow(axes: Axes, step: Step, top: float, colours: Colours) -> None:
     middle = (start + end) / 2
     for number, line in enumerate(step.words):
         weight = "bold" if line.startswith("Round ") else "normal"
-        axes.text(middle, top + _LINE * number, line, ha="center", va="top", size=8.5, weight=weight)
+        axes.text(middle, top + _LINE * number, line, ha="center", va="top", size=9, weight=weight)
     if step.note:
-        axes.text(middle, place + 3, step.note, ha="center", va="top", size=8.5, style="italic")
+        axes.text(middle, place + 3, step.note, ha="center", va="top", size=9, style="italic")
 
 
 def plot_rounds(messages: Sequence[Mapping[str, Any]], usages: Sequence[Any]) -> Rounds | None:

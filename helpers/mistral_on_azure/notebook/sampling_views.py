@@ -69,7 +69,7 @@ class Sampling(Drawing):
     temperatures: tuple[float, ...]
     top_p: float
 
-    size = (560, 300)
+    size = (520, 300)
 
     @property
     def alt(self) -> str:
@@ -96,7 +96,7 @@ class Sampling(Drawing):
         columns = figure.subplots(1, len(self.temperatures), sharey=True, squeeze=False)[0]
         for axes, temperature in zip(columns, self.temperatures, strict=True):
             _column(axes, shares(self.measured, temperature, self.top_p), colours)
-            axes.set_title(f"temperature {temperature:g}", fontsize=10, fontweight="bold")
+            axes.set_title(f"temperature {temperature:g}", fontsize=9.5, fontweight="bold")
         figure.suptitle(self._head.replace("? ", "?\n"), x=0.02, ha="left", fontsize=10)
         labels = (f"top_p {self.top_p:g} keeps", f"top_p {self.top_p:g} cuts off")
         figure.legend(columns[0].containers, labels, loc="outside lower center", ncols=2, frameon=False)
@@ -113,7 +113,7 @@ def _column(axes: Axes, found: Sequence[Share], colours: Colours) -> None:
         written = (f"{part:.0%}" if part >= 0.005 else "< 1%") + (" cut" if not share.kept else "")
         axes.annotate(written, (part, place), (4, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set(yticks=places, yticklabels=[share.name for share in found], ylim=(len(found) - 0.4, -0.6))
-    axes.set(xlim=(0, 1.3), xticks=[])
+    axes.set(xlim=(0, 1.36), xticks=[])
     axes.tick_params(length=0)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
 
