@@ -89,6 +89,13 @@ def test_arguments_that_are_no_json_are_shown_as_they_are():
     assert steps(talk, [(20, 9), (40, 6)])[2].words == ('{"word',)
 
 
+def test_what_is_long_is_cut_and_a_dollar_is_no_formula():
+    talk = ({"role": "user", "content": "tea " * 200}, {"role": "assistant", "content": "It costs $5, or $6_{5}^."})
+    drawing = Rounds(tuple(steps(talk, [(200, 12)])))
+    assert drawing.steps[0].words[-1] == "…" and len(drawing.steps[0].words) == 7
+    assert "$6_{5}^." in drawing.svg("light").decode()
+
+
 def test_where_tools_are_refused_there_is_no_picture(capsys):
     assert plot_rounds(TALK[:1], []) is None and "no picture" in capsys.readouterr().out
 

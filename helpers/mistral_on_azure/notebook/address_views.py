@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mistral_on_azure.azure.deployment_kinds import EITHER, FOUNDRY, MANAGED, SERVERLESS, DeploymentKind
+from mistral_on_azure.azure.deployment_kinds import (
+    DEPLOYMENT_KINDS,
+    EITHER,
+    FOUNDRY,
+    MANAGED,
+    SERVERLESS,
+    DeploymentKind,
+)
 from mistral_on_azure.catalog.clients import Client, clients
 from mistral_on_azure.notebook.figures import Colours, Drawing, sheet
 
@@ -47,7 +54,7 @@ class BaseUrls(Drawing):
 
     def __repr__(self) -> str:
         lines = [f"The address ends with {kind.suffixes[0]}: {kind.words}" for kind in (MANAGED, FOUNDRY)]
-        told = "; ".join(f"{status} means {_words(kind)}" for kind, status in PROBED.items())
+        told = "; ".join(f"{status} means {DEPLOYMENT_KINDS[kind].words}" for kind, status in PROBED.items())
         lines.append(f"It ends with {', '.join(EITHER)}, or it is {_OWN}: call {PROBE}. {told}")
         for kind in (SERVERLESS, FOUNDRY):
             said = "; ".join(f"{_follows(path)} for {', '.join(names)}" for path, names in base_urls(kind).items())
@@ -107,10 +114,6 @@ def _follows(path: str) -> str:
 
 def _both() -> str:
     return f"{MANAGED.words} and {SERVERLESS.words}"
-
-
-def _words(kind: str) -> str:
-    return {each.name: each.words for each in (MANAGED, SERVERLESS)}[kind]
 
 
 def _box(

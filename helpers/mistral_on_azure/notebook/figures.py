@@ -126,7 +126,8 @@ class Drawing:
         drawn = io.BytesIO()
         inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
         lasting = {"svg.hashsalt": "cookbook", "svg.fonttype": "none", "font.family": "sans-serif"}
-        with rc_context({"font.size": 10, **dict.fromkeys(inked, colours.ink), **lasting}):
+        plain = {"text.parse_math": False}  # a dollar is a dollar
+        with rc_context({"font.size": 10, **plain, **dict.fromkeys(inked, colours.ink), **lasting}):
             width, height = self.size
             figure = Figure(figsize=(width / _DOTS, height / _DOTS), facecolor=colours.ground)
             self.draw(figure, colours)

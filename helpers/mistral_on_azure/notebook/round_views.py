@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _WIDTH, _TOP, _LINE, _GAP = 500, 64, 15, 20  # pixels: the picture, its heads, a line of words, an arrow with its space
 _PLACES = {"your function": 46, "your program": 142, "the model": 458}
-_WORDS = 46  # characters of a line between your program and the model
+_WORDS, _LINES = 46, 6  # characters of a line between your program and the model, and lines of one message
+_CHARACTER = 5.8  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ def steps(messages: Sequence[Mapping[str, Any]], usages: Sequence[tuple[int, int
 
 
 def _wrapped(text: str) -> list[str]:
-    return [part for line in text.splitlines() for part in textwrap.wrap(line, _WORDS)]
+    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, _WORDS)]
+    return lines if len(lines) <= _LINES else [*lines[: _LINES - 1], "…"]
 
 
 def _arguments(call: Mapping[str, Any]) -> str:
@@ -131,8 +133,9 @@ def _arrow(axes: Axes, step: Step, top: float, colours: Colours) -> None:
     if step.sender != "your program":  # what comes back
         style["linestyle"] = (0, (4, 2))
     axes.annotate("", (end, place), (start, place), arrowprops=style)
-    middle = (start + end) / 2
+    middle, room = (start + end) / 2, int(abs(end - start) / _CHARACTER)
     for number, line in enumerate(step.words):
+        line = line if len(line) <= room else f"{line[: room - 1]}…"
         weight = "bold" if line.startswith("Round ") else "normal"
         axes.text(middle, top + _LINE * number, line, ha="center", va="top", size=9, weight=weight)
     if step.note:
