@@ -92,7 +92,16 @@ def test_mistakes_get_one_line(recorded, arguments, said):
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
-_TYPED = 'model: str = "x"\nstop: list[str] = []\nseed: int | None = None\nuntyped = 1\nsystem = (\n    "one "\n    "two"\n)\n'
+_TYPED = """
+model: str = "x"
+stop: list[str] = []
+seed: int | None = None
+untyped = 1
+system = (
+    "one "
+    "two"
+)
+"""
 
 
 def test_parameters_of_every_kind_come_back_from_a_recording(tmp_path):

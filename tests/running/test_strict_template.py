@@ -1,4 +1,4 @@
-"""Notebooks on an engine that refuses the system role with a status of its own: no 424 around it, as behind no gateway."""
+"""Notebooks on an engine that answers the system role with a bare 400, no gateway's 424 around it."""
 
 from __future__ import annotations
 
