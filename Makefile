@@ -28,7 +28,8 @@ run: setup ## Execute every notebook, on the local endpoint or on AZURE_INFERENC
 test: setup ## Pass all tests
 	@$(COOKBOOK) test $(ARGS)
 
-test-all: engine ## Pass all tests, also those that take long: all groups, a real engine, each Python that is installed
+test-all: setup ## Pass all tests, also those that take long: all groups, a real engine, each Python that is installed
+	@$(COOKBOOK) engine
 	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group all
 	@$(COOKBOOK) test --all $(ARGS)
 	@.venv/bin/nox --session pythons
@@ -48,7 +49,8 @@ engine: setup ## Install a small real language model, for make run ARGS='--engin
 group: setup ## Install what some recipes need: make group NAME=evaluation (or batch, retrieval, tracing, all)
 	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group "$(NAME)"
 
-engines: engine ## Execute the notebooks on servers nobody here wrote, and keep what each cannot do
+engines: setup ## Execute the notebooks on servers nobody here wrote, and keep what each cannot do
+	@$(COOKBOOK) engine
 	@.venv/bin/python tests/engines/measure.py $(ARGS)
 
 foreign: setup ## Try other people's clients on the local endpoint, and keep what each can do

@@ -49,6 +49,9 @@ TOGETHER = (
 )
 
 
+_LONG = 1800  # seconds for a test that is marked `all`, beside others of its kind
+
+
 class _Balanced(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
@@ -69,6 +72,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileS
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("all") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_LONG))
     if hasattr(config, "workerinput"):
         items.sort(key=_place)
 

@@ -12,12 +12,13 @@ const toolModel = "mistralai-Mixtral-8x22B-Instruct-v0-1"; // the deployment tha
 const prompt = "How many languages are in the world?";
 const endpoint = process.env.AZURE_INFERENCE_ENDPOINT;
 const key = process.env.AZURE_INFERENCE_CREDENTIAL;
+const scope = process.env.AZURE_INFERENCE_SCOPE || "https://ml.azure.com/.default";
 const begin = (task) => console.log(`\n## ${task}`);
 const user = (content) => ({ role: "user", content });
 
 const options = {
   allowInsecureConnection: endpoint.startsWith("http://"), // for an endpoint on this machine
-  credentials: { scopes: ["https://ml.azure.com/.default"] }, // of a token, where there is no key
+  credentials: { scopes: [scope] }, // of a token, where there is no key
 };
 
 begin("Connect with a key");

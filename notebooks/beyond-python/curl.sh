@@ -16,15 +16,16 @@ post() {
 begin "Connect with Microsoft Entra ID"
 # A token stands where the key stood. It lasts about an hour; then fetch another.
 if [[ ! ${AZURE_INFERENCE_CREDENTIAL-} ]]; then
+  scope=${AZURE_INFERENCE_SCOPE:-https://ml.azure.com/.default} # a Foundry resource has https://ai.azure.com/.default
   if [[ ${IDENTITY_ENDPOINT-} ]]; then # a managed identity, where Azure sets this variable and the next one
-    token="$IDENTITY_ENDPOINT?api-version=2019-08-01&resource=https://ml.azure.com"
+    token="$IDENTITY_ENDPOINT?api-version=2019-08-01&resource=${scope%/.default}"
     AZURE_INFERENCE_CREDENTIAL=$(
       curl --silent --show-error --max-time 30 --header @- "$token" <<< "X-IDENTITY-HEADER: $IDENTITY_HEADER" |
         jq --raw-output .access_token
     )
   else # after `az login`; no test of the cookbook runs this line
     AZURE_INFERENCE_CREDENTIAL=$(
-      az account get-access-token --scope https://ml.azure.com/.default --query accessToken --output tsv
+      az account get-access-token --scope "$scope" --query accessToken --output tsv
     )
   fi
 fi

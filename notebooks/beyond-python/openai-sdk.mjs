@@ -9,18 +9,21 @@ const toolModel = "mistralai-Mixtral-8x22B-Instruct-v0-1"; // the deployment tha
 const prompt = "How many languages are in the world?";
 const endpoint = process.env.AZURE_INFERENCE_ENDPOINT;
 const key = process.env.AZURE_INFERENCE_CREDENTIAL;
+// A Foundry resource has other ones: /openai/v1, and https://ai.azure.com/.default.
+const baseURL = process.env.AZURE_INFERENCE_OPENAI_ENDPOINT || `${endpoint}/v1`;
+const scope = process.env.AZURE_INFERENCE_SCOPE || "https://ml.azure.com/.default";
 const begin = (task) => console.log(`\n## ${task}`);
 const user = (content) => ({ role: "user", content });
 
 begin("Connect with a key");
 let client;
-if (key) client = new OpenAI({ baseURL: `${endpoint}/v1`, apiKey: key, timeout: 30_000 });
+if (key) client = new OpenAI({ baseURL, apiKey: key, timeout: 30_000 });
 
 begin("Connect with Microsoft Entra ID");
 // The function is called before each request, so that the token is always fresh.
 if (!key) {
-  const apiKey = getBearerTokenProvider(new DefaultAzureCredential(), "https://ml.azure.com/.default");
-  client = new OpenAI({ baseURL: `${endpoint}/v1`, apiKey, timeout: 30_000 });
+  const apiKey = getBearerTokenProvider(new DefaultAzureCredential(), scope);
+  client = new OpenAI({ baseURL, apiKey, timeout: 30_000 });
 }
 // What every request has in common.
 const complete = (parameters) => client.chat.completions.create({ model, max_tokens: 256, ...parameters });

@@ -16,7 +16,7 @@ from views import PICTURES, ROOT, VIEWS
 from browsing import chromium
 from selected import asked
 
-_AT_ONCE = 8  # notebooks that are executed at the same time, each in its kernel
+_AT_ONCE = 3  # notebooks that are executed at the same time, each in its kernel
 
 
 @pytest.fixture(scope="module")

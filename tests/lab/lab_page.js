@@ -21,7 +21,8 @@ window.labPage = (() => {
   };
 
   const open = async path => {
-    const panel = await ready(await app.commands.execute("docmanager:open", { path: `notebooks/${path}` }));
+    const panel = await app.commands.execute("docmanager:open", { path: `notebooks/${path}` });
+    await panel.context.ready;
     app.shell.activateById(panel.id);
     return panel;
   };
@@ -42,12 +43,19 @@ window.labPage = (() => {
     interruptions: [...document.querySelectorAll(".jp-Dialog, .Toastify__toast")].map(item => item.textContent),
   });
 
-  // All notebooks at once, each in its kernel, as a person does who does not wait for one before the next.
+  // Some notebooks at once, each in its kernel, as a person does who does not wait for one before the next. Their kernels
+  // are ended after that: those of all notebooks together need more memory than many a machine has.
   const runAll = async paths => {
     const running = [];
     for (const path of paths) {
-      const panel = await open(path);
-      running.push(app.commands.execute("notebook:run-all-cells").then(() => [path, panel.content.model.toJSON()]));
+      const panel = await ready(await open(path));
+      const { sessionContext } = panel;
+      running.push(
+        app.commands
+          .execute("notebook:run-all-cells")
+          .then(() => sessionContext.shutdown())
+          .then(() => [path, panel.content.model.toJSON()])
+      );
     }
     return Object.fromEntries(await Promise.all(running));
   };

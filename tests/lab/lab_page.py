@@ -11,7 +11,7 @@ from jupyterlab_process import Lab
 from playwright.sync_api import Browser, ConsoleMessage, Request
 
 _SCRIPTS = [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("contrast.js", "lab_page.js")]
-_TIMEOUT = 180  # seconds for anything, on a machine with much else to do
+_TIMEOUT = 600  # seconds for anything, on a machine with much else to do
 _HEIGHT = 8000  # pixels of the window, to need few pictures
 
 

@@ -14,7 +14,7 @@ from views import NAMES, SHOWN, VIEWS
 
 from browsing import needs_chromium
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.timeout(1800)]  # the first of them waits for all notebooks
 
 
 def test_start_here_is_open_beside_the_list_of_notebooks(first_sight):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import nbformat
 import pytest
 from upstream import KEY, USAGE, Upstream
 
@@ -89,3 +90,42 @@ def test_mistakes_get_one_line(recorded, arguments, said):
     done = recorded[0].run(*arguments)
     assert done.returncode == 1
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+_TYPED = """
+model: str = "x"
+stop: list[str] = []
+seed: int | None = None
+untyped = 1
+system = (
+    "one "
+    "two"
+)
+"""
+
+
+def test_parameters_of_every_kind_come_back_from_a_recording(tmp_path):
+    """Typed, without a type, and written over several lines."""
+    cookbook, tape = Cookbook(tmp_path), str(tmp_path / "tape.jsonl")
+    path = cookbook.write("a", CALL, "call()", "print([stop, seed, untyped, system])")
+    document = nbformat.read(path, 4)
+    document.cells[0].source = _TYPED
+    nbformat.write(document, path)
+    chosen = [("stop", '["a", "b"]'), ("seed", "7"), ("untyped", "2"), ("system", "first\nsecond")]
+    with Upstream() as upstream:
+        real = {"AZURE_INFERENCE_ENDPOINT": upstream.url, "AZURE_INFERENCE_CREDENTIAL": KEY}
+        options = [word for name, value in chosen for word in ("-p", name, value)]
+        done = cookbook.run("--record", tape, *options, **real)
+    assert done.returncode == 0, done
+    before = cookbook.jobs["a"]["parameters"]
+    assert {name: before[name] for name, _ in chosen} == {
+        "stop": ["a", "b"],
+        "seed": 7,
+        "untyped": 2,
+        "system": "first\nsecond",
+    }
+    done = cookbook.run("--replay", tape)
+    assert done.returncode == 0, done
+    assert cookbook.jobs["a"]["parameters"] == before
+    printed = nbformat.read(next(cookbook.reports.rglob("a.ipynb")), 4).cells[-1].outputs[0]["text"]
+    assert printed == "[['a', 'b'], 7, 2, 'first\\nsecond']\n"

@@ -102,3 +102,16 @@ def test_a_group_has_a_lock_that_goes_with_the_others(root, group):
     assert {canonicalize_name(Requirement(line).name) for line in document["dependency-groups"][group]} <= own.keys()
     assert PINNED.fullmatch((root / LOCKS / f"{group}.lock").read_text(encoding="utf-8").split("\n", 2)[2])
     assert group in groups()
+
+
+def test_the_supported_platforms_are_those_that_the_workflow_tries(root):
+    workflow = yaml.safe_load((root / ".github" / "workflows" / "cookbook.yml").read_text(encoding="utf-8"))
+    page = (root / "helpers" / "mistral_on_azure" / "running" / "README.md").read_text(encoding="utf-8")
+    table = page.partition("## Supported platforms")[2].partition("##")[0]
+    known = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|$", table, re.M))
+    (weekly,) = [platform for platform, what in known.items() if "once a week" in what]
+    tried = workflow["jobs"]["platforms"]["strategy"]["matrix"]["system"]
+    assert {"ubuntu-24.04-arm": "Linux on ARM", "macos-latest": "macOS on Apple silicon"}.keys() == set(tried)
+    assert "Linux on ARM" in weekly and "macOS on Apple silicon" in weekly
+    (without,) = [platform for platform, what in known.items() if what.startswith("no:")]
+    assert all(name in without for name in ("macOS on Intel", "Windows on ARM", "Alpine"))

@@ -15,23 +15,26 @@ _START_TIMEOUT, _END_TIMEOUT = 30.0, 10.0  # seconds
 
 
 def spawn(module: str, environment: dict[str, str], otherwise: str) -> tuple[subprocess.Popen, str]:
+    """Run a module that serves, and wait for its address: `begin` and `address`, one after the other.
+
+    Returns:
+        The process, and its address.
+    """
+    process = begin(module, environment)
+    return process, address(process, otherwise)
+
+
+def begin(module: str, environment: dict[str, str]) -> subprocess.Popen:
     """Run a module that prints its address in one line and ends at the end of its standard input.
 
     The standard input is a pipe, which the operating system closes when this process ends, even by a crash.
 
     Args:
         environment: all of the child's environment variables; credentials go there, never into its arguments.
-        otherwise: the error message when no address is printed within 30 seconds.
-
-    Returns:
-        The process, and its address.
-
-    Raises:
-        CookbookError: with the child's own message about a mistake, or with `otherwise`.
     """
     environment = dict(environment)
     apply(own_python(environment), environment)
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -39,11 +42,22 @@ def spawn(module: str, environment: dict[str, str], otherwise: str) -> tuple[sub
         env=environment,
         start_new_session=True,  # Ctrl-C reaches the parent, which ends the child in its own time
     )
+
+
+def address(process: subprocess.Popen, otherwise: str) -> str:
+    """Wait for the address that a child prints.
+
+    Args:
+        otherwise: the error message when no address is printed within 30 seconds.
+
+    Raises:
+        CookbookError: with the child's own message about a mistake, or with `otherwise`; the child has ended.
+    """
     line = _first_line(process)
     if not line.startswith("http"):
         stop(process)
         raise CookbookError(line.removeprefix(MISTAKE) if line.startswith(MISTAKE) else otherwise)
-    return process, line
+    return line
 
 
 def stop(process: subprocess.Popen) -> None:

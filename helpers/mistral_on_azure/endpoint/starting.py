@@ -7,11 +7,11 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mistral_on_azure.azure.children import spawn, stop
+from mistral_on_azure.azure import children
 from mistral_on_azure.endpoint import KEYS, OPTIONS
 
 
@@ -25,7 +25,7 @@ class LocalEndpoint:
 
     def stop(self) -> None:
         """End the process; safe to call twice."""
-        stop(self.process)
+        children.stop(self.process)
 
     def __enter__(self) -> LocalEndpoint:
         return self
@@ -50,10 +50,18 @@ def start(keys: Sequence[str] = (), port: int = 0, **options: Any) -> LocalEndpo
     Raises:
         CookbookError: when it does not start.
     """
+    return begin(keys, port, **options)()
+
+
+def begin(keys: Sequence[str] = (), port: int = 0, **options: Any) -> Callable[[], LocalEndpoint]:
+    """Start the local endpoint as `start` does, and do something else until it listens.
+
+    Returns:
+        What waits until it listens, and raises a CookbookError when it does not.
+    """
     keys = list(keys) or [new_key()]
     handed = {KEYS: ",".join(keys), OPTIONS: json.dumps({"port": port, **options})}
+    process = children.begin("mistral_on_azure.endpoint", {**os.environ, **handed})
+    atexit.register(children.stop, process)
     otherwise = "The local endpoint did not start. What it says above, or `cookbook serve`, tells why."
-    process, url = spawn("mistral_on_azure.endpoint", {**os.environ, **handed}, otherwise)
-    started = LocalEndpoint(url, keys, process)
-    atexit.register(started.stop)
-    return started
+    return lambda: LocalEndpoint(children.address(process, otherwise), keys, process)

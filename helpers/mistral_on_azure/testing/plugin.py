@@ -22,6 +22,7 @@ def _azure_processes() -> Iterator[Processes]:
     from mistral_on_azure.testing.shared_processes import Processes
 
     with Processes() as processes:
+        processes.begin("serverless")  # it starts while the imports of the next fixture are done
         yield processes
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from mistral_on_azure.endpoint.starting import LocalEndpoint, start
+from mistral_on_azure.endpoint.starting import LocalEndpoint, begin
 from mistral_on_azure.errors import CookbookError
 
 KEPT = 1_000  # exchanges of a test that can be looked at
@@ -68,6 +69,11 @@ class Processes:
 
     def __init__(self) -> None:
         self._running: dict[str, Process] = {}
+        self._starting: dict[str, Callable[[], LocalEndpoint]] = {}
+
+    def begin(self, kind: str) -> None:
+        """Start the process of a kind, which `of` waits for: the caller has imports of its own to do meanwhile."""
+        self._starting[kind] = begin(kind=kind, exchanges=KEPT, strict=True)
 
     def of(self, kind: str) -> Process:
         """The process that serves a kind, with nothing left of what was done to it before.
@@ -79,7 +85,9 @@ class Processes:
         if process is not None and process.started.process.poll() is None:
             process.ask("DELETE", "/local/session")
             return process
-        process = self._running[kind] = Process(kind, start(kind=kind, exchanges=KEPT, strict=True))
+        if kind not in self._starting:
+            self.begin(kind)
+        process = self._running[kind] = Process(kind, self._starting.pop(kind)())
         return process
 
     def __enter__(self) -> Processes:

@@ -21,7 +21,10 @@ const string toolModel = "mistralai-Mixtral-8x22B-Instruct-v0-1"; // the deploym
 const string prompt = "How many languages are in the world?";
 var address = Environment.GetEnvironmentVariable("AZURE_INFERENCE_ENDPOINT");
 var key = Environment.GetEnvironmentVariable("AZURE_INFERENCE_CREDENTIAL");
-if (!Uri.TryCreate($"{address}/v1", UriKind.Absolute, out var endpoint))
+// A Foundry resource has other ones: /openai/v1, and https://ai.azure.com/.default.
+var v1 = Environment.GetEnvironmentVariable("AZURE_INFERENCE_OPENAI_ENDPOINT") ?? $"{address}/v1";
+var scope = Environment.GetEnvironmentVariable("AZURE_INFERENCE_SCOPE") ?? "https://ml.azure.com/.default";
+if (!Uri.TryCreate(v1, UriKind.Absolute, out var endpoint))
 {
     Console.Error.WriteLine("Set AZURE_INFERENCE_ENDPOINT to the endpoint's address, such as https://….azure.com");
     return 1;
@@ -44,7 +47,7 @@ ChatCompletionOptions Limit(int tokens)
 
 Begin("Connect with a key");
 var settings = new OpenAIClientOptions { Endpoint = endpoint, NetworkTimeout = TimeSpan.FromSeconds(30) };
-BearerTokenPolicy Token() => new(new DefaultAzureCredential(), "https://ml.azure.com/.default");
+BearerTokenPolicy Token() => new(new DefaultAzureCredential(), scope);
 ChatClient Connect(string name, OpenAIClientOptions options) => key is null
     ? new ChatClient(name, Token(), options)
     : new ChatClient(model: name, credential: new ApiKeyCredential(key), options: options);

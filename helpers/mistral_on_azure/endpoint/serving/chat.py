@@ -6,6 +6,8 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
 from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.gateway.kinds import Kind
@@ -31,7 +33,7 @@ _REMEMBERED = 16 * 1024  # bytes: a longer body is understood anew each time
 
 def chat(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
     """A chat completion, on any of the paths that a kind has for it."""
-    fault, default = None, session.deployment or service.default
+    fault, asked, default = None, None, session.deployment or service.default
     try:
         fault = session.faults.next(request.headers.get(faults.HEADER))
         setting = pace_of(request, session)
@@ -44,7 +46,8 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
     except FaultAsked as scripted:
         return _scripted(service.kind, scripted, request, session, asked, setting)
     except ApiError as error:
-        return _refused(service.kind, error, request, session, fault, default)
+        deployment = asked.deployment.name if asked else _deployment_of(service.kind, request, default, error)
+        return _refused(service.kind, error, session, fault, deployment)
     if not isinstance(answer, Answer):
         return _awaited(service, request, session, answer, asked, setting, fault)
     return answer if fault is None and setting is timing.OFF else _slowed_or_damaged(answer, asked, setting, fault)
@@ -69,7 +72,7 @@ async def _awaited(
     except ApiError as error:
         if not isinstance(service.model, Script):
             raise  # a real engine has charged what it took
-        return _refused(service.kind, error, request, session, fault, asked.deployment.name)
+        return _refused(service.kind, error, session, fault, asked.deployment.name)
     if fault is None and setting is timing.OFF:
         return answer
     if answer.source is not None:
@@ -86,7 +89,7 @@ def _scripted(
     """An answer with the fault that the script asks for, which goes before one that was asked for otherwise."""
     if scripted.answer is None:
         error = error_of(scripted.fault)
-        return _refused(kind, error, request, session, scripted.fault, asked.deployment.name)
+        return _refused(kind, error, session, scripted.fault, asked.deployment.name)
     return _slowed_or_damaged(scripted.answer, asked, setting, scripted.fault)
 
 
@@ -110,11 +113,12 @@ def _understand(service: Service, request: Request, default: str) -> ChatRequest
     header = headers.get("azureml-model-deployment")
     if header is not None and len(header) > _LONGEST_NAME:
         header = header[:_LONGEST_NAME]  # which no deployment is called, either
-    mark = hash(body)
-    place = mark % len(_seen)
-    if _seen[place] == mark and len(body) <= _REMEMBERED:
-        return _remembered(kind, service.model, body, extra, header, default)
-    _seen[place] = mark
+    if len(body) <= _REMEMBERED:
+        mark = hash(body)
+        place = mark % len(_seen)
+        if _seen[place] == mark:
+            return _remembered(kind, service.model, body, extra, header, default)
+        _seen[place] = mark
     return _read(kind, service.model, body, extra, header, default)
 
 
@@ -152,11 +156,9 @@ def _remembered(*asked: Any) -> ChatRequest:
     return known
 
 
-def _refused(
-    kind: Kind, error: ApiError, request: Request, session: Session, fault: Fault | None, default: str
-) -> Answer:
+def _refused(kind: Kind, error: ApiError, session: Session, fault: Fault | None, deployment: str) -> Answer:
     """The answer to a request that comes to nothing, which still was a request."""
-    quota = session.quota(_deployment_of(kind, request, default, error))
+    quota = session.quota(deployment)
     quota.take(0)
     answer = kind.error(error)
     answer = replace(answer, headers=answer.headers + quota.headers())
@@ -165,14 +167,21 @@ def _refused(
     return damaged(timing.paced(answer, slowed(timing.Timing(), fault), 0), fault)
 
 
+class _Named(msgspec.Struct):
+    model: Any = None
+
+
+_decode = msgspec.json.Decoder(_Named).decode  # skips all else, which a body may have much of
+
+
 def _deployment_of(kind: Kind, request: Request, default: str, error: ApiError) -> str:
     """The deployment whose quota a refused request takes from, as well as it can be told."""
     try:
         header = request.headers.get("azureml-model-deployment")
         unreadable = error.code in ("invalid_json", "body_too_large")
-        model = None if header or unreadable else read_object(request.body).get("model")
+        model = None if header or unreadable else _decode(request.body).model
         return kind.deployment(header, model, default).name
-    except ApiError:
+    except (ApiError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return default
 
 
