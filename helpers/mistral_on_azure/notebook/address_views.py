@@ -50,7 +50,7 @@ class BaseUrls(Drawing):
     Of a kind's endings it has the first. At the other hosts of a Foundry resource, no page shows both of its APIs.
     """
 
-    size = (504, 428)
+    size = (504, 443)
 
     def __repr__(self) -> str:
         lines = [f"The address ends with {kind.suffixes[0]}: {kind.words}" for kind in (MANAGED, FOUNDRY)]
@@ -89,7 +89,7 @@ class BaseUrls(Drawing):
 
 def _urls(axes: Axes, column: float, urls: Mapping[str, list[str]], colours: Colours, half: float) -> None:
     """A box with the base URLs, the path above the names of the clients that take it."""
-    lines: list[tuple[str, str]] = []
+    lines = [("Base URL:", "normal")]
     for path, names in urls.items():
         lines += [(_follows(path), "bold"), *((line, "normal") for line in _fitted(names, 2 * half))]
     _frame(axes, column, (296, 310 + _LINE * len(lines)), half, colours)
