@@ -79,7 +79,7 @@ class BaseUrls(Drawing):
             _box(axes, column, (236, 266), [kinds[column].words], colours)
             _join(axes, (column, 266), (column, 296), colours)
         _join(axes, (middle, 132), (middle, 158), colours)
-        _box(axes, middle, (158, 188), [f"What answers {PROBE}?"], colours)
+        _box(axes, middle, (158, 188), [f"Status of {PROBE}?"], colours)
         _join(axes, (middle - 30, 188), (left + 56, 236), colours)
         for kind, place in ((MANAGED, (left + 80, 204)), (SERVERLESS, (middle + 18, 210))):
             axes.text(*place, str(PROBED[kind.name]), ha="center", va="center", size=9.5, weight="bold")
