@@ -58,3 +58,14 @@ def test_the_prompt_works_everywhere_and_the_defaults_differ(held):
 def test_microsofts_class_does_what_its_parent_does(held):
     told = re.fullmatch(r"Microsoft's class as ChatOpenAI: (\d+) of (\d+)\n", shown("table-2"))
     assert told and told[1] == told[2] == str(len(held) * len(DEPLOYMENT_KINDS))
+
+
+def test_a_project_in_the_environment_outdoes_base_url_but_not_endpoint(monkeypatch):
+    """Which is why the recipe gives Microsoft's class its address under the other name."""
+    models = pytest.importorskip("langchain_azure_ai.chat_models", reason="make group NAME=langchain installs it")
+    monkeypatch.setenv("AZURE_AI_PROJECT_ENDPOINT", "https://host.services.ai.azure.com/api/projects/other")
+    given = {"model": "name", "api_key": "key"}
+    asked = models.AzureAIOpenAIApiChatModel(base_url="https://host.example/v1", **given)
+    assert "/api/projects/other" in str(asked.root_client.base_url)
+    asked = models.AzureAIOpenAIApiChatModel(endpoint="https://host.example/v1", **given)
+    assert str(asked.root_client.base_url) == "https://host.example/v1/"
