@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from azure.identity import DefaultAzureCredential
 
 from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, EITHER
 
@@ -69,3 +70,16 @@ def test_a_project_in_the_environment_outdoes_base_url_but_not_endpoint(monkeypa
     assert "/api/projects/other" in str(asked.root_client.base_url)
     asked = models.AzureAIOpenAIApiChatModel(endpoint="https://host.example/v1", **given)
     assert str(asked.root_client.base_url) == "https://host.example/v1/"
+
+
+def test_with_a_credential_microsofts_class_forgets_its_settings():
+    """The recipe names what is lost, and gives a token provider as api_key instead."""
+    models = pytest.importorskip("langchain_azure_ai.chat_models", reason="make group NAME=langchain installs it")
+    given = {"model": "name", "endpoint": "https://host.example/v1", "timeout": 7, "max_retries": 0}
+    given["default_headers"] = {"extra-parameters": "pass-through"}
+    kept = models.AzureAIOpenAIApiChatModel(api_key=lambda: "token", **given)
+    assert (kept.root_client.timeout, kept.root_client.max_retries, kept.use_responses_api) == (7, 0, None)
+    assert "extra-parameters" in kept.root_client.default_headers
+    lost = models.AzureAIOpenAIApiChatModel(credential=DefaultAzureCredential(), **given)
+    assert lost.root_client.timeout != 7 and lost.root_client.max_retries == 2 and lost.use_responses_api
+    assert "extra-parameters" not in lost.root_client.default_headers
