@@ -47,6 +47,10 @@ WRONG = {
     "test-your-own-app": ('noticing = "def test_nothing():\\n    pass\\n"', "with your colleague's app, too"),
     "tokens-context-and-cost": ("room = lambda messages: context - count(messages, version)", "no negative room"),
     "which-client": ("mine = fits(retries=True)", "Ask for both"),
+    "which-langchain-class": (
+        "renamed = lambda messages: [each.model_copy() for each in messages]",
+        "Still refused 400",
+    ),
     "which-model": ("blind = set()", "are missing"),
 }
 # nbval executes every recipe as it is opened; with its solution, most wait for `make test-all`.
