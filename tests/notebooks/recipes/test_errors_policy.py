@@ -54,7 +54,7 @@ def test_a_wait_is_read_as_a_date(policy):
     assert 3_500 < policy["told_to_wait"]({"retry-after": date}) <= 3_600
 
 
-@pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}, {"retry-after": "Mon, 01 Jan 2024 00:00:00 -0000"}])
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}, {"retry-after": ""}])
 def test_what_cannot_be_read_tells_nothing(policy, headers):
     assert policy["told_to_wait"](headers) is None
 
@@ -140,7 +140,8 @@ def test_a_wait_beyond_the_budget_is_not_begun(policy, headers, first_wait):
     assert len(limits) == 1 and time.monotonic() - began < 1
 
 
-LASTING = [*map(Refused, (400, 401, 404, 408, 422)), ValueError("a bug"), OSError(), requests.exceptions.MissingSchema()]
+MISSPELT = requests.exceptions.MissingSchema("an address without https")
+LASTING = [*map(Refused, (400, 401, 404, 408, 422)), ValueError("a bug"), OSError("a file"), MISSPELT]
 
 
 @pytest.mark.parametrize("error", LASTING)
@@ -203,7 +204,7 @@ def test_a_stream_is_read_with_its_reason_and_its_count(read):
 
 def test_a_stream_without_a_reason_is_broken_and_so_is_one_that_drips(read):
     for chunks, limit in ([chunk("a")], 5), ([chunk("a"), chunk("b", "stop")], -1):
-        with pytest.raises(Exception, match="^a$"):
+        with pytest.raises(Exception, match=r"^a$"):
             read(chunks, limit)
 
 
