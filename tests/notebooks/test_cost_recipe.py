@@ -61,7 +61,7 @@ def test_what_others_counted_is_what_the_recipe_counts():
 
 def test_prices_are_parameters_and_said_to_be_made_up():
     parameters = source("set-up-1")
-    names = ("prices", "hour_price", "tokens_per_second", "answer_tokens", "max_tokens", "quota")
+    names = ("prices", "hour_price", "tokens_per_second", "answer_tokens", "max_tokens")
     assert all(f"{name}: " in parameters for name in names)
     assert "examples, made up for this page" in source("set-up-0")
     for cell in ("machine-2", "bill-3"):
