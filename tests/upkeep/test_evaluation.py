@@ -70,7 +70,7 @@ def written(tmp_path):
     ("before", "after", "status"), [("right", "right", 0), ("right", "worse", 1), ("worse", "right", 0)]
 )
 def test_the_gate_fails_on_a_regression_and_on_nothing_else(written, before, after, status):
-    command = [sys.executable, "gate.py", "questions.json", f"{before}.json", f"{after}.json"]
+    command = [sys.executable, "gate.py", "questions.json", f"{before}.json", f"{after}.json", "0.05"]
     done = subprocess.run(command, cwd=written, capture_output=True, text=True, timeout=60)
     assert done.returncode == status, done.stdout + done.stderr
     assert "at worst" in done.stdout and not done.stderr
