@@ -102,7 +102,7 @@ def plot_trade(
     for axes, furthest in ((by_cost, max(costs.values())), (by_wait, max(long for _, long in seconds.values()))):
         axes.axhline(100 * required, color=_OTHER, ls="--", lw=1.5)
         axes.set(xlim=(0, 1.15 * furthest), ylim=(0, 105))
-    by_cost.text(0.02, 100 * required - 2, f"needed: {100 * required:.0f} %", transform=by_cost.get_yaxis_transform(), va="top", color=_OTHER)
+    by_cost.text(0, 100 * required - 2, f"  needed: {100 * required:.0f} %", va="top", color=_OTHER)
     by_cost.set(xlabel="cost of 1,000 answers, at your prices", ylabel="right answers, in %")
     by_wait.set(xlabel="seconds: median, to 95th percentile")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns)
