@@ -28,7 +28,7 @@ WRONG = {
     "app-regressions": ("refused = []", "every mail must be refused"),
     "before-you-deploy": ('smallest = "Standard_NC24ads_A100_v4"', "does not hold them"),
     "call-tools-in-a-loop": ("worth_it = lambda name, arguments: True", "it should say False"),
-    "chat-with-memory": ('safe = lambda document: "^".join(document.split())', "take another"),
+    "chat-with-memory": ('safe = lambda document: ("^", datamarked(document))', "take another"),
     "errors": (
         "def ask_stream(request, limit):\n"
         "    read(openai_client.chat.completions.create(**request, stream=True), limit)",
