@@ -50,7 +50,7 @@ def test_the_kept_file_is_written_as_the_command_writes_it():
 
 
 def test_nothing_else_is_kept():
-    with pytest.raises(CookbookError, match="Choose one of: clients, faults, quota, scores, written dates"):
+    with pytest.raises(CookbookError, match="Choose one of: clients, faults, next token, quota, scores, written dates"):
         kept("prices")
 
 
