@@ -28,6 +28,17 @@ def test_the_kept_answers_are_of_a_real_model_to_every_booking_with_the_settings
             assert reason in ("stop", "length", "tool_calls")
 
 
+def test_a_rule_for_prices_refuses_two_of_the_three_false_rows_that_stand_in_their_messages():
+    kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))
+    texts = [text for text, *_ in kept["answers"]["shown, checked"]]
+    rows = [json.loads(text) for text in texts if re.search('"customer":"(Marieke|Lucas|Sara)"', text)]
+    assert {row["customer"]: 25 <= row["euros"] / row["lessons"] <= 60 for row in rows} == {
+        "Marieke": True,
+        "Lucas": False,
+        "Sara": False,
+    }
+
+
 def test_the_notebook_draws_the_kept_answers_alone_and_says_what_the_script_made_up():
     recipe = load(RECIPES / "json-you-can-trust.ipynb", FOLDER)
     outputs = [output for cell in recipe.code for output in cell.outputs]
