@@ -11,7 +11,7 @@ unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
 .PHONY: beyond-python bench bench-clients bench-doubles bench-endpoint bench-notebooks bench-quota doctor engine engines faults foreign \
-  gallery group help image lab lock newest outputs picture pythons recipe run scores serve setup snippets tables test test-all truth
+  gallery group help image lab lock newest next-token outputs picture pythons recipe run scores serve setup snippets tables test test-all truth
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ serve: setup ## Run the local endpoint in the foreground, on port 8000
 engine: setup ## Install a small real language model, for make run ARGS='--engine embedded'
 	@$(COOKBOOK) engine $(ARGS)
 
-group: setup ## Install what some recipes need: make group NAME=evaluation (or batch, retrieval, tracing, all)
+group: setup ## Install what some recipes need: make group NAME=evaluation (or batch, langchain, retrieval, tracing, all)
 	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group "$(NAME)"
 
 engines: setup ## Execute the notebooks on servers nobody here wrote, and keep what each cannot do
@@ -112,6 +112,9 @@ bench-doubles: setup ## Measure what the pytest plugin adds to a session and to 
 
 scores: setup ## Ask the embedded model the evaluation set of the recipe "Which model?", and keep its answers (an hour)
 	@.venv/bin/python -m mistral_on_azure.upkeep.kept_scores $(ARGS)
+
+next-token: engine ## Ask the embedded model how likely each next token is, and keep it for a picture
+	@.venv/bin/python -m mistral_on_azure.upkeep.next_token
 
 gallery: setup ## Build the gallery, a site to open from disk, in build/gallery
 	@$(COOKBOOK) gallery $(ARGS)

@@ -8,6 +8,8 @@ import os
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+import long_tests
+
 # Files that take ten seconds or more. One that started last would keep the others waiting; the order of all else
 # does not matter. The second one compiles all clients in a fresh environment: nobody else begins with that, who would
 # have to do it again. The second file of the gallery waits for nothing if the site is built by then.
@@ -49,9 +51,6 @@ TOGETHER = (
 )
 
 
-_LONG = 1800  # seconds for a test that is marked `all`, beside others of its kind
-
-
 class _Balanced(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
@@ -71,10 +70,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileS
     return _Balanced(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker("all") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(_LONG))
+    long_tests.mark(items)
     if hasattr(config, "workerinput"):
         items.sort(key=_place)
 

@@ -42,6 +42,10 @@ _HOMES = {
     "plot_client_faults": "mistral_on_azure.notebook.fault_views",
     "plot_quota_use": "mistral_on_azure.notebook.quota_views",
     "plot_layers": "mistral_on_azure.notebook.layer_views",
+    "plot_base_urls": "mistral_on_azure.notebook.address_views",
+    "plot_arrivals": "mistral_on_azure.notebook.arrival_views",
+    "plot_rounds": "mistral_on_azure.notebook.round_views",
+    "plot_sampling": "mistral_on_azure.notebook.sampling_views",
     "show_models": "mistral_on_azure.notebook.model_views",
     "plot_models": "mistral_on_azure.notebook.model_time_line",
 }

@@ -18,7 +18,9 @@ from browsing import needs_chromium
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import tasks
 from mistral_on_azure.gallery import comparison
+from mistral_on_azure.gallery.drawings import task_pictures
 from mistral_on_azure.gallery.pages import SUMMARIES, page_name
+from mistral_on_azure.notebook.figures import THEMES
 from mistral_on_azure.snippets.offering import slug
 from mistral_on_azure.upkeep import measurements
 from mistral_on_azure.upkeep.beyond_python import PROGRAMS
@@ -130,6 +132,13 @@ def test_headings_are_in_order_and_pictures_have_words(pages):
         assert page["headings"].count(1) == 1, name
         assert all(after <= before + 1 for before, after in pairwise(page["headings"])), name
         assert all(words for source, words in page["images"] if source), name
+
+
+def test_tasks_have_their_pictures_in_both_themes_with_words(pages, kept_runs, tmp_path):
+    for task, picture in task_pictures(kept_runs["openai-sdk"], tmp_path).items():
+        images = pages[f"{page_name(task)}.html"]["images"]
+        shown = {unquote(urlsplit(source).path).rpartition("/")[2]: words for source, words in images}
+        assert [shown.get(f"{picture['name']}-{theme}.svg") for theme in THEMES] == [picture["alt"]] * len(THEMES)
 
 
 def test_no_page_is_wider_than_a_small_screen(pages):

@@ -34,8 +34,8 @@ def managed():
 
 def test_the_plot_is_a_picture_with_words():
     plot = plot_layers()
-    picture = plot.picture().png
-    assert picture == plot.picture().png and picture.startswith(b"\x89PNG")
+    picture = plot.png()
+    assert picture == plot.png() and picture.startswith(b"\x89PNG")
     assert struct.unpack(">II", picture[16:24]) == (1200, 800)
     assert re.search(r'<img alt="[^"]{200,}" width="600"', plot._repr_html_())
     for layer in plot.layers:

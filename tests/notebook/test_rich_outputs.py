@@ -144,7 +144,7 @@ def test_json_on_the_wire_is_compact_and_still_the_same():
 
 def test_the_plot_is_a_picture_on_a_ground_of_its_own_with_words_for_it():
     plot = plot_deployments()
-    shown = re.fullmatch(r'<img alt="([^"]+)" width="(\d+)" src="data:image/png;base64,([^"]+)">', plot._repr_html_())
+    shown = re.fullmatch(r'<img alt="([^"]+)" width="(\d+)".* src="data:image/png;base64,([^"]+)">', plot._repr_html_())
     with Image.open(io.BytesIO(b64decode(shown[3]))) as picture:
         assert picture.width == 2 * int(shown[2])
         assert picture.convert("RGBA").getpixel((0, 0))[3] == 255

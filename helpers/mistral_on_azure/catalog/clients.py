@@ -31,6 +31,7 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: the name in tables and pages.
         package: its pip package.
         routes: where it sends chat completions, below the endpoint's address.
+        appends: what it appends to its base URL to get there.
         reason: the end of a sentence that begins with "Take it when".
         call: `MODULE:FUNCTION` of its call for the table of faults; empty where it has none.
         imports: the pip package that each of its modules takes, by the module's dotted name.
@@ -44,6 +45,7 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     documentation: Documentation
     imports: dict[str, str]
     call: str = ""
+    appends: str = "/chat/completions"
 
     @property
     def notebook(self) -> str:

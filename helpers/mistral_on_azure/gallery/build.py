@@ -17,9 +17,10 @@ from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import load, notebooks, tasks
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.gallery.comparison import comparison_page
+from mistral_on_azure.gallery.drawings import task_pictures
 from mistral_on_azure.gallery.models_page import NAME as MODELS
 from mistral_on_azure.gallery.models_page import models_page
-from mistral_on_azure.gallery.pages import front_page, other_languages_page, page_name, task_page
+from mistral_on_azure.gallery.pages import FIRST, front_page, other_languages_page, page_name, task_page
 from mistral_on_azure.gallery.runs import runs
 from mistral_on_azure.gallery.sphinx_extension import configuration
 from mistral_on_azure.gallery.what_went_wrong import NAME as WRONG
@@ -77,7 +78,8 @@ def collect(root: Path, work: Path) -> Path:
     ran = runs(programs, work / "runs.json")
     shutil.rmtree(sources, ignore_errors=True)
     mirrored, known, wanted = mirror(root, sources), notebooks(folder), tasks(folder)
-    pages = {page_name(task): task_page(known, task, programs, ran) for task in wanted}
+    pictures = task_pictures(ran[FIRST], sources / "charts")
+    pages = {page_name(task): task_page(known, task, programs, ran, pictures.get(task)) for task in wanted}
     pages["index"] = front_page(known, wanted, programs, mirrored)
     pages["comparison"] = comparison_page(programs, ran, sources / "charts")
     pages["beyond-python"] = other_languages_page()

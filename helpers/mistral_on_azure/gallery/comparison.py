@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import statistics
@@ -12,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.gallery.drawings import draw
 from mistral_on_azure.gallery.pages import filled
 from mistral_on_azure.gallery.runs import Programs, Runs
+from mistral_on_azure.notebook.figures import Colours, Drawing
 from mistral_on_azure.snippets.starter import FIRST_ANSWER, KEY
 from mistral_on_azure.upkeep import measurements
 from mistral_on_azure.upkeep.faults import archive, measuring
@@ -30,7 +31,6 @@ _CHARTS = {
     "memory": "Memory in MiB",
     "size": "Installed size in MiB",
 }
-_COLOURS = {"light": ("#1f5fa8", "#1f2328"), "dark": ("#7ab4f5", "#e6edf3")}  # of bars and of text
 
 Costs = dict[str, Any]
 
@@ -48,15 +48,11 @@ def median(costs: Costs, client: str, measure: str) -> float | None:
 
 def charts(costs: Costs, drawings: Path) -> list[dict[str, str]]:
     """Draw each chart for both themes, and return its name and its alternative text."""
-    drawings.mkdir(parents=True, exist_ok=True)
     made = []
     for measure, title in _CHARTS.items():
         medians = {client.name: median(costs, key, measure) for key, client in clients().items()}
         bars = [(name, value) for name, value in medians.items() if value is not None]
-        chart = Bars(title, bars, costs["measures"][measure]["digits"])
-        for theme in ("light", "dark"):
-            (drawings / f"{measure}-{theme}.svg").write_bytes(_drawn(chart, theme))
-        made.append({"name": measure, "alt": chart.alt})
+        made.append(draw(Bars(title, bars, costs["measures"][measure]["digits"]), measure, drawings))
     return made
 
 
@@ -77,8 +73,8 @@ def _span(values: list[float] | None, digits: int) -> str:
     return middle if low == high else f"{middle}<br><small>{low} to {high}</small>"
 
 
-@dataclass(frozen=True, slots=True)
-class Bars:
+@dataclass(frozen=True, repr=False)
+class Bars(Drawing):
     """A bar chart with one bar for each name.
 
     Attributes:
@@ -89,38 +85,25 @@ class Bars:
     bars: Sequence[tuple[str, float]]
     digits: int
 
+    size = (460, 260)
+
     @property
     def alt(self) -> str:
         """The alternative text of the chart."""
         return f"{self.title}: {', '.join(f'{name} {value:.{self.digits}f}' for name, value in self.bars)}."
 
-
-def _drawn(chart: Bars, theme: str) -> bytes:
-    """A chart as SVG with a transparent ground, the same bytes each time.
-
-    Args:
-        theme: "light" or "dark".
-    """
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    bar, text = _COLOURS[theme]
-    drawn = io.BytesIO()
-    lasting = {"svg.hashsalt": "cookbook", "svg.fonttype": "none", "font.family": "sans-serif"}
-    with rc_context({**lasting, "text.color": text, "figure.facecolor": "none", "axes.facecolor": "none"}):
-        figure = Figure(figsize=(4.6, 2.6), layout="constrained")
-        axes = figure.add_subplot()
-        names, values = zip(*reversed(chart.bars), strict=True)
-        shown = axes.barh(names, values, color=bar, height=0.62)
-        axes.bar_label(shown, [f"{value:.{chart.digits}f}" for value in values], padding=4, color=text)
-        figure.suptitle(chart.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    def draw(self, figure: Any, colours: Colours) -> None:
+        """Draw the bars, the first on top."""
+        figure.set_layout_engine("constrained")
+        axes = figure.add_subplot(facecolor="none")
+        names, values = zip(*reversed(self.bars), strict=True)
+        shown = axes.barh(names, values, color=colours.strong, height=0.62)
+        axes.bar_label(shown, [f"{value:.{self.digits}f}" for value in values], padding=4)
+        figure.suptitle(self.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         axes.margins(x=0.16)
         axes.spines[:].set_visible(False)
-        axes.tick_params(length=0, colors=text)
+        axes.tick_params(length=0)
         axes.set_xticks([])
-        FigureCanvasSVG(figure).print_svg(drawn, metadata={"Date": None})
-    return drawn.getvalue()
 
 
 _SLOW, _BIG = 3.0, 50.0  # times the median start, MiB: above these the page warns

@@ -6,15 +6,12 @@ from datetime import date
 from pathlib import Path
 
 from mistral_on_azure.catalog.models import Model, as_of, models, parts
+from mistral_on_azure.gallery.drawings import draw
 from mistral_on_azure.gallery.pages import filled
-from mistral_on_azure.notebook.model_time_line import Colours, TimeLine
+from mistral_on_azure.notebook.model_time_line import TimeLine
 from mistral_on_azure.notebook.model_views import GROUPS, facts
 
 NAME = "models"
-_COLOURS = {
-    "light": Colours("none", "#1f2328", "#1f5fa8", "#a9c6e8"),
-    "dark": Colours("none", "#e6edf3", "#7ab4f5", "#3b5f87"),
-}
 _OLD = "not looked at for 90 days"
 
 
@@ -25,14 +22,10 @@ def models_page(drawings: Path, today: date | None = None) -> str:
         drawings: a folder that the time line is drawn into, once for each theme.
         today: the day that rows are old or fresh on; None is today.
     """
-    drawings.mkdir(parents=True, exist_ok=True)
-    line = TimeLine()
-    for theme, colours in _COLOURS.items():
-        (drawings / f"{NAME}-{theme}.svg").write_bytes(line.drawn("svg", colours, Date=None))
     return filled(
         "models",
         as_of=as_of(),
-        alt=line.alt,
+        picture=draw(TimeLine(), NAME, drawings),
         groups=[(title, _rows(group, today)) for group, title in GROUPS.items()],
         parts=[
             ["Part", "Ends", "Note"],

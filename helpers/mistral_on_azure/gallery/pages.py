@@ -21,7 +21,7 @@ from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 FAULTS_PAGE = "helpers/mistral_on_azure/upkeep/faults/CLIENTS_AND_FAULTS"
 _TEMPLATES = Path(__file__).with_name("templates")
 SUMMARIES = tomllib.loads((_TEMPLATES / "summaries.toml").read_text(encoding="utf-8"))
-_FIRST = "openai-sdk"  # the tab that is open until a reader chooses: the client for new code
+FIRST = "openai-sdk"  # the tab that is open until a reader chooses: the client for new code
 _AT_ONCE = "Call asynchronously"
 _FORCED = ("csharp",)  # whose lexer does not know all of the language, as the first lines of a single file
 _SHORT = {START: "Start here", "beyond-python/curl": "curl alone", "beyond-python/javascript": "JavaScript"}
@@ -52,7 +52,7 @@ def filled(template: str, **values: Any) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"anchor": anchor, "slug": slug, "code": code, "table": table}
-    environment.globals |= {"first": _FIRST, "how_many": how_many(), "faults_page": FAULTS_PAGE}
+    environment.globals |= {"first": FIRST, "how_many": how_many(), "faults_page": FAULTS_PAGE}
     return environment.get_template(f"{template}.md.j2").render(values)
 
 
@@ -61,12 +61,15 @@ def page_name(task: str) -> str:
     return f"tasks/{slug(task)}"
 
 
-def task_page(known: Mapping[str, Notebook], task: str, programs: Programs, runs: Runs) -> str:
+def task_page(
+    known: Mapping[str, Notebook], task: str, programs: Programs, runs: Runs, picture: Mapping[str, str] | None = None
+) -> str:
     """The page of a task: a tab for each client with its program, output and requests.
 
     Args:
         known: the notebooks by their ids.
         task: the heading of the section.
+        picture: its name, its alternative text and the line below it; None for a page without one.
     """
     tabs = []
     for key, client in clients().items():
@@ -81,7 +84,7 @@ def task_page(known: Mapping[str, Notebook], task: str, programs: Programs, runs
                 "exchanges": wire_views(task, run),
             }
         )
-    return filled("task", task=task, summary=SUMMARIES.get(task, ""), tabs=tabs)
+    return filled("task", task=task, summary=SUMMARIES.get(task, ""), tabs=tabs, picture=picture)
 
 
 def wire_views(task: str, run: Run) -> list[tuple[str, str]]:
@@ -102,7 +105,7 @@ def wire_views(task: str, run: Run) -> list[tuple[str, str]]:
 def other_languages_page() -> str:
     """The page of the tasks in other languages."""
     parts = {key: program.parts() for key, program in PROGRAMS.items()}
-    return filled("other_languages", programs=PROGRAMS, parts=parts, tasks=list(parts[_FIRST]))
+    return filled("other_languages", programs=PROGRAMS, parts=parts, tasks=list(parts[FIRST]))
 
 
 def front_page(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64encode
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
 from mistral_on_azure.azure.deployments import Deployment, deployments
-from mistral_on_azure.notebook.figures import BLUE, GROUND, INK, PALE
+from mistral_on_azure.notebook.figures import Colours, Drawing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _LEFT = ' style="text-align: left; vertical-align: top"'
 
@@ -74,18 +76,16 @@ def _name(deployment: Deployment) -> str:
     return f'{head}<span style="white-space: nowrap">{last}{version}</span>'
 
 
-_WIDTH = 440  # pixels; fits a narrow window, and is drawn at twice the size for fine screens
 _COLUMNS = 40  # width of the widest bar where pictures are not shown
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentPlot:
-    """A bar for each deployment's parameters, in which those that a token uses are darker. Text bars without pictures.
-
-    The picture is a PNG, since GitHub damages SVG, and stands in HTML, which has a text for screen readers.
-    """
+@dataclass(frozen=True, repr=False)
+class DeploymentPlot(Drawing):
+    """A bar for each deployment's parameters, those that a token uses darker. Bars of text without pictures."""
 
     deployments: tuple[Deployment, ...]
+
+    size = (440, 310)
 
     def __repr__(self) -> str:
         longest = max(each.parameters_total for each in self.deployments)
@@ -104,35 +104,21 @@ class DeploymentPlot:
         said = "; ".join(f"{_short(each)} {_label(each)}" for each in self.deployments)
         return f"Bar chart of parameters in billions, all of them and those that a token uses: {said}."
 
-    def _repr_html_(self) -> str:
-        picture = b64encode(self.png()).decode()
-        return f'<img alt="{escape(self.alt)}" width="{_WIDTH}" src="data:image/png;base64,{picture}">'
-
-    def png(self) -> bytes:
-        """The picture as PNG, the same bytes each time."""
-        from matplotlib import rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        drawn = io.BytesIO()
-        with rc_context({"font.size": 10, "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK}):
-            figure = Figure(figsize=(_WIDTH / 100, 3.1), facecolor=GROUND, layout="constrained")
-            figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)
-            axes = figure.add_subplot(facecolor=GROUND)
-            places = range(len(self.deployments))
-            for sizes, colour, label in (
-                ([each.parameters_total for each in self.deployments], PALE, "held in memory"),
-                ([each.parameters_active for each in self.deployments], BLUE, "used for each token"),
-            ):
-                axes.barh(places, sizes, height=0.42, color=colour, edgecolor=BLUE, label=label)
-            for place, each in zip(places, self.deployments, strict=True):
-                axes.text(0, place - 0.31, f"{_short(each)}: {_label(each)}", va="bottom")
-            axes.set(yticks=[], ylim=(len(self.deployments) - 0.7, -0.8), xlabel="parameters, in billions")
-            axes.spines[["top", "right", "left"]].set_visible(False)
-            figure.legend(loc="outside lower center", ncols=2, frameon=False)
-            FigureCanvasAgg(figure)
-            figure.savefig(drawn, format="png", dpi=200, facecolor=GROUND, metadata={"Software": None})
-        return drawn.getvalue()
+    def draw(self, figure: Figure, colours: Colours) -> None:
+        """Draw a bar for each deployment, and on it a darker one for what a token uses."""
+        figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.12)
+        axes = figure.add_subplot(facecolor=colours.ground)
+        places = range(len(self.deployments))
+        for sizes, colour, label in (
+            ([each.parameters_total for each in self.deployments], colours.pale, "held in memory"),
+            ([each.parameters_active for each in self.deployments], colours.strong, "used for each token"),
+        ):
+            axes.barh(places, sizes, height=0.42, color=colour, edgecolor=colours.strong, label=label)
+        for place, each in zip(places, self.deployments, strict=True):
+            axes.text(0, place - 0.31, f"{_short(each)}: {_label(each)}", va="bottom")
+        axes.set(yticks=[], ylim=(len(self.deployments) - 0.7, -0.8), xlabel="parameters, in billions")
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        figure.legend(loc="outside lower center", ncols=2, frameon=False)
 
 
 def plot_deployments() -> DeploymentPlot:

@@ -1,7 +1,7 @@
 """What notebooks share: measurements with their dates, sets of questions with their sources, and a recipe's programs.
 
-Commands measure: `make bench-clients`, `make faults`, `make bench-quota`, `make scores`. A notebook that cannot
-measure as much shows what is kept, and says so.
+Commands measure: `make bench-clients`, `make faults`, `make bench-quota`, `make next-token`, `make scores`. A notebook
+that cannot measure as much shows what is kept, and says so.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _UPKEEP = Path(__file__).resolve().parents[1] / "upkeep"
 _FILES = {
     "clients": _UPKEEP / "measurements" / "clients.json",
     "faults": _UPKEEP / "faults" / "clients_and_faults.json",
+    "next token": _UPKEEP / "measurements" / "next_token.json",
     "quota": _UPKEEP / "measurements" / "quota.json",
     "scores": _UPKEEP / "measurements" / "scores.json",
     "written dates": _UPKEEP / "measurements" / "written_dates.json",
@@ -29,8 +30,8 @@ def kept(name: str) -> dict[str, Any]:
 
     Args:
         name: "clients" (what each client costs), "faults" (what each does about them), "quota" (what each way to keep
-            to a quota uses of it), "scores" (the answers of a small real model to the evaluation set) or "written
-            dates" (the evaluation set itself).
+            to a quota uses of it), "next token" (how likely a small real model finds each token after a sentence),
+            "scores" (its answers to the evaluation set) or "written dates" (the evaluation set itself).
 
     Raises:
         CookbookError: for another name.

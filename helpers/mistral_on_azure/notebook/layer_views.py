@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mistral_on_azure.notebook.figures import BLUE, INK, ShownFigure, show_figure
+from mistral_on_azure.notebook.figures import Colours, Drawing, sheet
 
-_BOX = "#d5e4f6"
-_WIDTH, _HEIGHT = 600, 400  # pixels
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +58,13 @@ LAYERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LayerPlot:
-    """The layers from the client down to the engine. Text where pictures are not shown.
-
-    The picture is a PNG, since GitHub damages SVG, and stands in HTML, which has a text for screen readers.
-    """
+@dataclass(frozen=True, repr=False)
+class LayerPlot(Drawing):
+    """The layers from the client down to the engine. Text where pictures are not shown."""
 
     layers: tuple[Layer, ...]
+
+    size = (600, 400)
 
     def __repr__(self) -> str:
         width = max(len(layer.name) for layer in self.layers)
@@ -80,35 +80,26 @@ class LayerPlot:
         said = "; ".join(f"{layer.name} ({layer.role}): {', '.join(layer.statuses)}" for layer in self.layers)
         return f"The way of a request on managed compute, from layer to layer, and the statuses of each: {said}."
 
-    def _repr_html_(self) -> str:
-        return self.picture()._repr_html_()
-
-    def picture(self) -> ShownFigure:
-        """The layers from top to bottom."""
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
+    def draw(self, figure: Figure, colours: Colours) -> None:
+        """Draw the layers from top to bottom."""
         from matplotlib.patches import FancyBboxPatch
 
-        with rc_context({"font.size": 11, "text.color": INK}):
-            figure = Figure(figsize=(_WIDTH / 100, _HEIGHT / 100))
-            axes = figure.add_axes((0, 0, 1, 1))
-            axes.set(xlim=(0, _WIDTH), ylim=(_HEIGHT, 0))
-            axes.axis("off")
-            room = (_HEIGHT - 30) / sum(_lines(layer) for layer in self.layers)
-            top, below = 15.0, None
-            for layer in self.layers:
-                height = _lines(layer) * room
-                middle = top + height / 2 - 4
-                axes.add_patch(
-                    FancyBboxPatch((20, middle - 22), 150, 44, "round,pad=0,rounding_size=6", fc=_BOX, ec=BLUE)
-                )
-                axes.text(95, middle - 7, layer.name, ha="center", va="center", weight="bold")
-                axes.text(95, middle + 11, layer.role, ha="center", va="center", size=9)
-                if below is not None:
-                    axes.annotate("", (95, middle - 22), (95, below), arrowprops={"arrowstyle": "<->", "color": BLUE})
-                axes.text(190, middle, "\n".join(layer.statuses), va="center", linespacing=1.4)
-                top, below = top + height, middle + 22
-            return show_figure(figure, self.alt)
+        axes = sheet(figure)
+        room = (self.size[1] - 30) / sum(_lines(layer) for layer in self.layers)
+        top, below = 15.0, None
+        for layer in self.layers:
+            height = _lines(layer) * room
+            middle = top + height / 2 - 4
+            box = FancyBboxPatch((20, middle - 22), 150, 44, "round,pad=0,rounding_size=6")
+            box.set(facecolor=colours.box, edgecolor=colours.strong)
+            axes.add_patch(box)
+            axes.text(95, middle - 7, layer.name, ha="center", va="center", size=11, weight="bold")
+            axes.text(95, middle + 11, layer.role, ha="center", va="center", size=9)
+            if below is not None:
+                arrow = {"arrowstyle": "<->", "color": colours.strong}
+                axes.annotate("", (95, middle - 22), (95, below), arrowprops=arrow, size=11)
+            axes.text(190, middle, "\n".join(layer.statuses), va="center", size=11, linespacing=1.4)
+            top, below = top + height, middle + 22
 
 
 def _lines(layer: Layer) -> float:

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from mistral_on_azure.catalog.models import Model, Part, as_of, models, parts
-from mistral_on_azure.notebook.figures import BLUE, GROUND, INK, PALE, ShownFigure
+from mistral_on_azure.notebook.figures import Colours, Drawing
 
-WIDTH, HEIGHT = 720, 540  # pixels; drawn at twice the size for fine screens
+_SIZE = 720, 540  # pixels of the page
 _LEFT, _FROM = date(2022, 10, 1), date(2023, 7, 1)  # of the picture, and of a row whose beginning nobody knows
 _HEADS = {"open": "open, on managed compute", "sold today": "sold today, per token", "retired": "retired on Azure"}
 _OTHERS = "API, library, machines"
-
-
-@dataclass(frozen=True, slots=True)
-class Colours:
-    """The colours of a drawing: of its ground, of words, and of bars that go on and that have ended."""
-
-    ground: str
-    ink: str
-    bar: str
-    ended: str
-
-
-PAPER = Colours(GROUND, INK, BLUE, PALE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +60,8 @@ def _of_part(part: Part) -> Span:
     return Span(part.name, _OTHERS, begins, tuple(fact.day for fact in part.ends if fact.day))
 
 
-def draw(figure: Any, colours: Colours) -> None:
-    """Draw the time line into a figure of matplotlib."""
+def _draw(figure: Any, colours: Colours) -> None:
+    figure.set_layout_engine("constrained")
     axes = figure.add_subplot(facecolor=colours.ground)
     end, place, last = as_of(), 0.0, ""
     for row in spans():
@@ -103,7 +89,7 @@ def draw(figure: Any, colours: Colours) -> None:
 
 def _row(axes: Any, row: Span, place: float, end: date, colours: Colours) -> None:
     begins, stops = row.begins or _FROM, max(row.ends, default=end)
-    colour = colours.ended if row.ends else colours.bar
+    colour = colours.pale if row.ends else colours.strong
     style = {"color": colour, "linewidth": 5, "solid_capstyle": "butt"}
     axes.plot([begins, stops], [place, place], linestyle="-" if row.begins else (0, (1, 1)), **style)
     if row.begins:
@@ -123,12 +109,10 @@ def _years() -> Any:
     return YearLocator()
 
 
-@dataclass(frozen=True, slots=True)
-class TimeLine:
-    """The time line as a picture, or in words where pictures are not shown.
+class TimeLine(Drawing):
+    """The time line as a picture, or in words where pictures are not shown."""
 
-    The picture is a PNG, since GitHub damages SVG, and stands in HTML, which has a text for screen readers.
-    """
+    size = _SIZE
 
     def __repr__(self) -> str:
         return "\n".join(row.words for row in spans())
@@ -138,30 +122,9 @@ class TimeLine:
         """The picture in words."""
         return f"Time line of models, API and library, as of {as_of()}. {'; '.join(row.words for row in spans())}."
 
-    def _repr_html_(self) -> str:
-        return ShownFigure(self.alt, WIDTH, self.png())._repr_html_()
-
-    def png(self) -> bytes:
-        """The picture as PNG, the same bytes each time."""
-        return self.drawn("png", PAPER)
-
-    def drawn(self, kind: str, colours: Colours, **about: Any) -> bytes:
-        """The picture: png or svg, in some colours, with what matplotlib writes about it into the file."""
-        from matplotlib import rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        written = io.BytesIO()
-        inks = {f"{name}.color": colours.ink for name in ("text", "xtick")}
-        lasting = {"svg.hashsalt": "cookbook", "svg.fonttype": "none", "font.family": "sans-serif"}
-        with rc_context({"font.size": 10, **inks, **lasting}):
-            figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), facecolor=colours.ground, layout="constrained")
-            draw(figure, colours)
-            FigureCanvasAgg(figure)
-            figure.savefig(
-                written, format=kind, dpi=200, facecolor=colours.ground, metadata=about or {"Software": None}
-            )
-        return written.getvalue()
+    def draw(self, figure: Any, colours: Colours) -> None:
+        """Draw a row for each model and part."""
+        _draw(figure, colours)
 
 
 def plot_models() -> TimeLine:

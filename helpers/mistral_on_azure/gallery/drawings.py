@@ -1,0 +1,76 @@
+"""The pictures of the site's pages, each drawn for the light and for the dark theme."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mistral_on_azure.azure.deployments import default_name, imitated_paces
+from mistral_on_azure.azure.http import object_of
+from mistral_on_azure.gallery.runs import Run
+from mistral_on_azure.notebook.address_views import plot_base_urls
+from mistral_on_azure.notebook.arrival_views import IMITATED, Arrivals
+from mistral_on_azure.notebook.figures import THEMES, Drawing
+from mistral_on_azure.notebook.kept import kept
+from mistral_on_azure.notebook.layer_views import plot_layers
+from mistral_on_azure.notebook.round_views import Rounds, steps
+from mistral_on_azure.notebook.sampling_views import plot_sampling
+from mistral_on_azure.snippets.starter import KEY
+
+STREAM, PARAMETERS, TOOLS = "Stream the answer", "Shape the answer with parameters", "Call tools"
+ERRORS = "Handle errors and retries"
+_TEMPERATURES, _TOP_P = (0.5, 1.0, 1.5), 0.5
+_SHARED, _KINDS = (
+    f"../notebooks/start-here.ipynb#{section}" for section in ("See-what-all-clients-share", "Tell-the-kinds-apart")
+)
+_BELOW = {  # a picture: what it shows, and where Start here has more
+    KEY: f"From your address to the base URL. Start here [tells the kinds apart]({_KINDS}).",
+    STREAM: f"The same answer, whole and as a stream. Start here [measures it]({_SHARED}).",
+    PARAMETERS: f"What `temperature` and `top_p` make of the next token. Start here [explains it]({_SHARED}).",
+    TOOLS: f"What the OpenAI SDK's program sends and gets, in two rounds. Start here [explains them]({_SHARED}).",
+    ERRORS: f"What each layer of managed compute refuses. Start here [says what to change]({_KINDS}).",
+}
+
+
+def draw(drawing: Drawing, name: str, folder: Path) -> dict[str, str]:
+    """Write a picture as NAME-light.svg and NAME-dark.svg into a folder, and return its name and alternative text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for theme in THEMES:
+        (folder / f"{name}-{theme}.svg").write_bytes(drawing.svg(theme))
+    return {"name": name, "alt": drawing.alt}
+
+
+def task_pictures(runs: Mapping[str, Run], folder: Path) -> dict[str, dict[str, str]]:
+    """The pictures of tasks, by the task: name, alternative text and the line below it.
+
+    Args:
+        runs: of one client's programs, by task. Its stream and its tool call are drawn.
+        folder: where the pictures are written.
+    """
+    drawings = {
+        KEY: ("base-urls", plot_base_urls()),
+        STREAM: ("arrivals", _arrivals(runs[STREAM])),
+        PARAMETERS: ("sampling", plot_sampling(kept("next token"), _TEMPERATURES, _TOP_P)),
+        TOOLS: ("rounds", _rounds(runs[TOOLS])),
+        ERRORS: ("layers", plot_layers()),
+    }
+    return {task: {**draw(drawing, name, folder), "below": _BELOW[task]} for task, (name, drawing) in drawings.items()}
+
+
+def _arrivals(run: Run) -> Arrivals:
+    """The chunks of a stream at the pace that the local endpoint imitates, so that the picture is always the same."""
+    events = (object_of(line.removeprefix("data: ")) for line in run.exchanges[0]["answer"].splitlines())
+    texts = [choice["delta"].get("content") for event in events for choice in event.get("choices") or []]
+    pace = imitated_paces()[default_name()]
+    times = [pace["first_token"] + place / pace["tokens_per_second"] for place in range(len([*filter(None, texts)]))]
+    return Arrivals(times[-1], tuple(times), IMITATED)
+
+
+def _rounds(run: Run) -> Rounds:
+    """The requests and answers of a program that calls a tool."""
+    answers: list[dict[str, Any]] = [json.loads(exchange["answer"]) for exchange in run.exchanges]
+    messages = json.loads(run.exchanges[-1]["body"])["messages"] + [answers[-1]["choices"][0]["message"]]
+    usages = [(each["usage"]["prompt_tokens"], each["usage"]["completion_tokens"]) for each in answers]
+    return Rounds(tuple(steps(messages, usages)))

@@ -1,0 +1,138 @@
+"""A picture of what `temperature` and `top_p` make of a model's next token, from the probabilities of a real model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mistral_on_azure.notebook.figures import Colours, Drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SHOWN = 6  # tokens with a bar of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How likely a token is to be drawn, or all tokens without a bar together.
+
+    Attributes:
+        name: the token with its space made visible, or how many others there are.
+        kept: the part that `top_p` keeps, of 1 before it cuts.
+        cut: the part that it cuts off.
+    """
+
+    name: str
+    kept: float
+    cut: float
+
+
+def shares(measured: Mapping[str, Any], temperature: float, top_p: float) -> list[Share]:
+    """The probabilities of the next token at a temperature, the likeliest first, the others as one.
+
+    A temperature of T raises each probability to the power of 1/T, and scales all so that their sum is 1 again. `top_p`
+    then keeps the smallest set of likeliest tokens whose probabilities reach it.
+
+    Args:
+        measured: `likeliest` and `others`, as `next_token.json` has them.
+        temperature: above 0.
+        top_p: above 0, at most 1.
+    """
+    weights = {token: probability ** (1 / temperature) for token, probability in measured["likeliest"]}
+    rest = sum(count * math.exp(logprob / temperature) for logprob, count in measured["others"])
+    whole, found, left = sum(weights.values()) + rest, [], top_p
+    for token, weight in [*weights.items()][:_SHOWN]:
+        share = weight / whole
+        found.append(Share(_visible(token), share if left > 0 else 0.0, 0.0 if left > 0 else share))
+        left -= share
+    others = 1 - sum(share.kept + share.cut for share in found)
+    count = len(weights) - _SHOWN + sum(count for _, count in measured["others"])
+    kept = min(others, max(0.0, left))
+    return [*found, Share(f"{count:,} others", kept, others - kept)]
+
+
+@dataclass(frozen=True, repr=False)
+class Sampling(Drawing):
+    """The next token's probabilities at several temperatures, side by side.
+
+    Attributes:
+        measured: as `next_token.json` has it.
+        temperatures: one column each.
+        top_p: the same for all.
+    """
+
+    measured: Mapping[str, Any]
+    temperatures: tuple[float, ...]
+    top_p: float
+
+    size = (520, 300)
+
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        said = []
+        for temperature in self.temperatures:
+            found = shares(self.measured, temperature, self.top_p)
+            rows = ", ".join(f"{share.name} {share.kept + share.cut:.1%}" for share in found)
+            whole = [share.name for share in found if share.kept and not share.cut]
+            part = "; of the others a part" if found[-1].kept and found[-1].cut else ""
+            said.append(
+                f"At temperature {temperature:g}: {rows}. A top_p of {self.top_p:g} keeps {', '.join(whole)}{part}"
+            )
+        return f"{self._head} {'. '.join(said)}."
+
+    @property
+    def _head(self) -> str:
+        about = self.measured
+        return f"What comes after “{about['sentence']}”? By {about['model']}, measured on {about['date']}."
+
+    def draw(self, figure: Figure, colours: Colours) -> None:
+        """Draw a column of bars for each temperature; what `top_p` cuts off is hatched."""
+        figure.set_layout_engine("constrained")
+        columns = figure.subplots(1, len(self.temperatures), sharey=True, squeeze=False)[0]
+        for axes, temperature in zip(columns, self.temperatures, strict=True):
+            _column(axes, shares(self.measured, temperature, self.top_p), colours)
+            axes.set_title(f"temperature {temperature:g}", fontsize=9.5, fontweight="bold")
+        figure.suptitle(self._head.replace("? ", "?\n"), x=0.02, ha="left", fontsize=10)
+        labels = (f"top_p {self.top_p:g} keeps", f"top_p {self.top_p:g} cuts off")
+        figure.legend(columns[0].containers, labels, loc="outside lower center", ncols=2, frameon=False)
+
+
+def _column(axes: Axes, found: Sequence[Share], colours: Colours) -> None:
+    kept, cut = [share.kept for share in found], [share.cut for share in found]
+    places = range(len(found))
+    axes.set_facecolor("none")
+    axes.barh(places, kept, color=colours.strong, edgecolor=colours.strong, height=0.66)
+    axes.barh(places, cut, left=kept, facecolor="none", edgecolor=colours.strong, hatch="////", height=0.66)
+    for place, share in enumerate(found):
+        part = share.kept + share.cut
+        written = (f"{part:.0%}" if part >= 0.005 else "< 1%") + (" cut" if not share.kept else "")
+        axes.annotate(written, (part, place), (4, 0), textcoords="offset points", va="center", fontsize=9)
+    axes.set(yticks=places, yticklabels=[share.name for share in found], ylim=(len(found) - 0.4, -0.6))
+    axes.set(xlim=(0, 1.36), xticks=[])
+    axes.tick_params(length=0)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+
+
+def _visible(token: str) -> str:
+    return token.strip() or "a space"
+
+
+def plot_sampling(measured: Mapping[str, Any], temperatures: Sequence[float], top_p: float) -> Sampling:
+    """Plot what temperatures and `top_p` make of the next token's probabilities.
+
+    Args:
+        measured: what `kept("next token")` returns: the probabilities that a small real model gave.
+        temperatures: one to four, each above 0.
+        top_p: above 0, at most 1.
+
+    Raises:
+        ValueError: for a temperature or a `top_p` out of range.
+    """
+    if not 1 <= len(temperatures) <= 4 or min(temperatures) <= 0 or not 0 < top_p <= 1:
+        raise ValueError("Give one to four temperatures above 0, and a top_p above 0 and at most 1.")
+    return Sampling(measured, tuple(temperatures), top_p)

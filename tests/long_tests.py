@@ -1,0 +1,67 @@
+"""What `make test` leaves to `make test-all`, so that a contributor waits for minutes and not for a quarter of an hour.
+
+Each is the beginning of the ids of tests that take two seconds of processor time or more together with what they start:
+a site, a browser, an environment, a run. Of each kind a few stay in `make test`, which are not named here.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+_LIMIT = 1800  # seconds for one of them, beside others of its kind
+LONG = (
+    "notebooks/recipes/",  # nbval verifies them; `make run` executes them
+    "tests/catalog/test_new_recipe.py::test_a_path_and_a_parameter_of_its_own",
+    "tests/catalog/test_new_recipe.py::test_its_answer_is_its_own_and_nbval_verifies_it",
+    "tests/catalog/test_new_recipe.py::test_nbval_takes_what_needs_nothing_but_python",
+    "tests/endpoint/test_fuzz_bodies.py",
+    "tests/endpoint/test_openapi_fuzz.py",
+    "tests/endpoint/test_parameters.py::test_the_schema_of_",
+    "tests/gallery/test_pages.py",  # the whole site, for which each program is executed
+    "tests/gallery/test_using.py",
+    "tests/notebooks/beyond_python/test_programs.py::test_curl_never_shows_the_key_to_the_process_list",
+    "tests/notebooks/beyond_python/test_programs.py::test_every_parameter_does_something_one_can_see",
+    "tests/notebooks/beyond_python/test_programs.py::test_every_task_is_done_without_a_key",
+    "tests/notebooks/elsewhere/test_script.py::test_it_runs_under_ipython",
+    "tests/notebooks/test_million_prompts.py",
+    "tests/notebooks/test_notebook_refusals.py::test_what_is_refused_is_what_the_table_says[foundry-",
+    "tests/notebooks/test_notebook_refusals.py::test_what_is_refused_is_what_the_table_says[managed-openai-sdk-mistralai-Mixtral",
+    "tests/recording/test_recorded_script.py::test_a_script_of_a_real_run_gives_its_answers_again",
+    "tests/running/test_reports_of_this_run.py::test_a_damaged_notebook_stops_it_and_what_passed_can_be_resumed",
+    "tests/running/test_reports_of_this_run.py::test_closed_streams_change_nothing",
+    "tests/running/test_run_ci.py::test_tests_know_no_variable_of_the_ci_they_run_in",
+    "tests/running/test_run_kinds.py::test_a_foundry_resource[",
+    "tests/running/test_run_kinds.py::test_notebooks_side_by_side_wait_for_their_turn_at_managed_compute",
+    "tests/running/test_run_kinds.py::test_the_only_name_that_a_server_knows_is_taken",
+    "tests/running/test_run_kinds.py::test_the_recording_of_a_foundry_resource_knows_its_kind",
+    "tests/running/test_run_kinds.py::test_what_passed_on_one_kind_is_not_taken_for_another",
+    "tests/running/test_run_reports.py::test_the_next_run_leaves_nothing_of_the_last_one",
+    "tests/running/test_run_reports.py::test_two_runs_at_a_time_do_not_mix",
+    "tests/running/test_run_resuming.py::test_what_no_outcome_depends_on_does_not_undo_resume_and_the_script_does",
+    "tests/running/test_run_trouble.py",
+    "tests/running/test_strict_template.py",
+    "tests/snippets/test_snippet_environments.py",
+    "tests/snippets/test_snippet_making.py::test_no_client_has_to_be_installed_to_write_the_programs",
+    "tests/snippets/test_snippets.py::test_the_starter_runs[langchain-",
+    "tests/snippets/test_snippets.py::test_the_starter_runs[litellm-",
+    "tests/snippets/test_snippets.py::test_the_starter_runs[mistralai-",
+    "tests/test_setup.py::test_a_",  # each sets a small project up
+    "tests/test_setup.py::test_an_",
+    "tests/test_setup.py::test_the_python_that_was_chosen_stays",
+    "tests/test_setup.py::test_the_second_of_two_set_ups_waits_and_says_so",
+    "tests/test_setup.py::test_whatever_variables_and_files_say_nothing_outside_is_changed",
+    "tests/test_setup.py::test_without_a_network_there_is_one_line_and_no_secret",
+    "tests/testing/test_example_app.py::test_an_app_that_gives_up_at_once_is_found_out",
+    "tests/testing/test_pytest_plugin.py::test_a_failure_shows_the_exchanges",
+    "tests/upkeep/test_canaries.py::test_a_run_leaves_no_credential_behind[recorded]",
+    "tests/upkeep/test_engines.py::test_a_notebook_passes_on_llama_cpp_itself",
+)
+
+
+def mark(items: list[pytest.Item]) -> None:
+    """Mark them `all`, and give what is marked so a limit of its own."""
+    for item in items:
+        if item.nodeid.startswith(LONG):
+            item.add_marker(pytest.mark.all)
+        if item.get_closest_marker("all") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_LIMIT))
