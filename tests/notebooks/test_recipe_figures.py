@@ -28,6 +28,11 @@ def test_the_kept_answers_are_of_a_real_model_to_every_booking_with_the_settings
             assert reason in ("stop", "length", "tool_calls")
 
 
+def test_no_answer_that_was_told_would_have_been_a_row_with_a_higher_limit():
+    kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))
+    assert all(re.search(r'"customer":\s*\{', text) for text, *_ in kept["answers"]["told"])
+
+
 def test_a_rule_for_prices_refuses_two_of_the_three_false_rows_that_stand_in_their_messages():
     kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))
     texts = [text for text, *_ in kept["answers"]["shown, checked"]]
