@@ -30,7 +30,26 @@ def test_its_text_says_what_the_picture_shows():
     assert re.search(r'<img alt="Bookings \(made up\)[^"]+1,230" width="660"', chart._repr_html_())
 
 
-@pytest.mark.parametrize("rows", [{}, {"one": {}}, {"one": dict.fromkeys("abcde", 1)}])
+def test_the_whiskers_are_named_in_the_key():
+    intervals = {"told": (0.5, 2.75)}
+    named, other = (
+        show_bars(ROWS, "Bookings\n(made up)", "bookings", {}, intervals, key) for key in ("right", "false")
+    )
+    assert named.png != other.png and repr(named) == repr(other)
+
+
+def test_where_all_bars_are_equally_long_the_axis_limitswith_them(monkeypatch):
+    """Labels stand beside it, so no tick is drawn for more than there is."""
+    from matplotlib.axes import Axes
+
+    ends, set_xlim = [], Axes.set_xlim
+    monkeypatch.setattr(Axes, "set_xlim", lambda axes, *limits, **more: ends.append(set_xlim(axes, *limits, **more)[1]))
+    show_bars({"told": {"right": 2, "false": 6}, "shown": {"right": 8}}, "Bookings\n(made up)", "bookings")
+    show_bars(ROWS, "Bookings\n(made up)", "bookings")
+    assert 8 in ends and ends[-1] > 1230
+
+
+@pytest.mark.parametrize("rows", [{}, {"one": {}}, {"one": dict.fromkeys("abcdef", 1)}])
 def test_no_rows_and_too_many_parts_are_refused(rows):
-    with pytest.raises(ValueError, match="1 to 4 kinds of parts"):
+    with pytest.raises(ValueError, match="1 to 5 kinds of parts"):
         show_bars(rows, "A title that is long enough", "pieces")

@@ -1,36 +1,70 @@
-"""What recipes say beyond a script: the figures they keep are whole, and they run on the deployment they name."""
+"""What recipes say beyond a script: the answers they keep are whole, and they run on the deployment they name."""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import load
 from mistral_on_azure.catalog.selection import Selection
 from mistral_on_azure.running.jobs import plan
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 RECIPES = FOLDER / "recipes"
-OUTCOMES = ("right", "false", "schema", "syntax")
 
 
-def test_the_kept_figures_are_of_a_real_model_and_count_every_booking():
+def test_the_kept_answers_are_of_a_real_model_to_every_booking_with_the_settings():
     kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))
-    assert kept["model"] == "SmolLM2-135M-Instruct" and kept["rows"] >= 20
-    for name, counts in kept["figures"].items():
-        assert sum(counts[each] for each in OUTCOMES) == kept["rows"], name
-        assert counts["tokens"] > 0
+    assert kept["model"] == "SmolLM2-135M-Instruct" and kept["rows"] == 40
+    assert kept["max_tokens"] >= 100 and kept["temperature"] == 0 and kept["more_tries"] >= 1
+    for way, answers in kept["answers"].items():
+        assert len(answers) == kept["rows"], way
+        for text, reason, tokens in answers:
+            assert isinstance(text, str) and tokens > 0
+            assert reason in ("stop", "length", "tool_calls")
 
 
-def test_the_notebook_shows_the_kept_figures_with_intervals_and_the_scripts_without():
+def test_no_answer_that_was_told_would_have_been_a_row_with_a_higher_limit():
+    kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))
+    assert all(re.search(r'"customer":\s*\{', text) for text, *_ in kept["answers"]["told"])
+
+
+def test_a_rule_for_prices_refuses_two_of_the_three_false_rows_that_stand_in_their_messages():
+    kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))
+    texts = [text for text, *_ in kept["answers"]["shown, checked"]]
+    rows = [json.loads(text) for text in texts if re.search('"customer":"(Marieke|Lucas|Sara)"', text)]
+    assert {row["customer"]: 25 <= row["euros"] / row["lessons"] <= 60 for row in rows} == {
+        "Marieke": True,
+        "Lucas": False,
+        "Sara": False,
+    }
+
+
+def test_the_notebook_draws_the_kept_answers_alone_and_says_what_the_script_made_up():
     recipe = load(RECIPES / "json-you-can-trust.ipynb", FOLDER)
-    texts = ["".join(output.get("data", {}).get("text/plain", "")) for cell in recipe.code for output in cell.outputs]
-    scripted, measured = (text for text in texts if text.startswith("What became of"))
+    outputs = [output for cell in recipe.code for output in cell.outputs]
+    (measured,) = ("".join(each["data"]["text/plain"]) for each in outputs if "text/html" in each.get("data", {}))
     kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))
-    assert "made up by the script" in scripted and " to " not in scripted
-    assert kept["date"] in measured and measured.count(" to ") == len(kept["figures"])
+    assert kept["model"] in measured and kept["date"] in measured
+    assert measured.count(" to ") == len(kept["answers"])  # an interval each
+    scripted = ["".join(each["text"]) for each in outputs if "made up by the script" in "".join(each.get("text", ""))]
+    assert len(scripted) == 1 and scripted[0].count("tokens") == len(kept["answers"])
+
+
+def test_the_table_of_clients_spells_json_mode_as_their_notebooks_do_and_names_what_they_raise():
+    (table,) = (
+        cell for cell in load(RECIPES / "json-you-can-trust.ipynb", FOLDER).cells if "| Client |" in cell.source
+    )
+    rows = re.findall(r"\| \[[\w -]+\]\(\.\./([\w-]+)\.ipynb.*?\) \| `(.+?)` \| .+? \| `(\w+)` \|", table.source)
+    assert len(rows) == len(clients())
+    for name, spelled, error in rows:
+        (cell,) = (each for each in load(FOLDER / f"{name}.ipynb", FOLDER).code if each.id == "ask-for-json-1")
+        assert spelled.removeprefix("with_structured_output(").rstrip(")") in cell.source, name
+        assert error in cell.source or error in json.dumps(cell.outputs), name
 
 
 def test_every_booking_stands_once_with_its_truth():

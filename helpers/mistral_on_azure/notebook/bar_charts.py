@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mistral_on_azure.notebook.figures import BLUE, INK, PALE, ShownFigure, show_figure
 
 # Light and dark, and each with a hatch of its own, so that nothing rests on colour.
-_STYLES = ((BLUE, ""), ("#e9a23b", "//"), (PALE, ".."), ("#ffffff", "xx"))
+_STYLES = ((BLUE, ""), ("#e9a23b", "//"), (PALE, ".."), ("#ffffff", "xx"), ("#d6d9de", "--"))
 _WIDTH, _ROW, _AROUND = 6.6, 0.34, 1.45  # inches: the figure, a bar with its gap, all but the bars
 Rows = Mapping[str, Mapping[str, float]]
 
@@ -18,15 +18,19 @@ def show_bars(
     xlabel: str,
     labels: Mapping[str, str] | None = None,
     intervals: Mapping[str, tuple[float, float]] | None = None,
+    whisker: str = "interval",
 ) -> ShownFigure:
     """A horizontal bar for each row, the first on top, with its parts side by side.
 
+    Where all bars are equally long, the axis ends with them.
+
     Args:
-        rows: the parts of each row by name, as lengths in one unit; four different names at most.
+        rows: the parts of each row by name, as lengths in one unit; five different names at most.
         title: what the figure shows, and who made its numbers.
         xlabel: what is counted, with the unit.
         labels: what stands at the end of a row's bar, in place of its whole length.
-        intervals: low and high end of a whisker on a row, in the unit of the parts.
+        intervals: low and high end of a whisker under a row's bar, in the unit of the parts.
+        whisker: what the intervals are, for the key.
 
     Raises:
         ValueError: when there is no row, or more names of parts than styles.
@@ -37,7 +41,6 @@ def show_bars(
     written = {name: f"{sum(row.values()):,.6g}" for name, row in rows.items()} | dict(labels or {})
     from matplotlib import rc_context
     from matplotlib.figure import Figure
-    from matplotlib.patheffects import withStroke
 
     with rc_context({"font.size": 10, "text.color": INK, "axes.labelcolor": INK, "hatch.linewidth": 0.7}):
         figure = Figure(figsize=(_WIDTH, _AROUND + _ROW * len(rows)), layout="constrained")
@@ -46,19 +49,22 @@ def show_bars(
         _draw(axes, rows, parts)
         ends = {}
         for place, (name, row) in enumerate(rows.items()):
-            end = sum(row.values())
+            ends[name] = sum(row.values())
             if interval := (intervals or {}).get(name):
-                around = [withStroke(linewidth=3.5, foreground="white")]  # to be seen on a dark bar
-                axes.plot(interval, (place, place), color=INK, marker="|", markersize=9, path_effects=around)
-                end = max(end, interval[1])
-            ends[name] = end
-            axes.annotate(written[name], (end, place), (5, 0), textcoords="offset points", va="center")
-        axes.set(yticks=range(len(rows)), yticklabels=list(rows), ylim=(len(rows) - 0.4, -0.6), xlabel=xlabel)
+                key = {} if len(axes.lines) else {"label": whisker}
+                axes.plot(interval, (place + 0.47,) * 2, color=INK, marker="|", markersize=5, clip_on=False, **key)
+                ends[name] = max(ends[name], interval[1])
+            axes.annotate(written[name], (ends[name], place), (5, 0), textcoords="offset points", va="center")
+        bottom = len(rows) - (0.25 if intervals else 0.4)
+        axes.set(yticks=range(len(rows)), yticklabels=list(rows), ylim=(bottom, -0.6), xlabel=xlabel)
         axes.set_title(title, loc="left", fontsize=10)
-        axes.set_xlim(0, max(ends.values()) * (1.06 + 0.014 * max(map(len, written.values()))))  # room for the labels
+        longest = max(ends.values())
+        same = len(rows) > 1 and len(set(ends.values())) == 1
+        # Labels of different bars need room on the axis; those of equal bars stand beside it.
+        axes.set_xlim(0, longest if same else longest * (1.06 + 0.014 * max(map(len, written.values()))))
         axes.spines[["top", "right"]].set_visible(False)
-        if len(parts) > 1:
-            figure.legend(loc="outside lower center", ncols=len(parts), frameon=False)
+        if len(parts) > 1 or intervals:
+            figure.legend(loc="outside lower center", ncols=3 if len(parts) > 4 else len(parts) + 1, frameon=False)
         return show_figure(figure, _in_words(rows, title, written, intervals or {}))
 
 

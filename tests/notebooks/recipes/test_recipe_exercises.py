@@ -34,7 +34,7 @@ WRONG = {
         "    read(openai_client.chat.completions.create(**request, stream=True), limit)",
         "see FAILURES",
     ),
-    "json-you-can-trust": ("grounded = lambda message, row: row.customer in message", "was invented"),
+    "json-you-can-trust": ("class Priced(Booking):\n    pass", "'euros': 20.0} it is valid"),
     "long-documents": ("fewest = lambda goal: 20", "not the smallest"),
     "moving-off-azure-ai-inference": (
         "def twin(new):\n"
