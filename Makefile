@@ -46,7 +46,7 @@ serve: setup ## Run the local endpoint in the foreground, on port 8000
 engine: setup ## Install a small real language model, for make run ARGS='--engine embedded'
 	@$(COOKBOOK) engine $(ARGS)
 
-group: setup ## Install what some recipes need: make group NAME=evaluation (or batch, retrieval, tracing, all)
+group: setup ## Install what some recipes need: make group NAME=evaluation (or batch, langchain, retrieval, tracing, all)
 	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group "$(NAME)"
 
 engines: setup ## Execute the notebooks on servers nobody here wrote, and keep what each cannot do

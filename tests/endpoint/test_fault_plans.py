@@ -136,3 +136,5 @@ def test_a_notebook_can_ask_for_any_fault(local):
     answers = [http.request("POST", f"{local.url}/chat/completions", local.key, wanted) for _ in range(4)]
     assert [answer.status for answer in answers] == [503, 200, 200, 200]
     assert [len(answer.json()["choices"]) for answer in answers[1:]] == [0, 0, 1]
+    assert fail_next(503, times=1_000) and fail_next(times=0)
+    assert http.request("POST", f"{local.url}/chat/completions", local.key, wanted).status == 200

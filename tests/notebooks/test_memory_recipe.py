@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, variables_of
@@ -32,9 +33,10 @@ def taught(request) -> Iterator[dict[str, Any]]:
     with start([key := new_key()], kind=kind, deployment=model) as endpoint, pytest.MonkeyPatch.context() as patch:
         for name, value in {**variables_of(endpoint.url, kind_named(kind)), CREDENTIAL: key}.items():
             patch.setitem(os.environ, name, value)
-        names: dict[str, Any] = {"model": model, "limit": 60, "version": "v3"}
-        for cell in ("set-up-3", "roles-1", "roles-2", "trim-1", "trim-2"):
+        names: dict[str, Any] = {"model": model, "limit": 240, "reserve": 60, "version": "v3", "Path": Path}
+        for cell in ("set-up-3", "roles-1", "roles-2", "trim-1", "trim-2", "summary-1", "summary-2", "filter-1"):
             exec(CELLS[cell], names)
+        exec(CELLS["memory-1"], names)
         yield names
 
 
@@ -44,29 +46,71 @@ def test_what_is_joined_alternates_and_loses_nothing(taught):
     assert [turn["content"] for turn in joined] == ["system\n\nuser\n\nuser", "assistant\n\nassistant", "user"]
 
 
+def test_an_assistant_that_greets_first_is_taken(taught):
+    assert taught["verdict"](taught["joined"]([ASSISTANT, USER])).startswith("answered")
+
+
+@pytest.mark.parametrize("message", [{"role": "tool", "content": "4"}, {"role": "assistant", "content": None}])
+def test_what_is_no_text_cannot_be_joined(taught, message):
+    with pytest.raises(ValueError, match="no tools"):
+        taught["joined"]([USER, message, USER])
+
+
 def test_a_joined_conversation_is_taken_and_billed_as_counted(taught):
     counted = taught["count"](taught["history"])
     assert taught["verdict"](taught["joined"](taught["history"])) == f"answered, {counted} prompt tokens"
 
 
-@pytest.mark.parametrize("limit", [20, 45, 60, 75, 500])
+@pytest.mark.parametrize("limit", [50, 60, 75, 500])
 def test_what_is_trimmed_fits_and_keeps_both_ends(taught, limit):
-    taught["limit"] = limit
-    kept, history = taught["trim"](taught["history"]), taught["history"]
+    kept, history = taught["trim"](taught["history"], limit), taught["history"]
     assert kept[0] == history[0] and kept[-1] == history[-1] and kept[1]["role"] == "user"
-    assert taught["count"](kept) <= limit or len(kept) == 2
+    assert taught["count"](kept) <= limit
     dropped = len(history) - len(kept)
     if dropped:  # no more than needed
         assert taught["count"]([history[0], *history[dropped:]]) > limit or history[dropped]["role"] == "assistant"
 
 
+@pytest.mark.parametrize("way", ["trim", "summarised"])
+def test_a_last_message_that_does_not_fit_is_an_error(taught, way):
+    with pytest.raises(ValueError, match="alone have over 20 tokens"):
+        taught[way](taught["history"], 20)
+
+
+@pytest.mark.parametrize("limit", [50, 60, 75, 80])
+def test_what_is_summarised_fits_and_begins_and_ends_as_before(taught, limit):
+    kept, history = taught["summarised"](taught["history"], limit), taught["history"]
+    assert taught["count"](kept) <= limit
+    assert kept[0] == history[0] and kept[-1] == history[-1]
+    assert kept.count(history[0]) == 1
+
+
+def test_a_conversation_that_fits_is_left_alone(taught):
+    assert taught["summarised"](taught["history"][:2], 60) == taught["history"][:2]
+
+
 def test_a_piece_of_a_conversation_has_the_tokens_that_it_adds(taught):
     count = taught["count"]
-    assert count([USER, ASSISTANT, USER, ASSISTANT]) - count([USER, ASSISTANT, USER]) == count([ASSISTANT]) - 1
+    answer = count([USER, ASSISTANT]) - count([USER])
+    assert count([USER, ASSISTANT, USER, ASSISTANT]) - count([USER, ASSISTANT, USER]) == answer
+
+
+def test_a_long_chat_never_passes_its_limit_and_keeps_what_the_note_has(taught, monkeypatch, capsys):
+    monkeypatch.chdir(FOLDER)
+    exec(CELLS["memory-4"], taught)
+    assert len(capsys.readouterr().out.splitlines()) == 14
+    count, chats = taught["count"], taught["chats"]
+    sent = {name: [count(each) for each in chat.sent] for name, chat in chats.items()}
+    most = taught["limit"] - taught["reserve"]
+    assert max(sent["whole"]) > taught["limit"]
+    assert max(sent["trimmed"]) <= most >= max(sent["summarised"])
+    assert "A-4711" not in str(chats["trimmed"].sent[-1])
+    assert all("A-4711" in str(each) for each in chats["summarised"].sent)
+    assert all("tomatoes" not in str(chat.messages) for chat in chats.values())
 
 
 def test_the_filter_is_recognised_in_every_client(taught, capsys):
-    for cell in ("filter-1", "filter-3", "filter-4"):
+    for cell in ("filter-3", "filter-4"):
         exec(CELLS[cell], taught)
     lines = capsys.readouterr().out.strip().splitlines()
     assert len(lines) == 6 and all(line.endswith("filtered: True") for line in lines), lines
@@ -101,11 +145,19 @@ def test_no_document_has_a_word_of_an_order():
         assert not words.isdisjoint(document["words"])
 
 
-def test_intervals_and_the_paired_test_are_right():
-    names: dict[str, Any] = {"given": GIVEN, "measured": MEASURED, "DEFENCES": ["nothing", "delimiting", "datamarking"]}
-    exec(CELLS["orders-5"], names)
-    assert names["wilson"](0, 36) == pytest.approx((0.0, 0.0964), abs=1e-3)
-    assert names["wilson"](18, 36) == pytest.approx((0.3447, 0.6553), abs=1e-3)
-    exec(CELLS["orders-7"], names)
-    assert names["by_chance"]([True] * 6, [False] * 6) == pytest.approx(2 / 64)
-    assert names["by_chance"]([True, False], [False, True]) == 1.0
+def test_rows_are_in_the_order_in_which_they_become_a_table():
+    pairs = [(row["document"], row["order"]) for row in MEASURED["rows"]]
+    assert pairs == [(document, order) for document in range(6) for order in range(6)]
+
+
+def test_words_are_found_and_intervals_draw_documents_and_orders(capsys):
+    names: dict[str, Any] = {"given": GIVEN, "measured": MEASURED, "np": np, "re": re}
+    names["DEFENCES"] = ["nothing", "delimiting", "datamarking"]
+    for cell in ("orders-5", "orders-8"):
+        exec(CELLS[cell], names)
+    assert "order's word      64%" in capsys.readouterr().out
+    interval = names["interval"]
+    assert list(interval(np.ones((6, 6)))) == [1, 1]
+    same = np.repeat([[1, 0, 1, 0, 1, 0]], 6, axis=0)  # the orders decide: six of them, drawn anew, not 36 answers
+    low, high = interval(same)
+    assert low < 0.2 and high > 0.8

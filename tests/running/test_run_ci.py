@@ -139,9 +139,15 @@ def test_every_action_is_pinned_by_a_commit_with_its_version_beside_it():
 
 
 def test_the_embedded_engine_is_installed_before_its_tests():
-    for name in ("tests", "nightly"):
+    for name, then in (("tests", ".ci/run"), ("nightly", "make test-all")):
         runs = [step["run"] for step in WORKFLOW["jobs"][name]["steps"] if "run" in step]
-        assert runs[0].startswith("make engine") and ".ci/run" in runs[1]
+        assert runs[0].startswith("make engine") and runs[1] == then
+
+
+def test_each_change_executes_and_verifies_the_recipes_too():
+    """`make test` leaves them out, because they take minutes."""
+    (run,) = [step["run"] for step in WORKFLOW["jobs"]["tests"]["steps"] if "notebooks/recipes" in step.get("run", "")]
+    assert run.splitlines()[0] == "make group NAME=all" and "cookbook test --all" in run
 
 
 def test_tests_know_no_variable_of_the_ci_they_run_in(tmp_path):

@@ -50,7 +50,7 @@ def test_the_kept_file_is_written_as_the_command_writes_it():
 
 
 def test_nothing_else_is_kept():
-    with pytest.raises(CookbookError, match="Choose one of: clients, faults, quota, scores, written dates"):
+    with pytest.raises(CookbookError, match="Choose one of: clients, faults, next token, quota, scores, written dates"):
         kept("prices")
 
 
@@ -67,13 +67,27 @@ def written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "status"), [("right", "right", 0), ("right", "worse", 1), ("worse", "right", 0)]
+    ("before", "after", "allowed", "status"),
+    [
+        ("right", "right", 0.05, 0),
+        ("right", "worse", 0.05, 1),
+        ("right", "worse", 0.5, 0),
+        ("worse", "right", 0.05, 0),
+    ],
 )
-def test_the_gate_fails_on_a_regression_and_on_nothing_else(written, before, after, status):
-    command = [sys.executable, "gate.py", "questions.json", f"{before}.json", f"{after}.json"]
+def test_the_gate_fails_on_a_loss_that_is_not_allowed_and_on_nothing_else(written, before, after, allowed, status):
+    command = [sys.executable, "gate.py", "questions.json", f"{before}.json", f"{after}.json", str(allowed)]
     done = subprocess.run(command, cwd=written, capture_output=True, text=True, timeout=60)
     assert done.returncode == status, done.stdout + done.stderr
     assert "at worst" in done.stdout and not done.stderr
+
+
+def test_the_gate_does_not_pass_after_a_handful_of_questions(written):
+    """Eight questions without a loss say little about a loss of five points."""
+    (written / "questions.json").write_text(json.dumps(SET["items"][:8]), encoding="utf-8")
+    command = [sys.executable, "gate.py", "questions.json", "right.json", "right.json", "0.05"]
+    done = subprocess.run(command, cwd=written, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "changed by +0.0%, at worst -37.5%" in done.stdout
 
 
 def test_the_judge_knows_a_right_answer(written):

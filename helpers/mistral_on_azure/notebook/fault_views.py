@@ -33,11 +33,13 @@ class ClientFaults:
 
     Attributes:
         measured: by fault, then by client, as `clients_and_faults.json` has them.
+        source: where and when that was, and with which versions.
         faults: rows of the picture.
         clients: columns of the picture.
     """
 
     measured: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    source: str
     faults: Sequence[str]
     clients: Sequence[str]
 
@@ -45,13 +47,14 @@ class ClientFaults:
         """The two lines of one cell: how often the client tries, and what then."""
         entry = self.measured[fault][client]
         tries = f"{entry['tries']} tries" if entry["tries"] > 1 else "1 try"
-        waited = sum(high for _, high in entry["waits"])
         if entry["raised"] is None and entry["kept"] != "all":
             return tries, "a part, no error"
         if entry["tries"] == 1:
             return tries, ""
-        told = fault == "429 with Retry-After" and all(low >= _TOLD for low, _ in entry["waits"])
-        return tries, f"waits {waited:.0f} s{', as told' if told else ''}"
+        if fault == "429 with Retry-After" and all(low >= _TOLD for low, _ in entry["waits"]):
+            return tries, f"{len(entry['waits'])} × {_TOLD:.0f} s, as told"
+        middle = sum(low + high for low, high in entry["waits"]) / 2
+        return tries, f"waits {round(2 * middle) / 2:g} s"  # to half a second: repeats differ by as much
 
     @cached_property
     def alt(self) -> str:
@@ -60,7 +63,7 @@ class ClientFaults:
         for fault in self.faults:
             cells = (f"{client} {', '.join(filter(None, self.words(fault, client)))}" for client in self.clients)
             said.append(f"{_ROWS[fault]}: {'; '.join(cells)}")
-        return f"What each client does by itself when a fault does not go away. {'. '.join(said)}."
+        return f"What each client does by itself when a fault does not go away. {'. '.join(said)}. {self.source}"
 
     def __repr__(self) -> str:
         width = max(len(_ROWS[fault]) for fault in self.faults)
@@ -68,7 +71,7 @@ class ClientFaults:
         for fault in self.faults:
             cells = (f"{client}: {', '.join(filter(None, self.words(fault, client)))}" for client in self.clients)
             lines.append(f"{_ROWS[fault]:<{width}}  {' · '.join(cells)}")
-        return "\n".join(lines)
+        return "\n".join([*lines, self.source])
 
     def _repr_html_(self) -> str:
         return self.picture()._repr_html_()
@@ -79,9 +82,9 @@ class ClientFaults:
         from matplotlib.patches import Rectangle
 
         rows, columns = len(self.faults), len(self.clients)
-        figure = Figure(figsize=(8.6, 0.4 * rows + 0.7))
+        figure = Figure(figsize=(8.6, 0.4 * rows + 0.9))
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(-2.05, columns + 0.05), ylim=(rows + 0.05, -0.75))
+        axes.set(xlim=(-2.05, columns + 0.05), ylim=(rows + 0.55, -0.75))
         axes.axis("off")
         for column, client in enumerate(self.clients):
             axes.text(column + 0.5, -0.35, client, ha="center", va="center", size=9, weight="bold", color=INK)
@@ -97,6 +100,7 @@ class ClientFaults:
                 text = f"{first}\n{second}" if second else first
                 heavy = "bold" if lost else "normal"
                 axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", size=7.5, weight=heavy, color=INK)
+        axes.text(columns, rows + 0.3, self.source, ha="right", va="center", size=7, color=INK)
         return show_figure(figure, self.alt)
 
 
@@ -106,5 +110,7 @@ def plot_client_faults() -> ClientFaults:
     The measurements were made with one call for each fault, which lasted for every try, and each client's own
     defaults; a test repeats them.
     """
-    measured = kept("faults")["measured"]
-    return ClientFaults(measured, tuple(_ROWS), tuple(measured["429"]))
+    found = kept("faults")
+    measured, versions = found["measured"], ", ".join(f"{name} {each}" for name, each in found["versions"].items())
+    source = f"Measured at the local endpoint, {found['date']}: {versions}."
+    return ClientFaults(measured, source, tuple(_ROWS), tuple(measured["429"]))

@@ -42,6 +42,10 @@ class QuotaUse:
     minutes: float
     results: Mapping[str, Mapping[str, Any]]
 
+    def label(self, name: str) -> str:
+        """How the picture calls a contender."""
+        return _NAMES[name]
+
     @property
     def _rows(self) -> list[tuple[str, Mapping[str, Any]]]:
         return [(name, self.results[name]) for name in _NAMES if name in self.results]

@@ -55,7 +55,7 @@ def plot_needed(gaps: Sequence[float], needed: Sequence[float], *counts: int) ->
     said = []
     for count, style in zip(counts, (":", "--", "-."), strict=False):
         axes.axhline(count, color=INK, ls=style, lw=1)
-        axes.text(points[0], count * 1.08, f"{count:,} questions", color=INK)
+        axes.text(points[-1], count * 1.08, f"{count:,} questions", color=INK, ha="right")
         seen = next((f"{point:.0f} points" for point, size in zip(points, needed, strict=True) if size <= count), "")
         said.append(f"{count:,} show {seen or f'no difference below {points[-1]:.0f} points'}")
     ticks = [tick for tick in (1, 2, 5, 10, 20, 50) if points[0] <= tick <= points[-1]]
@@ -67,31 +67,47 @@ def plot_needed(gaps: Sequence[float], needed: Sequence[float], *counts: int) ->
 
 
 def plot_trade(
-    right: Mapping[str, np.ndarray], costs: Mapping[str, float], seconds: Mapping[str, float], interval: Interval
+    right: Mapping[str, np.ndarray],
+    costs: Mapping[str, float],
+    seconds: Mapping[str, Sequence[float]],
+    interval: Interval,
+    required: float,
 ) -> ShownFigure:
-    """Plot accuracy over cost, the seconds of an answer in the legend.
+    """Plot accuracy over cost and, beside it, over the seconds of an answer.
 
     Args:
         right: for each candidate, whether each answer is right.
         costs: of 1,000 questions, in the reader's currency.
-        seconds: of one answer.
+        seconds: of one answer, the median and the 95th percentile.
         interval: returns the two ends of a score's interval, as shares.
+        required: the share of right answers that is needed.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-    axes = figure.add_subplot()
+    columns = max(1, min(3, 64 // max(map(len, right))))
+    figure = Figure(figsize=(6.8, 3.6 + 0.22 * (len(right) // columns)), layout="constrained")
+    by_cost, by_wait = panels = figure.subplots(1, 2, sharey=True)
     said = []
     for place, (name, hits) in enumerate(right.items()):
         score, (low, high) = 100 * hits.mean(), (100 * end for end in interval(hits))
-        axes.plot([costs[name]] * 2, [low, high], color=BLUE, lw=2)
-        label = f"{name}, {seconds[name]:.1f} s"
-        axes.plot(costs[name], score, _MARKERS[place % len(_MARKERS)], color=INK, ms=8, ls="", label=label)
-        said.append(f"{name}: {score:.0f} % right, {costs[name]:.3f}, {seconds[name]:.1f} s")
-    axes.set(xlabel="cost of 1,000 answers, at your prices", ylabel="right answers, in %")
-    axes.set(xlim=(0, 1.15 * max(costs.values())), ylim=(0, None))
-    figure.legend(loc="outside upper right", ncols=min(3, len(right)))
-    return show_figure(figure, f"Accuracy, cost of 1,000 answers and seconds of one: {'; '.join(said)}.")
+        usual, long = seconds[name]
+        by_wait.plot([usual, long], [score] * 2, color=BLUE, lw=1.5, ls=":", marker="|", markevery=[1], ms=9, mew=1.5)
+        for axes, at in ((by_cost, costs[name]), (by_wait, usual)):
+            axes.plot([at] * 2, [low, high], color=BLUE, lw=2)
+            axes.plot(at, score, _MARKERS[place % len(_MARKERS)], color=INK, ms=7, ls="", label=name)
+        said.append(
+            f"{name}: {score:.0f} % right, between {low:.0f} and {high:.0f} %, cost {costs[name]:.3f}, "
+            f"{usual:.1f} s, 19 of 20 within {long:.1f} s"
+        )
+    for axes, furthest in ((by_cost, max(costs.values())), (by_wait, max(long for _, long in seconds.values()))):
+        axes.axhline(100 * required, color=_OTHER, ls="--", lw=1.5)
+        axes.set(xlim=(0, 1.15 * furthest), ylim=(0, 105))
+    by_cost.text(0, 100 * required - 2, f"  needed: {100 * required:.0f} %", va="top", color=_OTHER)
+    by_cost.set(xlabel="cost of 1,000 answers, at `prices`", ylabel="right answers, in %")
+    by_wait.set(xlabel="seconds: median, to 95th percentile")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns)
+    alt = f"Accuracy, cost of 1,000 answers and seconds of one; {100 * required:.0f} % needed. {'; '.join(said)}."
+    return show_figure(figure, alt)
 
 
 def plot_likeness(likeness: Mapping[tuple[str, str], float], same: Sequence[tuple[str, str]], at: float) -> ShownFigure:

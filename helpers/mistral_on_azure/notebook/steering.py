@@ -14,7 +14,7 @@ def fail_next(status: int | None = None, times: int = 1, retry_after: int | None
 
     Args:
         status: the HTTP status, such as 429; None for a fault that is no error answer.
-        times: the number of requests that fail.
+        times: the number of requests that fail; 0 ends what is still to come of earlier faults.
         retry_after: seconds in the `Retry-After` header; None sends no such header.
         fault: other faults, such as first_token=3 (seconds), reset="within", answer="empty", retry_after_ms=500 or
             model_status=503 (inside of 424); all are listed in mistral_on_azure/endpoint/fault.py.
@@ -26,8 +26,11 @@ def fail_next(status: int | None = None, times: int = 1, retry_after: int | None
     if not connection.local:
         print("Only the local endpoint can be asked to fail; this cell does nothing here.")
         return False
-    wanted = {"status": status, "count": times, "retry_after": retry_after, **fault}
-    connection.ask("POST", "/local/faults", wanted)
+    if times:
+        wanted = {"status": status, "count": times, "retry_after": retry_after, **fault}
+        connection.ask("POST", "/local/faults", wanted)
+    else:
+        connection.ask("DELETE", "/local/faults")
     return True
 
 

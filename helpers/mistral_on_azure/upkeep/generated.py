@@ -17,7 +17,7 @@ from mistral_on_azure.catalog.rules import ENDING, SET_UP
 from mistral_on_azure.errors import CookbookError
 
 EXTRAS, GROUPS = ("notebooks", "gallery"), ("test", "tools")  # what requirements.lock has
-SEPARATE = ("evaluation", "retrieval", "tracing", "batch")  # groups of packages with a lock of their own
+SEPARATE = ("evaluation", "retrieval", "tracing", "batch", "langchain")  # groups with a lock of their own
 LOCKS = Path("helpers", "mistral_on_azure", "upkeep", "locks")  # in the project
 _FIRST = "openai-sdk"  # the client for new code
 _FRAME = (SET_UP, ENDING)  # sections that every recipe may have

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from mistral_on_azure.catalog.sidecar import read_sidecar
 FOLDER = Path(__file__).resolve().parents[3] / "notebooks" / "recipes"
 _NOTEBOOK = json.loads((FOLDER / "long-documents.ipynb").read_text(encoding="utf-8"))
 CELLS = {each["id"]: "".join(each["source"]) for each in _NOTEBOOK["cells"]}
-QUESTIONS = json.loads((FOLDER / "licence-questions.json").read_text(encoding="utf-8"))
+EVERY = json.loads((FOLDER / "licence-questions.json").read_text(encoding="utf-8"))
+QUESTIONS = [each for each in EVERY if each["evidence"]]
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,9 @@ def taught() -> dict[str, Any]:
     before = Path.cwd()
     os.chdir(FOLDER)
     try:
-        for cell in ("cut-1", "cut-3", "cut-4", "search-7", "check-1"):
+        for cell in ("cut-1", "cut-3", "cut-4", "search-7", "check-1", "both-expected"):
             exec(CELLS[cell], names)
+        exec(re.search(r"^def proves.*?\n\n\n", CELLS["score-1"], re.DOTALL | re.MULTILINE)[0], names)
     finally:
         os.chdir(before)
     return names
@@ -45,6 +48,14 @@ def test_each_proof_stands_in_a_passage_of_its_licence(taught):
     for each in QUESTIONS:
         found = [t for licence, t in taught["passages"] if licence == each["licence"] and each["evidence"] in t]
         assert found, each["question"]
+
+
+def test_questions_without_an_answer_come_last(taught):
+    assert EVERY[: len(QUESTIONS)] == QUESTIONS and len(EVERY) > len(QUESTIONS)
+    for each in EVERY[len(QUESTIONS) :]:
+        elsewhere = [other["evidence"] for other in QUESTIONS if other["question"] == each["question"]]
+        own = "\n".join(text for licence, text in taught["passages"] if licence == each["licence"])
+        assert not any(proof in own for proof in elsewhere)
 
 
 def test_the_vectors_are_of_these_passages(taught):
@@ -67,17 +78,43 @@ def test_ranks_are_fused_by_hand(taught):
 @pytest.mark.parametrize(
     ("answer", "verdict"),
     [
-        ("Yes.\n[1] May  charge a FEE.", "proved"),
-        ("Yes.\n[1] may charge no fee", "passage 1 does not have these words"),
-        ("Yes.\n[1] may charge a fee\n[1] may charge two fees", "passage 1 does not have these words"),
-        ("Yes.\n[1] a fee", "passage 1 does not have these words"),
-        ("Yes.\n[2] may charge a fee", "there is no passage 2"),
-        ("Yes.\n[0] may charge a fee", "there is no passage 0"),
+        ("Yes.\n[1] You May  charge a FEE.", "quoted"),
+        ("Yes.\n[1] you may charge no fee", "passage 1 does not have these words"),
+        ("Yes.\n[1] you may charge a fee\n[1] you may charge two fees", "passage 1 does not have these words"),
+        ("Yes.\n[1] may charge a fee", "too short to prove anything"),
+        ("Yes.\n[2] you may charge a fee", "there is no passage 2"),
+        ("Yes.\n[0] you may charge a fee", "there is no passage 0"),
         ("Yes, see [1].", "no citation"),
+        ("", "no citation"),
+        ("The passages  do not say", "says it does not know"),
+        ("The passages do not say. I think that you may.", "no citation"),
+        ("The passages do not say.\n[1] you may charge no fee", "passage 1 does not have these words"),
     ],
 )
 def test_a_citation_is_checked(taught, answer, verdict):
     assert taught["check"](answer, ["You may charge a fee for it."]) == verdict
+
+
+def test_an_answer_is_as_expected_where_the_passage_with_the_proof_is_quoted(taught):
+    expected, passages, unknown = taught["expected"], taught["passages"], "The passages do not say."
+    question = next(each for each in QUESTIONS if each["evidence"].startswith("prior to 30 days"))
+    own, other = ([p for p, (name, text) in enumerate(passages) if name == licence and question["evidence"] in text]
+                  for licence in ("GPL-3", "GFDL-1.3"))  # fmt: skip
+    quoting = f"Within 30 days.\n[2] {question['evidence']}"
+    assert expected(quoting, [*other, *own], question)
+    assert not expected(quoting, [*own, *other], question)  # the same words, in another licence
+    assert not expected(unknown, [*other, *own], question)
+    nowhere = {**question, "licence": "GPL-2", "evidence": None}
+    assert expected(unknown, [*other, *own], nowhere) and not expected(quoting, [*other, *own], nowhere)
+
+
+def test_a_passages_title_is_no_quotation(taught):
+    question = next(each for each in QUESTIONS if each["licence"] == "GPL-3")
+    (place,) = (p for p, (name, text) in enumerate(taught["passages"])
+                if name == "GPL-3" and question["evidence"] in text)  # fmt: skip
+    answer = f"Yes.\n[1] {taught['titles']['GPL-3']}"
+    assert taught["check"](answer, [taught["texts"][place]]) == "quoted"
+    assert not taught["expected"](answer, [place], question)
 
 
 def test_the_script_quotes_only_what_was_shown(taught):

@@ -27,8 +27,8 @@ WRONG = {
     "a-million-prompts": ("tokens_twice = 256 * 1_200", "there were three"),
     "app-regressions": ("refused = []", "every mail must be refused"),
     "before-you-deploy": ('smallest = "Standard_NC24ads_A100_v4"', "does not hold them"),
-    "call-tools-in-a-loop": ("run_with_consent = lambda *call: run(*call[:2])", "Without consent"),
-    "chat-with-memory": ('safe = lambda document: "^".join(document.split())', "take another"),
+    "call-tools-in-a-loop": ("worth_it = lambda name, arguments: True", "it should say False"),
+    "chat-with-memory": ('safe = lambda document: ("^", datamarked(document))', "take another"),
     "errors": (
         "def ask_stream(request, limit):\n"
         "    read(openai_client.chat.completions.create(**request, stream=True), limit)",
@@ -47,6 +47,10 @@ WRONG = {
     "test-your-own-app": ('noticing = "def test_nothing():\\n    pass\\n"', "with your colleague's app, too"),
     "tokens-context-and-cost": ("room = lambda messages: context - count(messages, version)", "no negative room"),
     "which-client": ("mine = fits(retries=True)", "Ask for both"),
+    "which-langchain-class": (
+        "renamed = lambda messages: [each.model_copy() for each in messages]",
+        "Still refused 400",
+    ),
     "which-model": ("blind = set()", "are missing"),
 }
 # nbval executes every recipe as it is opened; with its solution, most wait for `make test-all`.

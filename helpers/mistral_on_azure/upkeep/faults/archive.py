@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,7 @@ def results(rounds: list[dict[Pair, Measured]]) -> Results:
     for case, client in PAIRS:
         measured.setdefault(case, {})[client] = _entry([each[case, client] for each in rounds])
     return {
+        "date": date.today().isoformat(),
         "python": ".".join(platform.python_version_tuple()[:2]),
         "system": platform.system(),
         "versions": versions(),

@@ -179,8 +179,8 @@ def _head(kept: Results) -> list[str]:
         "",
         "Each client made one chat completion as in its notebook, with its own defaults: no retries added, no timeout "
         "given unless a table says so. The fault was there for every try. Tries are the requests that the endpoint "
-        f"received, waits the seconds between them. {kept['repeats']} repeats on {kept['system']}, Python "
-        f"{kept['python']}: {versions}. No entry was made by hand.",
+        f"received, waits the seconds between them. {kept['repeats']} repeats on {kept['date']}, "
+        f"{kept['system']}, Python {kept['python']}: {versions}. No entry was made by hand.",
         "",
     ]
 
