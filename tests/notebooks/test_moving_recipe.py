@@ -36,6 +36,8 @@ LINES = [
     "client.get_model_info()",
     'client.send_request(HttpRequest("GET", "/info"))',
     "except ClientAuthenticationError as error:",
+    "except AzureError as error:",
+    "except ServiceResponseTimeoutError as error:",
     'print(answer["usage"])',
     "print(answer.as_dict())",
     'client = ChatCompletionsClient(url, DefaultAzureCredential(), credential_scopes=["scope"])',
@@ -83,3 +85,18 @@ def test_the_picture_shows_the_differences_that_the_prose_names():
     }
     everywhere = {("typo", kind) for kind in ("serverless", "managed", "foundry")}
     assert changed == everywhere | {("typo, header", "managed"), ("stream, usage", "managed")}
+    # What neither client gets is not called the same: managed compute never returns log probabilities.
+    assert "log probabilities: same, both without, same" in text
+
+
+def test_the_bad_nights_part_the_jobs_where_the_prose_says_so():
+    """Only the new job tries again, and none of them crashes."""
+    (output,) = CELLS["job-2"]["outputs"]
+    nights = re.split(r"^(?=\w)", "".join(output["text"]), flags=re.MULTILINE)[1:]
+    left = {night.split("\n")[0]: re.findall(r"(\w+): +left for tomorrow: (.+)", night) for night in nights}
+    assert left == {
+        "no fault": [],
+        "one 429": [("old", "429")],
+        "one 401": [("both", "401")],
+        "one timeout": [("old", "no answer")],
+    }

@@ -37,10 +37,10 @@ WRONG = {
     "json-you-can-trust": ("class Priced(Booking):\n    pass", "'euros': 20.0} it is valid"),
     "long-documents": ("fewest = lambda goal: 20", "not the smallest"),
     "moving-off-azure-ai-inference": (
-        "def twin(new):\n"
-        '    messages = [{"role": "user", "content": prompt}]\n'
-        "    return new.chat.completions.create(model=model, messages=messages, max_tokens=5)",
-        "['messages', 'safe_prompt', 'stop']",
+        'extra = {"safe_prompt": True}\n'
+        'messages = [{"role": "user", "content": prompt}]\n'
+        "twin = lambda new: new.chat.completions.create(model=model, messages=messages, extra_body=extra)",
+        "['header', 'stop']",
     ),
     "quota": ("smaller = 0.5", "more than needed"),
     "see-what-happens": ("asked_for = []", "Nothing found"),
