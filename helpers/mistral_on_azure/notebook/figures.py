@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 GROUND, INK, BLUE, PALE, SAND = "#eef3fa", "#14202e", "#1f5fa8", "#a9c6e8", "#f3d9a6"
 _BOX = "#d5e4f6"
 _DOTS = 100  # pixels of the page for an inch of the figure; it is drawn at twice the size for fine screens
+_SHADES = 64  # colours of a drawing's PNG, most of them of the edges of letters
 _SHORTEST = 20  # characters of a text that says anything
 
 
@@ -107,8 +108,13 @@ class Drawing:
         return ShownFigure(self.alt, self.size[0], self.png())._repr_html_()
 
     def png(self) -> bytes:
-        """The picture for notebooks, at twice its size."""
-        return self._drawn(PAPER, format="png", metadata={"Software": None})
+        """The picture for notebooks, at twice its size, in a palette of few colours: a notebook's page stays small."""
+        from PIL import Image
+
+        drawn, small = self._drawn(PAPER, format="png", metadata={"Software": None}), io.BytesIO()
+        with Image.open(io.BytesIO(drawn)) as picture:
+            picture.convert("RGB").quantize(_SHADES, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+        return small.getvalue()
 
     def svg(self, theme: str) -> bytes:
         """The picture for a page.
