@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
+import random
 import resource
 import statistics
 import subprocess
@@ -88,7 +89,8 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         for repeat in range(options.repeats):
             print(f"Repeat {repeat + 1} of {options.repeats}", flush=True)
-            for name, suite in suites.items():
+            # In another order each time: who comes after a heavy one finds a slower machine.
+            for name, suite in random.Random(repeat).sample(list(suites.items()), len(suites)):
                 for size, tests in (("one", 1), ("many", options.tests + 1)):
                     values[name][size].append(_session(python, Path(folder), suite, tests))
                 print(f"  {name}: {[rows[-1] for rows in values[name].values()]}", flush=True)
@@ -194,7 +196,8 @@ def render(folder: Path) -> None:
         "",
         f"{results['date']}, {about['cpu']}, {about['cores']} cores, {about['system']}, load {results['load'][0]}; "
         f"{versions}. Sessions of one test and of {settings['tests'] + 1}, {settings['repeats']} of each, all doubles "
-        "in turn; medians, less those of a session that asks nobody. A test gives an answer, asks once over httpx and "
+        "in turn, in another order each time; medians, less those of a session that asks nobody. "
+        "A test gives an answer, asks once over httpx and "
         'looks at what was sent; with "no call" it takes the fixture and does nothing. Wall time grows with the load.',
         "",
         "| double | to a session | of it processor | to a test | of it processor |",
