@@ -28,8 +28,7 @@ run: setup ## Execute every notebook, on the local endpoint or on AZURE_INFERENC
 test: setup ## Pass all tests
 	@$(COOKBOOK) test $(ARGS)
 
-test-all: setup ## Pass all tests, also those that take long: all groups, a real engine, each Python that is installed
-	@$(COOKBOOK) engine
+test-all: engine ## Pass all tests, also those that take long: all groups, a real engine, each Python that is installed
 	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group all
 	@$(COOKBOOK) test --all $(ARGS)
 	@.venv/bin/nox --session pythons
@@ -44,13 +43,12 @@ serve: setup ## Run the local endpoint in the foreground, on port 8000
 	@$(COOKBOOK) serve --port 8000 $(ARGS)
 
 engine: setup ## Install a small real language model, for make run ARGS='--engine embedded'
-	@$(COOKBOOK) engine $(ARGS)
+	@$(COOKBOOK) engine
 
 group: setup ## Install what some recipes need: make group NAME=evaluation (or batch, langchain, retrieval, tracing, all)
 	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group "$(NAME)"
 
-engines: setup ## Execute the notebooks on servers nobody here wrote, and keep what each cannot do
-	@$(COOKBOOK) engine
+engines: engine ## Execute the notebooks on servers nobody here wrote, and keep what each cannot do
 	@.venv/bin/python tests/engines/measure.py $(ARGS)
 
 foreign: setup ## Try other people's clients on the local endpoint, and keep what each can do

@@ -13,6 +13,7 @@ import pytest
 
 from mistral_on_azure import kept, plot_base_urls, plot_rounds, plot_sampling
 from mistral_on_azure.azure import http
+from mistral_on_azure.azure.children import stop
 from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, EITHER, FOUNDRY
 from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import START, load
@@ -155,8 +156,7 @@ def test_the_embedded_model_still_says_what_is_kept():
     try:
         again = next_token.summed_up(next_token.measure(url, key))
     finally:
-        process.stdin.close()
-        process.wait(timeout=30)
+        stop(process)
     assert [token for token, _ in again["likeliest"][:3]] == [token for token, _ in MEASURED["likeliest"][:3]]
     assert again["likeliest"][0][1] == pytest.approx(MEASURED["likeliest"][0][1], abs=0.02)
 

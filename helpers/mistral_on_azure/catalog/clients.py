@@ -12,6 +12,7 @@ import msgspec
 
 from mistral_on_azure.errors import CookbookError
 
+FIRST = "openai-sdk"  # what a page shows until a reader chooses: the client for new code
 _FILE = Path(__file__).with_name("clients.toml")
 _IN_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 

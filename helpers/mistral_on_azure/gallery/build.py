@@ -13,14 +13,14 @@ import click
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.clients import FIRST, clients
 from mistral_on_azure.catalog.notebooks import load, notebooks, tasks
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.gallery.comparison import comparison_page
 from mistral_on_azure.gallery.drawings import task_pictures
 from mistral_on_azure.gallery.models_page import NAME as MODELS
 from mistral_on_azure.gallery.models_page import models_page
-from mistral_on_azure.gallery.pages import FIRST, front_page, other_languages_page, page_name, task_page
+from mistral_on_azure.gallery.pages import front_page, other_languages_page, page_name, task_page
 from mistral_on_azure.gallery.runs import runs
 from mistral_on_azure.gallery.sphinx_extension import configuration
 from mistral_on_azure.gallery.what_went_wrong import NAME as WRONG

@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from mistral_on_azure.catalog.clients import clients, how_many
+from mistral_on_azure.catalog.clients import FIRST, clients, how_many
 from mistral_on_azure.catalog.notebooks import START, Kind, Notebook, anchor
 from mistral_on_azure.gallery.runs import Programs, Run, Runs
 from mistral_on_azure.notebook.wire import Wire
@@ -21,7 +21,6 @@ from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 FAULTS_PAGE = "helpers/mistral_on_azure/upkeep/faults/CLIENTS_AND_FAULTS"
 _TEMPLATES = Path(__file__).with_name("templates")
 SUMMARIES = tomllib.loads((_TEMPLATES / "summaries.toml").read_text(encoding="utf-8"))
-FIRST = "openai-sdk"  # the tab that is open until a reader chooses: the client for new code
 _AT_ONCE = "Call asynchronously"
 _FORCED = ("csharp",)  # whose lexer does not know all of the language, as the first lines of a single file
 _SHORT = {START: "Start here", "beyond-python/curl": "curl alone", "beyond-python/javascript": "JavaScript"}

@@ -9,7 +9,6 @@ from typing import Any
 from mistral_on_azure.catalog.models import Model, Part, as_of, models, parts
 from mistral_on_azure.notebook.figures import Colours, Drawing
 
-_SIZE = 720, 540  # pixels of the page
 _LEFT, _FROM = date(2022, 10, 1), date(2023, 7, 1)  # of the picture, and of a row whose beginning nobody knows
 _HEADS = {"open": "open, on managed compute", "sold today": "sold today, per token", "retired": "retired on Azure"}
 _OTHERS = "API, library, machines"
@@ -60,33 +59,6 @@ def _of_part(part: Part) -> Span:
     return Span(part.name, _OTHERS, begins, tuple(fact.day for fact in part.ends if fact.day))
 
 
-def _draw(figure: Any, colours: Colours) -> None:
-    figure.set_layout_engine("constrained")
-    axes = figure.add_subplot(facecolor=colours.ground)
-    end, place, last = as_of(), 0.0, ""
-    for row in spans():
-        if row.group != last:
-            place += 0.9 if last else 0.2
-            axes.text(_LEFT, place, row.group, weight="bold", va="center", size=9.5)
-            last, place = row.group, place + 1
-        _row(axes, row, place, end, colours)
-        place += 1
-    axes.axvline(end, color=colours.ink, linewidth=0.8, linestyle=":")
-    axes.text(end, place + 0.1, f" as of {end}", ha="right", va="center", size=9)
-    axes.set(ylim=(place + 0.5, -0.4), xlim=(_LEFT, date(2027, 2, 1)), yticks=[])
-    axes.xaxis.set_major_locator(_years())
-    axes.xaxis.tick_top()
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
-    axes.grid(axis="x", color=colours.ink, alpha=0.15)
-    shapes = {"o": "published, or begun", "D": "gone from Mistral's own API", "X": "ended by Azure, as announced"}
-    handles = [
-        axes.plot([], [], marker=marker, color=colours.ink, linestyle="", markersize=6, label=label)[0]
-        for marker, label in {**shapes, ">": "still on Azure"}.items()
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8, handletextpad=0.1)
-
-
 def _row(axes: Any, row: Span, place: float, end: date, colours: Colours) -> None:
     begins, stops = row.begins or _FROM, max(row.ends, default=end)
     colour = colours.pale if row.ends else colours.strong
@@ -112,7 +84,7 @@ def _years() -> Any:
 class TimeLine(Drawing):
     """The time line as a picture, or in words where pictures are not shown."""
 
-    size = _SIZE
+    size = (720, 540)
 
     def __repr__(self) -> str:
         return "\n".join(row.words for row in spans())
@@ -124,7 +96,32 @@ class TimeLine(Drawing):
 
     def draw(self, figure: Any, colours: Colours) -> None:
         """Draw a row for each model and part."""
-        _draw(figure, colours)
+        figure.set_layout_engine("constrained")
+        axes = figure.add_subplot(facecolor=colours.ground)
+        end, place, last = as_of(), 0.0, ""
+        for row in spans():
+            if row.group != last:
+                place += 0.9 if last else 0.2
+                axes.text(_LEFT, place, row.group, weight="bold", va="center", size=9.5)
+                last, place = row.group, place + 1
+            _row(axes, row, place, end, colours)
+            place += 1
+        axes.axvline(end, color=colours.ink, linewidth=0.8, linestyle=":")
+        axes.text(end, place + 0.1, f" as of {end}", ha="right", va="center", size=9)
+        axes.set(ylim=(place + 0.5, -0.4), xlim=(_LEFT, date(2027, 2, 1)), yticks=[])
+        axes.xaxis.set_major_locator(_years())
+        axes.xaxis.tick_top()
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        axes.grid(axis="x", color=colours.ink, alpha=0.15)
+        shapes = {"o": "published, or begun", "D": "gone from Mistral's own API", "X": "ended by Azure, as announced"}
+        handles = [
+            axes.plot([], [], marker=marker, color=colours.ink, linestyle="", markersize=6, label=label)[0]
+            for marker, label in {**shapes, ">": "still on Azure"}.items()
+        ]
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8, handletextpad=0.1
+        )
 
 
 def plot_models() -> TimeLine:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.clients import FIRST, clients
 from mistral_on_azure.catalog.models import as_of, models
 from mistral_on_azure.catalog.notebooks import Kind, anchor, notebooks, tasks
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
@@ -19,7 +19,6 @@ from mistral_on_azure.errors import CookbookError
 EXTRAS, GROUPS = ("notebooks", "gallery"), ("test", "tools")  # what requirements.lock has
 SEPARATE = ("evaluation", "retrieval", "tracing", "batch", "langchain")  # groups with a lock of their own
 LOCKS = Path("helpers", "mistral_on_azure", "upkeep", "locks")  # in the project
-_FIRST = "openai-sdk"  # the client for new code
 _FRAME = (SET_UP, ENDING)  # sections that every recipe may have
 _HEADER = "# Made from pyproject.toml by `make lock`; do not edit.\n"
 _ALSO = "# What the group adds to requirements.lock. `make group NAME={name}` installs it.\n"
@@ -115,7 +114,7 @@ def recipe_table(folder: Path) -> str:
 
 def task_list(folder: Path) -> str:
     """The tasks in a line of Markdown, each linking to its section in the notebook of the first client for new code."""
-    return " ·\n".join(f"[{task}](notebooks/{_FIRST}.ipynb#{anchor(task)})" for task in tasks(folder))
+    return " ·\n".join(f"[{task}](notebooks/{FIRST}.ipynb#{anchor(task)})" for task in tasks(folder))
 
 
 def recipe_list(folder: Path) -> str:

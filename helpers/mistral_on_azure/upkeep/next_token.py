@@ -13,6 +13,7 @@ from collections import defaultdict
 from importlib.metadata import version
 
 from mistral_on_azure.azure import http
+from mistral_on_azure.azure.children import stop
 from mistral_on_azure.azure.files import write_whole
 from mistral_on_azure.endpoint.models import embedded
 from mistral_on_azure.endpoint.starting import new_key
@@ -24,7 +25,6 @@ SENTENCE = "In the morning I drink a cup of"
 _NAMED = 12  # tokens that are kept by name
 _STEP = 0.25  # of the log probabilities by which the others are counted
 _ALL = 1_000_000  # more tokens than any vocabulary has
-_SECONDS = 120
 
 
 def measure(url: str, key: str) -> list[tuple[str, float]]:
@@ -63,8 +63,7 @@ def main() -> None:
     try:
         tokens = measure(url, key)
     finally:
-        process.stdin.close()
-        process.wait(timeout=_SECONDS)
+        stop(process)
     about = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "model": embedded.LABEL,
