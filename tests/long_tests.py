@@ -22,6 +22,7 @@ LONG = (
     "tests/notebooks/beyond_python/test_programs.py::test_curl_never_shows_the_key_to_the_process_list",
     "tests/notebooks/beyond_python/test_programs.py::test_every_parameter_does_something_one_can_see",
     "tests/notebooks/beyond_python/test_programs.py::test_every_task_is_done_without_a_key",
+    "tests/notebooks/beyond_python/test_other_notebooks.py::test_outputs_are_those_that_are_committed[beyond-python/javascript]",
     "tests/notebooks/elsewhere/test_script.py::test_it_runs_under_ipython",
     "tests/notebooks/test_million_prompts.py",
     "tests/notebooks/test_notebook_refusals.py::test_what_is_refused_is_what_the_table_says[foundry-",

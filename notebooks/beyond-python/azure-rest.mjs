@@ -7,8 +7,9 @@ import { AzureKeyCredential } from "@azure/core-auth";
 import { createSseStream } from "@azure/core-sse";
 import { DefaultAzureCredential } from "@azure/identity";
 
-const model = "mistralai-Mistral-7B-Instruct-v01";
-const toolModel = "mistralai-Mixtral-8x22B-Instruct-v0-1"; // the deployment that can call tools
+const model = process.env.AZURE_INFERENCE_MODEL || "mistralai-Mistral-7B-Instruct-v01";
+// Of the four open models one can call tools. A model of another name, as on a Foundry resource, is asked itself.
+const toolModel = model.startsWith("mistralai-") ? "mistralai-Mixtral-8x22B-Instruct-v0-1" : model;
 const prompt = "How many languages are in the world?";
 const endpoint = process.env.AZURE_INFERENCE_ENDPOINT;
 const key = process.env.AZURE_INFERENCE_CREDENTIAL;
@@ -33,8 +34,8 @@ const client = ModelClient(endpoint, credential, options);
 async function post(body, { through = client, headers = {} } = {}) {
   const response = await through.path("/chat/completions").post({ body: { model, max_tokens: 256, ...body }, headers });
   if (!isUnexpected(response)) return response.body;
-  const { error, message = error?.message, code = error?.code } = response.body;
-  throw Object.assign(new Error(message), { status: response.status, code });
+  const { error, detail, message = error?.message ?? detail, code = error?.code } = response.body ?? {};
+  throw Object.assign(new Error(message ?? "without a word"), { status: response.status, code });
 }
 
 begin("Ask what is deployed");
@@ -44,7 +45,13 @@ else console.log(info.body.model_name, "by", info.body.model_provider_name);
 
 begin("Complete a chat");
 const system = { role: "system", content: "You are a helpful assistant." };
-const completion = await post({ messages: [system, user(prompt)], temperature: 0 });
+let completion;
+try {
+  completion = await post({ messages: [system, user(prompt)], temperature: 0 });
+} catch (error) {
+  console.log("The system message is refused here:", error.status); // by Mistral-7B v01 on managed compute
+  completion = await post({ messages: [user(`${system.content}\n${prompt}`)], temperature: 0 });
+}
 console.log(completion.choices[0].message.content);
 console.log("Finish reason:", completion.choices[0].finish_reason);
 const { prompt_tokens, completion_tokens, total_tokens } = completion.usage;
@@ -52,7 +59,11 @@ console.log(prompt_tokens, "+", completion_tokens, "=", total_tokens, "tokens");
 
 begin("Send a system message");
 const french = { role: "system", content: "Answer in French, in one short sentence." };
-console.log((await post({ messages: [french, user(prompt)] })).choices[0].message.content);
+try {
+  console.log((await post({ messages: [french, user(prompt)] })).choices[0].message.content);
+} catch (error) {
+  console.log("Refused here, so put the instruction above the question, as before:", error.status);
+}
 
 begin("Hold a conversation");
 const messages = [user(prompt)];
@@ -72,7 +83,7 @@ for await (const { data } of createSseStream(response.body)) {
   process.stdout.write(chunk.choices[0]?.delta.content ?? "");
   streamed = chunk.usage ?? streamed;
 }
-console.log(`\n${streamed?.completion_tokens} tokens`);
+console.log(`\n${streamed?.completion_tokens ?? "unknown"} tokens`);
 
 begin("Shape the answer with parameters");
 const counting = "Count from one to ten in Spanish.";
@@ -94,12 +105,13 @@ for (const [asked, setting] of settings) {
 }
 
 begin("Ask for JSON");
-// There is no JSON mode: ask in the prompt, and be ready for something else.
+// Where there is no JSON mode, ask in the prompt, and be ready for something else.
 const wanted =
   "List the three languages with the most native speakers as a JSON array of objects with the keys language and " +
   "speakers_millions. Answer with JSON only.";
 try {
   await post({ messages: [user(wanted)], response_format: { type: "json_object" } });
+  console.log("JSON mode is there.");
 } catch (error) {
   console.log(error.status, error.code);
 }
@@ -170,8 +182,10 @@ const questions = [
   "In one sentence, how is a new language born?",
   "In one sentence, which language is the hardest to learn?",
 ];
-for (const answer of await Promise.all(questions.map((question) => post({ messages: [user(question)] })))) {
-  console.log("-", answer.choices[0].message.content);
+// Two at a time, which is as many as managed compute takes unless it is told otherwise.
+for (let first = 0; first < questions.length; first += 2) {
+  const asked = questions.slice(first, first + 2).map((question) => post({ messages: [user(question)] }));
+  for (const answer of await Promise.all(asked)) console.log("-", answer.choices[0].message.content);
 }
 
 begin("Handle errors and retries");

@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
 # The cookbook's tasks with curl. It needs bash, curl 7.66 or newer, and jq, which writes and reads the JSON.
 # Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… bash curl.sh
+# A Foundry resource has several deployments: say which in AZURE_INFERENCE_MODEL.
 begin() { printf '\n## %s\n' "$1"; }
 
 begin "Connect with a key"
 url="$AZURE_INFERENCE_ENDPOINT/chat/completions?api-version=2024-05-01-preview"
-text='(.choices // error(.message))[0].message.content' # for jq: the answer's text, or what the service objects to
+# For jq: the answer's text, or what the service objects to.
+text='(.choices // error(.error.message? // .message))[0].message.content'
 # Send a JSON body; further arguments are curl's own. The key goes to curl on its standard input (--header @-),
 # because the process list shows the arguments of a running command to everyone.
 post() {
+  local body=$1
+  if [[ ${AZURE_INFERENCE_MODEL-} ]]; then body=$(jq '{model: env.AZURE_INFERENCE_MODEL} + .' <<< "$body"); fi
   curl --silent --show-error --max-time 30 --header @- --header "Content-Type: application/json" \
-    --data "$1" "${@:2}" "$url" <<< "Authorization: Bearer $AZURE_INFERENCE_CREDENTIAL"
+    --data "$body" "${@:2}" "$url" <<< "Authorization: Bearer $AZURE_INFERENCE_CREDENTIAL"
 }
 
 begin "Connect with Microsoft Entra ID"
@@ -45,6 +49,13 @@ answer=$(post '{
   ],
   "temperature": 0, "max_tokens": 256
 }')
+if ! jq --exit-status .choices <<< "$answer" > /dev/null; then # Mistral-7B v01 on managed compute refuses the role
+  echo "The system message is refused here."
+  answer=$(post '{
+    "messages": [{"role": "user", "content": "You are a helpful assistant.\nHow many languages are in the world?"}],
+    "temperature": 0, "max_tokens": 256
+  }')
+fi
 jq --raw-output "$text" <<< "$answer"
 jq --raw-output '"Finish reason: \(.choices[0].finish_reason)"' <<< "$answer"
 jq --raw-output '.usage | "\(.prompt_tokens) + \(.completion_tokens) = \(.total_tokens) tokens"' <<< "$answer"
@@ -56,7 +67,7 @@ post '{
     {"role": "user", "content": "How many languages are in the world?"}
   ],
   "max_tokens": 256
-}' | jq --raw-output "$text"
+}' | jq --raw-output "$text" || echo "Refused here: put the instruction above the question, as before."
 
 begin "Hold a conversation"
 messages='[]'
@@ -98,11 +109,12 @@ $chant|{"presence_penalty": 2, "frequency_penalty": 2}
 SETTINGS
 
 begin "Ask for JSON"
-# There is no JSON mode: ask in the prompt, and be ready for something else.
+# Where there is no JSON mode, ask in the prompt, and be ready for something else.
 wanted="List the three languages with the most native speakers as a JSON array of objects with the keys language and \
 speakers_millions. Answer with JSON only."
 body=$(jq --null-input '{messages: [{role: "user", content: $wanted}], max_tokens: 256}' --arg wanted "$wanted")
-post "$(jq '.response_format.type = "json_object"' <<< "$body")" | jq --raw-output '"\(.status) \(.code)"'
+post "$(jq '.response_format.type = "json_object"' <<< "$body")" --write-out '%{http_code}' |
+  jq --slurp --raw-output 'if last == 200 then "JSON mode is there." else "\(last) \(first.code)" end'
 post "$(jq '.temperature = 0' <<< "$body")" | jq --raw-output "$text" | jq --compact-output '.[]' ||
   echo "Not the JSON that was asked for."
 
@@ -131,10 +143,12 @@ run() {
     *) echo "error: no function $1" ;;
   esac
 }
-# Ask the deployment that can call tools.
+# Of the four open models one can call tools. A model of another name, as on a Foundry resource, is asked itself.
+tool_model=mistralai-Mixtral-8x22B-Instruct-v0-1
+[[ ${AZURE_INFERENCE_MODEL:-mistralai-} == mistralai-* ]] || tool_model=$AZURE_INFERENCE_MODEL
 ask() {
-  post "$(jq '{model: "mistralai-Mixtral-8x22B-Instruct-v0-1", messages: ., tools: $tools, max_tokens: 256}' \
-    --argjson tools "$tools" <<< "$messages")"
+  post "$(jq '{model: $model, messages: ., tools: $tools, max_tokens: 256}' \
+    --arg model "$tool_model" --argjson tools "$tools" <<< "$messages")"
 }
 
 messages='[{"role": "user", "content": "How many native speakers do Spanish and Bengali have?"}]'
@@ -155,8 +169,9 @@ for choice in error drop pass-through; do
   post '{
     "messages": [{"role": "user", "content": "How many languages are in the world?"}],
     "max_tokens": 4, "logprobs": true
-  }' --header "extra-parameters: $choice" | jq --raw-output --arg choice "$choice" \
-    '"\($choice) → " + if .choices then "log probabilities: \(.choices[0].logprobs != null)" else "\(.status)" end'
+  }' --header "extra-parameters: $choice" --write-out '%{http_code}' |
+    jq --slurp --raw-output --arg choice "$choice" '"\($choice) → " +
+      if last == 200 then "log probabilities: \(first.choices[0].logprobs != null)" else "\(last)" end'
 done
 
 begin "Call asynchronously"
@@ -167,24 +182,27 @@ for question in "In one sentence, why do languages disappear?" "In one sentence,
   body=$(jq --null-input '{messages: [{role: "user", content: $question}], max_tokens: 256}' --arg question "$question")
   number=$((number + 1))
   post "$body" > "$folder/$number" & # in the background, and on to the next
+  # Two at a time, which is as many as managed compute takes unless it is told otherwise.
+  if ((number % 2 == 0)); then wait; fi
 done
 wait
-jq --raw-output '"- " + (.choices // error(.message))[0].message.content' "$folder"/*
+jq --raw-output '"- " + (.choices // error(.error.message? // .message))[0].message.content' "$folder"/*
 rm -r "$folder"
 
 begin "Handle errors and retries"
 # For curl an error is an answer like any other, unless it is told --fail. With --retry it waits as Retry-After says and
-# tries again; --fail then keeps the refusals out of the answer.
+# tries again; --fail then keeps the refusals out of the answer. Not every body has the status: curl writes it behind.
 hello='{"messages": [{"role": "user", "content": "How many languages are in the world?"}], "max_tokens": 256}'
-refusal='"\(.status) \(.message)"'
-echo "a wrong key: $(AZURE_INFERENCE_CREDENTIAL=wrong post "$hello" | jq --raw-output "$refusal")"
-echo "a wrong address: $(url="$AZURE_INFERENCE_ENDPOINT/v2" post "$hello" | jq --raw-output "$refusal")"
-echo "a wrong value: $(post "$(jq '.temperature = -1' <<< "$hello")" | jq --raw-output "$refusal")"
+told() { post "$1" --write-out '%{http_code}' | jq --slurp --raw-output "$refusal"; }
+refusal='"\(last) \((first | objects | (.error | objects) // . | .message // .detail) // "without a word")"'
+echo "a wrong key: $(AZURE_INFERENCE_CREDENTIAL=wrong told "$hello")"
+echo "a wrong address: $(url="$AZURE_INFERENCE_ENDPOINT/v2" told "$hello")"
+echo "a wrong value: $(told "$(jq '.temperature = -1' <<< "$hello")")"
 echo "more patience: $(post "$hello" --fail --retry 5 | jq --raw-output '.choices[0].finish_reason')"
 
 begin "Know the limits of this client"
 # Nobody checks what is sent. Only one of the two routes objects to a parameter with a slip in its name.
-for route in "/chat/completions?api-version=2024-05-01-preview" /v1/chat/completions; do
+for route in "$url" "${AZURE_INFERENCE_OPENAI_ENDPOINT:-$AZURE_INFERENCE_ENDPOINT/v1}/chat/completions"; do
   misspelt='{"messages": [{"role": "user", "content": "How many languages are in the world?"}], "temprature": 0}'
-  url="$AZURE_INFERENCE_ENDPOINT$route" post "$misspelt" --output /dev/null --write-out "$route → %{http_code}\n"
+  url=$route post "$misspelt" --output /dev/null --write-out "/${route#*://*/} → %{http_code}\n"
 done

@@ -4,8 +4,9 @@
 import { DefaultAzureCredential, getBearerTokenProvider } from "@azure/identity";
 import OpenAI from "openai";
 
-const model = "mistralai-Mistral-7B-Instruct-v01";
-const toolModel = "mistralai-Mixtral-8x22B-Instruct-v0-1"; // the deployment that can call tools
+const model = process.env.AZURE_INFERENCE_MODEL || "mistralai-Mistral-7B-Instruct-v01";
+// Of the four open models one can call tools. A model of another name, as on a Foundry resource, is asked itself.
+const toolModel = model.startsWith("mistralai-") ? "mistralai-Mixtral-8x22B-Instruct-v0-1" : model;
 const prompt = "How many languages are in the world?";
 const endpoint = process.env.AZURE_INFERENCE_ENDPOINT;
 const key = process.env.AZURE_INFERENCE_CREDENTIAL;
@@ -39,7 +40,13 @@ try {
 
 begin("Complete a chat");
 const system = { role: "system", content: "You are a helpful assistant." };
-const completion = await complete({ messages: [system, user(prompt)], temperature: 0 });
+let completion;
+try {
+  completion = await complete({ messages: [system, user(prompt)], temperature: 0 });
+} catch (error) {
+  console.log("The system message is refused here:", error.status); // by Mistral-7B v01 on managed compute
+  completion = await complete({ messages: [user(`${system.content}\n${prompt}`)], temperature: 0 });
+}
 console.log(completion.choices[0].message.content);
 console.log("Finish reason:", completion.choices[0].finish_reason);
 const { prompt_tokens, completion_tokens, total_tokens } = completion.usage;
@@ -47,7 +54,11 @@ console.log(prompt_tokens, "+", completion_tokens, "=", total_tokens, "tokens");
 
 begin("Send a system message");
 const french = { role: "system", content: "Answer in French, in one short sentence." };
-console.log((await complete({ messages: [french, user(prompt)] })).choices[0].message.content);
+try {
+  console.log((await complete({ messages: [french, user(prompt)] })).choices[0].message.content);
+} catch (error) {
+  console.log("Refused here, so put the instruction above the question, as before:", error.status);
+}
 
 begin("Hold a conversation");
 const messages = [user(prompt)];
@@ -63,7 +74,7 @@ for await (const chunk of stream) {
   process.stdout.write(chunk.choices[0]?.delta.content ?? "");
   streamed = chunk.usage ?? streamed;
 }
-console.log(`\n${streamed?.completion_tokens} tokens`);
+console.log(`\n${streamed?.completion_tokens ?? "unknown"} tokens`);
 
 begin("Shape the answer with parameters");
 const counting = "Count from one to ten in Spanish.";
@@ -85,12 +96,13 @@ for (const [asked, setting] of settings) {
 }
 
 begin("Ask for JSON");
-// There is no JSON mode: ask in the prompt, and be ready for something else.
+// Where there is no JSON mode, ask in the prompt, and be ready for something else.
 const wanted =
   "List the three languages with the most native speakers as a JSON array of objects with the keys language and " +
   "speakers_millions. Answer with JSON only.";
 try {
   await complete({ messages: [user(wanted)], response_format: { type: "json_object" } });
+  console.log("JSON mode is there.");
 } catch (error) {
   console.log(error.status, error.code, "in", error.param);
 }
@@ -147,6 +159,7 @@ begin("Pass extra parameters");
 // Under /v1 the service hands to the model what the API does not name.
 try {
   const sure = await complete({ messages: [user(prompt)], max_tokens: 4, logprobs: true, top_logprobs: 2 });
+  if (!sure.choices[0].logprobs) console.log("None came back: they were dropped on the way.");
   for (const { token, logprob } of sure.choices[0].logprobs?.content ?? []) {
     console.log(JSON.stringify(token), `${(100 * Math.exp(logprob)).toFixed(0)} %`);
   }
@@ -160,8 +173,10 @@ const questions = [
   "In one sentence, how is a new language born?",
   "In one sentence, which language is the hardest to learn?",
 ];
-for (const answer of await Promise.all(questions.map((question) => complete({ messages: [user(question)] })))) {
-  console.log("-", answer.choices[0].message.content);
+// Two at a time, which is as many as managed compute takes unless it is told otherwise.
+for (let first = 0; first < questions.length; first += 2) {
+  const asked = questions.slice(first, first + 2).map((question) => complete({ messages: [user(question)] }));
+  for (const answer of await Promise.all(asked)) console.log("-", answer.choices[0].message.content);
 }
 
 begin("Handle errors and retries");

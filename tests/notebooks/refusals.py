@@ -15,8 +15,10 @@ from nbclient import NotebookClient
 
 from local_endpoint import Local
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.selection import Selection
 from mistral_on_azure.endpoint.gateway.managed import STATUS
 from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.running.jobs import plan
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 KEPT = 64  # exchanges that the journal holds; no cell makes as many
@@ -55,8 +57,8 @@ def observed(kind: str, notebook: str, deployment: str, **options: Any) -> Refus
 
 
 def _executed(notebook: str, deployment: str, local: Local) -> Refusals:
-    file = FOLDER / f"{notebook}.ipynb"
-    document = nbformat.read(file, 4)
+    document = nbformat.read(FOLDER / f"{notebook}.ipynb", 4)
+    (job,) = plan(FOLDER, Selection(names=[notebook]), [deployment], {}, FOLDER)
     for cell in document.cells:
         if "parameters" in cell.metadata.get("tags", []):
             cell.source = re.sub(r'(?m)^(model: str = )".*?"', rf'\1"{deployment}"', cell.source)
@@ -72,8 +74,10 @@ def _executed(notebook: str, deployment: str, local: Local) -> Refusals:
         if refused:
             found[cell.id] = refused
 
-    resources = {"metadata": {"path": str(file.parent)}}
-    NotebookClient(document, timeout=120, resources=resources, on_cell_executed=lambda cell, **_: note(cell)).execute()
+    with job.working_folder() as folder:  # some write files beside them
+        resources = {"metadata": {"path": str(folder)}}
+        notes = {"on_cell_executed": lambda cell, **_: note(cell)}
+        NotebookClient(document, timeout=120, resources=resources, **notes).execute()
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from refusals import FOLDER, expected, observed, table
 
@@ -17,6 +19,7 @@ RECIPES = {  # about what is refused
     "managed": [CLASSES],
     "foundry": [CLASSES, "recipes/call-tools-in-a-loop", "recipes/json-you-can-trust"],
 }
+LANGUAGES = [name for name, notebook in ALL.items() if notebook.kind is Kind.OTHER_LANGUAGE]
 FIRST, *_, LAST = deployments()
 # Of the models that are sold: one with tools and JSON mode, one with JSON mode alone, one with neither.
 SOLD = ["Mistral-Large-3", "mistral-medium-2505", "Codestral-2501"]
@@ -35,6 +38,10 @@ RUNS = [
     for kind in KINDS
     for name in [*NAMES, *RECIPES.get(kind, [])]
     for deployment in KINDS[kind]
+] + [
+    pytest.param(kind, name, deployment, marks=pytest.mark.all)
+    for kind, deployment in (("managed", FIRST), ("foundry", SOLD[0]))  # the one that refuses most, and the first
+    for name in LANGUAGES
 ]
 
 
@@ -42,6 +49,8 @@ RUNS = [
 def test_what_is_refused_is_what_the_table_says(kind, name, deployment):
     if absent := absent_packages(ALL[name]):
         pytest.skip(f"{name} needs {', '.join(absent)}")
+    if name in LANGUAGES and not all(map(shutil.which, ("curl", "jq", "npm"))):
+        pytest.skip(f"{name} needs curl and jq, or Node.js with npm")
     assert observed(kind, name, deployment, **OPTIONS.get(kind, {})) == expected(kind, name, deployment)
 
 

@@ -53,11 +53,12 @@ def test_notebook_runs(executed, name, deployment):
     assert result.usage.tokens > 91 or name not in SHARING
 
 
-def test_what_has_no_parameter_model_is_skipped(tmp_path):
-    missing = {job.name: job.missing for job in plan(ROOT / "notebooks", Selection(), [LAST], {}, tmp_path)}
+def test_what_has_not_the_parameter_is_skipped(tmp_path):
+    given = {"temperature": "0"}
+    missing = {job.name: job.missing for job in plan(ROOT / "notebooks", Selection(), [LAST], given, tmp_path)}
     skipped = {name for name, why in missing.items() if why and ALL[name].kind is not Kind.RECIPE}
     assert skipped == {name for name, notebook in ALL.items() if notebook.kind is Kind.OTHER_LANGUAGE}
-    assert "no parameter 'model'" in missing["beyond-python/curl"]
+    assert "no parameter 'temperature'" in missing["beyond-python/curl"]
 
 
 @pytest.mark.parametrize("name", SHARING)

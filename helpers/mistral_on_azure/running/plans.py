@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mistral_on_azure.recording.tape import Recorder
 
 _IMPATIENT = "its programs wait 30 s for an answer, and an engine may take longer; name it to run it"
-_OF_ONE_MODEL = "its programs name the model themselves; name it to run it on your endpoint"
 _ENGINES_ANSWER = 150.0  # seconds: a model on a laptop answers slowly, and requests wait for each other
 
 
@@ -63,20 +62,15 @@ class Plan:
             with stand_in(local, self.options.budget, self._recorder) as target:
                 yield target
 
-    def _all(self, output: Path, why_named: str = "") -> list[Job]:
-        """All jobs.
-
-        Args:
-            why_named: why notebooks in other languages, which have no parameters, are only run if they are named.
-        """
+    def _all(self, output: Path) -> list[Job]:
         given = self.options
         jobs = plan(given.notebooks, given.selection, self._deployments(), given.parameters, output)
-        if given.engine:
-            jobs = [job.patient(_ENGINES_ANSWER) for job in jobs]
-            why_named = _IMPATIENT
-        if why_named and not given.selection.names:
-            jobs = [replace(job, missing=job.missing or why_named) if job.in_copy else job for job in jobs]
-        return jobs
+        if not given.engine:
+            return jobs
+        jobs = [job.patient(_ENGINES_ANSWER) for job in jobs]
+        if given.selection.names:
+            return jobs
+        return [replace(job, missing=job.missing or _IMPATIENT) if job.in_copy else job for job in jobs]
 
     def _deployments(self) -> Sequence[str]:
         """The deployments to run on; empty for the cookbook's default one, or what the parameter `model` names."""
@@ -109,7 +103,7 @@ class EndpointPlan(Plan):
         self.url, self.kind = url, kind
 
     def jobs(self, output: Path) -> list[Job]:
-        return self._all(output, _OF_ONE_MODEL)
+        return self._all(output)
 
     def target(self, count: int) -> AbstractContextManager[Target]:
         if self.options.direct:

@@ -12,8 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def _others(module: str, beside: Sequence[str]) -> set[str]:
     """The packages of a module: those of the recipe that bring it, an installed one, one that the notebooks' extra
     brings under the module's name, or else all of the recipe's.
     """
-    installed = packages_distributions().get(module, [])
+    installed = _installed().get(module, [])
     found = (
         {each for each in beside if _is_called(each, module)}
         or {each for each in beside if name_of(each) in installed}
@@ -93,6 +94,12 @@ def _others(module: str, beside: Sequence[str]) -> set[str]:
             f"A snippet imports {module}: name its package in catalog/clients.toml, or beside its recipe."
         )
     return found
+
+
+@cache
+def _installed() -> Mapping[str, list[str]]:
+    """The packages that bring each module; reading all of them takes the better part of a second."""
+    return packages_distributions()
 
 
 def _is_called(requirement: str, module: str) -> bool:
