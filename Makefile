@@ -30,7 +30,8 @@ test: setup ## Pass all tests
 
 test-all: engine ## Pass all tests, also those that take long: all groups, a real engine, each Python that is installed
 	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group all
-	@$(COOKBOOK) test --all $(ARGS)
+	@$(COOKBOOK) test --all $(or $(ARGS),--numprocesses=auto --dist=loadfile -m "not alone")
+	@$(if $(ARGS),,$(COOKBOOK) test --all -m alone)
 	@.venv/bin/nox --session pythons
 
 doctor: setup ## Find out what is at AZURE_INFERENCE_ENDPOINT, and what to change

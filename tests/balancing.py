@@ -14,6 +14,7 @@ import long_tests
 # does not matter. The second one compiles all clients in a fresh environment: nobody else begins with that, who would
 # have to do it again. The second file of the gallery waits for nothing if the site is built by then.
 SLOWEST = (
+    "tests/notebooks/test_notebook_refusals.py",
     "tests/endpoint/test_openapi_fuzz.py",
     "tests/snippets/test_snippets.py",
     "tests/notebooks/beyond_python/test_other_notebooks.py",

@@ -58,10 +58,20 @@ LONG = (
     "tests/upkeep/test_engines.py::test_a_notebook_passes_on_llama_cpp_itself",
 )
 
+# They measure how much of a minute is used, and come last with nothing beside them.
+ALONE = (
+    "tests/notebooks/recipes/test_recipe_exercises.py::test_the_check_says_what_is_wrong_and_takes_the_solution[recipes/quota]",
+    "notebooks/recipes/quota.ipynb",
+    "tests/notebooks/recipes/test_quota_ledger.py::test_three_minutes_of_the_whole_quota_and_nothing_is_refused",
+    "tests/notebooks/test_running.py::test_notebook_runs[recipes/quota-",
+)
+
 
 def mark(items: list[pytest.Item]) -> None:
     """Mark them `all`, and give what is marked so a limit of its own."""
     for item in items:
+        if item.nodeid.startswith(ALONE):
+            item.add_marker(pytest.mark.alone)
         if item.nodeid.startswith(LONG):
             item.add_marker(pytest.mark.all)
         if item.get_closest_marker("all") and not item.get_closest_marker("timeout"):

@@ -49,7 +49,6 @@ FAILING = {
     "tasks": ((TASKS, "1"), "ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception) [ValueError: a]"),
     "html": ((SHOWN.format("_repr_html_"), "1"), "ValueError: no _repr_html_"),
     "repr": ((SHOWN.format("__repr__"), "1"), "ValueError: no __repr__"),
-    "flood": (("while True: print('x' * 50)", "1"), "The cell did not end within 20 s (--cell-timeout)."),
 }  # fmt: skip
 
 
@@ -63,7 +62,7 @@ def ran(tmp_path_factory) -> tuple[Cookbook, str, float]:
             notebook.cells[1].metadata["tags"] = [TAGS[name]]
             nbformat.write(notebook, path)
     began = time.monotonic()
-    done = cookbook.run("--cell-timeout", "20")
+    done = cookbook.run()
     return cookbook, done.stdout, time.monotonic() - began
 
 
@@ -90,7 +89,15 @@ def test_it_fails_with_the_reason_in_one_line(ran, name):
 
 def test_a_failure_is_told_at_once(ran):
     cookbook, _, _ = ran
-    assert max(seconds for name in FAILING if name != "flood" for seconds in cookbook.jobs[name]["cell_seconds"]) < 20
+    assert max(seconds for name in FAILING for seconds in cookbook.jobs[name]["cell_seconds"]) < 20
+
+
+def test_a_limit_ends_a_cell_that_prints_without_end(tmp_path):
+    cookbook = Cookbook(tmp_path)
+    cookbook.write("flood", "while True: print('x' * 50)", "1")
+    said = "The cell did not end within 4 s (--cell-timeout)."
+    assert said in cookbook.run("--cell-timeout", "4").stdout
+    assert cookbook.jobs["flood"]["error"] == said and cookbook.status["flood"] == "failed"
 
 
 def test_of_a_long_line_nothing_is_lost_and_it_takes_no_time(ran):

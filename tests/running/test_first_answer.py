@@ -39,6 +39,18 @@ def test_the_answer_is_that_of_this_run(result):
     assert "  Quite a few.\n" in first_answer([result]) and "Model" not in first_answer([result])
 
 
+def test_it_is_no_raw_answer_and_no_refusal(result):
+    """Raw requests print the JSON of an answer first, and some deployments refuse the system message."""
+    document = json.loads(result.job.output.read_text(encoding="utf-8"))
+    raw = {"output_type": "stream", "name": "stdout", "text": ['{"error": {"message": "no"}}\n']}
+    said = {"output_type": "stream", "name": "stdout"}
+    for cell in document["cells"]:
+        if cell["id"] == "complete-a-chat-1":
+            cell["outputs"] = [raw, said | {"text": ["The system message is refused here: 424\n", "Some.\nModel: x\n"]}]
+    result.job.output.write_text(json.dumps(document), encoding="utf-8")
+    assert first_answer([result]).endswith("languages are in the world?\n  Some.\n")
+
+
 def test_nothing_is_shown_of_what_did_not_run_now(result, tmp_path):
     result.resumed = True
     assert first_answer([result]) == ""

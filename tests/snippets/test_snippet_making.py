@@ -177,7 +177,7 @@ def test_packages_that_only_a_recipe_takes_are_named():
 
 def test_no_client_has_to_be_installed_to_write_the_programs(tmp_path, monkeypatch):
     """As in the base install: the packages of imports are known from tables and from the project's own extras."""
-    monkeypatch.setattr(making, "packages_distributions", dict)
+    monkeypatch.setattr(making, "_installed", dict)
     assert install_line(["stamina", "json_repair.x"]) == "pip install json-repair stamina"
     write_all(NOTEBOOKS, tmp_path)
 

@@ -62,7 +62,7 @@ FOUNDRY = DeploymentKind(
     (".services.ai.azure.com", ".openai.azure.com", ".cognitiveservices.azure.com"),
     "https://ai.azure.com/.default",
     ("https://cognitiveservices.azure.com/.default",),
-    "Cognitive Services User on the resource (Owner and Contributor do not let it call models)",
+    "Cognitive Services User on the resource, or Foundry User (Owner and Contributor do not let it call models)",
     "/models",
     "/openai/v1",
 )

@@ -11,6 +11,8 @@ from mistral_on_azure.catalog.notebooks import load
 from mistral_on_azure.running.results import Result
 
 _SECTION = "Complete a chat"
+_AFTER = "\nModel: "  # what a client's notebook prints below the answer
+_REFUSED = "The system message is refused here:"  # and above it, where the answer is to a second request
 _WIDTH = 100  # columns
 
 
@@ -31,7 +33,7 @@ def first_answer(results: Iterable[Result]) -> str:
 
 
 def _answer(result: Result) -> str:
-    """The first line that the section printed."""
+    """The first line of the answer that the section printed."""
     try:
         cells = json.loads(result.job.output.read_text(encoding="utf-8"))["cells"]
     except (OSError, ValueError, KeyError):
@@ -42,6 +44,8 @@ def _answer(result: Result) -> str:
         if cell["cell_type"] == "markdown" and source.startswith("## "):
             inside = source.startswith(f"## {_SECTION}\n")
         for output in cell.get("outputs", ()) if inside else ():
-            if output.get("name") == "stdout":
-                return "".join(output["text"]).split("\n")[0]
+            printed = "".join(output["text"]) if output.get("name") == "stdout" else ""
+            lines = printed.partition(_AFTER)[0].split("\n") if _AFTER in printed else []
+            if answer := [line for line in lines if not line.startswith(_REFUSED)]:
+                return answer[0]
     return ""
