@@ -83,7 +83,8 @@ def test_links_lead_out_of_the_folder_of_notebooks(page, looks):
 
 
 def test_the_page_raised_no_error_and_asked_no_other_machine(page, looks):
-    assert page.complaints == []
+    # These tests end kernels, and JupyterLab may be asking one for its debugger just then.
+    assert [each for each in page.complaints if "Could not restore the debugger state" not in each] == []
 
 
 def test_the_server_had_nothing_to_say_but_its_address(lab, looks):
