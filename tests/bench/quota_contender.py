@@ -6,6 +6,7 @@ It needs httpx and the package that it tries, and nothing of the cookbook. Task 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -221,7 +222,8 @@ def token_throttle() -> Ask:
 def ledger() -> Ask:
     """The recipe's own: the cells of the notebook, handed over as text."""
     cells: dict[str, Any] = {}
-    exec(TASK["ledger"], cells)
+    with contextlib.redirect_stdout(sys.stderr):  # what a cell prints is not for the process that waits for "ready"
+        exec(TASK["ledger"], cells)
     quota = cells["open_quota"](TASK["file"], TASK["tokens"], TASK["requests"], TASK["minute"])
     client, turn = connection(), asyncio.Lock()
     seen = [2000.0, 4000.0]  # tokens and characters so far, with a guess to begin with
