@@ -186,7 +186,7 @@ for question in "In one sentence, why do languages disappear?" "In one sentence,
   if ((number % 2 == 0)); then wait; fi
 done
 wait
-jq --raw-output '"- " + (.choices // error(.error.message? // .message))[0].message.content' "$folder"/*
+jq --raw-output "\"- \" + $text" "$folder"/*
 rm -r "$folder"
 
 begin "Handle errors and retries"

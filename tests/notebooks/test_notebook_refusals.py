@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 from refusals import FOLDER, expected, observed, table
 
 from mistral_on_azure.azure.deployments import deployments, sold_deployments
 from mistral_on_azure.catalog.notebooks import Kind, notebooks
-from mistral_on_azure.running.jobs import absent_packages
+from mistral_on_azure.running.jobs import lacking
 
 ALL = notebooks(FOLDER)
 NAMES = [name for name, notebook in ALL.items() if notebook.kind in (Kind.GUIDE, Kind.CLIENT)]
@@ -47,10 +45,8 @@ RUNS = [
 
 @pytest.mark.parametrize(("kind", "name", "deployment"), RUNS)
 def test_what_is_refused_is_what_the_table_says(kind, name, deployment):
-    if absent := absent_packages(ALL[name]):
-        pytest.skip(f"{name} needs {', '.join(absent)}")
-    if name in LANGUAGES and not all(map(shutil.which, ("curl", "jq", "npm"))):
-        pytest.skip(f"{name} needs curl and jq, or Node.js with npm")
+    if why := lacking(ALL[name], may_install=True):
+        pytest.skip(f"{name}: {why}")
     assert observed(kind, name, deployment, **OPTIONS.get(kind, {})) == expected(kind, name, deployment)
 
 

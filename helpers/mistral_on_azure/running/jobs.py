@@ -138,7 +138,7 @@ def _job(notebook: Notebook, given: dict[str, str], output: Path, strict: bool) 
     Args:
         strict: refuse a notebook that cannot run with these options, since the user named it; else it is skipped.
     """
-    missing = _missing(notebook, may_install=strict)
+    missing = lacking(notebook, may_install=strict)
     if not strict and notebook.kind in (Kind.RECIPE, Kind.OTHER_LANGUAGE):
         # The clients' notebooks share their parameters; these have their own.
         foreign = [name for name in given if name not in notebook.parameters]
@@ -156,7 +156,7 @@ def _on(job: Job, notebook: Notebook, deployment: str, output: Path) -> Job:
     return replace(placed, output=output / placed.place)
 
 
-def _missing(notebook: Notebook, may_install: bool) -> str:
+def lacking(notebook: Notebook, may_install: bool) -> str:
     """The requirement of a notebook that this machine lacks; empty when it lacks none.
 
     Args:
