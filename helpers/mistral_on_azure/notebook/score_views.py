@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: scores with intervals, how many questions a difference needs, what accuracy costs."""
+"""Pictures of an evaluation: scores with intervals, how many questions separate two, what accuracy costs, likeness."""
 
 from __future__ import annotations
 
@@ -110,30 +110,32 @@ def plot_trade(
     return show_figure(figure, alt)
 
 
-def plot_likeness(likeness: Mapping[tuple[str, str], float], same: Sequence[tuple[str, str]], at: float) -> ShownFigure:
-    """Plot the similarity of pairs of texts, those that mean the same marked otherwise than those that do not.
+def plot_likeness(likeness: Mapping[str, tuple[Sequence[float], Sequence[float]]], at: float) -> ShownFigure:
+    """Plot the similarity of pairs of texts, a row for each kind of pair.
 
     Args:
-        likeness: for each pair, its similarity.
-        same: the pairs that mean the same.
-        at: a threshold to draw.
+        likeness: for each kind, the similarities of the pairs that chose a threshold, and of those that try it.
+        at: the threshold.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.8, 0.9 + 0.42 * len(likeness)), layout="constrained")
+    figure = Figure(figsize=(6.8, 1.5 + 0.5 * len(likeness)), layout="constrained")
     axes = figure.add_subplot()
-    for row, (pair, value) in enumerate(likeness.items()):
-        marker, colour = ("o", BLUE) if pair in same else ("x", _OTHER)
-        axes.plot(value, row, marker, color=colour, ms=8, mew=2)
-    axes.axvline(at, color=INK, ls=":")
-    labels = [f"{one}\n{other}" for one, other in likeness]
-    axes.set(yticks=range(len(likeness)), xlabel="similarity (cosine)", ylim=(len(likeness) - 0.5, -0.5))
-    axes.set_yticklabels(labels, fontsize=8)
-    axes.set_title("● means the same    × means something else", loc="left", fontsize=10, color=INK)
-    said = [f"{one} / {other} {value:.2f}" for (one, other), value in likeness.items()]
-    count = sum(pair in same for pair in likeness)
+    said = []
+    for row, (kind, lists) in enumerate(likeness.items()):
+        for values, marker, place in zip(lists, "xo", (-0.16, 0.16), strict=True):
+            colour = BLUE if marker == "o" else INK
+            axes.plot(values, [row + place] * len(values), marker, color=colour, ms=7, mfc="none", mew=1.6)
+        chosen, tried = (f"{sum(value >= at for value in values)} of {len(values)}" for values in lists)
+        said.append(f"{kind}: {chosen} and {tried}")
+    axes.axvline(at, color=_OTHER, ls="--", lw=1.5)
+    axes.text(at, -0.62, f"  threshold {at:.2f}: taken as the same from here →", va="bottom", color=_OTHER, fontsize=9)
+    axes.set(yticks=range(len(likeness)), yticklabels=likeness, ylim=(len(likeness) - 0.5, -0.55))
+    axes.set_xlabel("similarity (cosine)     × chose the threshold     ○ try it")
     return show_figure(
-        figure, f"Similarity of pairs. The first {count} mean the same, the others do not: {'; '.join(said)}."
+        figure,
+        f"Similarity of pairs. At {at:.2f} or more, of the pairs that chose the threshold and of those that try it: "
+        f"{'; '.join(said)}.",
     )
 
 
