@@ -212,7 +212,7 @@ class Recorder:
         if complete and not self.stopped:
             self.part.replace(self.path)
             return f"Recorded {self.count} exchanges in {self.path}. Read it before you share it."
-        return f"{self.stopped or 'Not every notebook passed.'} The recording is left unfinished: {self.part}"
+        return f"{self.stopped or 'Not everything passed.'} The recording is left unfinished: {self.part}"
 
     def _write(self, value: dict[str, Any]) -> None:
         line = f"{_SURROGATE.sub(_escaped, json.dumps(value, ensure_ascii=False))}\n".encode()

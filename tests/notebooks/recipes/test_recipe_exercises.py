@@ -25,7 +25,7 @@ ALL = {name: found for name, each in notebooks(NOTEBOOKS, Kind.RECIPE).items() i
 # For each recipe a wrong answer to its exercise, and what the check says of it.
 WRONG = {
     "a-million-prompts": ("tokens_twice = 256 * 1_200", "there were three"),
-    "app-regressions": ("refused = list(mails)", "Ada is not newly refused: 4 guests."),
+    "app-regressions": ("refused = list(cases)", "Ada is not newly refused: 4 guests."),
     "before-you-deploy": ('smallest = "Standard_NC24ads_A100_v4"', "does not hold them"),
     "call-tools-in-a-loop": ("worth_it = lambda name, arguments: True", "it should say False"),
     "chat-with-memory": ('safe = lambda document: ("^", datamarked(document))', "take another"),
