@@ -28,6 +28,8 @@ LONG = (
     "tests/notebooks/clients/test_exercises.py::test_the_solutions_pass_the_checks[langchain]",
     "tests/notebooks/clients/test_exercises.py::test_the_solutions_pass_the_checks[litellm]",
     "tests/notebooks/elsewhere/test_script.py::test_it_runs_under_ipython",
+    "tests/notebooks/recipes/test_app_regressions.py::test_a_prompt_that_was_not_recorded_is_red",
+    "tests/notebooks/recipes/test_app_regressions.py::test_what_is_no_longer_known_is_red",
     "tests/notebooks/test_million_prompts.py",
     "tests/notebooks/test_notebook_refusals.py::test_what_is_refused_is_what_the_table_says[foundry-",
     "tests/notebooks/test_notebook_refusals.py::test_what_is_refused_is_what_the_table_says[managed-openai-sdk-mistralai-Mixtral",
