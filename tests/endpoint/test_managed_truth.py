@@ -14,6 +14,7 @@ from managed_compute import Measured, answered, as_truth, layer_of, managed, que
 
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.starting import start
+from mistral_on_azure.endpoint.transport.contents import read_as_python
 from mistral_on_azure.upkeep.truth.agreement import differences
 from mistral_on_azure.upkeep.truth.asking_truth import ANSWERS, QUESTIONS
 from mistral_on_azure.upkeep.truth.kept_answers import about_path
@@ -125,3 +126,36 @@ def test_what_is_kept_says_when_and_with_what_and_nothing_of_a_machine():
     assert len(kept) < MOST_BYTES
     for trace in (b"/tmp/", b"/home/", b"/root/", b"site-packages", b"pypi"):
         assert trace not in kept
+
+
+@pytest.mark.parametrize(
+    ("body", "words", "place"),
+    [
+        ('{"a":1,}', "Expecting property name enclosed in double quotes", 7),
+        ('{"a":1 ,\n }', "Expecting property name enclosed in double quotes", 10),
+        ("[1,]", "Expecting value", 3),
+        ("[1, ]", "Expecting value", 4),
+        ('{"a":[1, 2,]}', "Expecting value", 11),
+        ('{"a":{"b":1,},}', "Expecting property name enclosed in double quotes", 12),
+        ("[,]", "Expecting value", 1),
+        ('{"a":1,', "Expecting property name enclosed in double quotes", 7),
+        ('{"a" 1}', "Expecting ':' delimiter", 5),
+        ("[" * 900, "Expecting value", 900),
+    ],
+)
+def test_every_python_reads_json_as_the_containers_does(body: str, words: str, place: int):
+    with pytest.raises(json.JSONDecodeError) as refused:
+        read_as_python(body.encode())
+    assert (refused.value.msg, refused.value.pos) == (words, place)
+
+
+@pytest.mark.parametrize(
+    "body", ["[" * 3000, "[" * 3000 + "]" * 3000, '{"a":' * 3000, '["]]]",' * 3000, "[" * 1000 + "]" * 1000]
+)
+def test_every_python_goes_to_the_same_depth(body: str):
+    with pytest.raises(RecursionError):
+        read_as_python(body.encode())
+
+
+def test_brackets_in_a_text_are_not_levels():
+    assert read_as_python(json.dumps(["[" * 3000, '\\"' + "{" * 3000]).encode())[0] == "[" * 3000

@@ -27,7 +27,7 @@ from mistral_on_azure.upkeep import measurements
 ROOT = Path(__file__).resolve().parents[2]
 REPORTS = ROOT / "build" / "engines"
 RESULTS = measurements.FOLDER
-_MAX_TOKENS, _TIMEOUT = 48, 200.0  # a small model on a busy machine has to answer some 250 times
+_MAX_TOKENS, _TIMEOUT = 48, 200  # a small model on a busy machine has to answer some 250 times
 _LIMITS = ["--workers", "2", "--cell-timeout", "400", "--notebook-timeout", "1800"]
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+
 import pytest
 
+from marking import Marked
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.notebook import telemetry
 from mistral_on_azure.notebook.telemetry import start_backend
@@ -16,9 +21,7 @@ WORDS = "7 Rue des Lilas"
 def backend():
     started = start_backend()
     yield started
-    if started.collector is not None:
-        started.collector.kill()
-        started.collector.wait(timeout=10)
+    started.stop_collector()
 
 
 def _export(url: str) -> None:
@@ -51,10 +54,46 @@ def test_a_span_arrives_through_the_collector(backend):
 def test_the_collector_is_what_forwards(backend):
     if backend.collector is None:
         pytest.skip("Rotel is not installed: make group NAME=tracing")
-    backend.collector.kill()
-    backend.collector.wait(timeout=10)
+    backend.stop_collector()
     _export_once(backend.url)
     assert not backend.bodies
+
+
+# A notebook's kernel that was interrupted still sends what it has, and a kernel that was killed leaves nothing behind.
+_APP = """
+import time
+from mistral_on_azure import start_backend
+backend = start_backend()
+print(backend.collector.pid if backend.collector else "", flush=True)
+while True:
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print(backend.collector.poll() is None, flush=True)
+"""
+
+
+def test_the_collector_outlives_an_interrupt_and_ends_with_its_parent():
+    app = Marked([sys.executable, "-c", _APP])
+    with app.process as process:
+        pid = process.stdout.readline().strip()
+        if pid:
+            os.killpg(process.pid, signal.SIGINT)
+            assert process.stdout.readline() == "True\n"
+            assert int(pid) in app.alive()
+        process.kill()
+    assert app.all_gone(within=20)
+    if not pid:
+        pytest.skip("Rotel is not installed: make group NAME=tracing")
+
+
+def test_a_collector_that_cannot_start_is_one_line(tmp_path):
+    program = tmp_path / "collector"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o700)
+    backend = telemetry.Backend("http://127.0.0.1:1", "http://127.0.0.1:1", [], None)
+    with pytest.raises(CookbookError, match="ended 3 times as soon as it was started"):
+        telemetry._collect(backend, program)
 
 
 def _export_once(url: str) -> None:

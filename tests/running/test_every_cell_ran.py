@@ -32,6 +32,8 @@ PASSING = {
     "reset": ("x = 1", "%reset -f", "print(1)"),
     "raw-bytes": (RAW, "print(1)"),
     "long-line": ("print('x' * 300_000)", "print('y' * 300_000, end='\\r')\nprint('z')"),
+    # The notebook is saved every two seconds, when a cell has ended.
+    "saved-on-the-way": ("import time; time.sleep(2.1)\nprint('y', end='\\r')\nprint('z')",),
     "short-lines": ("print('0123456\\n' * 2_500_000)",),
     "empty": ("", "# a comment", "print(1)"),
     "may-raise": ("1 / 0", "print(1)"),
@@ -107,6 +109,11 @@ def test_of_a_long_line_nothing_is_lost_and_it_takes_no_time(ran):
     began = time.process_time()
     assert overwritten("x" * 20_000_000 + "\r" + "y" * 20_000_000) == "y" * 20_000_000
     assert time.process_time() - began < 5
+
+
+def test_what_is_saved_on_the_way_is_no_other_than_at_the_end(ran):
+    (cell,) = cells(ran[0], "saved-on-the-way")[2:]
+    assert "".join(cell["outputs"][0]["text"]) == "z\n"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gzip
+import os
 import socket
 import subprocess
 import threading
@@ -18,6 +20,9 @@ from typing import Any
 from mistral_on_azure.errors import CookbookError
 
 _PATIENCE = 30.0  # seconds, for the slowest of continuous integration's machines
+_TRIES = 3  # somebody else may take a port between the moment it was chosen and the collector's start
+# The shell becomes the collector. What it leaves behind ends it at the end of standard input, so with its parent.
+_ENDS_WITH_PARENT = 'exec 3<&0; (read -r _ <&3; kill -9 $$) & exec "$@" </dev/null 3<&-'
 _ACCEPTED = b'{"itemsReceived": 1, "itemsAccepted": 1, "errors": []}'  # what Azure Monitor's ingestion answers
 
 
@@ -113,6 +118,13 @@ class Backend:
                 raise CookbookError(f"What was sent did not arrive within {_PATIENCE:g} seconds.")
             time.sleep(0.05)
 
+    def stop_collector(self) -> None:
+        """End the collector; safe to call twice, and without one."""
+        if self.collector is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.collector.stdin.close()
+            self.collector.wait(_PATIENCE)
+
 
 def start_backend() -> Backend:
     """Start a backend on loopback and, where Rotel is installed, a collector that forwards to it.
@@ -130,21 +142,40 @@ def start_backend() -> Backend:
 
 
 def _collect(backend: Backend, program: Path) -> None:
-    with socket.socket() as http, socket.socket() as grpc:
-        for each in (http, grpc):
-            each.bind(("127.0.0.1", 0))
-        place, other = (each.getsockname() for each in (http, grpc))
-    listen = ["--otlp-http-endpoint", f"127.0.0.1:{place[1]}", "--otlp-grpc-endpoint", f"127.0.0.1:{other[1]}"]
-    forward = ["--exporter", "otlp", "--otlp-exporter-protocol", "http", "--otlp-exporter-endpoint", backend.address]
-    backend.collector = subprocess.Popen([program, "start", *listen, *forward], stdout=subprocess.DEVNULL)
-    atexit.register(backend.collector.kill)
-    backend.wait(lambda: _listens(place))
-    backend.url = f"http://127.0.0.1:{place[1]}"
+    for _ in range(_TRIES):
+        place, other = _free_port(), _free_port()
+        collector = _begin_collector(program, backend.address, place, other)
+        backend.wait(lambda process=collector, address=place: process.poll() is not None or _listens(address))
+        if collector.poll() is None:
+            backend.collector, backend.url = collector, f"http://{place}"
+            atexit.register(backend.stop_collector)
+            return
+    raise CookbookError(f"The collector ended {_TRIES} times as soon as it was started. What it said is above.")
 
 
-def _listens(place: tuple[str, int]) -> bool:
+def _begin_collector(program: Path, backend: str, http: str, grpc: str) -> subprocess.Popen:
+    listen = ["--otlp-http-endpoint", http, "--otlp-grpc-endpoint", grpc]
+    forward = ["--exporter", "otlp", "--otlp-exporter-protocol", "http", "--otlp-exporter-endpoint", backend]
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "ROTEL_"))}
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _ENDS_WITH_PARENT, "collector", program, "start", *listen, *forward],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=ours,
+        start_new_session=True,  # an interrupt is for the kernel: the app still has something to send
+    )
+
+
+def _free_port() -> str:
     with socket.socket() as probe:
-        return probe.connect_ex(place) == 0
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def _listens(address: str) -> bool:
+    host, port = address.split(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
 
 
 class _Keeping(BaseHTTPRequestHandler):

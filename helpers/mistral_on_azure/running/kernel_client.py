@@ -58,6 +58,7 @@ class KernelClient(PapermillNotebookClient):
             self.join_streams()
             for stream, _ in self._streams.values():
                 stream["text"] = overwritten(stream["text"])
+            self._streams = {}  # complete: another `join_streams` would undo that
 
     async def _check_raise_for_error(self, cell: NotebookNode, cell_index: int, exec_reply: Any) -> None:
         await super()._check_raise_for_error(cell, cell_index, exec_reply)

@@ -13,9 +13,12 @@ using Azure;
 using Azure.AI.Inference;
 using Azure.Identity;
 
-const string model = "mistralai-Mistral-7B-Instruct-v01";
-const string toolModel = "mistralai-Mixtral-8x22B-Instruct-v0-1"; // the deployment that can call tools
+var named = Environment.GetEnvironmentVariable("AZURE_INFERENCE_MODEL");
+var model = string.IsNullOrEmpty(named) ? "mistralai-Mistral-7B-Instruct-v01" : named;
+// Of the four open models one can call tools. A model of another name, as on a Foundry resource, is asked itself.
+var toolModel = model.StartsWith("mistralai-") ? "mistralai-Mixtral-8x22B-Instruct-v0-1" : model;
 const string prompt = "How many languages are in the world?";
+const string tone = "You are a helpful assistant.";
 var key = Environment.GetEnvironmentVariable("AZURE_INFERENCE_CREDENTIAL");
 if (!Uri.TryCreate(Environment.GetEnvironmentVariable("AZURE_INFERENCE_ENDPOINT"), UriKind.Absolute, out var endpoint))
 {
@@ -48,9 +51,9 @@ try
     ModelInfo info = client.GetModelInfo().Value;
     Console.WriteLine($"{info.ModelName} by {info.ModelProviderName}");
 }
-catch (RequestFailedException error) when (error.Status == 404)
+catch (RequestFailedException error) when (error.Status is 404 or 424)
 {
-    Console.WriteLine("404 nothing at /info");
+    Console.WriteLine($"{error.Status} nothing at /info");
 }
 catch (Exception error) when (error is RequestFailedException or AggregateException or CredentialUnavailableException)
 {
@@ -59,9 +62,16 @@ catch (Exception error) when (error is RequestFailedException or AggregateExcept
 }
 
 Begin("Complete a chat");
-ChatCompletionsOptions request = Ask(new ChatRequestSystemMessage("You are a helpful assistant."), User(prompt));
-request.Temperature = 0;
-ChatCompletions completion = client.Complete(request).Value;
+ChatCompletions completion;
+try
+{
+    completion = client.Complete(Ask(new ChatRequestSystemMessage(tone), User(prompt))).Value;
+}
+catch (RequestFailedException error)
+{
+    Console.WriteLine($"The system message is refused here: {error.Status}"); // by 7B v01 on managed compute
+    completion = client.Complete(Ask(User($"{tone}\n{prompt}"))).Value;
+}
 Console.WriteLine(completion.Content);
 Console.WriteLine($"Finish reason: {completion.FinishReason}");
 CompletionsUsage usage = completion.Usage;
@@ -69,7 +79,14 @@ Console.WriteLine($"{usage.PromptTokens} + {usage.CompletionTokens} = {usage.Tot
 
 Begin("Send a system message");
 var french = new ChatRequestSystemMessage("Answer in French, in one short sentence.");
-Console.WriteLine(client.Complete(Ask(french, User(prompt))).Value.Content);
+try
+{
+    Console.WriteLine(client.Complete(Ask(french, User(prompt))).Value.Content);
+}
+catch (RequestFailedException error)
+{
+    Console.WriteLine($"Refused here, so put the instruction above the question, as before: {error.Status}");
+}
 
 Begin("Hold a conversation");
 var messages = new List<ChatRequestMessage> { User(prompt) };
@@ -210,9 +227,17 @@ Begin("Pass extra parameters");
 ChatCompletionsOptions sure = Ask(User(prompt));
 sure.MaxTokens = 4;
 sure.AdditionalProperties["logprobs"] = BinaryData.FromObjectAsJson(true);
-using JsonDocument raw = JsonDocument.Parse(client.Complete(sure).GetRawResponse().Content.ToString());
-JsonElement logprobs = raw.RootElement.GetProperty("choices")[0].GetProperty("logprobs");
-Console.WriteLine($"log probabilities: {logprobs.ValueKind == JsonValueKind.Object}");
+try
+{
+    using JsonDocument raw = JsonDocument.Parse(client.Complete(sure).GetRawResponse().Content.ToString());
+    JsonElement choice = raw.RootElement.GetProperty("choices")[0];
+    bool came = choice.TryGetProperty("logprobs", out var logprobs) && logprobs.ValueKind == JsonValueKind.Object;
+    Console.WriteLine($"log probabilities: {came}");
+}
+catch (RequestFailedException error)
+{
+    Console.WriteLine($"Log probabilities are refused here: {error.Status}");
+}
 
 Begin("Call asynchronously");
 string[] questions =
@@ -221,9 +246,11 @@ string[] questions =
     "In one sentence, how is a new language born?",
     "In one sentence, which language is the hardest to learn?",
 };
-foreach (var answer in await Task.WhenAll(questions.Select(question => client.CompleteAsync(Ask(User(question))))))
+// Two at a time, which is as many as managed compute takes unless it is told otherwise.
+foreach (var pair in questions.Chunk(2))
 {
-    Console.WriteLine($"- {answer.Value.Content}");
+    var asked = pair.Select(question => client.CompleteAsync(Ask(User(question))));
+    foreach (var answer in await Task.WhenAll(asked)) Console.WriteLine($"- {answer.Value.Content}");
 }
 
 Begin("Handle errors and retries");

@@ -16,9 +16,12 @@ using OpenAI;
 using OpenAI.Chat;
 using OpenAI.Models;
 
-const string model = "mistralai-Mistral-7B-Instruct-v01";
-const string toolModel = "mistralai-Mixtral-8x22B-Instruct-v0-1"; // the deployment that can call tools
+var named = Environment.GetEnvironmentVariable("AZURE_INFERENCE_MODEL");
+var model = string.IsNullOrEmpty(named) ? "mistralai-Mistral-7B-Instruct-v01" : named;
+// Of the four open models one can call tools. A model of another name, as on a Foundry resource, is asked itself.
+var toolModel = model.StartsWith("mistralai-") ? "mistralai-Mixtral-8x22B-Instruct-v0-1" : model;
 const string prompt = "How many languages are in the world?";
+const string tone = "You are a helpful assistant.";
 var address = Environment.GetEnvironmentVariable("AZURE_INFERENCE_ENDPOINT");
 var key = Environment.GetEnvironmentVariable("AZURE_INFERENCE_CREDENTIAL");
 // A Foundry resource has other ones: /openai/v1, and https://ai.azure.com/.default.
@@ -67,9 +70,9 @@ try
         foreach (OpenAIModel each in (await models.GetModelsAsync()).Value) Console.WriteLine(each.Id);
     }
 }
-catch (ClientResultException error) when (error.Status == 404)
+catch (ClientResultException error) when (error.Status is 404 or 424)
 {
-    Console.WriteLine("404 nothing at /v1/models");
+    Console.WriteLine($"{error.Status} nothing at /v1/models");
 }
 catch (Exception error) when (error is ClientResultException or AggregateException or CredentialUnavailableException)
 {
@@ -80,8 +83,17 @@ catch (Exception error) when (error is ClientResultException or AggregateExcepti
 Begin("Complete a chat");
 ChatCompletionOptions cool = Limit(256);
 cool.Temperature = 0;
-ChatCompletion completion = await client.CompleteChatAsync(
-    new ChatMessage[] { new SystemChatMessage("You are a helpful assistant."), User(prompt) }, cool);
+ChatCompletion completion;
+try
+{
+    var both = new ChatMessage[] { new SystemChatMessage(tone), User(prompt) };
+    completion = await client.CompleteChatAsync(both, cool);
+}
+catch (ClientResultException error)
+{
+    Console.WriteLine($"The system message is refused here: {error.Status}"); // by 7B v01 on managed compute
+    completion = await client.CompleteChatAsync(new ChatMessage[] { User($"{tone}\n{prompt}") }, cool);
+}
 Console.WriteLine(completion.Content[0].Text);
 Console.WriteLine($"Finish reason: {completion.FinishReason}");
 ChatTokenUsage usage = completion.Usage;
@@ -89,8 +101,15 @@ Console.WriteLine($"{usage.InputTokenCount} + {usage.OutputTokenCount} = {usage.
 
 Begin("Send a system message");
 var french = new SystemChatMessage("Answer in French, in one short sentence.");
-ChatCompletion shorter = await client.CompleteChatAsync(new ChatMessage[] { french, User(prompt) }, Limit(256));
-Console.WriteLine(shorter.Content[0].Text);
+try
+{
+    ChatCompletion shorter = await client.CompleteChatAsync(new ChatMessage[] { french, User(prompt) }, Limit(256));
+    Console.WriteLine(shorter.Content[0].Text);
+}
+catch (ClientResultException error)
+{
+    Console.WriteLine($"Refused here, so put the instruction above the question, as before: {error.Status}");
+}
 
 Begin("Hold a conversation");
 var messages = new List<ChatMessage> { User(prompt) };
@@ -256,7 +275,11 @@ async Task<string> Answer(string question)
     ChatCompletion answer = await client.CompleteChatAsync(new ChatMessage[] { User(question) }, Limit(256));
     return answer.Content[0].Text;
 }
-foreach (var answer in await Task.WhenAll(questions.Select(Answer))) Console.WriteLine($"- {answer}");
+// Two at a time, which is as many as managed compute takes unless it is told otherwise.
+foreach (var pair in questions.Chunk(2))
+{
+    foreach (var answer in await Task.WhenAll(pair.Select(Answer))) Console.WriteLine($"- {answer}");
+}
 
 Begin("Handle errors and retries");
 // The package tries again three times, without a pause unless the answer has Retry-After. 424 it does not try again.

@@ -28,6 +28,7 @@ from mistral_on_azure.endpoint.serving.container_answers import (
 from mistral_on_azure.endpoint.serving.container_body import KNOWN, ChatBody, Invalid, Role, fault, validate
 from mistral_on_azure.endpoint.serving.engine_messages import check_calls, message_faults
 from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError, accept
+from mistral_on_azure.endpoint.transport.contents import read_as_python
 
 EXTRA = ("error", "drop", "pass-through")
 _JSON = "application/json"
@@ -139,7 +140,7 @@ def _decode(body: bytes, content_type: str) -> Any:
         return body
     if body:
         try:
-            data = json.loads(body)
+            data = read_as_python(body)
         except json.JSONDecodeError as error:
             raise _invalid([fault("json_invalid", [error.pos], "JSON decode error", {}, error=error.msg)]) from None
         except (ValueError, RecursionError):  # not UTF-8, a number of thousands of digits, nested too deeply

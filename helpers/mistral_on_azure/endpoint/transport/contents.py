@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
@@ -14,6 +16,14 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
 MOST_VALUES, MOST_ESCAPES = 16_384, 524_288  # in a body; a text with so many escapes fits into no context
 DEEPEST, LONGEST_NUMBER = 256, 4_300  # levels within each other, digits
+_DEEPEST_IN_PYTHON = 950  # of Python's 1,000 levels, some are the server's own
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
+_SPACE = " \t\n\r"  # of JSON
+_OF_313 = {
+    "Illegal trailing comma before end of object": "Expecting property name enclosed in double quotes",
+    "Illegal trailing comma before end of array": "Expecting value",
+}
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _DIGITS = bytes(ord("0") if chr(byte).isdecimal() else ord(" ") for byte in range(256))
@@ -88,6 +98,38 @@ def read_json(body: bytes) -> Any:
         raise invalid(f"The body is not valid JSON: {error}.", code="invalid_json") from None
     except RecursionError:
         raise invalid("The body is nested too deeply.", code="invalid_json") from None
+
+
+def read_as_python(body: bytes) -> Any:
+    """The JSON value in `body` as the `json` of Python 3.10 to 3.12 reads it, whichever Python this is.
+
+    Python 3.13 has other words and another place for a comma too many, and each version goes to another depth.
+
+    Raises:
+        JSONDecodeError: with the words and the place of those versions.
+        RecursionError: for values too deep in each other.
+        ValueError: for another encoding than JSON may have, and for a number of thousands of digits.
+    """
+    text = body.decode(json.detect_encoding(body), "surrogatepass")
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        if _is_deep(text[: error.pos]):
+            raise RecursionError from None
+        if error.msg in _OF_313:
+            place = next((at for at in range(error.pos + 1, len(text)) if text[at] not in _SPACE), len(text))
+            raise json.JSONDecodeError(_OF_313[error.msg], text, place) from None
+        raise
+    if _is_deep(text):
+        raise RecursionError
+    return value
+
+
+def _is_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= _DEEPEST_IN_PYTHON:
+        return False
+    brackets = _BRACKET.findall(_TEXT.sub("", text))
+    return max(accumulate(_STEPS[ord(each)] for each in brackets), default=0) > _DEEPEST_IN_PYTHON
 
 
 def check_size(body: bytes) -> None:
