@@ -227,6 +227,7 @@ def test_old_rows_are_named_and_fail_the_weekly_job_only(monkeypatch):
 def test_the_command_tells_all_rows_one_row_and_json():
     code, text = run()
     assert code == 0 and "as of" in text
+    assert all(f"\n{name}\n" in text for name in models())  # a name that is broken cannot be copied
     code, text = run("mistral-nemo")
     assert code == 0 and "Use mistral-small-2503." in text
     code, text = run("--json")

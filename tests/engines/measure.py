@@ -49,9 +49,14 @@ def main() -> int:
                     kept[engine.name] = _measure(engine, served)
             except Missing as why:
                 print(why, file=sys.stderr)
-    kept = {engine.name: kept[engine.name] for engine in ENGINES if engine.name in kept}
-    measurements.save(kept, page.page(kept), given.results, page.NAME)
+            _save(kept, given.results)  # the next engine takes minutes, too
+    _save(kept, given.results)
     return 0
+
+
+def _save(kept: dict[str, Any], results: Path) -> None:
+    ordered = {engine.name: kept[engine.name] for engine in ENGINES if engine.name in kept}
+    measurements.save(ordered, page.page(ordered), results, page.NAME)
 
 
 def _measure(engine: Engine, served: Served) -> dict[str, Any]:

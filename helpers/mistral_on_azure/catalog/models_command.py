@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from mistral_on_azure.catalog import azure_listing
@@ -26,6 +27,7 @@ from mistral_on_azure.catalog.models import (
 )
 
 _OLD = "not looked at for 90 days"
+_WIDE = 170  # columns of a terminal from which on a table has room for the names of models
 _COLUMNS = ("model", *KINDS, "runs on", "context", "tokens here", "tools", "on Azure", "next")
 
 
@@ -89,20 +91,37 @@ def cells(model: Model) -> list[str]:
 
 
 def show(console: Console) -> None:
-    """Print the table in groups, with the oldest day on which a row was checked."""
+    """Print the models in groups, as tables or, where a terminal is too narrow for these, one below the other."""
     for group in dict.fromkeys(model.group for model in models().values()):
-        table = Table(title=f"{group} (as of {as_of()})", title_justify="left", box=None, pad_edge=False)
-        for name in _COLUMNS:
-            table.add_column(name, overflow="fold")
-        for model in models().values():
-            if model.group == group:
-                table.add_row(*cells(model))
-        console.print(table)
+        console.print(f"{group} (as of {as_of()})", style="bold", highlight=False)
+        of_group = [cells(model) for model in models().values() if model.group == group]
+        (_as_table if console.width >= _WIDE else _as_lines)(console, of_group)
         console.print()
     for part in parts().values():
         old = f" ({_OLD})" if part.stale() else ""
         console.print(f"{part.name}{old}: ends {every(part.ends)}", highlight=False)
-    console.print("\n`cookbook models NAME` tells one model's facts with their sources; --json is for programs.")
+    console.print(
+        "\n≠ stands between sources that disagree. `cookbook models NAME` tells a model's facts with their sources."
+    )
+
+
+def _as_table(console: Console, rows: list[list[str]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in _COLUMNS:
+        table.add_column(name, overflow="fold", no_wrap=name == _COLUMNS[0])
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _as_lines(console: Console, rows: list[list[str]]) -> None:
+    for name, *facts in rows:
+        console.print(name, highlight=False, markup=False)
+        told = [f"{what}: {fact}" for what, fact in zip(_COLUMNS[1:], facts, strict=True)]
+        for part in (told[: len(KINDS)], told[len(KINDS) :]):
+            known_here = " · ".join(each for each in part if not each.endswith(": –"))
+            if known_here:
+                console.print(Padding(known_here, (0, 0, 0, 4), expand=False), highlight=False, markup=False)
 
 
 def show_one(console: Console, model: Model) -> None:
