@@ -79,6 +79,10 @@ def test_an_unknown_name_gets_its_neighbour():
         ("Mistral-Lareg-3", "Mistral-Large-3"),
         ("mistralai-Mistral-7B-Instruct-v0.2", "mistralai-Mistral-7B-Instruct-v02"),
         ("gpt-4o", ""),
+        ("mistral-7b", "mistralai-Mistral-7B-Instruct-v02"),
+        ("mixtral", "mistralai-Mixtral-8x7B-Instruct-v01"),
+        ("mixtrall", "mistralai-Mixtral-8x7B-Instruct-v01"),
+        ("8x22b", "mistralai-Mixtral-8x22B-Instruct-v0-1"),
     ],
 )
 def test_a_name_with_a_mistake_has_a_neighbour(typed, known):

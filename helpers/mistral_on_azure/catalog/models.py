@@ -18,6 +18,7 @@ from mistral_on_azure.errors import CookbookError
 
 FRESH = timedelta(days=90)  # a row that was not looked at for longer says so
 KINDS = ("serverless", "managed", "foundry")
+_WORD = re.compile(r"[a-z]+|\d\w*")  # of a model's name
 _PATH = Path(__file__).with_name("models.toml")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
@@ -192,9 +193,15 @@ def known(name: str) -> Model | None:
 
 
 def neighbour(name: str) -> str:
-    """The known name that is most similar to an unknown one; empty when none is."""
-    names = {each.lower(): each for model in models().values() for each in (model.name, model.asset)}
-    close = get_close_matches(name.lower(), names, 1, cutoff=0.6)
+    """The known name that is most similar to an unknown one; empty when none is.
+
+    A name that has all the words comes first, since people type a part, as `mixtral` or `mistral-7b`.
+    """
+    names = {each.lower(): model.name for model in models().values() for each in (model.name, model.asset)}
+    written = {word for each in names for word in _WORD.findall(each)}
+    words = [(get_close_matches(word, written, 1, cutoff=0.75) or [word])[0] for word in _WORD.findall(name.lower())]
+    having = [each for each in names if words and all(word in _WORD.findall(each) for word in words)]
+    close = get_close_matches(name.lower(), having or names, 1, cutoff=0.0 if having else 0.6)
     return names[close[0]] if close else ""
 
 

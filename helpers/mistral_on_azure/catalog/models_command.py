@@ -130,7 +130,8 @@ def show_one(console: Console, model: Model) -> None:
     for name, facts in model.facts().items():
         for fact in facts:
             console.print(f"  {name:<11} {fact}", highlight=False, markup=False)
-    for line in (tokens_here(model), model.note, advice(model), f"This row was {_OLD}." if model.stale() else ""):
+    counted = f"Tokens on the local endpoint: {tokens_here(model)}."
+    for line in (counted, model.note, advice(model), f"This row was {_OLD}." if model.stale() else ""):
         if line:
             console.print(line, highlight=False, markup=False)
 
