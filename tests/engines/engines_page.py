@@ -17,9 +17,9 @@ def page(results: Results) -> str:
         "Made by `make engines`; rebuilt from `engines.json` by `make engines ARGS=--render`.",
         "Each server is `AZURE_INFERENCE_ENDPOINT` itself. The local endpoint has no part in it; only the runner's "
         "counter is in between. The notebooks are the same as on Azure, with short answers and long patience (`-p "
-        "max_tokens 48 -p timeout 200`). A real engine has to pass them all, and a gateway all whose answers it leaves "
-        "as they are. A mock with canned answers cannot: if it breaks what must hold everywhere, a notebook that "
-        "passed would prove nothing. The tables say where.",
+        "max_tokens 48 -p timeout 200`), and only those that have both parameters. A real engine has to pass them all, "
+        "and a gateway all whose answers it leaves as they are. A mock may break what holds on every endpoint, and "
+        "stops a notebook that asserts it: the tables say where.",
         _overview(results),
         "## What each cannot do",
         "Of what an endpoint on Azure does. Notebooks need a few of these; the others they show or step around.",

@@ -33,7 +33,7 @@ def test_the_page_is_current(tmp_path):
 
 def test_every_notebook_passed_on_an_engine_nobody_here_wrote():
     notebooks = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert {job["notebook"] for job in KEPT["llama.cpp"]["notebooks"]} == notebooks
+    assert {job["notebook"] for job in KEPT["llama.cpp"]["notebooks"]} >= notebooks
     assert {job["status"] for job in KEPT["llama.cpp"]["notebooks"]} == {"passed"}
     assert all(job["calls"] > 0 for job in KEPT["llama.cpp"]["notebooks"])
 
