@@ -51,6 +51,11 @@ def processor(tokenizer: str = "v3") -> Any:
     return sentencepiece.SentencePieceProcessor(model_file=str(_FOLDER / _FILES[tokenizer]))
 
 
+def prepare() -> None:
+    """Read what the first answer needs, which takes a tenth of a second."""
+    _vocabulary("v3")
+
+
 _TOKEN, _CHARACTER = 120, 4  # bytes that a token takes in memory, and a character, at most
 _tokenized: BoundedCache[tuple[str, str], Tokens] = BoundedCache(8_000_000)
 
