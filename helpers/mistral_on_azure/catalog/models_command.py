@@ -22,7 +22,7 @@ from mistral_on_azure.catalog.models import (
     mentioned,
     models,
     parts,
-    sizes,
+    size,
     stale_names,
 )
 
@@ -140,7 +140,7 @@ def runs_on(model: Model) -> str:
     """The smallest machine that the model may be deployed to, or that it is sold per token."""
     if not model.gpus:
         return every(model.sizes)
-    allowed = [sizes()[name] for name in model.sizes[0].value.split(", ")]
+    allowed = [size(name) for name in model.sizes[0].value.split(", ")]
     least = min(allowed, key=lambda size: (size.gpus, size.gpu_memory))
     larger = " or larger" if len(allowed) > 1 else ""
     return f"{least.name.removeprefix('Standard_')} ({least.gpus} × {least.gpu_memory} GB){larger}"
