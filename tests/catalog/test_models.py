@@ -111,6 +111,12 @@ def test_a_name_is_found_in_a_text(text, name):
 def test_a_retired_model_names_its_successor():
     assert advice(find("mistral-nemo")) == "Mistral-Nemo was retired on 2026-01-30. Use mistral-small-2503."
     assert advice(find("Mistral-Large-3")) == ""
+    assert "2025-04-15 (a page of 2026-10-05 says GA). Use mistral-medium-2505." in advice(find("Mistral-large"))
+
+
+def test_tokens_say_where_they_are_counted_with_another_tokenizer():
+    said = {name: models_command.tokens_here(find(name)) for name in (*deployments(), "Mistral-large-2411")}
+    assert list(said.values()) == [*["exact (v1) on managed, v3 on serverless"] * 3, "exact (v3)", "exact (v7)"]
 
 
 def test_the_table_is_compared_with_the_registry():

@@ -63,6 +63,14 @@ def test_every_deployment_answers_by_its_name(resource, path, name):
     assert answer.headers["x-ratelimit-limit-tokens"] == "400000"
 
 
+def test_a_quota_that_was_asked_for_is_kept_with_its_minute():
+    with start(kind="foundry", tokens_per_minute=200_000, requests_per_minute=2, minute=1.0) as resource:
+        answers = [ask(resource, OPENAI, model="Mistral-Large-3", max_tokens=1) for _ in range(3)]
+    assert answers[0].headers["x-ratelimit-limit-tokens"] == "200000"
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert float(answers[2].headers["x-ratelimit-reset-requests"].rstrip("s")) <= 1
+
+
 @pytest.mark.parametrize("path", [AZURE, OPENAI])
 def test_no_name_and_an_unknown_name_are_refused(resource, path):
     assert (ask(resource, path).status, ask(resource, path).json()["error"]["code"]) == (400, "no_model_name")

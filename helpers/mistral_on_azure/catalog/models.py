@@ -248,7 +248,8 @@ def advice(model: Model) -> str:
     if model.retired is None:
         return ""
     instead = f" Use {model.successor[0].value}." if model.successor else ""
-    return f"{model.name} was retired on {model.retired}.{instead}"
+    other = next((f" (a page of {each.seen} says {each.value})" for each in model.azure[1:]), "")
+    return f"{model.name} was retired on {model.retired}{other}.{instead}"
 
 
 def _table() -> dict[str, Any]:

@@ -90,8 +90,7 @@ class Foundry:
 
     def quota(self, limits: Limits, clock: Callable[[], float]) -> Quota:
         """The documented quota, unless another one was asked for."""
-        tokens = TOKENS_PER_MINUTE if limits.tokens == Limits().tokens else limits.tokens
-        return Quota(Limits(limits.requests, tokens), clock)
+        return Quota(limits, clock, TOKENS_PER_MINUTE)
 
     def info(self, deployment: Deployment) -> dict[str, str]:
         raise ApiError(404, "not_found", "A resource with several models has no /info.")
