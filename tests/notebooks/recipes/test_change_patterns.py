@@ -12,7 +12,9 @@ from mistral_on_azure.catalog.notebooks import load
 
 ROOT = Path(__file__).resolve().parents[3]
 (SOURCE,) = (
-    cell.source for cell in load(ROOT / "notebooks/recipes/change-the-model.ipynb").code if "PATTERNS = {" in cell.source
+    cell.source
+    for cell in load(ROOT / "notebooks/recipes/change-the-model.ipynb").code
+    if "PATTERNS = {" in cell.source
 )
 NAMES: dict = {}
 exec(SOURCE, NAMES)
