@@ -107,7 +107,8 @@ def models(e: Examination) -> Finding:
         more = f", and {len(names) - 4} more" if len(names) > 4 else ""
         return ok(f"lists {', '.join(names[:4])}{more}")
     if answer.status == 200 or answer.cause in (*_NOT_HERE, *_CLOSED):
-        return note(f"missing ({answer.status_words}): models.list() of the OpenAI SDK fails here")
+        found = f"missing ({answer.status_words}): models.list() of the OpenAI SDK fails here"
+        return note(found, "Do without the list: name the model in each request.")
     return explain_refusal(Refused(answer, f"GET {e.models_path}"), e)
 
 

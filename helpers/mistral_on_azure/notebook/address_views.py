@@ -47,13 +47,13 @@ def base_urls(kind: DeploymentKind) -> dict[str, list[str]]:
 class BaseUrls(Drawing):
     """A decision tree: how the address ends, which kind that is, and what each client's base URL is.
 
-    Of a kind's endings it has the first. At the other hosts of a Foundry resource, no page shows both of its APIs.
+    Of a Foundry resource's hosts, only the first is documented with both APIs; on the others, /openai/v1 is.
     """
 
     size = (504, 443)
 
     def __repr__(self) -> str:
-        lines = [f"The address ends with {kind.suffixes[0]}: {kind.words}" for kind in (MANAGED, FOUNDRY)]
+        lines = [f"The address ends with {' or '.join(kind.suffixes)}: {kind.words}" for kind in (MANAGED, FOUNDRY)]
         told = "; ".join(f"{status} means {DEPLOYMENT_KINDS[kind].words}" for kind, status in PROBED.items())
         lines.append(f"It ends with {', '.join(EITHER)}, or it is {_OWN}: call {PROBE}. {told}")
         for kind in (SERVERLESS, FOUNDRY):
@@ -70,7 +70,7 @@ class BaseUrls(Drawing):
         """Draw the tree from the top down."""
         axes, (left, middle, right) = sheet(figure), _COLUMNS
         _box(axes, middle, (10, 40), ["How does the address end?"], colours, half=106)
-        endings = {left: MANAGED.suffixes[:1], middle: (*EITHER, _OWN), right: FOUNDRY.suffixes[:1]}
+        endings = {left: MANAGED.suffixes[:1], middle: (*EITHER, _OWN), right: FOUNDRY.suffixes}
         kinds = {left: MANAGED, middle: SERVERLESS, right: FOUNDRY}
         for column in _COLUMNS:
             _join(axes, (middle, 40), (column, 72), colours)
@@ -127,7 +127,8 @@ def _box(
 ) -> None:
     """Words in a frame from top to bottom: bold, or the answers to a question in a dashed one."""
     _frame(axes, column, span, half, colours, line=(0, (3, 2)) if answer else "-")
-    style = {"size": 8, "weight": "normal"} if answer else {"size": 9.5, "weight": "bold"}
+    fits = min(8, 8 * 25 / max(map(len, lines)))  # the longest line has to
+    style = {"size": fits, "weight": "normal"} if answer else {"size": 9.5, "weight": "bold"}
     for number, line in enumerate(lines):
         place = sum(span) / 2 + _LINE * (number - (len(lines) - 1) / 2)
         axes.text(column, place, line, ha="center", va="center", **style)
