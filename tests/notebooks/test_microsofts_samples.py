@@ -1,4 +1,4 @@
-"""The faults of the samples on Microsoft's page do what the two pages about them say, and each page names each fault."""
+"""The faults of the samples on Microsoft's page show themselves as two pages say, and each page names each fault."""
 
 from __future__ import annotations
 
