@@ -21,7 +21,9 @@ _ALONE = "--port"  # what goes with --replay and --record
 @click.option("--record", type=_FILE, help="Pass on to AZURE_INFERENCE_ENDPOINT, and write a script from it.")
 @click.option("--deployment", help="The deployment that answers a request without a model.")
 @click.option("--requests-per-minute", default=1_000, show_default=True, help="Quota of each deployment.")
-@click.option("--tokens-per-minute", default=200_000, show_default=True, help="Quota of each deployment.")
+@click.option(
+    "--tokens-per-minute", type=int, show_default="200,000, foundry 400,000", help="Quota of each deployment."
+)
 @click.option(
     "--timing", default="off", show_default=True, help="off, imitate, or first_token=0.2;tokens_per_second=50."
 )

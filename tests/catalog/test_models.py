@@ -18,6 +18,7 @@ from mistral_on_azure.catalog.models import KINDS, advice, as_of, find, mentione
 from mistral_on_azure.cli import main
 from mistral_on_azure.errors import CookbookError
 
+# What az prints with the queries that are sent.
 REGISTRY = [
     {"name": "mistralai-Mistral-7B-Instruct-v01", "version": "9"},
     {"name": "mistralai-Mistral-7B-Instruct-v01", "version": "14"},
@@ -32,6 +33,8 @@ RESOURCES = [
     {"name": "Ministral-3B", "version": "1", "stage": "Stable"},
     {"name": "Mistral-Nemo", "version": "1", "stage": "Deprecated"},
     {"name": "mistral-large-4", "version": "1", "stage": "Preview"},
+    {"name": "mistral-ocr-4-0", "version": "1", "stage": "Preview"},
+    {"name": "mistral-document-ai-2512", "version": "1", "stage": "GenerallyAvailable"},
 ]
 
 
@@ -108,6 +111,12 @@ def test_a_name_is_found_in_a_text(text, name):
 def test_a_retired_model_names_its_successor():
     assert advice(find("mistral-nemo")) == "Mistral-Nemo was retired on 2026-01-30. Use mistral-small-2503."
     assert advice(find("Mistral-Large-3")) == ""
+    assert "2025-04-15 (a page of 2026-10-05 says GA). Use mistral-medium-2505." in advice(find("Mistral-large"))
+
+
+def test_tokens_say_where_they_are_counted_with_another_tokenizer():
+    said = {name: models_command.tokens_here(find(name)) for name in (*deployments(), "Mistral-large-2411")}
+    assert list(said.values()) == [*["exact (v1) on managed, v3 on serverless"] * 3, "exact (v3)", "exact (v7)"]
 
 
 def test_the_table_is_compared_with_the_registry():
@@ -127,7 +136,41 @@ def test_the_table_is_compared_with_what_a_resource_can_have():
     ]
 
 
-@pytest.mark.parametrize("printed", ["", "{}x", '{"name": 1}', '[{"version": "1"}]'])
+def test_the_stage_is_that_of_the_newest_version():
+    listed = [
+        {
+            "name": model.name,
+            "version": next((each.value for each in model.version), "1"),
+            "stage": "GenerallyAvailable",
+        }
+        for model in models().values()
+        if model.group == "sold today" and model.name != "mistral-medium-3-5"
+    ]
+    listed += [{"name": "mistral-medium-3-5", "version": "1", "stage": "Preview"}]
+    old = {"name": "Codestral-2501", "version": "1", "stage": "Deprecated"}
+    assert (
+        azure_listing.resource_differences([*listed, old]) == [] == azure_listing.resource_differences([old, *listed])
+    )
+
+
+def test_the_query_takes_the_version_of_a_container():
+    jmespath = pytest.importorskip("jmespath", reason="it comes with another package")
+    # As azure-ai-ml's Model has it: version for a version, latest_version for a container, which `list` gives.
+    listed = [
+        {"name": "mistralai-Mistral-7B-Instruct-v01", "version": None, "latest_version": "14"},
+        {"name": "mistralai-Mixtral-8x7B-Instruct-v01", "version": "12", "latest_version": None},
+        {"name": "Phi-3", "version": None, "latest_version": "1"},
+    ]
+    query = azure_listing.REGISTRY[azure_listing.REGISTRY.index("--query") + 1]
+    assert jmespath.search(query, listed) == [
+        {"name": "mistralai-Mistral-7B-Instruct-v01", "version": "14"},
+        {"name": "mistralai-Mixtral-8x7B-Instruct-v01", "version": "12"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "printed", ["", "{}x", '{"name": 1}', '[{"version": "1"}]', '[{"name": "x", "version": null}]']
+)
 def test_output_of_az_that_is_no_list_gets_one_line(printed):
     with pytest.raises(CookbookError, match="az upgrade"):
         azure_listing.read(printed, "az ml model list")
@@ -138,7 +181,7 @@ def test_output_of_az_that_is_no_list_gets_one_line(printed):
     [  # as the Azure CLI 2.91 printed it
         ("ERROR: Please run 'az login' to setup account.", "Sign in, then try again."),
         ("ERROR: 'ml' is misspelled or not recognized by the system.\n\nExamples", "az extension add --name ml"),
-        ("", "Mend that, then try again."),
+        ("", "it gave no reason. Put that right, then try again."),
     ],
 )
 def test_an_az_that_fails_gets_one_line(tmp_path, said, remedy):
@@ -205,11 +248,19 @@ def test_a_retired_row_has_a_day_and_a_successor_that_is_sold():
         assert model.released[0].day < as_of()
 
 
+ROW = "[sources]\n[[model]]\nname = 'x'\nasset = 'x'\ngroup = 'open'\n"
+
+
 def test_a_table_that_cannot_be_read_gets_one_line(monkeypatch, tmp_path):
     for text, words in {
         "[[model]": "models.toml cannot be read",
         '[sources]\n[[model]]\nname = "x"\nazure = [["GA", "nowhere"]]': "row x, azure: each fact is",
         '[sources]\n[[model]]\nname = "x"\nspelled = 1': "row x: ",
+        "": r"there is no \[sources\]",
+        "[sources]\n": r"there is no \[\[model\]\]",
+        "[sources]\n[model]\nname = 'x'": r"there is no \[\[model\]\]",
+        f"{ROW}checked = '2026'": "row x, checked: a date is wanted",
+        f"{ROW}checked = 2026-01-01\nazure = 'GA'": "row x, azure: a list of facts is wanted",
     }.items():
         path = tmp_path / "models.toml"
         path.write_text(text)
@@ -228,7 +279,8 @@ def test_old_rows_are_named_and_fail_the_weekly_job_only(monkeypatch):
     assert "not looked at for 90 days" in run()[1].replace("\n", " ") and json.loads(run("--json")[1])[0]["stale"]
 
 
-def test_the_command_tells_all_rows_one_row_and_json():
+def test_the_command_tells_all_rows_one_row_and_json(monkeypatch):
+    monkeypatch.setattr(table, "FRESH", timedelta(days=100_000))  # whenever this runs
     code, text = run()
     assert code == 0 and "as of" in text
     assert all(f"\n{name}\n" in text for name in models())  # a name that is broken cannot be copied

@@ -6,12 +6,14 @@ import json
 import time
 from email.utils import parsedate_to_datetime
 
+import httpx
 import pytest
 from raw import EVENTS, KEY, Got, ask, chat, connect, post, serving
 
 from mistral_on_azure.endpoint.fault import STATUSES
 from mistral_on_azure.endpoint.local.faults import HEADER
 from mistral_on_azure.endpoint.server import run
+from mistral_on_azure.endpoint.starting import start
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 
@@ -153,6 +155,20 @@ def test_the_reason_of_managed_compute_and_an_empty_body():
         assert (got.status, got["ms-azureml-model-error-reason"], got.body) == (status, reason, b"")
         assert got["content-length"] == "0" and "content-type" not in dict(got.headers)
         assert kept["note"] == f"Fault: status {status}; empty body."
+
+
+def test_managed_compute_gives_its_reason_once():
+    with start(kind="managed") as endpoint:
+        for fault, reason in {
+            "status=408; reason=request_timeout": "request_timeout",
+            "status=429; reason=too_many_pending_request": "too_many_pending_request",
+            "model-status=400": "model_error",
+        }.items():
+            headers = {"authorization": f"Bearer {endpoint.keys[0]}", "x-local-fault": fault}
+            body = {"messages": [{"role": "user", "content": "Hello"}]}
+            answer = httpx.post(f"{endpoint.url}/v1/chat/completions", json=body, headers=headers, timeout=30)
+            assert answer.headers.get_list("ms-azureml-model-error-reason") == [reason]
+            assert len(answer.headers.get_list("ms-azureml-model-error-statuscode")) <= 1
 
 
 def test_empty_answers():

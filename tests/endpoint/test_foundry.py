@@ -63,6 +63,32 @@ def test_every_deployment_answers_by_its_name(resource, path, name):
     assert answer.headers["x-ratelimit-limit-tokens"] == "400000"
 
 
+def test_a_quota_that_was_asked_for_is_kept_with_its_minute():
+    with start(kind="foundry", tokens_per_minute=200_000, requests_per_minute=2, minute=1.0) as resource:
+        answers = [ask(resource, OPENAI, model="Mistral-Large-3", max_tokens=1) for _ in range(3)]
+    assert answers[0].headers["x-ratelimit-limit-tokens"] == "200000"
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert float(answers[2].headers["x-ratelimit-reset-requests"].rstrip("s")) <= 1
+
+
+def test_the_route_of_openai_takes_its_own_versions(resource):
+    for version, expected in {"v1": 200, "preview": 200, "2024-05-01-preview": 200, "2023-01-01": 400}.items():
+        assert ask(resource, f"{OPENAI}?api-version={version}", model="Mistral-Large-3").status == expected
+    assert ask(resource, f"{AZURE}?api-version=v1", model="Mistral-Large-3").status == 400
+
+
+def test_the_responses_api_says_what_to_use_instead(resource):
+    for path in ("/openai/v1/responses", "/openai/v1/responses/abc", "/v1/responses"):
+        answer = ask(resource, path, model="Mistral-Large-3")
+        assert answer.status == 404 and "client.chat.completions" in answer.json()["error"]["message"]
+    assert ask(resource, "/nowhere").json()["error"]["message"] == "Resource not found"
+
+
+def test_a_vocabulary_that_is_not_published_refuses_no_token_id(resource):
+    for name in ("Mistral-Large-3", "mistral-small-2503"):
+        assert ask(resource, OPENAI, model=name, logit_bias={"50000": 1}, max_tokens=1).status == 200
+
+
 @pytest.mark.parametrize("path", [AZURE, OPENAI])
 def test_no_name_and_an_unknown_name_are_refused(resource, path):
     assert (ask(resource, path).status, ask(resource, path).json()["error"]["code"]) == (400, "no_model_name")

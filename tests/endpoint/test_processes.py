@@ -171,6 +171,9 @@ def test_serve_takes_what_it_is_told():
         ({"timing": "fast"}, "A timing is 'off', 'imitate'"),
         ({"timing": "first-token=-1"}, "first_token is a number of seconds from 0 to 600"),
         ({"requests_per_minute": 0}, "at least 1"),
+        ({"without_models": True}, "--without-models is for --kind foundry, not for serverless: leave it out."),
+        ({"kind": "managed", "retired": 404}, "--retired is for --kind serverless or foundry, not for managed"),
+        ({"kind": "foundry", "concurrent": 2}, "--concurrent is for --kind managed, not for foundry"),
         ({"host": "203.0.113.1"}, "The address 203.0.113.1 cannot be used"),
     ],
 )

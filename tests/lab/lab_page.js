@@ -53,8 +53,11 @@ window.labPage = (() => {
       running.push(
         app.commands
           .execute("notebook:run-all-cells")
-          .then(() => sessionContext.shutdown())
-          .then(() => [path, panel.content.model.toJSON()])
+          .then(async () => {
+            const cells = panel.content.model.toJSON(); // before the kernel ends, which may complain of it
+            await sessionContext.shutdown();
+            return [path, cells];
+          })
       );
     }
     return Object.fromEntries(await Promise.all(running));

@@ -175,3 +175,15 @@ def test_an_engine_of_the_environment_is_behind_the_local_endpoint(monkeypatch, 
         connect(model=default_name())
         assert not answers_are_scripted() and "whose answers are those of tiny" in capsys.readouterr().out
         connecting._started.stop()
+
+
+def test_another_local_endpoint_is_left_for_one_of_its_own(local, monkeypatch, capsys):
+    for _ in range(2):
+        monkeypatch.setenv(ENDPOINT, local.url)
+        monkeypatch.setenv(CREDENTIAL, local.key)
+        connect()
+        monkeypatch.delenv(ENDPOINT)
+        monkeypatch.delenv(CREDENTIAL)
+        connect()  # starts one, whose address and key it sets
+    assert os.environ[ENDPOINT] != local.url and os.environ[CREDENTIAL] != local.key
+    assert capsys.readouterr().out.count("Local endpoint, serving") == 4

@@ -64,12 +64,13 @@ _APP = """
 import time
 from mistral_on_azure import start_backend
 backend = start_backend()
-print(backend.collector.pid if backend.collector else "", flush=True)
+said = backend.collector.pid if backend.collector else ""
 while True:
     try:
+        print(said, flush=True)
         time.sleep(60)
     except KeyboardInterrupt:
-        print(backend.collector.poll() is None, flush=True)
+        said = backend.collector.poll() is None
 """
 
 

@@ -24,7 +24,7 @@ pa = pytest.importorskip("pyarrow", reason="make group NAME=batch installs it")
 RECIPE = Path(__file__).parents[2] / "notebooks" / "recipes" / "a-million-prompts.ipynb"
 MODEL = "mistralai-Mistral-7B-Instruct-v01"
 LETTERS, IN_FLIGHT, FAST = 200, 8, 60_000
-SECOND = 60  # calls a second in the tests of the quota, whose bucket holds half a second's
+SECOND = 15  # calls a second in the tests of the quota, whose bucket holds two seconds': a busy machine makes as many
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_kill_9_loses_nothing_and_pays_at_most_the_calls_in_flight_twice(program
 
 @pytest.mark.timeout(180)
 def test_two_processes_share_one_quota_and_are_refused_nothing_that_two_alone_are(programs):
-    quota = {"requests_per_minute": SECOND // 2, "tokens_per_minute": 100_000, "minute": 0.5}
+    quota = {"requests_per_minute": 2 * SECOND, "tokens_per_minute": 100_000, "minute": 2.0}
     with start(timing="first-token=0.1", exchanges=1_000, **quota) as endpoint:
         for journals, refused in ((["journal.sqlite"] * 2, False), (["1.sqlite", "2.sqlite"], True)):
             _local(endpoint, "DELETE", "session")
@@ -189,8 +189,9 @@ def test_ray_asks_once_goes_on_after_a_workers_death(programs, endpoint):
     pytest.importorskip("ray", reason="make group NAME=batch installs it")
     import psutil
 
-    process = _run(programs, endpoint, "on_ray.py", 1, quota=(SECOND * 20, 100_000_000))
+    process = _run(programs, endpoint, "on_ray.py", 1, quota=(SECOND * 30, 100_000_000))
     _wait_for(programs, LETTERS // 4, process)
+    assert process.poll() is None, process.communicate()[1][-2_000:]
     workers = [each for each in psutil.Process(process.pid).children(recursive=True) if "Worker" in each.name()]
     for each in workers:
         each.send_signal(signal.SIGKILL)

@@ -50,7 +50,7 @@ def test_notebook_runs(executed, name, deployment):
     results, _ = executed
     result = results[name, deployment]
     assert result.passed, f"{result.error}\n{result.source}"
-    assert result.usage.calls > 1 and result.usage.exact
+    assert result.usage.calls > (name in SHARING) and result.usage.exact  # a recipe may have an endpoint of its own
     assert result.usage.tokens > 91 or name not in SHARING
 
 

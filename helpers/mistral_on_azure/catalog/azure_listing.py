@@ -17,12 +17,14 @@ from mistral_on_azure.errors import CookbookError
 LOCATION = "eastus2"
 REGISTRY = (
     "az", "ml", "model", "list", "--registry-name", "azureml",
-    "--query", "[?contains(name,'istral')].{name:name,version:version}", "--output", "json",
-)  # fmt: skip
+    "--query", "[?contains(name,'istral')].{name:name,version:version || latest_version}",
+    "--output", "json",
+)  # fmt: skip  # without a --name az lists containers, whose version is null
 _RESOURCES = (
     "az", "cognitiveservices", "model", "list", "--output", "json",
     "--query", "[?contains(model.format,'istral')].{name:model.name,version:model.version,stage:model.lifecycleStatus}",
 )  # fmt: skip
+_NO_CHAT = ("ocr", "document")  # in names of models that are sold for something else
 _SECONDS = 180  # the registry has thousands of versions
 _STAGES = {  # of Azure's Models API, in the words of its pages
     "Preview": "Preview",
@@ -68,7 +70,9 @@ def read(printed: str, what: str) -> Rows:
     """
     try:
         rows: Rows = json.loads(printed)
-        return [{**row, "name": str(row["name"]), "version": str(row["version"])} for row in rows]
+        if not all(isinstance(row["name"], str) and isinstance(row["version"], str | int) for row in rows):
+            raise TypeError
+        return [{**row, "version": str(row["version"])} for row in rows]
     except (ValueError, KeyError, TypeError):
         raise CookbookError(f"What `{what}` printed is not the list that was expected: `az upgrade`.") from None
 
@@ -85,8 +89,9 @@ def resource_differences(rows: Rows) -> list[str]:
 
     A model of the list that the table lacks is named, too.
     """
+    rows = [row for row in rows if not any(word in row["name"].lower() for word in _NO_CHAT)]
     newest = _newest(rows)
-    stages = {row["name"].lower(): _STAGES.get(str(row.get("stage")), str(row.get("stage"))) for row in rows}
+    stages = {row["name"].lower(): str(row.get("stage")) for row in rows if row["version"] == newest[row["name"]]}
     names = {name.lower(): name for name in newest}
     lines = []
     for model in models().values():
@@ -94,7 +99,8 @@ def resource_differences(rows: Rows) -> list[str]:
         if model.group == "sold today":
             lines.append(_difference(model, newest.get(listed) if listed else None))
         if listed:
-            lines.append(_other_stage(model, stages[model.name.lower()]))
+            stage = stages[model.name.lower()]
+            lines.append(_other_stage(model, _STAGES.get(stage, stage)))
     lines += [f"{name}: your list has it, the table does not." for name in names.values()]
     return [line for line in lines if line]
 
@@ -124,7 +130,8 @@ def _number(version: str) -> tuple[int, str]:
 
 def _reason(said: str) -> str:
     lines = [line for line in said.strip().splitlines() if line.strip()]
-    return next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "it gave no reason.")
+    why = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "it gave no reason")
+    return f"{why.rstrip().rstrip('.')}."
 
 
 def _remedy(said: str) -> str:
@@ -132,4 +139,4 @@ def _remedy(said: str) -> str:
         return "Sign in, then try again."
     if "'ml'" in said or "misspelled" in said or "not in the" in said:
         return "Add the extension: `az extension add --name ml`."
-    return "Mend that, then try again."
+    return "Put that right, then try again."

@@ -172,8 +172,19 @@ def parts() -> dict[str, Part]:
 def sizes() -> dict[str, Size]:
     """The VM sizes that the open models are deployed to, by name. Raises what `models` does."""
     table = _table()
-    rows = [{**row, "sources": [["", each] for each in row["sources"]]} for row in table["size"]]
-    return {row["name"]: _made(Size, row, table["sources"]) for row in rows}
+    rows = [{**row, "sources": [["", each] for each in row.get("sources", ())]} for row in table.get("size", ())]
+    return {row.get("name", ""): _made(Size, row, table.get("sources", {})) for row in rows}
+
+
+def size(name: str) -> Size:
+    """The VM size with this name.
+
+    Raises:
+        CookbookError: when the table has no such row.
+    """
+    if name not in sizes():
+        raise _broken(f"there is no [[size]] {name}")
+    return sizes()[name]
 
 
 def as_of() -> date:
@@ -237,7 +248,8 @@ def advice(model: Model) -> str:
     if model.retired is None:
         return ""
     instead = f" Use {model.successor[0].value}." if model.successor else ""
-    return f"{model.name} was retired on {model.retired}.{instead}"
+    other = next((f" (a page of {each.seen} says {each.value})" for each in model.azure[1:]), "")
+    return f"{model.name} was retired on {model.retired}{other}.{instead}"
 
 
 def _table() -> dict[str, Any]:
@@ -249,22 +261,38 @@ def _table() -> dict[str, Any]:
 
 def _rows(kind: str, row: type) -> list[Any]:
     table = _table()
-    return [_made(row, values, table["sources"]) for values in table[kind]]
+    if not isinstance(table.get("sources"), dict):
+        raise _broken("there is no [sources]")
+    rows = table.get(kind)
+    if not isinstance(rows, list) or not rows:
+        raise _broken(f"there is no [[{kind}]]")
+    return [_made(row, values, table["sources"]) for values in rows]
 
 
 def _made(row: type, values: dict[str, Any], sources: dict[str, Any]) -> Any:
     name = values.get("name", "without a name")
-    made = {
-        key: _facts(name, key, value, sources) if isinstance(value, list) else value for key, value in values.items()
-    }
+    made: dict[str, Any] = {}
+    for key, value in values.items():
+        made[key] = _facts(name, key, value, sources) if isinstance(value, list) else value
+    wanted = {each.name: each for each in fields(row)}
+    for key, value in made.items():
+        kind = wanted[key].type if key in wanted else ""
+        if kind == "date" and not isinstance(value, date):
+            raise _broken(f"row {name}, {key}: a date is wanted")
+        if kind == "Facts" and not isinstance(value, tuple):
+            raise _broken(f"row {name}, {key}: a list of facts is wanted")
     try:
         return row(**made)
     except TypeError as error:
-        raise CookbookError(f"{_PATH.name}, row {name}: {error}.") from None
+        raise _broken(f"row {name}: {error}") from None
+
+
+def _broken(why: str) -> CookbookError:
+    return CookbookError(f"{_PATH.name}, {why}. Restore it with `git checkout`.")
 
 
 def _facts(row: str, key: str, pairs: list[list[str]], sources: dict[str, Any]) -> Facts:
     try:
         return tuple(Fact(value, sources[source]["name"], sources[source]["date"]) for value, source in pairs)
     except (KeyError, ValueError, TypeError):
-        raise CookbookError(f"{_PATH.name}, row {row}, {key}: each fact is [value, name of a source].") from None
+        raise _broken(f"row {row}, {key}: each fact is [value, name of a source]") from None

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
+from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.catalog import azure_listing
 from mistral_on_azure.catalog.models import (
     KINDS,
@@ -22,7 +23,7 @@ from mistral_on_azure.catalog.models import (
     mentioned,
     models,
     parts,
-    sizes,
+    size,
     stale_names,
 )
 
@@ -94,7 +95,7 @@ def show(console: Console) -> None:
     """Print the models in groups, as tables or, where a terminal is too narrow for these, one below the other."""
     for group in dict.fromkeys(model.group for model in models().values()):
         console.print(f"{group} (as of {as_of()})", style="bold", highlight=False)
-        of_group = [cells(model) for model in models().values() if model.group == group]
+        of_group = [model for model in models().values() if model.group == group]
         (_as_table if console.width >= _WIDE else _as_lines)(console, of_group)
         console.print()
     for part in parts().values():
@@ -105,23 +106,30 @@ def show(console: Console) -> None:
     )
 
 
-def _as_table(console: Console, rows: list[list[str]]) -> None:
+def _as_table(console: Console, rows: list[Model]) -> None:
     table = Table(box=None, pad_edge=False)
     for name in _COLUMNS:
         table.add_column(name, overflow="fold", no_wrap=name == _COLUMNS[0])
     for row in rows:
-        table.add_row(*row)
+        name, *facts = cells(row)
+        table.add_row(f"{name}\n{_asset(row)}".rstrip(), *facts)
     console.print(table)
 
 
-def _as_lines(console: Console, rows: list[list[str]]) -> None:
-    for name, *facts in rows:
+def _as_lines(console: Console, rows: list[Model]) -> None:
+    for row in rows:
+        name, *facts = cells(row)
         console.print(name, highlight=False, markup=False)
         told = [f"{what}: {fact}" for what, fact in zip(_COLUMNS[1:], facts, strict=True)]
-        for part in (told[: len(KINDS)], told[len(KINDS) :]):
-            known_here = " · ".join(each for each in part if not each.endswith(": –"))
+        for part in ([_asset(row)], told[: len(KINDS)], told[len(KINDS) :]):
+            known_here = " · ".join(each for each in part if each and not each.endswith(": –"))
             if known_here:
                 console.print(Padding(known_here, (0, 0, 0, 4), expand=False), highlight=False, markup=False)
+
+
+def _asset(model: Model) -> str:
+    """The name in Azure's catalog; empty where it is the same."""
+    return f"in the catalog: {model.asset}" if model.asset != model.name else ""
 
 
 def show_one(console: Console, model: Model) -> None:
@@ -140,15 +148,19 @@ def runs_on(model: Model) -> str:
     """The smallest machine that the model may be deployed to, or that it is sold per token."""
     if not model.gpus:
         return every(model.sizes)
-    allowed = [sizes()[name] for name in model.sizes[0].value.split(", ")]
+    allowed = [size(name) for name in model.sizes[0].value.split(", ")]
     least = min(allowed, key=lambda size: (size.gpus, size.gpu_memory))
     larger = " or larger" if len(allowed) > 1 else ""
     return f"{least.name.removeprefix('Standard_')} ({least.gpus} × {least.gpu_memory} GB){larger}"
 
 
 def tokens_here(model: Model) -> str:
-    """Whether the local endpoint counts a model's tokens exactly."""
-    return f"exact ({model.tokenizer[0].value})" if model.tokenizer_here else "an estimate"
+    """Whether the local endpoint counts a model's tokens exactly, and where it counts with another tokenizer."""
+    if not model.tokenizer_here:
+        return "an estimate"
+    own, known = model.tokenizer[0].value, deployments().get(model.name)
+    other = known.counted_with if known else own  # the documented exchange's, on serverless
+    return f"exact ({own})" if other == own else f"exact ({own}) on managed, {other} on serverless"
 
 
 def first(facts: Facts) -> str:

@@ -37,7 +37,7 @@ class Options:
         port: 0 takes a free one.
         deployment: the one that answers when a request names none; None is the cookbook's.
         requests_per_minute: the quota of each deployment, for each key.
-        tokens_per_minute: likewise.
+        tokens_per_minute: likewise; None is 200,000, and 400,000 on a Foundry resource.
         minute: the seconds that a minute of the quota takes.
         timing: `off`, `imitate`, or as `timing` says.
         token_lifetime: of a Microsoft Entra ID token, in seconds.
@@ -61,7 +61,7 @@ class Options:
     port: int = 0
     deployment: str | None = None
     requests_per_minute: int = 1_000
-    tokens_per_minute: int = 200_000
+    tokens_per_minute: int | None = None
     minute: float = 60.0
     timing: str = "off"
     token_lifetime: int = 3600
@@ -81,6 +81,17 @@ class Options:
     allow_origin: Sequence[str] = ()
 
 
+_OF_KINDS = {  # options that have no effect on other kinds
+    "concurrent": ("managed",),
+    "instances": ("managed",),
+    "request_timeout_ms": ("managed",),
+    "without_models": ("foundry",),
+    "as_of": ("serverless", "foundry"),
+    "retired": ("serverless", "foundry"),
+    "strict_model": ("serverless",),
+}
+
+
 def make(keys: Sequence[str], options: Options) -> Server:
     """A server that listens as it was asked to.
 
@@ -91,7 +102,8 @@ def make(keys: Sequence[str], options: Options) -> Server:
     if options.deployment is not None and options.deployment not in kind.deployments():
         names = ", ".join(kind.deployments())
         raise CookbookError(f"There is no deployment {options.deployment!r}. Choose one of: {names}.")
-    if min(options.requests_per_minute, options.tokens_per_minute, options.token_lifetime) < 1:
+    tokens = 1 if options.tokens_per_minute is None else options.tokens_per_minute
+    if min(options.requests_per_minute, tokens, options.token_lifetime) < 1:
         raise CookbookError("Requests and tokens a minute, and the lifetime of a token, are at least 1.")
     if not 0.1 <= options.minute <= 3_600:
         raise CookbookError("A minute of the quota takes 0.1 to 3,600 seconds.")
@@ -141,6 +153,10 @@ def _kind(options: Options) -> Kind:
     """
     if options.kind not in KINDS:
         raise CookbookError(f"There is no kind {options.kind!r}. Choose one of: {', '.join(KINDS)}.")
+    for name, kinds in _OF_KINDS.items():
+        if options.kind not in kinds and getattr(options, name) != getattr(Options(), name):
+            option, where = f"--{name.replace('_', '-')}", " or ".join(kinds)
+            raise CookbookError(f"{option} is for --kind {where}, not for {options.kind}: leave it out.")
     if min(options.concurrent, options.instances, options.request_timeout_ms) < 1:
         raise CookbookError("Requests at a time, instances and the milliseconds of a request are at least 1.")
     return KINDS[options.kind](options)

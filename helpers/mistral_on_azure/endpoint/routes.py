@@ -223,6 +223,8 @@ def _hint(routes: Routes, path: str) -> str:
     plain = re.sub("/+", "/", path).rstrip("/")
     if plain in routes:
         return f" Without the slash too many it is {plain}; an endpoint's address does not end in a slash."
+    if "responses" in plain.split("/"):
+        return _HINTS["responses"]
     return _HINTS.get(plain.rsplit("/", 1)[-1], "")
 
 

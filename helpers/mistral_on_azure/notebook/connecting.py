@@ -215,7 +215,7 @@ def _leave_local(url: str) -> None:
     apply({name: value for name, value in _before.items() if os.environ.get(name) == _changed[name]})
     _before.clear()
     _changed.clear()
-    if _started and os.environ.get(CREDENTIAL) == _started.keys[0]:
+    if _started and url != _started.url and os.environ.get(CREDENTIAL) == _started.keys[0]:
         del os.environ[CREDENTIAL]
 
 

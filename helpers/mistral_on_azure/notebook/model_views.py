@@ -65,7 +65,8 @@ def facts(row: Model) -> dict[str, str]:
 
 def _row(row: Model) -> str:
     cells = "".join(f"<td{_LEFT}>{escape(value)}</td>" for value in facts(row).values())
-    return f'<tr><th scope="row"{_LEFT}>{escape(row.name)}</th>{cells}</tr>'
+    also = f"<br>in the catalog: {escape(row.asset)}" if row.asset != row.name else ""
+    return f'<tr><th scope="row"{_LEFT}>{escape(row.name)}{also}</th>{cells}</tr>'
 
 
 def stale_line() -> str:

@@ -37,13 +37,16 @@ def baseline(tmp_path_factory) -> Path:
     for name, program in recipe_programs("app-regressions").items():
         (folder / name).write_text(program, encoding="utf-8")
     cases = json.loads((folder / "mails.json").read_text(encoding="utf-8"))
-    connect()
+    before = dict(os.environ)  # a fixture of a module comes before that which tidies after each test
     with pytest.MonkeyPatch.context() as changed:
         changed.syspath_prepend(folder)
+        connect()
         app = importlib.import_module("app")
         with record_calls(str(folder / "today.jsonl")) as variables:
             app.answers(default_name(), "A", cases, variables)
         del sys.modules["app"]
+    os.environ.clear()
+    os.environ.update(before)
     fields = {key: [] for key in cases} | {"Frank": ["name", "date", "guests", "wish"]}
     (folder / "known.json").write_text(json.dumps({"times": 1, "fields": fields}), encoding="utf-8")
     return folder

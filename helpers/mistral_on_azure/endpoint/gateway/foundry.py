@@ -78,7 +78,8 @@ class Foundry:
         if error.status == 401:
             code, message = "401", _DENIED
         elif error.status == 404 and code == "not_found":
-            code, message = "404", "Resource not found"
+            hint = message.partition(" here.")[2]  # the other hints name routes that a resource has not
+            code, message = "404", f"Resource not found.{hint}" if "Responses API" in hint else "Resource not found"
         elif error.status == 429:
             code = "429"
         body: dict[str, Any] = {"error": {"code": code, "message": message}}
@@ -90,8 +91,7 @@ class Foundry:
 
     def quota(self, limits: Limits, clock: Callable[[], float]) -> Quota:
         """The documented quota, unless another one was asked for."""
-        tokens = TOKENS_PER_MINUTE if limits.tokens == Limits().tokens else limits.tokens
-        return Quota(Limits(limits.requests, tokens), clock)
+        return Quota(limits, clock, TOKENS_PER_MINUTE)
 
     def info(self, deployment: Deployment) -> dict[str, str]:
         raise ApiError(404, "not_found", "A resource with several models has no /info.")

@@ -29,11 +29,12 @@ class Limits:
     """Requests and tokens a minute, for each deployment.
 
     Attributes:
+        tokens: None for what the kind of deployment has.
         minute: the seconds that a minute takes. Fewer show what a whole quota does in less time.
     """
 
     requests: int = 1_000
-    tokens: int = 200_000
+    tokens: int | None = None
     minute: float = 60.0
 
 
@@ -70,14 +71,15 @@ class Quota:
     Args:
         limits: how much a minute holds.
         clock: seconds, monotonic.
+        usual: tokens a minute, where the limits say nothing.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
-        self.clock = clock
+    def __init__(self, limits: Limits, clock: Callable[[], float], usual: int = 200_000) -> None:
+        self.clock, tokens = clock, usual if limits.tokens is None else limits.tokens
         self.requests = Bucket(limits.requests, clock(), limits.minute)
-        self.tokens = Bucket(limits.tokens, clock(), limits.minute)
+        self.tokens = Bucket(tokens, clock(), limits.minute)
         self._lines = _LINES  # every answer has them, so what never changes is filled in once
-        for limit in (limits.requests, limits.tokens):
+        for limit in (limits.requests, tokens):
             self._lines = self._lines.replace(b"LIMIT", b"%d" % limit, 1)
 
     def take(self, tokens: int) -> None:

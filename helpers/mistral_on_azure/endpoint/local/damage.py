@@ -71,7 +71,14 @@ def _wrapped(answer: Answer, fault: Fault) -> Answer:
     reason = fault.reason or ("model_error" if fault.model_status is not None else None)
     if reason is not None:
         given.append(("ms-azureml-model-error-reason", reason))
-    return replace(answer, headers=answer.headers + lines(given)) if given else answer
+    kept = _without(answer.headers, [name for name, _ in given])  # managed compute has written its own already
+    return replace(answer, headers=kept + lines(given)) if given else answer
+
+
+def _without(headers: bytes, names: list[str]) -> bytes:
+    """Header lines but for those of these names."""
+    unwanted = tuple(f"{name}:".encode() for name in names)
+    return b"".join(line for line in headers.splitlines(keepends=True) if not line.lower().startswith(unwanted))
 
 
 def _phrase(status: int) -> str:

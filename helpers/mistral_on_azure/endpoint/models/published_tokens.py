@@ -43,6 +43,11 @@ def count_request(
     return len(tokenizer.encode_instruct(normal).tokens)
 
 
+def vocabulary_size() -> int:
+    """How many token ids Tekken has."""
+    return int(_tokenizer("tekken").instruct_tokenizer.tokenizer.n_words)
+
+
 def with_system_turn(talk: Conversation) -> tuple[tuple[str, str], ...]:
     """The turns of a conversation whose system message has a turn of its own, as from v7 on."""
     if not talk.system:

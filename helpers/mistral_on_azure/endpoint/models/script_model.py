@@ -24,7 +24,7 @@ from mistral_on_azure.endpoint.models.script_entries import Found, Question
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_layers import Answers, Layer
 from mistral_on_azure.endpoint.models.session_script import SessionScript
-from mistral_on_azure.endpoint.models.tokens import count_prompt, processor
+from mistral_on_azure.endpoint.models.tokens import count_prompt, vocabulary_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
 MOST_WRITTEN = 350_000  # tokens of all answers to a request, their alternatives and what is around them in a stream
@@ -130,7 +130,7 @@ def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answer
     if talk.history and not deployment.tools:
         raise not_supported("messages", "tool_calls", f"{deployment.name} cannot call tools.")
     safety.check(talk.prompt, answers.filtered)
-    _check_bias(parameters.get("logit_bias") or {})
+    _check_bias(parameters.get("logit_bias") or {}, deployment)
     if parameters.get("safe_prompt"):
         parameters = {**parameters, "messages": safety.guarded(parameters["messages"])}
         # The script knows answers by the caller's own system message, so that one stays.
@@ -228,9 +228,11 @@ def _continued(prefix: str, text: str, parameters: dict[str, Any], tokenizer: st
     return replace(generated, text=prefix + generated.text, pieces=(prefix + first, *others))
 
 
-def _check_bias(biases: dict[str, float]) -> None:
-    """Refuse token ids that the vocabulary does not have, in the words of vLLM."""
-    size = processor().get_piece_size() if biases else 0
+def _check_bias(biases: dict[str, float], deployment: Deployment) -> None:
+    """Refuse token ids that the vocabulary does not have, in the words of vLLM, where the vocabulary is known."""
+    if not biases or deployment.estimated:
+        return
+    size = vocabulary_size(deployment.counted_with)
     unknown = [int(token) for token in biases if int(token) >= size]
     if unknown:
         raise invalid(

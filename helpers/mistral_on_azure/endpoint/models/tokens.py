@@ -51,6 +51,11 @@ def processor(tokenizer: str = "v3") -> Any:
     return sentencepiece.SentencePieceProcessor(model_file=str(_FOLDER / _FILES[tokenizer]))
 
 
+def vocabulary_size(tokenizer: str) -> int:
+    """How many token ids there are, from 0 on."""
+    return published_tokens.vocabulary_size() if tokenizer == TEKKEN else processor(tokenizer).get_piece_size()
+
+
 def prepare() -> None:
     """Read what the first answer needs, which takes a tenth of a second."""
     _vocabulary("v3")
