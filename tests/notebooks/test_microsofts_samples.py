@@ -18,7 +18,7 @@ from mistral_on_azure.gallery.what_went_wrong import symptoms_of
 
 PAGE = Path(__file__).resolve().parents[2] / "notebooks" / "coming-from-microsoft.md"
 MESSAGES = [{"role": "user", "content": "How many languages are in the world?"}]
-SYMPTOMS = {each["title"]: f"{each['cause']} {each['remedy']}" for each in symptoms_of()}
+SYMPTOMS = {each["title"].strip("`"): f"{each['cause']} {each['remedy']}" for each in symptoms_of()}
 STREAM = "AttributeError: 'str' object has no attribute 'choices'"
 PENALTY = "SyntaxError: Invalid shorthand property initializer"
 EXTRA = "Extra parameters ['logprobs'] are not allowed"
