@@ -12,7 +12,12 @@ from mistral_on_azure.upkeep.generated import pages, with_tables
 from mistral_on_azure.upkeep.pictures import answer_arriving
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (*pages(ROOT), ROOT / "CONTRIBUTING.md", ROOT / "helpers" / "mistral_on_azure" / "running" / "README.md")
+PAGES = (
+    *pages(ROOT),
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "notebooks" / "coming-from-microsoft.md",
+    ROOT / "helpers" / "mistral_on_azure" / "running" / "README.md",
+)
 MOST = 6_000  # bytes of the README, which is read on one screen
 
 

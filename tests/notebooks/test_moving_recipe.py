@@ -73,6 +73,12 @@ def test_every_pattern_finds_something_in_the_notebook_of_the_old_client():
     assert [pattern for pattern in PATTERNS if not re.search(pattern, text)] == []
 
 
+def test_the_bodies_of_all_pairs_are_equal_as_the_prose_says():
+    printed = "".join("".join(each.get("text", "")) for cell in CELLS.values() for each in cell.get("outputs", []))
+    bodies = re.findall(r"^[\w ,]+: body (.+?), only one has", printed, re.MULTILINE)
+    assert len(bodies) == 10 and set(bodies) == {"equal"}
+
+
 def test_the_picture_shows_the_differences_that_the_prose_names():
     (output,) = CELLS["kinds-2"]["outputs"]
     text = "".join(output["data"]["text/plain"]).partition(". ")[2].removesuffix(".")

@@ -54,6 +54,12 @@ class Program:
             **{task: text.strip() for task, text in zip(split[1::2], split[2::2], strict=True)},
         }
 
+    def not_run(self) -> str:
+        """What the first lines say about a program that the tests do not run; empty for one that they run."""
+        lines = self.parts()[SET_UP].partition("\n// Run:")[0].splitlines()[1:]  # the first line is the title
+        said = " ".join(line.removeprefix("// ") for line in lines)
+        return said if "NOT RUN HERE" in said else ""
+
 
 # By the client in Python that a reader who knows it will look for.
 PROGRAMS = {

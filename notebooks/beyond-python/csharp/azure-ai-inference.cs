@@ -1,6 +1,7 @@
 // The cookbook's tasks in C#, with Microsoft's package for the Azure AI Model Inference API.
 // An earlier form of this program was compiled and run on 2026-11-27, as a project at commit 9e49b39, with .NET SDK
-// 10.0.401 against the local endpoint. THIS FORM WAS NOT COMPILED AND NOT RUN HERE: each name in it was compiled then.
+// 10.0.401 against the local endpoint. THIS FORM WAS NOT COMPILED AND NOT RUN HERE: each name that it has of the
+// packages was compiled then, but for AuthenticationFailedException.
 // The package is a beta and its API is deprecated: for new code take openai-sdk.cs.
 // Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… dotnet run azure-ai-inference.cs
 // In a project of your own: dotnet add package Azure.AI.Inference --version 1.0.0-beta.5 and Azure.Identity
@@ -13,14 +14,21 @@ using Azure;
 using Azure.AI.Inference;
 using Azure.Identity;
 
-var named = Environment.GetEnvironmentVariable("AZURE_INFERENCE_MODEL");
-var model = string.IsNullOrEmpty(named) ? "mistralai-Mistral-7B-Instruct-v01" : named;
+// An empty variable counts as none.
+string Variable(string name)
+{
+    var value = Environment.GetEnvironmentVariable(name);
+    return string.IsNullOrEmpty(value) ? null : value;
+}
+var model = Variable("AZURE_INFERENCE_MODEL") ?? "mistralai-Mistral-7B-Instruct-v01";
 // Of the four open models one can call tools. A model of another name, as on a Foundry resource, is asked itself.
 var toolModel = model.StartsWith("mistralai-") ? "mistralai-Mixtral-8x22B-Instruct-v0-1" : model;
 const string prompt = "How many languages are in the world?";
 const string tone = "You are a helpful assistant.";
-var key = Environment.GetEnvironmentVariable("AZURE_INFERENCE_CREDENTIAL");
-if (!Uri.TryCreate(Environment.GetEnvironmentVariable("AZURE_INFERENCE_ENDPOINT"), UriKind.Absolute, out var endpoint))
+var key = Variable("AZURE_INFERENCE_CREDENTIAL");
+// "localhost:8000" is an absolute address, too, of the scheme localhost.
+if (!Uri.TryCreate(Variable("AZURE_INFERENCE_ENDPOINT"), UriKind.Absolute, out var endpoint)
+    || endpoint.Scheme is not ("http" or "https"))
 {
     Console.Error.WriteLine("Set AZURE_INFERENCE_ENDPOINT to the endpoint's address, such as https://….azure.com");
     return 1;
@@ -55,7 +63,7 @@ catch (RequestFailedException error) when (error.Status is 404 or 424)
 {
     Console.WriteLine($"{error.Status} nothing at /info");
 }
-catch (Exception error) when (error is RequestFailedException or AggregateException or CredentialUnavailableException)
+catch (Exception error) when (error is RequestFailedException or AggregateException or AuthenticationFailedException)
 {
     Console.Error.WriteLine($"{endpoint} cannot be used: {error.Message.Split('\n')[0]}");
     return 1;
@@ -99,18 +107,26 @@ foreach (var question in new[] { "Which one has the most native speakers?", "How
 Console.WriteLine(client.Complete(Ask(messages.ToArray())).Value.Content);
 
 Begin("Stream the answer");
-// Leave at the finish reason: this package reads on for ever where a stream ends without its last line.
+// Where a stream ends without its last line, this package reads on for ever. So leave once the finish reason and the
+// usage are there, and limit the time: a minute for the whole, and a second for the usage after the finish reason.
 CompletionsUsage streamed = null;
 bool finished = false;
-using (var stream = await client.CompleteStreamingAsync(Ask(User(prompt))))
+using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+try
 {
-    await foreach (StreamingChatCompletionsUpdate update in stream)
+    using var stream = await client.CompleteStreamingAsync(Ask(User(prompt)), limit.Token);
+    await foreach (StreamingChatCompletionsUpdate update in stream.WithCancellation(limit.Token))
     {
         Console.Write(update.ContentUpdate);
         streamed = update.Usage ?? streamed;
-        finished = finished || update.FinishReason is not null;
+        if (update.FinishReason is not null) finished = true;
         if (finished && streamed is not null) break;
+        if (finished) limit.CancelAfter(TimeSpan.FromSeconds(1));
     }
+}
+catch (Exception error) when (error is IOException or OperationCanceledException)
+{
+    Console.WriteLine($"\n{error.Message}");
 }
 Console.WriteLine(!finished ? "\nThe answer broke off." : $"\n{streamed?.CompletionTokens} tokens");
 

@@ -1,6 +1,7 @@
 // The cookbook's tasks in C#, with the OpenAI package: the one to take for new code.
 // NOT COMPILED AND NOT RUN HERE: the cookbook's tests have no .NET. Its names were compiled in other programs on
-// 2026-11-27, with version 2.15.0 of the package and .NET SDK 10.0.401, but for EmbeddingClient and OpenAIModel.
+// 2026-11-27, with version 2.15.0 of the package and .NET SDK 10.0.401, but for EmbeddingClient, OpenAIModel,
+// OpenAIModelClient with a token and AuthenticationFailedException.
 // Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… dotnet run openai-sdk.cs
 // In a project of your own: dotnet add package OpenAI --version 2.15.0 and Azure.Identity
 #:package OpenAI@2.15.0
@@ -16,18 +17,23 @@ using OpenAI;
 using OpenAI.Chat;
 using OpenAI.Models;
 
-var named = Environment.GetEnvironmentVariable("AZURE_INFERENCE_MODEL");
-var model = string.IsNullOrEmpty(named) ? "mistralai-Mistral-7B-Instruct-v01" : named;
+// An empty variable counts as none.
+string Variable(string name)
+{
+    var value = Environment.GetEnvironmentVariable(name);
+    return string.IsNullOrEmpty(value) ? null : value;
+}
+var model = Variable("AZURE_INFERENCE_MODEL") ?? "mistralai-Mistral-7B-Instruct-v01";
 // Of the four open models one can call tools. A model of another name, as on a Foundry resource, is asked itself.
 var toolModel = model.StartsWith("mistralai-") ? "mistralai-Mixtral-8x22B-Instruct-v0-1" : model;
 const string prompt = "How many languages are in the world?";
 const string tone = "You are a helpful assistant.";
-var address = Environment.GetEnvironmentVariable("AZURE_INFERENCE_ENDPOINT");
-var key = Environment.GetEnvironmentVariable("AZURE_INFERENCE_CREDENTIAL");
+var key = Variable("AZURE_INFERENCE_CREDENTIAL");
 // A Foundry resource has other ones: /openai/v1, and https://ai.azure.com/.default.
-var v1 = Environment.GetEnvironmentVariable("AZURE_INFERENCE_OPENAI_ENDPOINT") ?? $"{address}/v1";
-var scope = Environment.GetEnvironmentVariable("AZURE_INFERENCE_SCOPE") ?? "https://ml.azure.com/.default";
-if (!Uri.TryCreate(v1, UriKind.Absolute, out var endpoint))
+var v1 = Variable("AZURE_INFERENCE_OPENAI_ENDPOINT") ?? $"{Variable("AZURE_INFERENCE_ENDPOINT")}/v1";
+var scope = Variable("AZURE_INFERENCE_SCOPE") ?? "https://ml.azure.com/.default";
+// On Linux and macOS "/v1" alone is an absolute address, that of a file.
+if (!Uri.TryCreate(v1, UriKind.Absolute, out var endpoint) || endpoint.Scheme is not ("http" or "https"))
 {
     Console.Error.WriteLine("Set AZURE_INFERENCE_ENDPOINT to the endpoint's address, such as https://….azure.com");
     return 1;
@@ -61,20 +67,20 @@ Begin("Connect with Microsoft Entra ID");
 ChatClient client = Connect(model, settings), toolClient = Connect(toolModel, settings);
 
 Begin("Ask what is deployed");
-// The package knows the route /v1/models, and not /info. This is the first request.
+// The package knows the route /v1/models, and not /info. This is the first request, so what keeps it from being
+// answered is told here.
 try
 {
-    if (key is not null)
-    {
-        var models = new OpenAIModelClient(new ApiKeyCredential(key), settings);
-        foreach (OpenAIModel each in (await models.GetModelsAsync()).Value) Console.WriteLine(each.Id);
-    }
+    OpenAIModelClient models = key is null
+        ? new OpenAIModelClient(Token(), settings)
+        : new OpenAIModelClient(new ApiKeyCredential(key), settings);
+    foreach (OpenAIModel each in (await models.GetModelsAsync()).Value) Console.WriteLine(each.Id);
 }
 catch (ClientResultException error) when (error.Status is 404 or 424)
 {
     Console.WriteLine($"{error.Status} nothing at /v1/models");
 }
-catch (Exception error) when (error is ClientResultException or AggregateException or CredentialUnavailableException)
+catch (Exception error) when (error is ClientResultException or AggregateException or AuthenticationFailedException)
 {
     Console.Error.WriteLine($"{endpoint} cannot be used: {error.Message.Split('\n')[0]}");
     return 1;
@@ -285,7 +291,7 @@ Begin("Handle errors and retries");
 // The package tries again three times, without a pause unless the answer has Retry-After. 424 it does not try again.
 ChatClient With(OpenAIClientOptions options, string secret) => new(model, new ApiKeyCredential(secret), options);
 var patience = new OpenAIClientOptions { Endpoint = endpoint, RetryPolicy = new ClientRetryPolicy(5) };
-var elsewhere = new OpenAIClientOptions { Endpoint = new Uri($"{address}/v2") };
+var elsewhere = new OpenAIClientOptions { Endpoint = new Uri(endpoint, "v2") };
 ChatCompletionOptions cold = Limit(256);
 cold.Temperature = -1;
 var hello = new ChatMessage[] { counting };

@@ -12,6 +12,7 @@ import pytest
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.catalog.notebooks import tasks
+from mistral_on_azure.gallery.pages import other_languages_page
 from mistral_on_azure.upkeep.beyond_python import FOLDER, PROGRAMS, SET_UP
 from scripted import script
 
@@ -153,16 +154,54 @@ def test_what_was_not_run_says_so_and_what_was_compiled(name):
     assert f"dotnet run notebooks/beyond-python/{PROGRAMS[name].file}" in readme
 
 
+def test_the_gallery_says_of_what_was_not_run_when_and_with_what_it_was_compiled():
+    """In the page's own words, above the programs, from their first lines."""
+    rows = re.findall(r"^- \*\*(.*)\*\*: (.*)$", other_languages_page().partition("\n## ")[0], re.MULTILINE)
+    assert [title for title, _ in rows] == [PROGRAMS[name].title for name in NOT_RUN]
+    for _, said in rows:
+        assert "NOT COMPILED AND NOT RUN HERE" in said and "2026-11-27" in said and ".NET SDK 10.0.401" in said
+
+
+# Without PublishAot=false, JSON from an anonymous type fails at run time; without NoWarn, names that the OpenAI package
+# marks as experimental do not compile.
+PROPERTIES = {
+    "csharp-openai": {"PublishAot": "false", "Nullable": "disable", "NoWarn": "OPENAI001;SCME0001"},
+    "csharp-azure": {"PublishAot": "false", "Nullable": "disable"},
+}
+
+
+@pytest.mark.parametrize("name", NOT_RUN)
+def test_what_was_not_run_has_the_properties_that_it_was_compiled_with(name):
+    text = PROGRAMS[name].path.read_text(encoding="utf-8")
+    assert dict(re.findall(r"^#:property (\w+)=(.+)$", text, re.MULTILINE)) == PROPERTIES[name]
+
+
+@pytest.mark.parametrize("name", NOT_RUN)
+def test_what_was_not_run_tells_a_mistake_in_the_set_up_in_one_line(name):
+    """Each in its own `Console.Error.WriteLine`, and the first request is guarded with a key and without one."""
+    program = PROGRAMS[name].parts()
+    assert 'endpoint.Scheme is not ("http" or "https")' in program[SET_UP]
+    assert "string.IsNullOrEmpty" in program[SET_UP] and program[SET_UP].count("return 1;") == 2
+    first = program["Ask what is deployed"]
+    assert "AuthenticationFailedException" in first and "AggregateException" in first and "return 1;" in first
+    assert "if (key is not null)" not in first
+
+
 PARAMETERS = {  # what the documented pages list, as each language writes it
     "bash": ("max_tokens", "stop", "response_format", "temperature", "seed", "top_p", "frequency_", "presence_penalty"),
     "csharp": ("StopSequences", "ResponseFormat", "Temperature", "Seed", "FrequencyPenalty", "PresencePenalty"),
+}
+OF_ONE_PACKAGE = {  # what the two packages for C# call top_p and max_tokens
+    "csharp-openai": ("narrow.TopP =", "brief = Limit(8)"),
+    "csharp-azure": ("narrow.NucleusSamplingFactor =", "brief.MaxTokens = 8"),
 }
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_parameter_is_shown(name):
     part = PROGRAMS[name].parts()["Shape the answer with parameters"]
-    for parameter in PARAMETERS.get(PROGRAMS[name].language, PARAMETERS["bash"]):
+    common = PARAMETERS.get(PROGRAMS[name].language, PARAMETERS["bash"])
+    for parameter in (*common, *OF_ONE_PACKAGE.get(name, ())):
         assert parameter in part, parameter
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -69,6 +70,14 @@ def test_who_opens_the_same_file_shares_it(ledger, quota, tmp_path):
     ledger["take"](quota, 0.6 * TOKENS)
     assert ledger["take"](other, 0.6 * TOKENS) > 0
     assert ledger["take"](other, 0.3 * TOKENS) == 0
+
+
+def test_what_the_cells_printed_is_what_the_prose_says_of_them():
+    """With the ledger nothing is refused, in one process and in two; beyond the places in flight something is."""
+    printed = {cell.id: "".join(cell.outputs[0].get("text", "")) for cell in NOTEBOOK.code if cell.outputs}
+    for name in ("ledger-5", "share-2"):
+        assert re.fullmatch(r"0\.9\d\d of the quota, 0 of \d{3} refused\n", printed[name]), printed[name]
+    assert re.findall(r"(\w+) refused", printed["flight-4"]) == ["none", "none", "some"]
 
 
 def test_the_picture_has_the_measured_figures():
