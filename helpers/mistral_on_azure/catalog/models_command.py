@@ -112,7 +112,7 @@ def _as_table(console: Console, rows: list[Model]) -> None:
         table.add_column(name, overflow="fold", no_wrap=name == _COLUMNS[0])
     for row in rows:
         name, *facts = cells(row)
-        table.add_row(f"{name}\n{_asset(row)}".rstrip(), *facts)
+        table.add_row(f"{name}\n{catalog_name(row)}".rstrip(), *facts)
     console.print(table)
 
 
@@ -121,13 +121,13 @@ def _as_lines(console: Console, rows: list[Model]) -> None:
         name, *facts = cells(row)
         console.print(name, highlight=False, markup=False)
         told = [f"{what}: {fact}" for what, fact in zip(_COLUMNS[1:], facts, strict=True)]
-        for part in ([_asset(row)], told[: len(KINDS)], told[len(KINDS) :]):
+        for part in ([catalog_name(row)], told[: len(KINDS)], told[len(KINDS) :]):
             known_here = " · ".join(each for each in part if each and not each.endswith(": –"))
             if known_here:
                 console.print(Padding(known_here, (0, 0, 0, 4), expand=False), highlight=False, markup=False)
 
 
-def _asset(model: Model) -> str:
+def catalog_name(model: Model) -> str:
     """The name in Azure's catalog; empty where it is the same."""
     return f"in the catalog: {model.asset}" if model.asset != model.name else ""
 

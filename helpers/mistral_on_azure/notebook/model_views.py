@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mistral_on_azure.catalog.models import KINDS, Model, as_of, models, stale_names
-from mistral_on_azure.catalog.models_command import every, first, runs_on, tokens_here
+from mistral_on_azure.catalog.models_command import catalog_name, every, first, runs_on, tokens_here
 
 _LEFT = ' style="text-align: left; vertical-align: top"'
 GROUPS = {
@@ -27,7 +27,8 @@ class ModelTable:
         for row in self.rows:
             said = facts(row)
             width = max(map(len, said))
-            blocks.append("\n".join((row.name, *(f"  {label:<{width}}  {value}" for label, value in said.items()))))
+            name = f"{row.name}, {catalog_name(row)}" if catalog_name(row) else row.name
+            blocks.append("\n".join((name, *(f"  {label:<{width}}  {value}" for label, value in said.items()))))
         return "\n\n".join(blocks)
 
     def _repr_html_(self) -> str:
@@ -65,7 +66,7 @@ def facts(row: Model) -> dict[str, str]:
 
 def _row(row: Model) -> str:
     cells = "".join(f"<td{_LEFT}>{escape(value)}</td>" for value in facts(row).values())
-    also = f"<br>in the catalog: {escape(row.asset)}" if row.asset != row.name else ""
+    also = f"<br>{escape(catalog_name(row))}" if catalog_name(row) else ""
     return f'<tr><th scope="row"{_LEFT}>{escape(row.name)}{also}</th>{cells}</tr>'
 
 
