@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mistral_on_azure.catalog.parameters import parse, values
+from mistral_on_azure.catalog.notebooks import notebooks
+from mistral_on_azure.catalog.parameters import fits, parse, values
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.running import plans
+
+ROOT = Path(__file__).resolve().parents[2]
 
 CELL = """
 model: str = "m"  # which
@@ -125,3 +130,9 @@ def test_a_cell_that_is_no_python():
 def test_a_notebook_without_parameters():
     with pytest.raises(CookbookError, match=r"has no parameter 'a'\. It has none\."):
         values({}, {"a": "1"}, "it.ipynb")
+
+
+def test_the_patience_for_a_real_model_fits_each_notebook():
+    for name, notebook in notebooks(ROOT / "notebooks").items():
+        if timeout := notebook.parameters.get("timeout"):
+            assert fits(timeout.type, plans._ENGINES_ANSWER), name

@@ -72,7 +72,9 @@ def test_the_limit_of_managed_compute(reports):
 
 def test_calls_at_once_that_are_all_answered(local):
     finding = examine(local.url, local.key).findings["concurrency"]
-    assert finding.status is Status.OK and finding.found.startswith("3 calls at once are answered (3 calls made for this")
+    assert finding.status is Status.OK and finding.found.startswith(
+        "3 calls at once are answered (3 calls made for this"
+    )
 
 
 def limited(most: int, refusal: Reply) -> Callable[[Asked], Reply]:

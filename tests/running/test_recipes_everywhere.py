@@ -1,11 +1,10 @@
-"""The recipes on the kinds of deployment that are not the usual one, and on a real language model."""
+"""The recipes on the kinds of deployment that are not the usual one."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,20 +14,13 @@ from mistral_on_azure.catalog.notebooks import Kind, notebooks
 ROOT = Path(__file__).resolve().parent.parent.parent
 ALONE = ("recipes/quota",)  # it measures how much of a minute is used, and fails beside others
 NAMES = [name for name in notebooks(ROOT / "notebooks", Kind.RECIPE) if name not in ALONE]
-_EMBEDDED = pytest.mark.skipif(
-    find_spec("xllamacpp") is None, reason="the embedded engine is not installed (make engine)"
-)
 
 
 @pytest.mark.all
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(
-    "option",
-    [("--kind", "managed"), ("--kind", "foundry"), pytest.param(("--engine", "embedded"), marks=_EMBEDDED)],
-    ids=lambda option: option[-1],
-)
-def test_every_recipe_passes(option: tuple[str, str], tmp_path: Path):
-    command = [Path(sys.executable).with_name("cookbook"), "run", *NAMES, *option, "--reports", tmp_path / "run"]
+@pytest.mark.parametrize("kind", ["managed", "foundry"])
+def test_every_recipe_passes(kind: str, tmp_path: Path):
+    command = [Path(sys.executable).with_name("cookbook"), "run", *NAMES, "--kind", kind, "--reports", tmp_path / "run"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=3500)
     assert done.returncode == 0, done.stdout + done.stderr
     results = json.loads((tmp_path / "run" / "results.json").read_text(encoding="utf-8"))

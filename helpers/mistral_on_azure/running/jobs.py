@@ -56,7 +56,7 @@ class Job:
     missing: str = ""
     in_copy: bool = False
 
-    def patient(self, seconds: float) -> Job:
+    def patient(self, seconds: int) -> Job:
         """The same job, with the parameter `timeout` set where its notebook has one and nobody has set it."""
         if self.missing or "timeout" not in load(self.notebook).parameters:
             return self

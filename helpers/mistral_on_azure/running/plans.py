@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mistral_on_azure.recording.tape import Recorder
 
 _IMPATIENT = "its programs wait 30 s for an answer, and an engine may take longer; name it to run it"
-_ENGINES_ANSWER = 150.0  # seconds: a model on a laptop answers slowly, and requests wait for each other
+_ENGINES_ANSWER = 150  # seconds: a model on a laptop answers slowly, and requests wait for each other
 
 
 class Plan:
