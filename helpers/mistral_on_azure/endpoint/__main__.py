@@ -17,7 +17,6 @@ import threading
 from mistral_on_azure.azure.children import MISTAKE
 from mistral_on_azure.endpoint import KEYS, OPTIONS
 from mistral_on_azure.endpoint.ending import Deadline
-from mistral_on_azure.endpoint.models import tokens
 from mistral_on_azure.endpoint.options import Options, make
 from mistral_on_azure.endpoint.server import Server, run
 from mistral_on_azure.errors import CookbookError
@@ -45,8 +44,6 @@ async def until_parent_ends(server: Server) -> None:
 def _tell(url: str) -> None:
     with contextlib.suppress(BrokenPipeError):  # the parent has ended, which is seen at standard input as well
         os.write(sys.stdout.fileno(), f"{url}\n".encode())
-    # While the parent goes on with what it has to do. A daemon, as above.
-    threading.Thread(target=tokens.prepare, daemon=True).start()
 
 
 def _watch(loop: asyncio.AbstractEventLoop, orphaned: asyncio.Event, deadline: Deadline) -> None:

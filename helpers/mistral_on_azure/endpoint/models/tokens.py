@@ -56,11 +56,6 @@ def vocabulary_size(tokenizer: str) -> int:
     return published_tokens.vocabulary_size() if tokenizer == TEKKEN else processor(tokenizer).get_piece_size()
 
 
-def prepare() -> None:
-    """Read what the first answer needs, which takes a tenth of a second."""
-    _vocabulary("v3")
-
-
 _TOKEN, _CHARACTER = 120, 4  # bytes that a token takes in memory, and a character, at most
 _tokenized: BoundedCache[tuple[str, str], Tokens] = BoundedCache(8_000_000)
 
