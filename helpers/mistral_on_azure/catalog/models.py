@@ -271,15 +271,12 @@ def _rows(kind: str, row: type) -> list[Any]:
 
 def _made(row: type, values: dict[str, Any], sources: dict[str, Any]) -> Any:
     name = values.get("name", "without a name")
-    made: dict[str, Any] = {}
+    made, kinds = {}, {each.name: each.type for each in fields(row)}
     for key, value in values.items():
         made[key] = _facts(name, key, value, sources) if isinstance(value, list) else value
-    wanted = {each.name: each for each in fields(row)}
-    for key, value in made.items():
-        kind = wanted[key].type if key in wanted else ""
-        if kind == "date" and not isinstance(value, date):
+        if kinds.get(key) == "date" and not isinstance(value, date):
             raise _broken(f"row {name}, {key}: a date is wanted")
-        if kind == "Facts" and not isinstance(value, tuple):
+        if kinds.get(key) == "Facts" and not isinstance(value, list):
             raise _broken(f"row {name}, {key}: a list of facts is wanted")
     try:
         return row(**made)

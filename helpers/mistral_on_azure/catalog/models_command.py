@@ -120,11 +120,10 @@ def _as_lines(console: Console, rows: list[Model]) -> None:
     for row in rows:
         name, *facts = cells(row)
         console.print(name, highlight=False, markup=False)
-        told = [f"{what}: {fact}" for what, fact in zip(_COLUMNS[1:], facts, strict=True)]
+        told = [fact != "–" and f"{what}: {fact}" for what, fact in zip(_COLUMNS[1:], facts, strict=True)]
         for part in ([catalog_name(row)], told[: len(KINDS)], told[len(KINDS) :]):
-            known_here = " · ".join(each for each in part if each and not each.endswith(": –"))
-            if known_here:
-                console.print(Padding(known_here, (0, 0, 0, 4), expand=False), highlight=False, markup=False)
+            if line := " · ".join(filter(None, part)):
+                console.print(Padding(line, (0, 0, 0, 4), expand=False), highlight=False, markup=False)
 
 
 def catalog_name(model: Model) -> str:

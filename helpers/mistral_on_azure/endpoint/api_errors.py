@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+# What a 404 says about the API that the OpenAI SDK's newer examples use; every kind of deployment passes it on.
+NO_RESPONSES = " The Responses API is not served: use chat completions, in the OpenAI SDK client.chat.completions."
+
 
 class ApiError(Exception):
     """A request that is answered with an error.

@@ -153,8 +153,9 @@ def _kind(options: Options) -> Kind:
     """
     if options.kind not in KINDS:
         raise CookbookError(f"There is no kind {options.kind!r}. Choose one of: {', '.join(KINDS)}.")
+    usual = Options()
     for name, kinds in _OF_KINDS.items():
-        if options.kind not in kinds and getattr(options, name) != getattr(Options(), name):
+        if options.kind not in kinds and getattr(options, name) != getattr(usual, name):
             option, where = f"--{name.replace('_', '-')}", " or ".join(kinds)
             raise CookbookError(f"{option} is for --kind {where}, not for {options.kind}: leave it out.")
     if min(options.concurrent, options.instances, options.request_timeout_ms) < 1:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import NO_RESPONSES, ApiError
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Session
@@ -224,13 +224,12 @@ def _hint(routes: Routes, path: str) -> str:
     if plain in routes:
         return f" Without the slash too many it is {plain}; an endpoint's address does not end in a slash."
     if "responses" in plain.split("/"):
-        return _HINTS["responses"]
+        return NO_RESPONSES
     return _HINTS.get(plain.rsplit("/", 1)[-1], "")
 
 
 _MODEL = "/v1/models/"  # what is in front of a name; the name may have slashes
 _HINTS = {
-    "responses": " The Responses API is not served: use chat completions, in the OpenAI SDK client.chat.completions.",
     "completions": " Chat completions are at /chat/completions, or at /v1/chat/completions for the OpenAI SDK.",
     "v1": " '/v1' is the base for the OpenAI SDK, not a route of its own.",
 }

@@ -15,7 +15,7 @@ import msgspec
 
 from mistral_on_azure.azure.addresses import API_VERSION
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import NO_RESPONSES, ApiError
 from mistral_on_azure.endpoint.gateway.authentication import authenticate
 from mistral_on_azure.endpoint.gateway.kinds import Address
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
@@ -78,8 +78,9 @@ class Foundry:
         if error.status == 401:
             code, message = "401", _DENIED
         elif error.status == 404 and code == "not_found":
-            hint = message.partition(" here.")[2]  # the other hints name routes that a resource has not
-            code, message = "404", f"Resource not found.{hint}" if "Responses API" in hint else "Resource not found"
+            # The other hints name routes that a resource has not.
+            told = f".{NO_RESPONSES}" if message.endswith(NO_RESPONSES) else ""
+            code, message = "404", f"Resource not found{told}"
         elif error.status == 429:
             code = "429"
         body: dict[str, Any] = {"error": {"code": code, "message": message}}

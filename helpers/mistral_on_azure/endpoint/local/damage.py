@@ -12,7 +12,7 @@ import msgspec
 
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.fault import STATUSES, Fault
-from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, lines
+from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, fields, lines
 
 _ASKED = "(A fault asked of the local endpoint.)"
 
@@ -71,14 +71,8 @@ def _wrapped(answer: Answer, fault: Fault) -> Answer:
     reason = fault.reason or ("model_error" if fault.model_status is not None else None)
     if reason is not None:
         given.append(("ms-azureml-model-error-reason", reason))
-    kept = _without(answer.headers, [name for name, _ in given])  # managed compute has written its own already
-    return replace(answer, headers=kept + lines(given)) if given else answer
-
-
-def _without(headers: bytes, names: list[str]) -> bytes:
-    """Header lines but for those of these names."""
-    unwanted = tuple(f"{name}:".encode() for name in names)
-    return b"".join(line for line in headers.splitlines(keepends=True) if not line.lower().startswith(unwanted))
+    headers = {**fields(answer.headers), **dict(given)}  # managed compute has written some of them already
+    return replace(answer, headers=lines(headers.items())) if given else answer
 
 
 def _phrase(status: int) -> str:
