@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from datetime import date, timedelta
 
 import pytest
@@ -238,6 +239,17 @@ def test_machines_of_the_open_models_are_known_with_their_memory():
     assert sizes()["Standard_ND96asr_v4"].all_gpu_memory == 320
     assert models_command.runs_on(find("mistralai-Mixtral-8x7B-Instruct-v01")).startswith("NC96ads_A100_v4 (4 × 80 GB)")
     assert models_command.runs_on(find("Ministral-3B")) == "sold per token"
+
+
+@pytest.mark.parametrize("name", models())
+def test_a_row_has_every_fact_that_a_page_states(name):
+    unsaid = {"gpus", "needs"} if models()[name].sizes[0].value.endswith("sold per token") else set()
+    if models()[name].group == "retired" or name == "mistral-medium-3-5":
+        unsaid.add("version")  # the list of retired models has none, and the schedule lacks that one
+    if models()[name].maker[0].value == "current":
+        unsaid.add("successor")
+    facts = {each.name for each in fields(table.Model) if each.type == "Facts"}
+    assert facts - set(models()[name].facts()) <= unsaid
 
 
 def test_a_retired_row_has_a_day_and_a_successor_that_is_sold():
