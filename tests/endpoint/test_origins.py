@@ -7,7 +7,8 @@ import json
 import pytest
 from raw import KEY, ROUTE, ask, chat, connect, connect_by_tls, get, serving
 
-from mistral_on_azure.endpoint.options import Options, make
+from mistral_on_azure.endpoint.making import make
+from mistral_on_azure.endpoint.options import Options
 from mistral_on_azure.endpoint.server import run
 from mistral_on_azure.endpoint.transport.origins import Callers
 from mistral_on_azure.errors import CookbookError
