@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from mistral_on_azure.azure.files import NOTEBOOKS
-from mistral_on_azure.catalog.script_format import Exchange, ScriptFile, read_toml
+from mistral_on_azure.catalog.script_format import Exchange, ScriptFile, read_toml, text_of
 from mistral_on_azure.catalog.sidecar import read_sidecar, scripts
 from mistral_on_azure.endpoint.models.script_entries import Entry, Source, WrongEntry, entry_of
 from mistral_on_azure.endpoint.models.script_layers import Answers, Layer
@@ -44,7 +44,7 @@ def _entries(file: Path, exchanges: Sequence[Exchange]) -> list[Entry]:
     Raises:
         CookbookError: one line that names the file, the line and the key.
     """
-    source = Source(str(file), file.read_text(encoding="utf-8") if exchanges else "")
+    source = Source(str(file), text_of(file) if exchanges else "")
     try:
         return [entry_of(exchange, source, place) for place, exchange in enumerate(exchanges)]
     except WrongEntry as error:
