@@ -1,10 +1,7 @@
-"""Strict mode, the exchanges of a session, and what a script's reader says of mistakes."""
+"""Strict mode, the exchanges of a session, and files that change."""
 
 from __future__ import annotations
 
-import json
-
-import msgspec
 import pytest
 from asking import AZURE, EXPERTS, LARGE, PROMPT, chat, get, new_application, send
 from own_scripts import WEATHER, add
@@ -20,7 +17,6 @@ from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.models.session_script import MOST, SessionScript
 from mistral_on_azure.endpoint.starting import start
-from mistral_on_azure.errors import CookbookError
 
 STRICT = """
     [[exchange]]
@@ -118,69 +114,6 @@ def test_what_is_wrong_with_an_exchange_is_said(served, exchange, says):
     assert get("/local/script", application=application).json == []
 
 
-ONE = '[[exchange]]\nprompt = "a"\n'
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        (
-            '# Mine.\nunknown_prompt = """\n[[exchange]]\n"""\n\n[[exchange]]\nprompt = "a"\nanswers = [\n  "b",\n  3]',
-            "line 10: exchange 1, answers 2: expected `str`, got `int`.",
-        ),
-        (f'{ONE}answers = ["b"]\ndelay = -1', "line 4: exchange 1, delay: expected `float` >= 0.0."),
-        (f'{ONE}answers = ["b"]\nanswer = "b"', "line 4: exchange 1, answer: there is no such key."),
-        (f'{ONE}answers = ["b"]\npattern = "b"', "line 4: exchange 1, pattern: an exchange has a prompt or a pattern"),
-        (f"{ONE}\nanswers = []", "line 4: exchange 1, answers: expected `array` of length >= 1."),
-        (f'{ONE}delay = 1\nreply = [{{answer = "b"}}]', "line 3: exchange 1, delay: where there are tables of reply"),
-        (f'{ONE}answers = ["b"]\n[[exchange.reply]]', "line 4: exchange 1, reply 1: a reply answers with one of"),
-        (f'{ONE}[[exchange.reply]]\nanswer = "b"\nfault = "status=1"', "line 5: exchange 1, reply 1, fault: A fault's"),
-        (f"{ONE}[exchange.fault]\nstatus = 429\ncuont = 1", "line 5: exchange 1, fault, cuont: A fault has no field"),
-        (f'{ONE}answers = ["x y"]\n\nlogprobs = [-1]', "line 5: exchange 1, logprobs: there are 1 log probabilities"),
-        ('[[exchange]]\nanswers = ["b"]\npattern = "("', "line 3: exchange 1, pattern: the pattern '(' is no regular"),
-        ('[[exchange]]\nanswers = ["b"]\nlast = "("', "line 3: exchange 1, last: the pattern '(' is no regular"),
-        (
-            f'{ONE}last = "b"\n[[exchange.reply]]\nanswer = "c"\n[[exchange.reply]]\nanswer = "${{town}}"',
-            "line 7: exchange 1, reply 2, answer: ${town} is no group of the pattern, which has 0;",
-        ),
-        (
-            f'{ONE}last = "b"\ncalls = [{{name = "f"}},\n  {{name = "g", arguments = {{a = ["${{town}}"]}}}}]',
-            "line 5: exchange 1, calls 2, arguments: ${town} is no group of the pattern",
-        ),
-        (
-            'exchange = [\n  {prompt = "a", answers = ["b"]},\n  {prompt = "c", answers = 4},\n]',
-            "line 3: exchange 2, answers: expected `array`, got `int`.",
-        ),
-        (f'{ONE}answers = ["b"]\n[[exchange]]\nanswers = ["b"]', "line 4: exchange 2: an exchange has one of the keys"),
-    ],
-)
-def test_an_error_in_a_file_names_line_and_key(tmp_path, text, says):
-    file = tmp_path / "mine.toml"
-    file.write_text(text)
-    with pytest.raises(CookbookError) as raised:
-        ScriptFiles([file])
-    assert str(raised.value).startswith(f"{file}, {says}")
-
-
-def test_a_file_that_cannot_be_read_is_said(tmp_path):
-    file = tmp_path / "mine.toml"
-    file.write_text('[[exchange]]\nprompt = "a"\nanswers = ["b"\n[[exchange]]')
-    with pytest.raises(CookbookError, match=r"mine.toml cannot be used: .*line 4"):
-        ScriptFiles([file])
-    file.write_text('[[exchange]]\nprompt = "Grüße"', encoding="latin-1")
-    with pytest.raises(CookbookError, match=r"mine.toml cannot be used: its line 2 is not UTF-8 \(byte 0xfc\)."):
-        ScriptFiles([file])
-    with pytest.raises(CookbookError, match="There is no file"):
-        ScriptFiles([tmp_path / "missing.toml"])
-
-
-def test_a_file_may_be_of_an_editor_on_windows(tmp_path):
-    file = tmp_path / "mine.toml"
-    file.write_text('[[exchange]]\r\nprompt = "a"\r\nanswers = ["b"]\r\n', encoding="utf-8-sig", newline="")
-    answers = ScriptFiles([file], strict=True).answers(None)
-    assert [entry.where for entry in answers.layers[0].entries] == [f"{file}, line 1"]
-
-
 def test_a_pattern_has_little_time_for_a_clients_text(served):
     application = served("[[exchange]]\npattern = '(.+)(.+)(.+)(.+)\\1\\2\\3\\4[^a-c]'\nanswers = ['x']")
     got = chat("abc" * 300, application=application)
@@ -225,11 +158,6 @@ def test_any_text_is_matched_by_itself(served):
     for text in ("a 'b' \"c\"", "one\ntwo", "Wie groß?", "多少？", "\\d+", "${1}"):
         add(application, {"prompt": text, "answers": [f"Answer to {text}"]})
         assert chat(text, application=application).text == f"Answer to {text}"
-
-
-def test_exchanges_are_written_as_they_were_read():
-    given = {"pattern": "x(y)?", "tools": True, "reply": [{"answer": "${1}"}, {"fault": {"status": 500}}]}
-    assert json.loads(msgspec.json.encode(msgspec.convert(given, Exchange))) == given
 
 
 def test_an_error_of_a_session_is_an_error_of_the_api():

@@ -55,7 +55,7 @@ class ScriptFiles:
     """A user's files before the endpoint's own script, or in its place. Changed files are read anew.
 
     Args:
-        files: in the order in which they are asked.
+        files: one script together; of exchanges of equal rank, that of the earlier file is taken.
         strict: whether sessions that do not say refuse what neither they nor the files know.
         tell: called with a line for a file that was read anew, or is broken.
         clock: seconds, monotonic.
