@@ -35,13 +35,39 @@ def test_an_unexpected_prompt_names_the_nearest_entry_and_what_differs(served):
     got = chat("Which city is the capital of Francia?", application=application)
     assert (got.status, got.code) == (400, "unexpected_prompt")
     assert "script0.toml, line 2: 'Which city is the capital of France?'" in got.message
-    assert got.message.endswith("which has another prompt and another system.")
+    assert got.message.endswith("which has another prompt and another system ('Be brief.', and the request has none).")
     got = chat("Which city is the capital of France?", application=application)
-    assert got.message.endswith("which has another system.")
+    assert got.message.endswith("which has another system ('Be brief.', and the request has none).")
     assert chat("How tall is Mont Blanc?", application=application).text == "4,806 metres."
     assert chat(PROMPT, application=application).code == "unexpected_prompt"  # the endpoint's own script is not asked
     got = chat("The weather in Rome?", tools=[WEATHER], model=LARGE, application=application)
     assert got.code == "unexpected_prompt"  # and no tool is called by itself
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        (f'deployment = "{EXPERTS}"', f", which has another deployment ('{EXPERTS}', and the request has '{LARGE}')."),
+        ('system = "Be long."', ", which has another system ('Be long.', and the request has 'Be brief.')."),
+        ("tools = true", ", which has tools = true (the request has none)."),
+        ('last = "a+"', ": 'a+', which has a pattern ('a+') that is not found in the last message ('Hello')."),
+        (
+            'pattern = "b+"\nlast = "a+"',
+            ": 'b+', which has a pattern ('a+') that is not found in the last message ('Hello')"
+            " and a pattern that is not found in the prompt.",
+        ),
+    ],
+)
+def test_the_nearest_entry_is_named_by_what_it_has(served, keys, says):
+    application = served(f"[[exchange]]\n{keys}\nanswers = ['x']", strict=True)
+    ask = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
+    got = chat(ask, model=LARGE, application=application)
+    assert got.message.endswith(f"script0.toml, line 1{says}")
+
+
+def test_an_empty_script_says_so(served):
+    got = chat("Hello", application=served("", strict=True))
+    assert got.message == "The script has no answer to the prompt 'Hello': the script is empty."
 
 
 def test_an_unexpected_prompt_is_an_error_of_each_kind(served):
