@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,6 @@ from mistral_on_azure.endpoint.models.script_layers import Answers, Layer
 from mistral_on_azure.errors import CookbookError
 
 OWN = Path(__file__).with_name("script.toml")
-GLANCE = 0.5  # seconds between two looks at whether a file has changed
 
 
 @cache
@@ -58,7 +56,6 @@ class ScriptFiles:
         files: one script together; of exchanges of equal rank, that of the earlier file is taken.
         strict: whether sessions that do not say refuse what neither they nor the files know.
         tell: called with a line for a file that was read anew, or is broken.
-        clock: seconds, monotonic.
 
     Raises:
         CookbookError: for a file that cannot be used.
@@ -69,11 +66,9 @@ class ScriptFiles:
         files: Sequence[Path] = (),
         strict: bool = False,
         tell: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.files, self.strict, self._tell, self._clock = tuple(files), strict, tell, clock
+        self.files, self.strict, self._tell = tuple(files), strict, tell
         self._marks = self._look()
-        self._next = clock() + GLANCE
         self._strict, self._said = self._read()
         self._open: Answers | None = None
 
@@ -83,7 +78,7 @@ class ScriptFiles:
         Args:
             strict: a session's wish; None leaves it to the endpoint.
         """
-        if self.files and self._clock() >= self._next:
+        if self.files:
             self._reread()
         if self.strict if strict is None else strict:
             return self._strict
@@ -93,7 +88,6 @@ class ScriptFiles:
         return self._open
 
     def _reread(self) -> None:
-        self._next = self._clock() + GLANCE
         marks = self._look()
         if marks == self._marks:
             return
@@ -107,7 +101,7 @@ class ScriptFiles:
             self._tell("The script was read again.")
 
     def _look(self) -> list[tuple[int, int] | None]:
-        """When each file was changed, and its size."""
+        """When each file was changed, and its size. Asked with each request: it takes a few microseconds."""
         marks: list[tuple[int, int] | None] = []
         for file in self.files:
             try:
