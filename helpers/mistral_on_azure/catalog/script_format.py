@@ -141,20 +141,22 @@ OF_REPLY = ("fault", "delay", "finish_reason", "logprobs")
 
 
 class ContentFilter(Struct, frozen=True):
-    """Texts that the content filter refuses, wherever they stand in a prompt."""
+    """What the content filter refuses."""
 
-    prompts: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(description="The texts.")] = ()
+    prompts: Annotated[
+        tuple[Annotated[str, Meta(min_length=1)], ...], Meta(description="Texts that no prompt may contain.")
+    ] = ()
 
 
 class ScriptFile(Struct, frozen=True):
     """A script of the local endpoint."""
 
     unknown_prompt: (
-        Annotated[str, Meta(description="What a prompt is answered that no exchange is for, unless that is refused.")]
-        | None
+        Annotated[str, Meta(description="The answer to a prompt that no exchange is for, unless it is refused.")] | None
     ) = None
     content_filter: Annotated[
-        ContentFilter, Meta(description="What the content filter refuses, besides the cookbook's own text.")
+        ContentFilter,
+        Meta(description="What the content filter refuses, besides the one text of the cookbook's own script."),
     ] = ContentFilter()
     exchange: Annotated[
         tuple[Exchange, ...],

@@ -94,7 +94,7 @@ class ScriptFiles:
         self._marks = marks
         try:
             self._strict, self._said = self._read()
-        except CookbookError as error:
+        except (CookbookError, OSError, ValueError) as error:  # the latter for a file that is just being written
             self._tell(f"{error} The answers from before stay.")
         else:
             self._open = None
