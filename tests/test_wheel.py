@@ -120,7 +120,10 @@ def test_what_needs_no_client_works(base, tmp_path):
     [
         *((each, "needs a checkout") for each in NEEDS_THE_REPOSITORY),
         *((each, "comes with: pip install 'mistral-azure-cookbook[notebooks]'") for each in NEEDS_THE_NOTEBOOKS),
-        ("serve --engine http://127.0.0.1:9", "pip install 'mistral-azure-cookbook[engine]'"),
+        *(
+            (f"serve {each}", "needs aiohttp, which comes with: pip install 'mistral-azure-cookbook[forwarding]'")
+            for each in ("--record mine.toml", "--replay tape.jsonl", "--engine http://127.0.0.1:9")
+        ),
         ("lab", "--folder FOLDER"),
         ("secrets", "name the files"),
     ],

@@ -14,7 +14,7 @@ from mistral_on_azure.azure.files import is_checkout
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
 
 NEEDS_CHECKOUT = "needs a checkout of the cookbook's repository: clone it, and call `make` there."
-_EXTRAS = {"gallery": "gallery", "engine": "engine", "serve": "engine"}  # which brings what a command needs
+_EXTRAS = {"gallery": "gallery", "engine": "engine", "serve": "forwarding"}  # which brings what a command needs
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # any write may raise these, so they are handled here
 
 

@@ -7,10 +7,12 @@ import json
 import pytest
 from raw import KEY, ROUTE, ask, chat, connect, connect_by_tls, get, serving
 
+from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.making import make
 from mistral_on_azure.endpoint.options import Options
 from mistral_on_azure.endpoint.server import run
 from mistral_on_azure.endpoint.transport.origins import Callers
+from mistral_on_azure.endpoint.transport.reader import Limits
 from mistral_on_azure.errors import CookbookError
 
 ORIGIN = "http://localhost:3000"
@@ -120,6 +122,38 @@ def test_pages_of_an_allowed_origin_use_the_endpoint():
                 assert "retry-after" in got["access-control-expose-headers"]
             got = await ask(server, chat())
             assert got["vary"] == "Origin" and "access-control-allow-origin" not in dict(got.headers)
+
+    run(main())
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_a_page_is_told_why_its_request_was_refused_before_it_was_whole(waiting):
+    async def main():
+        async with serving(callers=OPEN, limits=Limits(body=200)) as server:
+            for headers, status in (
+                ({}, 413),
+                ({"authorization": "Bearer nobody", "content-length": "20"}, 401),
+                ({"transfer-encoding": "gzip"}, 400),
+            ):
+                peer = await connect(server)
+                before = chat(headers={"x-local-timing": "first-token=0.2"}) if waiting else b""
+                head = chat(headers={"origin": ORIGIN, **headers}, prompt="x" * 300).partition(b"\r\n\r\n")[0]
+                peer.send(before + head + b"\r\n\r\n{")
+                if waiting:
+                    assert "access-control-allow-origin" not in dict((await peer.get()).headers)
+                got = await peer.get()
+                assert (got.status, got["access-control-allow-origin"], got["vary"]) == (status, ORIGIN, "Origin")
+
+    run(main())
+
+
+def test_a_page_reads_what_managed_computes_gateway_says():
+    async def main():
+        async with serving(callers=OPEN, kind=Managed()) as server:
+            got = await ask(server, chat(headers={"origin": ORIGIN}, temperature=-1))
+            said = {name for name, _ in got.headers if name.startswith(("ms-azureml-", "azureml-"))}
+            assert got.status == 424 and said
+            assert said <= set(got["access-control-expose-headers"].split(", "))
 
     run(main())
 

@@ -38,6 +38,15 @@ def test_an_exact_prompt_goes_before_a_pattern_and_more_keys_before_fewer(served
     assert chat(PROMPT, application=application).text.startswith("As of now")  # the endpoint's own script comes last
 
 
+def test_several_files_are_one_script(served):
+    application = served(
+        '[[exchange]]\npattern = "Hello"\nanswers = ["one"]\n[[exchange]]\nprompt = "Who?"\nanswers = ["one"]',
+        '[[exchange]]\nprompt = "Hello"\nanswers = ["two"]\n[[exchange]]\nprompt = "Who?"\nanswers = ["two"]',
+    )
+    assert chat("Hello", application=application).text == "two"  # an exact prompt before a pattern, in whatever file
+    assert chat("Who?", application=application).text == "one"
+
+
 def test_every_key_has_to_fit(served):
     application = served(f"""
         [[exchange]]

@@ -1,10 +1,7 @@
-"""Strict mode, the exchanges of a session, and what a script's reader says of mistakes."""
+"""Strict mode, the exchanges of a session, and files that change."""
 
 from __future__ import annotations
 
-import json
-
-import msgspec
 import pytest
 from asking import AZURE, EXPERTS, LARGE, PROMPT, chat, get, new_application, send
 from own_scripts import WEATHER, add
@@ -12,7 +9,7 @@ from own_scripts import WEATHER, add
 from client_calls import CLIENTS
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
-from mistral_on_azure.catalog.script_format import Exchange, ScriptFile, read_toml
+from mistral_on_azure.catalog.script_format import Exchange
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
@@ -20,7 +17,6 @@ from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.models.session_script import MOST, SessionScript
 from mistral_on_azure.endpoint.starting import start
-from mistral_on_azure.errors import CookbookError
 
 STRICT = """
     [[exchange]]
@@ -39,13 +35,39 @@ def test_an_unexpected_prompt_names_the_nearest_entry_and_what_differs(served):
     got = chat("Which city is the capital of Francia?", application=application)
     assert (got.status, got.code) == (400, "unexpected_prompt")
     assert "script0.toml, line 2: 'Which city is the capital of France?'" in got.message
-    assert got.message.endswith("which has another prompt and another system.")
+    assert got.message.endswith("which has another prompt and another system ('Be brief.', and the request has none).")
     got = chat("Which city is the capital of France?", application=application)
-    assert got.message.endswith("which has another system.")
+    assert got.message.endswith("which has another system ('Be brief.', and the request has none).")
     assert chat("How tall is Mont Blanc?", application=application).text == "4,806 metres."
     assert chat(PROMPT, application=application).code == "unexpected_prompt"  # the endpoint's own script is not asked
     got = chat("The weather in Rome?", tools=[WEATHER], model=LARGE, application=application)
     assert got.code == "unexpected_prompt"  # and no tool is called by itself
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        (f'deployment = "{EXPERTS}"', f", which has another deployment ('{EXPERTS}', and the request has '{LARGE}')."),
+        ('system = "Be long."', ", which has another system ('Be long.', and the request has 'Be brief.')."),
+        ("tools = true", ", which has tools = true (the request has none)."),
+        ('last = "a+"', ": 'a+', which has a pattern ('a+') that is not found in the last message ('Hello')."),
+        (
+            'pattern = "b+"\nlast = "a+"',
+            ": 'b+', which has a pattern ('a+') that is not found in the last message ('Hello')"
+            " and a pattern that is not found in the prompt.",
+        ),
+    ],
+)
+def test_the_nearest_entry_is_named_by_what_it_has(served, keys, says):
+    application = served(f"[[exchange]]\n{keys}\nanswers = ['x']", strict=True)
+    ask = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
+    got = chat(ask, model=LARGE, application=application)
+    assert got.message.endswith(f"script0.toml, line 1{says}")
+
+
+def test_an_empty_script_says_so(served):
+    got = chat("Hello", application=served("", strict=True))
+    assert got.message == "The script has no answer to the prompt 'Hello': the script is empty."
 
 
 def test_an_unexpected_prompt_is_an_error_of_each_kind(served):
@@ -100,8 +122,8 @@ def test_a_session_has_exchanges_of_its_own_before_the_files(served):
         ({"answers": ["x"]}, "exchange 1: an exchange has one of the keys prompt, pattern,"),
         ({"prompt": "x", "answer": "x"}, "exchange 1, answer: there is no such key."),
         ({"prompt": "x", "pattern": "x", "answers": ["x"]}, "a prompt or a pattern, not both"),
-        ({"pattern": "(", "answers": ["x"]}, "the pattern '(' is no regular expression"),
-        ({"pattern": "x", "answers": ["${y}"]}, "${y} is no group of the pattern"),
+        ({"pattern": "(", "answers": ["x"]}, "exchange 1, pattern: the pattern '(' is no regular expression"),
+        ({"pattern": "x", "answers": ["${y}"]}, "exchange 1, answers 1: ${y} is no group of the pattern"),
         ({"prompt": "x", "answers": [3]}, "exchange 1, answers 1: expected `str`, got `int`."),
         ({"prompt": "x", "answers": ["x"], "delay": -1}, "exchange 1, delay: expected `float` >= 0.0."),
         ({"prompt": "x", "answers": ["x"], "fault": "status=999"}, "exchange 1, fault: A fault's status is one of"),
@@ -116,23 +138,6 @@ def test_what_is_wrong_with_an_exchange_is_said(served, exchange, says):
     got = add(application, exchange, status=400)
     assert got.code == "invalid_field" and says in got.message
     assert get("/local/script", application=application).json == []
-
-
-def test_an_error_in_a_file_names_line_and_key(tmp_path):
-    file = tmp_path / "mine.toml"
-    file.write_text(
-        '# Mine.\nunknown_prompt = """\n[[exchange]]\n"""\n\n[[exchange]]\nprompt = "a"\nanswers = [\n  "b",\n  3,\n]\n'
-    )
-    with pytest.raises(CookbookError, match=r"mine.toml, line 8: exchange 1, answers 2: expected `str`, got `int`."):
-        read_toml(file, ScriptFile)
-    file.write_text('[[exchange]]\nprompt = "a"\n[[exchange.reply]]\nanswer = "b"\nfault = "status=1"\n')
-    with pytest.raises(CookbookError, match=r"mine.toml, line 5: A fault's status is one of"):
-        ScriptFiles([file])
-    file.write_text('[[exchange]]\nprompt = "a"\nanswers = ["b"\n[[exchange]]')
-    with pytest.raises(CookbookError, match=r"mine.toml cannot be used: .*line 4"):
-        ScriptFiles([file])
-    with pytest.raises(CookbookError, match="There is no file"):
-        ScriptFiles([tmp_path / "missing.toml"])
 
 
 def test_a_pattern_has_little_time_for_a_clients_text(served):
@@ -156,18 +161,15 @@ def test_the_filter_and_the_unknown_prompt_are_the_scripts(served):
 
 
 def test_a_changed_file_is_read_again_and_a_broken_one_keeps_the_answers(tmp_path):
-    file, now, told = tmp_path / "mine.toml", 0.0, []
+    file, told = tmp_path / "mine.toml", []
     file.write_text('[[exchange]]\nprompt = "Who?"\nanswers = ["one"]')
-    files = ScriptFiles([file], tell=told.append, clock=lambda: now)
+    files = ScriptFiles([file], tell=told.append)
     application = new_application(model=Script(files))
     assert [chat("Who?", application=application).text for _ in range(3)] == ["one"] * 3
     file.write_text('[[exchange]]\nprompt = "Who?"\nanswers = ["two!"]')
-    assert chat("Who?", application=application).text == "one"  # it is looked at twice a second
-    now += 0.6
     assert [chat("Who?", application=application).text for _ in range(2)] == ["two!"] * 2
     for text in ("[[exchange", None):
         file.write_text(text) if text else file.unlink()
-        now += 0.6
         assert [chat("Who?", application=application).text for _ in range(2)] == ["two!"] * 2
     assert len(told) == 3 and "mine.toml cannot be used" in told[1] and "There is no file" in told[2]
     assert all(line.endswith("The answers from before stay.") and "\n" not in line for line in told[1:])
@@ -179,11 +181,6 @@ def test_any_text_is_matched_by_itself(served):
     for text in ("a 'b' \"c\"", "one\ntwo", "Wie groß?", "多少？", "\\d+", "${1}"):
         add(application, {"prompt": text, "answers": [f"Answer to {text}"]})
         assert chat(text, application=application).text == f"Answer to {text}"
-
-
-def test_exchanges_are_written_as_they_were_read():
-    given = {"pattern": "x(y)?", "tools": True, "reply": [{"answer": "${1}"}, {"fault": {"status": 500}}]}
-    assert json.loads(msgspec.json.encode(msgspec.convert(given, Exchange))) == given
 
 
 def test_an_error_of_a_session_is_an_error_of_the_api():

@@ -16,13 +16,15 @@ import pytest
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
-from mistral_on_azure.catalog.script_format import ScriptFile
+from mistral_on_azure.catalog.script_format import ScriptFile, TokenLogprob
 from mistral_on_azure.endpoint.fault import STATUSES
+from mistral_on_azure.endpoint.models.tokens import count
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.recording import recorded_script
 from mistral_on_azure.recording.tape import VERSION, Exchange
 
-PROMPT, LARGE = "How many languages are in the world?", "mistralai-Mixtral-8x22B-Instruct-v0-1"
+PROMPT = "How many languages are in the world?"
+LARGE, EXPERTS = "mistralai-Mixtral-8x22B-Instruct-v0-1", "mistralai-Mixtral-8x7B-Instruct-v01"
 PATH = "/v1/chat/completions"
 WITHOUT = {name: value for name, value in os.environ.items() if name not in (ENDPOINT, CREDENTIAL)}
 WEATHER = {
@@ -145,8 +147,10 @@ def recorded(tmp_path_factory):
             assert ask(url, key, "In one sentence, why do languages disappear?")["status"] == 429
             ask(url, key, "In one sentence, why do languages disappear?")
             ask(url, key, PROMPT, temperature=-1)
+            for _ in range(2):
+                ask(url, key, "Say good morning in Mandarin.")
         told = process.stdout.read()
-    assert told.startswith(f"Wrote 7 answers to {file}. 1 other requests are not in it.")
+    assert told.startswith(f"Wrote 9 answers to {file}. 1 other requests are not in it.")
     return file, said, real.keys[0]
 
 
@@ -165,10 +169,11 @@ def _disappear() -> dict:
     return {"role": "user", "content": "In one sentence, why do languages disappear?"}
 
 
-def exchange(answer) -> Exchange:
-    body = {"messages": [{"role": "user", "content": "Who?"}]}
-    sent, kind = answer if isinstance(answer, str) else json.dumps(answer), {"content-type": "application/json"}
-    return Exchange("app", "", "POST", PATH, "own", kind, json.dumps(body), 200, kind, sent)
+def exchange(answer, stream: bool = False, **more) -> Exchange:
+    body = {"messages": [{"role": "user", "content": "Who?"}], **more}
+    sent = answer if isinstance(answer, str) else json.dumps(answer)
+    kind = {"content-type": "text/event-stream" if stream else "application/json"}
+    return Exchange("app", "", "POST", PATH, "own", dict(kind), json.dumps(body), 200, kind, sent)
 
 
 def choice(**message) -> dict:
@@ -191,6 +196,33 @@ def test_arguments_survive_the_file():
     (read,) = msgspec.convert(tomllib.loads(recorded_script.toml_of(script)), ScriptFile).exchange
     given = [each.arguments if isinstance(each.arguments, str) else json.dumps(each.arguments) for each in read.calls]
     assert given == arguments
+
+
+def test_each_deployment_has_its_own_answers():
+    """A name that the local endpoint does not have is no deployment's there: its answers are for whoever asks."""
+    asked = [(LARGE, "L1"), (EXPERTS, "E"), (LARGE, "L2"), ("my-own", "o1"), (None, "o2"), (3, "o3")]
+    taped = [exchange(choice(content=said), model=name) for name, said in asked]
+    script = recorded_script.script_of(taped)
+    read = msgspec.convert(tomllib.loads(recorded_script.toml_of(script)), ScriptFile).exchange
+    assert [(each.deployment, [reply.answer for reply in each.replies]) for each in read] == [
+        (LARGE, ["L1", "L2"]), (EXPERTS, ["E"]), (None, ["o1", "o2", "o3"])
+    ]  # fmt: skip
+    taped[0].headers["azureml-model-deployment"] = EXPERTS
+    managed = recorded_script.script_of(taped, managed=True)["exchange"]  # which does not read `model`
+    assert [each.get("deployment") for each in managed] == [EXPERTS, None]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_log_probabilities_keep_their_alternatives(stream):
+    top = [{"token": "Y", "logprob": -0.25}, {"token": "No", "logprob": -1.5}, {"token": "a b", "logprob": -9999.0}]
+    tokens = [{"token": "Y", "logprob": -0.25, "top_logprobs": top}, {"token": "es", "logprob": -0.5}]
+    said = {"index": 0, "delta": {"content": "Yes."}, "message": {"content": "Yes."}, "logprobs": {"content": tokens}}
+    assert count("Yes.") == len(tokens)
+    answer = json.dumps({"choices": [said]})
+    taped = exchange(f"data: {answer}\n\ndata: [DONE]\n\n" if stream else answer, stream)
+    script = recorded_script.toml_of(recorded_script.script_of([taped]))
+    (read,) = msgspec.convert(tomllib.loads(script), ScriptFile).exchange
+    assert read.logprobs == (TokenLogprob(-0.25, {"No": -1.5, "a b": -9999.0}), -0.5)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from mistral_on_azure.catalog.toml_lines import line_of
 from mistral_on_azure.errors import CookbookError
 
 LONGEST_PATTERN = 1_000  # characters
+Keys = tuple[str | int, ...]
 _PLACEHOLDER = re.compile(r"(\$?)\$\{(\w+)\}")
 
 Text = Annotated[str, Meta(description="A text that has to be equal, but for white space around it.")]
@@ -28,34 +29,42 @@ Pattern = Annotated[
 Logprob = Annotated[float, Meta(le=0)]
 
 
+class WrongValue(ValueError):
+    """What a value may not be beside the others; `keys` lead to it from the table that is checked."""
+
+    def __init__(self, why: str, *keys: str | int) -> None:
+        super().__init__(why)
+        self.keys = keys
+
+
 class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A table of the format."""
 
 
 class ToolCall(Struct, frozen=True):
-    """A call of a tool.
+    """A call of a tool."""
 
-    Attributes:
-        name: of the function.
-        arguments: its arguments; a text is sent as it is, for an app that has to bear what is not JSON.
-    """
-
-    name: Annotated[str, Meta(min_length=1, max_length=64)]
-    arguments: dict[str, Any] | str = {}
+    name: Annotated[str, Meta(min_length=1, max_length=64, description="The name of the function.")]
+    arguments: Annotated[
+        dict[str, Any] | str,
+        Meta(description="Its arguments; a text is sent as it is, for an app that has to bear what is not JSON."),
+    ] = {}
 
 
 class TokenLogprob(Struct, frozen=True):
     """The log probability of a token, and those of others that could have stood there."""
 
-    logprob: Logprob
-    top: dict[str, Logprob] = {}
+    logprob: Annotated[Logprob, Meta(description="The natural logarithm of the token's probability.")]
+    top: Annotated[dict[str, Logprob], Meta(description="The other tokens by their text, and theirs.")] = {}
 
 
 Logprobs = Annotated[
     Logprob | tuple[Logprob | TokenLogprob, ...],
     Meta(description="Of all tokens, or of each one; with `top`, the alternatives to a token."),
 ]
-_Calls = Annotated[tuple[ToolCall, ...], Meta(description="Tools that are called in the place of a text.")]
+_Calls = Annotated[
+    tuple[ToolCall, ...], Meta(min_length=1, description="Tools that are called in the place of a text.")
+]
 _Fault = Annotated[
     str | dict[str, Any], Meta(description="What goes wrong, as in the header x-local-fault or in /local/faults.")
 ]
@@ -92,9 +101,11 @@ class Exchange(Struct, frozen=True):
     system: Annotated[Text, Meta(description="The system message, but for white space around it.")] | None = None
     deployment: Annotated[str, Meta(description="The deployment that is asked.")] | None = None
     tools: Annotated[bool, Meta(description="Whether the request offers tools.")] | None = None
-    answers: Annotated[tuple[str, ...], Meta(description="Ranked texts, the likeliest first.")] = ()
+    answers: Annotated[tuple[str, ...], Meta(min_length=1, description="Ranked texts, the likeliest first.")] = ()
     calls: _Calls = ()
-    reply: Annotated[tuple[Reply, ...], Meta(description="Replies to successive requests of a session.")] = ()
+    reply: Annotated[
+        tuple[Reply, ...], Meta(min_length=1, description="Replies to successive requests of a session.")
+    ] = ()
     fault: _Fault | None = None
     delay: _Delay = 0.0
     finish_reason: _Reason | None = None
@@ -102,18 +113,20 @@ class Exchange(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if all(getattr(self, name) is None for name in MATCHERS):
-            raise ValueError(f"an exchange has one of the keys {', '.join(MATCHERS)}")
+            raise WrongValue(f"an exchange has one of the keys {', '.join(MATCHERS)}")
         if self.prompt is not None and self.pattern is not None:
-            raise ValueError("an exchange has a prompt or a pattern, not both")
+            raise WrongValue("an exchange has a prompt or a pattern, not both", "pattern")
         _check_one("an exchange", answers=self.answers, calls=self.calls, reply=self.reply, fault=self.fault)
-        if self.reply and (beside := [name for name in _OF_REPLY if getattr(self, name)]):
-            raise ValueError(f"{beside[0]} belongs into the tables of reply where there are any")
-        known = {name for each in (self.pattern, self.last) if each is not None for name in groups_of(each)}
-        for text in _texts(self) if known else ():
+        if self.reply and (beside := [name for name in OF_REPLY if getattr(self, name)]):
+            raise WrongValue("where there are tables of reply, this belongs into them", beside[0])
+        patterns = [(name, each) for name in ("pattern", "last") if (each := getattr(self, name)) is not None]
+        known = {group for name, each in patterns for group in _groups(each, name)}
+        for keys, text in _texts(self) if known else ():
             if unknown := placeholders(text) - known:
-                raise ValueError(
+                raise WrongValue(
                     f"${{{min(unknown)}}} is no group of the pattern, which has {', '.join(sorted(known))}; "
-                    f"a text that is meant reads $${{{min(unknown)}}}"
+                    f"a text that is meant reads $${{{min(unknown)}}}",
+                    *keys,
                 )
 
     @property
@@ -124,45 +137,62 @@ class Exchange(Struct, frozen=True):
 
 
 MATCHERS = ("prompt", "pattern", "last", "system", "deployment", "tools")
-_OF_REPLY = ("fault", "delay", "finish_reason", "logprobs")
+OF_REPLY = ("fault", "delay", "finish_reason", "logprobs")
 
 
 class ContentFilter(Struct, frozen=True):
-    """Texts that the content filter refuses, wherever they stand in a prompt."""
+    """What the content filter refuses."""
 
-    prompts: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
+    prompts: Annotated[
+        tuple[Annotated[str, Meta(min_length=1)], ...], Meta(description="Texts that no prompt may contain.")
+    ] = ()
 
 
 class ScriptFile(Struct, frozen=True):
-    """A script of the local endpoint.
+    """A script of the local endpoint."""
 
-    Attributes:
-        unknown_prompt: what is answered to a prompt that no exchange has.
-        content_filter: what is refused.
-        exchange: the exchanges; of several that fit, an exact prompt goes before a pattern, then more keys before
-            fewer, then the earlier before the later.
-    """
-
-    unknown_prompt: str | None = None
-    content_filter: ContentFilter = ContentFilter()
-    exchange: tuple[Exchange, ...] = ()
+    unknown_prompt: (
+        Annotated[str, Meta(description="The answer to a prompt that no exchange is for, unless it is refused.")] | None
+    ) = None
+    content_filter: Annotated[
+        ContentFilter,
+        Meta(description="What the content filter refuses, besides the one text of the cookbook's own script."),
+    ] = ContentFilter()
+    exchange: Annotated[
+        tuple[Exchange, ...],
+        Meta(
+            description="Prompts and their answers. Of several that fit, an exact prompt goes before a pattern, then "
+            "more keys before fewer, then the earlier before the later."
+        ),
+    ] = ()
 
 
 def _check_one(what: str, *, fault: Any, **ways: Any) -> None:
     given = [name for name, value in ways.items() if value]
     if len(given) > 1:
-        raise ValueError(f"{what} has {' or '.join(given)}, not both")
+        raise WrongValue(f"{what} has {' or '.join(given)}, not both", given[1])
     if not given and fault is None:
-        raise ValueError(f"{what} answers with one of {', '.join(ways)}, or a fault")
+        raise WrongValue(f"{what} answers with one of {', '.join(ways)}, or a fault")
 
 
-def _texts(exchange: Exchange) -> Iterator[str]:
-    """All texts that placeholders may stand in."""
-    yield from exchange.answers
-    for reply in exchange.replies:
-        yield reply.answer or ""
-        for call in reply.calls:
-            yield from strings_of(call.arguments)
+def _texts(exchange: Exchange) -> Iterator[tuple[Keys, str]]:
+    """All texts that placeholders may stand in, and the keys that lead to them."""
+    for place, answer in enumerate(exchange.answers):
+        yield ("answers", place), answer
+    for place, reply in enumerate(exchange.reply):
+        yield ("reply", place, "answer"), reply.answer or ""
+    of_replies = [(("reply", place), reply.calls) for place, reply in enumerate(exchange.reply)]
+    for keys, calls in (((), exchange.calls), *of_replies):
+        for place, call in enumerate(calls):
+            for text in strings_of(call.arguments):
+                yield (*keys, "calls", place, "arguments"), text
+
+
+def _groups(pattern: str, name: str) -> list[str]:
+    try:
+        return groups_of(pattern)
+    except ValueError as error:
+        raise WrongValue(str(error), name) from None
 
 
 def strings_of(value: Any) -> Iterator[str]:
@@ -221,7 +251,7 @@ def read_toml(file: Path, kind: type[_Kind]) -> _Kind:
     """
     text = ""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = text_of(file)
         return msgspec.convert(tomllib.loads(text), kind)
     except FileNotFoundError:
         raise
@@ -232,12 +262,29 @@ def read_toml(file: Path, kind: type[_Kind]) -> _Kind:
         raise CookbookError(f"{file} cannot be used: {error}.") from None
 
 
+def text_of(file: Path) -> str:
+    """The text of a file, without the mark that some editors begin one with.
+
+    Raises:
+        ValueError: for one that is not UTF-8, with the line.
+        OSError: for one that cannot be read.
+    """
+    content = file.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = 1 + content.count(b"\n", 0, error.start)
+        raise ValueError(f"its line {line} is not UTF-8 (byte 0x{content[error.start]:02x})") from None
+
+
 def explained(error: msgspec.ValidationError) -> tuple[str, list[str | int]]:
     """What is wrong, and the keys that lead to it."""
-    why, _, at = str(error).partition(" - at `$")
+    why, at = re.fullmatch(r"(.*?)(?: - at `\$([^`]*)`)?", str(error), re.DOTALL).groups("")
     path = [int(number) if number else name for number, name in re.findall(r"\[(\d+)\]|\.?([\w-]+)", at)]
     if missing := re.search(r"contains unknown field `(.*)`", why):
         return "there is no such key", [*path, missing[1]]
+    if isinstance(error.__cause__, WrongValue):
+        path += error.__cause__.keys
     return why[:1].lower() + why[1:], path
 
 

@@ -134,7 +134,13 @@ class Server:
         self.application = Application(sessions, default, TokenService(lifetime), self.secure, model, kind)
         callers, application = callers or Callers(), self.application
         respond = callers.answering(application.answer)
-        self.house = House(respond, limits or Limits(), application.kind.error, application.admit, callers)
+        self.house = House(
+            respond,
+            limits or Limits(),
+            lambda error, headers: callers.opened(application.kind.error(error), headers),
+            application.admit,
+            callers,
+        )
         self.socket = listen(host, port)
         self.url = f"http://{_authority(self.socket)}"
         self._listeners: list[asyncio.Server] = []

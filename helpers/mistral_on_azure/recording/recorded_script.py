@@ -1,8 +1,8 @@
 """A script made from a real run: what an app asked and was answered, as exchanges that the local endpoint serves.
 
-Requests with the same last user message, system message and tools become one exchange, and their answers its replies,
-in their order. An error that a client would try again becomes a fault; the others are left out, since the local
-endpoint makes them itself.
+Requests with the same last user message, system message, deployment and tools become one exchange, and their answers
+its replies, in their order. A deployment is written where the request names one that the local endpoint has. An error
+that a client would try again becomes a fault; the others are left out, since the local endpoint makes them itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from mistral_on_azure.azure.deployments import deployments, retired_deployments, sold_deployments
 from mistral_on_azure.azure.files import write_whole
 from mistral_on_azure.azure.http import object_of
 from mistral_on_azure.catalog.script_format import Exchange as ScriptExchange
@@ -22,6 +23,7 @@ from mistral_on_azure.endpoint.models.messages import JOINT
 from mistral_on_azure.endpoint.models.tokens import count
 from mistral_on_azure.recording.tape import Exchange, Scrubber
 
+_DEPLOYMENT = "azureml-model-deployment"  # the header of a request, and of managed compute's answers
 _TRIED_AGAIN = (408, 424, 429, 500, 502, 503, 504)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _HEAD = """\
@@ -36,6 +38,7 @@ class ScriptRecorder:
     def __init__(self, file: Path, scrubber: Scrubber) -> None:
         self.file, self.scrubber = file, scrubber
         self.exchanges: list[Exchange] = []
+        self._managed = False  # whether an answer told that managed compute gave it
         write_whole(file, _HEAD.format(name=file.name))  # what cannot be written is known before anything is asked
 
     def add(
@@ -45,30 +48,42 @@ class ScriptRecorder:
         exchange.status, exchange.broken = status, broken
         exchange.answer_headers = self.scrubber.answer_headers(headers)
         exchange.answer = self.scrubber.text(answer.decode("utf-8", "surrogateescape"))
+        self._managed |= _DEPLOYMENT in {name.lower() for name in headers}
         self.exchanges.append(exchange)
 
     def close(self) -> str:
         """Write the script. Returns a sentence on it."""
-        script = script_of(self.exchanges)
+        script = script_of(self.exchanges, self._managed)
         write_whole(self.file, _HEAD.format(name=self.file.name) + toml_of(script))
-        replies = sum(len(each.get("reply", [1])) for each in script["exchange"])
-        left_out = len(self.exchanges) - replies
+        left_out = sum(_understood(each, self._managed) is None for each in self.exchanges)
         more = f" {left_out} other requests are not in it." if left_out else ""
-        return f"Wrote {replies} answers to {self.file}.{more} Read it before you share it."
+        return f"Wrote {len(self.exchanges) - left_out} answers to {self.file}.{more} Read it before you share it."
 
 
-def script_of(exchanges: Iterable[Exchange]) -> dict[str, Any]:
-    """The script that gives the recorded answers: a `ScriptFile` as plain data."""
+def script_of(exchanges: Iterable[Exchange], managed: bool = False) -> dict[str, Any]:
+    """The script that gives the recorded answers: a `ScriptFile` as plain data.
+
+    Args:
+        managed: whether managed compute gave them, which does not read a request's `model`.
+    """
     found: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
     for each in exchanges:
-        try:
-            wanted, reply = _wanted(each), _reply(each)
-            if wanted and reply:
-                msgspec.convert(_exchange(wanted, [reply]), ScriptExchange)  # it can be read again
-                found.setdefault(json.dumps(wanted), (wanted, []))[1].append(reply)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue  # an answer of another form than a chat completion
+        if understood := _understood(each, managed):
+            wanted, reply = understood
+            found.setdefault(json.dumps(wanted), (wanted, []))[1].append(reply)
     return {"exchange": [_exchange(wanted, replies) for wanted, replies in found.values()]}
+
+
+def _understood(exchange: Exchange, managed: bool) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """What an exchange of the script matches and replies; None for what no script can have."""
+    try:
+        wanted, reply = _wanted(exchange, managed), _reply(exchange)
+        if wanted and reply:
+            msgspec.convert(_exchange(wanted, [reply]), ScriptExchange)  # it can be read again
+            return wanted, reply
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass  # an answer of another form than a chat completion
+    return None
 
 
 def _exchange(wanted: dict[str, Any], replies: list[dict[str, Any]]) -> dict[str, Any]:
@@ -79,7 +94,7 @@ def _exchange(wanted: dict[str, Any], replies: list[dict[str, Any]]) -> dict[str
     return {**wanted, **({"answers": [only.pop("answer")]} if "answer" in only else {}), **only}
 
 
-def _wanted(exchange: Exchange) -> dict[str, Any] | None:
+def _wanted(exchange: Exchange, managed: bool) -> dict[str, Any] | None:
     """What an exchange of the script matches; None for a request that is no chat completion."""
     asked = object_of(exchange.body)
     messages = asked.get("messages")
@@ -91,8 +106,18 @@ def _wanted(exchange: Exchange) -> dict[str, Any] | None:
     if not prompts or not prompts[-1].strip():
         return None
     system = JOINT.join(_text(each.get("content")) for each in messages if each.get("role") == "system")
-    tools = {"tools": True} if asked.get("tools") else {}
-    return {"prompt": prompts[-1], **({"system": system} if system.strip() else {}), **tools}
+    named = exchange.headers.get(_DEPLOYMENT) or (None if managed else asked.get("model"))
+    more = {
+        "system": system if system.strip() else None,
+        "deployment": named if isinstance(named, str) and named in _deployments() else None,
+        "tools": True if asked.get("tools") else None,
+    }
+    return {"prompt": prompts[-1], **{name: value for name, value in more.items() if value is not None}}
+
+
+def _deployments() -> dict[str, Any]:
+    """All that the local endpoint has, of whatever kind."""
+    return {**deployments(), **sold_deployments(), **retired_deployments()}
 
 
 def _reply(exchange: Exchange) -> dict[str, Any] | None:
@@ -127,16 +152,15 @@ def _fault(exchange: Exchange) -> dict[str, Any]:
     return fault
 
 
-def _whole(answer: str) -> tuple[dict[str, Any], str | None, list[float]]:
+def _whole(answer: str) -> tuple[dict[str, Any], str | None, list[Any]]:
     """Message, finish reason and log probabilities of the first choice."""
     choice = _first(object_of(answer))
     message = choice["message"]
     calls = [call["function"] for call in message.get("tool_calls") or []]
-    tokens = (choice.get("logprobs") or {}).get("content") or []
-    return {**message, "tool_calls": calls}, choice.get("finish_reason"), [token["logprob"] for token in tokens]
+    return {**message, "tool_calls": calls}, choice.get("finish_reason"), _logprobs(choice)
 
 
-def _streamed(answer: str) -> tuple[dict[str, Any], str | None, list[float]]:
+def _streamed(answer: str) -> tuple[dict[str, Any], str | None, list[Any]]:
     """The same of a stream; calls may come in pieces."""
     text, reason, logprobs, calls = "", None, [], dict[int, dict[str, str]]()
     for line in answer.splitlines():
@@ -144,12 +168,22 @@ def _streamed(answer: str) -> tuple[dict[str, Any], str | None, list[float]]:
         delta = choice.get("delta") or {}
         text += delta.get("content") or ""
         reason = choice.get("finish_reason") or reason
-        logprobs += [token["logprob"] for token in (choice.get("logprobs") or {}).get("content") or []]
+        logprobs += _logprobs(choice)
         for place, call in enumerate(delta.get("tool_calls") or []):
             one = calls.setdefault(call.get("index", place), {"name": "", "arguments": ""})
             for name in one:
                 one[name] += call["function"].get(name) or ""
     return {"content": text, "tool_calls": [*calls.values()]}, reason, logprobs
+
+
+def _logprobs(choice: dict[str, Any]) -> list[Any]:
+    """The log probabilities of a choice's tokens, as the format has them: with alternatives where there are any."""
+    found: list[Any] = []
+    for token in (choice.get("logprobs") or {}).get("content") or []:
+        listed = token.get("top_logprobs") or []
+        top = {each["token"]: each["logprob"] for each in listed if each["token"] != token["token"]}
+        found.append({"logprob": token["logprob"], "top": top} if top else token["logprob"])
+    return found
 
 
 def _first(answer: dict[str, Any]) -> dict[str, Any]:

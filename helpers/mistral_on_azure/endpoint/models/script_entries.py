@@ -160,6 +160,11 @@ class Source:
             return f"{self.name}, {key_of(path).removesuffix(': ')}"
         return f"{self.name}, line {line_of(self.text, path)}"
 
+    def wrong(self, why: str, *path: str | int) -> WrongEntry:
+        """What is wrong with a value, with its line and the keys that lead to it."""
+        keys = "" if self.text is None else f" {key_of(path).removesuffix(': ')}:"
+        return WrongEntry(f"{self.where(*path)}:{keys} {why}")
+
 
 class WrongEntry(ValueError):
     """An exchange whose fault or log probabilities cannot be; the message says where."""
@@ -181,11 +186,12 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
         try:
             _check_logprobs(each.logprobs, texts, bool(exchange.pattern or exchange.last))
         except ValueError as error:
-            raise WrongEntry(f"{source.where(*path, 'logprobs')}: {error}.") from None
+            raise source.wrong(f"{error}.", *path, "logprobs") from None
         try:
             fault = _fault(each.fault, bool(texts or each.calls))
         except ApiError as error:
-            raise WrongEntry(f"{source.where(*path, 'fault')}: {error.message}") from None
+            keys = (error.param,) if error.param and isinstance(each.fault, dict) else ()
+            raise source.wrong(error.message, *path, "fault", *keys) from None
         replies.append(Given(texts, each.calls, fault, each))
     staged = len(replies) > 1 or any(reply.fault for reply in replies)
     weight = sum(value is not None for value in (exchange.system, exchange.deployment, exchange.tools, exchange.last))

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 from mistral_on_azure.azure.files import NOTEBOOKS
-from mistral_on_azure.catalog.script_format import Exchange, ScriptFile, read_toml
+from mistral_on_azure.catalog.script_format import Exchange, ScriptFile, read_toml, text_of
 from mistral_on_azure.catalog.sidecar import read_sidecar, scripts
 from mistral_on_azure.endpoint.models.script_entries import Entry, Source, WrongEntry, entry_of
 from mistral_on_azure.endpoint.models.script_layers import Answers, Layer
 from mistral_on_azure.errors import CookbookError
 
 OWN = Path(__file__).with_name("script.toml")
-GLANCE = 0.5  # seconds between two looks at whether a file has changed
 
 
 @cache
@@ -44,7 +42,7 @@ def _entries(file: Path, exchanges: Sequence[Exchange]) -> list[Entry]:
     Raises:
         CookbookError: one line that names the file, the line and the key.
     """
-    source = Source(str(file), file.read_text(encoding="utf-8") if exchanges else "")
+    source = Source(str(file), text_of(file) if exchanges else "")
     try:
         return [entry_of(exchange, source, place) for place, exchange in enumerate(exchanges)]
     except WrongEntry as error:
@@ -55,10 +53,9 @@ class ScriptFiles:
     """A user's files before the endpoint's own script, or in its place. Changed files are read anew.
 
     Args:
-        files: in the order in which they are asked.
+        files: one script together; of exchanges of equal rank, that of the earlier file is taken.
         strict: whether sessions that do not say refuse what neither they nor the files know.
         tell: called with a line for a file that was read anew, or is broken.
-        clock: seconds, monotonic.
 
     Raises:
         CookbookError: for a file that cannot be used.
@@ -69,11 +66,9 @@ class ScriptFiles:
         files: Sequence[Path] = (),
         strict: bool = False,
         tell: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.files, self.strict, self._tell, self._clock = tuple(files), strict, tell, clock
+        self.files, self.strict, self._tell = tuple(files), strict, tell
         self._marks = self._look()
-        self._next = clock() + GLANCE
         self._strict, self._said = self._read()
         self._open: Answers | None = None
 
@@ -83,7 +78,7 @@ class ScriptFiles:
         Args:
             strict: a session's wish; None leaves it to the endpoint.
         """
-        if self.files and self._clock() >= self._next:
+        if self.files:
             self._reread()
         if self.strict if strict is None else strict:
             return self._strict
@@ -93,21 +88,20 @@ class ScriptFiles:
         return self._open
 
     def _reread(self) -> None:
-        self._next = self._clock() + GLANCE
         marks = self._look()
         if marks == self._marks:
             return
         self._marks = marks
         try:
             self._strict, self._said = self._read()
-        except CookbookError as error:
+        except (CookbookError, OSError, ValueError) as error:  # the latter for a file that is just being written
             self._tell(f"{error} The answers from before stay.")
         else:
             self._open = None
             self._tell("The script was read again.")
 
     def _look(self) -> list[tuple[int, int] | None]:
-        """When each file was changed, and its size."""
+        """When each file was changed, and its size. Asked with each request: it takes a few microseconds."""
         marks: list[tuple[int, int] | None] = []
         for file in self.files:
             try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
+from mistral_on_azure.catalog.script_format import Exchange
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Question, Watch
 
@@ -81,25 +82,36 @@ def unexpected(asked: Question, entries: Sequence[Entry], due: Callable[[Entry],
     """
     said = f"The script has no answer to the prompt {_shown(asked.prompt)}"
     if not entries:
-        return ApiError(400, "unexpected_prompt", f"{said}: it is empty.", param="messages")
+        return ApiError(400, "unexpected_prompt", f"{said}: the script is empty.", param="messages")
     nearest = _nearest(asked, entries)
     wanted = nearest.exchange
     try:
         checks = dict(nearest.checks(asked, due(nearest), Watch(), {}))
     except ApiError:  # its pattern takes too long
         checks = {}
-    other = [_OBJECTIONS.get(name, f"another {name}") for name, fits in checks.items() if not fits]
-    named = wanted.prompt or wanted.pattern or wanted.last or wanted.system or ""
-    words = f"The nearest entry is in {nearest.where}: {_shown(named)}, which has {' and '.join(other)}"
+    other = [_objection(name, wanted, asked) for name, fits in checks.items() if not fits]
+    named = next((f": {_shown(text)}" for text in (wanted.prompt, wanted.pattern, wanted.last) if text), "")
+    words = f"The nearest entry is in {nearest.where}{named}, which has {' and '.join(other)}"
     return ApiError(400, "unexpected_prompt", f"{said}. {words}.", param="messages")
 
 
 _OBJECTIONS = {
-    "pattern": "a pattern that is not found in it",
-    "last": "a pattern that is not found in the last message",
-    "tools": "another wish for tools",
+    "prompt": "another prompt",
+    "pattern": "a pattern that is not found in the prompt",
     "reply": "a reply that this request does not allow (calls without tools, or a text where a call is forced)",
 }
+
+
+def _objection(name: str, wanted: Exchange, asked: Question) -> str:
+    """What does not fit, with what the entry wants and what the request has where the message has not named them."""
+    if name in _OBJECTIONS:
+        return _OBJECTIONS[name]
+    if name == "tools":
+        return f"tools = {str(wanted.tools).lower()} (the request has {'some' if asked.tools else 'none'})"
+    wants, has = _shown(getattr(wanted, name)), _shown(getattr(asked, name) or "")
+    if name == "last":
+        return f"a pattern ({wants}) that is not found in the last message ({has})"
+    return f"another {name} ({wants}, and the request has {has if getattr(asked, name) else 'none'})"
 
 
 def _nearest(asked: Question, entries: Sequence[Entry]) -> Entry:

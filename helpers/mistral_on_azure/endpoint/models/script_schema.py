@@ -6,21 +6,43 @@ from typing import Any
 
 import msgspec
 
-from mistral_on_azure.catalog.script_format import Exchange, ScriptFile
+from mistral_on_azure.catalog.script_format import MATCHERS, OF_REPLY, Exchange, ScriptFile
 from mistral_on_azure.endpoint.fault import FIELDS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
+def _given(name: str) -> dict[str, Any]:
+    """That a table has a key. In JSON one that is null is not given."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+
+
+def _one_of(*ways: str) -> dict[str, Any]:
+    """That a table answers in one of some ways, or with a fault alone."""
+    answered = [_given(way) for way in ways]
+    return {"oneOf": [*answered, {**_given("fault"), "not": {"anyOf": answered}}]}
+
+
+# What keys may not be beside each other, which the types do not say: the checks of `Exchange` and `Reply`.
+_RULES = {
+    "Exchange": [
+        {"anyOf": [_given(name) for name in MATCHERS]},
+        {"not": {"allOf": [_given("prompt"), _given("pattern")]}},
+        _one_of("answers", "calls", "reply"),
+        {"not": {"allOf": [_given("reply"), {"anyOf": [_given(name) for name in OF_REPLY]}]}},
+    ],
+    "Reply": [_one_of("answer", "calls")],
+}
+
+
 def script_schema() -> dict[str, Any]:
     """The schema of a script's file, for editors and other programs."""
-    schema = msgspec.json.schema(ScriptFile)
-    return {"$schema": DIALECT, "title": "A script of the local endpoint", **_with_faults(schema)}
+    return {"$schema": DIALECT, "title": "A script of the local endpoint", **_schema(ScriptFile)}
 
 
 def exchange_schema() -> dict[str, Any]:
     """The schema of one exchange, with everything in its place."""
-    schema = _with_faults(msgspec.json.schema(Exchange))
+    schema = _schema(Exchange)
     parts = schema.pop("$defs")
 
     def inlined(value: Any) -> Any:
@@ -36,6 +58,14 @@ def exchange_schema() -> dict[str, Any]:
     return inlined(schema)
 
 
+def _schema(kind: type) -> dict[str, Any]:
+    """The schema of a type, with its parts in `$defs`."""
+    schema = _with_faults(msgspec.json.schema(kind))
+    for name, rules in _RULES.items():
+        schema["$defs"][name] |= {"allOf": rules}
+    return schema
+
+
 def _with_faults(schema: Any) -> Any:
     """The schema with the fields of a fault, and without what is said to readers of the source."""
     if isinstance(schema, list | tuple):  # a default is a tuple, which JSON does not have
@@ -45,6 +75,8 @@ def _with_faults(schema: Any) -> Any:
     plain = {name: _with_faults(value) for name, value in schema.items()}
     if isinstance(plain.get("description"), str):
         plain["description"] = plain["description"].partition("\n")[0]
+    if "minItems" in plain:
+        plain.pop("default", None)  # an empty list, which may be left out but not written
     if "fault" in plain.get("properties", {}):
         members = {name: {**field.schema, "description": field.words} for name, field in FIELDS.items()}
         _describe(plain["properties"]["fault"], members)

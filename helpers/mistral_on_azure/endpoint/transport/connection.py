@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport = None
         self.reader = RequestReader(self, house.limits, house.heads)
-        self.waiting: deque[tuple[Request | ApiError, Manner]] = deque()  # arrived while another is being answered
+        self.waiting: deque[tuple[Request | Answer, Manner]] = deque()  # arrived while another is being answered
         self.stream: Stream | Pending | LiveStream | None = None
         self.manner = CLOSE  # of the stream
         self.congested = False  # the client does not read
@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
                 self.hold(len(request.body))
             except ApiError as error:
                 answer.close()
-                self._send_last(error)
+                self._send_last(self.house.refusal(error, request.headers))
                 return
             self.stream = Pending(self, answer, lambda arrived: self._send_late(arrived, manner, request))
 
@@ -211,18 +211,19 @@ class Connection(asyncio.Protocol):
 
     def refuse(self, error: ApiError) -> None:
         """Answer what cannot be answered otherwise, as the last thing on this connection."""
+        answer = self.house.refusal(error, self.reader.headers)
         if self.stream or self.waiting:
             self.last = True
             self.reader.drop()
-            self.waiting.append((error, CLOSE))
+            self.waiting.append((answer, CLOSE))
             self._hold()
         elif not self.closing:
-            self._send_last(error)
+            self._send_last(answer)
 
-    def _send_last(self, error: ApiError) -> None:
+    def _send_last(self, answer: Answer) -> None:
         self._let_go()
         # Closing while the client still sends would reset the connection, and the client would never see why.
-        self._send(self.house.refusal(error), CLOSE._replace(keep=True))
+        self._send(answer, CLOSE._replace(keep=True))
         self.closing = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -243,7 +244,7 @@ class Connection(asyncio.Protocol):
         """Answer what has been waiting, then listen again."""
         while self.waiting and not self.stream and not self.congested and not self.closing:
             waiting, manner = self.waiting.popleft()
-            if isinstance(waiting, ApiError):
+            if isinstance(waiting, Answer):
                 self._send_last(waiting)
             else:
                 self.hold(-len(waiting.body))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,8 @@ class House:
     Attributes:
         answer: the application.
         limits: what a peer may take.
-        refusal: writes the answer to a request that never reaches the application.
+        refusal: writes the answer to a request that never reaches the application, from the error and from what
+            headers have arrived.
         admit: raises what a request is refused for by its head alone; asked before a body is waited for.
         callers: which hosts and origins requests may name.
         heads: the requests' heads that were parsed before.
@@ -31,7 +32,7 @@ class House:
 
     answer: Callable[[Request], Answer | Awaitable[Answer]]
     limits: Limits
-    refusal: Callable[[ApiError], Answer]
+    refusal: Callable[[ApiError, Mapping[str, str]], Answer]
     admit: Callable[[Request], None] = lambda request: None
     callers: Callers = field(default_factory=Callers)
     heads: Heads = field(default_factory=Heads)

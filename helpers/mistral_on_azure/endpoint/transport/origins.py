@@ -21,9 +21,10 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?")
 ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _LEFT_TO_BROWSERS = {"origin", "sec-fetch-site"}  # what is not looked at where the origin is allowed
-_READABLE = "apim-request-id, retry-after, x-ms-error-code, x-request-id, " + ", ".join(
-    f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")
-)
+_WAITS = ("retry-after", "retry-after-ms", "x-ms-retry-after-ms")
+_LIMITS = (f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens"))
+_MANAGED = ("azureml-model-deployment", "ms-azureml-model-error-reason", "ms-azureml-model-error-statuscode")
+_READABLE = ", ".join(("apim-request-id", "x-ms-error-code", "x-request-id", *_WAITS, *_LIMITS, *_MANAGED))
 _NAMES = re.compile(r"[A-Za-z0-9-]+(, ?[A-Za-z0-9-]+)*")
 _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")  # all that the container's framework knows
 _AGE = "600"  # seconds that a browser remembers a preflight request's answer
@@ -70,14 +71,22 @@ class Callers:
             return respond
 
         def answer(request: Request) -> Answer | Awaitable[Answer]:
-            origin = request.headers.get("origin", "")
-            allowed = origin if origin.lower() in self.origins else ""
+            allowed = self._allowed(request.headers)
             if allowed and request.method == "OPTIONS" and "access-control-request-method" in request.headers:
                 return _open(_preflight(request), allowed)
             answered = respond(request)
             return _open(answered, allowed) if isinstance(answered, Answer) else _open_later(answered, allowed)
 
         return answer
+
+    def opened(self, answer: Answer, headers: Mapping[str, str]) -> Answer:
+        """An answer to a request that never reached the application, as pages of the allowed origins may read it."""
+        return _open(answer, self._allowed(headers)) if self.origins else answer
+
+    def _allowed(self, headers: Mapping[str, str]) -> str:
+        """The origin that a request names, if it is allowed; else nothing."""
+        origin = headers.get("origin", "")
+        return origin if origin.lower() in self.origins else ""
 
 
 def _preflight(request: Request) -> Answer:
