@@ -250,7 +250,7 @@ def _exchanges(file: Path) -> list[dict[str, Any]]:
     for key in ("unknown_prompt", "content_filter"):
         if getattr(read, key) != getattr(ScriptFile(), key):
             where = f"{file}, line {line_of(file.read_text(encoding='utf-8'), [key])}"
-            raise CookbookError(f"{where}: {key} is for all tests: give the file to `--script` of a command.")
+            raise CookbookError(f"{where}: {key} is no part of a test's script: leave it out, or see `cookbook serve --script`.")
     entries_of(file, read.exchange)
     return msgspec.to_builtins(read.exchange)
 
