@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import unittest
 
 import pytest
 from running_suites import HERE
@@ -20,17 +19,15 @@ CALL = "import sys; sys.path.insert(0, sys.argv[1]); from app_under_test import 
 SCRIPT = '[[exchange]]\nprompt = "Hello"\nanswers = ["Hi"]\n'
 
 
-class Suite(unittest.TestCase):
-    """As a user of unittest writes it."""
-
-    def setUp(self) -> None:
-        self.endpoint = self.enterContext(azure_endpoint())
-
-    def test_an_answer(self) -> None:
-        self.endpoint.answer("Hello", "Hi")
-        done = subprocess.run([sys.executable, "-c", CALL, str(SUITES), "Hello"], capture_output=True, text=True)
-        self.assertEqual(done.stdout, "Hi\n", done.stderr)
-        self.assertEqual([sent.prompt for sent in self.endpoint.requests], ["Hello"])
+def test_a_users_tests_with_unittest():
+    command = [sys.executable, "-m", "unittest", "unittest_suite"]
+    done = subprocess.run(command, cwd=SUITES, capture_output=True, text=True, timeout=60)
+    said = done.stderr
+    assert "Ran 8 tests" in said and "FAILED (failures=3, errors=1, skipped=1, expected failures=1)" in said, said
+    assert said.count("What azure_endpoint was sent") == 4
+    assert said.count("\n  temperature=0.1\n") == said.count("\n  temperature=0.2\n") == 1
+    assert said.count("\nAssertionError: The script has no answer to the prompt 'Hullo'") == 1
+    assert said.count("no answer to the prompt 'Not borne'") == 1  # the test has failed already
 
 
 def test_the_variables_are_put_back(monkeypatch):

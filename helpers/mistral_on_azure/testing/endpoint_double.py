@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from mistral_on_azure.catalog.script_format import Reply, ScriptFile, read_toml
 from mistral_on_azure.catalog.toml_lines import line_of
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.testing.sent_requests import SentRequest
-from mistral_on_azure.testing.shared_processes import KEPT, Processes, shared
+from mistral_on_azure.testing.shared_processes import KEPT, Processes
 
 REPORT = "What azure_endpoint was sent, and what it answered"
 _PROXIES = ("NO_PROXY", "no_proxy")
@@ -34,10 +33,14 @@ class Endpoint:
     Args:
         processes: where the endpoint of each kind runs; they outlive the test, which has one for itself.
         kind: `serverless`, `managed` or `foundry`.
+
+    Attributes:
+        noted: whether a failure has been told what was sent.
     """
 
     def __init__(self, processes: Processes, kind: str = "serverless") -> None:
         self._processes = processes
+        self.noted = False
         self._before: Changes | None = None
         self._left: list[tuple[dict[str, Any], list[SentRequest]]] = []  # by each kind that it was before
         self._process = processes.take(kind, self)
@@ -250,7 +253,9 @@ def _exchanges(file: Path) -> list[dict[str, Any]]:
     for key in ("unknown_prompt", "content_filter"):
         if getattr(read, key) != getattr(ScriptFile(), key):
             where = f"{file}, line {line_of(file.read_text(encoding='utf-8'), [key])}"
-            raise CookbookError(f"{where}: {key} is no part of a test's script: leave it out, or see `cookbook serve --script`.")
+            raise CookbookError(
+                f"{where}: {key} is no part of a test's script: leave it out, or see `cookbook serve --script`."
+            )
     entries_of(file, read.exchange)
     return msgspec.to_builtins(read.exchange)
 
@@ -272,26 +277,3 @@ def _matched(prompt: str | re.Pattern[str]) -> dict[str, str]:
 
 
 _FLAGS = {"a": re.ASCII, "i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
-
-
-@contextlib.contextmanager
-def azure_endpoint(kind: str = "serverless") -> Iterator[Endpoint]:
-    """An endpoint for the length of a `with`, for unittest and for whatever is no pytest.
-
-    An exception that leaves the `with` gets a note of what was sent and answered.
-
-    Args:
-        kind: `serverless`, `managed` or `foundry`.
-
-    Raises:
-        CookbookError: when it does not start.
-        AssertionError: at the end, when a prompt came that nobody gave an answer for.
-    """
-    with Endpoint(shared(), kind) as endpoint:
-        try:
-            yield endpoint
-        except Exception as error:
-            error.add_note(f"{REPORT}:\n{endpoint.report()}")
-            raise
-        if refused := endpoint.unexpected:
-            raise AssertionError(f"{refused[0]}\n\n{REPORT}:\n{endpoint.report()}")
