@@ -252,7 +252,7 @@ def _exchanges(file: Path) -> list[dict[str, Any]]:
         raise CookbookError(f"There is no file {file}.") from None
     for key in ("unknown_prompt", "content_filter"):
         if getattr(read, key) != getattr(ScriptFile(), key):
-            where = f"{file}, line {line_of(file.read_text(encoding='utf-8'), [key])}"
+            where = f"{file}, line {line_of(file.read_text(encoding='utf-8-sig'), [key])}"
             raise CookbookError(
                 f"{where}: {key} is no part of a test's script: leave it out, or see `cookbook serve --script`."
             )

@@ -62,19 +62,19 @@ class SessionScript:
         Raises:
             ApiError: 400 for a fault or log probabilities that cannot be, or for too many; nothing is added then.
         """
+        new = {_request_of(exchange) for exchange in wanted}
+        kept = [entry for entry in (self.layer.entries if self.layer else ()) if _request_of(entry.exchange) not in new]
+        exchanges = [*wanted, *(entry.exchange for entry in kept)]
+        if len(exchanges) > MOST or len(msgspec.json.encode(exchanges)) > MOST_BYTES:
+            raise invalid(f"A session has at most {MOST:,} exchanges of {MOST_BYTES:,} bytes together.")
         source = Source("this session's script")
         try:
             made = [entry_of(each, source, place) for place, each in enumerate(wanted, self._added)]
         except WrongEntry as error:
             raise invalid(str(error), code="invalid_field") from None
-        new = {_request_of(entry) for entry in made}
-        kept = [entry for entry in (self.layer.entries if self.layer else ()) if _request_of(entry) not in new]
-        calls = [entry for entry in kept if entry.exchange.calls and (*_request_of(entry)[:-1], False) in new]
-        entries = [*calls, *made, *(entry for entry in kept if entry not in calls)]
-        exchanges = [entry.exchange for entry in entries]
-        if len(exchanges) > MOST or len(msgspec.json.encode(exchanges)) > MOST_BYTES:
-            raise invalid(f"A session has at most {MOST:,} exchanges of {MOST_BYTES:,} bytes together.")
-        self.layer, self._added = Layer(entries), self._added + len(made)
+        calls = [each for each in kept if each.exchange.calls and (*_request_of(each.exchange)[:-1], False) in new]
+        self.layer = Layer([*calls, *made, *(entry for entry in kept if entry not in calls)])
+        self._added += len(made)
 
     def clear(self) -> None:
         """Forget the session's own exchanges, and begin all sequences anew, those of files among them."""
@@ -123,8 +123,7 @@ class SessionScript:
         return min(progress.used, len(entry.replies) - 1) if progress else 0
 
 
-def _request_of(entry: Entry) -> tuple[Any, ...]:
-    """What an entry matches, and whether it calls tools."""
-    wanted = entry.exchange
+def _request_of(wanted: Exchange) -> tuple[Any, ...]:
+    """What an exchange matches, and whether it calls tools."""
     texts = (text and text.strip() for text in (wanted.prompt, wanted.system))
     return (*texts, wanted.pattern, wanted.last, wanted.deployment, wanted.tools, bool(wanted.calls))
