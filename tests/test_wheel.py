@@ -144,7 +144,7 @@ def test_the_plugin_is_there_as_soon_as_the_package_is(wheel, tmp_path):
         env={**os.environ, "AZURE_INFERENCE_ENDPOINT": "https://example.org", "NO_PROXY": ""},
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
-    assert re.search(r"^20 passed in ", done.stdout, re.MULTILINE), done.stdout + done.stderr
+    assert re.search(r"^34 passed in ", done.stdout, re.MULTILINE), done.stdout + done.stderr
 
 
 def test_a_notebook_is_executed_in_an_empty_folder(with_notebooks, tmp_path):

@@ -12,7 +12,7 @@ SUITES = HERE / "user_suites"
 
 def test_a_users_tests_pass():
     said = run_suite(SUITES / "passing_suite.py", AZURE_INFERENCE_ENDPOINT="https://example.org", NO_PROXY="")
-    assert re.search(r"^20 passed in ", said, re.MULTILINE), said
+    assert re.search(r"^34 passed in ", said, re.MULTILINE), said
 
 
 @pytest.mark.all
@@ -24,7 +24,8 @@ def test_workers_of_xdist_do_not_meet():
 @pytest.fixture(scope="module")
 def failures() -> str:
     said = run_suite(SUITES / "failing_suite.py")
-    assert "1 failed, 1 passed, 1 error in " in said, said
+    assert re.search(r"^FFFE\.ExFF\. ", said, re.MULTILINE), said
+    assert "5 failed, 2 passed, 1 xfailed, 2 errors in " in said, said
     return said
 
 
@@ -39,6 +40,20 @@ def test_a_failure_shows_the_exchanges(failures):
 def test_an_unexpected_prompt_fails_a_test_and_names_the_nearest_answer(failures):
     assert "The script has no answer to the prompt 'How many languages are here?'" in failures
     assert "The nearest entry is in this session's script" in failures and "'How many languages are there?'" in failures
+
+
+@pytest.mark.parametrize("prompt", ["How many languages are here?", "Asked of serverless", "Asked at the end"])
+def test_a_refusal_is_told_once_and_with_its_exchange(failures, prompt):
+    assert len(re.findall(rf"^(?:E +Failed: )?The script has no answer to the prompt '{prompt}", failures, re.M)) == 1
+    assert f"  user: {prompt}\n" in failures
+
+
+def test_a_fixture_that_fails_shows_the_exchanges(failures):
+    assert "ERROR at setup of test_a_fixture_that_fails" in failures and "answer: Hi from a fixture" in failures
+
+
+def test_an_endpoint_that_has_ended_is_a_line_and_no_end_of_the_session(failures):
+    assert "The local endpoint does not answer: ConnectionRefusedError" in failures and "INTERNALERROR" not in failures
 
 
 def test_a_report_has_no_credential(failures):

@@ -120,7 +120,12 @@ _OWN: dict[str, tuple[Route, ...]] = {
             "`requests_per_minute` and `tokens_per_minute` are a quota that begins anew; `strict` refuses prompts that "
             "no script of one's own has. Of these three, null is what the endpoint was started with.",
         ),
-        _local("GET", local.spent, "How many requests this session has made, and the tokens they took", "Spent"),
+        _local(
+            "GET",
+            local.spent,
+            "How many requests this session has made, the tokens they took, and what was unexpected",
+            "Spent",
+        ),
         _local(
             "DELETE",
             local.renew,
@@ -155,6 +160,7 @@ _OWN: dict[str, tuple[Route, ...]] = {
             "Exchanges for this session alone, which are asked before those of files",
             "Script",
             body="ScriptRequest",
+            description="They are asked before those that the session has, and replace those for the same requests.",
         ),
         _local("GET", local.script, "The exchanges of this session", "Script"),
         _local(

@@ -2,40 +2,45 @@
 
 The command gets AZURE_INFERENCE_ENDPOINT and AZURE_INFERENCE_CREDENTIAL. Its tests can ask the endpoint for answers and
 faults over HTTP: POST to /local/script and /local/faults, GET /local/exchanges, DELETE /local/session to begin anew.
-Where the command fails, what it sent and was answered is printed.
+Where the command fails, what it sent and was answered since then is printed.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 import click
 
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.testing.endpoint_double import azure_endpoint
+from mistral_on_azure.testing.endpoint_double import Endpoint
+from mistral_on_azure.testing.shared_processes import Processes
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--kind", default="serverless", show_default=True, help="serverless, managed or foundry.")
-@click.option("--script", "scripts", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--script",
+    "scripts",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Answers, as in `cookbook serve --script`; may be repeated. They stay when the tests begin anew.",
+)
 @click.option("--loose", is_flag=True, help="Answer unknown prompts too, in place of a refusal.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-def main(kind: str, scripts: tuple[Path, ...], loose: bool, command: tuple[str, ...]) -> None:
+def main(kind: str, scripts: tuple[str, ...], loose: bool, command: tuple[str, ...]) -> None:
     """Run COMMAND on a local endpoint that answers what the scripts say.
 
     The exit status is the command's, or 1 where it sent a prompt that no script has an answer for.
     """
     try:
-        with azure_endpoint(kind) as endpoint:
-            for script in scripts:
-                endpoint.script(script)
-            if loose:
-                endpoint.allow_unknown_prompts()
-            status = subprocess.run(command, env={**os.environ, **endpoint.environment}).returncode
-            refused = endpoint.unexpected
+        with Processes(script=scripts, strict=not loose) as processes, Endpoint(processes, kind) as endpoint:
+            status = _run(command, {**os.environ, **endpoint.environment})
+            refused = endpoint.refused_ever
             if status or refused:
                 print(endpoint.report(), file=sys.stderr)
             for message in refused:
@@ -43,6 +48,31 @@ def main(kind: str, scripts: tuple[Path, ...], loose: bool, command: tuple[str, 
     except (CookbookError, OSError) as error:
         raise click.ClickException(str(error)) from None
     sys.exit(status or bool(refused))
+
+
+def _run(command: Sequence[str], environment: dict[str, str]) -> int:
+    """The exit status of a command, which is told to end when this process is, as by a CI system at a time limit."""
+    told: list[int] = []
+    process: subprocess.Popen | None = None
+
+    def end(number: int, _: object) -> None:
+        told.append(number)
+        if process is not None:
+            process.send_signal(number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with subprocess.Popen(command, env=environment) as process:
+            if told:  # before there was a process
+                process.terminate()
+            try:
+                status = process.wait()
+            except BaseException:  # Ctrl-C
+                process.kill()
+                raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return status if status >= 0 else 128 - status  # as shells say that a signal ended it
 
 
 if __name__ == "__main__":

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +12,45 @@ import msgspec
 from mistral_on_azure.azure.addresses import CREDENTIAL, variables_of
 from mistral_on_azure.azure.deployment_kinds import kind_named
 from mistral_on_azure.azure.offline import Changes, apply
-from mistral_on_azure.catalog.script_format import ScriptFile, read_toml
+from mistral_on_azure.catalog.script_format import Reply, ScriptFile, read_toml
+from mistral_on_azure.catalog.toml_lines import line_of
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.testing.sent_requests import SentRequest
-from mistral_on_azure.testing.shared_processes import KEPT, Process, Processes
+from mistral_on_azure.testing.shared_processes import KEPT, Processes
 
-_UNEXPECTED = "unexpected_prompt"  # the code of the refusal of a prompt that no script has
+REPORT = "What azure_endpoint was sent, and what it answered"
 _PROXIES = ("NO_PROXY", "no_proxy")
+_OF_REPLIES = set(Reply.__struct_fields__) - {"answer", "calls"}  # the keys of an exchange that each reply may have
+_HARMLESS = {  # fields of a fault that by themselves let nothing fail
+    "count", "after", "probability", "seed", "name", "reason",
+    "retry_after", "retry_after_date", "retry_after_ms", "x_ms_retry_after_ms",
+}  # fmt: skip
 
 
 class Endpoint:
     """A local endpoint for one test. As a context manager it sets an endpoint's variables, and puts them back.
 
     Args:
-        processes: where the endpoint of each kind runs; they outlive the test.
+        processes: where the endpoint of each kind runs; they outlive the test, which has one for itself.
         kind: `serverless`, `managed` or `foundry`.
+
+    Attributes:
+        noted: whether a failure has been told what was sent.
     """
 
     def __init__(self, processes: Processes, kind: str = "serverless") -> None:
         self._processes = processes
+        self.noted = False
         self._before: Changes | None = None
-        self._process: Process = processes.of(kind)
+        self._left: list[tuple[dict[str, Any], list[SentRequest]]] = []  # by each kind that it was before
+        self._process = processes.take(kind, self)
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        """What the endpoint answers to its test: after it only what was sent, and nothing once another test has it."""
+        process = self._process
+        if process.holder is not self or not (process.taken or method == "GET"):
+            raise CookbookError("The test that this endpoint was for has ended.")
+        return process.ask(method, path, body)
 
     @property
     def kind(self) -> str:
@@ -68,20 +85,23 @@ class Endpoint:
                 in it, whose groups fill `${1}` and `${name}` in the texts.
             texts: the answer; of several, each answers one request, and the last one stays.
             more: other keys of an exchange, which the script's format has: `system`, `deployment`, `last`, `tools`,
-                `delay` (seconds), `finish_reason`, `logprobs`.
+                and for each of the texts `delay` (seconds), `finish_reason`, `logprobs`, `fault`.
 
         Raises:
             CookbookError: for a key that there is not, or a pattern that is none.
         """
-        if len(texts) == 1:
-            self.script({**_matched(prompt), "answers": list(texts), **more})
-        else:
-            self.script({**_matched(prompt), "reply": [{"answer": text} for text in texts], **more})
+        given: dict[str, Any] = {"answers": texts}
+        if len(texts) > 1:
+            each = {name: more.pop(name) for name in _OF_REPLIES & more.keys()}
+            given = {"reply": [{"answer": text, **each} for text in texts]}
+        self.script({**_matched(prompt), **given, **more})
 
     def call_tool(
         self, prompt: str | re.Pattern[str], name: str, arguments: Mapping[str, Any] | str | None = None, **more: Any
     ) -> None:
         """Answer a prompt with the call of a tool; `answer` with the same prompt says what follows its result.
+
+        A later call for the same prompt takes its place; `script` has several calls, at once or one after the other.
 
         Args:
             prompt: as for `answer`.
@@ -92,19 +112,21 @@ class Endpoint:
         call = {"name": name, "arguments": arguments if isinstance(arguments, str) else dict(arguments or {})}
         self.script({**_matched(prompt), "calls": [call], **more})
 
-    def script(self, exchanges: Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+    def script(self, exchanges: str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
         """Add exchanges, as a TOML file of `cookbook serve --script` has them, or as plain data.
 
+        They are asked before those that the test has, and take the place of those for the same requests.
+
         Raises:
-            CookbookError: what is wrong with them.
+            CookbookError: what is wrong with them; of a file with line and key.
         """
-        if isinstance(exchanges, Path):
-            exchanges = msgspec.to_builtins(read_toml(exchanges, ScriptFile).exchange)
-        self._process.ask("POST", "/local/script", exchanges)
+        if isinstance(exchanges, str | Path):
+            exchanges = _exchanges(Path(exchanges))
+        self._ask("POST", "/local/script", exchanges)
 
     def allow_unknown_prompts(self) -> None:
         """Answer prompts that the test has no answer for with the cookbook's own script, in place of a refusal."""
-        self._process.ask("POST", "/local/session", {"strict": False})
+        self._ask("POST", "/local/session", {"strict": False})
 
     # How it fails
 
@@ -118,54 +140,86 @@ class Endpoint:
             fault: others of the endpoint's faults, as reset="within", answer="truncated" or first_token=3 (seconds).
 
         Raises:
-            CookbookError: for a fault that there is not.
+            CookbookError: for a fault that there is not, or none at all.
         """
         asked = {"status": status, "retry_after": retry_after, "count": times, **fault}
-        self._process.ask("POST", "/local/faults", {name: value for name, value in asked.items() if value is not None})
+        given = {name: value for name, value in asked.items() if value is not None}
+        if not given.keys() - _HARMLESS:
+            raise CookbookError("Say what fails, as with status=503, reset='within' or first_token=3.")
+        self._ask("POST", "/local/faults", given)
 
     def quota(self, requests_per_minute: int | None = None, tokens_per_minute: int | None = None) -> None:
         """Choose the quota of each deployment, of which nothing is used yet; None leaves one as it was."""
         asked = {"requests_per_minute": requests_per_minute, "tokens_per_minute": tokens_per_minute}
-        self._process.ask("POST", "/local/session", {name: value for name, value in asked.items() if value is not None})
+        self._ask("POST", "/local/session", {name: value for name, value in asked.items() if value is not None})
 
     def as_kind(self, kind: str) -> Endpoint:
         """Be another kind of deployment from here on: `serverless`, `managed` or `foundry`, each with its own address.
 
         Answers and faults that were asked for before stay behind. Call it before the app reads its variables.
+
+        Raises:
+            CookbookError: for a kind that there is not.
         """
-        self._process = self._processes.of(kind)
+        before, told = self._process, self._told()
+        self._process = self._processes.take(kind, self)
+        before.taken = before is self._process
+        self._left.append(told)
         if self._before is not None:
             apply(self._variables())
         return self
 
     # What it was sent
 
+    def _told(self) -> tuple[dict[str, Any], list[SentRequest]]:
+        """What the endpoint has counted, and the exchanges that it has kept."""
+        spent = self._ask("GET", "/local/session")
+        told = self._ask("GET", f"/local/exchanges?last={KEPT}") if spent["calls"] else ()
+        return spent, [SentRequest.of(exchange) for exchange in told]
+
+    def _sent(self) -> tuple[int, list[SentRequest]]:
+        """How many requests there were, and those that are kept."""
+        told = [*self._left, self._told()]
+        return sum(spent["calls"] for spent, _ in told), [request for _, kept in told for request in kept]
+
+    def _spent(self) -> list[dict[str, Any]]:
+        return [*(spent for spent, _ in self._left), self._ask("GET", "/local/session")]
+
     @property
     def requests(self) -> list[SentRequest]:
         """The app's requests so far, the oldest first.
 
         Raises:
-            CookbookError: after more than 1,000 of them, of which the endpoint has forgotten some.
+            CookbookError: after more than 1,000 of them, or 64 MB, of which the endpoint has forgotten some.
         """
-        told = self._process.ask("GET", f"/local/exchanges?last={KEPT}")
-        if len(told) == KEPT and (calls := self._process.ask("GET", "/local/session")["calls"]) > KEPT:
-            raise CookbookError(f"The app has sent {calls} requests, and only {KEPT} are kept.")
-        return [SentRequest.of(exchange) for exchange in told]
+        calls, kept = self._sent()
+        if calls > len(kept):
+            raise CookbookError(f"The app has sent {calls:,} requests, and only the last {len(kept):,} are kept.")
+        return kept
 
     @property
     def tokens_used(self) -> int:
         """Prompt and completion tokens of all answers so far, streams among them."""
-        spent = self._process.ask("GET", "/local/session")
-        return spent["prompt_tokens"] + spent["completion_tokens"]
+        return sum(spent["prompt_tokens"] + spent["completion_tokens"] for spent in self._spent())
 
     @property
     def unexpected(self) -> list[str]:
-        """Refusals of prompts that the test has no answer for, each with the nearest one that it has."""
-        return [each.error["message"] for each in self.requests if each.error and _UNEXPECTED in each.answer]
+        """Refusals of prompts that the test has no answer for, each with the nearest one that it has; 100 at most."""
+        return [message for spent in self._spent() for message in spent["refused"]]
+
+    @property
+    def refused_ever(self) -> list[str]:
+        """Likewise since the endpoint began, whoever has reset it over HTTP meanwhile."""
+        return self._ask("GET", "/local/session")["refused_ever"]
 
     def report(self) -> str:
-        """All exchanges as lines to read."""
-        lines = [line for request in self.requests for line in request.lines()]
+        """All exchanges that are kept as lines to read; or why the endpoint cannot tell them."""
+        try:
+            calls, kept = self._sent()
+        except CookbookError as error:
+            return str(error)
+        some = [f"The last {len(kept):,} of {calls:,} requests:"] if calls > len(kept) else []
+        lines = [*some, *(line for request in kept for line in request.lines())]
         return "\n".join(lines) or "Nothing was sent."
 
     # As a context manager
@@ -181,27 +235,45 @@ class Endpoint:
         if self._before is not None:
             apply(self._before)
             self._before = None
+        self._process.taken = False
+
+
+def _exchanges(file: Path) -> list[dict[str, Any]]:
+    """The exchanges of a file, each of them checked.
+
+    Raises:
+        CookbookError: one line that names the file, the line and the key.
+    """
+    from mistral_on_azure.endpoint.models.script_files import entries_of  # with the tokenizer, which takes a while
+
+    try:
+        read = read_toml(file, ScriptFile)
+    except FileNotFoundError:
+        raise CookbookError(f"There is no file {file}.") from None
+    for key in ("unknown_prompt", "content_filter"):
+        if getattr(read, key) != getattr(ScriptFile(), key):
+            where = f"{file}, line {line_of(file.read_text(encoding='utf-8-sig'), [key])}"
+            raise CookbookError(
+                f"{where}: {key} is no part of a test's script: leave it out, or see `cookbook serve --script`."
+            )
+    entries_of(file, read.exchange)
+    return msgspec.to_builtins(read.exchange)
 
 
 def _matched(prompt: str | re.Pattern[str]) -> dict[str, str]:
+    """The key of an exchange for a prompt or a pattern.
+
+    Raises:
+        CookbookError: for what is neither, and for flags that a script's patterns do not have.
+    """
     if isinstance(prompt, str):
         return {"prompt": prompt}
+    if not (isinstance(prompt, re.Pattern) and isinstance(prompt.pattern, str)):
+        raise CookbookError(f"A prompt is a text, or a compiled pattern of a text, not {prompt!r}.")
+    if unknown := prompt.flags & ~sum(_FLAGS.values(), re.UNICODE):
+        raise CookbookError(f"A pattern may have the flags {', '.join(_FLAGS)}, not {re.RegexFlag(unknown)!r}.")
     flags = "".join(letter for letter, flag in _FLAGS.items() if prompt.flags & flag)
     return {"pattern": f"(?{flags}){prompt.pattern}" if flags else prompt.pattern}
 
 
-_FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
-
-
-@contextlib.contextmanager
-def azure_endpoint(kind: str = "serverless") -> Iterator[Endpoint]:
-    """An endpoint for the length of a `with`, for unittest and for whatever is no pytest.
-
-    Args:
-        kind: `serverless`, `managed` or `foundry`.
-
-    Raises:
-        CookbookError: when it does not start.
-    """
-    with Processes() as processes, Endpoint(processes, kind) as endpoint:
-        yield endpoint
+_FLAGS = {"a": re.ASCII, "i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from mistral_on_azure.testing.shared_processes import Processes
 
 _ENDPOINT = pytest.StashKey["Endpoint"]()
+_FAILED = pytest.StashKey[bool]()  # a test that has failed, or was skipped, is not failed again when it ends
 
 
 @pytest.fixture(scope="session")
-def _azure_processes() -> Iterator[Processes]:
-    from mistral_on_azure.testing.shared_processes import Processes
+def _azure_processes() -> Processes:
+    from mistral_on_azure.testing.shared_processes import shared
 
-    with Processes() as processes:
-        processes.begin("serverless")  # it starts while the imports of the next fixture are done
-        yield processes
+    processes = shared()
+    processes.begin("serverless")  # it starts while the imports of the next fixture are done
+    return processes
 
 
 @pytest.fixture
@@ -36,16 +37,39 @@ def azure_endpoint(request: pytest.FixtureRequest, _azure_processes: Processes) 
     from mistral_on_azure.testing.endpoint_double import Endpoint
 
     with Endpoint(_azure_processes) as endpoint:
-        request.node.stash[_ENDPOINT] = endpoint
+        request.node.stash[_ENDPOINT], request.node.stash[_FAILED] = endpoint, False
         yield endpoint
-        if refused := endpoint.unexpected:
-            pytest.fail(f"{refused[0]}\n\n{endpoint.report()}", pytrace=False)
+        if not request.node.stash[_FAILED]:
+            _check(endpoint)  # other fixtures may have let the app ask again
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    result = yield
+    if _ENDPOINT in item.stash:
+        _check(item.stash[_ENDPOINT])
+    return result
+
+
+def _check(endpoint: Endpoint) -> None:
+    """Fail a test that sent a prompt it gave no answer for."""
+    from mistral_on_azure.errors import CookbookError
+
+    try:
+        refused = endpoint.unexpected
+    except CookbookError as error:
+        refused = [str(error)]
+    if refused:
+        pytest.fail(refused[0], pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     report = yield
-    endpoint = item.stash.get(_ENDPOINT, None)
-    if call.when == "call" and report.failed and endpoint is not None:
-        report.sections.append(("What azure_endpoint was sent, and what it answered", endpoint.report()))
+    if _ENDPOINT in item.stash:
+        item.stash[_FAILED] |= call.excinfo is not None
+        if report.failed:
+            from mistral_on_azure.testing.endpoint_double import REPORT
+
+            report.sections.append((REPORT, item.stash[_ENDPOINT].report()))
     return report

@@ -46,8 +46,9 @@ class SentRequest:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The messages, as they were sent."""
-        return (self.body or {}).get("messages", [])
+        """The messages, as they were sent, but for what is no message."""
+        sent = (self.body or {}).get("messages")
+        return [message for message in sent if isinstance(message, dict)] if isinstance(sent, list) else []
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,10 +20,17 @@ _TIMEOUT = 30.0  # seconds for an answer of the endpoint's own routes
 
 @dataclass(slots=True)
 class Process:
-    """A running endpoint, and a connection to its own routes under `/local`."""
+    """A running endpoint, and a connection to its own routes under `/local`.
+
+    Attributes:
+        holder: who took it last; nobody else may read what it was sent.
+        taken: whether the holder still needs it.
+    """
 
     kind: str
     started: LocalEndpoint
+    holder: object = None
+    taken: bool = True
     _connection: http.client.HTTPConnection = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -39,10 +48,13 @@ class Process:
         """What one of the endpoint's own routes answers.
 
         Raises:
-            CookbookError: what it objects to, or that the process has ended.
+            CookbookError: what it objects to, what is no JSON, or that the process has ended.
         """
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        sent = None if body is None else json.dumps(body)
+        try:
+            sent = None if body is None else json.dumps(body)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise CookbookError(f"What the endpoint is told has to be JSON: {error}.") from None
         for again in (True, False):
             try:
                 self._connection.request(method, path, sent, headers)
@@ -65,35 +77,51 @@ class Process:
 
 
 class Processes:
-    """Endpoints by their kind, each started when it is first asked for and ended with all others."""
+    """Endpoints by their kind, each started when it is first needed, and ended with all others.
 
-    def __init__(self) -> None:
-        self._running: dict[str, Process] = {}
+    Args:
+        options: of all of them, as `mistral_on_azure.endpoint.options.Options` has them.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._options = {"exchanges": KEPT, "strict": True, **options}
+        self._running: list[Process] = []
         self._starting: dict[str, Callable[[], LocalEndpoint]] = {}
 
     def begin(self, kind: str) -> None:
-        """Start the process of a kind, which `of` waits for: the caller has imports of its own to do meanwhile."""
-        self._starting[kind] = begin(kind=kind, exchanges=KEPT, strict=True)
+        """Start the first process of a kind, which `take` waits for: the caller has imports of its own to do."""
+        if kind not in self._starting and all(process.kind != kind for process in self._running):
+            self._starting[kind] = begin(kind=kind, **self._options)
 
-    def of(self, kind: str) -> Process:
-        """The process that serves a kind, with nothing left of what was done to it before.
+    def take(self, kind: str, holder: object) -> Process:
+        """A process that serves a kind and nobody but the holder, with nothing left of what was done to it before.
 
         Raises:
             CookbookError: when it does not start, as for a kind that there is not.
         """
-        process = self._running.get(kind)
-        if process is not None and process.started.process.poll() is None:
-            process.ask("DELETE", "/local/session")
-            return process
-        if kind not in self._starting:
-            self.begin(kind)
-        process = self._running[kind] = Process(kind, self._starting.pop(kind)())
+        self._running = [process for process in self._running if process.started.process.poll() is None]
+        for process in self._running:
+            if process.kind == kind and (not process.taken or process.holder is holder):
+                process.taken, process.holder = True, holder
+                process.ask("DELETE", "/local/session")
+                return process
+        start = self._starting.pop(kind, None) or begin(kind=kind, **self._options)
+        process = Process(kind, start(), holder)
+        self._running.append(process)
         return process
 
     def __enter__(self) -> Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._running.values():
+        for process in self._running:
             process.stop()
         self._running.clear()
+
+
+@cache
+def shared() -> Processes:
+    """The processes of all tests of this Python process. They end with it."""
+    processes = Processes()
+    atexit.register(processes.__exit__)
+    return processes

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import os
 import re
 import sys
 import threading
 import time
 import urllib.error
+from urllib.parse import urlsplit
 
 import pytest
 from app_under_test import ask
@@ -103,6 +105,76 @@ def test_mistakes_get_a_line(azure_endpoint):
         azure_endpoint.as_kind("nope")
 
 
+@pytest.mark.parametrize(
+    ("mistake", "says"),
+    [
+        (lambda endpoint: endpoint.fail(), "Say what fails, as with status=503"),
+        (lambda endpoint: endpoint.fail(times=2, retry_after=1), "Say what fails"),
+        (lambda endpoint: endpoint.fail(statsu=429), "statsu"),
+        (lambda endpoint: endpoint.answer(re.compile(b"a"), "Hi"), "a compiled pattern of a text, not re.compile"),
+        (lambda endpoint: endpoint.answer(re.compile("a", re.DEBUG), "Hi"), "the flags a, i, m, s, x, not re.DEBUG"),
+        (lambda endpoint: endpoint.answer("Hello", b"Hi"), "has to be JSON"),
+        (lambda endpoint: endpoint.answer("Hello", "one", "two", delay=-1), "exchange 1, reply 1, delay: expected"),
+        (lambda endpoint: endpoint.script("missing.toml"), "There is no file missing.toml"),
+    ],
+)
+def test_a_mistake_changes_nothing(azure_endpoint, mistake, says):
+    with pytest.raises(Exception, match=re.escape(says)) as raised:
+        mistake(azure_endpoint)
+    assert type(raised.value).__name__ == "CookbookError"
+    azure_endpoint.answer("Hello", "Hi")
+    assert ask("Hello") == "Hi"
+
+
+def test_a_file_is_read_and_its_mistakes_have_a_line(azure_endpoint, tmp_path):
+    file = tmp_path / "answers.toml"
+    text = '[[exchange]]\nprompt = "Hello"\nanswers = ["Hi"]\n'
+    file.write_text(text)
+    azure_endpoint.script(str(file))
+    assert ask("Hello") == "Hi"
+    file.write_text(f'{text}[[exchange]]\nprompt = "a"\nfault = "status=999"\n')
+    with pytest.raises(Exception, match=r"answers.toml, line 6: .*A fault's status is one of"):
+        azure_endpoint.script(file)
+
+
+def test_what_is_told_last_counts(azure_endpoint):
+    azure_endpoint.answer("Hello", "a default of all tests")
+    azure_endpoint.answer(re.compile("."), "a default for all prompts")
+    azure_endpoint.answer("Hello", "Hi")
+    azure_endpoint.answer(re.compile("Good"), "Bye", "Bye bye", delay=0.1)
+    begun = time.monotonic()
+    assert [ask(prompt) for prompt in ("Hello", "Good bye", "Good bye", "Else")] == [
+        "Hi", "Bye", "Bye bye", "a default for all prompts",
+    ]  # fmt: skip
+    assert time.monotonic() - begun >= 0.2
+
+
+def test_a_call_and_then_a_text_whichever_was_told_first(azure_endpoint):
+    azure_endpoint.answer("Go", "done")
+    azure_endpoint.call_tool("Go", "weather", {"day": 1})
+    azure_endpoint.call_tool("Go", "weather", {"day": 2})
+    ask("Go", tools=[TOOL], model=LARGE)
+    (sent,) = azure_endpoint.requests
+    assert sent.calls == [("weather", {"day": 2})] and ask("Go") == "done"
+
+
+def test_a_pattern_keeps_its_flags(azure_endpoint):
+    azure_endpoint.answer(re.compile(r"^\w+$"), "any letters")
+    azure_endpoint.answer(re.compile(r"^\w+$", re.ASCII), "letters of English")
+    assert ask("Grüße") == "any letters" and ask("Hello") == "letters of English"
+
+
+def test_more_requests_than_are_kept(azure_endpoint):
+    connection = http.client.HTTPConnection(urlsplit(azure_endpoint.url).netloc)
+    for _ in range(1_001):
+        connection.request("GET", "/info", headers={"Authorization": f"Bearer {azure_endpoint.key}"})
+        assert connection.getresponse().read()
+    connection.close()
+    assert azure_endpoint.report().startswith("The last 1,000 of 1,001 requests:\nGET /info -> 200\n")
+    with pytest.raises(Exception, match="1,001 requests, and only the last 1,000 are kept"):
+        azure_endpoint.requests  # noqa: B018
+
+
 def test_unknown_prompts_may_be_allowed(azure_endpoint):
     azure_endpoint.allow_unknown_prompts()
     assert "languages" in ask("How many languages are in the world?")
@@ -116,6 +188,17 @@ def test_another_kind(azure_endpoint):
     endpoint.fail(model_status=503)
     with pytest.raises(urllib.error.HTTPError, match="424"):
         ask("Hello")
+
+
+def test_each_kind_counts(azure_endpoint):
+    places = []
+    for kind in ("managed", "serverless", "serverless"):
+        places.append(azure_endpoint.as_kind(kind).url)
+        azure_endpoint.answer("Hello", kind)
+        assert ask("Hello") == kind
+    assert places[1] == places[2]
+    assert [sent.text for sent in azure_endpoint.requests] == ["managed", "serverless", "serverless"]
+    assert azure_endpoint.tokens_used == sum(sent.tokens for sent in azure_endpoint.requests) > 15
 
 
 def test_the_usual_kind_again(azure_endpoint):

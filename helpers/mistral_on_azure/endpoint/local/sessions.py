@@ -151,12 +151,13 @@ class Sessions:
         self._by_object = {session.object_id: session for session in self._by_header.values()}
 
     def renew(self, session: Session) -> Session:
-        """Put a new session in the place of one, with its key and its identity, and nothing else of it.
+        """Put a new session in the place of one, with its key, its identity and its refusals, and nothing else of it.
 
         What is still being answered in the old one leaves no trace in the new one.
         """
         new = self._new()
         new.identity_secret, new.object_id = session.identity_secret, session.object_id
+        new.script.refused_ever = session.script.refused_ever
         for known in (self._by_header, self._by_secret, self._by_object):
             for name, each in known.items():
                 if each is session:

@@ -26,17 +26,17 @@ def own() -> ScriptFile:
 @cache
 def own_layer() -> Layer:
     """The entries of script.toml."""
-    return Layer(_entries(OWN, own().exchange), instructed=True)
+    return Layer(entries_of(OWN, own().exchange), instructed=True)
 
 
 @cache
 def recipes_layer() -> Layer:
     """The entries of the recipes: read when a prompt is not in script.toml, for they take longer than a start may."""
     read = [(file, read_sidecar(file).exchange) for file in scripts(NOTEBOOKS)]
-    return Layer([entry for file, exchanges in read for entry in _entries(file, exchanges)], instructed=True)
+    return Layer([entry for file, exchanges in read for entry in entries_of(file, exchanges)], instructed=True)
 
 
-def _entries(file: Path, exchanges: Sequence[Exchange]) -> list[Entry]:
+def entries_of(file: Path, exchanges: Sequence[Exchange]) -> list[Entry]:
     """The exchanges of a file, ready to be matched.
 
     Raises:
@@ -119,7 +119,7 @@ class ScriptFiles:
         except FileNotFoundError as error:
             raise CookbookError(f"There is no file {error.filename}.") from None
         layer = Layer(
-            [entry for file, each in zip(self.files, read, strict=True) for entry in _entries(file, each.exchange)]
+            [entry for file, each in zip(self.files, read, strict=True) for entry in entries_of(file, each.exchange)]
         )
         filtered = tuple(text for each in (*read, own()) for text in each.content_filter.prompts)
         said = next((each.unknown_prompt for each in (*read, own()) if each.unknown_prompt is not None), "")

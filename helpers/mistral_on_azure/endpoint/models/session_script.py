@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -17,6 +18,7 @@ from mistral_on_azure.endpoint.models.script_layers import Answers, Layer, unexp
 
 MOST = 1_000  # exchanges of one session
 MOST_BYTES = 4_000_000  # of them, as JSON
+MOST_REFUSED = 100  # messages of refusals that are kept
 
 
 @dataclass(slots=True)
@@ -33,40 +35,51 @@ class SessionScript:
     Attributes:
         strict: whether an unknown prompt is refused; None leaves it to the endpoint.
         layer: the session's own entries, None without any; another object after each change.
+        refused: what was said to unexpected prompts, the first 100 times.
+        refused_ever: likewise in all sessions of the key, one after the other.
     """
 
     def __init__(self) -> None:
         self.strict: bool | None = None
         self.layer: Layer | None = None
-        self._exchanges: tuple[Exchange, ...] = ()
+        self.refused: list[str] = []
+        self.refused_ever: list[str] = []
+        self._added = 0
         self._progress: WeakKeyDictionary[Entry, _Progress] = WeakKeyDictionary()
         self._lock = threading.Lock()  # large requests are worked out in a thread
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
-        """Those of its own, in their order."""
-        return self._exchanges
+        """Those of its own, in the order in which they are asked."""
+        return tuple(entry.exchange for entry in self.layer.entries) if self.layer else ()
 
     def add(self, wanted: Sequence[Exchange]) -> None:
-        """Add exchanges after those that are there.
+        """Add exchanges before those that are there, and in the place of those that they make useless.
+
+        These match by the same keys and values, and both call tools, or neither does. Of a call and a text for the
+        same request the call stays first: the text is for the request with the tool's result.
 
         Raises:
             ApiError: 400 for a fault or log probabilities that cannot be, or for too many; nothing is added then.
         """
-        exchanges = (*self._exchanges, *wanted)
+        new = {_request_of(exchange) for exchange in wanted}
+        kept = [entry for entry in (self.layer.entries if self.layer else ()) if _request_of(entry.exchange) not in new]
+        exchanges = [*wanted, *(entry.exchange for entry in kept)]
         if len(exchanges) > MOST or len(msgspec.json.encode(exchanges)) > MOST_BYTES:
             raise invalid(f"A session has at most {MOST:,} exchanges of {MOST_BYTES:,} bytes together.")
-        source, kept = Source("this session's script"), self.layer.entries if self.layer else ()
+        source = Source("this session's script")
         try:
-            made = [entry_of(each, source, place) for place, each in enumerate(wanted, len(kept))]
+            made = [entry_of(each, source, place) for place, each in enumerate(wanted, self._added)]
         except WrongEntry as error:
             raise invalid(str(error), code="invalid_field") from None
-        self._exchanges, self.layer = exchanges, Layer([*kept, *made])
+        calls = [each for each in kept if each.exchange.calls and (*_request_of(each.exchange)[:-1], False) in new]
+        self.layer = Layer([*calls, *made, *(entry for entry in kept if entry not in calls)])
+        self._added += len(made)
 
     def clear(self) -> None:
         """Forget the session's own exchanges, and begin all sequences anew, those of files among them."""
         with self._lock:
-            self._exchanges, self.layer = (), None
+            self.layer, self._added = None, 0
             self._progress.clear()
 
     def find(self, answers: Answers, asked: Question) -> Found | None:
@@ -82,7 +95,11 @@ class SessionScript:
             if found is not None:
                 return found
         if answers.unknown_prompt is None:
-            raise unexpected(asked, [entry for layer in layers for entry in layer.entries], self._due)
+            error = unexpected(asked, [entry for layer in layers for entry in layer.entries], self._due)
+            for refused in (self.refused, self.refused_ever):
+                if len(refused) < MOST_REFUSED:
+                    refused.append(error.message)
+            raise error
         return answers.last().find(asked, self._due, watch) if answers.last else None
 
     def advance(self, found: Found) -> Fault | None:
@@ -104,3 +121,9 @@ class SessionScript:
             return 0
         progress = self._progress.get(entry)
         return min(progress.used, len(entry.replies) - 1) if progress else 0
+
+
+def _request_of(wanted: Exchange) -> tuple[Any, ...]:
+    """What an exchange matches, and whether it calls tools."""
+    texts = (text and text.strip() for text in (wanted.prompt, wanted.system))
+    return (*texts, wanted.pattern, wanted.last, wanted.deployment, wanted.tools, bool(wanted.calls))

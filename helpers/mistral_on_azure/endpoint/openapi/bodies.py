@@ -177,7 +177,13 @@ def _local() -> dict[str, Schema]:
             "additionalProperties": False,
         },
         "Session": record(secure, identity_header=TEXT, engine=TEXT),
-        "Spent": record(calls=COUNT, prompt_tokens=COUNT, completion_tokens=COUNT),
+        "Spent": record(
+            calls=COUNT,
+            prompt_tokens=COUNT,
+            completion_tokens=COUNT,
+            refused={**listing(TEXT), "description": "What was said to prompts that no script has, 100 at most"},
+            refused_ever={**listing(TEXT), "description": "Likewise, since the endpoint began"},
+        ),
         "Token": record(access_token=TEXT, expires_on=TEXT, resource=TEXT, token_type={"const": "Bearer"}),
         "Exchanges": listing(
             record(

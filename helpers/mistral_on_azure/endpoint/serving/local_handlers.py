@@ -65,13 +65,18 @@ def session(service: Service, request: Request, session: Session) -> Answer:
 
 
 def renew(service: Service, request: Request, session: Session) -> Answer:
-    """`DELETE /local/session`: this key begins anew; its script, faults, quota and exchanges are forgotten."""
+    """`DELETE /local/session`: this key begins anew; its script, faults, quota and exchanges are forgotten.
+
+    What was said to unexpected prompts stays in `refused_ever`.
+    """
     return spent(service, request, service.sessions.renew(session))
 
 
 def spent(service: Service, request: Request, session: Session) -> Answer:
-    """`GET /local/session`: how many requests this session has made, and the tokens they took."""
-    return json_answer({name: getattr(session, name) for name in ("calls", "prompt_tokens", "completion_tokens")})
+    """`GET /local/session`: how many requests this session has made, the tokens they took, and what was unexpected."""
+    counts = {name: getattr(session, name) for name in ("calls", "prompt_tokens", "completion_tokens")}
+    refused = {name: getattr(session.script, name) for name in ("refused", "refused_ever")}
+    return json_answer({**counts, **refused})
 
 
 def exchanges(service: Service, request: Request, session: Session) -> Answer:
@@ -100,7 +105,10 @@ def faults(service: Service, request: Request, session: Session) -> Answer:
 
 
 def add_script(service: Service, request: Request, session: Session) -> Answer:
-    """`POST /local/script`: exchanges for this session alone, asked before the files'; `script_format` says what."""
+    """`POST /local/script`: exchanges for this session alone, asked before the files'; `script_format` says what.
+
+    They are asked before those that the session has, and take the place of those for the same requests.
+    """
     wanted = read_json(request.body)
     try:
         exchanges = msgspec.convert({"exchange": wanted if isinstance(wanted, list) else [wanted]}, ScriptFile).exchange
