@@ -44,7 +44,7 @@ THEMES = {  # of pages, whose ground shows through
     "light": Colours("none", "#1f2328", "#1f5fa8", "#a9c6e8", "#e3edf9", "#f3d9a6", "#b3541e", "#6b7787"),
     "dark": Colours("none", "#e6edf3", "#7ab4f5", "#3b5f87", "#1c2d42", "#5a4a22", "#f0a27a", "#9198a1"),
 }
-_PAGES = {"light": "#ffffff", "dark": "#0f1419"}  # the ground of the gallery's pages, as its style sheet has it
+PAGES = {"light": "#ffffff", "dark": "#0f1419"}  # the ground of the gallery's pages, as its style sheet has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +126,15 @@ def svg_in(png: bytes, theme: str) -> str | None:
 
     with Image.open(io.BytesIO(png)) as picture:
         svg = getattr(picture, "text", {}).get(_CHUNK)
-    there = {**asdict(THEMES[theme]), "ground": _PAGES[theme]}
+    if svg is None:
+        return None
+    there = {**asdict(THEMES[theme]), "ground": PAGES[theme]}
     turned = {paper: there[name] for name, paper in asdict(colours).items()}
-    turned |= {"#000000": there["ink"], "#ffffff": there["ground"]}  # what matplotlib takes when it is not told
-    return svg and re.sub("(?<=: )#[0-9a-f]{6}(?![0-9a-f])", lambda found: turned.get(found[0], found[0]), svg)
+    turned |= {"#000000": there["ink"], "#ffffff": there["ground"]}  # what matplotlib takes when it is not told,
+    turned |= {"#b0b0b0": there["grey"], "#cccccc": there["grey"]}  # and for a grid and around a legend
+    words = f'fill="{there["ink"]}" xml:space="preserve"'  # black is not written, and spaces at the beginning would go
+    svg = svg.replace("<svg ", f"<svg {words} ", 1)
+    return re.sub('(?<=: |=")#[0-9a-f]{6}(?![0-9a-f])', lambda found: turned.get(found[0], found[0]), svg)
 
 
 class Drawing:
