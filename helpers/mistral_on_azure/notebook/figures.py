@@ -42,7 +42,7 @@ class Colours:
 colours = Colours("#eef3fa", "#14202e", "#1f5fa8", "#a9c6e8", "#d5e4f6", "#f3d9a6", "#b3541e", "#6b7787")
 THEMES = {  # of pages, whose ground shows through
     "light": Colours("none", "#1f2328", "#1f5fa8", "#a9c6e8", "#e3edf9", "#f3d9a6", "#b3541e", "#6b7787"),
-    "dark": Colours("none", "#e6edf3", "#7ab4f5", "#3b5f87", "#1c2d42", "#5a4a22", "#f0a27a", "#9198a1"),
+    "dark": Colours("none", "#e6edf3", "#7ab4f5", "#3b5f87", "#1c2d42", "#6b571b", "#f0a27a", "#9198a1"),
 }
 PAGES = {"light": "#ffffff", "dark": "#0f1419"}  # the ground of the gallery's pages, as its style sheet has it
 
