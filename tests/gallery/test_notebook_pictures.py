@@ -83,7 +83,7 @@ def test_words_marks_and_hatches_turn_with_the_page():
     svg = svg_in(show_figure(figure, "A line and a bar with a hatch.").png, "dark")
     dark = THEMES["dark"]
     assert all(each in svg for each in (dark.ink, dark.strong, dark.sand, PAGES["dark"], ">  black words<"))
-    assert f'<svg fill="{dark.ink}" xml:space="preserve"' in svg
+    assert f'<svg fill="{dark.ink}" ' in svg and '<style type="text/css">text{white-space: pre} *{' in svg
 
 
 def test_hollow_marks_have_the_ground_of_the_page():

@@ -132,8 +132,8 @@ def svg_in(png: bytes, theme: str) -> str | None:
     turned = {paper: there[name] for name, paper in asdict(colours).items()}
     turned |= {"#000000": there["ink"], "#ffffff": there["ground"]}  # what matplotlib takes when it is not told,
     turned |= {"#b0b0b0": there["grey"], "#cccccc": there["grey"]}  # and for a grid and around a legend
-    words = f'fill="{there["ink"]}" xml:space="preserve"'  # black is not written, and spaces at the beginning would go
-    svg = svg.replace("<svg ", f"<svg {words} ", 1)
+    svg = svg.replace("<svg ", f'<svg fill="{there["ink"]}" ', 1)  # of words that are black, which it writes nowhere
+    svg = svg.replace("*{", "text{white-space: pre} *{", 1)  # else spaces at the beginning of words would go
     return re.sub('(?<=: |=")#[0-9a-f]{6}(?![0-9a-f])', lambda found: turned.get(found[0], found[0]), svg)
 
 
