@@ -64,7 +64,7 @@ def serve(
         elif record:
             record_script(record, port)
         return
-    from mistral_on_azure.endpoint.options import serve as run
+    from mistral_on_azure.endpoint.making import serve as run
 
     run(port, **options)
 

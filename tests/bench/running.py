@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import json
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from typing import Any
 from contenders import Contender
 from generator import LoadError
 from request_bodies import PATH, body
+
+from mistral_on_azure.azure.children import reserved_port
 
 _START_TIMEOUT, _POLL = 30.0, 0.002  # seconds
 # The server has the first core, the load generator the last; on one core they share it, and the report says so.
@@ -36,7 +37,7 @@ class Running:
     """
 
     def __init__(self, contender: Contender) -> None:
-        self.contender, self.port = contender, free_port()
+        self.contender, self.port = contender, reserved_port()
         pin(0)
         started = time.perf_counter()
         self.process = subprocess.Popen(
@@ -114,13 +115,6 @@ def verify(running: Running) -> int:
     if "".join(piece or "" for piece in pieces) != text:
         raise LoadError(f"{name} streams something else than it answers")
     return len(events)
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _family(pid: int) -> Iterator[int]:

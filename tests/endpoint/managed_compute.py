@@ -14,11 +14,13 @@ from mistral_on_azure.endpoint.gateway.managed import STATUS, Managed
 from mistral_on_azure.endpoint.gateway.quota import Limits
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
+from mistral_on_azure.endpoint.transport.origins import Callers
 from mistral_on_azure.upkeep.truth.asking_truth import ANSWERS, MODEL, QUESTIONS
 from mistral_on_azure.upkeep.truth.kept_answers import kept
 from mistral_on_azure.upkeep.truth.truth_questions import Question, Reply, read_questions, read_rows
 
 MEASURED_CONTEXT = 384  # of the engine that the questions were put to
+ORIGIN = "http://example.org"  # of the page that the container's CORS was asked for
 _PATHS = (*sorted({each.container_name for each in deployments().values()}), "MODEL")
 
 
@@ -63,12 +65,13 @@ def truth() -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
-def answered(application: Application, question: Question) -> dict[str, Any]:
+def answered(application: Application, question: Question, callers: Callers | None = None) -> dict[str, Any]:
     """What the endpoint answers to a question, in the form of the truth: the container's status is a header's."""
     path, _, query = question.target.partition("?")
     headers = {name.lower(): text.strip() for name, text in question.headers.items()}  # as they are read from a socket
     headers["authorization"] = f"Bearer {KEY}"
-    answer = application.answer(Request(question.method, path, query, headers, question.data or b""))
+    respond = (callers or Callers()).answering(application.answer)
+    answer = respond(Request(question.method, path, query, headers, question.data or b""))
     found = {**fields(answer.headers), **({"content-type": answer.content_type} if answer.content_type else {})}
     body = answer.body if answer.events is None else b"".join(answer.events)
     return as_truth(answer.status, found, b"" if question.method == "HEAD" else body)
@@ -76,5 +79,5 @@ def answered(application: Application, question: Question) -> dict[str, Any]:
 
 def as_truth(status: int, headers: dict[str, str], body: bytes) -> dict[str, Any]:
     """An answer of the gateway in the form of the truth."""
-    assert status in (200, 424), status
+    assert status in (200, 424) or (status, body) == (400, b"Disallowed CORS method"), status
     return kept(Reply(int(headers[STATUS]) if status == 424 else status, headers, body), _PATHS)

@@ -11,7 +11,8 @@ import requests
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.deployments import retired_deployments, sold_deployments
 from mistral_on_azure.catalog.models import models
-from mistral_on_azure.endpoint.options import Options, make
+from mistral_on_azure.endpoint.making import make
+from mistral_on_azure.endpoint.options import Options
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
 
@@ -153,8 +154,8 @@ def test_more_tokens_than_the_context_are_refused(resource):
 def test_what_is_served_is_what_the_table_of_models_says():
     for name, deployment in {**sold_deployments(), **retired_deployments()}.items():
         row = models()[name]
-        assert row.group == ("sold today" if name in sold_deployments() else "retired")
-        assert not row.foundry or row.foundry[0].value == "offered"
+        sold = name in sold_deployments()
+        assert (row.group, row.foundry[0].value) == (("sold today", "offered") if sold else ("retired", "not offered"))
         assert (row.tools[0].value == "yes") is deployment.tools
         assert ("JSON" in row.json[0].value) is deployment.json
         assert f"{deployment.context:,}" in row.context[0].value

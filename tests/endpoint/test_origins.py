@@ -7,7 +7,8 @@ import json
 import pytest
 from raw import KEY, ROUTE, ask, chat, connect, connect_by_tls, get, serving
 
-from mistral_on_azure.endpoint.options import Options, make
+from mistral_on_azure.endpoint.making import make
+from mistral_on_azure.endpoint.options import Options
 from mistral_on_azure.endpoint.server import run
 from mistral_on_azure.endpoint.transport.origins import Callers
 from mistral_on_azure.errors import CookbookError
@@ -107,9 +108,11 @@ def test_pages_of_an_allowed_origin_use_the_endpoint():
         async with serving(callers=OPEN) as server:
             preflight = get(ROUTE, PREFLIGHT).replace(b"GET", b"OPTIONS", 1)
             got = await ask(server, preflight.replace(b"authorization: Bearer " + KEY.encode() + b"\r\n", b""))
-            assert (got.status, got["access-control-allow-origin"], got["vary"]) == (204, ORIGIN, "Origin")
+            assert (got.status, got["access-control-allow-origin"], got["vary"]) == (200, ORIGIN, "Origin")
             assert "POST" in got["access-control-allow-methods"]
             assert got["access-control-allow-headers"] == "authorization, content-type"
+            got = await ask(server, preflight.replace(b"method: POST", b"method: BREW"))
+            assert (got.status, got["access-control-allow-origin"]) == (400, ORIGIN)
             for more in ({}, {"stream": True}, {"temperature": -1}):
                 got = await ask(server, chat(headers={"origin": ORIGIN, "sec-fetch-site": "same-site"}, **more))
                 assert got.status == (422 if "temperature" in more else 200)

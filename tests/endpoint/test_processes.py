@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.children import MISTAKE
+from mistral_on_azure.azure.children import MISTAKE, reserved_port
 
 KEY = "0123456789abcdef" * 2
 SECRET_PROMPT = "the password of my bank is swordfish"
@@ -182,3 +183,20 @@ def test_what_cannot_be_chosen_is_one_line(options, said):
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out.count("\n"), err) == (1, 1, "")
     assert out.startswith(MISTAKE) and said in out
+
+
+def test_a_reserved_port_goes_to_nobody_but_the_server_it_is_for():
+    port = reserved_port()
+    others = []
+    try:
+        for _ in range(300):
+            others.append(socket.socket())
+            others[-1].bind(("127.0.0.1", 0))
+        assert port not in {other.getsockname()[1] for other in others}
+        with socket.socket() as stranger, pytest.raises(OSError):
+            stranger.bind(("127.0.0.1", port))
+        with socket.create_server(("127.0.0.1", port)) as server, socket.create_connection(("127.0.0.1", port)):
+            assert server.accept()[1][0] == "127.0.0.1"
+    finally:
+        for other in others:
+            other.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ import installing
 from installing import Missing
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.children import stop
+from mistral_on_azure.azure.children import reserved_port, stop
 from mistral_on_azure.endpoint.models import embedded
 from mistral_on_azure.errors import CookbookError
 
@@ -114,10 +113,8 @@ def mock_openai_api() -> Iterator[Served]:
 
 @contextmanager
 def _listening(command: Callable[[str], list[object]], variables: dict[str, str], key: str) -> Iterator[str]:
-    """Run a server on a free port of loopback until the context ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    """Run a server on a port of loopback until the context ends."""
+    port = str(reserved_port())
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     words = [str(word) for word in command(port)]
     process = subprocess.Popen(words, env={**os.environ, **variables}, start_new_session=True, **quiet)

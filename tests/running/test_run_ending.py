@@ -8,8 +8,8 @@ import sys
 import threading
 
 import pytest
-from marking import Marked
 
+from marking import Marked
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running.processes import Interrupts
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from marking import Marked
 
 from commanding import Cookbook
+from marking import Marked
 from mistral_on_azure.azure.deployments import default_name
 
 KEY = "__import__('os').environ['AZURE_INFERENCE_CREDENTIAL']"

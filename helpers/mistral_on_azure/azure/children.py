@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 import sys
 import threading
@@ -72,6 +73,19 @@ def stop(process: subprocess.Popen) -> None:
         ):  # a process in a system call, such as a write to a slow disk, ends after that call
             process.wait(_END_TIMEOUT)
     process.stdout.close()
+
+
+def reserved_port() -> int:
+    """A port of loopback for somebody else's server, which cannot choose one itself.
+
+    The system gives it to nobody else for a minute: a connection that was closed on this side keeps it for late
+    packets. A server may listen on it all the same, as servers set SO_REUSEADDR.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
+        client.connect(listener.getsockname())
+        accepted, _ = listener.accept()
+        accepted.close()  # before the client closes, so that it is this side that waits
+        return listener.getsockname()[1]
 
 
 def _first_line(process: subprocess.Popen) -> str:

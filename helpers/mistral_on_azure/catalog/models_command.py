@@ -81,13 +81,13 @@ def cells(model: Model) -> list[str]:
     """A row of the table in words, in the order of the columns."""
     return [
         f"{model.name}{f' ({_OLD})' if model.stale() else ''}",
-        *(first(getattr(model, kind)) for kind in KINDS),
+        *(every(getattr(model, kind)) for kind in KINDS),
         runs_on(model),
         every(model.context),
         tokens_here(model),
         every(model.tools),
         every(model.azure),
-        first(model.successor),
+        every(model.successor),
     ]
 
 

@@ -10,9 +10,11 @@ A request passes these rooms, as it passes the layers on Azure:
 
 `local/` has what Azure does not have (faults, pace, sessions with their journal), `openapi/` describes the routes,
 `service` is what the handlers work on, `fields` says what a field may be, `api_errors` how any room refuses.
-`server`, `options`, `starting` and `__main__` start it. Imports run from later to earlier in this list: `application`,
-`routes`, `openapi`, `serving`, `service`, `local`, `models`, `gateway`, `transport`, `fields`, `api_errors`.
+`server`, `options`, `making`, `starting` and `__main__` start it. Imports run from later to earlier in this list:
+`application`, `routes`, `openapi`, `serving`, `service`, `local`, `models`, `gateway`, `transport`, `fields`,
+`api_errors`.
 """
 
 NAME = "cookbook-local-endpoint"  # sent as `server`, which is how a client can tell that it is not on Azure
 KEYS, OPTIONS = "COOKBOOK_LOCAL_KEYS", "COOKBOOK_LOCAL_OPTIONS"  # variables by which a parent process tells its wishes
+KEPT = 64  # exchanges of a key that can be looked at, unless another number is chosen

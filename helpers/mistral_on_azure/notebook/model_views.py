@@ -50,7 +50,8 @@ def facts(row: Model) -> dict[str, str]:
     """What the table says of a model, by label. Where sources disagree, both stand there."""
     kinds = [kind for kind in KINDS if first(getattr(row, kind)) == "offered"]
     described = [kind for kind in KINDS if first(getattr(row, kind)) == "documented"]
-    where = [*kinds, *(f"{kind} (documented)" for kind in described)]
+    disputed = [kind for kind in KINDS if "offered" in [each.value for each in getattr(row, kind)[1:]]]
+    where = [*kinds, *(f"{kind} (documented)" for kind in described), *(f"{kind} (disputed)" for kind in disputed)]
     return {
         "Offered on": ", ".join(where) or "–",
         "Runs on": runs_on(row),
@@ -60,7 +61,7 @@ def facts(row: Model) -> dict[str, str]:
         "Tokens here": tokens_here(row),
         "On Azure": every(row.azure),
         "At Mistral AI": every(row.maker),
-        "Next": first(row.successor),
+        "Next": every(row.successor),
     }
 
 

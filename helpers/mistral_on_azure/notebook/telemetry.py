@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mistral_on_azure.azure.children import reserved_port
 from mistral_on_azure.errors import CookbookError
 
 _PATIENCE = 30.0  # seconds, for the slowest of continuous integration's machines
@@ -143,7 +144,7 @@ def start_backend() -> Backend:
 
 def _collect(backend: Backend, program: Path) -> None:
     for _ in range(_TRIES):
-        place, other = _free_port(), _free_port()
+        place, other = (f"127.0.0.1:{reserved_port()}" for _ in range(2))
         collector = _begin_collector(program, backend.address, place, other)
         backend.wait(lambda process=collector, address=place: process.poll() is not None or _listens(address))
         if collector.poll() is None:
@@ -164,12 +165,6 @@ def _begin_collector(program: Path, backend: str, http: str, grpc: str) -> subpr
         env=ours,
         start_new_session=True,  # an interrupt is for the kernel: the app still has something to send
     )
-
-
-def _free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def _listens(address: str) -> bool:

@@ -13,8 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.deployments import deployments as known_deployments
@@ -185,6 +183,8 @@ def absent_packages(notebook: Notebook) -> list[str]:
 
 def _is_installed(package: str) -> bool:
     """Whether a package is installed, in a version that is asked for."""
+    from packaging.requirements import InvalidRequirement, Requirement  # only once there is a plan
+
     try:
         wanted = Requirement(package)
         return wanted.specifier.contains(version(wanted.name), prereleases=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 from xml.etree import ElementTree as xml
 
 from rich.console import Console
-from rich.syntax import Syntax
 from rich.table import Table
 
 from mistral_on_azure.azure.files import write_whole
@@ -253,6 +252,8 @@ def _print_failure(console: Console, result: Result) -> None:
     where = f" in cell {result.cell} of {result.cells}" if result.cell else ""
     say(f"\n{result.job.name} · {result.job.deployment} failed{where}:")
     if result.source:
+        from rich.syntax import Syntax  # with all of pygments, which only a failure needs
+
         console.print(Syntax(result.source, "python", background_color="default"))
     say(result.error)
     say(f"Executed notebook: {result.job.output}\n")

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.addresses import ENDPOINT
+from mistral_on_azure.azure.deployment_kinds import SERVERLESS, kind_named
 from mistral_on_azure.azure.files import NOTEBOOKS, is_checkout
 from mistral_on_azure.catalog.selection import Selection
-from mistral_on_azure.endpoint.options import KINDS
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Budget, Prices
 from mistral_on_azure.running.pool import Limits
 
-_USUAL = "serverless"  # the kind of the committed outputs
+_USUAL = SERVERLESS.name  # the kind of the committed outputs
 _ENGINES_TIME = 5  # the factor by which time limits are longer for a real model than for the script
 
 
@@ -83,8 +83,7 @@ class Options:
         if self.engine and (real or self.replay):
             what = "--replay" if self.replay else f"the endpoint in {ENDPOINT}"
             raise CookbookError(f"--engine is for the local endpoint, but {what} is to answer: leave out one of them.")
-        if self.kind not in KINDS:
-            raise CookbookError(f"There is no kind {self.kind!r}. Choose one of: {', '.join(KINDS)}.")
+        kind_named(self.kind)
         if self.kind != _USUAL and (real or self.replay or self.save):
             what = "--replay" if self.replay else f"the endpoint in {ENDPOINT}" if real else "--save"
             why = "keeps answers of the kind serverless" if what == "--save" else "is to answer"

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 from mistral_on_azure.azure.masking import masked_header, masked_query
+from mistral_on_azure.endpoint import KEPT
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.local.faults import Faults
 from mistral_on_azure.endpoint.local.timing import OFF, Setting
@@ -23,8 +24,7 @@ from mistral_on_azure.endpoint.models.session_script import SessionScript
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, fields
 
 LIMITS = {"requests_per_minute": "requests", "tokens_per_minute": "tokens"}  # what a session calls fields of `Limits`
-KEPT = 64  # exchanges, unless another number is chosen
-KEPT_BYTES = 64 * 1024  # of what was sent and answered, for each of them; one may take the room of others
+KEPT_BYTES = 64 * 1024  # of what was sent and answered, for each exchange; one may take the room of others
 
 
 class Journal:

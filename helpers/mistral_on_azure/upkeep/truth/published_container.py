@@ -43,10 +43,11 @@ def metadata_of(name: str, provider: str) -> dict[str, Any]:
 
 
 def start_container(home: Home, folder: Path, engine_port: int, *, name: str, safety: bool = False) -> Child:
-    """Start the server on a free port, in front of the engine, and wait until it answers."""
-    from mistral_on_azure.upkeep.truth.tiny_engine import free_port, start
+    """Start the server on a port of loopback, in front of the engine, and wait until it answers."""
+    from mistral_on_azure.azure.children import reserved_port
+    from mistral_on_azure.upkeep.truth.tiny_engine import start
 
-    port = free_port()
+    port = reserved_port()
     scratch = folder / "tmp"  # the server keeps a lock file there, which must not outlive a run
     scratch.mkdir()
     extra = {

