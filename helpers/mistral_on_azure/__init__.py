@@ -27,6 +27,7 @@ _HOMES = {
     "show_logprobs": "mistral_on_azure.notebook.logprobs",
     "show_bars": "mistral_on_azure.notebook.bar_charts",
     "start_backend": "mistral_on_azure.notebook.telemetry",
+    "colours": "mistral_on_azure.notebook.figures",
     "show_figure": "mistral_on_azure.notebook.figures",
     "kept": "mistral_on_azure.notebook.kept",
     "recipe_programs": "mistral_on_azure.notebook.kept",

@@ -165,6 +165,7 @@ STDERR = ({"output_type": "stream", "name": "stderr", "text": "!"},)
         (_with(OPENAI, CODE.number, source="api_key = 'abcdefgh12345'"), "has a credential in it"),
         (_with(OPENAI, CODE.number, outputs=IMAGE), "without an alt text"),
         (_with(OPENAI, CODE.number, outputs=IMAGE), "without plain text beside it"),
+        (_with(OPENAI, CODE.number, source='axes.plot(color="#1f5fa8")'), "has a colour of its own"),
         (_with(OPENAI, WORDS.number, source="![](x.png)"), "picture without words"),
         (_with(OPENAI, WORDS.number, source="[a](nowhere.md)"), "links to nowhere.md, which is not there"),
         (_with(OPENAI, WORDS.number, source="[a](start-here.ipynb#No)"), "start-here.ipynb#No, which is not there"),

@@ -25,6 +25,7 @@ _CREDENTIAL = re.compile(
 _BEARER = re.compile(r"Bearer [A-Za-z0-9]{8,}")
 _MACHINE = re.compile(r"127\.0\.0\.1:\d|localhost:\d|/tmp/|/home/|/root/|\x1b")
 _BACKWARDS = re.compile(r"(?i)as you saw|as before|already met|last section|\babove\b|the (?:\w+ )?cell\b")
+_HEX = re.compile(r"""["']#[0-9a-fA-F]{3,8}["']""")
 _LINK = re.compile(r"\]\(([^)#\s]+)#?([^)\s]*)")
 
 
@@ -141,6 +142,12 @@ def pictures_have_words(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterat
                     yield f"cell {cell.number} has a picture without an alt text of 20 characters, or of another place"
             if html and not "".join(data.get("text/plain", "")).strip():
                 yield f"cell {cell.number} has HTML without plain text beside it"
+
+
+def colours_have_names(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """Plots take their colours from `colours`, so that all pictures have one style and each has a dark version."""
+    wild = (cell.number for cell in notebook.code if _HEX.search(cell.source))
+    yield from (f"cell {number} has a colour of its own; take one of {PACKAGE}.colours" for number in wild)
 
 
 def links_lead_somewhere(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
@@ -261,8 +268,8 @@ def imports_come_from_the_top(notebook: Notebook, _: Mapping[str, Notebook]) -> 
 INSTALL = "First run: %pip install"
 _EVERYWHERE: tuple[Rule, ...] = (
     headings_are_in_order, cell_ids_are_unique, code_stands_under_words, the_time_is_told, cells_are_short,
-    outputs_are_committed, no_machine_is_named, no_credential_is_written, pictures_have_words, links_lead_somewhere,
-    imports_come_from_the_top, a_copy_helps_itself,
+    outputs_are_committed, no_machine_is_named, no_credential_is_written, pictures_have_words, colours_have_names,
+    links_lead_somewhere, imports_come_from_the_top, a_copy_helps_itself,
 )  # fmt: skip
 RULES: Mapping[Kind, tuple[Rule, ...]] = {
     Kind.GUIDE: (*_EVERYWHERE, parameters_are_used, parameters_are_shared),

@@ -14,10 +14,10 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from mistral_on_azure.catalog.clients import FIRST, clients
-from mistral_on_azure.catalog.notebooks import load, notebooks, tasks
+from mistral_on_azure.catalog.notebooks import ENDING, load, notebooks, tasks
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.gallery.comparison import comparison_page
-from mistral_on_azure.gallery.drawings import task_pictures
+from mistral_on_azure.gallery.drawings import in_both_themes, task_pictures
 from mistral_on_azure.gallery.models_page import NAME as MODELS
 from mistral_on_azure.gallery.models_page import models_page
 from mistral_on_azure.gallery.pages import front_page, other_languages_page, page_name, task_page
@@ -28,11 +28,13 @@ from mistral_on_azure.gallery.what_went_wrong import what_went_wrong_page
 from mistral_on_azure.snippets.starter import starters
 
 _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)")
-_PAGES = (".ipynb", ".md")
+_PAGES = (ENDING, ".md")
 
 
 def mirror(root: Path, into: Path) -> list[str]:
     """Copy README.md, the notebooks, and all files that they link to, to the same paths below another folder.
+
+    The notebooks' pictures become SVG, for the light and for the dark theme.
 
     Args:
         root: the project's folder.
@@ -50,7 +52,10 @@ def mirror(root: Path, into: Path) -> list[str]:
         done.add(path)
         copy = into / path.relative_to(root)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
+        if path.suffix == ENDING:
+            copy.write_text(in_both_themes(path.read_text(encoding="utf-8")), encoding="utf-8")
+        else:
+            shutil.copyfile(path, copy)
         if path.suffix in _PAGES:
             waiting += [(path.parent / link).resolve() for link in _LINK.findall(_markdown(path))]
     pages = (path.relative_to(root).with_suffix("") for path in done if path.suffix in _PAGES)

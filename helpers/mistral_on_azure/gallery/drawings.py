@@ -1,8 +1,10 @@
-"""The pictures of the site's pages, each drawn for the light and for the dark theme."""
+"""The pictures of the site's pages and of its notebooks, each for the light and for the dark theme."""
 
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from mistral_on_azure.azure.http import object_of
 from mistral_on_azure.gallery.runs import Run
 from mistral_on_azure.notebook.address_views import plot_base_urls
 from mistral_on_azure.notebook.arrival_views import IMITATED, Arrivals
-from mistral_on_azure.notebook.figures import THEMES, Drawing
+from mistral_on_azure.notebook.figures import THEMES, Drawing, svg_in
 from mistral_on_azure.notebook.kept import kept
 from mistral_on_azure.notebook.layer_views import plot_layers
 from mistral_on_azure.notebook.round_views import Rounds, steps
@@ -21,6 +23,7 @@ from mistral_on_azure.snippets.starter import KEY
 
 STREAM, PARAMETERS, TOOLS = "Stream the answer", "Shape the answer with parameters", "Call tools"
 ERRORS = "Handle errors and retries"
+_SHOWN = re.compile(r'<img (alt="[^"]*" width="\d+" style="[^"]*") src="data:image/png;base64,([^"]+)">')
 _TEMPERATURES, _TOP_P = (0.5, 1.0, 1.5), 0.5
 _SHARED, _KINDS = (
     f"../notebooks/start-here.ipynb#{section}" for section in ("See-what-all-clients-share", "Tell-the-kinds-apart")
@@ -40,6 +43,28 @@ def draw(drawing: Drawing, name: str, folder: Path) -> dict[str, str]:
     for theme in THEMES:
         (folder / f"{name}-{theme}.svg").write_bytes(drawing.svg(theme))
     return {"name": name, "alt": drawing.alt}
+
+
+def in_both_themes(notebook: str) -> str:
+    """A notebook's file, with the drawings that its pictures carry along in their place: an SVG for each theme."""
+    file = json.loads(notebook)
+    for cell in file["cells"]:
+        for output in cell.get("outputs", []):
+            if html := "".join(output.get("data", {}).get("text/html", "")):
+                output["data"]["text/html"] = _SHOWN.sub(_of_each_theme, html)
+    return json.dumps(file, ensure_ascii=False)
+
+
+def _of_each_theme(found: re.Match[str]) -> str:
+    about, png = found[1], b64decode(found[2])
+    drawn = {theme: svg for theme in THEMES if (svg := svg_in(png, theme))}
+    return (
+        "".join(
+            f'<img class="only-{theme}" {about} src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}">'
+            for theme, svg in drawn.items()
+        )
+        or found[0]
+    )
 
 
 def task_pictures(runs: Mapping[str, Run], folder: Path) -> dict[str, dict[str, str]]:

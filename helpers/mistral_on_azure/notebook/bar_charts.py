@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mistral_on_azure.notebook.figures import BLUE, INK, PALE, ShownFigure, show_figure
+from mistral_on_azure.notebook.figures import ShownFigure, colours, show_figure
 
 # Light and dark, and each with a hatch of its own, so that nothing rests on colour.
-_STYLES = ((BLUE, ""), ("#e9a23b", "//"), (PALE, ".."), ("#ffffff", "xx"), ("#d6d9de", "--"))
+_STYLES = (
+    (colours.strong, ""),
+    (colours.sand, "//"),
+    (colours.pale, ".."),
+    (colours.ground, "xx"),
+    (colours.box, "--"),
+)
 _WIDTH, _ROW, _AROUND = 6.6, 0.34, 1.45  # inches: the figure, a bar with its gap, all but the bars
 Rows = Mapping[str, Mapping[str, float]]
 
@@ -42,17 +48,20 @@ def show_bars(
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({"font.size": 10, "text.color": INK, "axes.labelcolor": INK, "hatch.linewidth": 0.7}):
+    with rc_context(
+        {"font.size": 10, "text.color": colours.ink, "axes.labelcolor": colours.ink, "hatch.linewidth": 0.7}
+    ):
         figure = Figure(figsize=(_WIDTH, _AROUND + _ROW * len(rows)), layout="constrained")
         axes = figure.add_subplot()
-        axes.set_facecolor("none")
         _draw(axes, rows, parts)
         ends = {}
         for place, (name, row) in enumerate(rows.items()):
             ends[name] = sum(row.values())
             if interval := (intervals or {}).get(name):
                 key = {} if len(axes.lines) else {"label": whisker}
-                axes.plot(interval, (place + 0.47,) * 2, color=INK, marker="|", markersize=5, clip_on=False, **key)
+                axes.plot(
+                    interval, (place + 0.47,) * 2, color=colours.ink, marker="|", markersize=5, clip_on=False, **key
+                )
                 ends[name] = max(ends[name], interval[1])
             axes.annotate(written[name], (ends[name], place), (5, 0), textcoords="offset points", va="center")
         bottom = len(rows) - (0.25 if intervals else 0.4)
@@ -73,7 +82,14 @@ def _draw(axes: object, rows: Rows, parts: list[str]) -> None:
     for part, (colour, hatch) in zip(parts, _STYLES, strict=False):
         lengths = [row.get(part, 0.0) for row in rows.values()]
         axes.barh(
-            range(len(rows)), lengths, left=left, height=0.62, label=part, color=colour, edgecolor=BLUE, hatch=hatch
+            range(len(rows)),
+            lengths,
+            left=left,
+            height=0.62,
+            label=part,
+            color=colour,
+            edgecolor=colours.strong,
+            hatch=hatch,
         )
         left = [start + length for start, length in zip(left, lengths, strict=True)]
 

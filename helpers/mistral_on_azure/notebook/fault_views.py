@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mistral_on_azure.notebook.figures import BLUE, INK, SAND, ShownFigure, show_figure
+from mistral_on_azure.notebook.figures import ShownFigure, colours, show_figure
 from mistral_on_azure.notebook.kept import kept
 
 _ROWS = {  # the cases of the measurements that tell the clients apart, and how the picture calls them
@@ -24,7 +24,7 @@ _ROWS = {  # the cases of the measurements that tell the clients apart, and how 
     "error event (streamed)": "stream: error event",
 }
 _TOLD = 2.0  # seconds that the answers of "429 with Retry-After" tell
-_FILL = {1: "#f7fafd", 3: "#bcd5f0", 4: "#a3c5ea", 5: "#8bb4e2"}  # by the number of tries; the text says it as well
+_FULL = {1: 0.0, 3: 0.24, 4: 0.36, 5: 0.48}  # how full of colour a cell is, by its tries; the text says it as well
 
 
 @dataclass(frozen=True)
@@ -87,20 +87,22 @@ class ClientFaults:
         axes.set(xlim=(-2.05, columns + 0.05), ylim=(rows + 0.55, -0.75))
         axes.axis("off")
         for column, client in enumerate(self.clients):
-            axes.text(column + 0.5, -0.35, client, ha="center", va="center", size=9, weight="bold", color=INK)
+            axes.text(column + 0.5, -0.35, client, ha="center", va="center", size=9, weight="bold", color=colours.ink)
         for row, fault in enumerate(self.faults):
-            axes.text(-0.08, row + 0.5, _ROWS[fault], ha="right", va="center", size=9, color=INK)
+            axes.text(-0.08, row + 0.5, _ROWS[fault], ha="right", va="center", size=9, color=colours.ink)
             for column, client in enumerate(self.clients):
                 first, second = self.words(fault, client)
                 lost = second.startswith("a part")
-                fill = SAND if lost else _FILL[self.measured[fault][client]["tries"]]
+                fill = colours.sand if lost else (colours.strong, _FULL[self.measured[fault][client]["tries"]])
                 axes.add_patch(
-                    Rectangle((column + 0.03, row + 0.05), 0.94, 0.9, fc=fill, ec=BLUE, lw=2 if lost else 0.6)
+                    Rectangle((column + 0.03, row + 0.05), 0.94, 0.9, fc=fill, ec=colours.strong, lw=2 if lost else 0.6)
                 )
                 text = f"{first}\n{second}" if second else first
                 heavy = "bold" if lost else "normal"
-                axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", size=7.5, weight=heavy, color=INK)
-        axes.text(columns, rows + 0.3, self.source, ha="right", va="center", size=7, color=INK)
+                axes.text(
+                    column + 0.5, row + 0.5, text, ha="center", va="center", size=7.5, weight=heavy, color=colours.ink
+                )
+        axes.text(columns, rows + 0.3, self.source, ha="right", va="center", size=7, color=colours.ink)
         return show_figure(figure, self.alt)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from base64 import b64encode
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -12,30 +14,37 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# For all pictures. The ground is their own, since a picture cannot know whether the page is light or dark.
-GROUND, INK, BLUE, PALE, SAND = "#eef3fa", "#14202e", "#1f5fa8", "#a9c6e8", "#f3d9a6"
-_BOX = "#d5e4f6"
 _DOTS = 100  # pixels of the page for an inch of the figure; it is drawn at twice the size for fine screens
-_SHADES = 64  # colours of a drawing's PNG, most of them of the edges of letters
+_SHADES = 64  # colours of a PNG, most of them of the edges of letters
 _SHORTEST = 20  # characters of a text that says anything
+_LASTING = {
+    "svg.hashsalt": "cookbook",
+    "svg.fonttype": "none",
+}  # the same bytes each time, and letters that stay letters
+_CHUNK = "svg"  # keyword of the PNG's text that holds the drawing
 
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """The colours of a drawing: its ground, its words, what counts, what counts less, and boxes around words."""
+    """The colours of all pictures. None of them says anything alone: a marker, a hatch or a word says it as well."""
 
-    ground: str
-    ink: str
-    strong: str
-    pale: str
-    box: str
+    ground: str  # behind everything, inside hollow marks, and of words on `strong` or `contrast`
+    ink: str  # words, lines of axes, and marks that are seen first
+    strong: str  # what counts
+    pale: str  # what counts less
+    box: str  # boxes around words, and the whole that something is a part of
+    sand: str  # what is lost, refused or reserved
+    contrast: str  # what is set against `strong`
+    grey: str  # what is there to compare with, and quiet edges
 
 
-PAPER = Colours(GROUND, INK, BLUE, PALE, _BOX)
+# In a notebook the ground is the picture's own, since it cannot know whether the page is light or dark.
+colours = Colours("#eef3fa", "#14202e", "#1f5fa8", "#a9c6e8", "#d5e4f6", "#f3d9a6", "#b3541e", "#6b7787")
 THEMES = {  # of pages, whose ground shows through
-    "light": Colours("none", "#1f2328", "#1f5fa8", "#a9c6e8", "#e3edf9"),
-    "dark": Colours("none", "#e6edf3", "#7ab4f5", "#3b5f87", "#1c2d42"),
+    "light": Colours("none", "#1f2328", "#1f5fa8", "#a9c6e8", "#e3edf9", "#f3d9a6", "#b3541e", "#6b7787"),
+    "dark": Colours("none", "#e6edf3", "#7ab4f5", "#3b5f87", "#1c2d42", "#6b571b", "#f0a27a", "#9198a1"),
 }
+PAGES = {"light": "#ffffff", "dark": "#0f1419"}  # the ground of the gallery's pages, as its style sheet has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +82,59 @@ def show_figure(figure: Figure, alt: str) -> ShownFigure:
     """
     if len(alt) < _SHORTEST:
         raise ValueError(f"The alt text must say what the figure shows, in at least {_SHORTEST} characters.")
+    for axes in figure.axes:
+        axes.set_facecolor("none")  # one ground for the whole picture
+    return ShownFigure(alt, round(figure.get_figwidth() * _DOTS), _png(figure))
+
+
+def _png(figure: Figure) -> bytes:
+    """A figure in a palette of few colours, so that a notebook's page stays small.
+
+    It carries its drawing along, as the pictures of draw.io do: a text that viewers ignore has it as SVG.
+    """
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    drawn = _saved(figure, colours.ground, format="png", metadata={"Software": None})
+    drawing, small = PngInfo(), io.BytesIO()
+    drawing.add_itxt(_CHUNK, _saved(figure, "none", format="svg", metadata={"Date": None}).decode(), zip=True)
+    with Image.open(io.BytesIO(drawn)) as picture:
+        few = picture.convert("RGB").quantize(_SHADES, dither=Image.Dither.NONE)
+        few.save(small, "png", optimize=True, pnginfo=drawing)
+    return small.getvalue()
+
+
+def _saved(figure: Figure, ground: str, **saved: object) -> bytes:
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=2 * _DOTS, facecolor=GROUND, metadata={"Software": None})
-    return ShownFigure(alt, round(figure.get_figwidth() * _DOTS), drawn.getvalue())
+    written = io.BytesIO()
+    with rc_context(_LASTING):
+        figure.savefig(written, dpi=2 * _DOTS, facecolor=ground, **saved)
+    return written.getvalue()
+
+
+def svg_in(png: bytes, theme: str) -> str | None:
+    """The drawing that a notebook's picture carries along, in the colours of a page. None where it carries none.
+
+    Args:
+        png: of `ShownFigure` or `Drawing`.
+        theme: "light" or "dark".
+    """
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as picture:
+        svg = getattr(picture, "text", {}).get(_CHUNK)
+    if svg is None:
+        return None
+    there = {**asdict(THEMES[theme]), "ground": PAGES[theme]}
+    turned = {paper: there[name] for name, paper in asdict(colours).items()}
+    turned |= {"#000000": there["ink"], "#ffffff": there["ground"]}  # what matplotlib takes when it is not told,
+    turned |= {"#b0b0b0": there["grey"], "#cccccc": there["grey"]}  # and for a grid and around a legend
+    svg = svg.replace("<svg ", f'<svg fill="{there["ink"]}" ', 1)  # of words that are black, which it writes nowhere
+    svg = svg.replace("*{", "text{white-space: pre} *{", 1)  # else spaces at the beginning of words would go
+    return re.sub('(?<=: |=")#[0-9a-f]{6}(?![0-9a-f])', lambda found: turned.get(found[0], found[0]), svg)
 
 
 class Drawing:
@@ -108,13 +164,9 @@ class Drawing:
         return ShownFigure(self.alt, self.size[0], self.png())._repr_html_()
 
     def png(self) -> bytes:
-        """The picture for notebooks, at twice its size, in a palette of few colours: a notebook's page stays small."""
-        from PIL import Image
-
-        drawn, small = self._drawn(PAPER, format="png", metadata={"Software": None}), io.BytesIO()
-        with Image.open(io.BytesIO(drawn)) as picture:
-            picture.convert("RGB").quantize(_SHADES, dither=Image.Dither.NONE).save(small, "png", optimize=True)
-        return small.getvalue()
+        """The picture for notebooks, at twice its size."""
+        with self._settings(colours):
+            return _png(self._drawn(colours))
 
     def svg(self, theme: str) -> bytes:
         """The picture for a page.
@@ -122,24 +174,23 @@ class Drawing:
         Args:
             theme: "light" or "dark".
         """
-        return self._drawn(THEMES[theme], format="svg", metadata={"Date": None})
+        with self._settings(THEMES[theme]):
+            return _saved(self._drawn(THEMES[theme]), "none", format="svg", metadata={"Date": None})
 
-    def _drawn(self, colours: Colours, **saved: object) -> bytes:
+    def _settings(self, colours: Colours) -> AbstractContextManager[None]:
         from matplotlib import rc_context
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+        plain = {"text.parse_math": False}  # a dollar is a dollar
+        return rc_context({"font.size": 10, "font.family": "sans-serif", **plain, **dict.fromkeys(inked, colours.ink)})
+
+    def _drawn(self, colours: Colours) -> Figure:
         from matplotlib.figure import Figure
 
-        drawn = io.BytesIO()
-        inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-        lasting = {"svg.hashsalt": "cookbook", "svg.fonttype": "none", "font.family": "sans-serif"}
-        plain = {"text.parse_math": False}  # a dollar is a dollar
-        with rc_context({"font.size": 10, **plain, **dict.fromkeys(inked, colours.ink), **lasting}):
-            width, height = self.size
-            figure = Figure(figsize=(width / _DOTS, height / _DOTS), facecolor=colours.ground)
-            self.draw(figure, colours)
-            FigureCanvasAgg(figure)
-            figure.savefig(drawn, dpi=2 * _DOTS, facecolor=colours.ground, **saved)
-        return drawn.getvalue()
+        width, height = self.size
+        figure = Figure(figsize=(width / _DOTS, height / _DOTS))
+        self.draw(figure, colours)
+        return figure
 
 
 def sheet(figure: Figure) -> Axes:

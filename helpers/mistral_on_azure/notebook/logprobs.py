@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from mistral_on_azure.notebook.figures import colours
+
 # The lowest probability, the background and the colour of the text, in light and dark themes alike.
 _SHADES = (
-    (0.8, "#eef3fa", "#000000"),
-    (0.6, "#c6d9f0", "#000000"),
-    (0.4, "#8fb4de", "#000000"),
-    (0.2, "#2f6db5", "#ffffff"),
-    (0.0, "#123f73", "#ffffff"),
+    (0.8, colours.ground, colours.ink),
+    (0.6, colours.box, colours.ink),
+    (0.4, colours.pale, colours.ink),
+    (0.2, colours.strong, colours.ground),
+    (0.0, colours.ink, colours.ground),
 )
 _BAR = 20  # width of a bar of 100 %, in characters
 

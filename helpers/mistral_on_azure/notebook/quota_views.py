@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mistral_on_azure.notebook.figures import BLUE, INK, PALE, SAND, ShownFigure, show_figure
+from mistral_on_azure.notebook.figures import ShownFigure, colours, show_figure
 from mistral_on_azure.notebook.kept import kept
 
 _NAMES = {  # how the picture calls the contenders, in its order
@@ -81,10 +81,12 @@ class QuotaUse:
         figure = Figure(figsize=(8.6, 0.34 * len(rows) + 1.0), layout="constrained")
         used, refused, waits = figure.subplots(1, 3, sharey=True, width_ratios=(3, 2.4, 2.4))
         places = range(len(rows))
-        fill = [BLUE if name.startswith("ledger") else PALE for name, _ in rows]
-        used.barh(places, [row["used"] for _, row in rows], color=fill, edgecolor=BLUE)
-        refused.barh(places, [row["refused"] for _, row in rows], color=SAND, edgecolor=INK, hatch="///")
-        waits.barh(places, [row["p95"] for _, row in rows], color=fill, edgecolor=BLUE)
+        fill = [colours.strong if name.startswith("ledger") else colours.pale for name, _ in rows]
+        used.barh(places, [row["used"] for _, row in rows], color=fill, edgecolor=colours.strong)
+        refused.barh(
+            places, [row["refused"] for _, row in rows], color=colours.sand, edgecolor=colours.ink, hatch="///"
+        )
+        waits.barh(places, [row["p95"] for _, row in rows], color=fill, edgecolor=colours.strong)
         for place, (_, row) in enumerate(rows):
             _write(used, row["used"], place, f"{row['used']:.3f}")
             _write(refused, row["refused"], place, f"{row['refused']:,}")
@@ -96,14 +98,14 @@ class QuotaUse:
         for axes in (used, refused, waits):
             axes.set_xlim(0, axes.get_xlim()[1] * 1.3)
             axes.set_xticks([])
-            axes.tick_params(length=0, labelsize=9, labelcolor=INK)
+            axes.tick_params(length=0, labelsize=9, labelcolor=colours.ink)
             axes.spines[["top", "right", "bottom"]].set_visible(False)
-            axes.title.set(size=9.5, color=INK)
+            axes.title.set(size=9.5, color=colours.ink)
         return show_figure(figure, self.alt)
 
 
 def _write(axes: Any, length: float, place: int, text: str) -> None:
-    axes.annotate(text, (length, place), (3, 0), textcoords="offset points", va="center", size=8.5, color=INK)
+    axes.annotate(text, (length, place), (3, 0), textcoords="offset points", va="center", size=8.5, color=colours.ink)
 
 
 def plot_quota_use() -> QuotaUse:

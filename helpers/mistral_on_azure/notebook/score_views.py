@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mistral_on_azure.notebook.figures import BLUE, INK, ShownFigure, show_figure
+from mistral_on_azure.notebook.figures import ShownFigure, colours, show_figure
 
 if TYPE_CHECKING:
     import numpy as np
 
-_OTHER = "#a33b20"
 _MARKERS = "osD^vPX*"
 Interval = Callable[["np.ndarray"], Sequence[float]]
 
@@ -30,9 +29,9 @@ def plot_scores(right: Mapping[str, np.ndarray], *intervals: tuple[str, Interval
     for row, (name, hits) in enumerate(right.items()):
         for place, (kind, interval) in enumerate(intervals):
             low, high = (100 * end for end in interval(hits))
-            axes.plot([low, high], [row + 0.22 * place] * 2, "-:"[place % 2], color=BLUE, lw=3)
+            axes.plot([low, high], [row + 0.22 * place] * 2, "-:"[place % 2], color=colours.strong, lw=3)
             said.append(f"{name} {100 * hits.mean():.0f} %, {kind} {low:.0f} to {high:.0f} %")
-        axes.plot(100 * hits.mean(), row, "o", color=INK)
+        axes.plot(100 * hits.mean(), row, "o", color=colours.ink)
     axes.set(yticks=range(len(right)), yticklabels=right, ylim=(len(right) - 0.4, -0.6), xlabel="right answers, in %")
     figure.legend(axes.lines[: len(intervals)], [kind for kind, _ in intervals], loc="outside upper right", ncols=2)
     return show_figure(figure, f"Scores with 95 % intervals: {'; '.join(said)}.")
@@ -51,11 +50,11 @@ def plot_needed(gaps: Sequence[float], needed: Sequence[float], *counts: int) ->
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.add_subplot()
     points = [100 * gap for gap in gaps]
-    axes.loglog(points, needed, color=BLUE, lw=2)
+    axes.loglog(points, needed, color=colours.strong, lw=2)
     said = []
     for count, style in zip(counts, (":", "--", "-."), strict=False):
-        axes.axhline(count, color=INK, ls=style, lw=1)
-        axes.text(points[-1], count * 1.08, f"{count:,} questions", color=INK, ha="right")
+        axes.axhline(count, color=colours.ink, ls=style, lw=1)
+        axes.text(points[-1], count * 1.08, f"{count:,} questions", color=colours.ink, ha="right")
         seen = next((f"{point:.0f} points" for point, size in zip(points, needed, strict=True) if size <= count), "")
         said.append(f"{count:,} show {seen or f'no difference below {points[-1]:.0f} points'}")
     ticks = [tick for tick in (1, 2, 5, 10, 20, 50) if points[0] <= tick <= points[-1]]
@@ -91,18 +90,20 @@ def plot_trade(
     for place, (name, hits) in enumerate(right.items()):
         score, (low, high) = 100 * hits.mean(), (100 * end for end in interval(hits))
         usual, long = seconds[name]
-        by_wait.plot([usual, long], [score] * 2, color=BLUE, lw=1.5, ls=":", marker="|", markevery=[1], ms=9, mew=1.5)
+        by_wait.plot(
+            [usual, long], [score] * 2, color=colours.strong, lw=1.5, ls=":", marker="|", markevery=[1], ms=9, mew=1.5
+        )
         for axes, at in ((by_cost, costs[name]), (by_wait, usual)):
-            axes.plot([at] * 2, [low, high], color=BLUE, lw=2)
-            axes.plot(at, score, _MARKERS[place % len(_MARKERS)], color=INK, ms=7, ls="", label=name)
+            axes.plot([at] * 2, [low, high], color=colours.strong, lw=2)
+            axes.plot(at, score, _MARKERS[place % len(_MARKERS)], color=colours.ink, ms=7, ls="", label=name)
         said.append(
             f"{name}: {score:.0f} % right, between {low:.0f} and {high:.0f} %, cost {costs[name]:.3f}, "
             f"{usual:.1f} s, 19 of 20 within {long:.1f} s"
         )
     for axes, furthest in ((by_cost, max(costs.values())), (by_wait, max(long for _, long in seconds.values()))):
-        axes.axhline(100 * required, color=_OTHER, ls="--", lw=1.5)
+        axes.axhline(100 * required, color=colours.contrast, ls="--", lw=1.5)
         axes.set(xlim=(0, 1.15 * furthest), ylim=(0, 105))
-    by_cost.text(0, 100 * required - 2, f"  needed: {100 * required:.0f} %", va="top", color=_OTHER)
+    by_cost.text(0, 100 * required - 2, f"  needed: {100 * required:.0f} %", va="top", color=colours.contrast)
     by_cost.set(xlabel="cost of 1,000 answers, at `prices`", ylabel="right answers, in %")
     by_wait.set(xlabel="seconds: median, to 95th percentile")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns)
@@ -124,12 +125,19 @@ def plot_likeness(likeness: Mapping[str, tuple[Sequence[float], Sequence[float]]
     said = []
     for row, (kind, lists) in enumerate(likeness.items()):
         for values, marker, place in zip(lists, "xo", (-0.16, 0.16), strict=True):
-            colour = BLUE if marker == "o" else INK
+            colour = colours.strong if marker == "o" else colours.ink
             axes.plot(values, [row + place] * len(values), marker, color=colour, ms=7, mfc="none", mew=1.6)
         chosen, tried = (f"{sum(value >= at for value in values)} of {len(values)}" for values in lists)
         said.append(f"{kind}: {chosen} and {tried}")
-    axes.axvline(at, color=_OTHER, ls="--", lw=1.5)
-    axes.text(at, -0.62, f"  threshold {at:.2f}: taken as the same from here →", va="bottom", color=_OTHER, fontsize=9)
+    axes.axvline(at, color=colours.contrast, ls="--", lw=1.5)
+    axes.text(
+        at,
+        -0.62,
+        f"  threshold {at:.2f}: taken as the same from here →",
+        va="bottom",
+        color=colours.contrast,
+        fontsize=9,
+    )
     axes.set(yticks=range(len(likeness)), yticklabels=likeness, ylim=(len(likeness) - 0.5, -0.55))
     axes.set_xlabel("similarity (cosine)     × chose the threshold     ○ try it")
     return show_figure(
@@ -150,8 +158,8 @@ def plot_bars(values: Mapping[str, float], label: str, digits: int) -> ShownFigu
 
     figure = Figure(figsize=(6.4, 0.9 + 0.32 * len(values)), layout="constrained")
     axes = figure.add_subplot()
-    bars = axes.barh(list(values), list(values.values()), color=BLUE, height=0.6)
-    axes.bar_label(bars, [f"{value:,.{digits}f}" for value in values.values()], padding=4, color=INK)
+    bars = axes.barh(list(values), list(values.values()), color=colours.strong, height=0.6)
+    axes.bar_label(bars, [f"{value:,.{digits}f}" for value in values.values()], padding=4, color=colours.ink)
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.spines[["top", "right"]].set_visible(False)
