@@ -75,7 +75,9 @@ class Wire(asyncio.Transport):
 def test_any_bytes(parts, sizes):
     async def main():
         wire = Wire()
-        connection = Connection(House(APPLICATION.answer, Limits(header=4096, body=65_536), APPLICATION.kind.error))
+        connection = Connection(
+            House(APPLICATION.answer, Limits(header=4096, body=65_536), lambda error, _: APPLICATION.kind.error(error))
+        )
         connection.connection_made(wire)
         data, place = b"".join(parts), 0
         while data and not wire.closed:

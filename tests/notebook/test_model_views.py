@@ -38,7 +38,7 @@ def test_the_time_line_is_a_picture_with_its_dates_in_words():
         assert picture.width == 2 * int(shown[2])
     assert line.png() == line.png()
     words = unescape(shown[1])
-    assert "Mistral-Nemo: from 2024-07-18, ended by Azure on 2026-01-30" in words
+    assert "Nemo: from 2024-07-18, gone from Mistral's own API on 2026-07-31, ended by Azure on 2026-01-30" in words
     assert "azure-ai-inference: from 2024-06-11, ended by Azure on 2026-05-30 or 2026-08-26" in words
     assert {row.name for row in spans()} == {*(name.removeprefix("mistralai-") for name in models()), *parts()}
 
