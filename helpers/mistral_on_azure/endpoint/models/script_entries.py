@@ -16,7 +16,7 @@ from mistral_on_azure.endpoint.fields import read
 from mistral_on_azure.endpoint.models.tokens import count
 
 PATIENCE = 0.02  # seconds of work that all patterns together may take for one request
-MOST_FILLED = 100_000  # characters of a text once its placeholders are filled
+MOST_FILLED = 100_000  # characters of an answer, and of all that are filled for one request
 
 
 @dataclass(slots=True)
@@ -169,7 +169,8 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
     """An exchange, ready to be matched.
 
     Raises:
-        WrongEntry: for a fault that there is not, or log probabilities of another number than the tokens.
+        WrongEntry: for an answer that is too long, a fault that there is not, or log probabilities of another number
+            than the tokens.
     """
     if exchange.reply:
         given = [(reply, () if reply.answer is None else (reply.answer,)) for reply in exchange.reply]
@@ -178,6 +179,8 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
     replies = []
     for number, (each, texts) in enumerate(given):
         path = ("exchange", place, "reply", number) if exchange.reply else ("exchange", place)
+        if max(map(len, (*texts, *map(_called, each.calls))), default=0) > MOST_FILLED:
+            raise WrongEntry(f"{source.where(*path)}: an answer has at most {MOST_FILLED:,} characters.")
         try:
             _check_logprobs(each.logprobs, texts, bool(exchange.pattern or exchange.last))
         except ValueError as error:
@@ -192,6 +195,11 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
     return Entry(
         exchange, source, place, tuple(replies), staged, not weight and not staged and bool(exchange.prompt), weight
     )
+
+
+def _called(call: ToolCall) -> str:
+    """The arguments of a call as they are written."""
+    return call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments, ensure_ascii=False)
 
 
 def _fault(wanted: str | dict[str, Any] | None, answered: bool) -> Fault | None:
@@ -225,6 +233,7 @@ class Found:
     entry: Entry
     reply: int
     groups: Mapping[str, str] = field(default_factory=dict)
+    _room: int = MOST_FILLED
 
     @property
     def given(self) -> Given:
@@ -234,13 +243,19 @@ class Found:
         """The ranked texts, their placeholders filled.
 
         Raises:
-            ApiError: 422 for a text that gets too long by that.
+            ApiError: 422 for texts that get too long by that.
         """
+        self._room = MOST_FILLED
         texts = self.given.texts
         return tuple(self._filled(text) for text in texts) if self.groups else texts
 
     def calls(self) -> list[tuple[str, str]]:
-        """Name and arguments of each call, their placeholders filled."""
+        """Name and arguments of each call, their placeholders filled.
+
+        Raises:
+            ApiError: as `texts`.
+        """
+        self._room = MOST_FILLED
         return [(call.name, self._arguments(call.arguments)) for call in self.given.calls]
 
     def _arguments(self, arguments: dict[str, Any] | str) -> str:
@@ -255,7 +270,7 @@ class Found:
         return [self._deep(each) for each in value] if isinstance(value, list) else value
 
     def _filled(self, text: str) -> str:
-        most = len(text) + sum(len(self.groups[name]) * text.count(name) for name in placeholders(text))
-        if most > MOST_FILLED:
+        self._room -= len(text) + sum(len(self.groups[name]) * text.count(name) for name in placeholders(text))
+        if self._room < 0:
             raise ApiError(422, "parameter_not_supported", "The script's answer to this message is too long.")
         return filled(text, self.groups)
