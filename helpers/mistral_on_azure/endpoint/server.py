@@ -14,6 +14,7 @@ from typing import Any
 
 from mistral_on_azure.azure.files import PrivateFolder
 from mistral_on_azure.endpoint.application import Application
+from mistral_on_azure.endpoint.background import busy
 from mistral_on_azure.endpoint.ending import Deadline, signals
 from mistral_on_azure.endpoint.gateway.authentication import TokenService
 from mistral_on_azure.endpoint.gateway.kinds import Kind
@@ -215,7 +216,7 @@ class Server:
         await self._wait_for_peers(1.0)
         if "_folder" in self.__dict__:
             self._folder.remove()
-        if self._deadline is not None:
+        if self._deadline is not None and not busy():  # else it runs on: the process's end would wait for that work
             self._deadline.stop()
 
     async def _wait_for_peers(self, seconds: float) -> None:

@@ -97,6 +97,7 @@ class Entry:
         source: what it was read from, and its place there.
         staged: whether what it replies depends on the requests before.
         plain: whether it has a prompt and nothing else, as most have; whoever asks it has compared the prompt.
+        length: characters of the longest answer, before its placeholders are filled.
     """
 
     exchange: Exchange
@@ -106,6 +107,7 @@ class Entry:
     staged: bool
     plain: bool
     weight: int
+    length: int
 
     @property
     def where(self) -> str:
@@ -176,10 +178,11 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
         given = [(reply, () if reply.answer is None else (reply.answer,)) for reply in exchange.reply]
     else:
         given = [(exchange, exchange.answers)]
-    replies = []
+    replies, length = [], 0
     for number, (each, texts) in enumerate(given):
         path = ("exchange", place, "reply", number) if exchange.reply else ("exchange", place)
-        if max(map(len, (*texts, *map(_called, each.calls))), default=0) > MOST_FILLED:
+        length = max([length, *map(len, texts), *(len(_called(call)) for call in each.calls)])
+        if length > MOST_FILLED:
             raise WrongEntry(f"{source.where(*path)}: an answer has at most {MOST_FILLED:,} characters.")
         try:
             _check_logprobs(each.logprobs, texts, bool(exchange.pattern or exchange.last))
@@ -192,9 +195,8 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
         replies.append(Given(texts, each.calls, fault, each))
     staged = len(replies) > 1 or any(reply.fault for reply in replies)
     weight = sum(value is not None for value in (exchange.system, exchange.deployment, exchange.tools, exchange.last))
-    return Entry(
-        exchange, source, place, tuple(replies), staged, not weight and not staged and bool(exchange.prompt), weight
-    )
+    plain = not weight and not staged and bool(exchange.prompt)
+    return Entry(exchange, source, place, tuple(replies), staged, plain, weight, length)
 
 
 def _called(call: ToolCall) -> str:

@@ -85,6 +85,11 @@ class SessionScript:
             raise unexpected(asked, [entry for layer in layers for entry in layer.entries], self._due)
         return answers.last().find(asked, self._due, watch) if answers.last else None
 
+    def longest(self, answers: Answers) -> int:
+        """Characters of the longest answer, roughly: some may be longer with their placeholders filled."""
+        own = (self.layer,) if self.layer else ()
+        return max((layer.longest for layer in (*own, *answers.layers)), default=0)
+
     def advance(self, found: Found) -> Fault | None:
         """Count that a reply was given, and return the fault that hits it, if one does."""
         if not found.entry.staged:
