@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported, shown
 from mistral_on_azure.endpoint.background import LARGE, in_background, in_event_loop
 from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import completions, published_tokens, safety
@@ -239,9 +239,10 @@ def _check_bias(biases: dict[str, float], deployment: Deployment) -> None:
     size = vocabulary_size(deployment.counted_with)
     unknown = [int(token) for token in biases if int(token) >= size]
     if unknown:
+        told = shown(unknown)
         raise invalid(
-            f"token_id(s) {unknown} in logit_bias contain out-of-vocab token ids. Vocabulary size: {size} "
-            f"(parameter=logit_bias, value={unknown})",
+            f"token_id(s) {told} in logit_bias contain out-of-vocab token ids. Vocabulary size: {size} "
+            f"(parameter=logit_bias, value={told})",
             param="logit_bias",
         )
 

@@ -82,7 +82,7 @@ def tokenize(text: str, tokenizer: str = "v3", most: int | None = None) -> Token
 def _split(text: str, tokenizer: str, most: float) -> Tokens:
     if tokenizer == TEKKEN:
         return Tokens(*published_tokens.split(text))
-    ids = tuple(_ids(text, tokenizer, most))
+    ids = tuple(ids_of(text, tokenizer, most))
     vocabulary = _vocabulary(tokenizer)
     decode = getincrementaldecoder("utf-8")().decode
     pieces = [decode(vocabulary[token]) for token in ids]
@@ -92,7 +92,7 @@ def _split(text: str, tokenizer: str, most: float) -> Tokens:
     return Tokens(ids, tuple(text[start:end] for start, end in pairwise(ends)))  # as written: a real ▁ is no space
 
 
-def _ids(text: str, tokenizer: str, most: float) -> list[int]:
+def ids_of(text: str, tokenizer: str, most: float = inf) -> list[int]:
     """The ids of a text's tokens; of a long text in parts, between which other threads may run."""
     encode = processor(tokenizer).encode
     if len(text) <= 2 * BLOCK:

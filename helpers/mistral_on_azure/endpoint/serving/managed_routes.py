@@ -270,8 +270,10 @@ def _score(body: bytes, deployment: Deployment, session: Session, known: Answers
         return Answer(200, b"{}")
     turns, given = read
     parameters = scoring.score_parameters(given)
-    prompt_tokens = chat_template.count(turns, deployment.tokenizer)
-    if parameters is None or prompt_tokens > deployment.context:
+    longest = chat_template.LONGEST_TOKEN[deployment.tokenizer] * deployment.context
+    fits = parameters is not None and sum(len(text) for _, text in turns) <= longest
+    prompt_tokens = chat_template.count(turns, deployment.tokenizer) if fits else 0
+    if not fits or prompt_tokens > deployment.context:
         return Answer(200, answers.written({"output": "None"}))
     prompt = next(text for role, text in reversed(turns) if role == "user")
     found = session.script.find(known, Question(prompt, None, turns[-1][1], deployment.name))
