@@ -22,7 +22,7 @@ from mistral_on_azure.endpoint.models.script_entries import Found, Question
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_layers import Answers, Layer
 from mistral_on_azure.endpoint.models.session_script import SessionScript
-from mistral_on_azure.endpoint.models.tokens import count_prompt, vocabulary_size
+from mistral_on_azure.endpoint.models.tokens import count_prompt, vocabulary_is_read, vocabulary_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
 MOST_WRITTEN = 350_000  # tokens of all answers to a request, their alternatives and what is around them in a stream
@@ -60,7 +60,7 @@ class Script:
         kept = asked.kept
         if kept is not None and kept[0] is answers and kept[1] is own.layer:
             return self._charged(kept[2], quota, spend, own)
-        long = long or _much_is_written(asked.parameters, own.longest(answers))
+        long = long or _much_is_written(asked.parameters, own.longest(answers)) or not vocabulary_is_read()
         if (long or _waits_for_a_tokenizer(asked.deployment)) and in_event_loop():
             return self._answer_later(asked, answers, quota, spend, own)
         layer, result = own.layer, work_out(asked.deployment, asked.parameters, answers, own)

@@ -16,6 +16,7 @@ from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Questi
 from mistral_on_azure.endpoint.models.script_layers import Answers, Layer, unexpected
 
 MOST = 1_000  # exchanges of one session
+MOST_PATTERNS = 100  # of them; all of one request's have milliseconds
 MOST_BYTES = 4_000_000  # of them, as JSON
 
 
@@ -56,6 +57,8 @@ class SessionScript:
         exchanges = (*self._exchanges, *wanted)
         if len(exchanges) > MOST or len(msgspec.json.encode(exchanges)) > MOST_BYTES:
             raise invalid(f"A session has at most {MOST:,} exchanges of {MOST_BYTES:,} bytes together.")
+        if sum((each.pattern is not None) + (each.last is not None) for each in exchanges) > MOST_PATTERNS:
+            raise invalid(f"A session has at most {MOST_PATTERNS} patterns; exact prompts are not counted.")
         source, kept = Source("this session's script"), self.layer.entries if self.layer else ()
         try:
             made = [entry_of(each, source, place) for place, each in enumerate(wanted, len(kept))]

@@ -116,6 +116,11 @@ def _vocabulary(tokenizer: str) -> tuple[bytes, ...]:
     )
 
 
+def vocabulary_is_read() -> bool:
+    """Whether an answer of the four deployments can be split at once; the first one waits for the vocabulary."""
+    return bool(_vocabulary.cache_info().currsize)
+
+
 _MARKERS = {  # how many tokens Mistral's chat format puts around a turn
     "system": 2,  # [SYSTEM_PROMPT] … [/SYSTEM_PROMPT], from v7 on
     "user": 2,  # [INST] … [/INST]

@@ -25,6 +25,7 @@ from mistral_on_azure.endpoint.models.script import Completion, cut
 from mistral_on_azure.endpoint.models.script_entries import Question
 from mistral_on_azure.endpoint.models.script_layers import Answers
 from mistral_on_azure.endpoint.models.script_model import is_object
+from mistral_on_azure.endpoint.models.tokens import vocabulary_is_read
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving import container, scoring
 from mistral_on_azure.endpoint.serving import container_answers as answers
@@ -88,7 +89,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
         known = service.script.files.answers(session.script.strict)
     except ApiError as error:
         return _passed_on(call, error)
-    long = len(request.body) > LARGE or session.script.longest(known) > _LONG
+    long = len(request.body) > LARGE or session.script.longest(known) > _LONG or not vocabulary_is_read()
     if long and in_event_loop():
         return _answer_later(call, request, known)
     return _passed_on(call, _outcome(request, deployment, session, known))
