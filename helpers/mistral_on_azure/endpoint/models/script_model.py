@@ -60,7 +60,7 @@ class Script:
         kept = asked.kept
         if kept is not None and kept[0] is answers and kept[1] is own.layer:
             return self._charged(kept[2], quota, spend, own)
-        long = long or _much_is_written(asked.parameters, own.longest(answers)) or not vocabulary_is_read()
+        long = long or _much_is_written(asked.parameters, own.longest(answers)) or not vocabulary_is_read(asked.size)
         if (long or _waits_for_a_tokenizer(asked.deployment)) and in_event_loop():
             return self._answer_later(asked, answers, quota, spend, own)
         layer, result = own.layer, work_out(asked.deployment, asked.parameters, answers, own)

@@ -116,9 +116,10 @@ def _vocabulary(tokenizer: str) -> tuple[bytes, ...]:
     )
 
 
-def vocabulary_is_read() -> bool:
-    """Whether an answer of the four deployments can be split at once; the first one waits for the vocabulary."""
-    return bool(_vocabulary.cache_info().currsize)
+def vocabulary_is_read(characters: int) -> bool:
+    """Whether so many can be split at once: the first answer waits for the vocabulary, the first long text for more."""
+    known = _vocabulary if characters <= 2 * BLOCK else _neighbours
+    return bool(known.cache_info().currsize)
 
 
 _MARKERS = {  # how many tokens Mistral's chat format puts around a turn

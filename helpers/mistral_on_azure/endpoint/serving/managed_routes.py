@@ -89,7 +89,8 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
         known = service.script.files.answers(session.script.strict)
     except ApiError as error:
         return _passed_on(call, error)
-    long = len(request.body) > LARGE or session.script.longest(known) > _LONG or not vocabulary_is_read()
+    size = len(request.body)
+    long = size > LARGE or session.script.longest(known) > _LONG or not vocabulary_is_read(size)
     if long and in_event_loop():
         return _answer_later(call, request, known)
     return _passed_on(call, _outcome(request, deployment, session, known))
