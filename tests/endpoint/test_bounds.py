@@ -80,6 +80,20 @@ def test_a_text_that_repeats_itself_is_counted_to_within_a_token_for_each_part()
     assert abs(exact - counted) <= len(text) / tokens.BLOCK
 
 
+@pytest.mark.parametrize("tokenizer", ["v1", "v3", "v7"])
+def test_of_a_long_answer_no_more_is_split_than_is_answered(tokenizer):
+    """And what is split are the tokens that the whole text has there."""
+    text = "The quick brown fox, 12 times; jumps  over\n\n the lazy dog's   back. ünïcödé ▁ wörds 漢字 😀 " * 100
+    ids = tuple(tokens.processor(tokenizer).encode(text))
+    assert tokens.tokenize(text, tokenizer).ids == ids
+    for most in (1, 1_000, len(ids) - 1):
+        answer = script.cut(text + "w", most, ["dog"] if most > 1_000 else None, tokenizer)
+        assert answer.ids == ids[: len(answer.ids)] and text.startswith(answer.text)
+        assert (answer.finish_reason, len(answer.ids)) == ("length", most) or answer.text.endswith("lazy ")
+    assert len(tokens.tokenize("ab " * 1_000_000, tokenizer, 10).ids) < tokens.BLOCK
+    assert ("ab " * 1_000_000, tokenizer) not in tokens._tokenized
+
+
 def test_a_prompt_that_fits_nowhere_is_counted_no_further():
     got = chat([{"role": "user", "content": "a" * 3_000_000}], model=LARGE)
     assert got.code == "context_length_exceeded" and "you requested at least " in got.message

@@ -59,6 +59,25 @@ def test_a_busy_process_ends(work, how):
         process.wait()
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, None], ids=["SIGTERM", "orphan"])
+@pytest.mark.timeout(60)
+def test_a_process_does_not_wait_for_its_background(how):
+    """Python itself would wait for the thread, for ever."""
+    pipe, work = subprocess.PIPE, "from mistral_on_azure.endpoint.background import in_background"
+    program = PROGRAM.format(f"{work}; return in_background(time.sleep, 600)")
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, text=True)
+    try:
+        port = int(process.stdout.readline().strip().rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            peer.sendall(chat())
+            assert process.stdout.readline() == "busy\n"
+        process.stdin.close() if how is None else process.send_signal(how)
+        assert process.wait(30) == 1
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_work_that_comes_back_in_time_ends_in_order():
     pipe = subprocess.PIPE
     program = PROGRAM.format("time.sleep(0.3); raise SystemError")

@@ -8,10 +8,13 @@ import pytest
 from asking import AZURE, EXPERTS, KEY, LARGE, OPENAI, PROMPT, chat, get, send
 from own_scripts import WEATHER, agent
 
-from mistral_on_azure.catalog.script_format import MATCHERS
+from mistral_on_azure.catalog.script_format import MATCHERS, compiled
+from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
+from mistral_on_azure.endpoint.models.script_entries import MOST_FILLED, PATIENCE, Watch
 from mistral_on_azure.endpoint.models.script_files import own_layer, recipes_layer
+from mistral_on_azure.endpoint.models.session_script import MOST_PATTERNS
 from mistral_on_azure.endpoint.models.tokens import count
 from mistral_on_azure.endpoint.transport.exchange import Request
 from scripted import unknown_prompt
@@ -62,6 +65,41 @@ def test_every_key_has_to_fit(served):
     assert chat("Who?", model=LARGE, tools=[WEATHER], application=application).text == "large, with tools"
     assert chat("Who?", model=EXPERTS, application=application).text == "experts"
     assert chat("Who?", model=LARGE, application=application).text == unknown_prompt()
+
+
+def test_an_answer_has_a_bounded_number_of_characters(served):
+    """As it is written, and with its placeholders filled: of all texts and arguments together."""
+    application, most = served(""), MOST_FILLED
+    for exchange in ({"answers": ["a" * (most + 1)]}, {"calls": [{"name": "f", "arguments": {"a": ["a" * most]}}]}):
+        got = send("POST", "/local/script", json.dumps({"prompt": "big", **exchange}).encode(), application=application)
+        assert got.status == 400 and "this session's script" in got.message and "100,000 characters" in got.message
+    filled = [
+        {"pattern": "text (.*)", "answers": ["${1}"] * 50},
+        {"pattern": "call (.*)", "calls": [{"name": "f", "arguments": {str(at): "${1}" for at in range(50)}}]},
+    ]
+    assert send("POST", "/local/script", json.dumps(filled).encode(), application=application).status == 200
+    for words, status in (("few", 200), ("many " * 1_000, 422)):
+        for kind, tools in (("text", []), ("call", [WEATHER])):
+            got = chat(f"{kind} {words}", model=LARGE, tools=tools, application=application)
+            assert got.status == status and (status == 200 or "too long" in got.message)
+
+
+def test_a_session_has_a_bounded_number_of_patterns(served):
+    application = served("")
+    for number, status in ((MOST_PATTERNS, 200), (1, 400)):
+        wanted = [{"pattern": f"x{at}", "last": f"y{at}", "answers": ["a"]} for at in range((number + 1) // 2)]
+        got = send("POST", "/local/script", json.dumps(wanted).encode(), application=application)
+        assert got.status == status
+    assert "at most 100 patterns" in got.message
+    assert compiled.cache_info().maxsize is not None
+
+
+def test_patterns_share_their_time():
+    watch = Watch()
+    assert watch.search("b", "abc") and 0 < watch.left < PATIENCE
+    watch.left = 0
+    with pytest.raises(ApiError, match="more than 20 ms"):
+        watch.search("b", "abc")
 
 
 def test_placeholders_are_filled_in_texts_and_arguments(served):

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from tool_requests import WEATHER, called, calls, refused, result, schema_tool, send
 
 from mistral_on_azure.endpoint.models.conversation import MOST_MESSAGES, MOST_PARTS, MOST_TOOLS
-from mistral_on_azure.endpoint.models.tools import deciding
+from mistral_on_azure.endpoint.models.tools import arguments, deciding
 from mistral_on_azure.endpoint.models.tools.patterns import Pattern, Steps, Unsatisfiable
 from mistral_on_azure.endpoint.models.tools.tool_schemas import ToolSchema
 
@@ -152,6 +152,35 @@ def test_a_pattern_that_backtracks_takes_polynomial_steps(letters, most):
     steps = Steps(10**9)
     assert not Pattern(r"^([a-z]+)*\d$", steps).matches("a" * letters)
     assert steps.most - steps.left < most
+
+
+def referenced(schema: dict[str, Any], times: int = 300) -> dict[str, Any]:
+    """A tool with so many required properties, each a reference to the same schema."""
+    names = [f"p{at}" for at in range(times)]
+    properties = {name: {"$ref": "#/$defs/x"} for name in names}
+    return schema_tool({"type": "object", "properties": properties, "required": names, "$defs": {"x": schema}}, "go")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "why"), [("const", "more than 15000 steps"), ("default", "more than 100,000 characters")]
+)
+def test_a_long_text_that_is_referenced_many_times_is_not_written_as_often(keyword, why, monkeypatch):
+    written = []
+    monkeypatch.setattr(deciding, "_written", lambda *given, real=deciding._written: written.append(1) or real(*given))
+    status, text = refused("go", [referenced({keyword: "zq " * 10_000})], tool_choice="any")
+    assert status == 422 and why in text
+    assert len(called("go", [referenced({keyword: "zq "}, 30)], tool_choice="any")) == 1
+    with pytest.raises(Unsatisfiable, match=r"100,000 characters"):
+        deciding._written({"a": ["zq " * 10_000] * 10**6}, 100_000)
+
+
+def test_a_member_that_is_longer_than_the_text_is_not_looked_for_in_it(monkeypatch):
+    looked = []
+    monkeypatch.setattr(
+        arguments.re, "sub", lambda *given, real=arguments.re.sub: looked.append(given[2]) or real(*given)
+    )
+    send("go", [city({"enum": ["zq " * 10_000, "b"]})], tool_choice="any")
+    assert looked and max(map(len, looked)) <= 100
 
 
 def test_a_plan_takes_no_more_bytes_than_it_says():

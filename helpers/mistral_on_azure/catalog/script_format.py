@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -214,7 +214,7 @@ def filled(text: str, groups: dict[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: found[0][1:] if found[1] else groups[found[2]], text)
 
 
-@cache
+@lru_cache(maxsize=1_000)
 def compiled(pattern: str) -> Any:
     """A compiled pattern of the package `regex`, whose search can be given a time limit.
 

@@ -6,11 +6,13 @@ The paths of a deployment come from its kind, which names rows of `OPERATIONS`; 
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import NO_RESPONSES, ApiError
+from mistral_on_azure.endpoint.background import in_background, in_event_loop
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Session
@@ -36,10 +38,24 @@ def _encoded_document(kind: Kind) -> Answer:
     return json_answer(document(kind))
 
 
-def _container(service: Service, request: Request, session: Session) -> Answer:
-    from mistral_on_azure.endpoint.serving.managed_routes import answer  # with pydantic, for this kind alone
+def _container(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
+    if in_event_loop() and not _managed.cache_info().currsize:
+        return _container_later(service, request, session)
+    return _managed().answer(service, request, session)
 
-    return answer(service, request, session)
+
+async def _container_later(service: Service, request: Request, session: Session) -> Answer:
+    await in_background(_managed)
+    answer = _managed().answer(service, request, session)
+    return answer if isinstance(answer, Answer) else await answer
+
+
+@cache
+def _managed() -> Any:
+    """The routes of managed compute, with pydantic: a second's work, for this kind alone."""
+    from mistral_on_azure.endpoint.serving import managed_routes
+
+    return managed_routes
 
 
 OPERATIONS: dict[str, Route] = {

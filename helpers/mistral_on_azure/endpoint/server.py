@@ -7,13 +7,14 @@ import contextlib
 import os
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.files import PrivateFolder
 from mistral_on_azure.endpoint.application import Application
+from mistral_on_azure.endpoint.background import busy, in_background
 from mistral_on_azure.endpoint.ending import Deadline, signals
 from mistral_on_azure.endpoint.gateway.authentication import TokenService
 from mistral_on_azure.endpoint.gateway.kinds import Kind
@@ -131,7 +132,7 @@ class Server:
         callers: Callers | None = None,
     ) -> None:
         self.host = host
-        self.application = Application(sessions, default, TokenService(lifetime), self.secure, model, kind)
+        self.application = Application(sessions, default, TokenService(lifetime), self._secure_soon, model, kind)
         callers, application = callers or Callers(), self.application
         respond = callers.answering(application.answer)
         self.house = House(
@@ -158,8 +159,12 @@ class Server:
         return PrivateFolder()
 
     @cached_property
+    def _certificate(self) -> tuple[ssl.SSLContext, Path]:
+        return make(self._folder.path)
+
+    @cached_property
     def _secured(self) -> dict[str, str]:
-        context, trusted = make(self._folder.path)
+        context, trusted = self._certificate
         sock = listen(self.host, 0)
         self._opening = asyncio.get_running_loop().create_task(self._serve(sock, context))
         return {
@@ -170,6 +175,14 @@ class Server:
 
     def secure(self) -> dict[str, str]:
         """The https address, the token service and the file of trusted authorities; made when first asked for."""
+        return self._secured
+
+    def _secure_soon(self) -> dict[str, str] | Awaitable[dict[str, str]]:
+        """As `secure`, for a client that can wait: a certificate takes half a second to make."""
+        return self._secured if "_secured" in self.__dict__ else self._secure_later()
+
+    async def _secure_later(self) -> dict[str, str]:
+        await in_background(lambda: self._certificate)
         return self._secured
 
     async def run(
@@ -221,7 +234,7 @@ class Server:
         await self._wait_for_peers(1.0)
         if "_folder" in self.__dict__:
             self._folder.remove()
-        if self._deadline is not None:
+        if self._deadline is not None and not busy():  # else it runs on: the process's end would wait for that work
             self._deadline.stop()
 
     async def _wait_for_peers(self, seconds: float) -> None:

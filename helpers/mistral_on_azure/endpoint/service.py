@@ -32,7 +32,7 @@ class Service:
         sessions: Sessions,
         default: str | None = None,
         tokens: TokenService | None = None,
-        secure: Callable[[], dict[str, str]] = dict,
+        secure: Callable[[], dict[str, str] | Awaitable[dict[str, str]]] = dict,
         model: Model | None = None,
         kind: Kind = SERVERLESS,
     ) -> None:

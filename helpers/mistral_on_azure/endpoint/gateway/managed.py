@@ -9,7 +9,8 @@ container's own; 408 after `request_timeout_ms`; 429 with an empty body above tw
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -45,6 +46,7 @@ class Pending:
     def __init__(self, most: int, clock: Callable[[], float], limit: float) -> None:
         self.most, self.clock, self.limit = most, clock, limit
         self._ends: list[float] = []
+        self._working = 0
         self._free_at = 0.0  # when the container has written the whole answers before
 
     def take(self, tokens: int) -> None:
@@ -55,8 +57,17 @@ class Pending:
         """
         now = self.clock()
         self._ends = [end for end in self._ends if end > now]
-        if len(self._ends) >= self.most:
+        if len(self._ends) + self._working >= self.most:
             raise QuotaExceeded(429, TOO_MANY, "")
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """A request is under way in the block, before it is known when its answer will have left."""
+        self._working += 1
+        try:
+            yield
+        finally:
+            self._working -= 1
 
     def settle(self, tokens: int) -> None:
         """Nothing: tokens are not counted here."""

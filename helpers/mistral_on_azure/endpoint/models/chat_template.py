@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
-from mistral_on_azure.endpoint.models.tokens import processor, size_of
+from mistral_on_azure.endpoint.models.tokens import ids_of, size_of
 
 VOCABULARY = {"v1": 32_000, "v3": 32_768}  # token ids
 _SPECIAL = re.compile("</?s>|<unk>")  # also where a message spells them: the template does not guard
@@ -50,5 +50,5 @@ def _tokens(text: str, tokenizer: str) -> int:
         return 0
     known = _counts.get((text, tokenizer))
     if known is None:
-        known = _counts.keep((text, tokenizer), len(processor(tokenizer).encode(text)), size_of(text, 0))
+        known = _counts.keep((text, tokenizer), len(ids_of(text, tokenizer)), size_of(text, 0))
     return known

@@ -66,6 +66,14 @@ def new_id() -> str:
     return f"{random.getrandbits(128):032x}"
 
 
+Written = bytes | tuple[bytes, ...]  # an object, or the events of a stream
+
+
+def written(answer: Result) -> Written:
+    """The answer as it is sent: whole, or as the events of the stream that was asked for."""
+    return events(answer) if answer.parameters.get("stream") else body(answer)
+
+
 def body(answer: Result) -> bytes:
     """The `chat.completion` object in JSON."""
     if answer.tails:

@@ -66,10 +66,11 @@ def cut(text: str, max_tokens: int | None, stop: str | Sequence[str] | None, tok
 
     The tokens that spelled the stop sequence were generated, so they count; their text is not part of the answer.
     """
-    whole = _whole(text, tokenizer)
+    whole = _whole(text, tokenizer, max_tokens)
     if not stop and (max_tokens is None or max_tokens > len(whole.ids)):
         return whole
-    tokens = tokenize(text, tokenizer)
+    tokens = Tokens(whole.ids, whole.pieces)
+    text = text[: sum(map(len, tokens.pieces))]  # what follows it, in a long text, comes after the end
     length, end, reason = len(tokens.ids), len(text), "stop"
     stops = [stop] if isinstance(stop, str) else stop or ()
     found = [(text.find(word) + len(word), text.find(word)) for word in stops if word and word in text]
@@ -85,12 +86,14 @@ def cut(text: str, max_tokens: int | None, stop: str | Sequence[str] | None, tok
 _wholes: BoundedCache[tuple[str, str], Completion] = BoundedCache(8_000_000)
 
 
-def _whole(text: str, tokenizer: str) -> Completion:
-    """An answer that nothing cuts short."""
+def _whole(text: str, tokenizer: str, most: int | None) -> Completion:
+    """An answer that nothing cuts short; of one with more tokens than `most`, perhaps only the beginning of them."""
     known = _wholes.get((text, tokenizer))
     if known is None:
-        tokens = tokenize(text, tokenizer)
+        tokens = tokenize(text, tokenizer, most)
         known = Completion(text, tokens.ids, tokens.pieces, "stop")
+        if most is not None and len(tokens.ids) > most:
+            return known
         written = 6 * len(text)  # at most, once it is encoded
         _wholes.keep((text, tokenizer), known, size_of(text, len(tokens.ids)) + written)
     return known

@@ -16,7 +16,7 @@ from mistral_on_azure.endpoint.fields import read
 from mistral_on_azure.endpoint.models.tokens import count
 
 PATIENCE = 0.02  # seconds of work that all patterns together may take for one request
-MOST_FILLED = 100_000  # characters of a text once its placeholders are filled
+MOST_FILLED = 100_000  # characters of an answer, and of all that are filled for one request
 
 
 @dataclass(slots=True)
@@ -56,14 +56,20 @@ class Watch:
         Raises:
             ApiError: 400 when it takes too long.
         """
-        begun = time.process_time()  # the clock that the time limit goes by
+        if self.left <= 0:
+            raise _too_slow(pattern)
+        begun = time.thread_time()  # what other threads do meanwhile is not its fault
         try:
-            return compiled(pattern).search(text, timeout=max(self.left, 0.001))
+            return compiled(pattern).search(text, timeout=self.left)
         except TimeoutError:
-            why = f"The script's pattern {pattern[:100]!r} takes more than {1000 * PATIENCE:.0f} ms on this message."
-            raise invalid(f"{why} Make it simpler, or the message shorter.", code="pattern_too_slow") from None
+            raise _too_slow(pattern) from None
         finally:
-            self.left -= time.process_time() - begun
+            self.left -= time.thread_time() - begun
+
+
+def _too_slow(pattern: str) -> ApiError:
+    why = f"With the script's pattern {pattern[:100]!r}, all take more than {1000 * PATIENCE:.0f} ms on this message."
+    return invalid(f"{why} Make them simpler or fewer, or the message shorter.", code="pattern_too_slow")
 
 
 _NO_GROUPS: dict[str, str] = {}
@@ -97,6 +103,7 @@ class Entry:
         source: what it was read from, and its place there.
         staged: whether what it replies depends on the requests before.
         plain: whether it has a prompt and nothing else, as most have; whoever asks it has compared the prompt.
+        length: characters of the longest answer, before its placeholders are filled.
     """
 
     exchange: Exchange
@@ -106,6 +113,7 @@ class Entry:
     staged: bool
     plain: bool
     weight: int
+    length: int
 
     @property
     def where(self) -> str:
@@ -174,15 +182,19 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
     """An exchange, ready to be matched.
 
     Raises:
-        WrongEntry: for a fault that there is not, or log probabilities of another number than the tokens.
+        WrongEntry: for an answer that is too long, a fault that there is not, or log probabilities of another number
+            than the tokens.
     """
     if exchange.reply:
         given = [(reply, () if reply.answer is None else (reply.answer,)) for reply in exchange.reply]
     else:
         given = [(exchange, exchange.answers)]
-    replies = []
+    replies, length = [], 0
     for number, (each, texts) in enumerate(given):
         path = ("exchange", place, "reply", number) if exchange.reply else ("exchange", place)
+        length = max([length, *map(len, texts), *(len(_called(call)) for call in each.calls)])
+        if length > MOST_FILLED:
+            raise WrongEntry(f"{source.where(*path)}: an answer has at most {MOST_FILLED:,} characters.")
         try:
             _check_logprobs(each.logprobs, texts, bool(exchange.pattern or exchange.last))
         except ValueError as error:
@@ -195,9 +207,13 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
         replies.append(Given(texts, each.calls, fault, each))
     staged = len(replies) > 1 or any(reply.fault for reply in replies)
     weight = sum(value is not None for value in (exchange.system, exchange.deployment, exchange.tools, exchange.last))
-    return Entry(
-        exchange, source, place, tuple(replies), staged, not weight and not staged and bool(exchange.prompt), weight
-    )
+    plain = not weight and not staged and bool(exchange.prompt)
+    return Entry(exchange, source, place, tuple(replies), staged, plain, weight, length)
+
+
+def _called(call: ToolCall) -> str:
+    """The arguments of a call as they are written."""
+    return call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments, ensure_ascii=False)
 
 
 def _fault(wanted: str | dict[str, Any] | None, answered: bool) -> Fault | None:
@@ -231,6 +247,7 @@ class Found:
     entry: Entry
     reply: int
     groups: Mapping[str, str] = field(default_factory=dict)
+    _room: int = MOST_FILLED
 
     @property
     def given(self) -> Given:
@@ -240,13 +257,19 @@ class Found:
         """The ranked texts, their placeholders filled.
 
         Raises:
-            ApiError: 422 for a text that gets too long by that.
+            ApiError: 422 for texts that get too long by that.
         """
+        self._room = MOST_FILLED
         texts = self.given.texts
         return tuple(self._filled(text) for text in texts) if self.groups else texts
 
     def calls(self) -> list[tuple[str, str]]:
-        """Name and arguments of each call, their placeholders filled."""
+        """Name and arguments of each call, their placeholders filled.
+
+        Raises:
+            ApiError: as `texts`.
+        """
+        self._room = MOST_FILLED
         return [(call.name, self._arguments(call.arguments)) for call in self.given.calls]
 
     def _arguments(self, arguments: dict[str, Any] | str) -> str:
@@ -261,7 +284,7 @@ class Found:
         return [self._deep(each) for each in value] if isinstance(value, list) else value
 
     def _filled(self, text: str) -> str:
-        most = len(text) + sum(len(self.groups[name]) * text.count(name) for name in placeholders(text))
-        if most > MOST_FILLED:
+        self._room -= len(text) + sum(len(self.groups[name]) * text.count(name) for name in placeholders(text))
+        if self._room < 0:
             raise ApiError(422, "parameter_not_supported", "The script's answer to this message is too long.")
         return filled(text, self.groups)

@@ -24,6 +24,7 @@ class Layer:
 
     def __init__(self, entries: Sequence[Entry], instructed: bool = False) -> None:
         self.entries, self.instructed = tuple(entries), instructed
+        self.longest = max((entry.length for entry in entries), default=0)  # characters of an answer
         ranked = sorted(entries, key=lambda entry: -entry.weight)
         self.exact: dict[str, list[Entry]] = {}
         for entry in ranked:

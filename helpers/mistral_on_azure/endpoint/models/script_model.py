@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
+from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported, shown
+from mistral_on_azure.endpoint.background import LARGE, in_background, in_event_loop
 from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import completions, published_tokens, safety
 from mistral_on_azure.endpoint.models.completions import Result
@@ -24,12 +22,12 @@ from mistral_on_azure.endpoint.models.script_entries import Found, Question
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_layers import Answers, Layer
 from mistral_on_azure.endpoint.models.session_script import SessionScript
-from mistral_on_azure.endpoint.models.tokens import count_prompt, vocabulary_size
+from mistral_on_azure.endpoint.models.tokens import count_prompt, vocabulary_is_read, vocabulary_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
 MOST_WRITTEN = 350_000  # tokens of all answers to a request, their alternatives and what is around them in a stream
 _FEW = 10_000  # tokens that are never too many, whatever is around them
-LARGE = 16 * 1024  # bytes of a request whose answer is worked out in a thread
+_QUICK = 40_000  # characters of answers and alternatives that are written at once
 _ESTIMATED = lines((("x-local-tokens", "estimated"),))  # of models whose tokenizer is not published
 LONGEST_TOKEN = 18  # characters: a text has at least its length divided by this many tokens
 
@@ -62,7 +60,8 @@ class Script:
         kept = asked.kept
         if kept is not None and kept[0] is answers and kept[1] is own.layer:
             return self._charged(kept[2], quota, spend, own)
-        if (long or _waits_for_a_tokenizer(asked.deployment)) and _in_event_loop():
+        long = long or _much_is_written(asked.parameters, own.longest(answers)) or not vocabulary_is_read(asked.size)
+        if (long or _waits_for_a_tokenizer(asked.deployment)) and in_event_loop():
             return self._answer_later(asked, answers, quota, spend, own)
         layer, result = own.layer, work_out(asked.deployment, asked.parameters, answers, own)
         _keep(asked, answers, layer, result)
@@ -71,16 +70,15 @@ class Script:
     async def _answer_later(
         self, asked: ChatRequest, answers: Answers, quota: Quota, spend: Spend, own: SessionScript
     ) -> Answer:
-        """Work in a thread, one long request after the other, so that the event loop answers others meanwhile."""
         layer = own.layer  # a client may change it meanwhile
-        result = await asyncio.get_running_loop().run_in_executor(
-            _worker(), work_out, asked.deployment, asked.parameters, answers, own
-        )
+        result, written = await in_background(_write_out, asked.deployment, asked.parameters, answers, own)
         if asked.size <= LARGE:
             _keep(asked, answers, layer, result)
-        return self._charged(result, quota, spend, own)
+        return self._charged(result, quota, spend, own, written)
 
-    def _charged(self, result: Result, quota: Quota, spend: Spend, own: SessionScript) -> Answer:
+    def _charged(
+        self, result: Result, quota: Quota, spend: Spend, own: SessionScript, written: completions.Written | None = None
+    ) -> Answer:
         prompt, completed, found = result.prompt_tokens, result.completion_tokens, result.found
         fault = None
         if found is not None and found.entry.staged:
@@ -91,11 +89,11 @@ class Script:
         quota.take(prompt + completed)
         spend(prompt, completed)
         headers = quota.headers() + (_ESTIMATED if result.deployment.estimated else b"")
-        if result.parameters.get("stream"):
-            events = completions.events(result)
-            answer = Answer(200, b"", headers, "text/event-stream", events, tokens=completed)
+        written = written or completions.written(result)
+        if isinstance(written, tuple):
+            answer = Answer(200, b"", headers, "text/event-stream", written, tokens=completed)
         else:
-            answer = Answer(200, completions.body(result), headers, tokens=completed)
+            answer = Answer(200, written, headers, tokens=completed)
         answer.prompt_tokens = prompt
         if found is not None:
             answer.delay = found.given.more.delay
@@ -108,6 +106,12 @@ def _keep(asked: ChatRequest, answers: Answers, layer: Layer | None, result: Res
     """Keep what a request came to, for the same request again: a short answer that is no part of a sequence."""
     if result.completion_tokens <= 2 * completions.SMALL and not (result.found and result.found.entry.staged):
         asked.kept = answers, layer, result
+
+
+def _write_out(*given: Any) -> tuple[Result, completions.Written]:
+    """What a request is answered with, and that as it is written."""
+    result = work_out(*given)
+    return result, completions.written(result)
 
 
 def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answers, own: SessionScript) -> Result:
@@ -235,9 +239,10 @@ def _check_bias(biases: dict[str, float], deployment: Deployment) -> None:
     size = vocabulary_size(deployment.counted_with)
     unknown = [int(token) for token in biases if int(token) >= size]
     if unknown:
+        told = shown(unknown)
         raise invalid(
-            f"token_id(s) {unknown} in logit_bias contain out-of-vocab token ids. Vocabulary size: {size} "
-            f"(parameter=logit_bias, value={unknown})",
+            f"token_id(s) {told} in logit_bias contain out-of-vocab token ids. Vocabulary size: {size} "
+            f"(parameter=logit_bias, value={told})",
             param="logit_bias",
         )
 
@@ -266,17 +271,11 @@ def _waits_for_a_tokenizer(deployment: Deployment) -> bool:
     return deployment.sold and not deployment.estimated
 
 
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-@cache
-def _worker() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, "large-requests")
+def _much_is_written(parameters: dict[str, Any], longest: int) -> bool:
+    """Whether answers and their alternatives may take long to write, by the script's longest one."""
+    alternatives = 1 + (parameters.get("top_logprobs") or 0) if parameters.get("logprobs") else 0
+    characters = min(longest, LONGEST_TOKEN * parameters.get("max_tokens", longest))
+    return parameters.get("n", 1) * (1 + alternatives) * characters > _QUICK
 
 
 def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None, least: str = "") -> None:

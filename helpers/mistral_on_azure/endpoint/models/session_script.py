@@ -17,6 +17,7 @@ from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Questi
 from mistral_on_azure.endpoint.models.script_layers import Answers, Layer, unexpected
 
 MOST = 1_000  # exchanges of one session
+MOST_PATTERNS = 100  # of them; all of one request's have milliseconds
 MOST_BYTES = 4_000_000  # of them, as JSON
 MOST_REFUSED = 100  # messages of refusals that are kept
 
@@ -67,6 +68,8 @@ class SessionScript:
         exchanges = [*wanted, *(entry.exchange for entry in kept)]
         if len(exchanges) > MOST or len(msgspec.json.encode(exchanges)) > MOST_BYTES:
             raise invalid(f"A session has at most {MOST:,} exchanges of {MOST_BYTES:,} bytes together.")
+        if sum((each.pattern is not None) + (each.last is not None) for each in exchanges) > MOST_PATTERNS:
+            raise invalid(f"A session has at most {MOST_PATTERNS} patterns; exact prompts are not counted.")
         source = Source("this session's script")
         try:
             made = [entry_of(each, source, place) for place, each in enumerate(wanted, self._added)]
@@ -101,6 +104,11 @@ class SessionScript:
                     refused.append(error.message)
             raise error
         return answers.last().find(asked, self._due, watch) if answers.last else None
+
+    def longest(self, answers: Answers) -> int:
+        """Characters of the longest answer, roughly: some may be longer with their placeholders filled."""
+        own = (self.layer,) if self.layer else ()
+        return max((layer.longest for layer in (*own, *answers.layers)), default=0)
 
     def advance(self, found: Found) -> Fault | None:
         """Count that a reply was given, and return the fault that hits it, if one does."""

@@ -65,19 +65,24 @@ def size_of(text: str, tokens: int) -> int:
     return 500 + _CHARACTER * len(text) + _TOKEN * tokens
 
 
-def tokenize(text: str, tokenizer: str = "v3") -> Tokens:
-    """Split a completion into tokens; the pieces joined are the text."""
+def tokenize(text: str, tokenizer: str = "v3", most: int | None = None) -> Tokens:
+    """Split a completion into tokens; the pieces joined are the text.
+
+    Args:
+        most: a long text may be split no further once it has more tokens than that; the pieces are its beginning then.
+    """
     known = _tokenized.get((text, tokenizer))
     if known is None:
-        known = _split(text, tokenizer)
-        _tokenized.keep((text, tokenizer), known, size_of(text, len(known.ids)))
+        known = _split(text, tokenizer, inf if most is None else most)
+        if most is None or len(known.ids) <= most or len(text) <= 2 * BLOCK:
+            _tokenized.keep((text, tokenizer), known, size_of(text, len(known.ids)))
     return known
 
 
-def _split(text: str, tokenizer: str) -> Tokens:
+def _split(text: str, tokenizer: str, most: float) -> Tokens:
     if tokenizer == TEKKEN:
         return Tokens(*published_tokens.split(text))
-    ids = tuple(processor(tokenizer).encode(text))
+    ids = tuple(ids_of(text, tokenizer, most))
     vocabulary = _vocabulary(tokenizer)
     decode = getincrementaldecoder("utf-8")().decode
     pieces = [decode(vocabulary[token]) for token in ids]
@@ -85,6 +90,19 @@ def _split(text: str, tokenizer: str) -> Tokens:
         pieces[0] = pieces[0][1:]  # the space that sentencepiece puts before every text
     ends = (0, *accumulate(map(len, pieces)))
     return Tokens(ids, tuple(text[start:end] for start, end in pairwise(ends)))  # as written: a real ▁ is no space
+
+
+def ids_of(text: str, tokenizer: str, most: float = inf) -> list[int]:
+    """The ids of a text's tokens; of a long text in parts, between which other threads may run."""
+    encode = processor(tokenizer).encode
+    if len(text) <= 2 * BLOCK:
+        return encode(text)
+    ids: list[int] = []
+    for block in _blocks(f" {text.replace('▁', ' ')}", tokenizer):
+        ids += encode("0" + block)[2:]  # as `_Pieces` has it
+        if len(ids) > most:
+            break
+    return ids
 
 
 @cache
@@ -96,6 +114,12 @@ def _vocabulary(tokenizer: str) -> tuple[bytes, ...]:
         bytes([int(piece[3:5], 16)]) if sp.is_byte(token) else piece.replace("▁", " ").encode()
         for token, piece in enumerate(pieces)
     )
+
+
+def vocabulary_is_read(characters: int) -> bool:
+    """Whether so many can be split at once: the first answer waits for the vocabulary, the first long text for more."""
+    known = _vocabulary if characters <= 2 * BLOCK else _neighbours
+    return bool(known.cache_info().currsize)
 
 
 _MARKERS = {  # how many tokens Mistral's chat format puts around a turn
@@ -168,20 +192,20 @@ _SEARCHED = 1_024  # characters after a block's, in which its end is looked for
 
 
 @cache
-def _neighbours() -> frozenset[str]:
+def _neighbours(tokenizer: str) -> frozenset[str]:
     """The pairs of characters that some token has side by side."""
-    sp = processor()
+    sp = processor(tokenizer)
     pieces = (sp.id_to_piece(token).replace("▁", " ") for token in range(sp.get_piece_size()))
     return frozenset(piece[at : at + 2] for piece in pieces for at in range(len(piece) - 1))
 
 
-def _blocks(text: str) -> Iterator[str]:
+def _blocks(text: str, tokenizer: str = "v3") -> Iterator[str]:
     """A long text in parts whose tokens are the text's own.
 
     A part ends where no token has the two characters side by side. A text without such a place, which is one that
     repeats itself, is taken apart all the same, and counted to within a token for each part.
     """
-    start, neighbours = 0, _neighbours()
+    start, neighbours = 0, _neighbours(tokenizer)
     while len(text) - start > 2 * BLOCK:
         ends = range(start + BLOCK, start + BLOCK + _SEARCHED)
         end = next((end for end in ends if text[end - 1 : end + 1] not in neighbours), start + BLOCK)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.api_errors import ApiError, shown
 from mistral_on_azure.endpoint.models import safety
 from mistral_on_azure.endpoint.serving import container_body as bodies
 from mistral_on_azure.endpoint.serving.container_answers import (
@@ -32,6 +32,7 @@ from mistral_on_azure.endpoint.transport.contents import read_as_python
 
 EXTRA = ("error", "drop", "pass-through")
 _JSON = "application/json"
+_UNREADABLE = {"detail": "There was an error parsing the body"}
 _NO_TEXT_GENERATION = "task_type chat-completion not available with text generation API."
 
 
@@ -144,7 +145,7 @@ def _decode(body: bytes, content_type: str) -> Any:
         except json.JSONDecodeError as error:
             raise _invalid([fault("json_invalid", [error.pos], "JSON decode error", {}, error=error.msg)]) from None
         except (ValueError, RecursionError):  # not UTF-8, a number of thousands of digits, nested too deeply
-            raise Refused(400, {"detail": "There was an error parsing the body"}) from None
+            raise Refused(400, _UNREADABLE) from None
     if data is None:
         raise _invalid([fault("missing", [], "Field required", None)])
     return data
@@ -230,7 +231,7 @@ def _check_extras(names: list[str], extra: str | None) -> None:
     if names and extra in (None, "error"):
         allowed = "are not allowed when extra-parameters is not set or set to be 'error'."
         hint = "Set extra-parameters to 'pass-through' to pass to the model."
-        raise Refused(400, {"detail": f"Extra parameters {names} {allowed} {hint}"})
+        raise Refused(400, {"detail": f"Extra parameters {shown(names)} {allowed} {hint}"})
 
 
 def _check_adapter(chat: ChatBody, adapter: Adapter) -> None:
@@ -241,7 +242,10 @@ def _check_adapter(chat: ChatBody, adapter: Adapter) -> None:
 
 
 def _messages(chat: ChatBody) -> list[dict[str, Any]]:
-    return [message.model_dump(exclude_unset=True, mode="json") for message in chat.messages]
+    try:
+        return [message.model_dump(exclude_unset=True, mode="json") for message in chat.messages]
+    except (ValueError, RecursionError):  # members that nobody knows, too deep in each other
+        raise Refused(400, _UNREADABLE) from None
 
 
 def _request(

@@ -14,6 +14,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from mistral_on_azure.endpoint.api_errors import shown
+
+_MOST_FAULTS = 200  # that are listed
 _PARTS = {"image": "ContentImage", "image_url": "ContentImageUrl", "audio_url": "ContentAudioUrl"}
 _FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -242,16 +245,20 @@ def validate(body: Any, form: type[Body]) -> Body:
     try:
         return _adapter(form).validate_python(body, from_attributes=True)
     except ValidationError as error:
-        raise Invalid([_detail(each) for each in error.errors(include_url=False)]) from None
+        found = error.errors(include_url=False)
+        details = [_detail(each) for each in found[:_MOST_FAULTS]]
+        if len(found) > _MOST_FAULTS:
+            details.append(fault("too_many", [], f"{len(found) - _MOST_FAULTS} more faults are not listed", None))
+        raise Invalid(details) from None
 
 
 def fault(kind: str, loc: list[Any], message: str, value: Any, **context: Any) -> dict[str, Any]:
-    """An entry of the list of faults."""
+    """An entry of the list of faults; what is long is cut."""
     return {
         "type": kind,
-        "loc": ["body", *loc],
-        "msg": message,
-        "input": value,
+        "loc": ["body", *map(shown, loc)],
+        "msg": shown(message),
+        "input": shown(value),
         **({"ctx": context} if context else {}),
     }
 

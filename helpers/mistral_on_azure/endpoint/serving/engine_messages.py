@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from mistral_on_azure.endpoint.api_errors import invalid, shown
 from mistral_on_azure.endpoint.serving.engine_request import EngineError, Fault, listed
+from mistral_on_azure.endpoint.transport.contents import check_size
 
 _CALL = "ChatCompletionMessageFunctionToolCallParam"
 _CUSTOM_CALL = "ChatCompletionMessageCustomToolCallParam"
@@ -56,6 +58,7 @@ def check_calls(messages: list[dict[str, Any]]) -> None:
 
     Raises:
         EngineError: in the engine's words, for the first call.
+        ApiError: for arguments that are too much to decode.
     """
     for message in messages:
         calls = (message.get("tool_calls") or []) if message["role"] == "assistant" else []
@@ -107,16 +110,30 @@ def _decoded(arguments: Any) -> Any:
     if not isinstance(arguments, str):
         return arguments
     try:
-        return json.loads(arguments)
+        return _loaded(arguments)
     except ValueError:
         return arguments
+
+
+def _loaded(arguments: str) -> Any:
+    """The value that arguments are in JSON.
+
+    Raises:
+        ValueError: where they are no JSON.
+        ApiError: 413 or 400 for too many values, or too deep in each other.
+    """
+    check_size(arguments.encode("utf-8", "surrogatepass"))
+    try:
+        return json.loads(arguments)
+    except RecursionError:
+        raise invalid("The arguments of a tool call are nested too deeply.", code="invalid_json") from None
 
 
 def _check_arguments(arguments: Any) -> None:
     if not isinstance(arguments, str) or not arguments:
         return
     try:
-        json.loads(arguments)
+        _loaded(arguments)
     except ValueError as error:
         raise EngineError(str(error)) from None
 
@@ -127,7 +144,7 @@ def _check_part(part: dict[str, Any]) -> None:
     if part["type"] != "text":
         raise EngineError(
             "8 validation errors for ValidatorIterator\n0.ChatCompletionContentPartTextParam.text\n  Field required "
-            f"[type=missing, input_value={part}, input_type=dict]\n    For further information visit "
+            f"[type=missing, input_value={shown(part)}, input_type=dict]\n    For further information visit "
             "https://errors.pydantic.dev/2.12/v/missing"
         )
 

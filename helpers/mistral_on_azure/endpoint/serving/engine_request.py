@@ -12,8 +12,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from mistral_on_azure.endpoint.api_errors import shown
+
 Fault = dict[str, Any]  # type, loc, msg, input and perhaps ctx
 
+_TOLD = 50_000  # characters of a message, which the container writes as text in JSON in JSON
 _64_BITS = 2**63
 _FORMATS = ("text", "json_object", "json_schema")
 
@@ -30,7 +33,7 @@ class EngineError(Exception):
     def __init__(
         self, message: str, kind: str = "BadRequestError", param: str | None = None, status: int = 400
     ) -> None:
-        super().__init__(message)
+        super().__init__(message if len(message) <= _TOLD else f"{message[:_TOLD]}…")
         self.status, self.kind, self.param = status, kind, param
 
     @property
@@ -140,13 +143,18 @@ def accept(request: dict[str, Any], message_faults: tuple[list[Fault], int]) -> 
 
 
 def listed(faults: list[Fault], count: int | None = None) -> EngineError:
-    """The engine's error for faults of types.
+    """The engine's error for faults of types. Long values are cut, and so is a long list.
 
     Args:
         count: how many the engine counts, where not all of them are listed.
     """
     count = len(faults) if count is None else count
-    lines = "".join(f"  {each}\n" for each in faults)
+    lines = ""
+    for each in faults:
+        told = {**each, "loc": tuple(map(shown, each["loc"])), "input": shown(each["input"])}
+        lines += f"  {told}\n"
+        if len(lines) > _TOLD:
+            break
     return EngineError(f"{count} validation error{'s' if count > 1 else ''}:\n{lines}", "Bad Request")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mistral_on_azure.endpoint.api_errors import shown
 from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError
 
 MOST_LOGPROBS = 20  # of alternatives for a token
@@ -113,7 +114,9 @@ def late_error(body: EngineBody, vocabulary: int) -> EngineError | None:
         message = f"Requested sample logprobs of {top}, which is greater than max allowed: {MOST_LOGPROBS}"
         return _named(message, "logprobs", top)
     if outside := [token for token in _token_ids(body) if not 0 <= token < vocabulary]:
-        ids = f"token_id(s) {outside} in logit_bias contain out-of-vocab token ids. Vocabulary size: {vocabulary}"
+        ids = (
+            f"token_id(s) {shown(outside)} in logit_bias contain out-of-vocab token ids. Vocabulary size: {vocabulary}"
+        )
         return _named(ids, "logit_bias", outside)
     allowed = body.allowed_token_ids
     if allowed is not None and not allowed:
@@ -200,4 +203,4 @@ def _token_ids(body: EngineBody) -> list[int]:
 
 def _named(message: str, parameter: str, value: Any) -> EngineError:
     """An error that names its parameter and the value, as the engine writes it."""
-    return EngineError(f"{message} (parameter={parameter}, value={value})", param=parameter)
+    return EngineError(f"{message} (parameter={parameter}, value={shown(value)})", param=parameter)

@@ -5,7 +5,7 @@ They are under `/local`, but for the OpenAPI document, which is where tools look
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import msgspec
@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from mistral_on_azure.catalog.script_format import ScriptFile, explained, key_of
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.background import in_background, in_event_loop
 from mistral_on_azure.endpoint.fields import check, field_of
 from mistral_on_azure.endpoint.gateway.authentication import resource_of
 from mistral_on_azure.endpoint.gateway.kinds import deployment_named
@@ -22,7 +23,7 @@ from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.transport.contents import json_answer, query_of, read_body, read_json
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
-LocalHandler = Callable[[Service, Request, Session | None], Answer]
+LocalHandler = Callable[[Service, Request, Session | None], Answer | Awaitable[Answer]]
 
 _Limit = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 # The fields of a session, besides the deployment.
@@ -44,7 +45,7 @@ def token(service: Service, request: Request, session: None) -> Answer:
     )
 
 
-def session(service: Service, request: Request, session: Session) -> Answer:
+def session(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
     """`POST /local/session`: choose the deployment this key's endpoint serves, learn how to use Entra ID here.
 
     `token_lifetime` is how long the tokens issued from now on are good for, in seconds. `requests_per_minute` and
@@ -61,7 +62,13 @@ def session(service: Service, request: Request, session: Session) -> Answer:
     if "strict" in wanted:
         session.script.strict = settings.get("strict")
     engine = {"engine": service.model.name or ""}  # whose answers they are; empty is the script
-    return json_answer({"identity_header": session.identity_secret, **engine, **service.secure()})
+    told = {"identity_header": session.identity_secret, **engine}
+    secured = service.secure()
+    return json_answer(told | secured) if isinstance(secured, dict) else _told_later(told, secured)
+
+
+async def _told_later(told: dict[str, str], coming: Awaitable[dict[str, str]]) -> Answer:
+    return json_answer(told | await coming)
 
 
 def renew(service: Service, request: Request, session: Session) -> Answer:
@@ -104,11 +111,17 @@ def faults(service: Service, request: Request, session: Session) -> Answer:
     return json_answer([fault.described for fault in session.faults.waiting()])
 
 
-def add_script(service: Service, request: Request, session: Session) -> Answer:
+def add_script(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
     """`POST /local/script`: exchanges for this session alone, asked before the files'; `script_format` says what.
 
     They are asked before those that the session has, and take the place of those for the same requests.
     """
+    if in_event_loop():  # many patterns take a while to compile
+        return in_background(_add_script, service, request, session)
+    return _add_script(service, request, session)
+
+
+def _add_script(service: Service, request: Request, session: Session) -> Answer:
     wanted = read_json(request.body)
     try:
         exchanges = msgspec.convert({"exchange": wanted if isinstance(wanted, list) else [wanted]}, ScriptFile).exchange

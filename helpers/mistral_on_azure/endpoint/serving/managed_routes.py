@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError
+from mistral_on_azure.endpoint.background import LARGE, in_background, in_event_loop
+from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.managed import Pending, wrapped
+from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.local.damage import damaged, error_of
 from mistral_on_azure.endpoint.local.sessions import Session
@@ -20,7 +24,8 @@ from mistral_on_azure.endpoint.models.sampling import pick
 from mistral_on_azure.endpoint.models.script import Completion, cut
 from mistral_on_azure.endpoint.models.script_entries import Question
 from mistral_on_azure.endpoint.models.script_layers import Answers
-from mistral_on_azure.endpoint.models.script_model import Script, is_object
+from mistral_on_azure.endpoint.models.script_model import is_object
+from mistral_on_azure.endpoint.models.tokens import vocabulary_is_read
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving import container, scoring
 from mistral_on_azure.endpoint.serving import container_answers as answers
@@ -42,11 +47,30 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 _SCORE_TOKENS = 16  # what the scoring route generates where no parameter says
 _ENDS_AT_ONCE = 50  # a bias on the end token from which on nothing else is likely
+# What all answers to a request may come to: tokens, and the members of a choice, of which the engine allows 16,384.
+_WRITTEN, _AROUND = 20_000, 20
+_TOO_MUCH = "The answers are too long together for the local endpoint: ask for fewer, or for shorter ones."
 _EVENTS = "text/event-stream; charset=utf-8"
+_LONG = 40_000  # characters of an answer of the script that are split in the background
 _END = "2"  # the id of </s>
 
 
-def answer(service: Service, request: Request, session: Session) -> Answer:
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What the gateway knows of a request while the container works on it."""
+
+    kind: Kind
+    deployment: Deployment
+    session: Session
+    pending: Pending | Quota
+    pace: timing.Timing
+    fault: Fault | None
+
+
+_Outcome = Answer | Refused | FaultAsked | ApiError
+
+
+def answer(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
     """Answer a request on any path of the endpoint, in the gateway's way."""
     deployment = service.kind.deployment(
         request.headers.get("azureml-model-deployment"), None, session.deployment or service.default
@@ -56,23 +80,54 @@ def answer(service: Service, request: Request, session: Session) -> Answer:
         session.faults.next(request.headers.get(faults.HEADER)) if request.path.endswith("chat/completions") else None
     )
     pace = pace_of(request, session).of(deployment.name)
+    call = _Call(service.kind, deployment, session, pending, pace, fault)
     try:
         pending.take(0)
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         _check_size(request.body)
-        made, tokens = _container(request, deployment, session, service.script)
-        made = timing.paced(made, slowed(pace, fault), tokens)
-    except Refused as refused:
-        made = wrapped(refused.status, refused.body, refused.headers)
-    except FaultAsked as scripted:
-        fault = scripted.fault
-        if scripted.answer is None:
-            return damaged(_named(_faulty(service.kind, scripted), deployment), fault)
-        made = timing.paced(scripted.answer, slowed(pace, fault), scripted.answer.tokens)
-    except ApiError as error:  # the gateway's own, which waits for nothing
-        made = _named(service.kind.error(error), deployment)
+        known = service.script.files.answers(session.script.strict)
+    except ApiError as error:
+        return _passed_on(call, error)
+    size = len(request.body)
+    long = size > LARGE or session.script.longest(known) > _LONG or not vocabulary_is_read(size)
+    if long and in_event_loop():
+        return _answer_later(call, request, known)
+    return _passed_on(call, _outcome(request, deployment, session, known))
+
+
+async def _answer_later(call: _Call, request: Request, known: Answers) -> Answer:
+    """Let the container work in the background; the request is under way meanwhile."""
+    with call.pending.working() if isinstance(call.pending, Pending) else nullcontext():
+        outcome = await in_background(_outcome, request, call.deployment, call.session, known)
+    return _passed_on(call, outcome)
+
+
+def _outcome(request: Request, deployment: Deployment, session: Session, known: Answers) -> _Outcome:
+    """What the container answers, or what its answer is refused with."""
+    try:
+        return _container(request, deployment, session, known)
+    except (Refused, FaultAsked, ApiError) as error:
+        return error
+
+
+def _passed_on(call: _Call, outcome: _Outcome) -> Answer:
+    """The outcome as the gateway passes it on."""
+    fault, deployment, pending = call.fault, call.deployment, call.pending
+    if isinstance(outcome, ApiError):  # the gateway's own, which waits for nothing
+        made = _named(call.kind.error(outcome), deployment)
         return damaged(made, fault) if fault else made
+    made = outcome.answer if isinstance(outcome, FaultAsked) else outcome
+    if isinstance(made, Answer):
+        call.session.spend(made.prompt_tokens, made.tokens)
+    if isinstance(outcome, FaultAsked):
+        fault = outcome.fault
+        if made is None:
+            return damaged(_named(_faulty(call.kind, outcome), deployment), fault)
+    if isinstance(made, Refused):
+        made = wrapped(made.status, made.body, made.headers)
+    else:
+        made = timing.paced(made, slowed(call.pace, fault), made.tokens)
     made = _named(pending.waits(made) if isinstance(pending, Pending) else made, deployment)
     return damaged(made, fault) if fault else made
 
@@ -95,8 +150,8 @@ def _named(made: Answer, deployment: Deployment) -> Answer:
     return replace(made, headers=made.headers + lines((("azureml-model-deployment", deployment.name),)))
 
 
-def _container(request: Request, deployment: Deployment, session: Session, script: Script) -> tuple[Answer, int]:
-    """What the container answers, and how many tokens it generated.
+def _container(request: Request, deployment: Deployment, session: Session, known: Answers) -> Answer:
+    """What the container answers.
 
     Raises:
         Refused: for an answer that is not 200.
@@ -104,15 +159,14 @@ def _container(request: Request, deployment: Deployment, session: Session, scrip
     """
     answers.check_route(request.method, request.path)
     adapter = Adapter(deployment.container_name, deployment.container_provider)
-    known = script.files.answers(session.script.strict)
     if request.path == "/":
-        return Answer(200, b'"healthy"'), 0
+        return Answer(200, b'"healthy"')
     if request.path == "/info":
-        return Answer(200, adapter.info), 0
+        return Answer(200, adapter.info)
     if request.path == "/swagger.json":
-        return Answer(200, answers.written(answers.description())), 0
+        return Answer(200, answers.written(answers.description()))
     if request.path == "/redoc":
-        return Answer(200, answers.PAGE, b"", "text/html; charset=utf-8"), 0
+        return Answer(200, answers.PAGE, b"", "text/html; charset=utf-8")
     if request.path == "/score":
         return _score(request.body, deployment, session, known)
     content_type = request.headers.get("content-type", "")
@@ -127,14 +181,14 @@ def _container(request: Request, deployment: Deployment, session: Session, scrip
 
 def _chat(
     asked: ContainerChat, adapter: Adapter, deployment: Deployment, session: Session, known: Answers, identifier: str
-) -> tuple[Answer, int]:
+) -> Answer:
     body = asked.body
     prompt_tokens = _check(asked, deployment)
     late = late_error(body, chat_template.VOCABULARY[deployment.tokenizer])
     if late is not None and not body.stream:
         raise answers.from_engine(late)
     if late is not None:
-        return Answer(200, b"", b"", _EVENTS, answers.broken_stream(late, adapter.name)), 0
+        return Answer(200, b"", b"", _EVENTS, answers.broken_stream(late, adapter.name))
     parameters = {
         "temperature": body.temperature if body.temperature is not None else 0.0 if body.seed is None else 1.0,
         "top_p": 1.0 if body.top_p is None else body.top_p,
@@ -148,19 +202,19 @@ def _chat(
     delay, fault = (found.given.more.delay, session.script.advance(found)) if found else (0.0, None)
     if fault is not None and fault.status is not None:
         raise FaultAsked(fault, delay=delay)
-    choices = [
-        _complete(asked, texts[pick(texts, asked.prompt, parameters, index)], most, deployment)
-        for index in range(body.choices)
-    ]
-    completed = sum(tokens for _, tokens in choices)
-    session.spend(prompt_tokens, completed)
+    choices, completed = [], 0
+    for index in range(body.choices):
+        choices.append(_complete(asked, texts[pick(texts, asked.prompt, parameters, index)], most, deployment))
+        completed += choices[-1][1]
+        if index and completed + _AROUND * body.choices > _WRITTEN:
+            raise answers.from_engine(EngineError(_TOO_MUCH))
     reason = found.given.more.finish_reason if found else None
     written = [completion.ended(reason, None) for completion, _ in choices]
     made = _written(asked, written, adapter.name, (prompt_tokens, completed), identifier)
     made = replace(made, delay=delay, tokens=completed, prompt_tokens=prompt_tokens)
     if fault is not None:
         raise FaultAsked(fault, made)
-    return made, completed
+    return made
 
 
 def _written(
@@ -212,20 +266,21 @@ def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment
     return completion, len(completion.ids)
 
 
-def _score(body: bytes, deployment: Deployment, session: Session, known: Answers) -> tuple[Answer, int]:
+def _score(body: bytes, deployment: Deployment, session: Session, known: Answers) -> Answer:
     read = scoring.read_score(body, known.filtered)
     if read is None:
-        return Answer(200, b"{}"), 0
+        return Answer(200, b"{}")
     turns, given = read
     parameters = scoring.score_parameters(given)
-    prompt_tokens = chat_template.count(turns, deployment.tokenizer)
-    if parameters is None or prompt_tokens > deployment.context:
-        return Answer(200, answers.written({"output": "None"})), 0
+    longest = chat_template.LONGEST_TOKEN[deployment.tokenizer] * deployment.context
+    fits = parameters is not None and sum(len(text) for _, text in turns) <= longest
+    prompt_tokens = chat_template.count(turns, deployment.tokenizer) if fits else 0
+    if not fits or prompt_tokens > deployment.context:
+        return Answer(200, answers.written({"output": "None"}))
     prompt = next(text for role, text in reversed(turns) if role == "user")
     found = session.script.find(known, Question(prompt, None, turns[-1][1], deployment.name))
     texts = (found.texts() if found else ()) or (known.unknown_prompt or "",)
     text = texts[pick(texts, prompt, parameters, 0)]
     completion = cut(text, parameters["max_tokens"] or _SCORE_TOKENS, parameters["stop"], deployment.tokenizer)
-    session.spend(prompt_tokens, len(completion.ids))
     tokens = len(completion.ids)
-    return Answer(200, answers.written({"output": completion.text}), tokens=tokens, prompt_tokens=prompt_tokens), tokens
+    return Answer(200, answers.written({"output": completion.text}), tokens=tokens, prompt_tokens=prompt_tokens)

@@ -15,6 +15,7 @@ from mistral_on_azure.endpoint.fields import Field, field_of
 from mistral_on_azure.endpoint.gateway.kinds import EXTRA
 
 _ITEM = "#/components/schemas/"  # where the OpenAPI document keeps what the items of a list are
+_MOST_NAMES, _LONGEST_NAME = 20, 200  # of extra parameters that an error shows, and characters of each
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1  # 64 bits are enough for any whole number
 _TOOL_CHOICES = ("none", "auto", "required", "any")  # any is what Mistral calls required
 _BOOLEANS = ("True", "true", "False", "false")  # published samples send them as text
@@ -204,8 +205,9 @@ def _checked(name: str, value: Any) -> Any:
 
 def _unexpected(names: list[str]) -> ApiError:
     """The service's own words, which LiteLLM reads: it drops the names in brackets and asks once more."""
+    told = [name[:_LONGEST_NAME] for name in names[:_MOST_NAMES]]
     return invalid(
-        f"Extra parameters {names} are not allowed when extra-parameters is not set or set to be 'error'. "
+        f"Extra parameters {told} are not allowed when extra-parameters is not set or set to be 'error'. "
         "Set extra-parameters to 'pass-through' to pass to the model.",
         param=names[0],
         code="extra_parameter",

@@ -26,11 +26,11 @@ def read_score(body: bytes, filtered: Sequence[str]) -> tuple[list[tuple[str, st
         The conversation and its parameters; None for a payload of another form, which is answered `{}`.
 
     Raises:
-        Refused: 500 for a body that is not JSON.
+        Refused: 500 for a body that is not JSON, or too deep.
     """
     try:
         data = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise failed(str(error)) from None
     given = data.get("input_data") if isinstance(data, dict) else None
     if not isinstance(given, dict):

@@ -235,6 +235,8 @@ class Arguments:
             self.schema.steps.take(3)
             if isinstance(member, bool) or not isinstance(member, str | int | float) or not str(member).strip():
                 continue
+            if len(str(member)) > len(text):  # it cannot stand there
+                continue
             spelled = re.sub(r"[\s_-]", " ", str(member).lower())
             start = text.find(spelled, passage.start, passage.end)
             while start >= 0:

@@ -28,6 +28,7 @@ from mistral_on_azure.endpoint.models.tools.tool_schemas import kind_of
 
 STEPS = 15_000  # of the work that the tools of one request may cost, a few microseconds each
 MOST_CALLS = 16
+MOST_WRITTEN = 100_000  # characters of all arguments: a schema may repeat a long text at each reference to it
 REMEMBERED = 4_000_000  # bytes of plans that are kept
 _EARLIER = 20  # texts of a conversation, besides the prompt, that are searched for values
 _CLAUSE = re.compile(r"(?<=[.?!;\n])\s+|,\s+|\s+(?=(?:and|then|also|plus)\s)")
@@ -83,7 +84,7 @@ def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | d
     answered = {name for name, _ in talk.history.results}
     tools = [tool for tool in tools if tool.name not in answered] or tools  # a tool that answered is not asked again
     prompt, earlier = Passage(talk.prompt[:READ]), _nearest(talk.history.earlier)
-    plan, made = Plan(), dict[tuple[str, str], None]()  # a set that keeps its order
+    plan, made, left = Plan(), dict[tuple[str, str], None](), MOST_WRITTEN  # a set that keeps its order
     try:
         asked = _asked(prompt, earlier, tools)
         if forced and not asked:
@@ -94,7 +95,9 @@ def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | d
                 if filled.missing:
                     plan.question = plan.question or _question(tool, filled.missing)
                 else:
-                    made[tool.name, json.dumps(value, ensure_ascii=False)] = None
+                    arguments = _written(value, left)
+                    left -= len(arguments)
+                    made[tool.name, arguments] = None
     except Unsatisfiable as error:
         if forced:
             names = ", ".join(tool.name for tool in tools[:3])
@@ -102,6 +105,21 @@ def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | d
             raise not_supported("tools", names, why) from None
     plan.calls = [*made][:MOST_CALLS]
     return plan
+
+
+def _written(value: dict[str, Any], most: int) -> str:
+    """Arguments in JSON, written no further than they may be.
+
+    Raises:
+        Unsatisfiable: for more characters than `most`.
+    """
+    parts = []
+    for part in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        parts.append(part)
+        most -= len(part)
+        if most < 0:
+            raise Unsatisfiable(f"arguments have more than {MOST_WRITTEN:,} characters")
+    return "".join(parts)
 
 
 def _nearest(earlier: Sequence[str]) -> list[str]:

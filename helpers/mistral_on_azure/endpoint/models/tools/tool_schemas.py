@@ -19,6 +19,7 @@ from jsonschema.validators import extend
 from mistral_on_azure.endpoint.models.tools.patterns import Pattern, Steps, Unsatisfiable
 
 _KEYWORD = 10  # steps for one keyword that jsonschema checks
+_COMPARED = 20  # characters of what a value is compared with, in JSON, for one step
 _LONGEST_CHAIN = 32  # references that only lead to further references
 _SHAPES = {  # the keywords that are read, by what stands behind them; others are left aside
     "schema": "additionalProperties propertyNames contains not if then else items additionalItems",
@@ -238,11 +239,13 @@ class _Bounds(FormatChecker):
         self.schema = schema
 
 
-def _counted(check: Callable[..., Any]) -> Callable[..., Iterator[ValidationError]]:
-    """A keyword of jsonschema that takes from the budget."""
+def _counted(keyword: str, check: Callable[..., Any]) -> Callable[..., Iterator[ValidationError]]:
+    """A keyword of jsonschema that takes from the budget, also for the size of what it compares with."""
 
     def counted(validator: Any, asked: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
-        validator.format_checker.schema.steps.take(_KEYWORD + (len(asked) if isinstance(asked, list) else 0))
+        compared = len(json.dumps(asked)) // _COMPARED if keyword in ("const", "enum") else 0
+        items = len(asked) if isinstance(asked, list) else 0
+        validator.format_checker.schema.steps.take(_KEYWORD + max(compared, items))
         yield from check(validator, asked, value, schema) or ()
 
     return counted
@@ -279,7 +282,7 @@ _OWN = {
 }
 _Validator = extend(
     Draft202012Validator,
-    {keyword: _counted(check) for keyword, check in {**Draft202012Validator.VALIDATORS, **_OWN}.items()},
+    {keyword: _counted(keyword, check) for keyword, check in {**Draft202012Validator.VALIDATORS, **_OWN}.items()},
 )
 
 
