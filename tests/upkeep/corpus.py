@@ -21,6 +21,7 @@ CLASSES = {
     "upper": string.ascii_uppercase,
     "digit": string.digits,
     "hex": "0123456789abcdef",
+    "small32": string.ascii_lowercase + "234567",
     "base32": string.ascii_uppercase + "234567",
     "base64": string.ascii_letters + string.digits + "+/",
     "space": " ",
