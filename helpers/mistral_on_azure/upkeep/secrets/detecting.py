@@ -41,6 +41,8 @@ _OPTION_USER = re.compile(rb"""(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"'${}<]{
 _OPTION_PASSWORD = re.compile(
     rb"""(?:sshpass|docker login|mysql(?:dump)?)(?: [^\n]{0,80})? -p ?["']?([^\s"'${}<>*-][^\s"'${}<>*]{7,63})"""
 )
+_JOINED = (b'" "', b"' '", b'" + "', b"' + '")  # what stands between the parts of one text in a program
+_JOIN = re.compile(rb"""(?<=[A-Za-z0-9]{8})(?:" (?:\+ )?"|' (?:\+ )?')(?=[A-Za-z0-9]{8})""")
 _SPAN = re.compile(rb"</?span[^<>\n]{0,200}>")
 _ENCODED = re.compile(
     rb"%[0-9A-Fa-f]{2}|&(?:#\d{2,4}|#x[0-9a-fA-F]{2,4}|quot|amp|lt|gt|apos);|\\(?:u00[0-9a-fA-F]{2}|x[0-9a-fA-F]{2}|.)"
@@ -63,6 +65,8 @@ def detect(text: bytes, about: bytes = b"", depth: int = 2) -> Iterator[tuple[in
         text = _COLOUR.sub(b"", text)
     if b"</span>" in text:
         text = _SPAN.sub(b"", text)  # colours again, as a page has them
+    if any(mark in text for mark in _JOINED):
+        text = _JOIN.sub(b"", text)
     yield from _by_line(text, _in(text, about, depth))
     for _ in range(_ESCAPED):
         if not _ENCODED.search(text):

@@ -22,7 +22,8 @@ _WORDS = re.compile(rb"(?i)" + _WORD)
 _NAME = rb"(?i)" + _WORD + rb"(?:[_-]?(?:value|[a-z0-9]{1,14})){0,2}"
 _NAMED = re.compile(  # a name of a credential, what assigns or passes it, and perhaps a word in between
     _NAME + rb"(?:[^A-Za-z0-9]{1,12}|(?:</?[a-z]{1,10}[^<>]{0,20}>\s{0,4}){1,4})"
-    rb"(?:(?:is|was|value|bearer|basic|token|key|apikey|string|str|default|type|final|const|to|f)[^A-Za-z0-9]{1,12}){0,3}$"
+    rb"(?:(?:is|was|value|bearer|basic|token|key|apikey|string|str|default|type|final|const|to|f)[^A-Za-z0-9]{1,12}){0,3}"
+    rb"(?:[bru]{1,2}[\"'])?$"
 )
 # The same with up to three words of any kind on the same line: a type, a function, what else is assigned.
 _NAMED_LOOSELY = re.compile(
@@ -100,7 +101,7 @@ def _is_key_alone(above: bytes, value: bytes, about: bytes) -> bool:
 
 def _is_in_column(line: bytes, above: list[bytes]) -> bool:
     """Whether what follows this part of a line stands in a column of a table whose heading names a credential."""
-    column = len(_BETWEEN_CELLS.findall(line.strip(b" \r")))
+    column = len(_BETWEEN_CELLS.findall(line.lstrip(b" ")))
     rows = [_BETWEEN_CELLS.split(each.strip(b" \r")) for each in above]
     headings = [row[column].strip(b" `\"'") for row in rows if column < len(row) > 1]
     return any(map(_HEADING.fullmatch, headings))

@@ -96,9 +96,8 @@ def _leaves(value: Any, name: str = "") -> Iterator[bytes]:
     """All texts in a JSON value. A text in an object comes with its name, as in `key: text`."""
     if isinstance(value, dict):
         labels = [each for field in ("description", "placeholder", "name") if isinstance(each := value.get(field), str)]
-        if isinstance(value.get("state"), dict) and "model_name" in value:  # a widget whose kind names it, too
-            labels = [str(value["model_name"])]
-            value = {**value, "state": {"name": labels[0], **value["state"]}}
+        if value.get("model_name") == "PasswordModel" and isinstance(value.get("state"), dict):
+            value = {**value, "state": {"name": "password", **value["state"]}}  # a widget whose kind is its name
         for inner, each in value.items():
             if inner in _PICTURES:
                 yield from _no_picture(each)
