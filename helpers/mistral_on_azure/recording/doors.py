@@ -132,13 +132,10 @@ class Doors:
             body = bytearray()
             own = holds(request.headers, door.key)
             try:
-                async with asyncio.timeout(_SLOWEST):
-                    await self._receive(door, request, body, own)
+                await self._receive(door, request, body, own)
                 return await self._answer(door, request, bytes(body))
             except _Refused as refused:
                 return own_answer(*refused.args)
-            except TimeoutError:
-                return own_answer(408, "timeout", f"The request did not arrive within {_SLOWEST:.0f} seconds.")
             finally:
                 door.under_way -= 1
                 self._held -= 0 if own else len(body)
@@ -159,13 +156,18 @@ class Doors:
         most = _LARGEST if own else _OF_TOKEN if is_the_jobs(request.headers, door.key) else _OF_STRANGER
         if (request.content_length or 0) > most:
             raise _Refused(413, "body_too_large", f"The request has more than {most // 1024} kB.")
-        async for part in request.content.iter_any():
-            body += part
-            self._held += 0 if own else len(part)
-            if len(body) > most:
-                raise _Refused(413, "body_too_large", f"The request has more than {most // 1024} kB.")
-            if self._held > _HELD and not own:
-                raise _Refused(503, "busy", "Too many requests without this address's key are under way.")
+        try:
+            async with asyncio.timeout(_SLOWEST):
+                async for part in request.content.iter_any():
+                    body += part
+                    self._held += 0 if own else len(part)
+                    if len(body) > most:
+                        raise _Refused(413, "body_too_large", f"The request has more than {most // 1024} kB.")
+                    if self._held > _HELD and not own:
+                        raise _Refused(503, "busy", "Too many requests without this address's key are under way.")
+        except TimeoutError:
+            late = f"The request did not arrive within {_SLOWEST:.0f} seconds."
+            raise _Refused(408, "timeout", late) from None
 
     async def _quiet(self, door: Door) -> None:
         deadline = self._loop.time() + _PATIENCE
