@@ -115,7 +115,16 @@ def test_hidden_files_and_null_tags_are_no_matter(cookbook):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"\xff\xfe", b'{"cells": 1}', b'{"cells": [{"source": 1}]}', b"{" * 9999]
+    "content",
+    [
+        b"",
+        b"[]",
+        b"\xff\xfe",
+        b'{"cells": 1}',
+        b'{"cells": [{"source": 1}]}',
+        b'{"cells": [{"cell_type": "CODE", "source": "1 / 0"}]}',  # no program that runs notebooks would run it
+        b"{" * 9999,
+    ],
 )
 def test_a_bad_file_is_one_line_that_names_it(cookbook, content):
     (cookbook.notebooks / "bad.ipynb").write_bytes(content)

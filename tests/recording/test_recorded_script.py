@@ -189,6 +189,14 @@ def test_any_text_survives_the_file(text):
     assert read.exchange[0].answers == (text.encode("utf-8", "replace").decode(),)
 
 
+def test_a_stream_may_hold_what_some_count_as_a_line_break():
+    event = json.dumps({"choices": [{"delta": {"content": "a\u2028b\u0085c"}}]}, ensure_ascii=False)
+    taped = exchange(f"data: {event}\r\n\r\ndata: [DONE]\n\n")
+    taped.answer_headers = {"content-type": "text/event-stream"}
+    (made,) = recorded_script.script_of([taped])["exchange"]
+    assert made["answers"] == ["a\u2028b\u0085c"]
+
+
 def test_arguments_survive_the_file():
     arguments = ['{"a b": [1, 2.5, true, {"c": "d"}]}', '{"a": null}', "not JSON", "{}"]
     calls = [{"id": "x", "function": {"name": "f", "arguments": each}} for each in arguments]

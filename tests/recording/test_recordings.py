@@ -12,7 +12,7 @@ from upstream import KEY, TENANT, USAGE, Upstream
 from commanding import needs_a_full_disk
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.recording.tape import Recorder, Scrubber, read
+from mistral_on_azure.recording.tape import Exchange, Recorder, Scrubber, read
 from mistral_on_azure.recording.usage import Budget
 from mistral_on_azure.running import door_targets
 from mistral_on_azure.running.jobs import Job
@@ -168,6 +168,17 @@ def test_what_is_no_recording_is_said(tmp_path, content, said):
         file.write_text(content)
     with pytest.raises(CookbookError, match=said):
         read(file)
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\u0085", "\x1c", "\v", "\f", "\r\n"])
+def test_what_some_count_as_a_line_break_stays_in_its_text(tmp_path, odd):
+    file, text = tmp_path / "r.jsonl", json.dumps({"a": f"b{odd}c"}, ensure_ascii=False)
+    recorder = Recorder(file, {"endpoint": "e", "parameters": {}}, Scrubber())
+    recorder.add(Exchange("n", "d", "POST", "/chat", "own", {}, text), 200, {}, text.encode())
+    recorder.close(True)
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes() + b"\r\n\n")  # as an editor on Windows may save it
+    (made,) = read(file).exchanges
+    assert (made.body, made.answer) == (text, text)
 
 
 def test_a_file_that_cannot_be_written_is_said():

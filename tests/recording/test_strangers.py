@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from upstream import KEY, Upstream
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.callers import is_path, refusal
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.recording import doors
 from mistral_on_azure.recording.tape import Recorder, Scrubber, read
 from mistral_on_azure.recording.usage import Budget
 from mistral_on_azure.running import door_targets
@@ -181,6 +183,56 @@ def test_other_transfer_encodings_are_refused(door, upstream, coding):
         connection.sendall(f"{head}Transfer-Encoding: {coding}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n".encode())
         answer = connection.recv(65536).decode()
     assert answer.split()[1] in ("400", "501") and len(upstream.seen) == before
+
+
+@pytest.mark.parametrize("target", [";x", "x", "/a b"])
+def test_a_line_that_is_no_http_logs_nothing(door, caplog, target):
+    assert door.send(f"GET {target}").split()[1] == "400"
+    assert door.send("GET /info", "Host: localhost").split()[1] == "400"
+    assert caplog.records == []
+
+
+def posting(door: Door, credential: str, declared: int) -> socket.socket:
+    """A connection that has sent the head of a POST, and waits with its body."""
+    connection = socket.create_connection(("127.0.0.1", door.port), timeout=100)
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n{credential}Content-Length: {declared}\r\n\r\n"
+    connection.sendall(head.encode())
+    return connection
+
+
+def test_who_has_not_the_doors_key_cannot_send_much(door, upstream):
+    before = len(upstream.seen)
+    for credential in ("", "api-key: wrong\r\n"):
+        with posting(door, credential, 64 * 1024 + 1) as connection:
+            assert connection.recv(65536).split()[1] == b"413"  # and no byte of the body was read
+    with socket.create_connection(("127.0.0.1", door.port), timeout=100) as connection:
+        connection.sendall(b"POST /score HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(b"10001\r\n" + b"x" * 0x10001 + b"\r\n")
+        assert connection.recv(65536).split()[1] == b"413"
+    assert len(upstream.seen) == before
+
+
+def test_what_looks_like_a_token_holds_a_bounded_memory_and_the_job_goes_on(door):
+    """Whether a token is one, only the endpoint can tell."""
+    token = f"Authorization: Bearer eyJ{'a' * 20}.eyJ{'b' * 20}.{'c' * 20}\r\n"
+    size = 4 * 1024 * 1024
+    connections = [posting(door, token, size) for _ in range(5)]
+    for connection in connections:
+        connection.sendall(b" " * (size - 1))  # together nearly 20 MB, and none is whole
+    refused, _, _ = select.select(connections, [], [], 20)
+    assert [each.recv(65536).split()[1] for each in refused] == [b"503"]
+    assert door.send("GET /info").split()[1] == "200"
+    for connection in connections:
+        connection.close()
+    with posting(door, token, size) as connection:
+        connection.sendall(b" " * size)
+        assert connection.recv(65536).split()[1] == b"402"  # it was read to its end: the memory is free again
+
+
+def test_a_body_that_does_not_come_ends_the_request(door, monkeypatch):
+    monkeypatch.setattr(doors, "_SLOWEST", 0.2)
+    with posting(door, f"api-key: {door.key}\r\n", 10) as connection:
+        assert connection.recv(65536).split()[1] == b"408"
 
 
 def test_a_name_that_is_allowed_is_answered():

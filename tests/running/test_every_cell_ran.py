@@ -12,6 +12,7 @@ from commanding import Cookbook
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.running.kernel_client import overwritten
 
+NO_ANSWER = "The kernel gave no answer: AttributeError:"
 ENDED = "The notebook ended itself in code cell 3 of"
 GROUP = "raise ExceptionGroup('m', [ValueError('a'), ExceptionGroup('n', [TypeError('b')])])"
 TASKS = """
@@ -51,6 +52,7 @@ FAILING = {
     "tasks": ((TASKS, "1"), "ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception) [ValueError: a]"),
     "html": ((SHOWN.format("_repr_html_"), "1"), "ValueError: no _repr_html_"),
     "repr": ((SHOWN.format("__repr__"), "1"), "ValueError: no __repr__"),
+    "no-stdout": (("import sys; sys.stdout = None", "1"), f"{NO_ANSWER} 'NoneType' object has no attribute 'write'"),
 }  # fmt: skip
 
 

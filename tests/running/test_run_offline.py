@@ -30,6 +30,7 @@ FOREIGN = {
     "REQUESTS_CA_BUNDLE": "/nowhere", "CURL_CA_BUNDLE": "/nowhere", "NODE_EXTRA_CA_CERTS": "/nowhere",
     "SSLKEYLOGFILE": "/nowhere/x", "OPENAI_BASE_URL": NOWHERE, "LANGSMITH_TRACING": "true", "LANGSMITH_API_KEY": SECRET,
     "FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "20", "MPLBACKEND": "TkAgg", "PYTHONWARNINGS": "error",
+    "CUSTOM_TIKTOKEN_CACHE_DIR": "/nowhere", "TIKTOKEN_CACHE_DIR": "/nowhere", "DATA_GYM_CACHE_DIR": "/nowhere",
     "CI": "true", "JUPYTER_PLATFORM_DIRS": "1",
 }  # fmt: skip
 _KERNELS = ("NO_PROXY", "TERM", "FORCE_COLOR", "MPLBACKEND", "CI")  # a kernel has its own
@@ -193,6 +194,12 @@ def test_only_this_package_stays_of_python_path(tmp_path):
     assert own_python(environ) == {"PYTHONPATH": ours, "PYTHONHASHSEED": None, "PYTHONDONTWRITEBYTECODE": None}
     assert own_python({"PYTHONPATH": "/x"}) == {"PYTHONPATH": None}
     assert own_kernel(tmp_path, {"BASH_FUNC_curl%%": "x"})["BASH_FUNC_curl%%"] is None
+
+
+def test_a_vocabulary_is_not_downloaded():
+    """With the user's folder LiteLLM would not look into its own."""
+    names = [name for name in FOREIGN if "CACHE_DIR" in name]
+    assert away_from_others(FOREIGN).items() >= dict.fromkeys(names).items() and len(names) == 3
 
 
 def test_the_key_of_the_endpoint_is_no_variable_of_an_identity():

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import quote
 
+from written_keys import ASSIGNMENTS, SHORT_ALONE
+
 from mistral_on_azure.upkeep.secrets.credential_rules import rules
 
 CLASSES = {
@@ -21,6 +23,7 @@ CLASSES = {
     "upper": string.ascii_uppercase,
     "digit": string.digits,
     "hex": "0123456789abcdef",
+    "small32": string.ascii_lowercase + "234567",
     "base32": string.ascii_uppercase + "234567",
     "base64": string.ascii_letters + string.digits + "+/",
     "space": " ",
@@ -53,56 +56,6 @@ class Maker:
         return self.some(32, "hex")
 
 
-# How a key is written down, in the languages and files in which people keep them; KEY is put in.
-ASSIGNMENTS = {
-    "keys.py": 'api_key = "KEY"',
-    "environ.py": 'os.environ["AZURE_INFERENCE_CREDENTIAL"] = "KEY"',
-    "default.py": 'key = os.getenv("AZURE_OPENAI_API_KEY", "KEY")',
-    "credential.py": 'client = ChatCompletionsClient(endpoint, AzureKeyCredential("KEY"))',
-    "headers.py": 'headers = {"Authorization": "Bearer KEY", "Accept": "*/*"}',
-    "dictionary.py": "config = dict(url=url, subscription_key='KEY')",
-    "typed.py": 'API_KEY: Final[str] = "KEY"',
-    "f.py": 'token = f"KEY"',
-    "positional.py": 'client = connect("https://host.example", "KEY")',
-    "first.py": 'print(ask("KEY", "How many languages are in the world?"))',
-    "call.js": 'const client = new MistralClient("https://host.example", "KEY");',
-    "keys.js": "const apiKey = 'KEY';",
-    "object.ts": "export const settings = { apiKey: `KEY`, region: 'westus' };",
-    "process.ts": 'process.env.AZURE_API_KEY ??= "KEY";',
-    "Program.cs": 'var credential = new ApiKeyCredential("KEY");',
-    "Settings.cs": 'private const string SubscriptionKey = "KEY";',
-    "Main.java": 'private static final String API_KEY = "KEY";',
-    "main.go": 'apiKey := "KEY"',
-    "main.rs": 'let api_key: &str = "KEY";',
-    "script.R": 'api_key <- "KEY"',
-    "Call.ps1": '$env:AZURE_INFERENCE_CREDENTIAL = "KEY"',
-    "call.bat": "set AZURE_INFERENCE_CREDENTIAL=KEY",
-    "setx.cmd": 'setx AZURE_API_KEY "KEY"',
-    ".env": "AZURE_INFERENCE_CREDENTIAL=KEY",
-    "quoted.env": 'export AZURE_API_KEY="KEY"',
-    "header.sh": "curl -H 'api-key: KEY' https://host.example/v1/chat/completions",
-    "subscription.sh": 'curl --header "Ocp-Apim-Subscription-Key: KEY" https://host.example',
-    "query.sh": "curl 'https://host.example/score?api-key=KEY&x=1'",
-    "option.sh": "mistral --api-key KEY chat",
-    "argument.sh": "./call.sh https://host.example KEY",
-    "settings.yaml": "azure:\n  api_key: KEY\n",
-    "kubernetes.yaml": "env:\n  - name: AZURE_API_KEY\n    value: KEY\n",
-    "block.yaml": "api_key: >-\n  KEY\n",
-    "settings.json": '{"api_key": "KEY"}',
-    "value.json": '{"apiKey": {"value": "KEY"}}',
-    "settings.toml": '[azure]\napi_key = "KEY"',
-    "settings.ini": "[azure]\nkey = KEY",
-    "web.config": '<add key="AzureApiKey" value="KEY" />',
-    "element.xml": "<ApiKey>KEY</ApiKey>",
-    "header.http": "GET /info HTTP/1.1\nx-functions-key: KEY",
-    "Dockerfile": "ENV AZURE_API_KEY=KEY",
-    "main.tf": 'variable "api_key" {\n  default = "KEY"\n}',
-    "notes.md": "The key is `KEY`, do not share it.",
-    "table.md": "| API key | `KEY` |",
-    "log.txt": "DEBUG request headers: {'api-key': 'KEY', 'accept': '*/*'}",
-}
-
-
 def planted() -> Iterator[Sample]:
     """Files with a credential in each."""
     make = Maker()
@@ -115,7 +68,7 @@ def planted() -> Iterator[Sample]:
     for file, text in ASSIGNMENTS.items():
         yield Sample("32 hexadecimal digits", file, file, _written(text, make.key()).encode())
         other = make.some(84, "alnum") if len(file) % 2 else make.some(48, "alnum")
-        if "positional" not in file and file not in ("first.py", "call.js", "argument.sh"):
+        if file not in SHORT_ALONE:
             yield Sample("48 and 84 characters", file, file, _written(text, other).encode())
     yield from _connection_strings(make)
     yield from _encoded(make)
@@ -142,6 +95,13 @@ def _connection_strings(make: Maker) -> Iterator[Sample]:
         "netrc in lines": f"machine host.example\n  login me\n  password {password}\n",
         "curl -u": f"curl -u me:{make.some(12, 'alnum')}4 https://host.example",
         "basic": f"Authorization: Basic {login.decode()}",
+        "ODBC": f"Driver={{ODBC}};Uid=me;Pwd={{{password}}};Encrypt=yes;",
+        "NuGet": f'<add key="ClearTextPassword" value="{make.some(10, "alnum")}9" />',
+        "docker login": f"docker login -u me -p {make.some(12, 'alnum')}5 registry.example",
+        "sshpass": f"sshpass -p {make.some(12, 'alnum')}5 ssh me@host.example",
+        "MySQL": f"mysql -u me -p{make.some(12, 'alnum')}5 app",
+        "refresh token": json.dumps({"refresh_token": f"0.AX{make.some(60, 'alnum')}.{make.some(300, 'alnum')}"}),
+        "long secret": json.dumps({"secret": make.some(1200, "alnum")}),
         "password in a program": f'password = "{make.some(10, "alnum")}9"',
     }
     for name, text in texts.items():
@@ -152,6 +112,9 @@ def _encoded(make: Maker) -> Iterator[Sample]:
     text = "api_key = '{}'\n"
     for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"):
         yield Sample("encodings", encoding, "a.py", text.format(make.key()).encode(encoding))
+    for encoding in ("utf-32-le", "utf-32-be"):
+        yield Sample("encodings", encoding, "a.py", text.format(make.key()).encode(encoding))
+    yield Sample("encodings", "after a null character", "a.log", b"\0" + text.format(make.key()).encode())
     key = make.key()
     coloured = f"\x1b[32mapi_key\x1b[0m = \x1b[1;33m{key[:9]}\x1b[0m{key[9:]}"
     shown = {
@@ -165,6 +128,10 @@ def _encoded(make: Maker) -> Iterator[Sample]:
         "base64 of a key": f"apiKey: {base64.b64encode(make.key().encode()).decode()}",
         "base64 in base64": base64.b64encode(base64.b64encode(text.format(make.key()).encode())).decode(),
         "URL-quoted": f"next=https%3A%2F%2Fhost.example%2F%3Fapi-key%3D{make.key()}%26x%3D1",
+        "URL-quoted twice": quote(quote(f"https://host.example/?api-key={make.key()}", safe=""), safe=""),
+        "hexadecimal digits": f"payload={text.format(make.key()).encode().hex()}",
+        "two halves": f'api_key = "{make.some(16, "hex")}" + "{make.some(16, "hex")}"',
+        "base64 of UTF-16 with a mark": base64.b64encode(text.format(make.key()).encode("utf-16")).decode(),
         "URL-quoted storage key": f"k={quote('AccountKey=' + make.some(86, 'base64') + '==', safe='')}",
         "HTML": f"<pre>{html.escape(repr({'api_key': make.key()}))}</pre>",
         "JSON in JSON": json.dumps({"body": json.dumps({"api_key": make.key()})}),
@@ -208,6 +175,13 @@ def _notebooks(make: Maker) -> Iterator[Sample]:
         "attachment": cell("markdown", "![](a.txt)", attachments={"a.txt": {"text/plain": f"api_key={make.key()}"}}),
         "attachment in base64": cell("markdown", "![](a)", attachments={"a": {"application/octet-stream": encoded}}),
         "no picture": output("display_data", data={"image/png": encoded}, metadata={}),
+        "printed in two parts": cell(
+            source="show()",
+            outputs=[{"output_type": "stream", "text": each} for each in ("api_key: ", f"{make.key()}\n")],
+        ),
+        "coloured call": output(
+            "error", ename="E", evalue="", traceback=[f'connect(\x1b[1m"\x1b[39m{make.key()}\x1b[39m"\x1b[0m)']
+        ),
         "token printed": output(
             "stream", name="stdout", text=f"eyJ{make.some(30, 'alnum')}.eyJ{make.some(60, 'alnum')}.x\n"
         ),
@@ -217,6 +191,8 @@ def _notebooks(make: Maker) -> Iterator[Sample]:
         yield Sample("notebooks", name, "a.ipynb", json.dumps(notebook).encode())
     for name, metadata in (
         ("widget", {"widgets": widgets}),
+        ("password widget", {"widgets": {"a": {"model_name": "PasswordModel", "state": {"value": make.key()}}}}),
+        ("HTML widget", {"widgets": {"a": {"state": {"value": f"<b>API key</b>: {make.key()}"}}}}),
         ("text widget", {"widgets": {"a": {"state": {"b": text}}}}),
     ):
         notebook = {"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
@@ -227,6 +203,13 @@ def harmless() -> Iterator[Sample]:
     """Files in which only what looks like a credential is, and is none."""
     make = Maker()
     hexes = {"MD5": 32, "SHA-1": 40, "SHA-256": 64, "SHA-384": 96, "SHA-512": 128}
+    logins = {
+        "authors": 'authors = ["Mistral7BInstructV03 <a@host.example>"]',
+        "a login as documents have it": "https://user:password1@host.example",
+        "no real password": 'password = "not-a-real-1"',
+    }
+    for name, text in logins.items():
+        yield Sample("words", name, "a.txt", text.encode())
     for name, length in hexes.items():
         digest = make.some(length, "hex")
         yield Sample("hashes", f"{name} alone", "a.txt", f"{digest}\n".encode())

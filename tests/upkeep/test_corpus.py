@@ -13,6 +13,7 @@ from corpus import Maker, Sample, harmless, planted
 
 from commanding import COOKBOOK
 from mistral_on_azure.upkeep.secrets.credential_rules import rules
+from mistral_on_azure.upkeep.secrets.detecting import detect
 from mistral_on_azure.upkeep.secrets.scan import findings
 
 TABLE = Path(__file__).with_name("found.md")
@@ -109,3 +110,18 @@ def test_a_large_file_takes_its_length_in_time(tmp_path, name):
         assert not list(findings([file]))
         seconds.append(time.process_time() - began)
     assert seconds[1] < 40 * seconds[0] + 0.2
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: f"{rule.name} {rule.prefixes[0].decode()}")
+def test_beginnings_of_credentials_take_their_length_in_time(rule):
+    """Four times as many take about four times as long; a pattern that looks ahead without a bound, sixteen times."""
+    for prefix in rule.prefixes:
+        for unit in (prefix, prefix + b"-", b"1a8" + prefix):
+            short, long = (_seconds(unit * (size // len(unit))) for size in (20_000, 80_000))
+            assert long < 8 * short + 0.2, unit
+
+
+def _seconds(text: bytes) -> float:
+    began = time.process_time()
+    list(detect(text))
+    return time.process_time() - began

@@ -40,7 +40,12 @@ _GAP = re.compile(
     "|(?<=[\u200b\u00ad\0])"
     ")"
 )
-
+# Bytes one by one, as a dump or a program's text has them: \\u0041, \\x41, 41:42, 41 42.
+_BYTES = re.compile(
+    r"(?:\\{1,8}u00[0-9a-fA-F]{2}){8,}|(?:\\{1,8}x[0-9a-fA-F]{2}){8,}"
+    r"|(?<![0-9a-fA-F])[0-9a-fA-F]{2}(?:[ :]{1,2}[0-9a-fA-F]{2}){7,}"
+)
+_BYTE = re.compile(r"(?:\\+(?:u00|x)|[ :]+)?([0-9a-fA-F]{2})")
 
 # Names of headers, query parameters and fields that hold a credential, whatever service they are of.
 _NAMED = re.compile(
@@ -72,7 +77,7 @@ class Masker:
 
     def text(self, text: str) -> str:
         """The text with MASK in each secret's place."""
-        return _replaced(text, sorted([*self._known(text), *_tokens(text)]))
+        return _replaced(text, sorted([*self._known(text), *self._in_bytes(text), *_tokens(text)]))
 
     def file(self, path: Path) -> bool:
         """Mask a file in place, and return whether it held a secret."""
@@ -105,6 +110,14 @@ class Masker:
             shifts.append(gone)
         for start, end in found:
             yield start + shifts[bisect_right(starts, start) - 1], end + shifts[bisect_right(starts, end - 1) - 1]
+
+    def _in_bytes(self, text: str) -> Iterator[tuple[int, int]]:
+        """The ranges of known secrets whose bytes stand one by one."""
+        for run in _BYTES.finditer(text) if self._parts or self._whole else ():
+            places = [*_BYTE.finditer(run[0])]
+            bytes_ = bytes(int(place[1], 16) for place in places).decode("latin-1")
+            for start, end in self._known(bytes_):
+                yield run.start() + places[start].start(), run.start() + places[end - 1].end()
 
     def _found_parts(self, text: str) -> Iterator[tuple[int, int]]:
         if not self._parts:
@@ -158,7 +171,10 @@ def spellings(secret: str) -> set[str]:
     quoted |= {re.sub("%..", lambda code: code[0].lower(), each) for each in quoted}
     quoted |= {quote(each, safe="") for each in quoted}
     marked = {html.escape(secret), html.escape(secret, quote=False), html.escape(secret).replace("&#x27;", "&#39;")}
-    return {secret, *escaped, *quoted, *marked, *_in_base64(raw), raw.hex(), raw.hex().upper()}
+    packed = {*_in_base64(raw), *_in_base64(secret.encode("utf-16-le", "surrogatepass"))}
+    packed |= {again for form in packed for again in _in_base64(form.encode())}
+    cases = {secret.upper(), secret.lower()} if _is_random(secret) else set()
+    return {secret, raw.decode("latin-1"), *cases, *escaped, *quoted, *marked, *packed, raw.hex(), raw.hex().upper()}
 
 
 def _in_base64(raw: bytes) -> Iterator[str]:

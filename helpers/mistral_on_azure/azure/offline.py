@@ -26,6 +26,8 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY", "
 _TLS = ("SSL_CERT_DIR", "SSLKEYLOGFILE", "SSL_CIPHERS", "NODE_TLS_REJECT_UNAUTHORIZED", "SSL_VERIFY", "SSL_CERTIFICATE")
 _LOOPBACK = "127.0.0.1,localhost,::1"
 _PACKAGE = Path(__file__).resolve().parents[2]  # the folder that holds the package
+# Folders in which tiktoken looks for its vocabularies: where one is missing, it downloads it. LiteLLM brings its own.
+_VOCABULARIES = ("CUSTOM_TIKTOKEN_CACHE_DIR", "TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")
 _SHELL = ("BASH_ENV", "ENV", "BASHOPTS", "SHELLOPTS", "CDPATH", "NODE_OPTIONS", "NODE_PATH", "GREP_OPTIONS")
 _DISPLAY = (
     "FORCE_COLOR", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "PY_COLORS", "COLORTERM", "COLUMNS", "LINES",
@@ -53,7 +55,7 @@ def away_from_others(environ: Mapping[str, str] = os.environ) -> Changes:
         name: None
         for name in environ
         if (name.startswith(_ELSEWHERE) and not name.startswith(_OURS) and name != "LITELLM_LOCAL_MODEL_COST_MAP")
-        or name in _TLS
+        or name in (*_TLS, *_VOCABULARIES)
         or name.upper() in _PROXIES
     }
     http, https = (environ.get(name) or environ.get(name.lower()) for name in _PROXIES[:2])

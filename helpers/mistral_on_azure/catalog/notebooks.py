@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -186,7 +186,7 @@ def _headings(source: str, mark: str) -> list[str]:
 
 
 class _CellOfFile(msgspec.Struct):
-    cell_type: str
+    cell_type: Literal["code", "markdown", "raw"]
     source: str | list[str]
     id: str = ""
     metadata: dict[str, Any] | None = None

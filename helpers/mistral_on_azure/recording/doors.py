@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import ssl
 import threading
@@ -11,17 +12,37 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from mistral_on_azure.azure.callers import is_path, refusal
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.recording.headers import holds, is_the_jobs
 from mistral_on_azure.recording.usage import Usage
 
-_LARGEST = 16 * 1024 * 1024  # bytes of a request
+_LARGEST = 16 * 1024 * 1024  # bytes of a request with the door's key, which may hold pictures
+_OF_TOKEN, _OF_STRANGER = 4 * 1024 * 1024, 64 * 1024  # of one with a token, which a door cannot check, and without
+_HELD = 16 * 1024 * 1024  # bytes of all requests under way without the door's key
+_SLOWEST = 30.0  # seconds in which a request's body arrives
 _END = 5.0  # seconds for the thread to end
 _PATIENCE = 2.0  # seconds for requests under way to end after their client has ended
 _LONGEST = 60.0  # seconds for one task of the thread; a busy machine takes a few
 
-Answer = Callable[["Door", web.Request], Awaitable[web.StreamResponse]]
+Answer = Callable[["Door", web.Request, bytes], Awaitable[web.StreamResponse]]
+
+
+class _Refused(Exception):
+    """A request whose body is not read to its end; the arguments are those of `own_answer`."""
+
+
+class _NoStrangersTracebacks(logging.Filter):
+    """Leaves out what aiohttp logs of a request that is no HTTP: it is answered with 400."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_LOGGER = logging.getLogger("aiohttp.server.doors")
+_LOGGER.addFilter(_NoStrangersTracebacks())
 
 
 @dataclass(slots=True)
@@ -50,7 +71,7 @@ class Doors:
     """Serves all doors from one thread, until the context ends.
 
     Args:
-        answer: answers one request; called in that thread's event loop.
+        answer: answers one request, whose body it is given; called in that thread's event loop.
         close: called in that loop at the end.
         certificate: for https addresses; None for http alone.
     """
@@ -62,6 +83,7 @@ class Doors:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="doors", daemon=True)
         self._runners: list[web.AppRunner] = []
+        self._held = 0  # bytes of requests under way without a door's key
 
     def __enter__(self) -> Doors:
         self._thread.start()
@@ -107,14 +129,20 @@ class Doors:
             if refused := _refused(request):
                 return own_answer(*refused)
             door.under_way += 1
+            body = bytearray()
+            own = holds(request.headers, door.key)
             try:
-                return await self._answer(door, request)
+                await self._receive(door, request, body, own)
+                return await self._answer(door, request, bytes(body))
+            except _Refused as refused:
+                return own_answer(*refused.args)
             finally:
                 door.under_way -= 1
+                self._held -= 0 if own else len(body)
 
-        app = web.Application(client_max_size=_LARGEST)
+        app = web.Application()
         app.router.add_route("*", "/{path:.*}", answer)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, access_log=None, logger=_LOGGER, handle_signals=False, shutdown_timeout=0.1)
         await runner.setup()
         self._runners.append(runner)
         await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -122,6 +150,24 @@ class Doors:
         if self._certificate is not None:
             await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._certificate).start()
             door.secure_url = f"https://127.0.0.1:{runner.addresses[1][1]}"
+
+    async def _receive(self, door: Door, request: web.Request, body: bytearray, own: bool) -> None:
+        """Add a request's body to `body`, as far as its sender may send it."""
+        most = _LARGEST if own else _OF_TOKEN if is_the_jobs(request.headers, door.key) else _OF_STRANGER
+        if (request.content_length or 0) > most:
+            raise _Refused(413, "body_too_large", f"The request has more than {most // 1024} kB.")
+        try:
+            async with asyncio.timeout(_SLOWEST):
+                async for part in request.content.iter_any():
+                    body += part
+                    self._held += 0 if own else len(part)
+                    if len(body) > most:
+                        raise _Refused(413, "body_too_large", f"The request has more than {most // 1024} kB.")
+                    if self._held > _HELD and not own:
+                        raise _Refused(503, "busy", "Too many requests without this address's key are under way.")
+        except TimeoutError:
+            late = f"The request did not arrive within {_SLOWEST:.0f} seconds."
+            raise _Refused(408, "timeout", late) from None
 
     async def _quiet(self, door: Door) -> None:
         deadline = self._loop.time() + _PATIENCE
@@ -132,6 +178,11 @@ class Doors:
         for runner in self._runners:
             await runner.cleanup()
         await self._close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}  # of connections that still wait for bytes
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_END)
 
 
 def _refused(request: web.Request) -> tuple[int, str, str] | None:

@@ -57,9 +57,8 @@ class Forwarder:
         self._session: aiohttp.ClientSession | None = None
         self._turn: AbstractAsyncContextManager = nullcontext()
 
-    async def answer(self, door: Door, request: web.Request) -> web.StreamResponse:
+    async def answer(self, door: Door, request: web.Request, body: bytes) -> web.StreamResponse:
         """Answer a request to a door with the endpoint's answer, or with an error of the cookbook's own."""
-        body = await request.read()
         costly, counts = may_cost(request.method), headers.is_the_jobs(request.headers, door.key)
         most, meter = at_most(body) if costly and counts else _FREE, Meter(body, costly)
         try:
@@ -188,9 +187,8 @@ class Replayer:
         for exchange in tape.exchanges:
             self._waiting[exchange.request].append(exchange)
 
-    async def answer(self, door: Door, request: web.Request) -> web.StreamResponse:
+    async def answer(self, door: Door, request: web.Request, body: bytes) -> web.StreamResponse:
         """Answer a request to a door from the recording, or with 501 if it is not recorded."""
-        body = await request.read()
         meter = Meter(body, may_cost(request.method))
         recorded = self._waiting.get(Exchange.of(door, request, body, self.scrubber).request)
         if not recorded:

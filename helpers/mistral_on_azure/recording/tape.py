@@ -243,7 +243,8 @@ def read(path: Path) -> Tape:
         CookbookError: when the file cannot be read, or is not a recording of this version.
     """
     try:
-        about, *rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # a text may hold what `splitlines` would split at
+        about, *rows = [json.loads(line) for line in lines if line.strip()]
         if about["cookbook_recording"] != VERSION:
             raise CookbookError(f"{path} is a recording of another version of the cookbook. Record it again.")
         about = asdict(msgspec.convert(about, _About))

@@ -9,26 +9,36 @@ from collections.abc import Callable, Iterator
 
 _LONGEST = 1 << 20  # bytes without the end of a line that are kept back
 _OVERLAP = 4096  # bytes kept back of a line that is longer, since a credential may go on
+_SHOWN = 1000  # characters of the last line
 _END = 2.0  # seconds for what is still written when the notebook has ended
 
 
 @contextlib.contextmanager
-def masked(mask: Callable[[str], str]) -> Iterator[None]:
+def masked(mask: Callable[[str], str]) -> Iterator[tuple[Stream, Stream]]:
     """Within this context the process's standard output and error, which its children share, are masked.
 
     Args:
         mask: takes the credentials out of a text.
+
+    Yields:
+        the standard output and the standard error.
     """
-    streams = [_Stream(number, mask) for number in (1, 2)]
+    streams = Stream(1, mask), Stream(2, mask)
     try:
-        yield
+        yield streams
     finally:
         for stream in streams:
             stream.close()
 
 
-class _Stream:
-    """One descriptor, replaced by a pipe whose lines a thread passes on."""
+class Stream:
+    """One descriptor, replaced by a pipe whose lines a thread passes on.
+
+    Attributes:
+        last: the last line that was passed on, masked; empty before the first.
+    """
+
+    last = ""
 
     def __init__(self, number: int, mask: Callable[[str], str]) -> None:
         self._number, self._mask, self._console = number, mask, os.dup(number)
@@ -55,7 +65,9 @@ class _Stream:
         self._write(waiting)
 
     def _write(self, text: bytes) -> None:
-        masked = self._mask(text.decode("utf-8", "replace")).encode()
+        shown = self._mask(text.decode("utf-8", "replace"))
+        self.last = shown.strip()[-_SHOWN:].rpartition("\n")[2] or self.last
+        masked = shown.encode()
         with contextlib.suppress(OSError):  # nobody reads any more
             while masked:
                 masked = masked[os.write(self._console, masked) :]

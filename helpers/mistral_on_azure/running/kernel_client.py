@@ -6,17 +6,19 @@ raising one, and in that it knows which cells ran.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 
 _MAY_RAISE, _NOT_RUN = "raises-exception", "skip-execution"  # tags of cells, which nbclient and nbval know, too
 _POLITE = ("", "0", "None")  # values of a SystemExit with which a program ends well
 _NAMELESS = ("NoneType", "<Error>", "")  # what a reply says of an error of a display formatter
+_TURNS, _PAUSE = 20, 0.1  # how often, and with which seconds in between, a reply is looked for after a request's end
 _BACKSPACE = re.compile("\b|[^\b]+")
 _OF_GROUP = re.compile(r"^[ |]*\| ([\w.]+(?:: .*)?)$", re.MULTILINE)  # an exception in a group's traceback
 _GROUP = re.compile(r"\w*ExceptionGroup\b")
@@ -41,12 +43,17 @@ class CellFailed(Exception):
     source: str
 
 
+class NoReply(Exception):
+    """The kernel has ended a request without a reply, as it does where a cell broke what the kernel itself needs."""
+
+
 class KernelClient(PapermillNotebookClient):
     """A client for one notebook, whose streams become one output each, as `coalesce_streams` of nbclient makes them."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._streams: dict[str, tuple[NotebookNode, list[str]]] = {}
+        self._silent = False
 
     def execute_cell(self, cell: NotebookNode, cell_index: int, *more: Any, **options: Any) -> NotebookNode:
         self._streams = {}
@@ -54,11 +61,25 @@ class KernelClient(PapermillNotebookClient):
             cell.execution_count = None  # of an earlier run
         try:
             return super().execute_cell(cell, cell_index, *more, **options)
+        except DeadKernelError:
+            raise NoReply if self._silent else DeadKernelError("Kernel died") from None
         finally:
             self.join_streams()
             for stream, _ in self._streams.values():
                 stream["text"] = overwritten(stream["text"])
             self._streams = {}  # complete: another `join_streams` would undo that
+
+    async def _async_poll_output_msg(self, *arguments: Any) -> None:
+        await super()._async_poll_output_msg(*arguments)  # until the kernel is idle; it sends its reply before that
+        self._watching = asyncio.ensure_future(self._watch(self.task_poll_for_reply))
+
+    async def _watch(self, reply: asyncio.Future[Any]) -> None:
+        for _ in range(_TURNS):  # of the loop, which may have been busy
+            if reply.done():
+                return
+            await asyncio.sleep(_PAUSE)
+        self._silent = True
+        reply.cancel()
 
     async def _check_raise_for_error(self, cell: NotebookNode, cell_index: int, exec_reply: Any) -> None:
         await super()._check_raise_for_error(cell, cell_index, exec_reply)

@@ -103,8 +103,8 @@ def work(
     apply(own_kernel(sockets))
     apply(environment)
     mask = Masker(secrets).text
-    with child_output.masked(mask):
-        ended = _execute(job, limit, sockets, tell, mask)
+    with child_output.masked(mask) as (_, errors):
+        ended = _execute(job, limit, sockets, tell, mask, errors)
         end_children()  # a kernel that did not end by itself
     tell.send(ended)
 
@@ -114,10 +114,12 @@ def cell_timeout(limit: float) -> str:
     return f"The cell did not end within {limit:g} s (--cell-timeout)."
 
 
-def _execute(job: Job, limit: float, sockets: Path, tell: Connection, mask: Callable[[str], str]) -> Ended:
+def _execute(
+    job: Job, limit: float, sockets: Path, tell: Connection, mask: Callable[[str], str], errors: child_output.Stream
+) -> Ended:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-    from mistral_on_azure.running.kernel_client import CellFailed
+    from mistral_on_azure.running.kernel_client import CellFailed, NoReply
     from mistral_on_azure.running.papermilling import execute
 
     running = ""
@@ -135,6 +137,8 @@ def _execute(job: Job, limit: float, sockets: Path, tell: Connection, mask: Call
             error.kind,
             _shortened(plain(mask(error.source))),
         )
+    except NoReply:
+        return Ended(one_line("NotRun", f"The kernel gave no answer: {errors.last}", mask=mask), "NoReply", running)
     except CellTimeoutError:
         return Ended(cell_timeout(limit), "CellTimeout", running)
     except DeadKernelError:

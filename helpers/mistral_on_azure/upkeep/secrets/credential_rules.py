@@ -46,8 +46,9 @@ class Rule:
             at = text.find(prefix)
             while at >= 0:
                 start = at - self.back
-                found = self.regex.match(text, start) if start >= 0 else None
-                if found and not (self.before and _in_a_word(text, start)):
+                alone = start >= 0 and not (self.before and _in_a_word(text, start))
+                found = self.regex.match(text, start) if alone else None
+                if found:
                     group = found.lastindex or 0
                     yield Found(found.start(group), found.end(group), self.name)
                 at = text.find(prefix, max(found.end() if found else 0, at + len(prefix)))

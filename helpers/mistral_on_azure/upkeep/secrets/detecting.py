@@ -13,64 +13,41 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from html import unescape
-from itertools import pairwise
 from urllib.parse import unquote_to_bytes
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENGINE_KEY
 from mistral_on_azure.azure.masking import spellings
 from mistral_on_azure.upkeep.secrets.credential_rules import Found, rules
+from mistral_on_azure.upkeep.secrets.judging import NEAR, PLACEHOLDER, judged
 
 ALLOWED = b"pragma: allowlist secret"  # on a line, says that what it holds is no credential; detect-secrets' own words
 OF_THIS_ENVIRONMENT = "the credential of this environment"
-KEY, ASSIGNED, PASSWORD = "Azure endpoint key", "Secret value", "Password"
+PASSWORD = "Password"
 
 _RUN = 16  # characters of a random value, at least
-_NEAR = 110  # bytes before a value in which its name stands
 _INSIDE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~-"
 _RUNS = bytes(120 if byte in _INSIDE else 32 for byte in range(256))  # x for a character of a value, else a space
 _WIDE_RUNS = bytes(120 if byte in _INSIDE + b"+/" else 32 for byte in range(256))  # the same for base64
-_LONGEST = 700  # bytes of a value that is judged
+_LONGEST = 700  # bytes in front of a run in which a base64 value may begin
 _LETTERS_AND_MARKS = bytes(byte for byte in _INSIDE + b"+/" if not 48 <= byte <= 57)
 _DIGITS_OF_HEX = b"0123456789abcdefABCDEF"
-_UUID = re.compile(rb"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")
 _WRAPPED = re.compile(rb"(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t]{0,8}){1,400}[A-Za-z0-9+/]{1,76}={0,2}")
 _UNPRINTABLE = bytes([*range(9), 11, 12, *range(14, 27), *range(28, 32), *range(127, 256)])
 
-_WORD = rb"(?:key|secret|token|passw(?:or)?d|passphrase|passwd|pwd|credentials?|bearer|auth(?:orization)?|apikey)"
-_IN_NAMES = (b"key", b"secret", b"token", b"pass", b"pwd", b"credential", b"bearer", b"auth")
-_WORDS = re.compile(rb"(?i)" + _WORD)
-_NAMED = re.compile(  # a name of a credential, what assigns or passes it, and perhaps a word in between
-    rb"(?i)"
-    + _WORD
-    + rb"(?:[_-]?(?:value|[a-z0-9]{1,14})){0,2}(?:[^A-Za-z0-9]{1,12}|(?:</?[a-z]{1,10}[^<>]{0,20}>\s{0,4}){1,4})"
-    rb"(?:(?:is|was|value|bearer|basic|token|key|apikey|string|str|default|type|final|const|to|f)[^A-Za-z0-9]{1,12}){0,3}$"
-)
-_NO_SECRET = re.compile(  # a name of something else that looks random, right before the value
-    rb"(?i)(?:md5|sha-?(?:1|224|256|384|512)?|hash(?:es)?|digest|checksum|sum|etag|commit|rev(?:ision)?|u?uid|guid|oid"
-    rb"|fingerprint|thumbprint|integrity|nonce|salt|version|public[_-]?key|key[_-]?id|keyid|kid|token[_-]?id|cache[_-]?key"
-    rb"|model[_-]?id|trace[_-]?id|request[_-]?id|[_-]id|[a-z]Id|[\"' ]id|IPY_MODEL|ssh-(?:rsa|ed25519)"
-    rb")(?:[^A-Za-z0-9]{1,8}|_)$"
-)
-_OF_HASHES = re.compile(
-    rb"(?i)md5|sha-?\d|hash|digest|checksum|etag|commit|uuid|guid|fingerprint|thumbprint|crc|\bid\b"
-)
-_CALL = re.compile(  # a value in quotes as an argument of a call, or bare as one of a command
-    rb"""[A-Za-z_]\w{0,60}\s?\([^()\n]{0,90}[("' ,]["']$"""
-    rb"""|^[$>#%!\s]{0,4}[./\w-]*[A-Za-z][\w./-]*(?:\s+[^\s=]{1,60}){0,6}\s+["']?$"""
-)
-_ASKS = re.compile(
-    rb"(?i)ask|call|client|connect|chat|complet|send|request|login|curl|http|auth|open|run|main|serve|\.sh|\.py"
-)
-_PLACEHOLDER = re.compile(
-    rb"(?i)your|example|here|x{5}|0{8}|1234567|placeholder|change[_-]?me|dummy|redacted|\*{3}|abcdefg"
-)
 _QUOTED_PASSWORD = re.compile(
-    rb"""(?i)(?:passw(?:or)?d|passwd|pwd)["']?\s{0,4}(?::=|=>|[=:])\s{0,4}(?:["']([^"'\s${}<>*]{8,64})["']|([^"'\s;${}<>*()\[\],]{8,64})(?=;|\s*$|\s*\n))"""
+    rb"""(?i)(?:passw(?:or)?d|passwd|pwd)["']?(?:\s{1,4}value)?\s{0,4}(?::=|=>|[=:])\s{0,4}(?:["']([^"'\s${}<>*]{8,64})["']|([^"'\s;${}<>*()\[\],]{8,64})(?=;|\s*$|\s*\n)|\{([^\s{};]{2,60}[^\w\s{}.;][^\s{};]{0,60})\};)"""
 )
-_OPTION_USER = re.compile(rb"""(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"'${}<]{1,64}:([^\s"'${}<>*]{6,128})""")
+_OPTION_USER = re.compile(rb"""(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"'${}<]{0,64}:([^\s"'${}<>*]{6,128})""")
+_OPTION_PASSWORD = re.compile(
+    rb"""(?:sshpass|docker login|mysql(?:dump)?)(?: [^\n]{0,80})? -p ?["']?([^\s"'${}<>*-][^\s"'${}<>*]{7,63})"""
+)
+_JOINED = (b'" "', b"' '", b'" + "', b"' + '")  # what stands between the parts of one text in a program
+_JOIN = re.compile(rb"""(?<=[A-Za-z0-9]{8})(?:" (?:\+ )?"|' (?:\+ )?')(?=[A-Za-z0-9]{8})""")
+_SPAN = re.compile(rb"</?span[^<>\n]{0,200}>")
 _ENCODED = re.compile(
     rb"%[0-9A-Fa-f]{2}|&(?:#\d{2,4}|#x[0-9a-fA-F]{2,4}|quot|amp|lt|gt|apos);|\\(?:u00[0-9a-fA-F]{2}|x[0-9a-fA-F]{2}|.)"
 )
+_ESCAPED = 2  # how often a text may be escaped
 _COLOURED = (b"\x1b", b"\\u001", b"\\x1", b"\\033[", b"\\e[", b"\x08")
 _COLOUR = re.compile(
     rb"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|\x08"
@@ -86,10 +63,16 @@ def detect(text: bytes, about: bytes = b"", depth: int = 2) -> Iterator[tuple[in
     """
     if any(mark in text for mark in _COLOURED):
         text = _COLOUR.sub(b"", text)
+    if b"</span>" in text:
+        text = _SPAN.sub(b"", text)  # colours again, as a page has them
+    if any(mark in text for mark in _JOINED):
+        text = _JOIN.sub(b"", text)
     yield from _by_line(text, _in(text, about, depth))
-    if _ENCODED.search(text):
-        decoded = _ENCODED.sub(_decoded, text)
-        yield from _by_line(decoded, _in(decoded, about, depth))
+    for _ in range(_ESCAPED):
+        if not _ENCODED.search(text):
+            return
+        text = _ENCODED.sub(_decoded, text)
+        yield from _by_line(text, _in(text, about, depth))
 
 
 def _by_line(text: bytes, found: Iterable[Found]) -> Iterator[tuple[int, str]]:
@@ -120,7 +103,7 @@ def _in(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
     dense, slices = _around_runs(text)
     for rule in rules():
         for found in rule.find(text if rule.short else dense):
-            if not _PLACEHOLDER.search((text if rule.short else dense)[found.start : found.end]):
+            if not PLACEHOLDER.search((text if rule.short else dense)[found.start : found.end]):
                 moved = 0 if rule.short else slices[bisect_right(slices, (found.start, len(text))) - 1][1]
                 yield Found(found.start + moved, found.end + moved, found.kind)
     lower = text.lower()
@@ -128,6 +111,7 @@ def _in(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
         yield from _matches(_QUOTED_PASSWORD, text, (b"passw", b"pwd"), lower, PASSWORD)
     if b"curl" in lower or b"--user" in lower or b"wget" in lower:
         yield from _matches(_OPTION_USER, text, (b"-u", b"--user", b"--proxy-user"), text, "Basic Auth Credentials")
+    yield from _matches(_OPTION_PASSWORD, text, (b"sshpass", b"docker login", b"mysql"), text, PASSWORD)
     yield from _values(text, about, depth)
 
 
@@ -143,13 +127,13 @@ def _around_runs(text: bytes) -> tuple[bytes, list[tuple[int, int]]]:
     while start >= 0:
         end = runs.find(b" ", start + _RUN)
         end = len(text) if end < 0 else end
-        if start - _NEAR > until:
+        if start - NEAR > until:
             if until >= 0:
                 parts.append(text[begin:until])
                 slices.append((length, begin - length))
                 length += until - begin + 1
-            begin = max(0, start - _NEAR)
-        until = min(len(text), end + _NEAR)
+            begin = max(0, start - NEAR)
+        until = min(len(text), end + NEAR)
         start = runs.find(wanted, end)
     if until >= 0:
         parts.append(text[begin:until])
@@ -172,7 +156,7 @@ def _matches(
 def _thought_of(password: bytes) -> bool:
     """Whether a value may be a password, and is neither a word nor a name in a program."""
     mixed = re.search(rb"\d", password) and re.search(rb"[A-Za-z]", password)
-    return bool(mixed) and not _PLACEHOLDER.search(password) and not re.search(rb"[()\[\]/]|\.\w+\.|==|_\w+_", password)
+    return bool(mixed) and not PLACEHOLDER.search(password) and not re.search(rb"[()\[\]/]|\.\w+\.|==|_\w+_", password)
 
 
 def _of_environment(text: bytes) -> Iterator[Found]:
@@ -196,10 +180,10 @@ def _values(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
             start = wide.rfind(b" ", max(0, start - _LONGEST), start) + 1
         value = text[start:end]
         if value.translate(None, _LETTERS_AND_MARKS):  # it has a digit
-            if kind := _judged(text, start, end, value, about):
+            if kind := judged(text, start, end, value, about):
                 yield Found(start, end, kind)
             if depth and (inside := _encoded(text, start, value)):
-                before = text[max(0, start - _NEAR) : start]
+                before = text[max(0, start - NEAR) : start]
                 if before[-6:].lower() == b"basic " and re.search(rb"^[^:]+:.*\d", inside):
                     yield Found(start, end, "Basic Auth Credentials")
                 for _, kind in detect(inside, before, depth - 1):
@@ -207,58 +191,13 @@ def _values(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
         start = runs.find(wanted, end)
 
 
-def _judged(text: bytes, start: int, end: int, value: bytes, about: bytes) -> str:
-    """The kind of credential that a value is, empty for none."""
-    if len(value) > _LONGEST or _UUID.match(value) or not _is_random(value) or _PLACEHOLDER.search(value):
-        return ""
-    before = text[max(0, start - _NEAR) : start]
-    short = len(value) in (32, 84) and value.isalnum()
-    kind = KEY if short else ASSIGNED
-    lower = before.lower()
-    if any(word in lower for word in _IN_NAMES) and _NAMED.search(before):
-        return "" if _NO_SECRET.search(before) else kind
-    if not short or before[-1:].isalnum():
-        return ""
-    line = text[text.rfind(b"\n", max(0, start - 400), start) + 1 : start]
-    after = text[end : end + 80].partition(b"\n")[0]
-    if not line.strip(b" \t\r\"'`>|*:.-") and not after.strip(b" \t\r\"'`|*.,;:"):
-        return kind if _is_key_alone(text, start - len(line), value, about) else ""
-    call = before[-1:] in b"\"' " and _CALL.search(line[-200:]) and _ASKS.search(line)
-    return kind if call and not _NO_SECRET.search(before) and not _OF_HASHES.search(line + after) else ""
-
-
-def _is_key_alone(text: bytes, start: int, value: bytes, about: bytes) -> bool:
-    """Whether a value alone on its line, as `print` writes it, is a key and not a checksum."""
-    above = text[max(0, start - 90) : start].rstrip().rpartition(b"\n")[2]
-    about = above if above.strip() else about[-2000:]
-    if _OF_HASHES.search(about):
-        return False
-    return bool(value.strip(_DIGITS_OF_HEX) and _has_all(value)) or bool(_WORDS.search(about))
-
-
-def _has_all(value: bytes) -> bool:
-    return all(re.search(each, value) for each in (rb"[a-z]", rb"[A-Z]", rb"\d"))
-
-
-def _is_random(value: bytes) -> bool:
-    """Whether a value may be a key rather than a name: its longest part changes between letters and digits often."""
-    longest = max(re.split(rb"[_~+/-]", value), key=len)
-    if not value.translate(None, _DIGITS_OF_HEX):
-        return len(value) in (32, 40, 48, 64, 84, 96, 128) and len(set(value)) >= 6
-    if len(longest) < 12 or len(set(longest)) < 8:
-        return False
-    kinds = longest.translate(_KINDS)
-    changes = sum(a != b for a, b in pairwise(kinds))
-    return changes * 4 >= len(longest) and bool(longest.translate(None, _LETTERS_AND_MARKS))
-
-
-_KINDS = bytes(0 if 48 <= byte <= 57 else 1 if 65 <= byte <= 90 else 2 for byte in range(256))
-
-
 def _encoded(text: bytes, start: int, value: bytes) -> bytes:
-    """The text that a value is in base64; empty where it is none."""
-    if len(value) < 20 or not value.translate(None, _DIGITS_OF_HEX):
+    """The text that a value is in base64 or hexadecimal digits; empty where it is none."""
+    if len(value) < 20:
         return b""
+    if not value.translate(None, _DIGITS_OF_HEX):
+        decoded = bytes.fromhex(value[: len(value) & ~1].decode())
+        return b"" if len(value) < 40 or decoded.translate(None, _UNPRINTABLE) != decoded else decoded
     if 60 <= len(value) <= 76 and (wrapped := _WRAPPED.match(text, start)):
         value = re.sub(rb"\s+", b"", wrapped[0])
     packed = value.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
@@ -266,6 +205,7 @@ def _encoded(text: bytes, start: int, value: bytes) -> bytes:
         decoded = base64.b64decode(packed[: len(packed) - (len(packed) % 4 == 1)] + b"=" * (-len(packed) % 4))
     except (binascii.Error, ValueError):
         return b""
+    decoded = decoded.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")
     for encoding, empty in (("utf-16-le", 1), ("utf-16-be", 0)):
         if len(decoded) >= _RUN and not decoded[empty:64:2].strip(b"\0"):
             decoded = decoded.decode(encoding, "replace").encode()

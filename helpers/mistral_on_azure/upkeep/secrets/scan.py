@@ -7,13 +7,15 @@ import binascii
 import codecs
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.upkeep.secrets.detecting import ALLOWED, ASSIGNED, detect
+from mistral_on_azure.upkeep.secrets.detecting import ALLOWED, detect
+from mistral_on_azure.upkeep.secrets.judging import ASSIGNED
 
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "application/pdf")  # base64, in a notebook's outputs
 _PICTURE = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF")  # how what they hold begins
@@ -24,6 +26,7 @@ _MARKS = [
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 ]
+_BINARY = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x80-\xff]")
 _LOOK = 8192  # bytes of a file that tell what it is
 _MOSTLY = 0.3  # share of null characters in the one place, and at most a tenth of that in the other, in UTF-16
 
@@ -67,14 +70,19 @@ def _decoded(content: bytes) -> bytes | None:
         return content.decode("utf-16-le", "replace").encode()
     if even > _MOSTLY and odd < even / 10:
         return content.decode("utf-16-be", "replace").encode()
-    return None
+    without = head.replace(b"\0", b"")  # UTF-32 of most languages, or a log with a null character somewhere
+    return None if _BINARY.search(without) else content.replace(b"\0", b"")
 
 
 def _notebook(notebook: dict[str, Any]) -> Iterator[Text]:
     for number, cell in enumerate(notebook["cells"], 1):
         source = "".join(cell["source"])
         yield from _placed(f"cell {number}", source)
-        yield from _placed(f"cell {number}, output", cell.get("outputs", []), source.encode())
+        outputs = cell.get("outputs", [])
+        yield from _placed(f"cell {number}, output", outputs, source.encode())
+        streams = ["".join(each["text"]) for each in outputs if each.get("output_type") == "stream"]
+        if len(streams) > 1:
+            yield from _placed(f"cell {number}, output", "".join(streams), source.encode())
         rest = {name: value for name, value in cell.items() if name not in ("source", "outputs")}
         yield from _placed(f"cell {number}, metadata", rest)
     yield from _placed("metadata", {name: value for name, value in notebook.items() if name != "cells"})
@@ -88,6 +96,8 @@ def _leaves(value: Any, name: str = "") -> Iterator[bytes]:
     """All texts in a JSON value. A text in an object comes with its name, as in `key: text`."""
     if isinstance(value, dict):
         labels = [each for field in ("description", "placeholder", "name") if isinstance(each := value.get(field), str)]
+        if value.get("model_name") == "PasswordModel" and isinstance(value.get("state"), dict):
+            value = {**value, "state": {"name": "password", **value["state"]}}  # a widget whose kind is its name
         for inner, each in value.items():
             if inner in _PICTURES:
                 yield from _no_picture(each)
