@@ -87,7 +87,8 @@ def test_an_answer_has_a_bounded_number_of_characters(served):
 def test_a_session_has_a_bounded_number_of_patterns(served):
     application = served("")
     for number, status in ((MOST_PATTERNS, 200), (1, 400)):
-        wanted = [{"pattern": f"x{at}", "last": f"y{at}", "answers": ["a"]} for at in range((number + 1) // 2)]
+        pairs = range((number + 1) // 2)
+        wanted = [{"pattern": f"x{at} {number}", "last": f"y{at}", "answers": ["a"]} for at in pairs]
         got = send("POST", "/local/script", json.dumps(wanted).encode(), application=application)
         assert got.status == status
     assert "at most 100 patterns" in got.message
