@@ -12,6 +12,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote_plus
 
@@ -69,11 +70,7 @@ class Masker:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in spellings(secret)}
-        self._parts = {part for form in forms if _is_random(form) for part in _parts(form)}
-        self._blocks = {_number(part[at : at + _BLOCK]) for part in self._parts for at in range(_PART - _BLOCK + 1)}
-        whole = sorted((form for form in forms if not _covered(form, self._parts)), key=len, reverse=True)
-        self._whole = re.compile("|".join(map(re.escape, whole))) if whole else None
+        self._parts, self._blocks, self._whole = _looked_for(frozenset(secrets))
 
     def text(self, text: str) -> str:
         """The text with MASK in each secret's place."""
@@ -135,6 +132,16 @@ class Masker:
                     end = at + _PART
         if end > 0:
             yield start, end
+
+
+@lru_cache(16)  # a program has the same few secrets all the time, and a long token takes a tenth of a second
+def _looked_for(secrets: frozenset[str]) -> tuple[set[str], set[int], re.Pattern[str] | None]:
+    """What is looked for in a text: parts of secrets, the blocks that these are found by, and what is found whole."""
+    forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in spellings(secret)}
+    parts = {part for form in forms if _is_random(form) for part in _parts(form)}
+    blocks = {_number(part[at : at + _BLOCK]) for part in parts for at in range(_PART - _BLOCK + 1)}
+    whole = sorted((form for form in forms if not _covered(form, parts)), key=len, reverse=True)
+    return parts, blocks, re.compile("|".join(map(re.escape, whole))) if whole else None
 
 
 def names_credential(name: str) -> bool:
