@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 from xdist.scheduler import LoadFileScheduling
 
 import long_tests
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
 
 # Files that take ten seconds or more. One that started last would keep the others waiting; the order of all else
 # does not matter. The second one compiles all clients in a fresh environment: nobody else begins with that, who would
@@ -69,6 +76,27 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileS
         return None
     config.option.loadscopereorder = False
     return _Balanced(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    node.workerinput["compiled"] = any(Path(__file__).parent.glob("*/__pycache__/test_*.pyc"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """In a fresh clone one process reads the tests first, so that the others find them and their imports compiled."""
+    worker = getattr(session.config, "workerinput", {"compiled": True})
+    if worker["compiled"]:
+        return (yield)
+    place = session.config.rootpath / "build" / "tests-are-compiled"
+    place.parent.mkdir(exist_ok=True)
+    with FileLock(f"{place}.lock"):
+        if not place.exists():
+            read = yield
+            place.touch()
+            return read
+    return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
