@@ -13,8 +13,10 @@ from hypothesis import settings
 
 import clean_environment
 from balancing import (  # noqa: F401  # hooks of pytest
+    pytest_collection,
     pytest_collection_finish,
     pytest_collection_modifyitems,
+    pytest_configure_node,
     pytest_xdist_auto_num_workers,
     pytest_xdist_make_scheduler,
 )
