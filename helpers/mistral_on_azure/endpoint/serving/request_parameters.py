@@ -71,6 +71,8 @@ _TYPES: dict[str, Any] = {
         str | Annotated[list[str], Meta(max_length=256)],
         "The answer ends before this text, or before the first of several.",
         refusals={"length": "has at most 256 strings", "": "must be a string or a list of strings"},
+        # That no text is empty is checked later, with the engine's words and status.
+        schema={"not": {"anyOf": [{"const": ""}, {"type": "array", "contains": {"const": ""}}]}},
     ),
     "presence_penalty": _parameter(float, "What makes tokens that occurred less likely.", ge=-2, le=2),
     "frequency_penalty": _parameter(float, "What makes tokens that occurred often less likely.", ge=-2, le=2),
