@@ -29,7 +29,7 @@ SVG = re.compile(r'<img class="only-(light|dark)" alt="([^"]+)"[^>]* src="data:i
 DRAWN = {  # pictures that tell a lesson, and how their alternative texts begin
     "recipes/chat-with-memory": "Tokens of each prompt, where 180 are allowed",
     "recipes/errors": "What each client does by itself when a fault does not go away. 429",
-    "recipes/before-you-deploy": "Bars of GPU memory, with the weights' share dark",
+    "recipes/before-you-deploy": "Bars of GPU memory, with the weights' share filled",
 }
 
 
