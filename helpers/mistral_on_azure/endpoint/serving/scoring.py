@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.models import safety
 from mistral_on_azure.endpoint.serving.container_answers import failed
+from mistral_on_azure.endpoint.transport.contents import read_as_python
 
 _LENGTHS = ("max_new_tokens", "max_gen_len", "max_tokens")
 _PENALTIES = ("presence_penalty", "frequency_penalty")
@@ -29,7 +29,7 @@ def read_score(body: bytes, filtered: Sequence[str]) -> tuple[list[tuple[str, st
         Refused: 500 for a body that is not JSON, or too deep.
     """
     try:
-        data = json.loads(body)
+        data = read_as_python(body)
     except (ValueError, RecursionError) as error:
         raise failed(str(error)) from None
     given = data.get("input_data") if isinstance(data, dict) else None
