@@ -31,6 +31,7 @@ _LONG_NUMBER = b"0" * (LONGEST_NUMBER + 1)
 _JSON = "application/json"
 _MOST_PARAMETERS = 32
 _decode = msgspec.json.Decoder().decode
+_TOO_DEEP = "maximum recursion depth exceeded while decoding a JSON array from a unicode string"  # in Python's words
 
 
 @lru_cache(maxsize=64)
@@ -115,13 +116,13 @@ def read_as_python(body: bytes) -> Any:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         if _is_deep(text[: error.pos]):
-            raise RecursionError from None
+            raise RecursionError(_TOO_DEEP) from None
         if error.msg in _OF_313:
             place = next((at for at in range(error.pos + 1, len(text)) if text[at] not in _SPACE), len(text))
             raise json.JSONDecodeError(_OF_313[error.msg], text, place) from None
         raise
     if _is_deep(text):
-        raise RecursionError
+        raise RecursionError(_TOO_DEEP)
     return value
 
 
