@@ -15,6 +15,11 @@ _short = reprlib.Repr()
 _short.maxstring = _short.maxother = SHOWN // 4
 
 
+def beginning(text: str, most: int) -> str:
+    """A text, or as many of its first characters as may be."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def shown(value: Any) -> Any:
     """A value as an error shows it: itself, or its beginning as text where it is long."""
     if _is_short(value):
@@ -60,7 +65,7 @@ class ApiError(Exception):
     ) -> None:
         super().__init__(message)
         self.status, self.code = status, code
-        self.message = message if len(message) <= TOLD else f"{message[:TOLD]}…"
+        self.message = beginning(message, TOLD)
         self.param, self.headers = param and shown(param), headers
         self.detail = {**detail, "input": shown(detail["input"])} if detail and "input" in detail else detail
 

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 LARGE = 16 * 1024  # bytes of a request that is worked on in the background
+LONG = 40_000  # characters of answers, and of their alternatives, that are written there
 
 _Made = TypeVar("_Made")
 _under_way: set[object] = set()  # what the thread has not come back from, and what waits for it

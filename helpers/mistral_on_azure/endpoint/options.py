@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from mistral_on_azure.azure.deployment_kinds import kind_named
 from mistral_on_azure.endpoint import KEPT
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import Serverless
@@ -87,8 +88,7 @@ def kind_of(options: Options) -> Kind:
     Raises:
         CookbookError: for one that there is not, or limits below 1.
     """
-    if options.kind not in KINDS:
-        raise CookbookError(f"There is no kind {options.kind!r}. Choose one of: {', '.join(KINDS)}.")
+    kind_named(options.kind)
     usual = Options()
     for name, kinds in _OF_KINDS.items():
         if options.kind not in kinds and getattr(options, name) != getattr(usual, name):

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 _DOTS = 100  # pixels of the page for an inch of the figure; it is drawn at twice the size for fine screens
 _SHADES = 64  # colours of a PNG, most of them of the edges of letters
 _SHORTEST = 20  # characters of a text that says anything
-_LASTING = {
-    "svg.hashsalt": "cookbook",
-    "svg.fonttype": "none",
-}  # the same bytes each time, and letters that stay letters
+# The same bytes each time, and letters that stay letters.
+_LASTING = {"svg.hashsalt": "cookbook", "svg.fonttype": "none"}
 _CHUNK = "svg"  # keyword of the PNG's text that holds the drawing
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from mistral_on_azure.catalog.models import KINDS, Model, as_of, models, stale_names
-from mistral_on_azure.catalog.models_command import catalog_name, every, first, runs_on, tokens_here
+from mistral_on_azure.catalog.models_command import catalog_name, every, runs_on, tokens_here
 
 _LEFT = ' style="text-align: left; vertical-align: top"'
 GROUPS = {
@@ -48,10 +48,10 @@ class ModelTable:
 
 def facts(row: Model) -> dict[str, str]:
     """What the table says of a model, by label. Where sources disagree, both stand there."""
-    kinds = [kind for kind in KINDS if first(getattr(row, kind)) == "offered"]
-    described = [kind for kind in KINDS if first(getattr(row, kind)) == "documented"]
-    disputed = [kind for kind in KINDS if "offered" in [each.value for each in getattr(row, kind)[1:]]]
-    where = [*kinds, *(f"{kind} (documented)" for kind in described), *(f"{kind} (disputed)" for kind in disputed)]
+    said = {kind: [fact.value for fact in getattr(row, kind)] for kind in KINDS}
+    where = [kind for kind, values in said.items() if values[:1] == ["offered"]]
+    where += [f"{kind} (documented)" for kind, values in said.items() if values[:1] == ["documented"]]
+    where += [f"{kind} (disputed)" for kind, values in said.items() if "offered" in values[1:]]
     return {
         "Offered on": ", ".join(where) or "–",
         "Runs on": runs_on(row),

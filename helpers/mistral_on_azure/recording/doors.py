@@ -154,15 +154,16 @@ class Doors:
     async def _receive(self, door: Door, request: web.Request, body: bytearray, own: bool) -> None:
         """Add a request's body to `body`, as far as its sender may send it."""
         most = _LARGEST if own else _OF_TOKEN if is_the_jobs(request.headers, door.key) else _OF_STRANGER
+        too_large = _Refused(413, "body_too_large", f"The request has more than {most // 1024} kB.")
         if (request.content_length or 0) > most:
-            raise _Refused(413, "body_too_large", f"The request has more than {most // 1024} kB.")
+            raise too_large
         try:
             async with asyncio.timeout(_SLOWEST):
                 async for part in request.content.iter_any():
                     body += part
                     self._held += 0 if own else len(part)
                     if len(body) > most:
-                        raise _Refused(413, "body_too_large", f"The request has more than {most // 1024} kB.")
+                        raise too_large
                     if self._held > _HELD and not own:
                         raise _Refused(503, "busy", "Too many requests without this address's key are under way.")
         except TimeoutError:

@@ -25,6 +25,7 @@ from mistral_on_azure.recording.tape import Exchange, Scrubber
 
 _DEPLOYMENT = "azureml-model-deployment"  # the header of a request, and of managed compute's answers
 _TRIED_AGAIN = (408, 424, 429, 500, 502, 503, 504)
+_Understood = tuple[dict[str, Any], dict[str, Any]]  # what an exchange matches, and what it replies
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _HEAD = """\
 # Made from a real run by `cookbook serve --record`, without credentials. Read it before you share it: it has what was
@@ -53,9 +54,9 @@ class ScriptRecorder:
 
     def close(self) -> str:
         """Write the script. Returns a sentence on it."""
-        script = script_of(self.exchanges, self._managed)
-        write_whole(self.file, _HEAD.format(name=self.file.name) + toml_of(script))
-        left_out = sum(_understood(each, self._managed) is None for each in self.exchanges)
+        understood = [_understood(each, self._managed) for each in self.exchanges]
+        write_whole(self.file, _HEAD.format(name=self.file.name) + toml_of(_joined(understood)))
+        left_out = understood.count(None)
         more = f" {left_out} other requests are not in it." if left_out else ""
         return f"Wrote {len(self.exchanges) - left_out} answers to {self.file}.{more} Read it before you share it."
 
@@ -66,15 +67,20 @@ def script_of(exchanges: Iterable[Exchange], managed: bool = False) -> dict[str,
     Args:
         managed: whether managed compute gave them, which does not read a request's `model`.
     """
+    return _joined(_understood(each, managed) for each in exchanges)
+
+
+def _joined(understood: Iterable[_Understood | None]) -> dict[str, Any]:
+    """The script of all that was understood."""
     found: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
-    for each in exchanges:
-        if understood := _understood(each, managed):
-            wanted, reply = understood
+    for each in understood:
+        if each is not None:
+            wanted, reply = each
             found.setdefault(json.dumps(wanted), (wanted, []))[1].append(reply)
     return {"exchange": [_exchange(wanted, replies) for wanted, replies in found.values()]}
 
 
-def _understood(exchange: Exchange, managed: bool) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def _understood(exchange: Exchange, managed: bool) -> _Understood | None:
     """What an exchange of the script matches and replies; None for what no script can have."""
     try:
         wanted, reply = _wanted(exchange, managed), _reply(exchange)

@@ -12,7 +12,7 @@ import msgspec
 from mistral_on_azure.azure.addresses import CREDENTIAL, variables_of
 from mistral_on_azure.azure.deployment_kinds import kind_named
 from mistral_on_azure.azure.offline import Changes, apply
-from mistral_on_azure.catalog.script_format import Reply, ScriptFile, read_toml
+from mistral_on_azure.catalog.script_format import Reply, ScriptFile, read_toml, text_of
 from mistral_on_azure.catalog.toml_lines import line_of
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.testing.sent_requests import SentRequest
@@ -252,7 +252,7 @@ def _exchanges(file: Path) -> list[dict[str, Any]]:
         raise CookbookError(f"There is no file {file}.") from None
     for key in ("unknown_prompt", "content_filter"):
         if getattr(read, key) != getattr(ScriptFile(), key):
-            where = f"{file}, line {line_of(file.read_text(encoding='utf-8-sig'), [key])}"
+            where = f"{file}, line {line_of(text_of(file), [key])}"
             raise CookbookError(
                 f"{where}: {key} is no part of a test's script: leave it out, or see `cookbook serve --script`."
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported, shown
-from mistral_on_azure.endpoint.background import LARGE, in_background, in_event_loop
+from mistral_on_azure.endpoint.background import LARGE, LONG, in_background, in_event_loop
 from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import completions, published_tokens, safety
 from mistral_on_azure.endpoint.models.completions import Result
@@ -27,7 +27,6 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
 MOST_WRITTEN = 350_000  # tokens of all answers to a request, their alternatives and what is around them in a stream
 _FEW = 10_000  # tokens that are never too many, whatever is around them
-_QUICK = 40_000  # characters of answers and alternatives that are written at once
 _ESTIMATED = lines((("x-local-tokens", "estimated"),))  # of models whose tokenizer is not published
 LONGEST_TOKEN = 18  # characters: a text has at least its length divided by this many tokens
 
@@ -275,7 +274,7 @@ def _much_is_written(parameters: dict[str, Any], longest: int) -> bool:
     """Whether answers and their alternatives may take long to write, by the script's longest one."""
     alternatives = 1 + (parameters.get("top_logprobs") or 0) if parameters.get("logprobs") else 0
     characters = min(longest, LONGEST_TOKEN * parameters.get("max_tokens", longest))
-    return parameters.get("n", 1) * (1 + alternatives) * characters > _QUICK
+    return parameters.get("n", 1) * (1 + alternatives) * characters > LONG
 
 
 def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None, least: str = "") -> None:

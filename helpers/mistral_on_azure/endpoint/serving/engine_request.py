@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from mistral_on_azure.endpoint.api_errors import shown
+from mistral_on_azure.endpoint.api_errors import beginning, shown
 
 Fault = dict[str, Any]  # type, loc, msg, input and perhaps ctx
 
@@ -33,7 +33,7 @@ class EngineError(Exception):
     def __init__(
         self, message: str, kind: str = "BadRequestError", param: str | None = None, status: int = 400
     ) -> None:
-        super().__init__(message if len(message) <= _TOLD else f"{message[:_TOLD]}…")
+        super().__init__(beginning(message, _TOLD))
         self.status, self.kind, self.param = status, kind, param
 
     @property

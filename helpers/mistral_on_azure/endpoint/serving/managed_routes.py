@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.background import LARGE, in_background, in_event_loop
+from mistral_on_azure.endpoint.background import LARGE, LONG, in_background, in_event_loop
 from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.managed import Pending, wrapped
@@ -51,7 +51,6 @@ _ENDS_AT_ONCE = 50  # a bias on the end token from which on nothing else is like
 _WRITTEN, _AROUND = 20_000, 20
 _TOO_MUCH = "The answers are too long together for the local endpoint: ask for fewer, or for shorter ones."
 _EVENTS = "text/event-stream; charset=utf-8"
-_LONG = 40_000  # characters of an answer of the script that are split in the background
 _END = "2"  # the id of </s>
 
 
@@ -90,7 +89,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
     except ApiError as error:
         return _passed_on(call, error)
     size = len(request.body)
-    long = size > LARGE or session.script.longest(known) > _LONG or not vocabulary_is_read(size)
+    long = size > LARGE or session.script.longest(known) > LONG or not vocabulary_is_read(size)
     if long and in_event_loop():
         return _answer_later(call, request, known)
     return _passed_on(call, _outcome(request, deployment, session, known))

@@ -12,13 +12,14 @@ import os
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from html import unescape
 from urllib.parse import unquote_to_bytes
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENGINE_KEY
 from mistral_on_azure.azure.masking import spellings
 from mistral_on_azure.upkeep.secrets.credential_rules import Found, rules
-from mistral_on_azure.upkeep.secrets.judging import NEAR, PLACEHOLDER, judged
+from mistral_on_azure.upkeep.secrets.judging import DIGITS_OF_HEX, NEAR, PLACEHOLDER, judged
 
 ALLOWED = b"pragma: allowlist secret"  # on a line, says that what it holds is no credential; detect-secrets' own words
 OF_THIS_ENVIRONMENT = "the credential of this environment"
@@ -30,7 +31,6 @@ _RUNS = bytes(120 if byte in _INSIDE else 32 for byte in range(256))  # x for a 
 _WIDE_RUNS = bytes(120 if byte in _INSIDE + b"+/" else 32 for byte in range(256))  # the same for base64
 _LONGEST = 700  # bytes in front of a run in which a base64 value may begin
 _LETTERS_AND_MARKS = bytes(byte for byte in _INSIDE + b"+/" if not 48 <= byte <= 57)
-_DIGITS_OF_HEX = b"0123456789abcdefABCDEF"
 _WRAPPED = re.compile(rb"(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t]{0,8}){1,400}[A-Za-z0-9+/]{1,76}={0,2}")
 _UNPRINTABLE = bytes([*range(9), 11, 12, *range(14, 27), *range(28, 32), *range(127, 256)])
 
@@ -161,12 +161,17 @@ def _thought_of(password: bytes) -> bool:
 
 def _of_environment(text: bytes) -> Iterator[Found]:
     for name in (CREDENTIAL, ENGINE_KEY):
-        value = os.environ.get(name, "")
-        for form in sorted(spellings(value)) if len(value) >= 6 else ():
-            at = text.find(form.encode("utf-8", "surrogatepass"))
+        for form in _spelled(os.environ.get(name, "")):
+            at = text.find(form)
             while at >= 0:
                 yield Found(at, at + len(form), OF_THIS_ENVIRONMENT)
-                at = text.find(form.encode("utf-8", "surrogatepass"), at + 1)
+                at = text.find(form, at + 1)
+
+
+@lru_cache(2)  # both are looked for in every text, and in all that is decoded from it
+def _spelled(value: str) -> list[bytes]:
+    """The forms in which a credential of this environment can stand; none of one that is too short to be told."""
+    return [form.encode("utf-8", "surrogatepass") for form in sorted(spellings(value))] if len(value) >= 6 else []
 
 
 def _values(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
@@ -195,7 +200,7 @@ def _encoded(text: bytes, start: int, value: bytes) -> bytes:
     """The text that a value is in base64 or hexadecimal digits; empty where it is none."""
     if len(value) < 20:
         return b""
-    if not value.translate(None, _DIGITS_OF_HEX):
+    if not value.translate(None, DIGITS_OF_HEX):
         decoded = bytes.fromhex(value[: len(value) & ~1].decode())
         return b"" if len(value) < 40 or decoded.translate(None, _UNPRINTABLE) != decoded else decoded
     if 60 <= len(value) <= 76 and (wrapped := _WRAPPED.match(text, start)):

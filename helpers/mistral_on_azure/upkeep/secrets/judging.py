@@ -9,7 +9,7 @@ KEY, ASSIGNED = "Azure endpoint key", "Secret value"
 NEAR = 110  # bytes before a value in which its name stands
 
 _LONGEST = 4000  # bytes of a value that is judged
-_DIGITS_OF_HEX = b"0123456789abcdefABCDEF"
+DIGITS_OF_HEX = b"0123456789abcdefABCDEF"
 _NO_DIGITS = bytes(byte for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_~-+/")
 _KINDS = bytes(0 if 48 <= byte <= 57 else 1 if 65 <= byte <= 90 else 2 for byte in range(256))
 _UUID = re.compile(rb"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")
@@ -96,7 +96,7 @@ def _is_key_alone(above: bytes, value: bytes, about: bytes) -> bool:
     about = above[-90:] if above.strip() else about[-2000:]
     if _OF_HASHES.search(about):
         return False
-    return bool(value.strip(_DIGITS_OF_HEX) and _has_all(value)) or bool(_WORDS.search(about))
+    return bool(value.strip(DIGITS_OF_HEX) and _has_all(value)) or bool(_WORDS.search(about))
 
 
 def _is_in_column(line: bytes, above: list[bytes]) -> bool:
@@ -114,7 +114,7 @@ def _has_all(value: bytes) -> bool:
 def _is_random(value: bytes) -> bool:
     """Whether a value may be a key rather than a name: its longest part changes between letters and digits often."""
     longest = max(re.split(rb"[_~+/-]", value), key=len)
-    if not value.translate(None, _DIGITS_OF_HEX):
+    if not value.translate(None, DIGITS_OF_HEX):
         return len(value) in (32, 40, 48, 64, 84, 96, 128) and len(set(value)) >= 6
     if len(longest) < 12 or len(set(longest)) < 8:
         return False
