@@ -19,11 +19,11 @@ from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import START, load
 from mistral_on_azure.endpoint.models import embedded
 from mistral_on_azure.endpoint.starting import new_key, start
-from mistral_on_azure.notebook.address_views import PROBE, PROBED, base_path
-from mistral_on_azure.notebook.arrival_views import Arrivals
 from mistral_on_azure.notebook.figures import THEMES
 from mistral_on_azure.notebook.round_views import Rounds, steps
-from mistral_on_azure.notebook.sampling_views import shares
+from mistral_on_azure.notebook.service_views import PROBE, PROBED, base_path
+from mistral_on_azure.notebook.streams import Arrivals
+from mistral_on_azure.notebook.token_probabilities import shares
 from mistral_on_azure.running.saving import settled
 from mistral_on_azure.upkeep import next_token
 from mistral_on_azure.upkeep.faults import calls

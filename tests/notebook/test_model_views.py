@@ -16,7 +16,7 @@ from mistral_on_azure import plot_models, show_models
 from mistral_on_azure.catalog import models as table
 from mistral_on_azure.catalog.models import as_of, models, parts
 from mistral_on_azure.gallery.models_page import models_page
-from mistral_on_azure.notebook.model_time_line import spans
+from mistral_on_azure.notebook.model_views import spans
 from mistral_on_azure.running.saving import settled
 from mistral_on_azure.upkeep.generated import model_list, with_tables
 

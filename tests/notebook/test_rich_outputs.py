@@ -15,9 +15,9 @@ from PIL import Image
 
 from mistral_on_azure import show_figure
 from mistral_on_azure.notebook.deployment_views import plot_deployments, show_deployments
-from mistral_on_azure.notebook.logprobs import show_logprobs
 from mistral_on_azure.notebook.model_views import show_models
 from mistral_on_azure.notebook.streams import Stream, print_stream, show_usage
+from mistral_on_azure.notebook.token_probabilities import show_logprobs
 from mistral_on_azure.notebook.wire import Wire
 
 TOKENS = [("As", -0.05), (" of", -1.0), ("<b>\n", -2.0), ("$x", -0.4), ("now", -0.7)] * 3

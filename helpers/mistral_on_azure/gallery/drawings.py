@@ -12,13 +12,12 @@ from typing import Any
 from mistral_on_azure.azure.deployments import default_name, imitated_paces
 from mistral_on_azure.azure.http import object_of
 from mistral_on_azure.gallery.runs import Run
-from mistral_on_azure.notebook.address_views import plot_base_urls
-from mistral_on_azure.notebook.arrival_views import IMITATED, Arrivals
 from mistral_on_azure.notebook.figures import THEMES, Drawing, svg_in
-from mistral_on_azure.notebook.kept import kept
-from mistral_on_azure.notebook.layer_views import plot_layers
+from mistral_on_azure.notebook.kept_measurements import kept
 from mistral_on_azure.notebook.round_views import Rounds, steps
-from mistral_on_azure.notebook.sampling_views import plot_sampling
+from mistral_on_azure.notebook.service_views import plot_base_urls, plot_layers
+from mistral_on_azure.notebook.streams import IMITATED, Arrivals
+from mistral_on_azure.notebook.token_probabilities import plot_sampling
 from mistral_on_azure.snippets.starter import KEY
 
 STREAM, PARAMETERS, TOOLS = "Stream the answer", "Shape the answer with parameters", "Call tools"

@@ -8,8 +8,7 @@ from pathlib import Path
 from mistral_on_azure.catalog.models import Model, as_of, models, parts
 from mistral_on_azure.gallery.drawings import draw
 from mistral_on_azure.gallery.pages import filled
-from mistral_on_azure.notebook.model_time_line import TimeLine
-from mistral_on_azure.notebook.model_views import GROUPS, facts
+from mistral_on_azure.notebook.model_views import GROUPS, TimeLine, facts
 
 NAME = "models"
 _OLD = "not looked at for 90 days"

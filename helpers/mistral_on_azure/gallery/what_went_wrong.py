@@ -14,7 +14,7 @@ from typing import Any
 from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.doctor.failures import BY_STATUS
 from mistral_on_azure.gallery.pages import filled, page_name
-from mistral_on_azure.notebook.kept import kept
+from mistral_on_azure.notebook.kept_measurements import kept
 
 NAME = "what-went-wrong"
 _LONGEST = 110  # characters of a message

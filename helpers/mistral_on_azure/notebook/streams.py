@@ -1,17 +1,25 @@
-"""Printing a stream as its chunks arrive, and the usage of an answer."""
+"""A stream: printing its chunks as they arrive, and its picture beside a whole answer; and the usage of an answer."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_NAMES = {
+from mistral_on_azure.notebook.connecting import answers_are_scripted
+from mistral_on_azure.notebook.figures import Colours, Drawing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_NAMES = {  # of what is counted, as the clients have them
     "prompt": ("prompt_tokens", "input_tokens"),
     "completion": ("completion_tokens", "output_tokens"),
     "total": ("total_tokens",),
 }
+IMITATED = "the local endpoint imitates the pace of a deployment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,87 @@ def print_stream(pieces: Iterable[str | None], mark: str = "") -> Stream:
             print(piece, end=mark, flush=True)
     print()
     return Stream("".join(kept), tuple(arrivals))
+
+
+@dataclass(frozen=True, repr=False)
+class Arrivals(Drawing):
+    """When the same answer came, whole and as a stream.
+
+    Attributes:
+        whole: seconds from the request to the whole answer.
+        chunks: seconds from the request to each chunk of the stream, rising, at least one.
+        note: who set the pace; empty where a model did.
+    """
+
+    whole: float
+    chunks: tuple[float, ...]
+    note: str = ""
+
+    size = (520, 250)
+
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        note = f" ({self.note})" if self.note else ""
+        return (
+            f"The same answer on a time line{note}. Whole: nothing to read for {self.whole:.2f} s, then all of it. "
+            f"Stream: the first of {len(self.chunks)} chunks after {self.chunks[0]:.2f} s, "
+            f"the last after {self.chunks[-1]:.2f} s."
+        )
+
+    def draw(self, figure: Figure, colours: Colours) -> None:
+        """Draw two lanes on one time line, each as high as the part of the answer that has arrived."""
+        figure.set_layout_engine("constrained")
+        lanes = figure.subplots(2, 1, sharex=True)
+        end = 1.12 * max(self.whole, self.chunks[-1])
+        parts = [(place + 1) / len(self.chunks) for place in range(len(self.chunks))]
+        _lane(lanes[0], (self.whole,), (1.0,), end, colours)
+        _lane(lanes[1], self.chunks, parts, end, colours)
+        lanes[0].set_title("whole answer", loc="left", fontsize=10, fontweight="bold")
+        lanes[1].set_title(f"stream, {len(self.chunks)} chunks", loc="left", fontsize=10, fontweight="bold")
+        first, last = self.chunks[0], self.chunks[-1]
+        _say(lanes[0], self.whole, 0.5, f"nothing to read for {self.whole:.2f} s", colours)
+        _say(lanes[1], first, 0.84, f"first words after {first:.2f} s", colours)
+        if last > first:
+            _say(lanes[1], last, 0.16, f"complete after {last:.2f} s", colours)
+        note = f"\n({self.note})" if self.note else ""
+        lanes[1].set_xlabel(f"seconds since the request{note}")
+
+
+def _lane(axes: Axes, moments: Sequence[float], parts: Sequence[float], end: float, colours: Colours) -> None:
+    """The part of the answer that has arrived: the area under a line of steps. Until the first, a hatched wait."""
+    axes.set_facecolor("none")
+    axes.fill_between((0, moments[0]), 0, 1, facecolor="none", edgecolor=colours.pale, hatch="///", linewidth=0)
+    moments, parts = (0.0, *moments, end), (0.0, *parts, parts[-1])
+    axes.fill_between(moments, 0, parts, step="post", color=colours.pale, linewidth=0)
+    axes.step(moments, parts, where="post", color=colours.strong, linewidth=1.6)
+    axes.set(xlim=(0, end), ylim=(0, 1.04), yticks=(0, 1), yticklabels=("nothing", "all"))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(length=0, labelsize=9, pad=6)
+
+
+def _say(axes: Axes, moment: float, part: float, words: str, colours: Colours) -> None:
+    """Write words beside a moment, where there is more room, on a box that the lane does not show through."""
+    box = {"facecolor": colours.box, "edgecolor": "none", "pad": 2}
+    away, side = (-7, "right") if moment > sum(axes.get_xlim()) / 2 else (7, "left")
+    axes.annotate(
+        words, (moment, part), (away, 0), textcoords="offset points", ha=side, va="center", fontsize=9.5, bbox=box
+    )
+
+
+def plot_arrivals(whole: float, chunks: Sequence[float]) -> Arrivals:
+    """Plot how much of an answer there is to read, from the request on, when it comes whole and when it is streamed.
+
+    Args:
+        whole: seconds from the request to the whole answer.
+        chunks: seconds from the request to each chunk of the stream that has text, at least one.
+
+    Raises:
+        ValueError: when no chunk came.
+    """
+    if not chunks:
+        raise ValueError("A stream without a chunk of text has no time line.")
+    return Arrivals(whole, tuple(chunks), IMITATED if answers_are_scripted() else "")
 
 
 @dataclass(frozen=True, slots=True)

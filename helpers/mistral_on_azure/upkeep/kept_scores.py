@@ -22,7 +22,7 @@ from mistral_on_azure.azure.files import read_json, write_whole
 from mistral_on_azure.endpoint.models.embedded import LABEL
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.notebook.kept import recipe_programs
+from mistral_on_azure.notebook.kept_measurements import recipe_programs
 from mistral_on_azure.upkeep import measurements
 
 FILE = measurements.FOLDER / "scores.json"

@@ -13,7 +13,7 @@ import openai
 import pytest
 import requests
 
-from mistral_on_azure.notebook.fault_views import plot_client_faults
+from mistral_on_azure.notebook.kept_measurements import plot_client_faults
 from mistral_on_azure.snippets.starter import composed
 
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mistral_on_azure.catalog.notebooks import load
-from mistral_on_azure.notebook.quota_views import plot_quota_use
+from mistral_on_azure.notebook.kept_measurements import plot_quota_use
 
 ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOK = load(ROOT / "notebooks" / "recipes" / "quota.ipynb")

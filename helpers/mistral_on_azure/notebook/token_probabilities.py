@@ -1,19 +1,74 @@
-"""A picture of what `temperature` and `top_p` make of a model's next token, from the probabilities of a real model."""
+"""The probabilities of tokens: of those of an answer, and of the next one under a `temperature` and a `top_p`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
-from mistral_on_azure.notebook.figures import Colours, Drawing
+from mistral_on_azure.notebook.figures import Colours, Drawing, colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# The lowest probability, the background and the colour of the text, in light and dark themes alike.
+_SHADES = (
+    (0.8, colours.ground, colours.ink),
+    (0.6, colours.box, colours.ink),
+    (0.4, colours.pale, colours.ink),
+    (0.2, colours.strong, colours.ground),
+    (0.0, colours.ink, colours.ground),
+)
+_BAR = 20  # width of a bar of 100 %, in characters
 _SHOWN = 6  # tokens with a bar of their own
+
+
+@dataclass(frozen=True, slots=True)
+class LogprobsStrip:
+    """An answer's tokens as text with probabilities, the less likely the darker; bars where HTML is not shown."""
+
+    tokens: Sequence[tuple[str, float]]
+
+    def __repr__(self) -> str:
+        width = max(len(repr(token)) for token, _ in self.tokens)
+        return "\n".join(
+            f"{token!r:>{width}} {math.exp(logprob):4.0%} {'█' * round(_BAR * math.exp(logprob))}"
+            for token, logprob in self.tokens
+        )
+
+    def _repr_html_(self) -> str:
+        strip = " ".join(_marked(token, math.exp(logprob)) for token, logprob in self.tokens)
+        return f'<p>Each token with its probability:</p><p style="line-height: 2.2">{strip}</p>'
+
+
+def show_logprobs(tokens: Sequence[tuple[str, float]]) -> LogprobsStrip:
+    """Show the probability of each token.
+
+    Args:
+        tokens: (text, natural logarithm of the probability) in the order of the answer, at least one.
+    """
+    return LogprobsStrip(tuple((token, float(logprob)) for token, logprob in tokens))
+
+
+def _marked(token: str, probability: float) -> str:
+    """A token on its shade with its probability, without a line break between them."""
+    return (
+        f'<span style="white-space: nowrap"><code{_shaded(probability)}>{_visible(token)}</code> '
+        f"<small>{probability:.0%}</small></span>"
+    )
+
+
+def _shaded(probability: float) -> str:
+    background, colour = next(shade for least, *shade in _SHADES if probability >= least)
+    return f' style="background-color: {background}; color: {colour}; padding: 0.2em 0.4em"'
+
+
+def _visible(token: str) -> str:
+    """A token with its spaces and line breaks made visible."""
+    return escape(token.replace(" ", "␣").replace("\n", "⏎"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +102,7 @@ def shares(measured: Mapping[str, Any], temperature: float, top_p: float) -> lis
     whole, found, left = sum(weights.values()) + rest, [], top_p
     for token, weight in [*weights.items()][:_SHOWN]:
         share = weight / whole
-        found.append(Share(_visible(token), share if left > 0 else 0.0, 0.0 if left > 0 else share))
+        found.append(Share(_named(token), share if left > 0 else 0.0, 0.0 if left > 0 else share))
         left -= share
     others = 1 - sum(share.kept + share.cut for share in found)
     count = len(weights) - _SHOWN + sum(count for _, count in measured["others"])
@@ -118,7 +173,7 @@ def _column(axes: Axes, found: Sequence[Share], colours: Colours) -> None:
     axes.spines[["top", "right", "bottom"]].set_visible(False)
 
 
-def _visible(token: str) -> str:
+def _named(token: str) -> str:
     return token.strip() or "a space"
 
 

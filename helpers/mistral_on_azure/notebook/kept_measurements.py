@@ -1,0 +1,266 @@
+"""Measurements and other things that the repository keeps for notebooks, and pictures of the measurements.
+
+Commands measure: `make bench-clients`, `make faults`, `make bench-quota`, `make next-token`, `make scores`. A notebook
+that cannot measure as much shows what is kept, and says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mistral_on_azure.azure.files import NOTEBOOKS
+from mistral_on_azure.catalog.notebooks import ENDING, load
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.notebook.figures import ShownFigure, colours, show_figure
+
+_UPKEEP = Path(__file__).resolve().parents[1] / "upkeep"
+_FILES = {
+    "clients": _UPKEEP / "measurements" / "clients.json",
+    "faults": _UPKEEP / "faults" / "clients_and_faults.json",
+    "next token": _UPKEEP / "measurements" / "next_token.json",
+    "quota": _UPKEEP / "measurements" / "quota.json",
+    "scores": _UPKEEP / "measurements" / "scores.json",
+    "written dates": _UPKEEP / "measurements" / "written_dates.json",
+}
+_FAULTS = {  # the cases of the measurements that tell the clients apart, and how the picture calls them
+    "429 with Retry-After": "429, told to wait 2 s",
+    "429 with an empty body": "429, told nothing",
+    "408 with an empty body": "408, too slow for the gateway",
+    "503": "503, not available",
+    "502": "502, bad gateway",
+    "424 around 503": "424 around a 503",
+    "slow answer": "client's timeout of 2 s",
+    "reset before": "connection reset",
+    "reset within (streamed)": "stream: connection reset",
+    "truncated JSON (streamed)": "stream: JSON breaks off",
+    "error event (streamed)": "stream: error event",
+}
+_TOLD = 2.0  # seconds that the answers of "429 with Retry-After" tell
+_FULL = {1: 0.0, 3: 0.24, 4: 0.36, 5: 0.48}  # how full of colour a cell is, by its tries; the text says it as well
+_CONTENDERS = {  # how the picture calls the contenders, in its order
+    "naive": "a loop that obeys Retry-After",
+    "requests": "requests, no retries",
+    "langchain": "LangChain, its own retries",
+    "mistralai": "mistralai, its own retries",
+    "litellm": "LiteLLM, its own retries",
+    "azure-sdk": "Azure SDK, its own retries",
+    "openai-sdk": "OpenAI SDK, its own retries",
+    "router": "LiteLLM Router, told the quota",
+    "aiolimiter-worst": "aiolimiter, prompt + max_tokens",
+    "aiolimiter-mean": "aiolimiter, prompt + mean answer",
+    "pyrate-limiter": "pyrate-limiter, prompt + mean",
+    "throttled-py": "throttled-py, prompt + mean",
+    "token-throttle": "token-throttle, with refunds",
+    "ledger": "the ledger",
+    "ledger-4": "the ledger, four processes",
+}
+
+
+def kept(name: str) -> dict[str, Any]:
+    """What is kept under a name, as it lies in the file.
+
+    Args:
+        name: "clients" (what each client costs), "faults" (what each does about them), "quota" (what each way to keep
+            to a quota uses of it), "next token" (how likely a small real model finds each token after a sentence),
+            "scores" (its answers to the evaluation set) or "written dates" (the evaluation set itself).
+
+    Raises:
+        CookbookError: for another name.
+    """
+    if name not in _FILES:
+        raise CookbookError(f"Nothing is kept as {name!r}. Choose one of: {', '.join(_FILES)}.")
+    return json.loads(_FILES[name].read_text(encoding="utf-8"))
+
+
+def recipe_programs(recipe: str) -> dict[str, str]:
+    """The programs that a recipe writes with `%%writefile`, by their file names, for another that uses them as well.
+
+    Args:
+        recipe: the name of its file, without the ending.
+
+    Raises:
+        CookbookError: when there is no such recipe.
+    """
+    return load(NOTEBOOKS / "recipes" / f"{recipe}{ENDING}").programs
+
+
+@dataclass(frozen=True)
+class ClientFaults:
+    """Tries, waits and outcome by fault and client.
+
+    Attributes:
+        measured: by fault, then by client, as `clients_and_faults.json` has them.
+        source: where and when that was, and with which versions.
+        faults: rows of the picture.
+        clients: columns of the picture.
+    """
+
+    measured: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    source: str
+    faults: Sequence[str]
+    clients: Sequence[str]
+
+    def words(self, fault: str, client: str) -> tuple[str, str]:
+        """The two lines of one cell: how often the client tries, and what then."""
+        entry = self.measured[fault][client]
+        tries = f"{entry['tries']} tries" if entry["tries"] > 1 else "1 try"
+        if entry["raised"] is None and entry["kept"] != "all":
+            return tries, "a part, no error"
+        if entry["tries"] == 1:
+            return tries, ""
+        if fault == "429 with Retry-After" and all(low >= _TOLD for low, _ in entry["waits"]):
+            return tries, f"{len(entry['waits'])} × {_TOLD:.0f} s, as told"
+        middle = sum(low + high for low, high in entry["waits"]) / 2
+        return tries, f"waits {round(2 * middle) / 2:g} s"  # to half a second: repeats differ by as much
+
+    @cached_property
+    def alt(self) -> str:
+        """The table in words."""
+        said = []
+        for fault in self.faults:
+            cells = (f"{client} {', '.join(filter(None, self.words(fault, client)))}" for client in self.clients)
+            said.append(f"{_FAULTS[fault]}: {'; '.join(cells)}")
+        return f"What each client does by itself when a fault does not go away. {'. '.join(said)}. {self.source}"
+
+    def __repr__(self) -> str:
+        width = max(len(_FAULTS[fault]) for fault in self.faults)
+        lines = []
+        for fault in self.faults:
+            cells = (f"{client}: {', '.join(filter(None, self.words(fault, client)))}" for client in self.clients)
+            lines.append(f"{_FAULTS[fault]:<{width}}  {' · '.join(cells)}")
+        return "\n".join([*lines, self.source])
+
+    def _repr_html_(self) -> str:
+        return self.picture()._repr_html_()
+
+    def picture(self) -> ShownFigure:
+        """The table as a picture."""
+        from matplotlib.figure import Figure
+        from matplotlib.patches import Rectangle
+
+        rows, columns = len(self.faults), len(self.clients)
+        figure = Figure(figsize=(8.6, 0.4 * rows + 0.9))
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(-2.05, columns + 0.05), ylim=(rows + 0.55, -0.75))
+        axes.axis("off")
+        for column, client in enumerate(self.clients):
+            axes.text(column + 0.5, -0.35, client, ha="center", va="center", size=9, weight="bold", color=colours.ink)
+        for row, fault in enumerate(self.faults):
+            axes.text(-0.08, row + 0.5, _FAULTS[fault], ha="right", va="center", size=9, color=colours.ink)
+            for column, client in enumerate(self.clients):
+                first, second = self.words(fault, client)
+                lost = second.startswith("a part")
+                fill = colours.sand if lost else (colours.strong, _FULL[self.measured[fault][client]["tries"]])
+                axes.add_patch(
+                    Rectangle((column + 0.03, row + 0.05), 0.94, 0.9, fc=fill, ec=colours.strong, lw=2 if lost else 0.6)
+                )
+                text = f"{first}\n{second}" if second else first
+                heavy = "bold" if lost else "normal"
+                axes.text(
+                    column + 0.5, row + 0.5, text, ha="center", va="center", size=7.5, weight=heavy, color=colours.ink
+                )
+        axes.text(columns, rows + 0.3, self.source, ha="right", va="center", size=7, color=colours.ink)
+        return show_figure(figure, self.alt)
+
+
+def plot_client_faults() -> ClientFaults:
+    """Plot what each client does by itself about the faults that tell the clients apart.
+
+    The measurements were made with one call for each fault, which lasted for every try, and each client's own
+    defaults; a test repeats them.
+    """
+    found = kept("faults")
+    measured, versions = found["measured"], ", ".join(f"{name} {each}" for name, each in found["versions"].items())
+    source = f"Measured at the local endpoint, {found['date']}: {versions}."
+    return ClientFaults(measured, source, tuple(_FAULTS), tuple(measured["429"]))
+
+
+@dataclass(frozen=True)
+class QuotaUse:
+    """What each way of asking used of a quota, what was refused, and how long a question took.
+
+    Attributes:
+        date: of the measurement.
+        minutes: how long each asked.
+        results: by contender, as `quota.json` has them; seconds are wall time.
+    """
+
+    date: str
+    minutes: float
+    results: Mapping[str, Mapping[str, Any]]
+
+    def label(self, name: str) -> str:
+        """How the picture calls a contender."""
+        return _CONTENDERS[name]
+
+    @property
+    def _rows(self) -> list[tuple[str, Mapping[str, Any]]]:
+        return [(name, self.results[name]) for name in _CONTENDERS if name in self.results]
+
+    def __repr__(self) -> str:
+        width = max(len(_CONTENDERS[name]) for name, _ in self._rows)
+        lines = [f"{'':{width}}  of the quota  refused  unanswered  seconds, median and 95 of 100"]
+        lines += [
+            f"{_CONTENDERS[name]:{width}}  {row['used']:>12.3f}  {row['refused']:>7,}  {row['failed']:>10,}"
+            f"  {row['median']:>8.1f}  {row['p95']:>8.1f}"
+            for name, row in self._rows
+        ]
+        return "\n".join(lines)
+
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        said = "; ".join(
+            f"{_CONTENDERS[name]}: {row['used']:.3f} of the quota, {row['refused']:,} refused, "
+            f"95 of 100 answers within {row['p95']:.1f}"
+            for name, row in self._rows
+        )
+        return f"Measured on {self.date} for {self.minutes:g} minutes each. {said} (in seconds)."
+
+    def _repr_html_(self) -> str:
+        return self.picture()._repr_html_()
+
+    def picture(self) -> ShownFigure:
+        """Three columns of bars: of the quota, refused, and the time a question takes."""
+        from matplotlib.figure import Figure
+
+        rows = self._rows
+        figure = Figure(figsize=(8.6, 0.34 * len(rows) + 1.0), layout="constrained")
+        used, refused, waits = figure.subplots(1, 3, sharey=True, width_ratios=(3, 2.4, 2.4))
+        places = range(len(rows))
+        fill = [colours.strong if name.startswith("ledger") else colours.pale for name, _ in rows]
+        used.barh(places, [row["used"] for _, row in rows], color=fill, edgecolor=colours.strong)
+        refused.barh(
+            places, [row["refused"] for _, row in rows], color=colours.sand, edgecolor=colours.ink, hatch="///"
+        )
+        waits.barh(places, [row["p95"] for _, row in rows], color=fill, edgecolor=colours.strong)
+        for place, (_, row) in enumerate(rows):
+            _write(used, row["used"], place, f"{row['used']:.3f}")
+            _write(refused, row["refused"], place, f"{row['refused']:,}")
+            _write(waits, row["p95"], place, f"{row['p95']:.1f}")
+        used.set(yticks=places, yticklabels=[_CONTENDERS[name] for name, _ in rows], title="tokens, of the quota")
+        refused.set(title="requests refused")
+        waits.set(title="seconds, 95 of 100")
+        used.set_ylim(len(rows) - 0.4, -0.6)
+        for axes in (used, refused, waits):
+            axes.set_xlim(0, axes.get_xlim()[1] * 1.3)
+            axes.set_xticks([])
+            axes.tick_params(length=0, labelsize=9, labelcolor=colours.ink)
+            axes.spines[["top", "right", "bottom"]].set_visible(False)
+            axes.title.set(size=9.5, color=colours.ink)
+        return show_figure(figure, self.alt)
+
+
+def _write(axes: Any, length: float, place: int, text: str) -> None:
+    axes.annotate(text, (length, place), (3, 0), textcoords="offset points", va="center", size=8.5, color=colours.ink)
+
+
+def plot_quota_use() -> QuotaUse:
+    """Plot what each way of asking used of a quota of full size, in real time, as it was measured and kept."""
+    measured = kept("quota")
+    return QuotaUse(measured["date"], measured["minutes"], measured["results"])
