@@ -9,7 +9,7 @@ from mistral_on_azure.endpoint.models.sampling import pick
 from mistral_on_azure.endpoint.models.script import Completion, cut
 from mistral_on_azure.endpoint.models.script_entries import Question
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles, own, own_layer, recipes_layer
-from mistral_on_azure.endpoint.models.session_script import SessionScript
+from mistral_on_azure.endpoint.models.script_layers import SessionScript
 
 
 @cache

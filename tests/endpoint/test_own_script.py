@@ -14,7 +14,7 @@ from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.models.script_entries import MOST_FILLED, PATIENCE, Watch
 from mistral_on_azure.endpoint.models.script_files import own_layer, recipes_layer
-from mistral_on_azure.endpoint.models.session_script import MOST_PATTERNS
+from mistral_on_azure.endpoint.models.script_layers import MOST_PATTERNS
 from mistral_on_azure.endpoint.models.tokens import count
 from mistral_on_azure.endpoint.transport.exchange import Request
 from scripted import unknown_prompt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asking import chat, get, send
 from own_scripts import add, agent
 
-from mistral_on_azure.endpoint.models.session_script import MOST_REFUSED
+from mistral_on_azure.endpoint.models.script_layers import MOST_REFUSED
 
 CALL = {"prompt": "Rome?", "calls": [{"name": "get_weather", "arguments": {"city": "Rome"}}]}
 

@@ -14,8 +14,8 @@ from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
+from mistral_on_azure.endpoint.models.script_layers import MOST, SessionScript
 from mistral_on_azure.endpoint.models.script_model import Script
-from mistral_on_azure.endpoint.models.session_script import MOST, SessionScript
 from mistral_on_azure.endpoint.starting import start
 
 STRICT = """

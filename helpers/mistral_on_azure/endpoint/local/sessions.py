@@ -20,7 +20,7 @@ from mistral_on_azure.endpoint import KEPT
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.local.faults import Faults
 from mistral_on_azure.endpoint.local.timing import OFF, Setting
-from mistral_on_azure.endpoint.models.session_script import SessionScript
+from mistral_on_azure.endpoint.models.script_layers import SessionScript
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, fields
 
 LIMITS = {"requests_per_minute": "requests", "tokens_per_minute": "tokens"}  # what a session calls fields of `Limits`

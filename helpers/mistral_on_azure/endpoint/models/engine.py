@@ -21,7 +21,7 @@ from mistral_on_azure.endpoint.models import embedded as embedded_engine
 from mistral_on_azure.endpoint.models import engine_adapter
 from mistral_on_azure.endpoint.models.engine_adapter import forced
 from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
-from mistral_on_azure.endpoint.models.session_script import SessionScript
+from mistral_on_azure.endpoint.models.script_layers import SessionScript
 from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, fields
 from mistral_on_azure.errors import CookbookError
 

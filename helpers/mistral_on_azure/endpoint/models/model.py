@@ -15,7 +15,7 @@ import msgspec
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.gateway.quota import Quota
-from mistral_on_azure.endpoint.models.session_script import SessionScript
+from mistral_on_azure.endpoint.models.script_layers import SessionScript
 from mistral_on_azure.endpoint.transport.exchange import Answer
 
 Spend = Callable[[int, int], None]  # called with the prompt and the completion tokens of an answer

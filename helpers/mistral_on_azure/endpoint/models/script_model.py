@@ -20,8 +20,7 @@ from mistral_on_azure.endpoint.models.sampling import pick
 from mistral_on_azure.endpoint.models.script import Completion, calling, cut
 from mistral_on_azure.endpoint.models.script_entries import Found, Question
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
-from mistral_on_azure.endpoint.models.script_layers import Answers, Layer
-from mistral_on_azure.endpoint.models.session_script import SessionScript
+from mistral_on_azure.endpoint.models.script_layers import Answers, Layer, SessionScript
 from mistral_on_azure.endpoint.models.tokens import count_prompt, vocabulary_is_read, vocabulary_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
