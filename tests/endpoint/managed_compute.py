@@ -14,7 +14,7 @@ from mistral_on_azure.endpoint.gateway.managed import STATUS, Managed
 from mistral_on_azure.endpoint.gateway.quota import Limits
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
-from mistral_on_azure.endpoint.transport.origins import Callers
+from mistral_on_azure.endpoint.transport.listener import Callers
 from mistral_on_azure.upkeep.truth.asking_truth import ANSWERS, MODEL, QUESTIONS
 from mistral_on_azure.upkeep.truth.kept_answers import kept
 from mistral_on_azure.upkeep.truth.truth_questions import Question, Reply, read_questions, read_rows

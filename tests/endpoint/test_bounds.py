@@ -13,10 +13,10 @@ from raw import ROUTE, ask, connect, post, serving, until
 from raw import chat as wired
 
 from mistral_on_azure.endpoint.application import Application
+from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.gateway.quota import Limits as Quota
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models import script, script_model, tokens
-from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
 from mistral_on_azure.endpoint.models.chat_template import _counts
 from mistral_on_azure.endpoint.server import run
 from mistral_on_azure.endpoint.serving.chat import _understood
@@ -180,7 +180,7 @@ def test_no_body_is_kept_for_somebody_unknown(key):
             for peer in peers:
                 got = await peer.get()
                 assert (got.status, got["connection"]) == (401, "close")
-            assert server.house.held == 0
+            assert server.shared.held == 0
             assert not any(each.reader.body for each in server.peers if each.reader.parser)
 
     run(main())
@@ -191,12 +191,12 @@ def test_bodies_that_are_not_whole_are_bounded_together():
         async with serving(limits=Limits(bodies=1_000_000)) as server:
             whole = wired("x" * 300_000)
             peers = [(await connect(server)).send(whole[:-1]) for _ in range(3)]
-            await until(lambda: server.house.held > 900_000)
+            await until(lambda: server.shared.held > 900_000)
             refused = (await connect(server)).send(whole[:-1])
             assert (await refused.get()).status == 503
             for peer in peers:
                 assert (await peer.send(whole[-1:]).get()).status in (200, 400)
-            await until(lambda: server.house.held == 0)
+            await until(lambda: server.shared.held == 0)
 
     run(main())
 

@@ -63,7 +63,7 @@ def test_a_busy_process_ends(work, how):
 @pytest.mark.timeout(60)
 def test_a_process_does_not_wait_for_its_background(how):
     """Python itself would wait for the thread, for ever."""
-    pipe, work = subprocess.PIPE, "from mistral_on_azure.endpoint.background import in_background"
+    pipe, work = subprocess.PIPE, "from mistral_on_azure.endpoint.bounds import in_background"
     program = PROGRAM.format(f"{work}; return in_background(time.sleep, 600)")
     process = subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, text=True)
     try:

@@ -61,7 +61,7 @@ def test_the_last_answer_before_the_end_says_so():
             whole = chat(headers=PACED)
             peer.send(whole[:-5])
             await until(lambda: server.peers and next(iter(server.peers)).reader.midway)
-            server.house.ending = True
+            server.shared.ending = True
             got = await peer.send(whole[-5:]).get()
             assert (got.status, got["connection"]) == (200, "close")
             assert await peer.ends() == b""

@@ -15,7 +15,7 @@ from raw import get as wire
 
 from mistral_on_azure.endpoint.api_errors import SHOWN, TOLD, ApiError, shown
 from mistral_on_azure.endpoint.application import Application
-from mistral_on_azure.endpoint.background import LARGE as LARGE_BODY
+from mistral_on_azure.endpoint.bounds import LARGE as LARGE_BODY
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.gateway.quota import QuotaExceeded

@@ -15,7 +15,7 @@ from mistral_on_azure.endpoint.routes import ROUTES
 from mistral_on_azure.endpoint.transport import exchange
 from mistral_on_azure.endpoint.transport.connection import Connection
 from mistral_on_azure.endpoint.transport.exchange import Request
-from mistral_on_azure.endpoint.transport.house import House
+from mistral_on_azure.endpoint.transport.listener import Shared
 from mistral_on_azure.endpoint.transport.reader import Limits
 
 APPLICATION = Application(Sessions([KEY]))
@@ -76,7 +76,7 @@ def test_any_bytes(parts, sizes):
     async def main():
         wire = Wire()
         connection = Connection(
-            House(APPLICATION.answer, Limits(header=4096, body=65_536), lambda error, _: APPLICATION.kind.error(error))
+            Shared(APPLICATION.answer, Limits(header=4096, body=65_536), lambda error, _: APPLICATION.kind.error(error))
         )
         connection.connection_made(wire)
         data, place = b"".join(parts), 0

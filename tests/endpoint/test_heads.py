@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from raw import chat, get, post
 
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.transport.heads import Heads
-from mistral_on_azure.endpoint.transport.origins import Callers
+from mistral_on_azure.endpoint.transport.exchange import Heads
+from mistral_on_azure.endpoint.transport.listener import Callers
 from mistral_on_azure.endpoint.transport.reader import Limits, RequestReader
 
 ROUTE = "/v1/chat/completions"

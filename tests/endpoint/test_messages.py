@@ -12,8 +12,7 @@ from mistral_objections import objection_of, ours, theirs
 from tool_requests import WEATHER, call
 
 from mistral_on_azure.endpoint.models.conversation import conversation
-from mistral_on_azure.endpoint.models.messages import STARTS
-from mistral_on_azure.endpoint.models.safety import GUARDRAIL
+from mistral_on_azure.endpoint.models.messages import GUARDRAIL, STARTS
 from mistral_on_azure.endpoint.models.script import cut
 from mistral_on_azure.endpoint.models.tokens import count_prompt
 from scripted import listed, script

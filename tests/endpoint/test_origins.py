@@ -11,7 +11,7 @@ from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.making import make
 from mistral_on_azure.endpoint.options import Options
 from mistral_on_azure.endpoint.server import run
-from mistral_on_azure.endpoint.transport.origins import Callers
+from mistral_on_azure.endpoint.transport.listener import Callers
 from mistral_on_azure.endpoint.transport.reader import Limits
 from mistral_on_azure.errors import CookbookError
 

@@ -16,7 +16,7 @@ from raw import chat
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.models import engine_adapter
-from mistral_on_azure.endpoint.models.safety import GUARDRAIL
+from mistral_on_azure.endpoint.models.messages import GUARDRAIL
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 from mistral_on_azure.errors import CookbookError
 

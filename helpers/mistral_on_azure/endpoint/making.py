@@ -20,7 +20,7 @@ from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.options import Options, kind_of
 from mistral_on_azure.endpoint.server import Server, run
 from mistral_on_azure.endpoint.starting import new_key
-from mistral_on_azure.endpoint.transport.origins import HOST, ORIGIN, Callers
+from mistral_on_azure.endpoint.transport.listener import HOST, ORIGIN, Callers
 from mistral_on_azure.errors import CookbookError
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from mistral_on_azure.azure.deployment_kinds import kind_named
 from mistral_on_azure.endpoint import KEPT
-from mistral_on_azure.endpoint.gateway.kinds import Kind
+from mistral_on_azure.endpoint.gateway.kinds import GONE, Kind, SoldModels
 from mistral_on_azure.endpoint.gateway.serverless import Serverless
-from mistral_on_azure.endpoint.gateway.sold_models import GONE, SoldModels
 from mistral_on_azure.errors import CookbookError
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import NO_RESPONSES, ApiError
-from mistral_on_azure.endpoint.background import in_background, in_event_loop
+from mistral_on_azure.endpoint.bounds import in_background, in_event_loop
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Session

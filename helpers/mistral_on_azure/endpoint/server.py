@@ -14,7 +14,7 @@ from typing import Any
 
 from mistral_on_azure.azure.files import PrivateFolder
 from mistral_on_azure.endpoint.application import Application
-from mistral_on_azure.endpoint.background import busy, in_background
+from mistral_on_azure.endpoint.bounds import busy, in_background
 from mistral_on_azure.endpoint.ending import Deadline, signals
 from mistral_on_azure.endpoint.gateway.authentication import TokenService
 from mistral_on_azure.endpoint.gateway.kinds import Kind
@@ -23,8 +23,7 @@ from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.transport import connection
 from mistral_on_azure.endpoint.transport.connection import Connection
-from mistral_on_azure.endpoint.transport.house import House
-from mistral_on_azure.endpoint.transport.origins import Callers
+from mistral_on_azure.endpoint.transport.listener import Callers, Shared
 from mistral_on_azure.endpoint.transport.reader import Limits
 
 
@@ -135,7 +134,7 @@ class Server:
         self.application = Application(sessions, default, TokenService(lifetime), self._secure_soon, model, kind)
         callers, application = callers or Callers(), self.application
         respond = callers.answering(application.answer)
-        self.house = House(
+        self.shared = Shared(
             respond,
             limits or Limits(),
             lambda error, headers: callers.opened(application.kind.error(error), headers),
@@ -152,7 +151,7 @@ class Server:
     @property
     def peers(self) -> set[Connection]:
         """The open connections."""
-        return self.house.peers
+        return self.shared.peers
 
     @cached_property
     def _folder(self) -> PrivateFolder:
@@ -200,13 +199,13 @@ class Server:
             await self._run(ready, stop)
 
     async def _run(self, ready: Callable[[str], None], stop: asyncio.Event) -> None:
-        make_room(self.house.limits.connections)
+        make_room(self.shared.limits.connections)
         try:
             await self._serve(self.socket)
             ready(self.url)
             while not stop.is_set():
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), self.house.limits.silence / 12)
+                    await asyncio.wait_for(stop.wait(), self.shared.limits.silence / 12)
                 for peer in tuple(self.peers):
                     connection.check(peer, asyncio.get_running_loop().time())
         finally:
@@ -218,17 +217,17 @@ class Server:
 
     async def _serve(self, sock: socket.socket, context: ssl.SSLContext | None = None) -> None:
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(lambda: Connection(self.house), sock=sock, ssl=context, backlog=1024)
+        listener = await loop.create_server(lambda: Connection(self.shared), sock=sock, ssl=context, backlog=1024)
         self._listeners.append(listener)
 
     async def _end(self) -> None:
         """Take no more connections, let what runs finish, then close everything."""
         for listener in self._listeners:
             listener.close()
-        self.house.ending = True
+        self.shared.ending = True
         for peer in tuple(self.peers):
             connection.end(peer)
-        await self._wait_for_peers(self.house.limits.grace)
+        await self._wait_for_peers(self.shared.limits.grace)
         for peer in tuple(self.peers):
             peer.reset()
         await self._wait_for_peers(1.0)

@@ -17,9 +17,8 @@ from mistral_on_azure.azure.addresses import API_VERSION
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import NO_RESPONSES, ApiError
 from mistral_on_azure.endpoint.gateway.authentication import authenticate
-from mistral_on_azure.endpoint.gateway.kinds import Address
+from mistral_on_azure.endpoint.gateway.kinds import Address, SoldModels
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
-from mistral_on_azure.endpoint.gateway.sold_models import SoldModels
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 TOKENS_PER_MINUTE = 400_000

@@ -12,9 +12,8 @@ from mistral_on_azure.azure.addresses import API_VERSION
 from mistral_on_azure.azure.deployments import Deployment, deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, SessionsByCredential, TokenService, authenticate
-from mistral_on_azure.endpoint.gateway.kinds import Address, deployment_named
+from mistral_on_azure.endpoint.gateway.kinds import Address, SoldModels, deployment_named
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
-from mistral_on_azure.endpoint.gateway.sold_models import SoldModels
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 _NO_MODEL = "azureai"  # what MistralAzure sends when its caller names no model

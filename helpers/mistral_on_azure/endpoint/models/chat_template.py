@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
+from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.models.tokens import ids_of, size_of
 
 VOCABULARY = {"v1": 32_000, "v3": 32_768}  # token ids

@@ -10,8 +10,7 @@ import msgspec
 
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.models.completions import new_id, usage_asked
-from mistral_on_azure.endpoint.models.messages import text_of
-from mistral_on_azure.endpoint.models.safety import guarded
+from mistral_on_azure.endpoint.models.messages import guarded, text_of
 
 
 def forced(parameters: dict[str, Any]) -> dict[str, Any] | None:

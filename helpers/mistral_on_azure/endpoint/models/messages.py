@@ -1,13 +1,17 @@
-"""Messages as the script reads them: checked as mistral-common does, the system message folded into a user message.
+"""Messages on their way to a model: checked as mistral-common does, filtered, guarded, and read as a conversation.
 
-Neighbours of one role become one message, as in mistral-common. What the deployed chat template refuses beyond that is
-decided here: which role may follow which (`_AFTER`), and what to do about another service's ids of tool calls.
+The system message is folded into a user message. Neighbours of one role become one message, as in mistral-common. What
+the deployed chat template refuses beyond that is decided here: which role may follow which (`_AFTER`), and what to do
+about another service's ids of tool calls.
+
+In front of the service's models stands Azure AI Content Safety, which judges prompts; the local endpoint recognises
+those that a script lists. One harmless sentence is enough to see how a client takes a refusal.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -205,3 +209,25 @@ def text_of(content: str | list[dict[str, Any]]) -> str:
         if not isinstance(part["text"], str):
             raise TypeError(part["text"])
     return join(part["text"] for part in content)
+
+
+def refuse_filtered(prompt: str, filtered: Sequence[str]) -> None:
+    """Refuse a prompt that has one of some texts in it.
+
+    Raises:
+        ApiError: 400 as the service words it.
+    """
+    for text in filtered:
+        if text in prompt:
+            raise ApiError(400, "content_filter", "The response was filtered", param="messages")
+
+
+GUARDRAIL = (
+    "Always assist with care, respect, and truth. Respond with utmost utility yet securely. Avoid harmful, unethical, "
+    "prejudiced, or negative content. Ensure replies promote fairness and positivity."
+)
+
+
+def guarded(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with the guardrail before them; a system message of their own follows it."""
+    return [{"role": "system", "content": GUARDRAIL}, *messages]

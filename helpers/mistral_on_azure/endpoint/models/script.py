@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any
 
 from mistral_on_azure.catalog.script_format import TokenLogprob
-from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
+from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.models.conversation import calls_text
 from mistral_on_azure.endpoint.models.tokens import Tokens, processor, size_of, tokenize
 

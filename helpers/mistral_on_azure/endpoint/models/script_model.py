@@ -9,12 +9,12 @@ from typing import Any
 
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported, shown
-from mistral_on_azure.endpoint.background import LARGE, LONG, in_background, in_event_loop
+from mistral_on_azure.endpoint.bounds import LARGE, LONG, in_background, in_event_loop
 from mistral_on_azure.endpoint.gateway.quota import Quota
-from mistral_on_azure.endpoint.models import completions, published_tokens, safety
+from mistral_on_azure.endpoint.models import completions, published_tokens
 from mistral_on_azure.endpoint.models.completions import Result
 from mistral_on_azure.endpoint.models.conversation import conversation, request_of
-from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation, text_of
+from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation, guarded, refuse_filtered, text_of
 from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Spend
 from mistral_on_azure.endpoint.models.sampling import pick
 from mistral_on_azure.endpoint.models.script import Completion, calling, cut
@@ -131,10 +131,10 @@ def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answer
     talk = conversation(parameters["messages"], tools)
     if talk.history and not deployment.tools:
         raise not_supported("messages", "tool_calls", f"{deployment.name} cannot call tools.")
-    safety.check(talk.prompt, answers.filtered)
+    refuse_filtered(talk.prompt, answers.filtered)
     _check_bias(parameters.get("logit_bias") or {}, deployment)
     if parameters.get("safe_prompt"):
-        parameters = {**parameters, "messages": safety.guarded(parameters["messages"])}
+        parameters = {**parameters, "messages": guarded(parameters["messages"])}
         # The script knows answers by the caller's own system message, so that one stays.
         talk = replace(conversation(parameters["messages"], tools), system=talk.system)
     most = 2 * deployment.context  # a prompt that is longer is counted no further

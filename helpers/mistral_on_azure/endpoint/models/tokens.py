@@ -26,8 +26,8 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.models import published_tokens
-from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
 
 _FOLDER = Path(__file__).with_name("tokenizers")
 _V3 = "mistral_instruct_tokenizer_240323.model.v3"

@@ -9,19 +9,19 @@ from typing import Any
 import msgspec
 
 from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
+from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.quota import QuotaExceeded
 from mistral_on_azure.endpoint.local import faults, timing
-from mistral_on_azure.endpoint.local.damage import damaged, error_of
+from mistral_on_azure.endpoint.local.faults import damaged, error_of
 from mistral_on_azure.endpoint.local.sessions import Session
-from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
 from mistral_on_azure.endpoint.models.completions import usage_asked
 from mistral_on_azure.endpoint.models.messages import NO_MESSAGES
 from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Model
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.service import Service
-from mistral_on_azure.endpoint.serving.api_version import check_api_version
+from mistral_on_azure.endpoint.serving.info import check_api_version
 from mistral_on_azure.endpoint.serving.request_parameters import check_response_format, checked_extra, validate
 from mistral_on_azure.endpoint.transport.contents import check_content_type, read_object
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError, shown
-from mistral_on_azure.endpoint.models import safety
+from mistral_on_azure.endpoint.models.messages import refuse_filtered
 from mistral_on_azure.endpoint.serving import container_body as bodies
 from mistral_on_azure.endpoint.serving.container_answers import (
     NAMES,
@@ -207,7 +207,7 @@ def _check_safety(value: Any, filtered: Sequence[str]) -> None:
     try:
         for each in _leaves(value):
             if isinstance(each, str):
-                safety.check(each, filtered)
+                refuse_filtered(each, filtered)
     except ApiError:
         raise unsafe() from None
 

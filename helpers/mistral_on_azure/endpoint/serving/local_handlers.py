@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from mistral_on_azure.catalog.script_format import ScriptFile, explained, key_of
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
-from mistral_on_azure.endpoint.background import in_background, in_event_loop
+from mistral_on_azure.endpoint.bounds import in_background, in_event_loop
 from mistral_on_azure.endpoint.fields import check, field_of
 from mistral_on_azure.endpoint.gateway.authentication import resource_of
 from mistral_on_azure.endpoint.gateway.kinds import deployment_named

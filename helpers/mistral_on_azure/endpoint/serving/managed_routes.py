@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.background import LARGE, LONG, in_background, in_event_loop
+from mistral_on_azure.endpoint.bounds import LARGE, LONG, in_background, in_event_loop
 from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.managed import Pending, wrapped
 from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.local import faults, timing
-from mistral_on_azure.endpoint.local.damage import damaged, error_of
+from mistral_on_azure.endpoint.local.faults import damaged, error_of
 from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.models import chat_template
 from mistral_on_azure.endpoint.models.model import FaultAsked

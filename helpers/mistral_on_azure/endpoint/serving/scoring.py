@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.models import safety
+from mistral_on_azure.endpoint.models.messages import refuse_filtered
 from mistral_on_azure.endpoint.serving.container_answers import failed
 from mistral_on_azure.endpoint.transport.contents import read_as_python
 
@@ -46,7 +46,7 @@ def read_score(body: bytes, filtered: Sequence[str]) -> tuple[list[tuple[str, st
         return None
     try:
         for turn in turns:
-            safety.check(turn["content"], filtered)
+            refuse_filtered(turn["content"], filtered)
     except ApiError:
         return None
     return [(turn["role"], turn["content"]) for turn in turns], parameters

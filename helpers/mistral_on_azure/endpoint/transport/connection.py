@@ -12,7 +12,7 @@ from collections import deque
 
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
-from mistral_on_azure.endpoint.transport.house import House
+from mistral_on_azure.endpoint.transport.listener import Shared
 from mistral_on_azure.endpoint.transport.reader import RequestReader
 from mistral_on_azure.endpoint.transport.writer import (
     CLOSE,
@@ -35,7 +35,7 @@ def check(peer: Connection, now: float) -> None:
         peer: the connection.
         now: seconds of the event loop's clock.
     """
-    limits = peer.house.limits
+    limits = peer.shared.limits
     if peer.stream:
         if now - peer.stream.started > limits.stream:
             peer.reset()
@@ -71,11 +71,11 @@ _LINGER = 2.0  # seconds a client gets to read why it was refused, while what it
 class Connection(asyncio.Protocol):
     """One client connection."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
         self.loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport = None
-        self.reader = RequestReader(self, house.limits, house.heads)
+        self.reader = RequestReader(self, shared.limits, shared.heads)
         self.waiting: deque[tuple[Request | Answer, Manner]] = deque()  # arrived while another is being answered
         self.stream: Stream | Pending | LiveStream | None = None
         self.manner = CLOSE  # of the stream
@@ -90,13 +90,13 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self.transport = transport
-        self.house.peers.add(self)
-        if len(self.house.peers) > self.house.limits.connections:
+        self.shared.peers.add(self)
+        if len(self.shared.peers) > self.shared.limits.connections:
             self.refuse(ApiError(503, "too_many_connections", "This endpoint has no connection to spare."))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closing = True
-        self.house.peers.discard(self)
+        self.shared.peers.discard(self)
         self._let_go()
         self.reader.close()
         if self.stream:
@@ -140,15 +140,15 @@ class Connection(asyncio.Protocol):
     # Called by the reader
 
     def check(self, target: str, headers: dict[str, str]) -> None:
-        self.house.callers.check(target, headers, self._address)
+        self.shared.callers.check(target, headers, self._address)
 
     def admit(self, request: Request) -> None:
-        self.house.admit(request)
+        self.shared.admit(request)
 
     def hold(self, size: int) -> None:
         self.held += size
-        self.house.held += size
-        if size > 0 and self.house.held > self.house.limits.bodies:
+        self.shared.held += size
+        if size > 0 and self.shared.held > self.shared.limits.bodies:
             raise ApiError(503, "too_many_bodies", "This endpoint has no memory to spare for another request's body.")
 
     def receive(self, request: Request, manner: Manner) -> None:
@@ -169,9 +169,9 @@ class Connection(asyncio.Protocol):
     def _respond(self, request: Request, manner: Manner) -> None:
         if self.closing:
             return
-        if self.house.ending and manner.keep:
+        if self.shared.ending and manner.keep:
             manner = CLOSE if manner.chunked else CLOSE_1_0
-        answer = self.house.answer(request)
+        answer = self.shared.answer(request)
         if isinstance(answer, Answer):
             self._send(answer, manner, request)
         else:  # a real engine thinks first
@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
                 self.hold(len(request.body))
             except ApiError as error:
                 answer.close()
-                self._send_last(self.house.refusal(error, request.headers))
+                self._send_last(self.shared.refusal(error, request.headers))
                 return
             self.stream = Pending(self, answer, lambda arrived: self._send_late(arrived, manner, request))
 
@@ -211,7 +211,7 @@ class Connection(asyncio.Protocol):
 
     def refuse(self, error: ApiError) -> None:
         """Answer what cannot be answered otherwise, as the last thing on this connection."""
-        answer = self.house.refusal(error, self.reader.headers)
+        answer = self.shared.refusal(error, self.reader.headers)
         if self.stream or self.waiting:
             self.last = True
             self.reader.drop()
@@ -251,7 +251,7 @@ class Connection(asyncio.Protocol):
                 self._respond(waiting, manner)
         if self.stream or self.congested or self.closing:
             return
-        if self.last or self.house.ending:
+        if self.last or self.shared.ending:
             self.close()
             return
         self._invite()

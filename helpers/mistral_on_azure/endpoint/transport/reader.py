@@ -9,8 +9,7 @@ from urllib.parse import unquote
 import httptools
 
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.transport.exchange import Request
-from mistral_on_azure.endpoint.transport.heads import Heads
+from mistral_on_azure.endpoint.transport.exchange import Heads, Request
 from mistral_on_azure.endpoint.transport.writer import CLOSE, CLOSE_1_0, KEEP, KEEP_1_0, Manner
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import not_supported
-from mistral_on_azure.endpoint.models.bounded_cache import BoundedCache
+from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.models.conversation import definition
 from mistral_on_azure.endpoint.models.messages import Conversation
 from mistral_on_azure.endpoint.models.script import Completion, calling, cut

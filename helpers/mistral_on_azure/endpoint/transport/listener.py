@@ -1,4 +1,4 @@
-"""Which hosts a listener answers to, and which origins of browser pages may read its answers.
+"""What a listener knows: which hosts and origins may call it, and what its connections share.
 
 A listener answers to loopback names, to the address that a connection came to, and to the names that were allowed. A
 page that lets its own name resolve to this machine (DNS rebinding) sends that name as `Host`, and is refused: an
@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mistral_on_azure.azure.callers import is_path, refusal
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
+from mistral_on_azure.endpoint.transport.exchange import Answer, Heads, Request, lines
+from mistral_on_azure.endpoint.transport.reader import Limits
 
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?")
 ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -107,3 +109,31 @@ def _open(answer: Answer, origin: str) -> Answer:
 
 async def _open_later(coming: Awaitable[Answer], origin: str) -> Answer:
     return _open(await coming, origin)
+
+
+@dataclass(slots=True)
+class Shared:
+    """What all connections of a server share.
+
+    Attributes:
+        answer: the application.
+        limits: what a peer may take.
+        refusal: writes the answer to a request that never reaches the application, from the error and from what
+            headers have arrived.
+        admit: raises what a request is refused for by its head alone; asked before a body is waited for.
+        callers: which hosts and origins requests may name.
+        heads: the requests' heads that were parsed before.
+        peers: the open connections.
+        held: bytes of bodies that are not whole yet or wait for their turn, of all connections together.
+        ending: the server is about to end; each connection closes after the answer it is at.
+    """
+
+    answer: Respond
+    limits: Limits
+    refusal: Callable[[ApiError, Mapping[str, str]], Answer]
+    admit: Callable[[Request], None] = lambda request: None
+    callers: Callers = field(default_factory=Callers)
+    heads: Heads = field(default_factory=Heads)
+    peers: set[Any] = field(default_factory=set)
+    held: int = 0
+    ending: bool = False

@@ -1,9 +1,10 @@
-"""Work in the background: one long request after the other in one thread, while the event loop answers others."""
+"""Bounds on what clients make this process do: one long request at a time, and caches with a number of bytes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ LONG = 40_000  # characters of answers, and of their alternatives, that are writ
 
 _Made = TypeVar("_Made")
 _under_way: set[object] = set()  # what the thread has not come back from, and what waits for it
+Key, Value = TypeVar("Key", bound=Hashable), TypeVar("Value")
 
 
 async def in_background(work: Callable[..., _Made], *given: Any) -> _Made:
@@ -40,3 +42,33 @@ def in_event_loop() -> bool:
 @cache
 def _thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "long-requests")
+
+
+class BoundedCache(dict[Key, Value]):
+    """Values by their keys. It forgets everything when there is no room for one more.
+
+    Args:
+        most: bytes of all entries together.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most, self.size = most, 0
+        self._lock = threading.Lock()
+
+    def keep(self, key: Key, value: Value, size: int) -> Value:
+        """Keep a value, unless it alone would take more than a quarter of the room, and return it.
+
+        Args:
+            size: bytes that the key and the value take, at most.
+        """
+        if size > self.most // 4:
+            return value
+        with self._lock:
+            if self.size + size > self.most:
+                self.clear()
+                self.size = 0
+            if key not in self:
+                self.size += size
+            self[key] = value
+        return value
