@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mistral_on_azure.doctor.checks import CHECKS
 from mistral_on_azure.doctor.examination import Examination, Finding, Status
-from mistral_on_azure.doctor.report import Report
+from mistral_on_azure.doctor.report import CHECKS, Report
 
 NOTHING_LISTENS = "http://127.0.0.1:9"
 

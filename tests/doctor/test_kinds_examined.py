@@ -12,8 +12,8 @@ from examining import examine, failing
 from openai_engine import Engine, completion
 
 from local_endpoint import Local
-from mistral_on_azure.doctor.concurrency import AT_ONCE
 from mistral_on_azure.doctor.examination import Finding, Status
+from mistral_on_azure.doctor.first_requests import AT_ONCE
 from mistral_on_azure.doctor.report import Report
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 from servers import Asked, Reply, serving

@@ -7,9 +7,8 @@ import json
 
 from rich.console import Console
 
-from mistral_on_azure.doctor.checks import CHECKS
 from mistral_on_azure.doctor.examination import Examination, Status
-from mistral_on_azure.doctor.report import Report, show
+from mistral_on_azure.doctor.report import CHECKS, Report, show
 
 
 def shown(url: str, key: str, **console: object) -> tuple[Report, str]:

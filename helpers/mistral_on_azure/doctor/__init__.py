@@ -1,8 +1,7 @@
 """The doctor finds out what is at an endpoint, and names what to change where a check fails.
 
-`checks` lists the checks in their order, with those that each one needs. A check is a function that takes the
-`examination` (what is known so far) and returns a finding. The checks are in `variables`, `network`, `tls`, `access`,
-`identity`, `served_routes`, `abilities`, `chat_requests` and
-`concurrency`. `calling` sends the requests, `failures` explains error
-answers and missing answers, and `report` prints the findings without credentials.
+`report` lists the checks in their order, with those that each one needs, and prints the findings without credentials. A
+check is a function that takes the `examination` (what is known so far) and returns a finding. The checks are in
+`known_beforehand`, `network`, `tls`, `first_requests`, `identity`, `served_routes` and `abilities`. `calling` sends the
+requests, and `failures` explains error answers and missing answers.
 """

@@ -7,9 +7,9 @@ from typing import Any
 
 from mistral_on_azure.azure.http import object_of
 from mistral_on_azure.doctor.calling import Answer
-from mistral_on_azure.doctor.chat_requests import PROMPT, ask, choice, message, prompt_tokens
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
 from mistral_on_azure.doctor.failures import refused
+from mistral_on_azure.doctor.first_requests import PROMPT, ask, choice, message, prompt_tokens
 
 _PASS = {"extra-parameters": "pass-through"}
 _TOOL = {

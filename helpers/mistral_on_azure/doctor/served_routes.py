@@ -10,9 +10,9 @@ from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.probing import deployment_behind
 from mistral_on_azure.catalog.models import find
 from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
-from mistral_on_azure.doctor.chat_requests import ask, body
 from mistral_on_azure.doctor.examination import INFO, Examination, Finding, fails, note, ok, skipped
 from mistral_on_azure.doctor.failures import error_text, explain_refusal, models_listed, of_the_model
+from mistral_on_azure.doctor.first_requests import ask, body
 from mistral_on_azure.errors import CookbookError
 
 _NOT_HERE = (404, 405, 501)
