@@ -110,10 +110,10 @@ bench-doubles: setup ## Measure what the pytest plugin adds to a session and to 
 	@.venv/bin/python tests/bench/double_speed.py $(ARGS)
 
 scores: setup ## Ask the embedded model the evaluation set of the recipe "Which model?", and keep its answers (an hour)
-	@.venv/bin/python -m mistral_on_azure.upkeep.kept_scores $(ARGS)
+	@.venv/bin/python -m mistral_on_azure.upkeep.embedded_measurements scores $(ARGS)
 
 next-token: engine ## Ask the embedded model how likely each next token is, and keep it for a picture
-	@.venv/bin/python -m mistral_on_azure.upkeep.next_token
+	@.venv/bin/python -m mistral_on_azure.upkeep.embedded_measurements next-token
 
 gallery: setup ## Build the gallery, a site to open from disk, in build/gallery
 	@$(COOKBOOK) gallery $(ARGS)

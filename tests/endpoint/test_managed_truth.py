@@ -16,9 +16,8 @@ from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.endpoint.transport.contents import read_as_python
 from mistral_on_azure.endpoint.transport.listener import Callers
-from mistral_on_azure.upkeep.truth.agreement import differences
 from mistral_on_azure.upkeep.truth.asking_truth import ANSWERS, QUESTIONS
-from mistral_on_azure.upkeep.truth.kept_answers import about_path
+from mistral_on_azure.upkeep.truth.kept_answers import about_path, differences
 from mistral_on_azure.upkeep.truth.truth_questions import Question, ask
 from scripted import listed
 

@@ -25,7 +25,7 @@ from mistral_on_azure.notebook.service_views import PROBE, PROBED, base_path
 from mistral_on_azure.notebook.streams import Arrivals
 from mistral_on_azure.notebook.token_probabilities import shares
 from mistral_on_azure.running.saving import settled
-from mistral_on_azure.upkeep import next_token
+from mistral_on_azure.upkeep import embedded_measurements
 from mistral_on_azure.upkeep.faults import calls
 
 CALL = {"id": "a", "function": {"name": "look_up", "arguments": '{"word": "tea"}'}}
@@ -113,7 +113,7 @@ def test_a_temperature_and_top_p_do_what_their_definition_says():
     tokens = [(f"t{place}", -0.6 * place) for place in range(40)]
     whole = sum(math.exp(logprob) for _, logprob in tokens)
     tokens = [(name, logprob - math.log(whole)) for name, logprob in tokens]
-    measured = next_token.summed_up(tokens)
+    measured = embedded_measurements.summed_up(tokens)
     for temperature in (0.5, 1.0, 2.0):
         weights = [math.exp(logprob / temperature) for _, logprob in tokens]
         right = [weight / sum(weights) for weight in weights]
@@ -154,7 +154,7 @@ def test_the_embedded_model_still_says_what_is_kept():
     key = new_key()
     process, url = embedded.start(key)
     try:
-        again = next_token.summed_up(next_token.measure(url, key))
+        again = embedded_measurements.summed_up(embedded_measurements.measure(url, key))
     finally:
         stop(process)
     assert [token for token, _ in again["likeliest"][:3]] == [token for token, _ in MEASURED["likeliest"][:3]]

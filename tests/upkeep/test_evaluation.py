@@ -11,8 +11,8 @@ from importlib.metadata import version
 import pytest
 
 from mistral_on_azure import CookbookError, kept, recipe_programs
-from mistral_on_azure.upkeep import kept_scores
-from mistral_on_azure.upkeep.written_dates import LANGUAGES, evaluation_set
+from mistral_on_azure.upkeep import embedded_measurements
+from mistral_on_azure.upkeep.embedded_measurements import LANGUAGES, evaluation_set
 
 SET = kept("written dates")
 SCORES = kept("scores")
@@ -45,8 +45,8 @@ def test_the_kept_answers_are_a_real_models_to_questions_of_the_set():
 
 def test_the_kept_file_is_written_as_the_command_writes_it():
     about = {name: value for name, value in SCORES.items() if name != "answers"}
-    given = {shown: SCORES["answers"][f"examples: {shown}"] for shown in kept_scores.EXAMPLES}
-    assert kept_scores._written(about, given) == kept_scores.FILE.read_text(encoding="utf-8")
+    given = {shown: SCORES["answers"][f"examples: {shown}"] for shown in embedded_measurements.EXAMPLES}
+    assert embedded_measurements._written(about, given) == embedded_measurements.SCORES.read_text(encoding="utf-8")
 
 
 def test_nothing_else_is_kept():
@@ -57,7 +57,7 @@ def test_nothing_else_is_kept():
 @pytest.fixture
 def written(tmp_path):
     """The recipe's programs in a folder, and the files that the gate compares."""
-    for name, text in recipe_programs(kept_scores.RECIPE).items():
+    for name, text in recipe_programs(embedded_measurements.RECIPE).items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     right = {each["id"]: [each["date"], 60, 10, 1.0] for each in SET["items"]}
     worse = right | {each["id"]: ["no idea", 60, 10, 1.0] for each in SET["items"][::8]}

@@ -1,6 +1,6 @@
 """`cookbook secrets`: finding credentials where none belong, before they are committed or shared.
 
-`rules.toml` describes the credentials that have a prefix of their own, and `credential_rules` finds them. `detecting`
-finds random values that are named as a credential. `scan` reads the files, notebooks by cell and output, and prints
-where a credential is.
+`rules.toml` describes the credentials that have a prefix of their own. `credential_rules` finds them, and judges random
+values by the names that stand around them; `detecting` applies both to a text. `scan` reads the files, notebooks by
+cell and output, and prints where a credential is.
 """

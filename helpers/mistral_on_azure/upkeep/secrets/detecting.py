@@ -18,8 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENGINE_KEY
 from mistral_on_azure.azure.masking import spellings
-from mistral_on_azure.upkeep.secrets.credential_rules import Found, rules
-from mistral_on_azure.upkeep.secrets.judging import DIGITS_OF_HEX, NEAR, PLACEHOLDER, judged
+from mistral_on_azure.upkeep.secrets.credential_rules import DIGITS_OF_HEX, NEAR, PLACEHOLDER, Found, judged, rules
 
 ALLOWED = b"pragma: allowlist secret"  # on a line, says that what it holds is no credential; detect-secrets' own words
 OF_THIS_ENVIRONMENT = "the credential of this environment"

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.upkeep.secrets.credential_rules import ASSIGNED
 from mistral_on_azure.upkeep.secrets.detecting import ALLOWED, detect
-from mistral_on_azure.upkeep.secrets.judging import ASSIGNED
 
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "application/pdf")  # base64, in a notebook's outputs
 _PICTURE = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF")  # how what they hold begins

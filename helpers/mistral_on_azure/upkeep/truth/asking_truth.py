@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mistral_on_azure.azure.files import ROOT
-from mistral_on_azure.upkeep.truth import agreement, kept_answers, published_container, tiny_engine, truth_questions
+from mistral_on_azure.upkeep.truth import kept_answers, published_container, tiny_engine, truth_questions
 from mistral_on_azure.upkeep.truth.tiny_engine import Child, Home, say
 
 HERE = Path(__file__).resolve().parent
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = _parser().parse_args(argv)
     if arguments.compare:
-        least = agreement.compare(*arguments.compare, show=arguments.show)
+        least = kept_answers.compare(*arguments.compare, show=arguments.show)
         return 0 if least >= arguments.at_least else 1
     home = Home(arguments.home.expanduser().resolve())
     tiny_engine.make_environment(home, arguments.python)
