@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mistral_on_azure.azure.addresses import ENDPOINT
+from mistral_on_azure.azure.children import OF_AN_IDENTITY
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind
 from mistral_on_azure.azure.masking import Masker
-from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.doctor.calling import Answer, Caller
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mistral_on_azure.azure.addresses import API_VERSION
 from mistral_on_azure.azure.deployment_kinds import FOUNDRY, MANAGED, SERVERLESS, kind_answered, kind_of_host
 from mistral_on_azure.azure.deployments import default_name
-from mistral_on_azure.azure.probing import deployment_behind
+from mistral_on_azure.azure.http import deployment_behind
 from mistral_on_azure.catalog.models import find
 from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
 from mistral_on_azure.doctor.examination import INFO, Examination, Finding, fails, note, ok, skipped

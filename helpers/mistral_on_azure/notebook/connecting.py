@@ -23,8 +23,8 @@ from mistral_on_azure.azure.addresses import (
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.entra_id import NoToken, token_provider
+from mistral_on_azure.azure.http import probe
 from mistral_on_azure.azure.offline import Changes, apply, at_local_endpoint
-from mistral_on_azure.azure.probing import probe
 from mistral_on_azure.catalog.parameters import check_parameters
 from mistral_on_azure.endpoint import NAME
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start

@@ -11,7 +11,7 @@ from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import CREDENTIAL, check_credential
 from mistral_on_azure.azure.deployment_kinds import DeploymentKind
 from mistral_on_azure.azure.entra_id import token_provider
-from mistral_on_azure.azure.probing import first_path
+from mistral_on_azure.azure.http import first_path
 from mistral_on_azure.endpoint.gateway.authentication import looks_like_token
 from mistral_on_azure.errors import CookbookError
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential, endpoint_in_variables, variables_of
-from mistral_on_azure.azure.withholding import own_secrets
+from mistral_on_azure.azure.children import own_secrets
 from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording import tape as tapes

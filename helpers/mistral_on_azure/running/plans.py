@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.deployment_kinds import DeploymentKind
 from mistral_on_azure.azure.deployments import default_name
-from mistral_on_azure.azure.probing import probe
+from mistral_on_azure.azure.http import probe
 from mistral_on_azure.catalog.notebooks import notebooks
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running import targets

@@ -15,9 +15,9 @@ from mistral_on_azure.azure.addresses import (
     endpoint_in_variables,
     label_of,
 )
+from mistral_on_azure.azure.children import OF_AN_IDENTITY
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.azure.offline import Changes, away_from_others
-from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
 from mistral_on_azure.endpoint.options import KINDS
 from mistral_on_azure.endpoint.options import Options as EndpointOptions
 from mistral_on_azure.endpoint.starting import new_key, start
