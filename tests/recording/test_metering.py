@@ -8,8 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mistral_on_azure.recording.metering import ASSUMED, Meter, at_most, may_cost
-from mistral_on_azure.recording.usage import Budget, Exhausted, Prices, Usage, count_text, total
+from mistral_on_azure.recording.usage import (
+    ASSUMED,
+    Budget,
+    Exhausted,
+    Meter,
+    Prices,
+    Usage,
+    at_most,
+    count_text,
+    may_cost,
+    total,
+)
 
 
 def test_what_may_cost_tokens():

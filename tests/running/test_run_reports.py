@@ -17,9 +17,8 @@ from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.running import record
 from mistral_on_azure.running.history import fingerprint
 from mistral_on_azure.running.jobs import Job
-from mistral_on_azure.running.progress import Progress
 from mistral_on_azure.running.record import claim
-from mistral_on_azure.running.results import Result, Status
+from mistral_on_azure.running.results import Progress, Result, Status
 from mistral_on_azure.running.worker import one_line, plain
 
 ASKS = """

@@ -1,4 +1,4 @@
-"""Child processes that serve, each of which prints its address and ends with its parent; and what any child gets to see.
+"""Child processes that serve, which print their address and end with their parent; and what any child gets to see.
 
 Credentials stay out of the environment of child processes, and out of this process's own environment in `/proc`. What
 remains: root, and whoever may trace this user's processes, can read their memory. A shell from which the variables were

@@ -9,7 +9,8 @@ A request passes these rooms, as it passes the layers on Azure:
 4. `models/`: what answers. The script and the real engines stand side by side; each reads messages and tools itself.
 
 `local/` has what Azure does not have (faults, pace, sessions with their journal), `openapi/` describes the routes,
-`service` is what the handlers work on, `fields` says what a field may be, `api_errors` how any room refuses.
+`service` is what the handlers work on, `fields` says what a field may be, `api_errors` how any room refuses, and
+`bounds` keeps long work off the event loop and caches small.
 `server`, `options`, `making`, `starting` and `__main__` start it. Imports run from later to earlier in this list:
 `application`, `routes`, `openapi`, `serving`, `service`, `local`, `models`, `gateway`, `transport`, `fields`,
 `api_errors`.

@@ -2,5 +2,5 @@
 
 `doors` are addresses on loopback, one for each notebook and deployment. Behind them `forwarding` passes each request on
 to the real endpoint with the real credential (`headers`), which no notebook ever sees, or answers from a `tape`.
-`metering` reads the usage of an answer as it passes; `usage` adds it up and keeps the budget.
+`usage` reads the usage of an answer as it passes, adds it up and keeps the budget.
 """

@@ -17,9 +17,8 @@ from yarl import URL
 from mistral_on_azure.azure.addresses import is_loopback
 from mistral_on_azure.recording import headers
 from mistral_on_azure.recording.doors import Door, own_answer
-from mistral_on_azure.recording.metering import Meter, at_most, may_cost
 from mistral_on_azure.recording.tape import Exchange, Scrubber, Tape
-from mistral_on_azure.recording.usage import Budget, Exhausted, Usage
+from mistral_on_azure.recording.usage import Budget, Exhausted, Meter, Usage, at_most, may_cost
 
 _CONNECT, _SILENCE = 10.0, 300.0  # seconds; a client's own timeouts are shorter
 _FREE = Usage(calls=1)

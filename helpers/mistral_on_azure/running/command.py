@@ -23,9 +23,8 @@ from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.plans import Plan, plan_of
 from mistral_on_azure.running.pool import prepare, run
 from mistral_on_azure.running.processes import Interrupts
-from mistral_on_azure.running.progress import Progress
 from mistral_on_azure.running.record import Run
-from mistral_on_azure.running.results import Result, Status
+from mistral_on_azure.running.results import Progress, Result, Status
 from mistral_on_azure.running.run_options import Options
 from mistral_on_azure.running.targets import Target
 

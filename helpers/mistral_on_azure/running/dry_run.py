@@ -22,8 +22,7 @@ from mistral_on_azure.running.history import History
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.pool import Limits, run
 from mistral_on_azure.running.processes import Interrupts
-from mistral_on_azure.running.progress import Progress
-from mistral_on_azure.running.results import Result
+from mistral_on_azure.running.results import Progress, Result
 
 
 def rehearse(jobs: Sequence[Job], limits: Limits, history: History, console: Console) -> str:

@@ -16,9 +16,8 @@ from pathlib import Path
 
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.azure.offline import Changes, apply, own_kernel
-from mistral_on_azure.running import child_output
 from mistral_on_azure.running.jobs import Job
-from mistral_on_azure.running.processes import ENDING, adopt_orphans, end_children
+from mistral_on_azure.running.processes import ENDING, MaskedStream, adopt_orphans, end_children, masked_output
 
 _LONGEST = 400  # characters of an error
 _MOST_SOURCE = 4000  # characters of a cell in reports, whose size CI systems limit
@@ -103,7 +102,7 @@ def work(
     apply(own_kernel(sockets))
     apply(environment)
     mask = Masker(secrets).text
-    with child_output.masked(mask) as (_, errors):
+    with masked_output(mask) as (_, errors):
         ended = _execute(job, limit, sockets, tell, mask, errors)
         end_children()  # a kernel that did not end by itself
     tell.send(ended)
@@ -115,7 +114,7 @@ def cell_timeout(limit: float) -> str:
 
 
 def _execute(
-    job: Job, limit: float, sockets: Path, tell: Connection, mask: Callable[[str], str], errors: child_output.Stream
+    job: Job, limit: float, sockets: Path, tell: Connection, mask: Callable[[str], str], errors: MaskedStream
 ) -> Ended:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
