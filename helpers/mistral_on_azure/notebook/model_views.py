@@ -17,7 +17,7 @@ GROUPS = {
     "sold today": "Sold today, per token",
     "retired": "Retired, and still typed",
 }
-_LEFT, _FROM = date(2022, 10, 1), date(2023, 7, 1)  # of the picture, and of a row whose beginning nobody knows
+_LEFT, _FROM = date(2022, 10, 1), date(2023, 7, 1)  # of the time line, and of a row whose beginning nobody knows
 _HEADS = {"open": "open, on managed compute", "sold today": "sold today, per token", "retired": "retired on Azure"}
 _OTHERS = "API, library, machines"
 

@@ -18,9 +18,9 @@ SAID = ("role", "object", "finish_reason", "type")  # keys whose texts are part 
 RANDOM = ("bytes",)  # a token's bytes are none, one or many, as the random weights have it
 MESSAGE_CHARACTERS = 240
 TEXT_CHARACTERS = 80
+LONG = 150  # a pattern of that length may have been cut, and another run may cut it elsewhere
 
 Row = dict[str, Any]
-LONG = 150  # a pattern of that length may have been cut, and another run may cut it elsewhere
 
 
 def kept(reply: Reply, model_paths: tuple[str, ...]) -> Row:
