@@ -20,8 +20,9 @@ from mistral_on_azure.azure.files import is_checkout, path_part, scratch
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, load
 from mistral_on_azure.catalog.parameters import values
+from mistral_on_azure.catalog.script_format import Exchange
 from mistral_on_azure.catalog.selection import Selection, choose, client_of
-from mistral_on_azure.catalog.sidecar import scripted_answers
+from mistral_on_azure.catalog.sidecar import scripted_answers, unserved_answers
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.package_index import group_of
 
@@ -44,6 +45,7 @@ class Job:
         id: the notebook's id in the catalog; empty is the stem of the file.
         missing: why it cannot run on this machine; empty when it can.
         in_copy: whether it is executed in a copy of its folder, because it writes files.
+        answers: a recipe's own, where it lies elsewhere, so that the local endpoint does not read them itself.
     """
 
     notebook: Path
@@ -53,6 +55,7 @@ class Job:
     id: str = ""
     missing: str = ""
     in_copy: bool = False
+    answers: tuple[Exchange, ...] = ()
 
     def patient(self, seconds: int) -> Job:
         """The same job, with the parameter `timeout` set where its notebook has one and nobody has set it."""
@@ -145,7 +148,20 @@ def _job(notebook: Notebook, given: dict[str, str], output: Path, strict: bool) 
         raise CookbookError(f"{notebook.id} cannot run here: {missing}.")
     parameters = {} if missing else values(notebook.parameters, given, notebook.path.name)
     in_copy = notebook.kind is Kind.OTHER_LANGUAGE
-    return Job(notebook.path, "", output, parameters, notebook.id, missing, in_copy)
+    return Job(notebook.path, "", output, parameters, notebook.id, missing, in_copy, _answers(notebook.path))
+
+
+def _answers(notebook: Path) -> tuple[Exchange, ...]:
+    """The answers that the local endpoint must be given for a notebook.
+
+    Raises:
+        CookbookError: one line that names the file beside the notebook, the line and the key.
+    """
+    if answers := unserved_answers(notebook):
+        from mistral_on_azure.endpoint.models.script_files import entries_of  # with the tokenizer
+
+        entries_of(notebook.with_suffix(".toml"), answers)
+    return answers
 
 
 def _on(job: Job, notebook: Notebook, deployment: str, output: Path) -> Job:

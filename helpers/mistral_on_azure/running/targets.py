@@ -6,6 +6,9 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
+
+from msgspec import to_builtins
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import (
@@ -78,6 +81,10 @@ class Local(Target):
 
     def environment(self, result: Result) -> Changes:
         key = self._keys[id(result)] = next(self._free)
+        if answers := to_builtins(result.job.answers):
+            told = http.request("POST", f"{self.url}/local/script", key, answers)
+            if told.status != HTTPStatus.OK:
+                raise CookbookError(f"{result.job.name}: the local endpoint refuses its answers: {told.text}")
         return {**away_from_others(), ENDPOINT: self.url, CREDENTIAL: key}
 
     def usage(self, result: Result) -> Usage | None:
