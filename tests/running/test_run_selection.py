@@ -201,14 +201,12 @@ print(answer.json()["choices"][0]["message"]["content"])
 BESIDE = '[[exchange]]\nprompt = "How far is Mars?"\nanswers = ["Months away."]\n'
 
 
-def test_a_recipe_elsewhere_brings_its_answers_and_they_are_its_own(cookbook):
-    """Beside it, another notebook with the same prompt does not get them."""
-    mars, other = (cookbook.write(f"../elsewhere/{name}", ASKING) for name in ("mars", "other"))
+def test_a_recipe_elsewhere_brings_its_answers(cookbook):
+    mars = cookbook.write("../elsewhere/mars", ASKING)
     mars.with_suffix(".toml").write_text(BESIDE, encoding="utf-8")
-    done = cookbook.run(str(mars), str(other))
+    done = cookbook.run(str(mars))
     assert done.returncode == 0, done.stdout + done.stderr
-    printed = {name: (cookbook.reports / job["output"]).read_text("utf-8") for name, job in cookbook.jobs.items()}
-    assert "Months away." in printed["mars"] and "I only know" in printed["other"]
+    assert "Months away." in (cookbook.reports / cookbook.jobs["mars"]["output"]).read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import msgspec
 
-from mistral_on_azure.azure.files import NOTEBOOKS
 from mistral_on_azure.catalog.clients import Documentation
 from mistral_on_azure.catalog.script_format import Exchange, read_toml
 
@@ -40,16 +39,6 @@ def read_sidecar(file: Path) -> Sidecar:
 def scripts(folder: Path) -> tuple[Path, ...]:
     """The TOML files of all recipes."""
     return tuple(sorted(file for file in (folder / "recipes").rglob("*.toml") if not file.name.startswith(".")))
-
-
-def unserved_answers(notebook: Path) -> tuple[Exchange, ...]:
-    """The answers beside a notebook that is no recipe of the cookbook: the local endpoint does not read them by itself.
-
-    Raises:
-        CookbookError: one line that names the error in the file.
-    """
-    beside = notebook.with_suffix(".toml")
-    return () if beside.resolve() in map(Path.resolve, scripts(NOTEBOOKS)) else read_sidecar(beside).exchange
 
 
 def scripted_answers(folder: Path) -> tuple[Exchange, ...]:

@@ -6,9 +6,7 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
-
-from msgspec import to_builtins
+from pathlib import Path
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import (
@@ -81,10 +79,6 @@ class Local(Target):
 
     def environment(self, result: Result) -> Changes:
         key = self._keys[id(result)] = next(self._free)
-        if answers := to_builtins(result.job.answers):
-            told = http.request("POST", f"{self.url}/local/script", key, answers)
-            if told.status != HTTPStatus.OK:
-                raise CookbookError(f"{result.job.name}: the local endpoint refuses its answers: {told.text}")
         return {**away_from_others(), ENDPOINT: self.url, CREDENTIAL: key}
 
     def usage(self, result: Result) -> Usage | None:
@@ -104,18 +98,21 @@ class Direct(Target):
 
 
 @contextmanager
-def local(jobs: int, engine: str | None = None, kind: str = SERVERLESS.name) -> Iterator[Local]:
+def local(
+    jobs: int, engine: str | None = None, kind: str = SERVERLESS.name, recipes: Iterable[Path] = ()
+) -> Iterator[Local]:
     """Start the local endpoint for some jobs. Its limits are per key, so jobs do not share those of managed compute.
 
     Args:
         kind: the kind of deployment that it imitates.
         engine: `embedded`, or the address of an OpenAI-compatible server that answers in place of the script.
+        recipes: the TOML files of recipes that lie elsewhere.
 
     Raises:
         CookbookError: when it does not start.
     """
     keys = [new_key() for _ in range(jobs)]
-    with start(keys, kind=kind, **({"engine": engine} if engine else {})) as endpoint:
+    with start(keys, kind=kind, recipes=[*map(str, recipes)], **({"engine": engine} if engine else {})) as endpoint:
         yield Local(endpoint.url, keys, engine, kind)
 
 
