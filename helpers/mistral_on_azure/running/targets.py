@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from mistral_on_azure.azure.addresses import (
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.azure.offline import Changes, away_from_others
 from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
+from mistral_on_azure.catalog.parameters import hint
 from mistral_on_azure.endpoint.options import KINDS
 from mistral_on_azure.endpoint.options import Options as EndpointOptions
 from mistral_on_azure.endpoint.starting import new_key, start
@@ -142,9 +142,7 @@ def check_deployments(names: Iterable[str], kind: str) -> None:
     known = local_deployments(kind)
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"It has: {', '.join(known)}."
-            raise CookbookError(f"The local endpoint has no deployment {name!r}. {hint}")
+            raise CookbookError(f"The local endpoint has no deployment {name!r}. {hint(name, known)}")
 
 
 def _label(engine: str | None, kind: DeploymentKind) -> str:
