@@ -158,7 +158,7 @@ def _whole(answer: str) -> tuple[dict[str, Any], str | None, list[Any]]:
 
 
 def _streamed(answer: str) -> tuple[dict[str, Any], str | None, list[Any]]:
-    """The same of a stream; calls may come in pieces."""
+    """Message, finish reason and log probabilities of a streamed answer, whose tool calls may come in pieces."""
     text, reason, logprobs, calls = "", None, [], dict[int, dict[str, str]]()
     for line in answer.split("\n"):
         choice = _first(object_of(line.removeprefix("data:")))

@@ -80,7 +80,7 @@ class ScriptFiles:
         self._open: Answers | None = None
 
     def answers(self, strict: bool | None) -> Answers:
-        """What is answered now.
+        """The answers of the files as they are now.
 
         Args:
             strict: a session's wish; None leaves it to the endpoint.
@@ -120,7 +120,7 @@ class ScriptFiles:
         return marks
 
     def _read(self) -> tuple[Answers, str]:
-        """The answers of the files alone, and what is said to a prompt that nobody knows."""
+        """The answers of the files alone, and the text that answers a prompt which is in no file."""
         try:
             read = [read_toml(file, ScriptFile) for file in self.files]
         except FileNotFoundError as error:

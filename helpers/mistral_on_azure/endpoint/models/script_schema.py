@@ -14,12 +14,12 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def _given(name: str) -> dict[str, Any]:
-    """That a table has a key. In JSON one that is null is not given."""
+    """The JSON schema of a table that has a key; a key whose value is null counts as left out."""
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 def _one_of(*ways: str) -> dict[str, Any]:
-    """That a table answers in one of some ways, or with a fault alone."""
+    """The JSON schema of a table that has exactly one of some keys, or a fault and none of them."""
     answered = [_given(way) for way in ways]
     return {"oneOf": [*answered, {**_given("fault"), "not": {"anyOf": answered}}]}
 
