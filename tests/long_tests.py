@@ -53,9 +53,7 @@ LONG = (
     "tests/endpoint/test_tool_bounds.py::test_patterns_match_what_the_standard_library_matches",
     "tests/endpoint/test_tool_bounds.py::test_values_fit_where_jsonschema_says_so",
     "tests/endpoint/test_tool_tokens.py::test_prompts_with_tools",
-    "tests/gallery/test_building.py",
-    "tests/gallery/test_pages.py",  # the whole site, for which each program is executed
-    "tests/gallery/test_using.py",
+    "tests/gallery/",  # the whole site, for which each program is executed
     "tests/lab/test_jupyterlab.py::test_every_cell_runs",
     "tests/lab/test_jupyterlab.py::test_outputs_can_be_read",
     "tests/notebook/test_bar_charts.py::test_the_same_rows_make_the_same_picture",
