@@ -238,12 +238,20 @@ def _task(notebook: Notebook, section: str) -> list[list[Statement]]:
 
 
 def _split(notebook: Notebook, section: str) -> list[list[Statement]]:
-    """The statements of each Python cell, also of one that writes a file, with one name for the client everywhere."""
+    """The statements of each Python cell, also of one that writes a file, with one name for the client everywhere.
+
+    Files that the notebook writes become one program, so none of them is imported.
+    """
     place = f"{notebook.id}{ENDING}, section {section!r}"
+    written = {name.removesuffix(".py") for name in notebook.programs}
     found = snippets(notebook, section)
     sources = (cell.code if cell.magic == "%%writefile" else cell.source for cell in found)
     cells = (split(re.sub(r"\bentra_client\b", "client", source), place) for source in sources)
-    return [[one for one in cell if not one.is_docstring] for cell in cells]
+    return [[one for one in cell if not one.is_docstring and not _imports_only(one, written)] for cell in cells]
+
+
+def _imports_only(one: Statement, modules: Collection[str]) -> bool:
+    return bool(one.imports) and all(_package(line) in modules for line in one.imports.values())
 
 
 def _imports(cells: Iterable[Sequence[Statement]]) -> tuple[dict[str, str], list[Statement], set[str]]:
