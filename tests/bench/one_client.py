@@ -90,14 +90,19 @@ def _at_once(cells: str, namespace: dict) -> dict[str, float]:
     if few not in cells:
         sys.exit(f"The cells that ask at once have no {few}: they cannot be the ones that are meant.")
     tree = ast.parse(cells.replace(few, f"Semaphore({_AT_ONCE})"))
-    asyncio.run(eval(_compiled(tree), namespace))  # what is imported and made once is no part of a completion
+    warm_up = _compiled(tree)  # imports and makes what is no part of a completion
     names = [ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else "" for node in tree.body]
     place = names.index("questions") + 1
     tree.body[place:place] = ast.parse(f"questions *= {_TIMES}").body
     code = _compiled(tree)
-    began, cpu = time.perf_counter(), time.process_time()
-    asyncio.run(eval(code, namespace))
-    taken, cpu = time.perf_counter() - began, time.process_time() - cpu
+
+    async def both() -> tuple[float, float]:  # in one loop, since some clients keep their connections
+        await eval(warm_up, namespace)
+        began, cpu = time.perf_counter(), time.process_time()
+        await eval(code, namespace)
+        return time.perf_counter() - began, time.process_time() - cpu
+
+    taken, cpu = asyncio.run(both())
     count = len(namespace["questions"])
     return {"many": taken / count * 1000, "many_cpu": cpu / count * 1000}
 
