@@ -78,7 +78,7 @@ class Answers:
     """The layers that are asked one after the other, and what becomes of a prompt that none of them has.
 
     Attributes:
-        unknown_prompt: what is said to it; None refuses it.
+        unknown_prompt: the answer to a prompt that no layer has; None refuses it.
         filtered: texts that the content filter refuses.
         last: makes a layer that is only needed when no other has the prompt.
     """
@@ -166,8 +166,8 @@ class SessionScript:
     Attributes:
         strict: whether an unknown prompt is refused; None leaves it to the endpoint.
         layer: the session's own entries, None without any; another object after each change.
-        refused: what was said to unexpected prompts, the first 100 times.
-        refused_ever: likewise in all sessions of the key, one after the other.
+        refused: the messages of the first 100 refusals of unexpected prompts.
+        refused_ever: those of all sessions of the key, one after the other; again 100 at most.
     """
 
     def __init__(self) -> None:
