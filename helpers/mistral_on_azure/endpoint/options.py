@@ -79,6 +79,7 @@ _OF_KINDS = {  # options that have no effect on other kinds
     "as_of": ("serverless", "foundry"),
     "retired": ("serverless", "foundry"),
     "strict_model": ("serverless",),
+    "engine": ("serverless", "foundry"),  # the container of managed compute is imitated with its own engine
 }
 
 
