@@ -85,7 +85,7 @@ recipe: setup ## Begin a recipe: make recipe NAME=hello
 	@$(COOKBOOK) run --save "recipes/$(NAME)"
 	@$(COOKBOOK) tables
 
-tables: setup ## Rebuild the generated parts of the README
+tables: setup ## Rebuild the generated parts of the READMEs and of Start here
 	@$(COOKBOOK) tables $(ARGS)
 
 bench: bench-endpoint bench-notebooks bench-doubles ## Measure ours beside its rivals, which are installed, and keep the results
