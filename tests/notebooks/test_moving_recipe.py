@@ -126,6 +126,7 @@ def test_the_bodies_of_all_pairs_are_equal_as_the_prose_says():
     printed = "".join("".join(each.get("text", "")) for cell in CELLS.values() for each in cell.get("outputs", []))
     bodies = re.findall(r"^[\w ,]+: body (.+?), only one has", printed, re.MULTILINE)
     assert len(bodies) == 10 and set(bodies) == {"equal"}
+    assert "Asynchronous, the same body: True, the same answer: True\n" in printed
 
 
 def test_the_picture_shows_the_differences_that_the_prose_names():
