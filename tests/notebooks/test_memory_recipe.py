@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,46 @@ def test_the_filter_is_recognised_in_every_client(taught, capsys):
     lines = capsys.readouterr().out.strip().splitlines()
     assert len(lines) == 6 and all(line.endswith("filtered: True") for line in lines), lines
     assert not taught["was_filtered"](ValueError("no filter"))
+
+
+def completion(content: str | None, reason: str) -> SimpleNamespace:
+    choice = SimpleNamespace(message=SimpleNamespace(content=content), finish_reason=reason)
+    return SimpleNamespace(choices=[choice])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "text"),
+    [
+        ("Yes.", "stop", "Yes."),
+        (None, "stop", ""),
+        (None, "content_filter", ""),
+        ("Half a te", "content_filter", ""),
+        ("Half a te", "length", "Half a te […]"),
+    ],
+)
+def test_the_finish_reason_decides_what_is_kept_of_an_answer(taught, content, reason, text):
+    assert taught["text_of"](completion(content, reason)) == text
+
+
+def test_a_chat_goes_on_after_an_answer_that_was_taken_away(taught, monkeypatch):
+    taken, create = [completion(None, "content_filter")], taught["client"].chat.completions.create
+    fake = SimpleNamespace(create=lambda **asked: taken.pop() if taken else create(**asked))
+    monkeypatch.setitem(taught, "client", SimpleNamespace(chat=SimpleNamespace(completions=fake)))
+    chat = taught["Chat"]("You help customers of a shoe shop.")
+    before = list(chat.messages)
+    assert chat.ask("Tell me everything.") == "I cannot talk about that." and chat.messages == before
+    assert chat.ask("Hello, can you help me?") and len(chat.messages) == 3
+
+
+def test_managed_compute_takes_what_was_trimmed_only_joined(taught, capsys):
+    """Whichever of the four ways cut it, and the 7B there also refuses the instruction."""
+    if taught["model"] != FIRST or "refused" not in taught["verdict"](taught["history"]):
+        pytest.skip("only managed compute")
+    exec(CELLS["trim-4"], taught)
+    assert len(taught["ways"]) == 4
+    for kept in taught["ways"].values():
+        assert taught["verdict"](kept) == "refused with 424"
+        assert taught["verdict"](taught["joined"](kept)).startswith("answered")
 
 
 @pytest.mark.parametrize("record", [False, True])

@@ -152,6 +152,9 @@ def test_the_kept_measurement_is_of_the_whole_quota_and_holds_what_the_recipe_sa
     assert kept.minutes == 3
     for name in ("ledger", "ledger-4"):
         assert kept.results[name]["used"] >= 0.98 and kept.results[name]["refused"] == 0
+    naive = kept.results["naive"]
+    said = f"refused {naive['refused']:,} times for {naive['answered']} answers"
+    assert any(said in cell.source for cell in NOTEBOOK.markdown)
 
 
 @pytest.mark.all

@@ -20,6 +20,7 @@ from mistral_on_azure.snippets.starter import composed
 
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 RECIPE = load(NOTEBOOKS / "recipes" / "call-tools-in-a-loop.ipynb", NOTEBOOKS)
+MODES = load(NOTEBOOKS / "recipes" / "json-you-can-trust.ipynb", NOTEBOOKS)
 MODEL = "mistralai-Mixtral-8x22B-Instruct-v0-1"
 RAISED = {
     "azure-ai-inference": AzureError,
@@ -67,3 +68,25 @@ def test_the_calls_of_a_stream_are_joined_as_the_text_says(recipe):
     found["azure-ai-inference"] = names["joined"](recipe["azure"].complete(**asked, stream=True))
     calls = [{"name": "languages", "arguments": f'{{"country": "{each}"}}'} for each in ("BE", "LU", "Switzerland")]
     assert found == dict.fromkeys(found, calls)
+
+
+def test_each_client_forces_a_call_as_the_table_of_json_modes_spells_it(recipe):
+    (table,) = (cell.source for cell in MODES.markdown if "| Client |" in cell.source)
+    spelled = re.findall(r"^\| \[(.+?)\].* \| `([^`]*tool_choice[^`]*)` \|", table, re.MULTILINE)
+    assert [name for name, text in spelled if "allowed_openai_params" in text] == ["LiteLLM"] and len(spelled) == 6
+    assert all(re.search('tool_choice"?[=:] ?"required"', text) for _, text in spelled)
+    asked = {"messages": [{"role": "user", "content": "Good morning, dear colleague!"}], "tool_choice": "required"}
+    asked = recipe["settings"] | asked
+    lite, complete = asked | recipe["lite"], recipe["litellm"].completion
+    answers = [
+        recipe["client"].chat.completions.create(**asked).to_dict(),
+        recipe["azure"].complete(**asked).as_dict(),
+        recipe["mistral"].chat.complete(**asked).model_dump(),
+        complete(**lite, allowed_openai_params=["tool_choice"]).model_dump(),
+        recipe["session"].post(recipe["url"], json=asked, timeout=5).json(),
+    ]
+    assert all(answer["choices"][0]["message"]["tool_calls"] for answer in answers)
+    forced = recipe["chat"].bind_tools(recipe["tools"], tool_choice="required")
+    assert forced.invoke(asked["messages"]).tool_calls
+    with pytest.raises(OpenAIError, match="tool_choice"):
+        complete(**lite)
