@@ -35,7 +35,17 @@ def taught(request) -> Iterator[dict[str, Any]]:
         for name, value in {**variables_of(endpoint.url, kind_named(kind)), CREDENTIAL: key}.items():
             patch.setitem(os.environ, name, value)
         names: dict[str, Any] = {"model": model, "limit": 240, "reserve": 60, "version": "v3", "Path": Path}
-        for cell in ("set-up-3", "roles-1", "roles-2", "trim-1", "trim-2", "summary-1", "summary-2", "filter-1"):
+        for cell in (
+            "set-up-3",
+            "roles-1",
+            "roles-2",
+            "trim-1",
+            "trim-2",
+            "summary-1",
+            "summary-2",
+            "filter-1",
+            "filter-3",
+        ):
             exec(CELLS[cell], names)
         exec(CELLS["memory-1"], names)
         yield names
@@ -111,8 +121,7 @@ def test_a_long_chat_never_passes_its_limit_and_keeps_what_the_note_has(taught, 
 
 
 def test_the_filter_is_recognised_in_every_client(taught, capsys):
-    for cell in ("filter-3", "filter-4"):
-        exec(CELLS[cell], taught)
+    exec(CELLS["filter-4"], taught)
     lines = capsys.readouterr().out.strip().splitlines()
     assert len(lines) == 6 and all(line.endswith("filtered: True") for line in lines), lines
     assert not taught["was_filtered"](ValueError("no filter"))
