@@ -94,6 +94,9 @@ def test_files_of_one_name_in_two_folders_are_both_searched(tmp_path, capsys):
     packages = tmp_path / ".venv" / "site-packages"
     packages.mkdir(parents=True)
     (packages / "client.py").write_text("client.complete()\n", encoding="utf-8")
+    for folder in ".tox", ".pytest_cache", "__pycache__":
+        (tmp_path / folder).mkdir()
+    (tmp_path / "__pycache__" / "main.pyc").write_bytes(b"azure.ai.inference")
     lines = [line.split()[0] for line in listed(str(tmp_path), capsys).splitlines()]
     found = [str(Path("one", "main.py")) + ":2", "requirements.txt:1", str(Path("two", "main.py")) + ":1"]
     assert lines == found
