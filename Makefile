@@ -10,8 +10,9 @@ CAN_MAKE := (sys.prefix != sys.base_prefix or importlib.util.find_spec("ensurepi
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: beyond-python bench bench-clients bench-doubles bench-endpoint bench-notebooks bench-quota doctor engine engines faults foreign \
-  gallery group help image lab lock newest next-token outputs picture pythons recipe run scores serve setup snippets tables test test-all truth
+.PHONY: beyond-python bench bench-batch bench-clients bench-doubles bench-endpoint bench-notebooks bench-quota doctor \
+  engine engines faults foreign gallery group help image lab lock newest next-token outputs picture pythons recipe run \
+  scores serve setup snippets tables test test-all truth
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,7 +85,7 @@ recipe: setup ## Begin a recipe: make recipe NAME=hello
 	@$(COOKBOOK) run --save "recipes/$(NAME)"
 	@$(COOKBOOK) tables
 
-tables: setup ## Rebuild the generated parts of the README
+tables: setup ## Rebuild the generated parts of the READMEs and of Start here
 	@$(COOKBOOK) tables $(ARGS)
 
 bench: bench-endpoint bench-notebooks bench-doubles ## Measure ours beside its rivals, which are installed, and keep the results
@@ -94,6 +95,9 @@ bench-endpoint: setup ## Measure the local endpoint only
 
 bench-notebooks: setup ## Measure only how fast notebooks are executed
 	@.venv/bin/python tests/bench/notebook_speed.py $(ARGS)
+
+bench-batch: setup ## Measure what a batch takes in one process, in two and on Ray (first: make group NAME=batch)
+	@.venv/bin/python tests/bench/batch_scaling.py $(ARGS)
 
 bench-clients: setup ## Measure what the clients cost, beside each other, and keep the results
 	@.venv/bin/python tests/bench/client_costs.py $(ARGS)

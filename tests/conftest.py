@@ -17,6 +17,7 @@ from balancing import (  # noqa: F401  # hooks of pytest
     pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_configure_node,
+    pytest_ignore_collect,
     pytest_xdist_auto_num_workers,
     pytest_xdist_make_scheduler,
 )

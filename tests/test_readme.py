@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mistral_on_azure.catalog.notebooks import anchor, tasks
-from mistral_on_azure.upkeep.generated import pages, with_tables
+from mistral_on_azure.upkeep.generated import current, pages
 from mistral_on_azure.upkeep.pictures import answer_arriving
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,10 +21,9 @@ PAGES = (
 MOST = 6_000  # bytes of the README, which is read on one screen
 
 
-@pytest.mark.parametrize("page", pages(ROOT), ids=lambda page: page.parent.name)
+@pytest.mark.parametrize("page", pages(ROOT), ids=lambda page: f"{page.parent.name}/{page.name}")
 def test_the_tables_are_current(page):
-    text = page.read_text(encoding="utf-8")
-    assert with_tables(text, ROOT / "notebooks") == text
+    assert current(page, ROOT / "notebooks") == page.read_text(encoding="utf-8")
 
 
 def test_the_readme_is_short():

@@ -90,15 +90,25 @@ def _at_once(cells: str, namespace: dict) -> dict[str, float]:
     if few not in cells:
         sys.exit(f"The cells that ask at once have no {few}: they cannot be the ones that are meant.")
     tree = ast.parse(cells.replace(few, f"Semaphore({_AT_ONCE})"))
+    warm_up = _compiled(tree)  # imports and makes what is no part of a completion
     names = [ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else "" for node in tree.body]
     place = names.index("questions") + 1
     tree.body[place:place] = ast.parse(f"questions *= {_TIMES}").body
-    code = compile(tree, "cells", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    began, cpu = time.perf_counter(), time.process_time()
-    asyncio.run(eval(code, namespace))
-    taken, cpu = time.perf_counter() - began, time.process_time() - cpu
+    code = _compiled(tree)
+
+    async def both() -> tuple[float, float]:  # in one loop, since some clients keep their connections
+        await eval(warm_up, namespace)
+        began, cpu = time.perf_counter(), time.process_time()
+        await eval(code, namespace)
+        return time.perf_counter() - began, time.process_time() - cpu
+
+    taken, cpu = asyncio.run(both())
     count = len(namespace["questions"])
     return {"many": taken / count * 1000, "many_cpu": cpu / count * 1000}
+
+
+def _compiled(tree: ast.Module) -> CodeType:
+    return compile(tree, "cells", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
 
 def _repeat(cell: str, times: int, namespace: dict) -> tuple[float, float, float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +15,16 @@ name = "Seventh client"
 package = "openai"
 routes = ["/v1/chat/completions"]
 reason = "you count to seven."
+exception = "openai.OpenAIError"
 documentation = { title = "Seven", url = "https://example.com/seven" }
-imports = {}
+imports = { "openai" = "openai" }
 """
+REASON = 'reason = "you count to seven."'
+HERE = Path(__file__).parent
+TESTS = (
+    str(HERE / "test_clients.py"),
+    f"{HERE.parent / 'upkeep' / 'test_faults_table.py'}::test_the_page_is_made_from_the_measurements",
+)
 MARK = "# The packages of modules that several clients use."
 FRONT = """
 from pathlib import Path
@@ -56,6 +65,19 @@ def test_the_table_of_tasks_has_its_column(seven):
     page = (seven.root / "notebooks" / "README.md").read_text(encoding="utf-8")
     assert "| LiteLLM | Seventh client |" in page
     assert "[Seventh client](seventh.ipynb#Call-tools)" in page
+
+
+@pytest.mark.parametrize("call", ["", 'call = "mistral_on_azure.upkeep.faults.calls:openai_sdk"'])
+def test_the_tests_of_the_table_and_of_the_page_of_faults_pass(seven, call):
+    """Nothing is written by hand after its row and its notebook; it joins the page of faults when it is measured."""
+    seven.cookbook("tables")
+    table = seven.root / "helpers/mistral_on_azure/catalog/clients.toml"
+    text = table.read_text(encoding="utf-8")
+    table.write_text(text.replace(REASON, f"{REASON}\n{call}"), encoding="utf-8")
+    try:
+        seven.python("-m", "pytest", "--noconftest", "-n0", "-p", "no:cacheprovider", "-c", os.devnull, *TESTS)
+    finally:
+        table.write_text(text, encoding="utf-8")
 
 
 @pytest.mark.all

@@ -17,7 +17,7 @@ def test_the_local_endpoint_has_all_of_them(local):
     report = examine(local.url, local.key)
     assert report.findings["/info"].found == "serves mistralai-Mistral-7B-Instruct-v01"
     assert LARGE in report.findings["/v1/models"].found
-    assert report.findings["chat routes"].found.startswith("all answer: /chat/completions (Azure SDK")
+    assert report.findings["chat routes"].found.startswith("all answer: /chat/completions (curl and requests, ")
     assert report.findings["api-version"].found == f"{API_VERSION} is taken; none is needed"
     assert report.findings["deployment"].found == "mistralai-Mistral-7B-Instruct-v01 answers"
 
@@ -35,8 +35,8 @@ def test_an_engine_with_v1_only():
     assert report.findings["/info"].status is Status.NOTE and "get_model_info()" in report.findings["/info"].found
     assert report.findings["/v1/models"].found == f"lists {MODEL}"
     routes = report.findings["chat routes"]
-    assert routes.status is Status.NOTE and routes.found.startswith("answer: /v1/chat/completions (OpenAI SDK")
-    assert "Missing: /chat/completions (Azure SDK" in routes.found and routes.remedy
+    assert routes.status is Status.NOTE and routes.found.startswith("answer: /v1/chat/completions (curl and requests, ")
+    assert "Missing: /chat/completions (curl and requests, " in routes.found and routes.remedy
     assert report.findings["api-version"].found == "/v1/chat/completions takes none"
 
 

@@ -173,9 +173,9 @@ def test_a_foundry_resource():
     assert not report.failed and not also.failed
     assert report.findings["kind"].found.startswith("Foundry resource, as the answer to /info tells")
     assert also.findings["kind"].found.startswith("Foundry resource, as the address tells")
-    assert report.findings["chat routes"].found.startswith("all answer: /models/chat/completions (Azure SDK")
+    assert report.findings["chat routes"].found.startswith("all answer: /models/chat/completions (curl and requests, ")
     assert "for Mistral-Large-3 it is offered (" in report.findings["kind"].found
-    assert "/openai/v1/chat/completions (OpenAI SDK" in report.findings["chat routes"].found
+    assert "/openai/v1/chat/completions (curl and requests, OpenAI SDK" in report.findings["chat routes"].found
     assert name == "chat routes" and "Set --deployment to one of: Mistral-Large-3, Ministral-3B" in finding.remedy
 
 

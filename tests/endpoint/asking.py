@@ -10,11 +10,13 @@ import documented
 
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway.quota import Limits
+from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.routes import ROUTES
+from mistral_on_azure.endpoint.routes import routes_of
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
 
 KEY = "key"
+ROUTES = routes_of(SERVERLESS)
 AZURE, MODELS, OPENAI = "/chat/completions", "/models/chat/completions", "/v1/chat/completions"
 CHAT_ROUTES = (AZURE, MODELS, OPENAI)
 PROMPT = "How many languages are in the world?"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 
+from asking import ROUTES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raw import KEY, chat, get, post
 
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.routes import ROUTES
 from mistral_on_azure.endpoint.transport import exchange
 from mistral_on_azure.endpoint.transport.connection import Connection
 from mistral_on_azure.endpoint.transport.exchange import Request

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from asking import APPLICATION, CHAT_ROUTES, LARGE, QUESTION, chat
+from asking import APPLICATION, CHAT_ROUTES, LARGE, QUESTION, ROUTES, chat
 from documented import DOCUMENT, validator
 from tool_requests import MULTIPLY, WEATHER, call, calls, result
 
@@ -20,7 +20,7 @@ from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.openapi.answers import CODES
 from mistral_on_azure.endpoint.openapi.answers import ENGINE as ENGINE_CODE
-from mistral_on_azure.endpoint.routes import ROUTES, document
+from mistral_on_azure.endpoint.routes import document
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 from mistral_on_azure.endpoint.transport.exchange import Request
 

@@ -14,10 +14,10 @@ from typing import Any
 import documented
 import pytest
 import requests
+from asking import ROUTES
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from mistral_on_azure.endpoint.routes import ROUTES
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 from mistral_on_azure.endpoint.starting import new_key, start
 

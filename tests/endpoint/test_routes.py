@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from asking import APPLICATION, CHAT_ROUTES, KEY, QUESTION, Got, chat, get, send
+from asking import APPLICATION, CHAT_ROUTES, KEY, QUESTION, ROUTES, Got, chat, get, send
 from raw import KEY as WIRE_KEY
 from raw import connect, post, serving
 
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
-from mistral_on_azure.endpoint.routes import ROUTES
 from mistral_on_azure.endpoint.server import run
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
 from mistral_on_azure.endpoint.transport.reader import Limits

@@ -10,7 +10,6 @@ from base64 import b64decode
 from html.parser import HTMLParser
 
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from mistral_on_azure import show_figure
@@ -155,6 +154,8 @@ def test_the_plot_is_a_picture_on_a_ground_of_its_own_with_words_for_it():
 
 
 def test_a_figure_is_a_picture_of_twice_its_size_with_words_for_it():
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(3, 2))
     figure.subplots().plot([1, 2])
     shown = show_figure(figure, "A line from 1 to 2, & nothing <else>.")
@@ -166,5 +167,7 @@ def test_a_figure_is_a_picture_of_twice_its_size_with_words_for_it():
 
 
 def test_a_figure_needs_more_than_a_word():
+    from matplotlib.figure import Figure
+
     with pytest.raises(ValueError, match="at least 20 characters"):
         show_figure(Figure(), "A plot.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import openai
 import pytest
 
 from mistral_on_azure import CookbookError, connect, record_calls, replay_calls
@@ -14,6 +13,8 @@ QUESTIONS = ("How many languages are in the world?", "Count from one to ten in S
 
 
 def ask(variables, questions=QUESTIONS) -> list[str]:
+    import openai  # it takes a second, which no other process of the tests has to wait
+
     client = openai.OpenAI(base_url=variables[ENDPOINT] + "/v1", api_key=variables[CREDENTIAL], max_retries=0)
     answers = []
     for question in questions:
@@ -48,6 +49,8 @@ def test_the_tape_has_neither_the_key_nor_the_doors(local, recorded):
 
 
 def test_another_question_is_refused_and_an_unasked_one_is_told(recorded, capsys):
+    import openai
+
     with replay_calls(str(recorded[0])) as variables, pytest.raises(openai.APIStatusError) as refused:
         ask(variables, [QUESTIONS[0] + " "])
     assert refused.value.status_code == 501

@@ -3,89 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
-import os
 import random
 import signal
-import sqlite3
-import subprocess
-import sys
+import socket
 import time
-from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-import requests
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from batching import IN_FLIGHT, LETTERS, MODEL, local, rows, run, statuses, wait_for
 from mistral_on_azure.endpoint.starting import start
 
-pa = pytest.importorskip("pyarrow", reason="make group NAME=batch installs it")
-RECIPE = Path(__file__).parents[2] / "notebooks" / "recipes" / "a-million-prompts.ipynb"
-MODEL = "mistralai-Mistral-7B-Instruct-v01"
-LETTERS, IN_FLIGHT, FAST = 200, 8, 60_000
+pytest.importorskip("pyarrow", reason="make group NAME=batch installs it")
 SECOND = 15  # calls a second in the tests of the quota, whose bucket holds two seconds': a busy machine makes as many
-
-
-@pytest.fixture
-def programs(tmp_path):
-    """The files that the recipe's cells write, and the letters, with ids that are texts in no order."""
-    import pyarrow.parquet as pq
-
-    for cell in json.loads(RECIPE.read_text(encoding="utf-8"))["cells"]:
-        first, _, rest = "".join(cell["source"]).partition("\n")
-        if first.startswith("%%writefile"):
-            with (tmp_path / first.split()[-1]).open("a", encoding="utf-8") as file:
-                file.write(rest + "\n")
-    ids = [f"letter-{at * 7_919 % 10_007}" for at in range(LETTERS)]
-    texts = [f"My order {500_000 + at} has not come." for at in range(LETTERS)]
-    pq.write_table(pa.table({"id": ids, "text": texts}), tmp_path / "letters.parquet")
-    return tmp_path
-
-
-@pytest.fixture
-def endpoint():
-    with start(timing="first-token=0.1", exchanges=1_000, requests_per_minute=FAST) as started:
-        yield started
-
-
-@pytest.fixture
-def new_journal(programs, monkeypatch):
-    """Makes a journal in this process, of the class that a cell writes."""
-    monkeypatch.syspath_prepend(str(programs))
-    monkeypatch.delitem(sys.modules, "journal", raising=False)
-    yield lambda *quota: importlib.import_module("journal").Journal(programs / "of-the-test.sqlite", *quota)
-    sys.modules.pop("journal", None)
-
-
-def _run(folder: Path, endpoint, *command: object, quota=(FAST, 100_000_000), **changes) -> subprocess.Popen:
-    work = {"model": MODEL, "in_flight": IN_FLIGHT, "every": 2.0}
-    settings = json.dumps({"journal": "journal.sqlite", "quota": quota, "work": work, "part": 25, **changes})
-    variables = {**os.environ, ENDPOINT: endpoint.url, CREDENTIAL: endpoint.keys[0], "BATCH": settings}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, *map(str, command)], cwd=folder, env=variables, **pipes)
-
-
-def _local(endpoint, method: str, path: str, body=None):
-    signed = {"Authorization": f"Bearer {endpoint.keys[0]}"}
-    return requests.request(method, f"{endpoint.url}/local/{path}", json=body, headers=signed, timeout=30).json()
-
-
-def _statuses(endpoint) -> list[int]:
-    return [each["status"] for each in _local(endpoint, "GET", "exchanges?last=1000")]
-
-
-def _rows(folder: Path, query: str) -> list[tuple]:
-    try:
-        with sqlite3.connect(folder / "journal.sqlite", timeout=30) as journal:
-            return journal.execute(query).fetchall()
-    except sqlite3.OperationalError:  # the first process has not made it yet
-        return []
-
-
-def _wait_for(folder: Path, answers: int, process: subprocess.Popen) -> None:
-    while len(_rows(folder, "SELECT id FROM result WHERE answer IS NOT NULL")) < answers and process.poll() is None:
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("expected", [10.0, 200.0, 900.0])
@@ -130,26 +61,47 @@ def test_the_estimates_least_is_never_above_its_most(new_journal, seed):
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(("status", "most"), [(401, IN_FLIGHT), (400, 20 + IN_FLIGHT)])
-def test_a_run_that_can_only_fail_stops_and_says_why(programs, endpoint, status, most):
-    _local(endpoint, "POST", "faults", [{"status": status, "count": LETTERS}])
-    process = _run(programs, endpoint, "batch.py", 0, 1)
-    _, said = process.communicate(timeout=100)
-    assert process.returncode == 1 and said.startswith(f"{status}: ")
-    assert 1 <= len(_statuses(endpoint)) <= most
-    _local(endpoint, "DELETE", "faults")
-    assert _run(programs, endpoint, "batch.py", 0, 1).wait(timeout=100) == 0  # what failed is asked again
-    assert _rows(programs, "SELECT COUNT(answer), COUNT(failure) FROM result") == [(LETTERS, 0)]
-
-
-@pytest.mark.timeout(120)
 def test_calls_that_got_no_answer_are_counted(programs, endpoint):
-    _local(endpoint, "POST", "faults", [{"reset": "within", "count": 3}, {"status": 503, "count": 2}])
-    assert _run(programs, endpoint, "batch.py", 0, 1).wait(timeout=100) == 0
-    ((answered, calls),) = _rows(programs, "SELECT COUNT(answer), SUM(calls) FROM result")
-    statuses = _statuses(endpoint)
-    assert (answered, calls) == (LETTERS, LETTERS + 5) and len(statuses) == calls
-    assert statuses.count(200) == LETTERS + 3  # the three may be paid twice, and are among the calls of the journal
+    local(endpoint, "POST", "faults", [{"reset": "within", "count": 3}, {"status": 503, "count": 2}])
+    assert run(programs, endpoint, "batch.py", 0, 1).wait(timeout=100) == 0
+    ((answered, calls),) = rows(programs, "SELECT COUNT(answer), SUM(calls) FROM result")
+    seen = statuses(endpoint)
+    assert (answered, calls) == (LETTERS, LETTERS + 5) and len(seen) == calls
+    assert seen.count(200) == LETTERS + 3  # the three may be paid twice, and are among the calls of the journal
+
+
+def test_progress_counts_only_what_is_new(new_journal):
+    journal = new_journal(1_000, 200_000)
+    old = ((f"old-{each}", "1", 42, None, 1, 0.1, journal.began - 1) for each in range(20_000))
+    journal.db.execute("BEGIN")
+    journal.db.executemany("INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?)", old)
+    journal.db.execute(
+        "INSERT INTO result VALUES ('again', NULL, NULL, '500: failed', 3, NULL, ?)", (journal.began - 1,)
+    )
+    journal.db.execute("COMMIT")
+    assert journal.progress(30_000, 8).startswith("20,000 of 30,000 answered, 0 failed")
+    asyncio.run(journal.keep("again", ("1", 42, None, 1, 0.1), 42))
+    asyncio.run(journal.keep("new", (None, None, "400: refused", 1, None), 42))
+    steps = []
+    journal.db.set_progress_handler(lambda: steps.append(100), 100)  # of the database's machine
+    assert journal.progress(30_000, 8).startswith("20,001 of 30,000 answered, 1 failed")
+    assert journal.progress(30_000, 8).startswith("20,001 of 30,000 answered, 1 failed")
+    assert sum(steps) < 2_000
+
+
+def test_the_endpoint_lists_calls_whose_client_has_gone(endpoint):
+    """What the recipe calls paid twice is read from this list."""
+    body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "Are you awake?"}]}).encode()
+    place = urlsplit(endpoint.url)
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {endpoint.keys[0]}\r\n"
+    sent = f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    with socket.create_connection((place.hostname, place.port), timeout=30) as first:  # loads the tokenizer
+        first.sendall(sent)
+        assert first.recv(12) == b"HTTP/1.1 200"
+    for _ in range(32):
+        with socket.create_connection((place.hostname, place.port), timeout=30) as gone:
+            gone.sendall(sent)
+    assert statuses(endpoint) == [200] * 33
 
 
 @pytest.mark.all
@@ -158,13 +110,13 @@ def test_calls_that_got_no_answer_are_counted(programs, endpoint):
 def test_kill_9_loses_nothing_and_pays_at_most_the_calls_in_flight_twice(programs, endpoint, seed):
     kills, chosen = 4, random.Random(seed)
     for kill in range(1, kills + 1):
-        process = _run(programs, endpoint, "batch.py", 0, 1)
-        _wait_for(programs, LETTERS * kill // (kills + 1) + chosen.randrange(10), process)
+        process = run(programs, endpoint, "batch.py", 0, 1)
+        wait_for(programs, LETTERS * kill // (kills + 1) + chosen.randrange(10), process)
         process.kill()
         assert process.wait(timeout=30) != 0, "It was done before it was killed, so this would prove nothing."
-    assert _run(programs, endpoint, "batch.py", 0, 1).wait(timeout=120) == 0
-    assert _rows(programs, "SELECT COUNT(answer), COUNT(DISTINCT id) FROM result") == [(LETTERS, LETTERS)]
-    assert LETTERS <= _statuses(endpoint).count(200) <= LETTERS + kills * IN_FLIGHT
+    assert run(programs, endpoint, "batch.py", 0, 1).wait(timeout=120) == 0
+    assert rows(programs, "SELECT COUNT(answer), COUNT(DISTINCT id) FROM result") == [(LETTERS, LETTERS)]
+    assert LETTERS <= statuses(endpoint).count(200) <= LETTERS + kills * IN_FLIGHT
 
 
 @pytest.mark.timeout(180)
@@ -172,14 +124,14 @@ def test_two_processes_share_one_quota_and_are_refused_nothing_that_two_alone_ar
     quota = {"requests_per_minute": 2 * SECOND, "tokens_per_minute": 100_000, "minute": 2.0}
     with start(timing="first-token=0.1", exchanges=1_000, **quota) as endpoint:
         for journals, refused in ((["journal.sqlite"] * 2, False), (["1.sqlite", "2.sqlite"], True)):
-            _local(endpoint, "DELETE", "session")
+            local(endpoint, "DELETE", "session")
             running = [
-                _run(programs, endpoint, "batch.py", part, 2, quota=list(quota.values()), journal=file)
+                run(programs, endpoint, "batch.py", part, 2, quota=list(quota.values()), journal=file)
                 for part, file in enumerate(journals)
             ]
             assert [process.wait(timeout=80) for process in running] == [0, 0]
-            assert (429 in _statuses(endpoint)) is refused
-    ((count, took),) = _rows(programs, "SELECT COUNT(answer), MAX(at) - MIN(at) FROM result")
+            assert (429 in statuses(endpoint)) is refused
+    ((count, took),) = rows(programs, "SELECT COUNT(answer), MAX(at) - MIN(at) FROM result")
     assert count == LETTERS and took >= (LETTERS - 2 * IN_FLIGHT) / SECOND  # each alone would be allowed half of that
 
 
@@ -189,16 +141,16 @@ def test_ray_asks_once_goes_on_after_a_workers_death(programs, endpoint):
     pytest.importorskip("ray", reason="make group NAME=batch installs it")
     import psutil
 
-    process = _run(programs, endpoint, "on_ray.py", 1, quota=(SECOND * 30, 100_000_000))
-    _wait_for(programs, LETTERS // 4, process)
+    process = run(programs, endpoint, "on_ray.py", 1, quota=(SECOND * 30, 100_000_000))
+    wait_for(programs, LETTERS // 4, process)
     assert process.poll() is None, process.communicate()[1][-2_000:]
     workers = [each for each in psutil.Process(process.pid).children(recursive=True) if "Worker" in each.name()]
     for each in workers:
         each.send_signal(signal.SIGKILL)
     _, said = process.communicate(timeout=400)
     assert process.returncode == 0 and workers, said[-2_000:]
-    assert _rows(programs, "SELECT COUNT(answer) FROM result") == [(LETTERS,)]
-    paid = len(_statuses(endpoint))
+    assert rows(programs, "SELECT COUNT(answer) FROM result") == [(LETTERS,)]
+    paid = len(statuses(endpoint))
     assert LETTERS <= paid <= LETTERS + IN_FLIGHT * len(workers)
-    assert _run(programs, endpoint, "on_ray.py", 1).wait(timeout=400) == 0  # there is nothing left to ask
-    assert len(_statuses(endpoint)) == paid
+    assert run(programs, endpoint, "on_ray.py", 1).wait(timeout=400) == 0  # there is nothing left to ask
+    assert len(statuses(endpoint)) == paid

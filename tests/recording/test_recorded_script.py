@@ -16,12 +16,14 @@ import pytest
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.script_format import Exchange as ScriptExchange
 from mistral_on_azure.catalog.script_format import ScriptFile, TokenLogprob
 from mistral_on_azure.endpoint.fault import STATUSES
 from mistral_on_azure.endpoint.models.tokens import count
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.recording import recorded_script
-from mistral_on_azure.recording.tape import VERSION, Exchange
+from mistral_on_azure.recording.recorded_script import ScriptRecorder
+from mistral_on_azure.recording.tape import VERSION, Exchange, Scrubber
 
 PROMPT = "How many languages are in the world?"
 LARGE, EXPERTS = "mistralai-Mixtral-8x22B-Instruct-v0-1", "mistralai-Mixtral-8x7B-Instruct-v01"
@@ -100,6 +102,7 @@ def test_mistakes_are_one_line(tmp_path):
         (["--script", str(file)], "mine.toml, line 3: exchange 1, answer: there is no such key.", 1),
         (["--script", str(tmp_path / "no.toml")], "There is no file", 1),
         (["--script", str(file), "--engine", "embedded"], "leave out either --engine, or --script", 1),
+        (["--kind", "managed", "--engine", "embedded"], "--engine is for --kind serverless or foundry, not for", 1),
         (["--replay", str(file)], "is no recording", 1),
         (["--record", str(file)], f"--record needs a real endpoint: set {ENDPOINT}", 1),
         (["--replay", str(file), "--kind", "managed"], "--replay goes with --port alone, not with --kind.", 2),
@@ -180,66 +183,74 @@ def choice(**message) -> dict:
     return {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
 
 
+@pytest.fixture
+def read(tmp_path):
+    """The script that is written of some exchanges, read again."""
+
+    def written(*taped: Exchange, **headers: str) -> tuple[ScriptExchange, ...]:
+        recorder = ScriptRecorder(tmp_path / "made.toml", Scrubber([], []))
+        for each in taped:
+            answer = each.answer.encode("utf-8", "surrogateescape")
+            recorder.add(each, each.status, {**each.answer_headers, **headers}, answer)
+        recorder.close()
+        return msgspec.convert(tomllib.loads(recorder.file.read_text(encoding="utf-8")), ScriptFile).exchange
+
+    return written
+
+
 @pytest.mark.parametrize(
     "text", ["", 'a "b" \\ c', "one\ntwo\r\n\ttab", "é 多 😀", "\x7f\x00\x1b", "\ud800", "''' \"\"\"", "${x} $${x}"]
 )
-def test_any_text_survives_the_file(text):
-    script = recorded_script.script_of([exchange(choice(content=text))])
-    read = msgspec.convert(tomllib.loads(recorded_script.toml_of(script)), ScriptFile)
-    assert read.exchange[0].answers == (text.encode("utf-8", "replace").decode(),)
+def test_any_text_survives_the_file(read, text):
+    (made,) = read(exchange(choice(content=text)))
+    assert made.answers == (text.encode("utf-8", "replace").decode(),)
 
 
-def test_a_stream_may_hold_what_some_count_as_a_line_break():
+def test_a_stream_may_hold_what_some_count_as_a_line_break(read):
     event = json.dumps({"choices": [{"delta": {"content": "a\u2028b\u0085c"}}]}, ensure_ascii=False)
     taped = exchange(f"data: {event}\r\n\r\ndata: [DONE]\n\n")
     taped.answer_headers = {"content-type": "text/event-stream"}
-    (made,) = recorded_script.script_of([taped])["exchange"]
-    assert made["answers"] == ["a\u2028b\u0085c"]
+    (made,) = read(taped)
+    assert made.answers == ("a\u2028b\u0085c",)
 
 
-def test_arguments_survive_the_file():
+def test_arguments_survive_the_file(read):
     arguments = ['{"a b": [1, 2.5, true, {"c": "d"}]}', '{"a": null}', "not JSON", "{}"]
     calls = [{"id": "x", "function": {"name": "f", "arguments": each}} for each in arguments]
-    script = recorded_script.script_of([exchange(choice(content="", tool_calls=calls))])
-    (read,) = msgspec.convert(tomllib.loads(recorded_script.toml_of(script)), ScriptFile).exchange
-    given = [each.arguments if isinstance(each.arguments, str) else json.dumps(each.arguments) for each in read.calls]
+    (made,) = read(exchange(choice(content="", tool_calls=calls)))
+    given = [each.arguments if isinstance(each.arguments, str) else json.dumps(each.arguments) for each in made.calls]
     assert given == arguments
 
 
-def test_each_deployment_has_its_own_answers():
+def test_each_deployment_has_its_own_answers(read):
     """A name that the local endpoint does not have is no deployment's there: its answers are for whoever asks."""
     asked = [(LARGE, "L1"), (EXPERTS, "E"), (LARGE, "L2"), ("my-own", "o1"), (None, "o2"), (3, "o3")]
     taped = [exchange(choice(content=said), model=name) for name, said in asked]
-    script = recorded_script.script_of(taped)
-    read = msgspec.convert(tomllib.loads(recorded_script.toml_of(script)), ScriptFile).exchange
-    assert [(each.deployment, [reply.answer for reply in each.replies]) for each in read] == [
+    assert [(each.deployment, [reply.answer for reply in each.replies]) for each in read(*taped)] == [
         (LARGE, ["L1", "L2"]), (EXPERTS, ["E"]), (None, ["o1", "o2", "o3"])
     ]  # fmt: skip
     taped[0].headers["azureml-model-deployment"] = EXPERTS
-    managed = recorded_script.script_of(taped, managed=True)["exchange"]  # which does not read `model`
-    assert [each.get("deployment") for each in managed] == [EXPERTS, None]
+    managed = read(*taped, **{"azureml-model-deployment": EXPERTS})  # which does not read `model`
+    assert [each.deployment for each in managed] == [EXPERTS, None]
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_log_probabilities_keep_their_alternatives(stream):
+def test_log_probabilities_keep_their_alternatives(read, stream):
     top = [{"token": "Y", "logprob": -0.25}, {"token": "No", "logprob": -1.5}, {"token": "a b", "logprob": -9999.0}]
     tokens = [{"token": "Y", "logprob": -0.25, "top_logprobs": top}, {"token": "es", "logprob": -0.5}]
     said = {"index": 0, "delta": {"content": "Yes."}, "message": {"content": "Yes."}, "logprobs": {"content": tokens}}
     assert count("Yes.") == len(tokens)
     answer = json.dumps({"choices": [said]})
     taped = exchange(f"data: {answer}\n\ndata: [DONE]\n\n" if stream else answer, stream)
-    script = recorded_script.toml_of(recorded_script.script_of([taped]))
-    (read,) = msgspec.convert(tomllib.loads(script), ScriptFile).exchange
-    assert read.logprobs == (TokenLogprob(-0.25, {"No": -1.5, "a b": -9999.0}), -0.5)
+    (made,) = read(taped)
+    assert made.logprobs == (TokenLogprob(-0.25, {"No": -1.5, "a b": -9999.0}), -0.5)
 
 
 @pytest.mark.parametrize(
     "odd", ["", "[]", "{", {"choices": []}, {"choices": [{}]}, choice(tool_calls=[{}]), choice(content=3), {"x": 1}]
 )
-def test_odd_answers_are_left_out(odd):
-    assert recorded_script.script_of([exchange(odd), exchange(choice(content="I."))])["exchange"] == [
-        {"prompt": "Who?", "answers": ["I."]}
-    ]
+def test_odd_answers_are_left_out(read, odd):
+    assert read(exchange(odd), exchange(choice(content="I."))) == (ScriptExchange(prompt="Who?", answers=("I.",)),)
 
 
 def test_faults_of_a_script_are_those_that_can_be_asked_for():

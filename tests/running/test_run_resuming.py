@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from commanding import Cookbook
-from mistral_on_azure.running.history import code
+from mistral_on_azure.running.history import code, fingerprint
+from mistral_on_azure.running.jobs import Job
 
 
 class Copy(Cookbook):
@@ -57,6 +58,35 @@ def test_what_no_outcome_depends_on_does_not_undo_resume_and_the_script_does(cop
     assert copy.resumes()
     copy.change("endpoint/models/script.toml")
     assert not copy.resumes()
+
+
+DATA = {  # beside a recipe that reads the first three, and a program of the fourth
+    "bookings.csv": "when\n12:00\n",
+    "texts/one.txt": "one",
+    "reading.toml": '[[exchange]]\nprompt = "x"\nanswers = ["y"]\n',
+    "other.ipynb": "",
+}
+
+
+def test_data_beside_a_notebook_counts_if_the_notebook_names_it(cookbook):
+    naming = 'print("bookings.csv", "texts", recipe_programs("other"))'
+    job = Job(cookbook.write("recipes/reading", naming), "x", cookbook.reports)
+    folder = job.notebook.parent
+    (folder / "texts").mkdir()
+    for name, text in DATA.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    cookbook.write("recipes/other", "1")
+    seen = [fingerprint(job, "x", "")]
+    for name in ("bookings.csv", "texts/one.txt", "reading.toml"):
+        with (folder / name).open("a", encoding="utf-8") as file:
+            file.write("\n")
+        seen.append(fingerprint(job, "x", ""))
+    cookbook.write("recipes/other", "2")
+    seen.append(fingerprint(job, "x", ""))
+    assert len(set(seen)) == 5
+    (folder / "unread.csv").write_text("new", encoding="utf-8")
+    cookbook.write("recipes/unread", "3")
+    assert fingerprint(job, "x", "") == seen[-1]
 
 
 @pytest.mark.parametrize("path", [*APART, *TAKES_PART])

@@ -189,3 +189,32 @@ def test_what_does_not_go_with_an_endpoint_of_ones_own(cookbook, folder, argumen
     done = cookbook.run(*arguments, **real)
     assert done.returncode == 1 and KEY not in done.stderr
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+ASKING = """
+import os, requests
+url, key = os.environ["AZURE_INFERENCE_ENDPOINT"], os.environ["AZURE_INFERENCE_CREDENTIAL"]
+asked = {"messages": [{"role": "user", "content": "How far is Mars?"}]}
+answer = requests.post(f"{url}/chat/completions", json=asked, headers={"Authorization": f"Bearer {key}"}, timeout=20)
+print(answer.json()["choices"][0]["message"]["content"])
+"""
+BESIDE = '[[exchange]]\nprompt = "How far is Mars?"\nanswers = ["Months away."]\n'
+
+
+def test_a_recipe_elsewhere_brings_its_answers(cookbook):
+    mars = cookbook.write("../elsewhere/mars", ASKING)
+    mars.with_suffix(".toml").write_text(BESIDE, encoding="utf-8")
+    done = cookbook.run(str(mars))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Months away." in (cookbook.reports / cookbook.jobs["mars"]["output"]).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [("answers = []", "answers"), ("answer = 1", "answer"), ('answers = ["y"]\nfault = "nonsense"', "nonsense")],
+)
+def test_damaged_answers_of_a_recipe_elsewhere_are_told_before_anything_starts(cookbook, tmp_path, wrong, said):
+    mars = cookbook.write("../elsewhere/mars", "1")
+    mars.with_suffix(".toml").write_text(f'[[exchange]]\nprompt = "x"\n{wrong}\n', encoding="utf-8")
+    with pytest.raises(CookbookError, match=rf"mars\.toml.*{said}"):
+        plan(cookbook.notebooks, Selection(names=[str(mars)]), [], {}, tmp_path)

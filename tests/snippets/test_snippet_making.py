@@ -163,6 +163,19 @@ def test_the_folder_that_one_stands_in_changes_nothing(tmp_path, monkeypatch):
     assert made(tmp_path, "Do", "import requests\n\nprint(client, requests)") == before
 
 
+def test_modules_that_cells_write_become_one_program(tmp_path):
+    first = "%%writefile app.py\nimport openai\n\nclient = openai.OpenAI()\n\n\ndef ask():\n    return client"
+    text = made(tmp_path, "Do", first, "%%writefile judge.py\nfrom app import ask\n\nprint(ask())", key="import os")
+    assert "app" not in text and text.endswith("def ask():\n    return client\n\n\nprint(ask())\n")
+    with pytest.raises(CookbookError, match=r"use what only other cells define: app\.$"):
+        made(tmp_path, "Do", first, "%%writefile judge.py\nimport app\n\nprint(app.ask())")
+
+
+def test_a_program_that_calls_nothing_needs_no_package_and_no_credential(tmp_path):
+    text = made(tmp_path, "Do", "import re\n\nprint(re.escape('.'))")
+    assert text.startswith("# A title: Do\n# Needs nothing but Python.\n\nimport re\n")
+
+
 def test_an_unknown_package_is_told():
     with pytest.raises(CookbookError, match=r"imports torch: name its package in catalog/clients\.toml"):
         install_line(["os", "torch.nn"])

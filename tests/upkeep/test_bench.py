@@ -54,3 +54,13 @@ def test_the_clients_were_measured_in_the_versions_that_are_pinned():
     measured = json.loads((RESULTS / "clients.json").read_text(encoding="utf-8"))["versions"]
     del measured["Python"]
     assert measured == {name: metadata.version(name) for name in measured}
+
+
+def test_each_way_to_run_a_batch_was_measured_as_often():
+    """The recipe on a million prompts shows them; `make bench-batch` measures that again."""
+    kept = json.loads((RESULTS / "batch.json").read_text(encoding="utf-8"))
+    assert list(kept["ways"]) == ["one process", "two processes", "Ray, two actors"]
+    for runs in kept["ways"].values():
+        assert set(runs) == {"first", "rate", "memory"}
+        assert all(len(values) == kept["repeats"] and min(values) > 0 for values in runs.values())
+    assert {"cpu", "cores", "system"} == set(kept["machine"]) and kept["versions"]["ray"]

@@ -50,7 +50,8 @@ def test_the_kept_file_is_written_as_the_command_writes_it():
 
 
 def test_nothing_else_is_kept():
-    with pytest.raises(CookbookError, match="Choose one of: clients, faults, next token, quota, scores, written dates"):
+    names = "batch, clients, faults, next token, quota, scores, written dates"
+    with pytest.raises(CookbookError, match=f"Choose one of: {names}"):
         kept("prices")
 
 
@@ -88,6 +89,14 @@ def test_the_gate_does_not_pass_after_a_handful_of_questions(written):
     command = [sys.executable, "gate.py", "questions.json", "right.json", "right.json", "0.05"]
     done = subprocess.run(command, cwd=written, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "changed by +0.0%, at worst -37.5%" in done.stdout
+
+
+@pytest.mark.parametrize("allowed", ["5", "1", "-0.05", "nan", "inf"])
+def test_the_gate_takes_no_allowance_that_lets_everything_pass(written, allowed):
+    command = [sys.executable, "gate.py", "questions.json", "right.json", "right.json", allowed]
+    done = subprocess.run(command, cwd=written, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and not done.stdout
+    assert done.stderr == "The allowed loss is a share, from 0 to less than 1: 0.05 are five points.\n"
 
 
 def test_the_judge_knows_a_right_answer(written):

@@ -136,7 +136,7 @@ class Masker:
 
 @lru_cache(16)  # a program has the same few secrets all the time, and a long token takes a tenth of a second
 def _looked_for(secrets: frozenset[str]) -> tuple[set[str], set[int], re.Pattern[str] | None]:
-    """What is looked for in a text: parts of secrets, the blocks that these are found by, and what is found whole."""
+    """The search for secrets: their parts, the blocks by which parts are found, and a pattern for whole secrets."""
     forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in spellings(secret)}
     parts = {part for form in forms if _is_random(form) for part in _parts(form)}
     blocks = {_number(part[at : at + _BLOCK]) for part in parts for at in range(_PART - _BLOCK + 1)}

@@ -36,6 +36,8 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         reason: the end of a sentence that begins with "Take it when".
         call: `MODULE:FUNCTION` of its call for the table of faults; empty where it has none.
         imports: the pip package that each of its modules takes, by the module's dotted name.
+        exception: the base class of its exceptions; empty where it has none of its own.
+        shares_connections: whether its calls share connections, so that a reset for one breaks others.
     """
 
     key: str
@@ -45,7 +47,9 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
     documentation: Documentation
     imports: dict[str, str]
+    exception: str
     call: str = ""
+    shares_connections: bool = False
     appends: str = "/chat/completions"
 
     @property
@@ -133,6 +137,11 @@ def packages() -> Packages:
     return _table().packages
 
 
+def in_words(number: int) -> str:
+    """A number of clients: `six`."""
+    return _IN_WORDS[number] if number < len(_IN_WORDS) else str(number)
+
+
 def how_many() -> str:
-    """The number of clients in words: `six`."""
-    return _IN_WORDS[len(clients())] if len(clients()) < len(_IN_WORDS) else str(len(clients()))
+    """The number of clients in words."""
+    return in_words(len(clients()))

@@ -1,6 +1,7 @@
-"""The notebooks: the only reader of their files. Each has a kind, an id, sections, tags, cells and parameters.
+"""The notebooks: each has a kind, an id, sections, tags, cells and parameters.
 
-nbformat takes a while to import and changes what it reads, so the files are decoded here.
+All that asks about a notebook asks here, where the files are decoded: nbformat takes a while to import and changes what
+it reads. Others read a file only to write it again, or, as the scan for credentials, because it may be damaged.
 """
 
 from __future__ import annotations

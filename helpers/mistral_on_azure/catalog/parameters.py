@@ -231,12 +231,16 @@ def values(parameters: Mapping[str, Parameter], given: Mapping[str, str], place:
     return found
 
 
-def hint(name: str, known: Sequence[str]) -> str:
-    """A hint for an unknown name: the most similar known name, or else all known names."""
+def hint(name: str, known: Sequence[str], otherwise: str = "It has") -> str:
+    """A hint for an unknown name: the most similar known name, or else all known names.
+
+    Args:
+        otherwise: how the sentence with all names begins.
+    """
     close = difflib.get_close_matches(name, known, 1)
     if close:
         return f"Did you mean {close[0]!r}?"
-    return f"It has: {', '.join(known)}." if known else "It has none."
+    return f"{otherwise}: {', '.join(known)}." if known else f"{otherwise} none."
 
 
 def check(name: str, kind: Any, given: object) -> None:
@@ -252,16 +256,13 @@ def check(name: str, kind: Any, given: object) -> None:
         )
 
 
-def check_parameters(module: str = "__main__") -> None:
-    """Check the annotated variables of a running notebook.
-
-    Args:
-        module: where the notebook's variables are; a kernel runs them in `__main__`.
+def check_parameters() -> None:
+    """Check the annotated variables of a running notebook, which a kernel runs in `__main__`.
 
     Raises:
         CookbookError: names the first parameter of another type.
     """
-    main = sys.modules[module]
+    main = sys.modules["__main__"]
     for name, annotation in getattr(main, "__annotations__", {}).items():
         if isinstance(annotation, str):
             annotation = _resolved(ast.parse(annotation, mode="eval").body) if _parses(annotation) else Any

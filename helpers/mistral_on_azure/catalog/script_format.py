@@ -30,7 +30,7 @@ Logprob = Annotated[float, Meta(le=0)]
 
 
 class WrongValue(ValueError):
-    """What a value may not be beside the others; `keys` lead to it from the table that is checked."""
+    """A value that does not go with others of its table; `keys` lead to it from that table."""
 
     def __init__(self, why: str, *keys: str | int) -> None:
         super().__init__(why)

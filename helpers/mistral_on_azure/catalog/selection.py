@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from mistral_on_azure.catalog.clients import clients, names
 from mistral_on_azure.catalog.notebooks import ENDING, Notebook, load, notebooks
+from mistral_on_azure.catalog.parameters import hint
 from mistral_on_azure.errors import CookbookError
 
 
@@ -103,7 +103,7 @@ def _named(name: str, folder: Path, known: Mapping[str, Notebook], outside: Mapp
         return of_stem[0]
     if of_stem:
         raise CookbookError(f"The notebook {name!r} may be any of: {', '.join(of_stem)}.")
-    raise CookbookError(f"There is no notebook {name!r}. {_hint(name, known)}")
+    raise CookbookError(f"There is no notebook {name!r}. {hint(name, list(known), 'There are')}")
 
 
 def _client(name: str) -> str:
@@ -112,7 +112,7 @@ def _client(name: str) -> str:
     found = [key for key, label in labels.items() if wanted in (_letters(key), _letters(label))]
     found = found or [key for key, label in labels.items() if wanted in _letters(key) or wanted in _letters(label)]
     if not wanted or not found:
-        raise CookbookError(f"There is no client {name!r}. {_hint(name, labels)}")
+        raise CookbookError(f"There is no client {name!r}. {hint(name, list(labels), 'There are')}")
     if len(found) > 1:
         raise CookbookError(f"The client {name!r} may be any of: {', '.join(found)}.")
     return found[0]
@@ -122,13 +122,8 @@ def _tagged(known: Mapping[str, Notebook], tags: Sequence[str]) -> set[str]:
     there = sorted(frozenset[str]().union(*(notebook.tags for notebook in known.values())))
     for tag in tags:
         if tag not in there:
-            raise CookbookError(f"No notebook and no cell has the tag {tag!r}. {_hint(tag, there)}")
+            raise CookbookError(f"No notebook and no cell has the tag {tag!r}. {hint(tag, there, 'There are')}")
     return {name for name, notebook in known.items() if notebook.tags & set(tags)}
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), 1)
-    return f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(known)}."
 
 
 def _letters(text: str) -> str:

@@ -74,7 +74,7 @@ def _table(parts: Iterator[re.Match[str]], path: Keys) -> Iterator[tuple[int, Ke
 
 
 def _value(part: re.Match[str], parts: Iterator[re.Match[str]], path: Keys) -> Iterator[tuple[int, Keys]]:
-    """What is in a value that begins with a part: nothing, unless it is an array or an inline table."""
+    """The places inside of a value that begins with a part: only an array or an inline table has some."""
     if part[0] == "{":
         yield from _table(parts, path)
     if part[0] != "[":

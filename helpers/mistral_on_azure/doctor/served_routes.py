@@ -8,6 +8,7 @@ from mistral_on_azure.azure.addresses import API_VERSION
 from mistral_on_azure.azure.deployment_kinds import FOUNDRY, MANAGED, SERVERLESS, kind_answered, kind_of_host
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.probing import deployment_behind
+from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.models import find
 from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
 from mistral_on_azure.doctor.chat_requests import ask, body
@@ -25,12 +26,20 @@ class Route:
 
     Attributes:
         azure: whether it has an api-version.
-        clients: the clients that call it.
+        at_deployments: the route in clients.toml that it stands for; empty where none of these clients calls it.
+        others: those that call it and are no client of the table.
     """
 
     path: str
     azure: bool
-    clients: str
+    at_deployments: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def clients(self) -> str:
+        """The names of the clients that call it."""
+        known = [client.name for client in clients().values() if self.at_deployments in client.routes]
+        return ", ".join([*known, *self.others])
 
     @property
     def with_query(self) -> str:
@@ -38,13 +47,13 @@ class Route:
 
 
 _DEPLOYMENTS = (
-    Route("/chat/completions", True, "Azure SDK, LiteLLM with azure_ai/"),
-    Route("/v1/chat/completions", False, "OpenAI SDK, LangChain, MistralAI, LiteLLM with mistral/"),
-    Route("/models/chat/completions", True, "MistralAzure"),
+    Route("/chat/completions", True, "/chat/completions"),
+    Route("/v1/chat/completions", False, "/v1/chat/completions", ("LiteLLM with mistral/",)),
+    Route("/models/chat/completions", True, "", ("MistralAzure",)),
 )
 _RESOURCES = (
-    Route("/models/chat/completions", True, "Azure SDK, LiteLLM with azure_ai/, MistralAzure"),
-    Route("/openai/v1/chat/completions", False, "OpenAI SDK, LangChain, MistralAI, LiteLLM with mistral/"),
+    Route("/models/chat/completions", True, "/chat/completions", ("MistralAzure",)),
+    Route("/openai/v1/chat/completions", False, "/v1/chat/completions", ("LiteLLM with mistral/",)),
 )
 
 

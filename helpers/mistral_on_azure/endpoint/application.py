@@ -40,10 +40,10 @@ class Application(Service):
         return answer
 
     def admit(self, request: Request) -> None:
-        """Refuse a request by its head, before its body is waited for: no body is kept for somebody unknown.
+        """Refuse a request by its head: the body of a request without a valid credential is not read.
 
         Raises:
-            ApiError: 401, or 404, 405 and 413 for a route that takes no body of anybody.
+            ApiError: 401, or 404, 405 and 413 for a route that takes no body.
         """
         route = find(self.routes, request, self.kind)
         if route.open:

@@ -16,7 +16,7 @@ _under_way: set[object] = set()  # what the thread has not come back from, and w
 
 
 async def in_background(work: Callable[..., _Made], *given: Any) -> _Made:
-    """What the work returns or raises. Who no longer waits for it gives up the turn, unless it has begun."""
+    """Do work in the background thread. A caller that is cancelled takes the work back, unless it has begun."""
     future = _thread().submit(work, *given)
     _under_way.add(future)
     future.add_done_callback(_under_way.discard)
@@ -29,7 +29,7 @@ def busy() -> bool:
 
 
 def in_event_loop() -> bool:
-    """Whether there is an event loop to keep free: without one, who asks waits for the answer."""
+    """Whether this thread runs an event loop, which long work would block."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -117,20 +117,26 @@ def _given(kind: Any) -> Any:
 
 def _schema(kind: Any) -> dict[str, Any]:
     """The JSON schema of a type, what it refers to written in place."""
-    schema = msgspec.json.schema(kind)
-    parts = schema.pop("$defs", {})
+    schema = inlined(msgspec.json.schema(kind))
     schema.pop("description", None)
+    return schema
 
-    def inlined(part: Any) -> Any:
+
+def inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema with what it refers to written in place, and without titles: those are names of classes."""
+    parts = schema.get("$defs", {})
+
+    def whole(part: Any) -> Any:
         if isinstance(part, list):
-            return [inlined(each) for each in part]
+            return [whole(each) for each in part]
         if not isinstance(part, dict):
             return part
         name = str(part.get("$ref", "")).removeprefix("#/$defs/")
-        kept = {key: each for key, each in part.items() if key != "title"}  # the class, which is no part of the API
-        return inlined(parts[name]) if name in parts else {key: inlined(each) for key, each in kept.items()}
+        if name in parts:
+            return whole({**parts[name], **{key: each for key, each in part.items() if key != "$ref"}})
+        return {key: whole(each) for key, each in part.items() if key not in ("title", "$defs")}
 
-    return inlined(schema)
+    return whole(schema)
 
 
 def read(text: str) -> dict[str, int | float | str]:

@@ -84,7 +84,8 @@ def _model(options: Options) -> Model:
         CookbookError: for a script that cannot be used, or one beside an engine, which would not read it.
     """
     if options.engine is None:
-        return Script(ScriptFiles([Path(file) for file in options.script], options.strict))
+        files, recipes = ([Path(file) for file in some] for some in (options.script, options.recipes))
+        return Script(ScriptFiles(files, options.strict, recipes=recipes))
     if options.script or options.strict:
         raise CookbookError("An engine answers what it likes: leave out either --engine, or --script and --strict.")
     from mistral_on_azure.endpoint.models.engine import choose  # only where there is an engine to choose

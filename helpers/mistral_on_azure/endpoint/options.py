@@ -42,6 +42,7 @@ class Options:
         request_timeout_ms: on managed compute, how long a whole answer may take.
         strict_model: on serverless, refuse a `model` that is no deployment's name.
         script: files of one's own with answers, which are asked before the cookbook's.
+        recipes: TOML files of recipes that lie elsewhere, which are asked before those of the cookbook.
         strict: only these and the sessions' own answer; another prompt is an error.
         exchanges: how many of a key's last exchanges can be looked at.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
@@ -64,6 +65,7 @@ class Options:
     request_timeout_ms: int = 5_000
     strict_model: bool = False
     script: Sequence[str | Path] = ()
+    recipes: Sequence[str | Path] = ()
     strict: bool = False
     exchanges: int = KEPT
     engine: str | None = None
@@ -79,6 +81,7 @@ _OF_KINDS = {  # options that have no effect on other kinds
     "as_of": ("serverless", "foundry"),
     "retired": ("serverless", "foundry"),
     "strict_model": ("serverless",),
+    "engine": ("serverless", "foundry"),  # the container of managed compute is imitated with its own engine
 }
 
 

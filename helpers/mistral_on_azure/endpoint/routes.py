@@ -208,9 +208,6 @@ def routes_of(kind: Kind) -> Routes:
     return {**deployed, **LOCAL}
 
 
-ROUTES = routes_of(SERVERLESS)
-
-
 def document(kind: Kind = SERVERLESS) -> dict[str, Any]:
     """The OpenAPI document of an endpoint of this kind."""
     from mistral_on_azure.endpoint.openapi.document import document_of  # made when somebody first asks
@@ -218,7 +215,7 @@ def document(kind: Kind = SERVERLESS) -> dict[str, Any]:
     return document_of(routes_of(kind), kind)
 
 
-def find(routes: Routes, request: Request, kind: Kind = SERVERLESS) -> Route:
+def find(routes: Routes, request: Request, kind: Kind) -> Route:
     """The route of a request. HEAD is answered as GET is, by a transport that leaves the body out.
 
     Raises:

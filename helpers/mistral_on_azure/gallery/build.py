@@ -87,7 +87,7 @@ def collect(root: Path, work: Path) -> Path:
     pages = {page_name(task): task_page(known, task, programs, ran, pictures.get(task)) for task in wanted}
     pages["index"] = front_page(known, wanted, programs, mirrored)
     pages["comparison"] = comparison_page(programs, ran, sources / "charts")
-    pages["beyond-python"] = other_languages_page()
+    pages["beyond-python"] = other_languages_page(known)
     pages[MODELS] = models_page(sources / "charts")
     pages[WRONG] = what_went_wrong_page()
     for name, text in pages.items():

@@ -20,7 +20,7 @@ from mistral_on_azure.upkeep import measurements
 from mistral_on_azure.upkeep.faults import archive, measuring
 from mistral_on_azure.upkeep.faults.archive import LONG, Results
 from mistral_on_azure.upkeep.faults.cases import CASES
-from mistral_on_azure.upkeep.faults.page import OWN, foreign, lost
+from mistral_on_azure.upkeep.faults.page import foreign, lost
 
 FLOOR_NAME = "Python alone"
 _FLOOR = "floor"  # the results of Python's standard library, beside those of the clients
@@ -212,10 +212,10 @@ def _broken(faults: Results, client: str) -> str:
 
 
 def _caught(faults: Results, client: str) -> str:
-    if client not in OWN:
+    _, _, name = clients()[client].exception.rpartition(".")
+    if not name:
         return "none of its own"
     missed = len(_of(faults, client, foreign))
-    name = OWN[client][0].rpartition(".")[2]
     return f"`{name}`, all but {missed} of {len(CASES)}" if missed else f"`{name}`, all"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from mistral_on_azure.catalog.clients import FIRST, clients, how_many
-from mistral_on_azure.catalog.notebooks import START, Kind, Notebook, anchor
+from mistral_on_azure.catalog.notebooks import Kind, Notebook, anchor
 from mistral_on_azure.gallery.runs import Programs, Run, Runs
 from mistral_on_azure.notebook.wire import Wire
 from mistral_on_azure.snippets.offering import shell_script, slug
@@ -21,9 +21,9 @@ from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 FAULTS_PAGE = "helpers/mistral_on_azure/upkeep/faults/CLIENTS_AND_FAULTS"
 _TEMPLATES = Path(__file__).with_name("templates")
 SUMMARIES = tomllib.loads((_TEMPLATES / "summaries.toml").read_text(encoding="utf-8"))
+_OTHER = Kind.OTHER_LANGUAGE
 _AT_ONCE = "Call asynchronously"
 _FORCED = ("csharp",)  # whose lexer does not know all of the language, as the first lines of a single file
-_SHORT = {START: "Start here", "beyond-python/curl": "curl alone", "beyond-python/javascript": "JavaScript"}
 
 
 def code(text: str, language: str, style: str = "") -> str:
@@ -101,10 +101,15 @@ def wire_views(task: str, run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def other_languages_page() -> str:
-    """The page of the tasks in other languages."""
+def other_languages_page(known: Mapping[str, Notebook]) -> str:
+    """The page of the tasks in other languages.
+
+    Args:
+        known: the notebooks by their ids.
+    """
     parts = {key: program.parts() for key, program in PROGRAMS.items()}
-    return filled("other_languages", programs=PROGRAMS, parts=parts, tasks=list(parts[FIRST]))
+    links = [f"[{_short(each)}](notebooks/{each.id}.ipynb)" for each in known.values() if each.kind is _OTHER]
+    return filled("other_languages", programs=PROGRAMS, parts=parts, tasks=list(parts[FIRST]), notebooks=links)
 
 
 def front_page(
@@ -118,7 +123,7 @@ def front_page(
         mirrored: the names of the pages that are copied into the site.
     """
     recipes = [each for each in known.values() if each.kind is Kind.RECIPE]
-    kinds, keys = (Kind.GUIDE, Kind.CLIENT, Kind.OTHER_LANGUAGE), list(clients())
+    kinds, keys = (Kind.GUIDE, Kind.CLIENT, _OTHER), list(clients())
     listed = [each for each in known.values() if each not in recipes]
     listed.sort(key=lambda each: (kinds.index(each.kind), each.id in keys and keys.index(each.id)))
     notebooks = {f"notebooks/{each.id}": _short(each) for each in listed}
@@ -139,8 +144,10 @@ def install_command(program: str) -> str:
 
 
 def _short(notebook: Notebook) -> str:
-    """A notebook's title in the table of contents."""
-    return clients()[notebook.id].name if notebook.kind is Kind.CLIENT else _SHORT.get(notebook.id, notebook.title)
+    """A notebook's name in the table of contents: its client, its language, or its title up to a colon."""
+    if notebook.kind is Kind.CLIENT:
+        return notebook.name
+    return notebook.title.rpartition(" with ")[2] if notebook.kind is _OTHER else notebook.title.partition(": ")[0]
 
 
 def _about(recipe: Notebook) -> str:

@@ -1,7 +1,7 @@
 """What notebooks share: measurements with their dates, sets of questions with their sources, and a recipe's programs.
 
-Commands measure: `make bench-clients`, `make faults`, `make bench-quota`, `make next-token`, `make scores`. A notebook
-that cannot measure as much shows what is kept, and says so.
+Commands measure: `make bench-batch`, `make bench-clients`, `make faults`, `make bench-quota`, `make next-token`, `make
+scores`. A notebook that cannot measure as much shows what is kept, and says so.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from mistral_on_azure.errors import CookbookError
 
 _UPKEEP = Path(__file__).resolve().parents[1] / "upkeep"
 _FILES = {
+    "batch": _UPKEEP / "measurements" / "batch.json",
     "clients": _UPKEEP / "measurements" / "clients.json",
     "faults": _UPKEEP / "faults" / "clients_and_faults.json",
     "next token": _UPKEEP / "measurements" / "next_token.json",
@@ -29,9 +30,10 @@ def kept(name: str) -> dict[str, Any]:
     """What is kept under a name, as it lies in the file.
 
     Args:
-        name: "clients" (what each client costs), "faults" (what each does about them), "quota" (what each way to keep
-            to a quota uses of it), "next token" (how likely a small real model finds each token after a sentence),
-            "scores" (its answers to the evaluation set) or "written dates" (the evaluation set itself).
+        name: "batch" (what a batch takes in one process, in two and on Ray), "clients" (what each client costs),
+            "faults" (what each does about them), "quota" (what each way to keep to a quota uses of it), "next token"
+            (how likely a small real model finds each token after a sentence), "scores" (its answers to the evaluation
+            set) or "written dates" (the evaluation set itself).
 
     Raises:
         CookbookError: for another name.

@@ -61,15 +61,6 @@ class ScriptRecorder:
         return f"Wrote {len(self.exchanges) - left_out} answers to {self.file}.{more} Read it before you share it."
 
 
-def script_of(exchanges: Iterable[Exchange], managed: bool = False) -> dict[str, Any]:
-    """The script that gives the recorded answers: a `ScriptFile` as plain data.
-
-    Args:
-        managed: whether managed compute gave them, which does not read a request's `model`.
-    """
-    return _joined(_understood(each, managed) for each in exchanges)
-
-
 def _joined(understood: Iterable[_Understood | None]) -> dict[str, Any]:
     """The script of all that was understood."""
     found: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
@@ -167,7 +158,7 @@ def _whole(answer: str) -> tuple[dict[str, Any], str | None, list[Any]]:
 
 
 def _streamed(answer: str) -> tuple[dict[str, Any], str | None, list[Any]]:
-    """The same of a stream; calls may come in pieces."""
+    """Message, finish reason and log probabilities of a streamed answer, whose tool calls may come in pieces."""
     text, reason, logprobs, calls = "", None, [], dict[int, dict[str, str]]()
     for line in answer.split("\n"):
         choice = _first(object_of(line.removeprefix("data:")))

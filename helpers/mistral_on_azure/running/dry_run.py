@@ -19,7 +19,7 @@ from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Budget, Usage, count_text, total
 from mistral_on_azure.running import targets
 from mistral_on_azure.running.history import History
-from mistral_on_azure.running.jobs import Job
+from mistral_on_azure.running.jobs import Job, elsewhere
 from mistral_on_azure.running.pool import Limits, run
 from mistral_on_azure.running.processes import Interrupts
 from mistral_on_azure.running.progress import Progress
@@ -32,7 +32,7 @@ def rehearse(jobs: Sequence[Job], limits: Limits, history: History, console: Con
     Returns:
         Why the rehearsal ended early, such as Ctrl-C; empty when it did not.
     """
-    with Interrupts() as interrupts, scratch() as folder, targets.local(len(jobs)) as target:
+    with Interrupts() as interrupts, scratch() as folder, targets.local(len(jobs), recipes=elsewhere(jobs)) as target:
         results = [Result(_here(job, folder)) for job in jobs]
         with Progress(console, len(results)) as progress:
             reason = run(results, limits, target, history, progress.show, lambda: interrupts.reason)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterable
 
 from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import load
+from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running.results import Result
 
 _SECTION = "Complete a chat"
@@ -33,19 +33,14 @@ def first_answer(results: Iterable[Result]) -> str:
 
 
 def _answer(result: Result) -> str:
-    """The first line of the answer that the section printed."""
+    """The first line of the answer that the section printed; empty where the executed notebook cannot be read."""
     try:
-        cells = json.loads(result.job.output.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError):
+        cells = load(result.job.output).code
+    except CookbookError:
         return ""
-    inside = False
-    for cell in cells:
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "markdown" and source.startswith("## "):
-            inside = source.startswith(f"## {_SECTION}\n")
-        for output in cell.get("outputs", ()) if inside else ():
-            printed = "".join(output["text"]) if output.get("name") == "stdout" else ""
-            lines = printed.partition(_AFTER)[0].split("\n") if _AFTER in printed else []
-            if answer := [line for line in lines if not line.startswith(_REFUSED)]:
-                return answer[0]
+    for output in (output for cell in cells if cell.section == _SECTION for output in cell.outputs):
+        printed = "".join(output["text"]) if output.get("name") == "stdout" else ""
+        lines = printed.partition(_AFTER)[0].split("\n") if _AFTER in printed else []
+        if answer := [line for line in lines if not line.startswith(_REFUSED)]:
+            return answer[0]
     return ""

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.files import read_json, write_json
-from mistral_on_azure.catalog.notebooks import load
+from mistral_on_azure.catalog.notebooks import ENDING, load
 from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.results import Result, usage_from_json
 
 _PACKAGE = Path("helpers", "mistral_on_azure")
 _CODE = (".py", ".toml", ".json")
-_APART = ("doctor", "gallery", "lab", "snippets", "upkeep")  # rooms that no notebook and no endpoint imports
+# Rooms whose code no notebook and no endpoint runs. Some notebooks show measurements that upkeep keeps; new ones do not
+# count either, so that `make faults` does not undo each `--resume`.
+_APART = ("doctor", "gallery", "lab", "snippets", "upkeep")
 
 
 def code(root: Path) -> str:
@@ -42,15 +44,30 @@ def code(root: Path) -> str:
 
 
 def fingerprint(job: Job, endpoint: str, code: str) -> str:
-    """A digest of the notebook's source, its parameters, the deployment, the endpoint and the code.
+    """A digest of the notebook's source and data, its parameters, the deployment, the endpoint and the code.
 
     Outputs do not count, since `--save` changes them and nothing that is executed.
     """
-    source = [(cell.type, cell.source, cell.tags) for cell in load(job.notebook).cells]
-    beside = job.notebook.with_suffix(".toml")  # a recipe's prompts and answers
-    source += [("beside", beside.read_text(encoding="utf-8", errors="replace"))] if beside.is_file() else []
-    known = [source, sorted(job.parameters.items()), job.deployment, endpoint, code]
+    known = [_source(job.notebook), _data(job.notebook), sorted(job.parameters.items()), job.deployment, endpoint, code]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
+
+
+def _source(notebook: Path) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(cell.type, cell.source, cell.tags) for cell in load(notebook).cells]
+
+
+def _data(notebook: Path) -> list[tuple[str, object]]:
+    """What lies beside a notebook and takes part: its TOML file, and the files, folders and notebooks that it names."""
+    source = "\n".join(cell.source for cell in load(notebook).code)
+    found: list[tuple[str, object]] = []
+    for path in sorted(notebook.parent.iterdir()):
+        named = f'"{path.stem if path.suffix == ENDING else path.name}"' in source
+        if path.suffix == ENDING and named:
+            found.append((path.name, _source(path)))  # it takes a program from there
+        elif named or path == notebook.with_suffix(".toml"):
+            files = sorted(path.iterdir()) if path.is_dir() else [path]
+            found += [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files if file.is_file()]
+    return found
 
 
 class History:

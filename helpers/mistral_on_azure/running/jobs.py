@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -16,12 +16,12 @@ from typing import Any
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.deployments import deployments as known_deployments
-from mistral_on_azure.azure.files import is_checkout, path_part, scratch
+from mistral_on_azure.azure.files import NOTEBOOKS, is_checkout, path_part, scratch
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, load
 from mistral_on_azure.catalog.parameters import values
 from mistral_on_azure.catalog.selection import Selection, choose, client_of
-from mistral_on_azure.catalog.sidecar import scripted_answers
+from mistral_on_azure.catalog.sidecar import scripted_answers, scripts
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.package_index import group_of
 
@@ -44,6 +44,7 @@ class Job:
         id: the notebook's id in the catalog; empty is the stem of the file.
         missing: why it cannot run on this machine; empty when it can.
         in_copy: whether it is executed in a copy of its folder, because it writes files.
+        answers: the TOML file of a recipe that lies elsewhere, which the local endpoint does not read by itself.
     """
 
     notebook: Path
@@ -53,6 +54,7 @@ class Job:
     id: str = ""
     missing: str = ""
     in_copy: bool = False
+    answers: Path | None = None
 
     def patient(self, seconds: int) -> Job:
         """The same job, with the parameter `timeout` set where its notebook has one and nobody has set it."""
@@ -123,6 +125,11 @@ def plan(
     ]
 
 
+def elsewhere(jobs: Iterable[Job]) -> list[Path]:
+    """The files with answers that the local endpoint has to be given for these jobs."""
+    return list(dict.fromkeys(job.answers for job in jobs if job.answers))
+
+
 def _own(notebook: Notebook) -> str:
     """The deployment that a notebook asks by itself: a recipe may need one with tools, all others ask the default."""
     parameter = notebook.parameters.get("model")
@@ -145,7 +152,22 @@ def _job(notebook: Notebook, given: dict[str, str], output: Path, strict: bool) 
         raise CookbookError(f"{notebook.id} cannot run here: {missing}.")
     parameters = {} if missing else values(notebook.parameters, given, notebook.path.name)
     in_copy = notebook.kind is Kind.OTHER_LANGUAGE
-    return Job(notebook.path, "", output, parameters, notebook.id, missing, in_copy)
+    return Job(notebook.path, "", output, parameters, notebook.id, missing, in_copy, _answers(notebook))
+
+
+def _answers(notebook: Notebook) -> Path | None:
+    """The TOML file beside a notebook, where it has answers and is none of those that the local endpoint reads.
+
+    Raises:
+        CookbookError: one line that names the file, the line and the key.
+    """
+    beside, answers = notebook.path.with_suffix(".toml"), notebook.sidecar.exchange
+    if not answers or beside.resolve() in map(Path.resolve, scripts(NOTEBOOKS)):
+        return None
+    from mistral_on_azure.endpoint.models.script_files import entries_of  # with the tokenizer, which takes a while
+
+    entries_of(beside, answers)
+    return beside
 
 
 def _on(job: Job, notebook: Notebook, deployment: str, output: Path) -> Job:

@@ -17,7 +17,7 @@ from mistral_on_azure.azure.probing import probe
 from mistral_on_azure.catalog.notebooks import notebooks
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running import targets
-from mistral_on_azure.running.jobs import Job, plan
+from mistral_on_azure.running.jobs import Job, elsewhere, plan
 from mistral_on_azure.running.run_options import Options
 from mistral_on_azure.running.targets import Target
 
@@ -39,6 +39,7 @@ class Plan:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self._recipes: list[Path] = []
 
     def jobs(self, output: Path) -> list[Job]:
         """The jobs, whose executed notebooks go into the folder `output`.
@@ -48,12 +49,13 @@ class Plan:
         """
         jobs = self._all(output)
         targets.check_deployments((job.deployment for job in jobs), self.options.kind)
+        self._recipes = elsewhere(jobs)
         return jobs
 
     @contextmanager
     def target(self, count: int) -> Iterator[Target]:
         """The target for `count` jobs. Leaving the context stops it."""
-        with targets.local(count, self.options.engine, self.options.kind) as local:
+        with targets.local(count, self.options.engine, self.options.kind, self._recipes) as local:
             if not self.options.between:
                 yield local
                 return

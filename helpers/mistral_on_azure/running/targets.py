@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import (
@@ -18,6 +18,7 @@ from mistral_on_azure.azure.addresses import (
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.azure.offline import Changes, away_from_others
 from mistral_on_azure.azure.withholding import OF_AN_IDENTITY
+from mistral_on_azure.catalog.parameters import hint
 from mistral_on_azure.endpoint.options import KINDS
 from mistral_on_azure.endpoint.options import Options as EndpointOptions
 from mistral_on_azure.endpoint.starting import new_key, start
@@ -97,18 +98,21 @@ class Direct(Target):
 
 
 @contextmanager
-def local(jobs: int, engine: str | None = None, kind: str = SERVERLESS.name) -> Iterator[Local]:
+def local(
+    jobs: int, engine: str | None = None, kind: str = SERVERLESS.name, recipes: Iterable[Path] = ()
+) -> Iterator[Local]:
     """Start the local endpoint for some jobs. Its limits are per key, so jobs do not share those of managed compute.
 
     Args:
         kind: the kind of deployment that it imitates.
         engine: `embedded`, or the address of an OpenAI-compatible server that answers in place of the script.
+        recipes: the TOML files of recipes that lie elsewhere.
 
     Raises:
         CookbookError: when it does not start.
     """
     keys = [new_key() for _ in range(jobs)]
-    with start(keys, kind=kind, **({"engine": engine} if engine else {})) as endpoint:
+    with start(keys, kind=kind, recipes=[*map(str, recipes)], **({"engine": engine} if engine else {})) as endpoint:
         yield Local(endpoint.url, keys, engine, kind)
 
 
@@ -138,9 +142,7 @@ def check_deployments(names: Iterable[str], kind: str) -> None:
     known = local_deployments(kind)
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"It has: {', '.join(known)}."
-            raise CookbookError(f"The local endpoint has no deployment {name!r}. {hint}")
+            raise CookbookError(f"The local endpoint has no deployment {name!r}. {hint(name, known)}")
 
 
 def _label(engine: str | None, kind: DeploymentKind) -> str:

@@ -49,13 +49,15 @@ def header(title: str, section: str, first: Sequence[str], code: str) -> str:
         width = max(map(len, variables))
         lines.append(f"Set {'these environment variables' if len(variables) > 1 else 'this environment variable'}:")
         lines += [f"  {name:{width}}  {_MEANING[name]}" for name in variables]
-    if CREDENTIAL not in variables:
+    if variables and CREDENTIAL not in variables:
         lines.append(_NO_KEY)
     return "\n".join(f"# {line}" for line in lines)
 
 
 def install_line(modules: Iterable[str], assigned: Collection[str] = (), beside: Sequence[str] = ()) -> str:
     """The command that installs what a program imports: the packages of clients.toml in its order, then all others.
+
+    It is empty for a program that imports the standard library alone.
 
     Args:
         modules: dotted names, with the name that is taken from a module: `openai`, `azure.identity.AzureCliCredential`.
@@ -74,7 +76,8 @@ def install_line(modules: Iterable[str], assigned: Collection[str] = (), beside:
     named = [each for each in dict.fromkeys(table.imports.values()) if each in wanted]
     named = [each for each in named if not table.brought_by.get(each, frozenset()) & wanted]
     words = [*(_with_extra(each, table.extras.get(each, {}), assigned) for each in named), *sorted(others)]
-    return "pip install " + " ".join(f'"{word}"' if re.search(r"[\[<>=]", word) else word for word in words)
+    quoted = [f'"{word}"' if re.search(r"[\[<>=]", word) else word for word in words]
+    return " ".join(["pip", "install", *quoted]) if quoted else ""
 
 
 def _others(module: str, beside: Sequence[str]) -> set[str]:
@@ -214,8 +217,9 @@ def composed(folder: Path, section: str, name: str) -> str:
         "".join("\n" * (one.blank_lines + 1) + one.text for one in program).strip("\n"),
     ]
     code = "\n\n".join(part for part in parts if part)
-    install = f"Install: {install_line(map(_module, imports.values()), made, notebook.sidecar.packages)}"
-    return f"{header(notebook.title, section, [install], code)}\n\n{code}\n"
+    install = install_line(map(_module, imports.values()), made, notebook.sidecar.packages)
+    needs = f"Install: {install}" if install else "Needs nothing but Python."
+    return f"{header(notebook.title, section, [needs], code)}\n\n{code}\n"
 
 
 def _before(notebook: Notebook, section: str) -> list[list[Statement]]:
@@ -238,12 +242,20 @@ def _task(notebook: Notebook, section: str) -> list[list[Statement]]:
 
 
 def _split(notebook: Notebook, section: str) -> list[list[Statement]]:
-    """The statements of each Python cell, also of one that writes a file, with one name for the client everywhere."""
+    """The statements of each Python cell, also of one that writes a file, with one name for the client everywhere.
+
+    Files that the notebook writes become one program, so none of them is imported.
+    """
     place = f"{notebook.id}{ENDING}, section {section!r}"
+    written = {name.removesuffix(".py") for name in notebook.programs}
     found = snippets(notebook, section)
     sources = (cell.code if cell.magic == "%%writefile" else cell.source for cell in found)
     cells = (split(re.sub(r"\bentra_client\b", "client", source), place) for source in sources)
-    return [[one for one in cell if not one.is_docstring] for cell in cells]
+    return [[one for one in cell if not one.is_docstring and not _imports_only(one, written)] for cell in cells]
+
+
+def _imports_only(one: Statement, modules: Collection[str]) -> bool:
+    return bool(one.imports) and all(_package(line) in modules for line in one.imports.values())
 
 
 def _imports(cells: Iterable[Sequence[Statement]]) -> tuple[dict[str, str], list[Statement], set[str]]:

@@ -46,7 +46,7 @@ class Endpoint:
         self._process = processes.take(kind, self)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        """What the endpoint answers to its test: after it only what was sent, and nothing once another test has it."""
+        """Ask one of the endpoint's own routes: after the test with GET alone, until another test has the process."""
         process = self._process
         if process.holder is not self or not (process.taken or method == "GET"):
             raise CookbookError("The test that this endpoint was for has ended.")
@@ -209,7 +209,7 @@ class Endpoint:
 
     @property
     def refused_ever(self) -> list[str]:
-        """Likewise since the endpoint began, whoever has reset it over HTTP meanwhile."""
+        """The refusals since the endpoint started; `DELETE /local/session` empties `unexpected`, and not this list."""
         return self._ask("GET", "/local/session")["refused_ever"]
 
     def report(self) -> str:

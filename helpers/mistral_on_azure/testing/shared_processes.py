@@ -45,7 +45,7 @@ class Process:
         return self.started.keys[0]
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """What one of the endpoint's own routes answers.
+        """Send a request to one of the endpoint's own routes, and return the JSON of the answer.
 
         Raises:
             CookbookError: what it objects to, what is no JSON, or that the process has ended.
@@ -94,7 +94,7 @@ class Processes:
             self._starting[kind] = begin(kind=kind, **self._options)
 
     def take(self, kind: str, holder: object) -> Process:
-        """A process that serves a kind and nobody but the holder, with nothing left of what was done to it before.
+        """Give the holder an endpoint process of a kind: a free one, whose session is renewed, or a new one.
 
         Raises:
             CookbookError: when it does not start, as for a kind that there is not.

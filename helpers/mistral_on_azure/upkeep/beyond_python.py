@@ -36,11 +36,13 @@ class Program:
         title: its name in tables and tabs.
         file: its path in the folder.
         language: its name for syntax highlighting.
+        notebook: the name of the notebook whose cells are made from it; empty where there is none.
     """
 
     title: str
     file: str
     language: str
+    notebook: str = ""
 
     @property
     def path(self) -> Path:
@@ -63,9 +65,9 @@ class Program:
 
 # By the client in Python that a reader who knows it will look for.
 PROGRAMS = {
-    "webrequests": Program("curl", "curl.sh", "bash"),
-    "openai-sdk": Program("OpenAI package", "openai-sdk.mjs", "javascript"),
-    "azure-sdk": Program("@azure-rest/ai-inference", "azure-rest.mjs", "javascript"),
+    "webrequests": Program("curl", "curl.sh", "bash", "curl"),
+    "openai-sdk": Program("OpenAI package", "openai-sdk.mjs", "javascript", "javascript"),
+    "azure-sdk": Program("@azure-rest/ai-inference", "azure-rest.mjs", "javascript", "javascript"),
     "csharp-openai": Program("C#, OpenAI package (not run here)", "csharp/openai-sdk.cs", "csharp"),
     "csharp-azure": Program("C#, Azure.AI.Inference (not run here)", "csharp/azure-ai-inference.cs", "csharp"),
 }
@@ -78,16 +80,20 @@ _EXPORTED = re.compile(r"^(?:const|let|(?:async )?function) (\w+)", re.MULTILINE
 
 
 def cells(notebook: str) -> dict[str, str]:
-    """The code cells of a notebook that are made from a program, by their ids.
+    """The code cells of a notebook that are made from programs, by their ids; none of a notebook without a program.
 
     Args:
-        notebook: its name, `curl` or `javascript`.
+        notebook: its name, as in `PROGRAMS`.
     """
-    return _curl() if notebook == "curl" else {**_javascript("openai-sdk"), **_javascript("azure-sdk")}
+    made: dict[str, str] = {}
+    for client, program in PROGRAMS.items():
+        if program.notebook == notebook:
+            made |= _CELLS[program.language](client)
+    return made
 
 
-def _curl() -> dict[str, str]:
-    parts = PROGRAMS["webrequests"].parts()
+def _bash(client: str) -> dict[str, str]:
+    parts = PROGRAMS[client].parts()
     del parts[SET_UP]
     defined, parts[_TOOLS] = parts[_TOOLS].rsplit("\n\n", 1)
     made = {
@@ -97,7 +103,7 @@ def _curl() -> dict[str, str]:
     }
     for task, part in parts.items():
         tools = "source tools.sh\n" if task == _TOOLS else ""
-        made[_id(task, "webrequests")] = f"%%bash\nsource connection.sh\n{tools}{part}"
+        made[_id(task, client)] = f"%%bash\nsource connection.sh\n{tools}{part}"
     return made
 
 
@@ -116,6 +122,9 @@ def _javascript(client: str) -> dict[str, str]:
         imports = [_used(names, part, source) for names, source in _offered(packages, modules)]
         made[_id(task, client)] = "\n".join([_NODE, *filter(None, imports), part])
     return made
+
+
+_CELLS = {"bash": _bash, "javascript": _javascript}  # by the language of the program
 
 
 def _offered(packages: str, modules: dict[str, str]) -> list[tuple[list[tuple[str, bool]], str]]:

@@ -8,13 +8,15 @@ import sys
 import tomllib
 from pathlib import Path
 
+import nbformat
 from packaging.specifiers import SpecifierSet
 
 from mistral_on_azure.catalog.clients import FIRST, clients
 from mistral_on_azure.catalog.models import as_of, models
-from mistral_on_azure.catalog.notebooks import Kind, anchor, notebooks, tasks
+from mistral_on_azure.catalog.notebooks import START, Kind, anchor, notebooks, tasks
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.snippets.starter import install_line
 
 EXTRAS, GROUPS = ("notebooks", "gallery"), ("test", "tools")  # what requirements.lock has
 SEPARATE = ("evaluation", "retrieval", "tracing", "batch", "langchain")  # groups with a lock of their own
@@ -99,6 +101,14 @@ def task_table(folder: Path) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def client_table(_: Path) -> str:
+    """The table for choosing a client, as Markdown: the client for new code first."""
+    rows = [["Notebook", "Install", "Take it when"], ["---"] * 3]
+    for client in sorted(clients().values(), key=lambda client: client.key != FIRST):
+        rows.append([f"[{client.name}]({client.notebook})", f"`{install_line(client.imports)}`", client.reason])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def recipe_table(folder: Path) -> str:
     """The table of recipes, as Markdown; without recipes, a sentence."""
     recipes = notebooks(folder, Kind.RECIPE).values()
@@ -146,6 +156,7 @@ def model_list(_: Path) -> str:
 _GENERATED = {
     "models": model_list,
     "tasks": task_table,
+    "clients": client_table,
     "recipes": recipe_table,
     "task-list": task_list,
     "recipe-list": recipe_list,
@@ -163,11 +174,21 @@ def with_tables(text: str, folder: Path) -> str:
 
 
 def pages(root: Path) -> tuple[Path, ...]:
-    """The pages with generated parts."""
-    return root / "README.md", root / "notebooks" / "README.md"
+    """The pages with generated parts; Start here is one of them."""
+    return root / "README.md", root / "notebooks" / "README.md", root / "notebooks" / f"{START}.ipynb"
+
+
+def current(page: Path, folder: Path) -> str:
+    """The text of a page or notebook, with its generated parts made anew."""
+    if page.suffix == ".md":
+        return with_tables(page.read_text(encoding="utf-8"), folder)
+    document = nbformat.read(page, 4)
+    for cell in document.cells:
+        cell.source = with_tables(cell.source, folder) if cell.cell_type == "markdown" else cell.source
+    return nbformat.writes(document) + "\n"
 
 
 def write_tables(root: Path) -> None:
-    """Rebuild the lists in README.md and the tables in notebooks/README.md."""
+    """Rebuild the lists in README.md, the tables in notebooks/README.md, and the table of clients in Start here."""
     for page in pages(root):
-        page.write_text(with_tables(page.read_text(encoding="utf-8"), root / "notebooks"), encoding="utf-8")
+        page.write_text(current(page, root / "notebooks"), encoding="utf-8")

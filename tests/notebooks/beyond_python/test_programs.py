@@ -6,12 +6,13 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
-from mistral_on_azure.catalog.notebooks import tasks
+from mistral_on_azure.catalog.notebooks import Kind, notebooks, tasks
 from mistral_on_azure.gallery.pages import other_languages_page
 from mistral_on_azure.upkeep.beyond_python import FOLDER, PROGRAMS, SET_UP
 from scripted import script
@@ -156,10 +157,21 @@ def test_what_was_not_run_says_so_and_what_was_compiled(name):
 
 def test_the_gallery_says_of_what_was_not_run_when_and_with_what_it_was_compiled():
     """In the page's own words, above the programs, from their first lines."""
-    rows = re.findall(r"^- \*\*(.*)\*\*: (.*)$", other_languages_page().partition("\n## ")[0], re.MULTILINE)
+    rows = re.findall(
+        r"^- \*\*(.*)\*\*: (.*)$", other_languages_page(notebooks(FOLDER.parent)).partition("\n## ")[0], re.MULTILINE
+    )
     assert [title for title, _ in rows] == [PROGRAMS[name].title for name in NOT_RUN]
     for _, said in rows:
         assert "NOT COMPILED AND NOT RUN HERE" in said and "2026-11-27" in said and ".NET SDK 10.0.401" in said
+
+
+def test_the_gallery_links_to_each_notebook_in_another_language():
+    ours = notebooks(FOLDER.parent, Kind.OTHER_LANGUAGE)
+    go = replace(ours["beyond-python/curl"], id="beyond-python/go")
+    page = other_languages_page({**ours, go.id: go})
+    for name in ("[curl alone](notebooks/beyond-python/curl", "[JavaScript](notebooks/beyond-python/javascript"):
+        assert f"{name}.ipynb)" in page
+    assert "(notebooks/beyond-python/go.ipynb)" in page
 
 
 # Without PublishAot=false, JSON from an anonymous type fails at run time; without NoWarn, names that the OpenAI package

@@ -7,12 +7,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mistral_on_azure import connect, recipe_programs, record_calls
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.catalog.notebooks import load
 
 FOLDER = Path(__file__).resolve().parents[3] / "notebooks" / "recipes"
 PAIRS = json.loads((FOLDER / "wish-pairs.json").read_text(encoding="utf-8"))
@@ -50,6 +53,16 @@ def baseline(tmp_path_factory) -> Path:
     fields = {key: [] for key in cases} | {"Frank": ["name", "date", "guests", "wish"]}
     (folder / "known.json").write_text(json.dumps({"times": 1, "fields": fields}), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="module")
+def masked() -> Callable[[str, str, str], str]:
+    """The recipe's function that masks a mail."""
+    cells = load(FOLDER / "app-regressions.ipynb").code
+    (source,) = (cell.source for cell in cells if "def masked" in cell.source)
+    names: dict[str, Any] = {}
+    exec(source, names)
+    return names["masked"]
 
 
 def check(folder: Path, tape: str = "today.jsonl", prompt: str = "A") -> tuple[int, str]:
@@ -115,3 +128,61 @@ def test_the_threshold_in_the_program_is_the_one_that_the_first_list_chooses():
         for at in (percent / 100 for percent in range(80, 100))
     }
     assert max(right, key=lambda at: (right[at], at)) == space["ALIKE_FROM"]
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        "4 on 03/10/2026",
+        "4 on 03-10-2026, 10 of us on 24.12.2026 from 19.30",
+        "05 03 2027, 4 guests",
+        "03/10/26 or 03.10.26, 2 adults and 2 children",
+        "from 03.10.2026-05.10.2026",
+        "on 2026-10-03 at 20:00, or 2026/10/04",
+        "09.30-11.00, 4 of us",
+        "Norah sits with us, 1.000.000 thanks",
+        "Booking 1234567, 4 5 6",
+    ],
+)
+def test_what_a_booking_needs_is_not_masked(masked, mail):
+    assert masked(mail, "Nora Quist", "Ada Obi") == mail
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+46 70 123 45 67",
+        "+46 (0)70-123 45 67",
+        "070-123 45 67",
+        "070.123.45.67",
+        "(070) 123 45 67",
+        "070\u2013123 45 67",
+        "06.12.34.56.78",
+        "06 12 34 56 78",
+        "0701234567",
+        "0046701234567",
+        "(212) 555-0199",
+        "212-555-0199",
+    ],
+)
+def test_each_way_to_write_a_telephone_number_is_masked(masked, number):
+    mail = f"4 on 03/10/2026 {number} 4 of us"
+    assert masked(mail, "Nora Quist", "Ada Obi") == "4 on 03/10/2026 +00 000 000 4 of us"
+
+
+@pytest.mark.parametrize(
+    ("mail", "told"),
+    [
+        ("NORA QUIST, nora's mother", "Ada Obi, Ada's mother"),
+        ("Quist, Nora", "Obi, Ada"),
+        ("nora.quist@mail.example.org (Nora <NORA@example.org>)", "someone@example.com (Ada <someone@example.com>)"),
+        ("@nora_quist", "@Ada_Obi"),
+    ],
+)
+def test_each_way_to_write_a_name_is_masked(masked, mail, told):
+    assert masked(mail, "Nora Quist", "Ada Obi") == told
+
+
+def test_a_stand_in_may_have_a_part_of_the_name(masked):
+    assert masked("Ada Obi and Ada", "Ada Obi", "Obi Ada") == "Obi Ada and Obi"
+    assert masked("Jean-Luc Roy Jr. is here", "Jean-Luc Roy Jr.", "A B C") == "A B C is here"

@@ -75,6 +75,12 @@ def test_ranks_are_fused_by_hand(taught):
     assert taught["fuse"]([5, 7, 9], [7, 8, 5]) == [7, 5, 8, 9]
 
 
+PASSAGE = (
+    "You may charge a fee for it. It affirms your unlimited permission to run the program within 30 days, or 1,500.25"
+    " days of non-free use--that is, of the user's use at -5 degrees or more of frost."
+)
+
+
 @pytest.mark.parametrize(
     ("answer", "verdict"),
     [
@@ -89,10 +95,22 @@ def test_ranks_are_fused_by_hand(taught):
         ("The passages  do not say", "says it does not know"),
         ("The passages do not say. I think that you may.", "no citation"),
         ("The passages do not say.\n[1] you may charge no fee", "passage 1 does not have these words"),
+        ("It is.\n[1] limited permission to run the program", "passage 1 does not have these words"),
+        ("It is.\n[1] unlimited permission to run the pro", "passage 1 does not have these words"),
+        ("None.\n[1] 0 days, or 1,500.25 days", "passage 1 does not have these words"),
+        ("25.\n[1] 25 days of non-free use", "passage 1 does not have these words"),
+        ("500.\n[1] 500.25 days of non-free use", "passage 1 does not have these words"),
+        ("A thousand.\n[1] the program within 30 days, or 1", "passage 1 does not have these words"),
+        ("Free.\n[1] free use--that is, of the user's use", "passage 1 does not have these words"),
+        ("One.\n[1] that is, of the user", "passage 1 does not have these words"),
+        ("Warm.\n[1] 5 degrees or more of frost", "passage 1 does not have these words"),
+        ("Yes.\n[1] that is, of the user's use at -5 degrees", "quoted"),
+        ("Yes.\n[1] 30 days, or 1,500.25 days of non-free use", "quoted"),
+        ("Yes.\n[1] … 1,500.25 days of non-free use …", "quoted"),
     ],
 )
 def test_a_citation_is_checked(taught, answer, verdict):
-    assert taught["check"](answer, ["You may charge a fee for it."]) == verdict
+    assert taught["check"](answer, [PASSAGE]) == verdict
 
 
 def test_an_answer_is_as_expected_where_the_passage_with_the_proof_is_quoted(taught):

@@ -60,13 +60,13 @@ class Bucket:
         return missing / self.rate if missing > self.rounding else 0.0
 
     def state(self) -> tuple[float, float]:
-        """What is left, and the seconds until it is full again. What is owed shows as nothing left."""
+        """The amount that is left, 0 while some is owed, and the seconds until the bucket is full again."""
         level = self.level
         return level if level > 0 else 0, (self.capacity - level) / self.rate
 
 
 class Quota:
-    """What is left to one deployment.
+    """The requests and tokens that one deployment may still take this minute.
 
     Args:
         limits: how much a minute holds.

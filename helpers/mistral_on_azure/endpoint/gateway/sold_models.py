@@ -31,7 +31,7 @@ class SoldModels:
 
     @cached_property
     def deployments(self) -> dict[str, Deployment]:
-        """Those that answer, by name."""
+        """The deployments that answer, by name."""
         everything = {**sold_deployments(), **retired_deployments()}
         return {name: each for name, each in everything.items() if self._answers(name)}
 

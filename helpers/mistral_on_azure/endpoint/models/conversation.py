@@ -99,7 +99,7 @@ def request_of(messages: list[Any], tools: Sequence[Any]) -> tuple[Parts, Parts,
 
 
 def _history(messages: list[dict[str, Any]], last_user: int) -> History:
-    """What a conversation with tools has come to; `last_user` is where its last user message begins."""
+    """The state of a conversation with tools; `last_user` is the index of its last user message."""
     called = _called(messages)
     ended = messages[last_user:] if messages[-1]["role"] == "tool" else ()
     answered = [message for message in ended if message["role"] == "tool"]

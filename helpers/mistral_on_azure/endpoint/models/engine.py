@@ -198,7 +198,7 @@ class RealModel:
 
 @contextmanager
 def _errors_translated() -> Iterator[None]:
-    """What goes wrong with an engine becomes 502 or 504."""
+    """Turn the failures of an engine into ApiErrors of status 502 or 504."""
     import aiohttp
 
     try:

@@ -99,7 +99,7 @@ def check_ids(messages: list[dict[str, Any]]) -> None:
 
 
 def _known(message: Any) -> Any:
-    """A message without members that nobody reads; they are not what is wrong with it."""
+    """A message without the members that the endpoint ignores, so that the validator objects to none of them."""
     if not isinstance(message, dict):
         return message
     return {
@@ -109,7 +109,7 @@ def _known(message: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a conversation with tools has come to.
+    """The state of a conversation with tools.
 
     Attributes:
         results: (tool, content) of the tool results that it ends with.

@@ -100,7 +100,7 @@ class Entry:
     """An exchange, ready to be matched.
 
     Attributes:
-        source: what it was read from, and its place there.
+        source: the file or session that it was read from, and its place there.
         staged: whether what it replies depends on the requests before.
         plain: whether it has a prompt and nothing else, as most have; whoever asks it has compared the prompt.
         length: characters of the longest answer, before its placeholders are filled.
@@ -157,7 +157,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What entries were read from: a file with its text, or a session's exchanges."""
+    """The origin of entries, for error messages: a file with its text, or a session's exchanges."""
 
     name: str
     text: str | None = None

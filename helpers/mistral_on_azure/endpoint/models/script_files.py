@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from mistral_on_azure.azure.files import NOTEBOOKS
@@ -30,9 +30,13 @@ def own_layer() -> Layer:
 
 
 @cache
-def recipes_layer() -> Layer:
-    """The entries of the recipes: read when a prompt is not in script.toml, for they take longer than a start may."""
-    read = [(file, read_sidecar(file).exchange) for file in scripts(NOTEBOOKS)]
+def recipes_layer(elsewhere: tuple[Path, ...] = ()) -> Layer:
+    """The entries of the recipes: read when a prompt is not in script.toml, for they take longer than a start may.
+
+    Args:
+        elsewhere: the TOML files of other recipes than the cookbook's, which come first.
+    """
+    read = [(file, read_sidecar(file).exchange) for file in (*elsewhere, *scripts(NOTEBOOKS))]
     return Layer([entry for file, exchanges in read for entry in entries_of(file, exchanges)], instructed=True)
 
 
@@ -56,6 +60,7 @@ class ScriptFiles:
         files: one script together; of exchanges of equal rank, that of the earlier file is taken.
         strict: whether sessions that do not say refuse what neither they nor the files know.
         tell: called with a line for a file that was read anew, or is broken.
+        recipes: the TOML files of recipes that lie elsewhere.
 
     Raises:
         CookbookError: for a file that cannot be used.
@@ -66,14 +71,16 @@ class ScriptFiles:
         files: Sequence[Path] = (),
         strict: bool = False,
         tell: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+        recipes: Sequence[Path] = (),
     ) -> None:
         self.files, self.strict, self._tell = tuple(files), strict, tell
+        self._recipes_layer = partial(recipes_layer, tuple(recipes))
         self._marks = self._look()
         self._strict, self._said = self._read()
         self._open: Answers | None = None
 
     def answers(self, strict: bool | None) -> Answers:
-        """What is answered now.
+        """The answers of the files as they are now.
 
         Args:
             strict: a session's wish; None leaves it to the endpoint.
@@ -84,7 +91,7 @@ class ScriptFiles:
             return self._strict
         if self._open is None:  # the endpoint's own script, which a strict endpoint never reads
             layers = (*self._strict.layers, own_layer())
-            self._open = Answers(layers, self._said, self._strict.filtered, recipes_layer)
+            self._open = Answers(layers, self._said, self._strict.filtered, self._recipes_layer)
         return self._open
 
     def _reread(self) -> None:
@@ -113,7 +120,7 @@ class ScriptFiles:
         return marks
 
     def _read(self) -> tuple[Answers, str]:
-        """The answers of the files alone, and what is said to a prompt that nobody knows."""
+        """The answers of the files alone, and the text that answers a prompt which is in no file."""
         try:
             read = [read_toml(file, ScriptFile) for file in self.files]
         except FileNotFoundError as error:

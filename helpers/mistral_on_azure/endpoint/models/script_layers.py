@@ -65,7 +65,7 @@ class Answers:
     """The layers that are asked one after the other, and what becomes of a prompt that none of them has.
 
     Attributes:
-        unknown_prompt: what is said to it; None refuses it.
+        unknown_prompt: the answer to a prompt that no layer has; None refuses it.
         filtered: texts that the content filter refuses.
         last: makes a layer that is only needed when no other has the prompt.
     """

@@ -108,13 +108,13 @@ def _keep(asked: ChatRequest, answers: Answers, layer: Layer | None, result: Res
 
 
 def _write_out(*given: Any) -> tuple[Result, completions.Written]:
-    """What a request is answered with, and that as it is written."""
+    """The result of a request, and its answer as it is sent."""
     result = work_out(*given)
     return result, completions.written(result)
 
 
 def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answers, own: SessionScript) -> Result:
-    """What a request is answered with.
+    """The result of a request.
 
     Args:
         answers: the script as it is now.

@@ -8,17 +8,18 @@ import msgspec
 
 from mistral_on_azure.catalog.script_format import MATCHERS, OF_REPLY, Exchange, ScriptFile
 from mistral_on_azure.endpoint.fault import FIELDS
+from mistral_on_azure.endpoint.fields import inlined
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def _given(name: str) -> dict[str, Any]:
-    """That a table has a key. In JSON one that is null is not given."""
+    """The JSON schema of a table that has a key; a key whose value is null counts as left out."""
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 def _one_of(*ways: str) -> dict[str, Any]:
-    """That a table answers in one of some ways, or with a fault alone."""
+    """The JSON schema of a table that has exactly one of some keys, or a fault and none of them."""
     answered = [_given(way) for way in ways]
     return {"oneOf": [*answered, {**_given("fault"), "not": {"anyOf": answered}}]}
 
@@ -42,20 +43,7 @@ def script_schema() -> dict[str, Any]:
 
 def exchange_schema() -> dict[str, Any]:
     """The schema of one exchange, with everything in its place."""
-    schema = _schema(Exchange)
-    parts = schema.pop("$defs")
-
-    def inlined(value: Any) -> Any:
-        if isinstance(value, list):
-            return [inlined(each) for each in value]
-        if not isinstance(value, dict):
-            return value
-        named = str(value.get("$ref", "")).removeprefix("#/$defs/")
-        if named in parts:
-            return inlined({**parts[named], **{key: each for key, each in value.items() if key != "$ref"}})
-        return {key: inlined(each) for key, each in value.items()}
-
-    return inlined(schema)
+    return inlined(_schema(Exchange))
 
 
 def _schema(kind: type) -> dict[str, Any]:

@@ -36,8 +36,8 @@ class SessionScript:
     Attributes:
         strict: whether an unknown prompt is refused; None leaves it to the endpoint.
         layer: the session's own entries, None without any; another object after each change.
-        refused: what was said to unexpected prompts, the first 100 times.
-        refused_ever: likewise in all sessions of the key, one after the other.
+        refused: the messages of the first 100 refusals of unexpected prompts.
+        refused_ever: those of all sessions of the key, one after the other; again 100 at most.
     """
 
     def __init__(self) -> None:

@@ -182,7 +182,7 @@ def _local() -> dict[str, Schema]:
             prompt_tokens=COUNT,
             completion_tokens=COUNT,
             refused={**listing(TEXT), "description": "What was said to prompts that no script has, 100 at most"},
-            refused_ever={**listing(TEXT), "description": "Likewise, since the endpoint began"},
+            refused_ever={**listing(TEXT), "description": "Refusals of unexpected prompts since the endpoint started"},
         ),
         "Token": record(access_token=TEXT, expires_on=TEXT, resource=TEXT, token_type={"const": "Bearer"}),
         "Exchanges": listing(

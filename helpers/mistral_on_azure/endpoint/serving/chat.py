@@ -99,7 +99,7 @@ def _slowed_or_damaged(answer: Answer, asked: ChatRequest, setting: timing.Setti
 
 
 def _understand(service: Service, request: Request, default: str) -> ChatRequest:
-    """What a request asks.
+    """Read and check a chat request.
 
     The same body always asks the same, so it is remembered: from the second time on, as most never come again.
     """
@@ -123,7 +123,7 @@ def _understand(service: Service, request: Request, default: str) -> ChatRequest
 
 
 def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None, default: str) -> ChatRequest:
-    """What a body asks.
+    """Read and check the body of a chat request.
 
     Args:
         kind: the kind of deployment that is asked.
@@ -149,7 +149,7 @@ _understood: BoundedCache[tuple[Any, ...], ChatRequest] = BoundedCache(24_000_00
 
 
 def _remembered(*asked: Any) -> ChatRequest:
-    """What `_read` makes of the same arguments, kept with its answer; errors are not kept."""
+    """`_read`, with a cache of what it returned; errors are not kept."""
     known = _understood.get(asked)
     if known is None:  # JSON takes up to 25 times its bytes once it is read, and the answer has bounds of its own
         known = _understood.keep(asked, _read(*asked), 64 * 1024 + 40 * len(asked[2]))

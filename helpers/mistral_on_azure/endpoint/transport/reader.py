@@ -51,7 +51,7 @@ _names: dict[bytes, str] = {}  # header names as clients write them and in lower
 
 
 class Receiver(Protocol):
-    """Who is handed the requests."""
+    """What a reader hands the requests to."""
 
     def check(self, target: str, headers: dict[str, str]) -> None:
         """Raise an ApiError for a head that is addressed to somebody else. A known head is not checked again."""
@@ -127,7 +127,7 @@ class RequestReader:
             self._wait_for_body()
 
     def _wait_for_body(self) -> None:
-        """The head has arrived, the body not yet: only somebody who is known is waited for."""
+        """Wait for the body of a request whose head has arrived, unless the receiver refuses the head."""
         if not self.admitted:
             self.admitted = True
             path, query = split(self.url)

@@ -17,7 +17,7 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 
 class Manner(NamedTuple):
-    """What a client wants: whether the connection stays, the header line that says so, whether it knows chunks."""
+    """How to answer a client: whether to keep the connection, the `Connection` header, whether it takes chunks."""
 
     keep: bool
     header: bytes

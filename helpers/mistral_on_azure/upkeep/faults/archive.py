@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.upkeep.faults import measuring
 from mistral_on_azure.upkeep.faults.calls import CALLS, PACKAGES
@@ -60,8 +61,7 @@ def _measure_client(client: str, cases: list[str], url: str, keys: list[str]) ->
 
 def at_once(client: str) -> int:
     """The number of calls of a client that are made side by side."""
-    # LiteLLM's calls share connections, so a reset could break another call. It never waits, so one at a time is fast.
-    return 1 if client == "litellm" else 8
+    return 1 if clients()[client].shares_connections else 8
 
 
 FOLDER = Path(__file__).parent
@@ -117,6 +117,11 @@ def load(folder: Path) -> Results:
     return json.loads((folder / NAME).read_text(encoding="utf-8"))
 
 
+def clients_in(kept: Results) -> list[str]:
+    """The clients that kept results have, in the order of tables; a new one is not there before `make faults`."""
+    return [client for client in CALLS if all(client in of for of in kept["measured"].values())]
+
+
 def waits_long(entry: Results) -> bool:
     """Whether the sum of a client's waits is over `LONG` seconds."""
     return sum(high for _, high in entry["waits"]) > LONG
@@ -126,6 +131,9 @@ def differences(kept: Results, seen: dict[Pair, Measured]) -> list[str]:
     """A line for each value that differs from the kept one."""
     lines = []
     for (case, client), measured in seen.items():
+        if client not in kept["measured"].get(case, {}):
+            lines.append(f"{client}, {case}: was not measured before")
+            continue
         entry, now = kept["measured"][case][client], asdict(measured)
         varies = entry.get("varies", {})
         for name, value in now.items():

@@ -10,11 +10,10 @@ from typing import Any
 
 import click
 
-from mistral_on_azure.catalog.clients import how_many
+from mistral_on_azure.catalog.clients import clients, in_words
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.upkeep.faults import archive, measuring
-from mistral_on_azure.upkeep.faults.archive import LONG, PAIRS, Results, measure_all, waits_long
-from mistral_on_azure.upkeep.faults.calls import CALLS, PACKAGES
+from mistral_on_azure.upkeep.faults.archive import LONG, PAIRS, Results, clients_in, measure_all, waits_long
 from mistral_on_azure.upkeep.faults.cases import CASES, GROUPS, Case, Group
 
 
@@ -101,14 +100,6 @@ def _code(text: Any) -> str:
     return f"`{str(text).replace('|', '¦').replace('`', '´')}`"
 
 
-OWN = {  # the base class that a user of the client would catch, and the prefix of the client's exceptions
-    "webrequests": ("requests.RequestException", "requests."),
-    "azure-sdk": ("azure.core.exceptions.AzureError", "azure."),
-    "openai-sdk": ("openai.OpenAIError", "openai."),
-    "mistralai": ("mistralai.client.errors.MistralError", "mistralai."),
-    "litellm": ("openai.OpenAIError", "litellm."),
-}
-
 Question = Callable[[Results, Case, str], bool]
 
 
@@ -130,10 +121,10 @@ def summary(kept: Results) -> list[str]:
 def _finding(kept: Results, title: str, question: Question) -> list[str]:
     """One finding: a title, and a line for each client with such faults."""
     lines = []
-    for client in CALLS:
+    for client in clients_in(kept):
         found = [name for name, case in CASES.items() if question(kept["measured"][name][client], case, client)]
         if found:
-            base = f" (`{OWN[client][0]}`)" if question is foreign else ""
+            base = f" (`{clients()[client].exception}`)" if question is foreign else ""
             lines.append(f"  - {client}{base}: {'; '.join(found)}")
     return [f"- {title}:{'' if lines else ' none.'}", *lines]
 
@@ -147,9 +138,10 @@ def _looks_whole(entry: Results, case: Case, client: str) -> bool:
 
 
 def foreign(entry: Results, case: Case, client: str) -> bool:
-    """Whether the exception is of another package. ChatMistralAI has no exceptions of its own and is left out."""
-    raised = entry["raised"] and not entry["own_code"] and client in OWN
-    return bool(raised) and not entry["raised"].startswith(OWN[client][1])
+    """Whether the exception is of another package. A client without exceptions of its own is left out."""
+    row, raised = clients()[client], not entry["own_code"] and entry["raised"]
+    own = {module.partition(".")[0] for module in row.imports}
+    return bool(raised and row.exception) and raised.partition(".")[0] not in own
 
 
 def _made_up(entry: Results, case: Case, client: str) -> bool:
@@ -172,7 +164,7 @@ def page(kept: Results) -> str:
 def _head(kept: Results) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
     return [
-        f"# What {how_many()} clients do about faults",
+        f"# What {in_words(len(clients_in(kept)))} clients do about faults",
         "",
         "Made by `make faults`, which measures everything again; a test keeps it current. The data is in "
         "`clients_and_faults.json`, and `faults.py` tells how to ask for each fault yourself.",
@@ -191,11 +183,11 @@ def _overview(kept: Results) -> list[str]:
         "",
         "Tries, then what the user gets. **Bold**: no exception, and yet not the whole answer.",
         "",
-        *_table_head(["Fault", *CALLS]),
+        *_table_head(["Fault", *clients_in(kept)]),
     ]
     for group in GROUPS:
         for case in group.cases:
-            cells = [short(kept["measured"][case.name][client]) for client in CALLS]
+            cells = [short(kept["measured"][case.name][client]) for client in clients_in(kept)]
             lines.append(_row_page([case.name, *cells]))
     return [*lines, ""]
 
@@ -206,15 +198,15 @@ def _groups(kept: Results) -> list[str]:
         streamed = any(case.stream for case in group.cases)
         columns = ["Client", "Fault", "Tries", "Waits (s)", "Raised", "Its user sees", "Text kept"]
         lines += [f"## {group.title}", "", group.about, "", *_table_head(columns if streamed else columns[:-1])]
-        for client in CALLS:
+        for client in clients_in(kept):
             for row in detailed(kept, client, group):
                 lines.append(_row_page(row if streamed else row[:-1]))
         lines.append("")
-    return [*lines, *_notes()]
+    return [*lines, *_notes(kept)]
 
 
-def _notes() -> list[str]:
-    installed = ", ".join(f"{client} is the package `{package}`" for client, package in PACKAGES.items())
+def _notes(kept: Results) -> list[str]:
+    installed = ", ".join(f"{each} is the package `{clients()[each].package}`" for each in clients_in(kept))
     return [
         "## How to read it",
         "",

@@ -75,6 +75,7 @@ def _decoded(content: bytes) -> bytes | None:
 
 
 def _notebook(notebook: dict[str, Any]) -> Iterator[Text]:
+    """The texts of a notebook, which is not read from the catalog: that refuses a damaged one, and leaves parts out."""
     for number, cell in enumerate(notebook["cells"], 1):
         source = "".join(cell["source"])
         yield from _placed(f"cell {number}", source)

@@ -40,7 +40,7 @@ _BETWEEN_ITEMS = re.compile(
 
 @dataclass(slots=True)
 class Plan:
-    """What a request's tools come to: calls of (name, arguments in JSON), or a question for what is missing."""
+    """The decision on a request's tools: calls of (name, arguments in JSON), or a question for a missing argument."""
 
     calls: list[tuple[str, str]] = field(default_factory=list)
     question: str | None = None

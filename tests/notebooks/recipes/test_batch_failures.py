@@ -1,0 +1,121 @@
+"""What goes wrong in the batch of a million prompts, one letter or all of them: it goes on, or stops and says why."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from types import SimpleNamespace
+from unittest.mock import AsyncMock
+
+import pytest
+
+from batching import FAST, IN_FLIGHT, LETTER, LETTERS, MODEL, RECIPE, REFUSED, local, rows, run, statuses, write_letters
+from mistral_on_azure.azure.files import NOTEBOOKS
+from mistral_on_azure.catalog.notebooks import load
+
+pa = pytest.importorskip("pyarrow", reason="make group NAME=batch installs it")
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("status", "most"), [(401, 2 * IN_FLIGHT), (400, 20 + 2 * IN_FLIGHT)])
+def test_a_run_that_can_only_fail_stops_and_says_why(programs, endpoint, status, most):
+    local(endpoint, "POST", "faults", [{"status": status, "count": LETTERS}])
+    process = run(programs, endpoint, "batch.py", 0, 1)
+    _, said = process.communicate(timeout=110)
+    assert process.returncode == 1 and said.startswith(f"{status}: ")
+    assert 1 <= len(statuses(endpoint)) <= most, len(statuses(endpoint))
+    local(endpoint, "DELETE", "faults")
+    assert run(programs, endpoint, "batch.py", 0, 1).wait(timeout=110) == 0  # what failed is asked again
+    assert rows(programs, "SELECT COUNT(answer), COUNT(failure) FROM result") == [(LETTERS, 0)]
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"answer": "truncated"},
+        {"answer": "no-choices"},
+        {"answer": "empty"},
+        {"status": 429, "retry_after_date": 1},
+        {"status": 429, "retry_after": 1},
+    ],
+)
+def test_one_odd_answer_ends_nothing(programs, endpoint, fault):
+    local(endpoint, "POST", "faults", [fault | {"after": 20}])
+    assert run(programs, endpoint, "batch.py", 0, 1).wait(timeout=110) == 0
+    assert rows(programs, "SELECT COUNT(answer), SUM(calls) FROM result") == [(LETTERS, LETTERS + 1)]
+
+
+@pytest.mark.timeout(240)
+def test_letters_that_cannot_be_answered_stop_no_others(programs, endpoint):
+    """Neither refused ones side by side, from the first on, nor empty ones; and they are asked again at each start."""
+    texts = [REFUSED] * 45 + [None, ""] + [LETTER.format(500_000 + at) for at in range(LETTERS - 47)]
+    write_letters(programs, list(range(LETTERS)), texts)
+    for start_number in (1, 2):
+        assert run(programs, endpoint, "batch.py", 0, 1).wait(timeout=110) == 0
+        assert rows(programs, "SELECT COUNT(*), COUNT(answer) FROM result") == [(LETTERS, LETTERS - 47)]
+        empty = rows(programs, "SELECT failure, calls FROM result WHERE id IN (45, 46)")
+        assert empty == [("no text", 0)] * 2
+        assert rows(programs, "SELECT DISTINCT calls FROM result WHERE id < 45") == [(start_number,)]
+
+
+@pytest.mark.timeout(300)  # to import Ray takes its time
+def test_letters_without_an_id_are_refused_before_the_first_call(programs, endpoint):
+    write_letters(programs, ["a", None, "c"], ["x", "y", "z"])
+    for command in (("batch.py", 0, 1), ("on_ray.py", 1)):
+        process = run(programs, endpoint, *command)
+        _, said = process.communicate(timeout=140)
+        assert process.returncode == 1 and said == "Not begun: letters.parquet has a letter without an id.\n"
+    assert statuses(endpoint) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "wait"),
+    [
+        ("2", 2),
+        ("-1", 0),
+        ("nan", 0),
+        ("inf", 3_600),
+        ("soon", 7),
+        ("", 7),
+        (None, 7),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", 0),
+        ("Mon, 01 Jan 0001 00:00:00 -0000", 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 3_600),
+    ],
+)
+def test_a_wait_is_read_as_it_is_told_and_is_never_endless(labelling, told, wait):
+    refusal = SimpleNamespace(response=SimpleNamespace(headers={} if told is None else {"retry-after": told}))
+    assert labelling.told_to_wait(refusal, 7) == wait
+    assert labelling.told_to_wait(ValueError(), 7) == 7
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"total_tokens": None}])
+def test_an_endpoint_that_counts_no_tokens_can_be_asked(labelling, new_journal, usage):
+    from openai.types.chat import ChatCompletion
+
+    choices = [{"index": 0, "message": {"role": "assistant", "content": "1"}, "finish_reason": "stop"}]
+    answer = ChatCompletion.construct(id="1", choices=choices, usage=usage)
+    create = AsyncMock(return_value=answer)
+    client = SimpleNamespace(chat=SimpleNamespace(completions=SimpleNamespace(create=create)))
+    journal = new_journal(FAST, 100_000_000)
+    letters = ((number, "A letter.") for number in range(30))
+    assert asyncio.run(labelling.lane(client, letters, journal.reserve, journal.keep, MODEL, [])) is None
+    assert journal.db.execute("SELECT COUNT(answer), COUNT(tokens) FROM result").fetchall() == [(30, 0)]
+    assert "30 of 30 answered" in journal.progress(30, 8)
+
+
+@pytest.mark.parametrize("ids", [[3, 1, 2], ["c", "a", "b"]])
+def test_the_answers_keep_the_ids_and_their_type(new_journal, programs, monkeypatch, ids):
+    import pyarrow.parquet as pq
+
+    monkeypatch.chdir(programs)
+    write_letters(programs, ids, ["x", "y", "z"])
+    journal = new_journal(1_000, 200_000)
+    for each in ids[:2]:
+        asyncio.run(journal.keep(each, (str(each), 42, None, 1, 0.1), 42))
+    (cell,) = (cell for cell in load(NOTEBOOKS / "recipes" / f"{RECIPE}.ipynb").code if cell.id == "answers")
+    exec(cell.source, {"pa": pa, "pq": pq, "json": json, "journal": journal, "ids": ids})
+    written = pq.read_table("answers.parquet")
+    assert written.schema.field("id") == pq.read_schema("letters.parquet").field("id")
+    assert written.to_pydict()["id"] == ids and written.to_pydict()["answer"] == [*map(str, ids[:2]), None]

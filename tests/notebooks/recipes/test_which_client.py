@@ -1,0 +1,71 @@
+"""The recipe on clients shows each measure of `make bench-clients` with its range, and counts calls of many at once."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mistral_on_azure.catalog.clients import names
+from mistral_on_azure.catalog.notebooks import load
+from mistral_on_azure.notebook.kept import kept
+
+RECIPE = load(Path(__file__).resolve().parents[3] / "notebooks" / "recipes" / "which-client.ipynb")
+CELLS = [f"look-at-a-larger-measurement-{number}" for number in (1, 3, 5, 7)]
+JOBS = [f"choose-for-your-job-{number}" for number in (1, 2)]
+AT_ONCE = {  # as `make bench-clients` writes them
+    "first": {"title": "Its first text", "unit": "ms", "digits": 2},
+    "many": {"title": "192 completions", "unit": "ms", "digits": 2},
+    "many_cpu": {"title": "Processor time of that", "unit": "ms", "digits": 2},
+    "body": {"title": "Body of its request", "unit": "bytes", "digits": 0},
+}
+
+
+def _costs(measured: bool) -> dict[str, Any]:
+    """What is kept, with the measures of many at once or without them."""
+    costs = copy.deepcopy(kept("clients"))
+    for measure, about in AT_ONCE.items():
+        costs["measures"].pop(measure, None)
+        for values in costs["values"].values():
+            values.pop(measure, None)
+        if measured:
+            costs["measures"][measure] = about
+            for place, client in enumerate(names()):
+                costs["values"][client][measure] = [4.0, 2.5 + place, 8.0 + place]
+    return costs
+
+
+@pytest.fixture(params=[False, True], ids=["in turn", "at once"])
+def told(request, capsys) -> dict[str, Any]:
+    """The pictures that the cells draw, what they print, and their names."""
+    costs, pictures = _costs(request.param), []
+    taught = {
+        "kept": lambda name: costs if name == "clients" else kept(name),
+        "plot_bars": lambda values, label, digits: pictures.append((values, label)),
+        "faults": kept("faults")["measured"],
+        "model_seconds": 1.0,
+    }
+    sources = {cell.id: cell.source for cell in RECIPE.code}
+    for cell in (*CELLS, *JOBS):
+        exec(sources[cell], taught)
+    return {**taught, "measured": request.param, "pictures": pictures, "printed": capsys.readouterr().out}
+
+
+def test_each_measure_is_shown_with_the_range_of_its_repeats(told):
+    printed = " ".join(told["printed"].split())
+    for about in told["costs"]["measures"].values():
+        assert about["title"] in printed
+    values = told["costs"]["values"]["litellm"]["start"]
+    assert f"({min(values):.2f}–{max(values):.2f})" in printed
+    assert ("litellm 7.50 (4.00–13.00)" in printed) is told["measured"]
+    assert ("its first text" in printed) is told["measured"]
+
+
+def test_a_core_carries_what_was_measured_at_once(told):
+    carried, _ = told["pictures"][-1]
+    work = told["medians"]("call_cpu")
+    assert carried["Python alone"] == 1000 / work["Python alone"]
+    assert carried["litellm"] == pytest.approx(1000 / (7.5 if told["measured"] else work["litellm"]))
+    assert ("litellm" in told["fits"](calls=1000 / 7.4)) is (not told["measured"] and work["litellm"] <= 7.4)
