@@ -39,6 +39,7 @@ LEDGER = ("ledger-1", "ledger-2")  # the cells of the notebook that are tried
 TOKENS, REQUESTS, MAX_TOKENS = 200_000, 1_000, 200
 PACE = "first-token=0.2; tokens-per-second=100"
 SAMPLE = 0.5  # seconds between two looks at a session
+JOURNAL = 1_000  # exchanges that the endpoint keeps, more than come between two looks
 HERE_TOO = {  # name and package; those of the second table are installed by --python's owner
     "naive": "httpx", "requests": "requests", "azure-sdk": "azure-ai-inference", "openai-sdk": "openai",
     "langchain": "langchain-mistralai", "mistralai": "mistralai", "litellm": "litellm", "router": "litellm",
@@ -61,19 +62,24 @@ def prompts(count: int, seed: int = 1) -> list[tuple[str, int]]:
 
 
 class Watched:
-    """A session, seen through the endpoint's journal."""
+    """A session from now on, seen through the endpoint's journal."""
 
     def __init__(self, url: str, key: str) -> None:
-        self.url, self.key, self.calls = url, key, 0
-        self.statuses: list[int] = []
+        self.url, self.key = url, key
+        self.before = self.calls = self._spent()["calls"]
+        self.statuses: dict[float, int] = {}  # by the second at which the endpoint took the request
         self.used: list[int] = []  # tokens, at each look
 
+    def _spent(self) -> dict[str, Any]:
+        return http.request("GET", f"{self.url}/local/session", self.key).json()
+
     def look(self) -> None:
-        spent = http.request("GET", f"{self.url}/local/session", self.key).json()
+        spent = self._spent()
         self.used.append(spent["prompt_tokens"] + spent["completion_tokens"])
         if new := spent["calls"] - self.calls:
-            last = http.request("GET", f"{self.url}/local/exchanges?last={min(new, 64)}", self.key).json()
-            self.statuses += [each["status"] for each in last]
+            wanted = min(new + JOURNAL // 10, JOURNAL)  # some more come between the two requests
+            last = http.request("GET", f"{self.url}/local/exchanges?last={wanted}", self.key).json()
+            self.statuses |= {each["at"]: each["status"] for each in last if each["path"].endswith("/completions")}
             self.calls = spent["calls"]
 
 
@@ -83,17 +89,17 @@ def run(names: Sequence[str], minutes: float, minute: float, python: str) -> dic
     made = prompts(round(minutes * 330) + 300)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        endpoint = stack.enter_context(start([*keys, first], timing=PACE, minute=minute))
+        endpoint = stack.enter_context(start([*keys, first], timing=PACE, minute=minute, exchanges=JOURNAL))
         _wake(endpoint.url, first)
         (folder / "prompts.json").write_text(json.dumps(made), encoding="utf-8")
         children = {
             name: _children(name, endpoint, key, folder, minutes * minute, minute, python)
             for name, key in zip(names, keys, strict=True)
         }
-        watched = {name: Watched(endpoint.url, key) for name, key in zip(names, keys, strict=True)}
         for child in (child for several in children.values() for child in several):
             if child.stdout.readline() != "ready\n":
                 raise SystemExit(f"{child.args[-1]} did not begin.")
+        watched = {name: Watched(endpoint.url, key) for name, key in zip(names, keys, strict=True)}
         for child in (child for several in children.values() for child in several):
             child.stdin.write("go\n")
             child.stdin.flush()
@@ -143,8 +149,8 @@ def _figures(watched: Watched, children: Sequence[subprocess.Popen], minutes: fl
         child.wait(timeout=60)
     return {
         "used": round(watched.used[-1] / (TOKENS * (1 + minutes)), 4),
-        "requests": watched.calls,
-        "refused": watched.statuses.count(429),
+        "requests": watched.calls - watched.before,
+        "refused": list(watched.statuses.values()).count(429),
         "seen": len(watched.statuses),
         "failed": sum(each["failed"] for each in said),
         "answered": sum(each["answered"] for each in said),

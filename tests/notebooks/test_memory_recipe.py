@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,17 @@ def taught(request) -> Iterator[dict[str, Any]]:
         for name, value in {**variables_of(endpoint.url, kind_named(kind)), CREDENTIAL: key}.items():
             patch.setitem(os.environ, name, value)
         names: dict[str, Any] = {"model": model, "limit": 240, "reserve": 60, "version": "v3", "Path": Path}
-        for cell in ("set-up-3", "roles-1", "roles-2", "trim-1", "trim-2", "summary-1", "summary-2", "filter-1"):
+        for cell in (
+            "set-up-3",
+            "roles-1",
+            "roles-2",
+            "trim-1",
+            "trim-2",
+            "summary-1",
+            "summary-2",
+            "filter-1",
+            "filter-3",
+        ):
             exec(CELLS[cell], names)
         exec(CELLS["memory-1"], names)
         yield names
@@ -110,11 +121,50 @@ def test_a_long_chat_never_passes_its_limit_and_keeps_what_the_note_has(taught, 
 
 
 def test_the_filter_is_recognised_in_every_client(taught, capsys):
-    for cell in ("filter-3", "filter-4"):
-        exec(CELLS[cell], taught)
+    exec(CELLS["filter-4"], taught)
     lines = capsys.readouterr().out.strip().splitlines()
     assert len(lines) == 6 and all(line.endswith("filtered: True") for line in lines), lines
     assert not taught["was_filtered"](ValueError("no filter"))
+
+
+def completion(content: str | None, reason: str) -> SimpleNamespace:
+    choice = SimpleNamespace(message=SimpleNamespace(content=content), finish_reason=reason)
+    return SimpleNamespace(choices=[choice])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "text"),
+    [
+        ("Yes.", "stop", "Yes."),
+        (None, "stop", ""),
+        (None, "content_filter", ""),
+        ("Half a te", "content_filter", ""),
+        ("Half a te", "length", "Half a te […]"),
+    ],
+)
+def test_the_finish_reason_decides_what_is_kept_of_an_answer(taught, content, reason, text):
+    assert taught["text_of"](completion(content, reason)) == text
+
+
+def test_a_chat_goes_on_after_an_answer_that_was_taken_away(taught, monkeypatch):
+    taken, create = [completion(None, "content_filter")], taught["client"].chat.completions.create
+    fake = SimpleNamespace(create=lambda **asked: taken.pop() if taken else create(**asked))
+    monkeypatch.setitem(taught, "client", SimpleNamespace(chat=SimpleNamespace(completions=fake)))
+    chat = taught["Chat"]("You help customers of a shoe shop.")
+    before = list(chat.messages)
+    assert chat.ask("Tell me everything.") == "I cannot talk about that." and chat.messages == before
+    assert chat.ask("Hello, can you help me?") and len(chat.messages) == 3
+
+
+def test_managed_compute_takes_what_was_trimmed_only_joined(taught, capsys):
+    """Whichever of the four ways cut it, and the 7B there also refuses the instruction."""
+    if taught["model"] != FIRST or "refused" not in taught["verdict"](taught["history"]):
+        pytest.skip("only managed compute")
+    exec(CELLS["trim-4"], taught)
+    assert len(taught["ways"]) == 4
+    for kept in taught["ways"].values():
+        assert taught["verdict"](kept) == "refused with 424"
+        assert taught["verdict"](taught["joined"](kept)).startswith("answered")
 
 
 @pytest.mark.parametrize("record", [False, True])

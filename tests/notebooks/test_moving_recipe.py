@@ -9,7 +9,10 @@ from pathlib import Path
 
 import azure.ai.inference
 import azure.ai.inference.models as old_models
+import openai
 import pytest
+from azure.core.configuration import ConnectionConfiguration
+from mistral_on_azure.notebook.fault_views import plot_client_faults
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 RECIPE = json.loads((NOTEBOOKS / "recipes/moving-off-azure-ai-inference.ipynb").read_text(encoding="utf-8"))
@@ -24,7 +27,7 @@ MADE = [
     "ChatCompletionsToolChoicePreset",
     "ChatCompletionsNamedToolChoice",
 ]
-ANSWERED = {"AudioContentFormat", "ChatResponseMessage", "StreamingChatResponseMessage", "EmbeddingEncodingFormat"}
+ANSWERED = {"ChatResponseMessage", "EmbeddingEncodingFormat"}
 BASES = {"ChatRequestMessage", "ContentItem"}
 LINES = [
     'client.complete(messages=messages, model_extras={"safe_prompt": True})',
@@ -41,6 +44,21 @@ LINES = [
     'print(answer["usage"])',
     "print(answer.as_dict())",
     'client = ChatCompletionsClient(url, DefaultAzureCredential(), credential_scopes=["scope"])',
+    "from azure.ai import inference",
+    "print(answer['choices'])",
+    "{'role': ChatRole.USER, 'content': prompt}",
+    "if choice.finish_reason == CompletionsFinishReason.STOPPED:",
+    "def shown(chunk: StreamingChatCompletionsUpdate) -> str:",
+    "def kept(answer: ChatCompletions) -> str:",
+    "    raw_request_hook=noted,",
+    "    raw_response_hook=noted,",
+    "    connection_verify=False,",
+    "    logging_enable=True,",
+    "    credential=DefaultAzureCredential(),",
+    "credential = DefaultAzureCredential()",
+    "    DefaultAzureCredential(),",
+    "azure-ai-inference==1.0.0b9",
+    '  "azure-ai-inference>=1.0.0b9",',
 ]
 
 
@@ -57,6 +75,40 @@ def test_every_class_that_a_program_makes_is_found(name):
 def test_what_a_call_is_given_is_found(line):
     without_client = re.sub(r"ChatCompletionsClient\(|\.complete\(", "", line)
     assert found(without_client), line
+
+
+def listed(code: str, capsys) -> str:
+    """What the notebook's search prints for a folder."""
+    names = {"PATTERNS": PATTERNS, "code": code}
+    for cell in ("find-1", "find-4"):
+        exec("".join(CELLS[cell]["source"]), names)
+    return capsys.readouterr().out
+
+
+def test_files_of_one_name_in_two_folders_are_both_searched(tmp_path, capsys):
+    for folder, text in ("one", "# é\nclient.complete()\n"), ("two", "client.get_model_info()\n"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "main.py").write_text(text, encoding="utf-8")
+    (tmp_path / "requirements.txt").write_text("azure-ai-inference\n", encoding="utf-8")
+    packages = tmp_path / ".venv" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "client.py").write_text("client.complete()\n", encoding="utf-8")
+    for folder in ".tox", ".pytest_cache", "__pycache__":
+        (tmp_path / folder).mkdir()
+    (tmp_path / "__pycache__" / "main.pyc").write_bytes(b"azure.ai.inference")
+    lines = [line.split()[0] for line in listed(str(tmp_path), capsys).splitlines()]
+    found = [str(Path("one", "main.py")) + ":2", "requirements.txt:1", str(Path("two", "main.py")) + ":1"]
+    assert lines == found
+
+
+@pytest.mark.parametrize("folder", ["misspelt", "."])
+def test_a_folder_that_is_not_there_or_has_no_program_is_told_in_a_line(folder, tmp_path, capsys):
+    code = tmp_path / folder
+    assert listed(str(code), capsys) == f"There is no Python program in {code}.\n"
+
+
+def test_without_a_folder_the_job_is_searched(capsys):
+    assert listed("", capsys).startswith("job:2")
 
 
 def test_code_that_has_moved_is_left_alone():
@@ -77,6 +129,7 @@ def test_the_bodies_of_all_pairs_are_equal_as_the_prose_says():
     printed = "".join("".join(each.get("text", "")) for cell in CELLS.values() for each in cell.get("outputs", []))
     bodies = re.findall(r"^[\w ,]+: body (.+?), only one has", printed, re.MULTILINE)
     assert len(bodies) == 10 and set(bodies) == {"equal"}
+    assert "Asynchronous, the same body, answer: True True\n" in printed
 
 
 def test_the_picture_shows_the_differences_that_the_prose_names():
@@ -106,3 +159,21 @@ def test_the_bad_nights_part_the_jobs_where_the_prose_says_so():
         "one 401": [("both", "401")],
         "one timeout": [("old", "no answer")],
     }
+
+
+def test_the_retries_that_the_prose_names_were_measured():
+    """The cell counts those after a status; for the others the kept measurements speak."""
+    printed = "".join(CELLS["retries-1"]["outputs"][0]["text"])
+    refused = re.findall(r"\{'status': (\d+)\} old: 1 request\(s\), refused", printed)
+    assert refused == ["429", "408", "502"]
+    assert re.findall(r"\{'status': (\d+)\} new: 2 request\(s\), answered", printed) == [*refused, "503"]
+    kept = plot_client_faults()
+    for fault in "slow answer", "reset before", "reset within":
+        assert [kept.words(fault, client)[0] for client in ("azure-sdk", "openai-sdk")] == ["1 try", "3 tries"]
+
+
+def test_the_time_limits_that_the_prose_names_are_those_of_the_clients():
+    """That requests carry them is tested with the recipe on errors, which prints them."""
+    limits = ConnectionConfiguration().read_timeout, openai.DEFAULT_TIMEOUT.read, 1 + openai.DEFAULT_MAX_RETRIES
+    said = "".join(CELLS["job-0"]["source"]).replace("\n", " ")
+    assert limits == (300, 600, 3) and "for 300 seconds, once" in said and "three times for 600" in said

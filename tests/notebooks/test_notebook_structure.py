@@ -55,6 +55,14 @@ def test_a_notebook_obeys_the_rules_of_its_kind(name, rule):
     assert list(rule(ALL[name], ALL)) == []
 
 
+def test_every_request_by_hand_has_a_time_limit():
+    """Without one, `requests` waits for ever. A call with `**` gets it from there."""
+    for name, notebook in ALL.items():
+        code = [cell.source for cell in notebook.code if not cell.source.startswith("%%")]
+        calls = re.findall(r"(?:requests|session)\.(?:get|post)\((?:[^()]|\([^()]*\))*\)", "\n".join(code))
+        assert [call for call in calls if "timeout=" not in call and "**" not in call.partition("{")[0]] == [], name
+
+
 def test_the_shared_sections_are_these():
     first = next(iter(clients()))
     assert ALL[first].sections == SECTIONS

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from mistral_on_azure import local_endpoint
 from mistral_on_azure.catalog.notebooks import load
 from mistral_on_azure.notebook.kept_measurements import plot_quota_use
+from mistral_on_azure.snippets.starter import composed
 
 ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOK = load(ROOT / "notebooks" / "recipes" / "quota.ipynb")
@@ -72,6 +78,59 @@ def test_who_opens_the_same_file_shares_it(ledger, quota, tmp_path):
     assert ledger["take"](other, 0.3 * TOKENS) == 0
 
 
+def test_threads_share_a_connection(ledger, quota):
+    with ThreadPoolExecutor(16) as pool:
+        waits = list(pool.map(lambda _: ledger["take"](quota, 0.01 * TOKENS), range(80)))
+    assert waits == [0.0] * 80
+    assert ledger["take"](quota, 0.25 * TOKENS) > 0
+
+
+def test_the_copied_program_shares_a_file_and_is_refused_nothing(tmp_path):
+    """Two processes with eight threads each want more than the bucket holds, so that some of them have to wait."""
+    minute, tokens = 6, 3_000
+    program = composed(ROOT / "notebooks", "Keep a ledger", "recipes/quota")
+    for old, new in (
+        ('ledger_file = ":memory:"', f"ledger_file = {str(tmp_path / 'quota.db')!r}"),
+        ("tokens_a_minute = 200_000", f"tokens_a_minute = {tokens}"),
+        ("minute=60.0", f"minute={minute}"),
+    ):
+        assert program.count(old) == 1, old
+        program = program.replace(old, new)
+    program += """
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(8) as pool:
+    print(len(list(pool.map(ask, ["How many languages are in the world?"] * 24))))
+"""
+    with local_endpoint(tokens_per_minute=tokens, requests_per_minute=1_000, minute=minute) as there:
+        command, env = [sys.executable, "-c", program], {**os.environ, **there}
+        running = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        said = [each.communicate(timeout=60)[0].splitlines()[-1] for each in running]
+        bearer = {"Authorization": f"Bearer {there['AZURE_INFERENCE_CREDENTIAL']}"}
+        spent = httpx.get(f"{there['AZURE_INFERENCE_ENDPOINT']}/local/session", headers=bearer).json()
+    assert said == ["24", "24"], "A refusal is an exception here."
+    assert spent["prompt_tokens"] + spent["completion_tokens"] > tokens
+
+
+def test_the_copied_streams_fill_the_places_and_no_more():
+    program = composed(ROOT / "notebooks", "Fill managed compute", "recipes/quota")
+    names: dict[str, Any] = {}
+    exec(program.replace("in_flight = 8", "in_flight = 2"), names)
+
+    async def streams(url: str, key: str) -> list[Any]:
+        headers = {"Authorization": f"Bearer {key}"}
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+            asked = (names["stream"](client, "How many languages are in the world?") for _ in range(8))
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+    with local_endpoint("managed", concurrent=1, timing="tokens-per-second=500") as there:
+        where = there["AZURE_INFERENCE_ENDPOINT"], there["AZURE_INFERENCE_CREDENTIAL"]
+        kept = asyncio.run(streams(*where))
+        names["places"] = asyncio.Semaphore(8)
+        beyond = asyncio.run(streams(*where))
+    assert all(isinstance(each, int) for each in kept)
+    assert any(isinstance(each, httpx.HTTPStatusError) for each in beyond)
+
+
 def test_what_the_cells_printed_is_what_the_prose_says_of_them():
     """With the ledger nothing is refused, in one process and in two; beyond the places in flight something is."""
     printed = {cell.id: "".join(cell.outputs[0].get("text", "")) for cell in NOTEBOOK.code if cell.outputs}
@@ -93,6 +152,9 @@ def test_the_kept_measurement_is_of_the_whole_quota_and_holds_what_the_recipe_sa
     assert kept.minutes == 3
     for name in ("ledger", "ledger-4"):
         assert kept.results[name]["used"] >= 0.98 and kept.results[name]["refused"] == 0
+    naive = kept.results["naive"]
+    said = f"refused {naive['refused']:,} times for {naive['answered']} answers"
+    assert any(said in cell.source for cell in NOTEBOOK.markdown)
 
 
 @pytest.mark.all
@@ -110,3 +172,4 @@ def test_three_minutes_of_the_whole_quota_and_nothing_is_refused():
     for name, row in figures.items():
         assert row["refused"] == row["failed"] == 0, (name, row)
         assert row["used"] >= 0.98, (name, row)
+        assert row["seen"] == row["requests"], (name, row)  # each status was read

@@ -53,18 +53,41 @@ WRONG = {
     ),
     "which-model": ("blind = set()", "are missing"),
 }
+# The same for further mistakes that a check knows.
+MORE_WRONG = {
+    "errors": [
+        (
+            "FAILURES = (*FAILURES, Broken)\n"
+            "def ask_stream(request, limit):\n"
+            "    return read(openai_client.chat.completions.create(**request, stream=True, timeout=limit), limit)",
+            "see `stream_options`",
+        ),
+        (
+            "def ask_stream(request, limit):\n"
+            "    count = {'stream_options': {'include_usage': True}}\n"
+            "    return read(openai_client.chat.completions.create(**request, **count, stream=True), limit)",
+            "see `timeout`",
+        ),
+    ],
+}
 # nbval executes every recipe as it is opened; with its solution, most wait for `make test-all`.
 RUNS = [pytest.param(name, marks=() if name == "recipes/before-you-deploy" else pytest.mark.all) for name in ALL]
 
 
-def _tried(cells: list[dict], exercise: Exercise, wrong: str) -> list[dict]:
-    """A recipe's cells with a wrong answer, the check of it, and the solution in the reader's cell."""
+def _wrong(name: str) -> list[tuple[str, str]]:
+    """The wrong answers to a recipe's exercise, each with what the check says of it."""
+    return [WRONG[name], *MORE_WRONG.get(name, [])]
+
+
+def _tried(cells: list[dict], exercise: Exercise, wrong: list[tuple[str, str]]) -> list[dict]:
+    """A recipe's cells with wrong answers, the check of each, and the solution in the reader's cell."""
     tried = []
     for cell in cells:
         if "exercise" in cell["metadata"].get("tags", []):
             check = textwrap.indent(exercise.check, "    ")
             caught = f"try:\n{check}\nexcept AssertionError as error:\n    print(error)"
-            tried.append({**cell, "id": "wrong", "source": f"{exercise.place}\n{wrong}\n{caught}"})
+            for place, (answer, _) in enumerate(wrong):
+                tried.append({**cell, "id": f"wrong-{place}", "source": f"{exercise.place}\n{answer}\n{caught}"})
             cell = {**cell, "source": f"{exercise.place}\n{exercise.solution}"}
         tried.append(cell)
     return tried
@@ -79,7 +102,7 @@ def tried(tmp_path_factory, request) -> dict[str, Result]:
     for name in names:
         path, (exercise,) = folder / f"{name}.ipynb", ALL[name]
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        notebook["cells"] = _tried(notebook["cells"], exercise, WRONG[path.stem][0])
+        notebook["cells"] = _tried(notebook["cells"], exercise, _wrong(path.stem))
         path.write_text(json.dumps(notebook), encoding="utf-8")
     results = [Result(job) for job in plan(folder, Selection(names), [], {}, folder / "run")]
     with targets.local(len(results)) as target:
@@ -104,7 +127,8 @@ def test_each_is_open_and_has_a_check_and_a_solution(name):
 @pytest.mark.parametrize("name", RUNS)
 def test_the_check_says_what_is_wrong_and_takes_the_solution(tried, name):
     assert tried[name].passed, f"{tried[name].error}\n{tried[name].source}"
-    cells = [cell for cell in load(tried[name].job.output).code if cell.id == "wrong" or "check" in cell.tags]
-    wrong, solved = ("".join("".join(each.get("text", "")) for each in cell.outputs) for cell in cells)
-    assert WRONG[name.removeprefix("recipes/")][1] in wrong and "Solved" not in wrong
+    cells = [cell for cell in load(tried[name].job.output).code if cell.id.startswith("wrong-") or "check" in cell.tags]
+    *wrong, solved = ("".join("".join(each.get("text", "")) for each in cell.outputs) for cell in cells)
+    for printed, (_, words) in zip(wrong, _wrong(name.removeprefix("recipes/")), strict=True):
+        assert words in printed and "Solved" not in printed
     assert solved == "Solved.\n"
