@@ -31,7 +31,7 @@ def search() -> dict[str, Any]:
     """The names that the search's cell defines."""
     (source,) = (cell.source for cell in RECIPE.code if cell.id == "pieces")
     names: dict[str, Any] = {}
-    exec(source, names)
+    exec(source.partition("\n")[2], names)  # without %%writefile
     return names
 
 
