@@ -69,13 +69,14 @@ DATA = {  # beside a recipe that reads the first three, and a program of the fou
 
 
 def test_data_beside_a_notebook_counts_if_the_notebook_names_it(cookbook):
-    naming = 'print("bookings.csv", "texts", recipe_programs("other"))'
+    naming = 'print("bookings.csv", "texts", "pipe", recipe_programs("other"))'
     job = Job(cookbook.write("recipes/reading", naming), "x", cookbook.reports)
     folder = job.notebook.parent
     (folder / "texts").mkdir()
     for name, text in DATA.items():
         (folder / name).write_text(text, encoding="utf-8")
     cookbook.write("recipes/other", "1")
+    os.mkfifo(folder / "pipe")  # which nobody writes into
     seen = [fingerprint(job, "x", "")]
     for name in ("bookings.csv", "texts/one.txt", "reading.toml"):
         with (folder / name).open("a", encoding="utf-8") as file:

@@ -65,9 +65,19 @@ def _data(notebook: Path) -> list[tuple[str, object]]:
         if path.suffix == ENDING and named:
             found.append((path.name, _source(path)))  # it takes a program from there
         elif named or path == notebook.with_suffix(".toml"):
-            files = sorted(path.iterdir()) if path.is_dir() else [path]
-            found += [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files if file.is_file()]
+            found += [(file.name, _digest(file)) for file in (sorted(path.glob("*")) if path.is_dir() else [path])]
     return found
+
+
+def _digest(file: Path) -> str:
+    """Of what a file holds; empty for what is no file, or cannot be read."""
+    if not file.is_file():  # a pipe would never end
+        return ""
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 class History:
