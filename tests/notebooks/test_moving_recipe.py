@@ -12,6 +12,7 @@ import azure.ai.inference.models as old_models
 import openai
 import pytest
 from azure.core.configuration import ConnectionConfiguration
+
 from mistral_on_azure.notebook.kept_measurements import plot_client_faults
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
