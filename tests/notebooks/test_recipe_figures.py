@@ -6,6 +6,9 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.catalog.clients import clients
@@ -15,6 +18,17 @@ from mistral_on_azure.running.jobs import plan
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 RECIPES = FOLDER / "recipes"
+
+
+def _taught(last: str) -> dict[str, Any]:
+    """What the cells about rows define, up to one of them that calls no model."""
+    cells = {each.id: each.source for each in load(RECIPES / "json-you-can-trust.ipynb", FOLDER).code}
+    names: dict[str, Any] = {}
+    for cell in ("say-what-a-row-is-1", "tell-three-failures-apart-1"):
+        exec(cells[cell], names)
+    exec(cells["ask-in-words-or-by-examples-2"].partition("asked = {}")[0], names)
+    exec(cells[last], names)
+    return names
 
 
 def test_the_kept_answers_are_of_a_real_model_to_every_booking_with_the_settings():
@@ -33,12 +47,43 @@ def test_no_answer_that_was_told_would_have_been_a_row_with_a_higher_limit():
     assert all(re.search(r'"customer":\s*\{', text) for text, *_ in kept["answers"]["told"])
 
 
-def test_a_rule_for_prices_refuses_two_of_the_three_false_rows_that_stand_in_their_messages():
+def test_no_kept_answer_that_was_cut_has_been_sent_back():
+    kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))["answers"]
+    cut = [(way, place) for way in ("told", "shown") for place, each in enumerate(kept[way]) if each[1] == "length"]
+    assert len(cut) == 40
+    for way, place in cut:
+        assert kept[f"{way}, sent back"][place] == kept[way][place]
+
+
+@pytest.mark.parametrize(("reason", "requests"), [("length", 1), ("stop", 3)])
+def test_what_is_no_row_goes_back_unless_it_was_cut(reason, requests):
+    names, asked = _taught("mend-it-or-send-it-back-3"), []
+    names |= {"more_tries": 2, "ask": lambda turns: asked.append(turns) or names["Answer"]('{"customer":', reason, 7)}
+    assert names["sent_back"]([]).tokens == 7 * len(asked) == 7 * requests
+
+
+@pytest.mark.parametrize(
+    ("message", "lessons", "kind"),
+    [
+        ("Five lessons of Finnish for Oskar, 200 euros", 5, "valid"),
+        ("Oskar: five lessons of Finnish, 200 euros", 5, "valid"),
+        ("Oskar: fifty lessons of Finnish, 200 euros", 5, "schema"),
+        ("Oskar: two dozen lessons of Finnish, 200 euros", 24, "schema"),
+    ],
+)
+def test_small_numbers_may_be_written_as_words(message, lessons, kind):
+    names = _taught("look-each-value-up-1")
+    row = {"customer": "Oskar", "language": "Finnish", "lessons": lessons, "euros": 200}
+    assert names["check"](json.dumps(row), names["Checked"], message)[1] == kind
+
+
+def test_a_rule_for_prices_refuses_three_of_the_four_false_rows_that_stand_in_their_messages():
     kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))
     texts = [text for text, *_ in kept["answers"]["shown, checked"]]
-    rows = [json.loads(text) for text in texts if re.search('"customer":"(Marieke|Lucas|Sara)"', text)]
+    rows = [json.loads(text) for text in texts if re.search('"customer":"(Marieke|Minji|Lucas|Sara)"', text)]
     assert {row["customer"]: 25 <= row["euros"] / row["lessons"] <= 60 for row in rows} == {
         "Marieke": True,
+        "Minji": False,
         "Lucas": False,
         "Sara": False,
     }

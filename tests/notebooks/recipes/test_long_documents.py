@@ -30,6 +30,7 @@ def taught() -> dict[str, Any]:
     try:
         for cell in ("cut-1", "cut-3", "cut-4", "search-7", "check-1", "both-expected"):
             exec(CELLS[cell], names)
+        exec(re.search("^CITATION.*$", CELLS["answer-1"], re.MULTILINE)[0], names)
         exec(re.search(r"^def proves.*?\n\n\n", CELLS["score-1"], re.DOTALL | re.MULTILINE)[0], names)
     finally:
         os.chdir(before)
@@ -70,6 +71,18 @@ def test_the_corpus_fits_one_context_and_not_the_other(taught):
     assert 32_768 < tokens < 65_536 - 400
 
 
+def test_a_passage_is_longer_than_asked_only_where_there_is_no_place_to_cut(taught):
+    longer = [text for _, text in taught["passages"] if taught["count"](text) > taught["size"]]
+    assert 0 < len(longer) < 10 and not any(re.search("[.;:] ", text) for text in longer)
+
+
+def test_the_opening_question_is_answered_with_words_of_the_licence_that_it_names():
+    (answered,) = (each for each in _NOTEBOOK["cells"] if each["id"] == "answer-2")
+    (output,) = answered["outputs"]
+    asked, *_, quotation = "".join(output["text"]).strip().splitlines()
+    assert asked.startswith(EVERY[0]["question"]) and EVERY[0]["evidence"] in quotation
+
+
 def test_ranks_are_fused_by_hand(taught):
     # 7: 1/62 + 1/61; 5: 1/61 + 1/63; 9: 1/63 + nothing; 8: 1/62 + nothing
     assert taught["fuse"]([5, 7, 9], [7, 8, 5]) == [7, 5, 8, 9]
@@ -107,10 +120,20 @@ PASSAGE = (
         ("Yes.\n[1] that is, of the user's use at -5 degrees", "quoted"),
         ("Yes.\n[1] 30 days, or 1,500.25 days of non-free use", "quoted"),
         ("Yes.\n[1] … 1,500.25 days of non-free use …", "quoted"),
+        ('Yes.\n[1] "30 days, or 1,500.25 days of non-free use"', "quoted"),
+        ("Yes.\n[1] 30 days or 1,500.25 days of", "quoted"),
+        ("Yes.\n[1] within days, or 1,500.25 days", "passage 1 does not have these words"),
     ],
 )
 def test_a_citation_is_checked(taught, answer, verdict):
-    assert taught["check"](answer, [PASSAGE]) == verdict
+    assert taught["check"](answer, [("GPL-3", PASSAGE)]) == verdict
+
+
+@pytest.mark.parametrize(
+    ("licence", "verdict"), [("GPL-3", "quoted"), ("", "quoted"), ("GPL-2", "passage 1 is from GPL-3")]
+)
+def test_a_citation_is_of_the_licence_that_was_asked_about_where_that_is_known(taught, licence, verdict):
+    assert taught["check"]("Yes.\n[1] you may charge a fee", [("GPL-3", PASSAGE)], licence) == verdict
 
 
 def test_an_answer_is_as_expected_where_the_passage_with_the_proof_is_quoted(taught):
@@ -131,7 +154,7 @@ def test_a_passages_title_is_no_quotation(taught):
     (place,) = (p for p, (name, text) in enumerate(taught["passages"])
                 if name == "GPL-3" and question["evidence"] in text)  # fmt: skip
     answer = f"Yes.\n[1] {taught['titles']['GPL-3']}"
-    assert taught["check"](answer, [taught["texts"][place]]) == "quoted"
+    assert taught["check"](answer, [("GPL-3", taught["texts"][place])]) == "quoted"
     assert not taught["expected"](answer, [place], question)
 
 
