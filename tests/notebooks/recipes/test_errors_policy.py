@@ -184,13 +184,63 @@ def test_an_open_breaker_lets_one_request_through_after_each_timeout(breaking):
     assert counts == [3, 4, 7] and len(answers) == 3 and not waiting
 
 
-@pytest.mark.parametrize("error", [Refused(429), Refused(401), Refused(408), TypeError("a bug")])
+HARMLESS = [*map(Refused, (400, 408, 413, 422, 429)), TypeError("a bug")]
+
+
+@pytest.mark.parametrize("error", HARMLESS)
 def test_failures_that_the_service_survives_do_not_open_the_breaker(breaking, error):
     breaking["ask_openai"], _ = failing(breaking, *[error] * 5)
     for _ in range(5):
         with pytest.raises(type(error)):
             breaking["guarded"](REQUEST, 1)
     assert breaking["breaker"].current_state == "closed"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_what_every_question_would_meet_opens_the_breaker(breaking, status):
+    """A wrong key does not send requests all night."""
+    breaking["ask_openai"], sent = failing(breaking, *[Refused(status)] * 9)
+    breaking["one_round"](breaking["guarded"], {number: REQUEST for number in range(9)})
+    assert len(sent) == 3 and breaking["breaker"].current_state == "open"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Refused(401), "401: Refused"),
+        (Refused(429, **{"retry-after": "60"}), "429: Refused"),
+        (requests.ConnectionError(), "no answer: ConnectionError"),
+    ],
+)
+def test_a_round_says_why_a_question_waits(breaking, error, said):
+    ask, sent = failing(breaking, *[error] * 4)
+    assert breaking["one_round"](ask, {"a": REQUEST}) == {}
+    assert breaking["failures"] == [said] * len(sent)
+
+
+def test_a_question_that_costs_too_much_says_so(breaking):
+    ask, sent = failing(breaking)
+    breaking["one_round"](ask, {"a": {**REQUEST, "max_tokens": 10_000}})
+    assert breaking["failures"] == ["no answer: BudgetSpent"] and not sent
+
+
+def test_a_copy_waits_as_a_service_needs(breaking):
+    """The demonstrations' short waits are not those of the code that readers copy."""
+    assert breaking["first_wait"] == 0.5 and breaking["breaker"].reset_timeout == 60
+
+
+def test_an_address_without_its_scheme_is_a_bug_and_a_mistyped_host_is_tried_again(policy):
+    for address, again in ("example.com", False), ("https://mistyped.invalid", True):
+        calls = []
+
+        def ask(request: dict, limit: float, address=address, calls=calls) -> dict:
+            calls.append(address)
+            return requests.post(address, json=request, timeout=limit).json()
+
+        policy.update(attempts=2, first_wait=0.001)
+        with pytest.raises(requests.RequestException):
+            policy["answer"](ask, REQUEST, policy["Budget"](5, 1_000))
+        assert (len(calls) == 2) is again
 
 
 @pytest.fixture(scope="module")
