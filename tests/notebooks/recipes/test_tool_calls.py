@@ -187,9 +187,7 @@ def test_a_result_goes_back_with_its_call(recipe):
 
 def test_the_ending_names_the_figures_of_the_tables(recipe):
     customers = sum(recipe["customers"][country] for country in ("BE", "CH", "LU"))
-    german, french = (
-        recipe["reach"](language, ["BE", "CH", "LU"])["customers"] for language in ("German", "French")
-    )
+    german, french = (recipe["reach"](language, ["BE", "CH", "LU"])["customers"] for language in ("German", "French"))
     words = " ".join(RECIPE.markdown[-1].source.split())
     assert f"{german:,} of {customers:,}, or {german / customers:.0%}".replace("%", " %") in words
     assert f"French reaches {french:,}." in words
