@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
-import httpx2
-import openai
 import pytest
 import requests
-from azure.ai.inference import ChatCompletionsClient
-from azure.core.credentials import AzureKeyCredential
-from langchain_mistralai import ChatMistralAI
-from mistralai.client import Mistral
 
-from mistral_on_azure import local_endpoint
-from mistral_on_azure.catalog.notebooks import load
-from mistral_on_azure.notebook.kept_measurements import plot_client_faults
 from mistral_on_azure.snippets.starter import composed
 
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
-MODEL = "mistralai-Mistral-7B-Instruct-v01"
 REQUEST = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 10}
 
 
@@ -184,13 +172,63 @@ def test_an_open_breaker_lets_one_request_through_after_each_timeout(breaking):
     assert counts == [3, 4, 7] and len(answers) == 3 and not waiting
 
 
-@pytest.mark.parametrize("error", [Refused(429), Refused(401), Refused(408), TypeError("a bug")])
+HARMLESS = [*map(Refused, (400, 408, 413, 422, 429)), TypeError("a bug")]
+
+
+@pytest.mark.parametrize("error", HARMLESS)
 def test_failures_that_the_service_survives_do_not_open_the_breaker(breaking, error):
     breaking["ask_openai"], _ = failing(breaking, *[error] * 5)
     for _ in range(5):
         with pytest.raises(type(error)):
             breaking["guarded"](REQUEST, 1)
     assert breaking["breaker"].current_state == "closed"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_what_every_question_would_meet_opens_the_breaker(breaking, status):
+    """A wrong key does not send requests all night."""
+    breaking["ask_openai"], sent = failing(breaking, *[Refused(status)] * 9)
+    breaking["one_round"](breaking["guarded"], {number: REQUEST for number in range(9)})
+    assert len(sent) == 3 and breaking["breaker"].current_state == "open"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Refused(401), "401: Refused"),
+        (Refused(429, **{"retry-after": "60"}), "429: Refused"),
+        (requests.ConnectionError(), "no answer: ConnectionError"),
+    ],
+)
+def test_a_round_says_why_a_question_waits(breaking, error, said):
+    ask, sent = failing(breaking, *[error] * 4)
+    assert breaking["one_round"](ask, {"a": REQUEST}) == {}
+    assert breaking["reasons"] == [said] * len(sent)
+
+
+def test_a_question_that_costs_too_much_says_so(breaking):
+    ask, sent = failing(breaking)
+    breaking["one_round"](ask, {"a": {**REQUEST, "max_tokens": 10_000}})
+    assert breaking["reasons"] == ["no answer: BudgetSpent"] and not sent
+
+
+def test_a_copy_waits_as_a_service_needs(breaking):
+    """The demonstrations' short waits are not those of the code that readers copy."""
+    assert breaking["first_wait"] == 0.5 and breaking["breaker"].reset_timeout == 60
+
+
+def test_an_address_without_its_scheme_is_a_bug_and_a_mistyped_host_is_tried_again(policy):
+    for address, again in ("example.com", False), ("https://mistyped.invalid", True):
+        calls = []
+
+        def ask(request: dict, limit: float, address=address, calls=calls) -> dict:
+            calls.append(address)
+            return requests.post(address, json=request, timeout=limit).json()
+
+        policy.update(attempts=2, first_wait=0.001)
+        with pytest.raises(requests.RequestException):
+            policy["answer"](ask, REQUEST, policy["Budget"](5, 1_000))
+        assert (len(calls) == 2) is again
 
 
 @pytest.fixture(scope="module")
@@ -216,78 +254,3 @@ def test_a_stream_without_a_reason_is_broken_and_so_is_one_that_drips(read):
     for chunks, limit in ([chunk("a")], 5), ([chunk("a"), chunk("b", "stop")], -1):
         with pytest.raises(Exception, match=r"^a$"):
             read(chunks, limit)
-
-
-def test_the_picture_says_what_was_measured():
-    plot = plot_client_faults()
-    assert plot.words("429 with Retry-After", "azure-sdk") == ("4 tries", "3 × 2 s, as told")
-    assert plot.words("error event (streamed)", "litellm") == ("1 try", "a part, no error")
-    assert plot.words("502", "openai-sdk") == ("3 tries", "waits 1.5 s")
-    assert {plot.words("424 around 503", client)[0] for client in plot.clients} == {"1 try"}
-    assert plot.picture().png == plot.picture().png and len(plot.alt) > 200
-    assert "local endpoint, 20" in plot.alt and "openai 2" in plot.alt
-
-
-@pytest.fixture
-def clients(monkeypatch) -> Iterator[dict[str, Any]]:
-    """The six clients of the notebook, at a local endpoint."""
-    with local_endpoint("serverless", MODEL) as there:
-        for name in ("AZURE_INFERENCE_ENDPOINT", "AZURE_INFERENCE_CREDENTIAL"):
-            monkeypatch.setenv(name, there[name])
-        monkeypatch.delenv("AZURE_INFERENCE_OPENAI_ENDPOINT", raising=False)
-        names: dict[str, Any] = {}
-        exec(composed(NOTEBOOKS, "Take the clients' own retries away", "recipes/errors"), names)
-        yield names
-
-
-@pytest.fixture
-def carried(monkeypatch) -> list[float | None]:
-    """How long each request that is sent waits for an answer, in seconds; None without a limit."""
-    limits: list[float | None] = []
-
-    def noting(kind: type, limit) -> None:
-        send = kind.send
-
-        def noted(self, request, **more):
-            limits.append(limit(request, more))
-            return send(self, request, **more)
-
-        monkeypatch.setattr(kind, "send", noted)
-
-    for kind in httpx.Client, httpx2.Client:
-        noting(kind, lambda request, _: request.extensions["timeout"]["read"])
-    noting(
-        requests.Session, lambda _, more: more["timeout"][-1] if isinstance(more["timeout"], tuple) else more["timeout"]
-    )
-    return limits
-
-
-def test_the_limits_that_the_notebook_prints_are_those_of_the_requests(clients, carried):
-    """Each client is asked with nothing set, as its notebook does."""
-    url, key, v1 = clients["url"], clients["key"], clients["v1"]
-    asked = {"model": MODEL, **REQUEST}
-    bearer, there = {"Authorization": f"Bearer {key}"}, {"model": f"azure_ai/{MODEL}", "api_base": url, "api_key": key}
-    calls = {
-        "requests": lambda: requests.post(f"{url}/chat/completions", json=asked, headers=bearer),
-        "Azure SDK": lambda: ChatCompletionsClient(url, AzureKeyCredential(key)).complete(**asked),
-        "OpenAI SDK": lambda: openai.OpenAI(**v1).chat.completions.create(**asked),
-        "LangChain": lambda: ChatMistralAI(model=MODEL, **v1).invoke(REQUEST["messages"]),
-        "mistralai": lambda: Mistral(server_url=url, api_key=key).chat.complete(**asked),
-        "LiteLLM": lambda: clients["litellm"].completion(**asked | there),
-    }
-    for call in calls.values():
-        call()
-    (cell,) = (cell for cell in load(NOTEBOOKS / "recipes" / "errors.ipynb").code if cell.id == "clients-2")
-    printed = "".join(cell.outputs[0]["text"])
-    limits = ["no limit" if each is None else f"{each:.0f}" for each in carried]
-    said = [f"{name:10} {limit}" for name, limit in zip(calls, limits, strict=True)]
-    assert printed.splitlines() == said
-    assert openai.DEFAULT_MAX_RETRIES == 2
-
-
-@pytest.mark.parametrize("name", ["requests", "azure", "openai", "langchain", "mistralai", "litellm"])
-def test_each_function_sends_the_whole_request_and_its_limit(clients, carried, name):
-    """A limit of three tokens holds, or the budget would not."""
-    ask, asked = clients[f"ask_{name}"], {**REQUEST, "model": MODEL, "max_tokens": 3}
-    assert ask(asked, 7)["usage"]["total_tokens"] == ask({**asked, "max_tokens": 4}, 8)["usage"]["total_tokens"] - 1
-    assert carried == [7, 8]

@@ -1,10 +1,13 @@
-"""The recipe on tools: what a refusal becomes in each client, and the calls of a stream joined as its text says."""
+"""The recipe on tools: its loop and its checks, what a refusal becomes in each client, and a stream's calls joined."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,8 +41,9 @@ def recipe() -> Iterator[dict[str, Any]]:
         for name, value in there.items():
             patch.setenv(name, value)
         names: dict[str, Any] = {}
-        code = composed(NOTEBOOKS, "Use the client that you have", "recipes/call-tools-in-a-loop")
-        exec(compile(code, "program", "exec", dont_inherit=True), names)  # its annotations are no texts
+        for section in "Use the client that you have", "Go on where tools are refused", "Ask a person first":
+            code = composed(NOTEBOOKS, section, "recipes/call-tools-in-a-loop")
+            exec(compile(code, "program", "exec", dont_inherit=True), names)  # its annotations are no texts
         yield names
 
 
@@ -90,3 +94,100 @@ def test_each_client_forces_a_call_as_the_table_of_json_modes_spells_it(recipe):
     assert forced.invoke(asked["messages"]).tool_calls
     with pytest.raises(OpenAIError, match="tool_choice"):
         complete(**lite)
+
+
+def calling(*calls: tuple[str, str]) -> dict[str, Any]:
+    """A model's message with calls."""
+    functions = [{"name": name, "arguments": arguments} for name, arguments in calls]
+    made = [{"id": str(place), "function": each} for place, each in enumerate(functions)]
+    return {"role": "assistant", "content": "", "tool_calls": made}
+
+
+PUBLISH = ("publish", '{"language": "German", "countries": ["CH"]}')
+
+
+@pytest.mark.parametrize(("rounds", "runs"), [(1, 0), (2, 1)])
+def test_no_call_runs_in_the_last_round(recipe, rounds, runs):
+    ran, asked = [], iter([calling(PUBLISH), calling(("languages", '{"country": "FI"}'))])
+    found = recipe["converse"](lambda _: (next(asked), {}, "tool_calls"), "?", rounds, lambda **call: ran.append(call))
+    assert len(ran) == runs and found[-1] == f"no answer after {rounds} rounds"
+
+
+@pytest.mark.parametrize("arguments", ['{"language": "German"', '{"language": "Germn", "countries": ["CH"]}', "{}"])
+def test_a_person_is_not_asked_about_a_call_with_a_mistake(recipe, arguments):
+    asked = []
+    result = recipe["run_with_consent"]("publish", arguments, lambda *call: asked.append(call))
+    assert "error" in json.loads(result) and not asked and not recipe["published"]
+
+
+def test_what_a_person_refuses_does_not_run_and_what_is_allowed_does(recipe):
+    recipe["published"].clear()
+    for said, published in (False, []), (True, ["German"]):
+        recipe["run_with_consent"](*PUBLISH, lambda *_, said=said: said)
+        assert recipe["published"] == published
+    recipe["published"].clear()
+
+
+class Saying:
+    """A model that says these texts, one after the other, and keeps what it was sent."""
+
+    def __init__(self, *texts: str) -> None:
+        self.left, self.sent = list(texts), []
+        self.chat = SimpleNamespace(completions=self)
+
+    def create(self, messages: list[dict], **_: Any) -> SimpleNamespace:
+        self.sent.append(messages)
+        choice = SimpleNamespace(message=SimpleNamespace(content=self.left.pop(0)), finish_reason="stop")
+        return SimpleNamespace(choices=[choice], usage=SimpleNamespace(to_dict=dict))
+
+
+def prompted(recipe, *texts: str) -> tuple[Saying, list[dict], str]:
+    model = Saying(*texts)
+    messages, _, end = recipe["converse"](partial(recipe["prompted"], client=model), "?")
+    return model, messages, end
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ('{"calls": [{"name": "languages"', "Invalid JSON"),
+        ("{}", "neither calls nor an answer"),
+        ("", "Invalid JSON"),
+        ('```json\n{"answer": "Two."}\n```', "Invalid JSON"),
+        ('{"call": []}', "Extra inputs"),
+        ('{"answer": 2}', "valid string"),
+    ],
+)
+def test_a_broken_form_goes_back_with_what_is_wrong(recipe, broken, said):
+    model, messages, end = prompted(recipe, broken, '{"answer": "Two."}')
+    assert said in model.sent[1][-1]["content"] and model.sent[1][-1]["role"] == "user"
+    assert end == "answered" and messages[-1]["content"] == "Two."
+
+
+def test_words_without_the_form_are_an_answer(recipe):
+    assert prompted(recipe, "Two of them.")[1:] == (
+        [
+            {"role": "user", "content": "?"},
+            {"role": "assistant", "content": "Two of them.", "tool_calls": []},
+        ],
+        "answered",
+    )
+
+
+def test_the_same_broken_form_again_ends_the_loop(recipe):
+    assert prompted(recipe, "{", "{")[-1] == "stopped at a repetition"
+
+
+def test_a_result_goes_back_with_its_call(recipe):
+    calls = '{"calls": [{"name": "languages", "arguments": {"country": "XX"}}, {"name": "delete"}]}'
+    model, *_ = prompted(recipe, calls, "Two.")
+    first, second = model.sent[1][-1]["content"].splitlines()
+    assert first.startswith('languages {"country": "XX"}: {"error"') and second.startswith('delete null: {"error"')
+
+
+def test_the_ending_names_the_figures_of_the_tables(recipe):
+    customers = sum(recipe["customers"][country] for country in ("BE", "CH", "LU"))
+    german, french = (recipe["reach"](language, ["BE", "CH", "LU"])["customers"] for language in ("German", "French"))
+    words = " ".join(RECIPE.markdown[-1].source.split())
+    assert f"{german:,} of {customers:,}, or {german / customers:.0%}".replace("%", " %") in words
+    assert f"French reaches {french:,}." in words
