@@ -81,6 +81,7 @@ LONG = (
     "tests/notebooks/recipes/test_app_regressions.py::test_what_is_no_longer_known_is_red",
     "tests/notebooks/recipes/test_batch_failures.py",
     "tests/notebooks/recipes/test_errors_limits.py",
+    "tests/notebooks/recipes/test_errors_limits.py",
     "tests/notebooks/recipes/test_errors_policy.py",
     "tests/notebooks/recipes/test_quota_ledger.py::test_the_picture_has_the_measured_figures",
     "tests/notebooks/test_cost_recipe.py::test_the_count_is_the_bill[managed",
