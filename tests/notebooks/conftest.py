@@ -1,4 +1,4 @@
-"""The programs of the recipe on a million prompts, out of its own cells, and an endpoint that counts the calls."""
+"""The programs of the recipe on a million prompts, out of its own cells, and a slow endpoint that counts the calls."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def programs(tmp_path):
 
 
 @pytest.fixture
-def endpoint():
+def slow_endpoint():
+    """An endpoint of the test's own, which takes a tenth of a second for an answer."""
     with start(timing="first-token=0.1", exchanges=1_000, requests_per_minute=FAST) as started:
         yield started
 

@@ -61,11 +61,11 @@ def test_the_estimates_least_is_never_above_its_most(new_journal, seed):
 
 
 @pytest.mark.timeout(120)
-def test_calls_that_got_no_answer_are_counted(programs, endpoint):
-    local(endpoint, "POST", "faults", [{"reset": "within", "count": 3}, {"status": 503, "count": 2}])
-    assert run(programs, endpoint, "batch.py", 0, 1).wait(timeout=100) == 0
+def test_calls_that_got_no_answer_are_counted(programs, slow_endpoint):
+    local(slow_endpoint, "POST", "faults", [{"reset": "within", "count": 3}, {"status": 503, "count": 2}])
+    assert run(programs, slow_endpoint, "batch.py", 0, 1).wait(timeout=100) == 0
     ((answered, calls),) = rows(programs, "SELECT COUNT(answer), SUM(calls) FROM result")
-    seen = statuses(endpoint)
+    seen = statuses(slow_endpoint)
     assert (answered, calls) == (LETTERS, LETTERS + 5) and len(seen) == calls
     assert seen.count(200) == LETTERS + 3  # the three may be paid twice, and are among the calls of the journal
 
@@ -89,11 +89,12 @@ def test_progress_counts_only_what_is_new(new_journal):
     assert sum(steps) < 2_000
 
 
-def test_the_endpoint_lists_calls_whose_client_has_gone(endpoint):
+def test_the_endpoint_lists_calls_whose_client_has_gone(slow_endpoint):
     """What the recipe calls paid twice is read from this list."""
     body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "Are you awake?"}]}).encode()
-    place = urlsplit(endpoint.url)
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {endpoint.keys[0]}\r\n"
+    place = urlsplit(slow_endpoint.url)
+    key = slow_endpoint.keys[0]
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {place.netloc}\r\nAuthorization: Bearer {key}\r\n"
     sent = f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     with socket.create_connection((place.hostname, place.port), timeout=30) as first:  # loads the tokenizer
         first.sendall(sent)
@@ -101,22 +102,22 @@ def test_the_endpoint_lists_calls_whose_client_has_gone(endpoint):
     for _ in range(32):
         with socket.create_connection((place.hostname, place.port), timeout=30) as gone:
             gone.sendall(sent)
-    assert statuses(endpoint) == [200] * 33
+    assert statuses(slow_endpoint) == [200] * 33
 
 
 @pytest.mark.all
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_kill_9_loses_nothing_and_pays_at_most_the_calls_in_flight_twice(programs, endpoint, seed):
+def test_kill_9_loses_nothing_and_pays_at_most_the_calls_in_flight_twice(programs, slow_endpoint, seed):
     kills, chosen = 4, random.Random(seed)
     for kill in range(1, kills + 1):
-        process = run(programs, endpoint, "batch.py", 0, 1)
+        process = run(programs, slow_endpoint, "batch.py", 0, 1)
         wait_for(programs, LETTERS * kill // (kills + 1) + chosen.randrange(10), process)
         process.kill()
         assert process.wait(timeout=30) != 0, "It was done before it was killed, so this would prove nothing."
-    assert run(programs, endpoint, "batch.py", 0, 1).wait(timeout=120) == 0
+    assert run(programs, slow_endpoint, "batch.py", 0, 1).wait(timeout=120) == 0
     assert rows(programs, "SELECT COUNT(answer), COUNT(DISTINCT id) FROM result") == [(LETTERS, LETTERS)]
-    assert LETTERS <= statuses(endpoint).count(200) <= LETTERS + kills * IN_FLIGHT
+    assert LETTERS <= statuses(slow_endpoint).count(200) <= LETTERS + kills * IN_FLIGHT
 
 
 @pytest.mark.timeout(180)
@@ -137,11 +138,11 @@ def test_two_processes_share_one_quota_and_are_refused_nothing_that_two_alone_ar
 
 @pytest.mark.all
 @pytest.mark.timeout(900)
-def test_ray_asks_once_goes_on_after_a_workers_death(programs, endpoint):
+def test_ray_asks_once_goes_on_after_a_workers_death(programs, slow_endpoint):
     pytest.importorskip("ray", reason="make group NAME=batch installs it")
     import psutil
 
-    process = run(programs, endpoint, "on_ray.py", 1, quota=(SECOND * 30, 100_000_000))
+    process = run(programs, slow_endpoint, "on_ray.py", 1, quota=(SECOND * 30, 100_000_000))
     wait_for(programs, LETTERS // 4, process)
     assert process.poll() is None, process.communicate()[1][-2_000:]
     workers = [each for each in psutil.Process(process.pid).children(recursive=True) if "Worker" in each.name()]
@@ -150,7 +151,7 @@ def test_ray_asks_once_goes_on_after_a_workers_death(programs, endpoint):
     _, said = process.communicate(timeout=400)
     assert process.returncode == 0 and workers, said[-2_000:]
     assert rows(programs, "SELECT COUNT(answer) FROM result") == [(LETTERS,)]
-    paid = len(statuses(endpoint))
+    paid = len(statuses(slow_endpoint))
     assert LETTERS <= paid <= LETTERS + IN_FLIGHT * len(workers)
-    assert run(programs, endpoint, "on_ray.py", 1).wait(timeout=400) == 0  # there is nothing left to ask
-    assert len(statuses(endpoint)) == paid
+    assert run(programs, slow_endpoint, "on_ray.py", 1).wait(timeout=400) == 0  # there is nothing left to ask
+    assert len(statuses(slow_endpoint)) == paid

@@ -18,14 +18,14 @@ pa = pytest.importorskip("pyarrow", reason="make group NAME=batch installs it")
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("status", "most"), [(401, 2 * IN_FLIGHT), (400, 20 + 2 * IN_FLIGHT)])
-def test_a_run_that_can_only_fail_stops_and_says_why(programs, endpoint, status, most):
-    local(endpoint, "POST", "faults", [{"status": status, "count": LETTERS}])
-    process = run(programs, endpoint, "batch.py", 0, 1)
+def test_a_run_that_can_only_fail_stops_and_says_why(programs, slow_endpoint, status, most):
+    local(slow_endpoint, "POST", "faults", [{"status": status, "count": LETTERS}])
+    process = run(programs, slow_endpoint, "batch.py", 0, 1)
     _, said = process.communicate(timeout=110)
     assert process.returncode == 1 and said.startswith(f"{status}: ")
-    assert 1 <= len(statuses(endpoint)) <= most, len(statuses(endpoint))
-    local(endpoint, "DELETE", "faults")
-    assert run(programs, endpoint, "batch.py", 0, 1).wait(timeout=110) == 0  # what failed is asked again
+    assert 1 <= len(statuses(slow_endpoint)) <= most, len(statuses(slow_endpoint))
+    local(slow_endpoint, "DELETE", "faults")
+    assert run(programs, slow_endpoint, "batch.py", 0, 1).wait(timeout=110) == 0  # what failed is asked again
     assert rows(programs, "SELECT COUNT(answer), COUNT(failure) FROM result") == [(LETTERS, 0)]
 
 
@@ -40,19 +40,19 @@ def test_a_run_that_can_only_fail_stops_and_says_why(programs, endpoint, status,
         {"status": 429, "retry_after": 1},
     ],
 )
-def test_one_odd_answer_ends_nothing(programs, endpoint, fault):
-    local(endpoint, "POST", "faults", [fault | {"after": 20}])
-    assert run(programs, endpoint, "batch.py", 0, 1).wait(timeout=110) == 0
+def test_one_odd_answer_ends_nothing(programs, slow_endpoint, fault):
+    local(slow_endpoint, "POST", "faults", [fault | {"after": 20}])
+    assert run(programs, slow_endpoint, "batch.py", 0, 1).wait(timeout=110) == 0
     assert rows(programs, "SELECT COUNT(answer), SUM(calls) FROM result") == [(LETTERS, LETTERS + 1)]
 
 
 @pytest.mark.timeout(240)
-def test_letters_that_cannot_be_answered_stop_no_others(programs, endpoint):
+def test_letters_that_cannot_be_answered_stop_no_others(programs, slow_endpoint):
     """Neither refused ones side by side, from the first on, nor empty ones; and they are asked again at each start."""
     texts = [REFUSED] * 45 + [None, ""] + [LETTER.format(500_000 + at) for at in range(LETTERS - 47)]
     write_letters(programs, list(range(LETTERS)), texts)
     for start_number in (1, 2):
-        assert run(programs, endpoint, "batch.py", 0, 1).wait(timeout=110) == 0
+        assert run(programs, slow_endpoint, "batch.py", 0, 1).wait(timeout=110) == 0
         assert rows(programs, "SELECT COUNT(*), COUNT(answer) FROM result") == [(LETTERS, LETTERS - 47)]
         empty = rows(programs, "SELECT failure, calls FROM result WHERE id IN (45, 46)")
         assert empty == [("no text", 0)] * 2
@@ -60,13 +60,13 @@ def test_letters_that_cannot_be_answered_stop_no_others(programs, endpoint):
 
 
 @pytest.mark.timeout(300)  # to import Ray takes its time
-def test_letters_without_an_id_are_refused_before_the_first_call(programs, endpoint):
+def test_letters_without_an_id_are_refused_before_the_first_call(programs, slow_endpoint):
     write_letters(programs, ["a", None, "c"], ["x", "y", "z"])
     for command in (("batch.py", 0, 1), ("on_ray.py", 1)):
-        process = run(programs, endpoint, *command)
+        process = run(programs, slow_endpoint, *command)
         _, said = process.communicate(timeout=140)
         assert process.returncode == 1 and said == "Not begun: letters.parquet has a letter without an id.\n"
-    assert statuses(endpoint) == []
+    assert statuses(slow_endpoint) == []
 
 
 @pytest.mark.parametrize(
