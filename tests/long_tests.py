@@ -84,6 +84,7 @@ LONG = (
     "tests/notebooks/recipes/test_errors_limits.py",
     "tests/notebooks/recipes/test_errors_policy.py",
     "tests/notebooks/recipes/test_quota_ledger.py::test_the_picture_has_the_measured_figures",
+    "tests/notebooks/recipes/test_quota_ledger.py::test_the_copied_program_shares_a_file_and_is_refused_nothing",
     "tests/notebooks/test_cost_recipe.py::test_the_count_is_the_bill[managed",
     "tests/notebooks/test_memory_recipe.py",
     "tests/notebooks/test_million_prompts.py",
@@ -191,6 +192,7 @@ LONG = (
 ALONE = (
     "tests/notebooks/recipes/test_recipe_exercises.py::test_the_check_says_what_is_wrong_and_takes_the_solution[recipes/quota]",
     "notebooks/recipes/quota.ipynb",
+    "tests/notebooks/recipes/test_quota_ledger.py::test_the_copied_program_shares_a_file_and_is_refused_nothing",
     "tests/notebooks/recipes/test_quota_ledger.py::test_three_minutes_of_the_whole_quota_and_nothing_is_refused",
     "tests/notebooks/test_running.py::test_notebook_runs[recipes/quota-",
 )
