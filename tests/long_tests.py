@@ -81,7 +81,6 @@ LONG = (
     "tests/notebooks/recipes/test_app_regressions.py::test_what_is_no_longer_known_is_red",
     "tests/notebooks/recipes/test_batch_failures.py",
     "tests/notebooks/recipes/test_errors_limits.py",
-    "tests/notebooks/recipes/test_errors_limits.py",
     "tests/notebooks/recipes/test_errors_policy.py",
     "tests/notebooks/recipes/test_quota_ledger.py::test_the_picture_has_the_measured_figures",
     "tests/notebooks/recipes/test_quota_ledger.py::test_the_copied_program_shares_a_file_and_is_refused_nothing",

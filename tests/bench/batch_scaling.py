@@ -24,6 +24,7 @@ import machine
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+from reporting import keep
 
 from mistral_on_azure import recipe_programs
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
@@ -124,7 +125,7 @@ def main() -> None:
             print(json.dumps({way: measured}), flush=True)
             for name, value in measured.items():
                 kept["ways"][way][name].append(value)
-    (given.results / "batch.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    keep(kept, "batch", given.results)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ The table of models also tells of an answer whether a model is retired, and what
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from netrc import NetrcParseError, netrc
 from pathlib import Path
+from typing import TypeVar
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, Misshapen, check_credential, check_endpoint, kind_in
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, is_azure
@@ -16,27 +18,41 @@ from mistral_on_azure.doctor.calling import Answer
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
 from mistral_on_azure.endpoint.gateway.authentication import looks_like_token
 
+Checked = TypeVar("Checked")
 _SOLD = "`cookbook models` names those that are sold, and what replaces the others."
 
 
 def address(e: Examination) -> Finding:
     """Whether clients can use the address. Later checks use the corrected one, if it can be corrected."""
-    url, wrong = e.given, []
-    while True:
-        try:
-            e.url, e.kind = check_endpoint(url, e.source), kind_in(url) or SERVERLESS
-            break
-        except Misshapen as error:
-            wrong.append(error)
-            if not error.instead:
-                return fails(error.why, error.remedy)
-            url = error.instead
+    try:
+        (e.url, e.kind), wrong = _corrected(
+            lambda url: (check_endpoint(url, e.source), kind_in(url) or SERVERLESS), e.given
+        )
+    except Misshapen as error:
+        return fails(error.why, error.remedy)
     if any(part in e.url for part in ("your-host-name", "your-azure-region")):
         return fails(f"{e.source} is the example's address.", "Set it to the target URI on your deployment's page.")
     if not wrong:
         return ok(e.url)
     why = " ".join(dict.fromkeys(error.why for error in wrong))
     return fails(why, f"Set it to {e.url} (the checks below use that).", goes_on=True)
+
+
+def _corrected(check: Callable[[str], Checked], text: str) -> tuple[Checked, list[Misshapen]]:
+    """The result of a check, after as many corrections of the text as it takes, and what was wrong with it.
+
+    Raises:
+        Misshapen: for what cannot be corrected.
+    """
+    wrong: list[Misshapen] = []
+    while True:
+        try:
+            return check(text), wrong
+        except Misshapen as error:
+            if not error.instead:
+                raise
+            wrong.append(error)
+            text = error.instead
 
 
 _LENGTHS = (32, 84)  # characters of the keys of a deployment and of a Foundry resource
@@ -47,16 +63,10 @@ def credential(e: Examination) -> Finding:
     if e.credential is None:
         e.is_token = True
         return ok(f"{CREDENTIAL} is not set, so Microsoft Entra ID is used")
-    key, wrong = e.credential, []
-    while True:
-        try:
-            e.bearer = check_credential(key)
-            break
-        except Misshapen as error:
-            wrong.append(error)
-            if not error.instead:
-                return fails(error.why, error.remedy)
-            key = error.instead
+    try:
+        e.bearer, wrong = _corrected(check_credential, e.credential)
+    except Misshapen as error:
+        return fails(error.why, error.remedy)
     if twice := _pasted_twice(e.bearer):
         wrong.append(Misshapen(f"{CREDENTIAL} is the same text twice.", "Paste it once: `read -s` shows nothing."))
         e.bearer = twice
