@@ -49,7 +49,7 @@ def test_choosing(folder, monkeypatch, selection, names):
         (Selection(clients=["cohere"]), "no client 'cohere'"),
         (Selection(clients=["-"]), "no client '-'"),
         (Selection(tags=["retird"]), "Did you mean 'retired'?"),
-        (Selection(names=["langchain"], clients=["openai"]), "No notebook satisfies all of that"),
+        (Selection(names=["langchain"], clients=["openai"]), "No notebook matches all conditions"),
     ],
 )
 def test_mistakes(folder, selection, said):
