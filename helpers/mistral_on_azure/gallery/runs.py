@@ -1,6 +1,6 @@
 """Runs of the starters of all tasks and clients: their output, their requests and the answers.
 
-Runs are kept in a file, together with a fingerprint of all that they depend on, and used again until that changes.
+Runs are kept in a file with a fingerprint of all that they depend on, and used again until the fingerprint changes.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _sources() -> Iterable[Path]:
 
 def _run_all(starters: Programs) -> Runs:
     keys = {client: {task: new_key() for task in of} for client, of in starters.items()}
-    # The endpoint ends first: after Ctrl-C, what still runs is refused by it and ends soon.
+    # The endpoint ends first: after Ctrl-C, programs that still run get no answer from it, and end soon.
     with (
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
         start([key for of in keys.values() for key in of.values()]) as endpoint,
@@ -119,7 +119,7 @@ def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, 
             capture_output=True,
             encoding="utf-8",
             timeout=_SECONDS,
-            # From the start, because a client may read its certificates only once.
+            # Set before the process starts, because a client may read its certificates only once.
             env={**_clean(), **dict.fromkeys(AUTHORITIES, authorities)},
         )
     except subprocess.TimeoutExpired:
