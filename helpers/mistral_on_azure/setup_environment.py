@@ -141,7 +141,7 @@ def _set_up(chosen: bool, arguments: Sequence[str]) -> None:
 
 
 def _why_not_kept(chosen: bool) -> str:
-    """What is wrong with the environment in .venv, empty if it can be used, whoever made it."""
+    """The reason why the environment in .venv cannot be used, in half a sentence; empty if it can."""
     version = _python_version()
     if version is None:
         return "is incomplete"

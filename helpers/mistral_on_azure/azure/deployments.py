@@ -50,7 +50,7 @@ class Deployment:
 
     @property
     def info(self) -> dict[str, str]:
-        """What `GET /info` answers for this deployment."""
+        """The answer to `GET /info` for this deployment, a JSON object."""
         return {"model_name": self.name, "model_type": "chat-completions", "model_provider_name": "MistralAI"}
 
 

@@ -24,7 +24,7 @@ class NoToken(CookbookError):
 def token_provider(url: str, scope: str = "") -> Callable[[], str]:
     """A function that returns a token for an endpoint, and a new one when the last will soon expire.
 
-    It is called once here, so that an identity that gets no token raises an error at once.
+    The function is called once at the start, so that an identity that gets no token raises an error at once.
 
     Args:
         url: the endpoint's address.

@@ -168,7 +168,7 @@ def _trust(file: str | None) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What an endpoint's answers show of it.
+    """An endpoint's kind and model, from its answers.
 
     Attributes:
         kind: the given kind, or the one that the answer shows; serverless where it shows none.

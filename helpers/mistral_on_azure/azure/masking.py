@@ -25,8 +25,8 @@ _RANDOM = 16  # characters; a shorter secret counts as made of words
 _BLOCK = _PART // 2  # any part has an aligned block of this length inside, wherever it starts
 _CHAIN = re.compile(r"(?<![\w.-])[\w.-]{26,}+")  # may hold a JSON Web Token; one start for each run keeps it linear
 _SEGMENT = 8  # characters, at least, of each of a token's three parts
-# What a terminal, a line wrap, a list of lines in JSON, or a table puts in the middle of a key. Each alternative looks
-# back at the first character, which the set before it finds fast.
+# Characters that a terminal, a line wrap, a list of lines in JSON, or a table puts in the middle of a key. Each
+# alternative looks back at the first character, which the set before it finds fast.
 _GAP = re.compile(
     "[\x1b\\\\\n\r\"'\u2502\u2503|\u200b\u00ad\0 \t&=]"
     "(?:"
@@ -216,7 +216,7 @@ def _number(block: str) -> int:
 
 
 def _tokens(text: str) -> Iterator[tuple[int, int]]:
-    """Where JSON Web Tokens are, as Microsoft Entra ID issues them."""
+    """The ranges of JSON Web Tokens, which Microsoft Entra ID issues."""
     if "eyJ" not in text:
         return
     for chain in _CHAIN.finditer(text):

@@ -163,10 +163,10 @@ def tokens_here(model: Model) -> str:
 
 
 def first(facts: Facts) -> str:
-    """What the first source says; a dash where none says anything."""
+    """The value in the first source; a dash where there is no source."""
     return facts[0].value if facts else "–"
 
 
 def every(facts: Facts) -> str:
-    """What all sources say, each thing once; a dash where none says anything."""
+    """The different values in all sources; a dash where there is no source."""
     return " ≠ ".join(dict.fromkeys(fact.value for fact in facts)) or "–"

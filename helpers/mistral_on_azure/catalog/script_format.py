@@ -281,7 +281,7 @@ def text_of(file: Path) -> str:
 
 
 def explained(error: msgspec.ValidationError) -> tuple[str, list[str | int]]:
-    """What is wrong, and the keys that lead to it."""
+    """The reason of a validation error, and the keys that lead to the wrong value."""
     why, at = re.fullmatch(r"(.*?)(?: - at `\$([^`]*)`)?", str(error), re.DOTALL).groups("")
     path = [int(number) if number else name for number, name in re.findall(r"\[(\d+)\]|\.?([\w-]+)", at)]
     if missing := re.search(r"contains unknown field `(.*)`", why):

@@ -1,4 +1,4 @@
-"""What the engine can do: streaming, JSON mode, log probabilities, tools, system messages. A lack is no failure."""
+"""What the engine can do: streaming, JSON mode, log probabilities, tools, system messages. A lack fails no check."""
 
 from __future__ import annotations
 

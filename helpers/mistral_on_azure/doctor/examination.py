@@ -129,7 +129,7 @@ class Examination:
 
     @property
     def models_path(self) -> str:
-        """Where the OpenAI-compatible list of models is."""
+        """The path of the OpenAI-compatible list of models."""
         return f"{self.kind.openai_path}/models"
 
     @property

@@ -27,7 +27,7 @@ def explain_refusal(error: Refused, e: Examination) -> Finding:
 
 
 def refused(answer: Answer) -> str:
-    """What was found where a feature is refused: the status, and what the answer says."""
+    """The text of a finding on a refused feature: the status, and the answer's error message."""
     return f"refused ({answer.status_words}): {error_text(answer)}"
 
 

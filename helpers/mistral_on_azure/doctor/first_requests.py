@@ -212,7 +212,7 @@ def concurrency(e: Examination) -> Finding:
 
 
 def _why(answer: Answer) -> str:
-    """What a 429 says: the gateway's reason, the body, and how long to wait."""
+    """The details of a 429 answer: the gateway's reason, the error message, and the seconds to wait."""
     parts = [answer.headers[REASON]] if answer.headers.get(REASON) else []
     parts.append(error_text(answer) if answer.text.strip() else "empty body")
     if "retry-after" in answer.headers:

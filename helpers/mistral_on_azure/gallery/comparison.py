@@ -191,8 +191,8 @@ def _tries(faults: Results, client: str, case: str) -> str:
     if not (again := entry["tries"] - 1):
         return "fails at once" if CASES[case].timeout is None else "fails then"
     waits = measuring.in_words(entry["waits"])
-    told = measuring.as_told(entry["waits"], CASES[case].told)
-    return f"tries {'once' if again == 1 else f'{again} times'} more, waits {'as told' if told else f'{waits} s'}"
+    obeys = measuring.obeys_retry_after(entry["waits"], CASES[case].retry_after)
+    return f"tries {'once' if again == 1 else f'{again} times'} more, waits {'as told' if obeys else f'{waits} s'}"
 
 
 def quiet_losses(faults: Results, client: str) -> list[str]:

@@ -71,8 +71,8 @@ _changed: Changes = {}  # their changed values
 def connect(endpoint: str = "", model: str = "", kind: str = "") -> None:
     """Check AZURE_INFERENCE_ENDPOINT and AZURE_INFERENCE_CREDENTIAL, or start the local endpoint and set them.
 
-    The clients' addresses are set as the kind of deployment has them: AZURE_INFERENCE_ENDPOINT for the Model Inference
-    API, AZURE_INFERENCE_OPENAI_ENDPOINT for OpenAI-compatible clients, and AZURE_INFERENCE_SCOPE for tokens.
+    The clients' addresses are set for the kind of deployment: AZURE_INFERENCE_ENDPOINT for the Model Inference API,
+    AZURE_INFERENCE_OPENAI_ENDPOINT for OpenAI-compatible clients, and AZURE_INFERENCE_SCOPE for tokens.
     The notebook's parameters are checked against their types, too. Where the endpoint knows one model only, by another
     name than the cookbook's default, the notebook's parameter `model` gets that name.
 
@@ -201,7 +201,7 @@ def _look(url: str, model: str, kind: DeploymentKind | None) -> Connection:
 def _trust(local: dict[str, str]) -> None:
     """Set the variables by which libraries, curl and Node.js find the local token service and trust its certificate.
 
-    They do not see the user's own identity and proxy until `_leave_local`.
+    Until `_leave_local`, they cannot use the user's own identity and proxy.
     """
     changes = at_local_endpoint(local)
     for name, value in apply(changes).items():

@@ -41,7 +41,7 @@ _FAULTS = {  # the measured cases in which the clients differ, with their names 
     "truncated JSON (streamed)": "stream: JSON breaks off",
     "error event (streamed)": "stream: error event",
 }
-_TOLD = 2.0  # seconds in the Retry-After header of "429 with Retry-After"
+_RETRY_AFTER = 2.0  # seconds in the Retry-After header of "429 with Retry-After"
 _FULL = {1: 0.0, 3: 0.24, 4: 0.36, 5: 0.48}  # the opacity of a cell's colour, by its tries, which its text states, too
 _CONTENDERS = {  # the contenders' names in the picture, in its order
     "naive": "a loop that obeys Retry-After",
@@ -115,8 +115,8 @@ class ClientFaults:
             return tries, "a part, no error"
         if entry["tries"] == 1:
             return tries, ""
-        if fault == "429 with Retry-After" and all(low >= _TOLD for low, _ in entry["waits"]):
-            return tries, f"{len(entry['waits'])} × {_TOLD:.0f} s, as told"
+        if fault == "429 with Retry-After" and all(low >= _RETRY_AFTER for low, _ in entry["waits"]):
+            return tries, f"{len(entry['waits'])} × {_RETRY_AFTER:.0f} s, as told"
         middle = sum(low + high for low, high in entry["waits"]) / 2
         return tries, f"waits {round(2 * middle) / 2:g} s"  # rounded to half a second, by which repeats differ
 

@@ -57,7 +57,7 @@ def header(title: str, section: str, first: Sequence[str], code: str) -> str:
 def install_line(modules: Iterable[str], assigned: Collection[str] = (), beside: Sequence[str] = ()) -> str:
     """The command that installs the packages that a program imports: those of clients.toml in its order, then others.
 
-    It is empty for a program that imports only the standard library.
+    The command is empty for a program that imports only the standard library.
 
     Args:
         modules: dotted names, also of what is imported from a module: `openai`, `azure.identity.AzureCliCredential`.

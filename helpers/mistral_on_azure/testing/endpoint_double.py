@@ -79,7 +79,7 @@ class Endpoint:
         addresses = variables_of(self.url, kind_named(self.kind))
         return {**addresses, CREDENTIAL: self.key, **dict.fromkeys(_PROXIES, "127.0.0.1,localhost")}
 
-    # What it answers
+    # Choosing its answers
 
     def answer(self, prompt: str | re.Pattern[str], *texts: str, **more: Any) -> None:
         """Answer a prompt.
@@ -132,7 +132,7 @@ class Endpoint:
         """Answer prompts without an answer in the test from the cookbook's own script, instead of refusing them."""
         self._ask("POST", "/local/session", {"strict": False})
 
-    # How it fails
+    # Choosing its faults, limits and kind
 
     def fail(self, status: int | None = None, times: int = 1, retry_after: int | None = None, **fault: Any) -> None:
         """Make the next chat completions fail.
@@ -173,7 +173,7 @@ class Endpoint:
             apply(self._variables())
         return self
 
-    # What it was sent
+    # Reading the requests that it got
 
     def _journal(self) -> tuple[dict[str, Any], list[SentRequest]]:
         """The counts of the endpoint's session, and the exchanges in its journal."""

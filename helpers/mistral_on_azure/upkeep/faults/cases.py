@@ -1,4 +1,4 @@
-"""The measured faults: the requests that cause them at the local endpoint, and how the client calls.
+"""The measured faults: the requests that cause them at the local endpoint, and the settings of the client's call.
 
 Each fault lasts for every try of a call, so that the call shows how often its client tries.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-RETRY_AFTER = 2  # seconds; longer than any client's own first wait, so that one that obeys the header is recognized
+RETRY_AFTER = 2  # seconds; longer than any client's own first wait, so that a client that obeys the header shows it
 TIMEOUT = 2  # seconds, of the client; ChatMistralAI accepts whole numbers only
 _NEVER = 30.0  # seconds: long after the timeout
 _TRIES = 50  # more than any client makes
@@ -33,7 +33,7 @@ class Case:
     timeout: int | None = None
 
     @property
-    def told(self) -> int | None:
+    def retry_after(self) -> int | None:
         """The seconds that the answer's headers tell the client to wait; None without such a header."""
         return RETRY_AFTER if _WAITS.intersection(self.fault) else None
 
@@ -52,7 +52,7 @@ def _status(status: int, retry_after: bool = False, stream: bool = False) -> Cas
     return Case(f"{status}{' with Retry-After' if retry_after else ''}{' (streamed)' if stream else ''}", fault, stream)
 
 
-def _told(name: str, status: int = 429, **fault: Any) -> Case:
+def _refused(name: str, status: int = 429, **fault: Any) -> Case:
     return Case(f"{status} {name}", {"status": status, **fault, "count": _TRIES})
 
 
@@ -78,9 +78,9 @@ GROUPS = (
         "header `ms-azureml-model-error-statuscode`; 408 when the container is too slow; and 429 when too many "
         "requests wait. These two have no body, and no header says when to try again.",
         (
-            *(_told(f"around {status}", 424, model_status=status) for status in (400, 429, 503)),
-            _told("with an empty body", 408, reason="request_timeout", answer="empty"),
-            _told("with an empty body", reason="too_many_pending_request", answer="empty"),
+            *(_refused(f"around {status}", 424, model_status=status) for status in (400, 429, 503)),
+            _refused("with an empty body", 408, reason="request_timeout", answer="empty"),
+            _refused("with an empty body", reason="too_many_pending_request", answer="empty"),
         ),
     ),
     Group(
@@ -91,9 +91,9 @@ GROUPS = (
         (
             _status(429),
             _status(429, retry_after=True),
-            _told("with Retry-After as a date", retry_after_date=RETRY_AFTER),
-            _told("with retry-after-ms", retry_after_ms=RETRY_AFTER * 1000),
-            _told("with x-ms-retry-after-ms", x_ms_retry_after_ms=RETRY_AFTER * 1000),
+            _refused("with Retry-After as a date", retry_after_date=RETRY_AFTER),
+            _refused("with retry-after-ms", retry_after_ms=RETRY_AFTER * 1000),
+            _refused("with x-ms-retry-after-ms", x_ms_retry_after_ms=RETRY_AFTER * 1000),
             _status(500),
             _status(502),
             _status(503),
