@@ -48,7 +48,7 @@ main.add_command(serve)
 @click.option("--notebook-timeout", help="Seconds for a notebook.  [default: 600; 3000 with --engine]", type=_SECONDS)
 @click.option("--save", is_flag=True, help="Keep the outputs in the notebooks themselves.")
 @click.option("--resume", is_flag=True, help="Skip jobs that passed in the last run and have not changed since.")
-@click.option("--dry-run", is_flag=True, help="Print the expected calls and tokens; send the endpoint nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the expected calls and tokens; send the endpoint no request.")
 @click.option("--max-tokens-total", type=click.IntRange(1), help="Stop before the run uses more tokens than this.")
 @click.option("--max-cost", type=_MONEY, help="Stop before the run costs more than this.")
 @click.option("--price-in", type=_MONEY, help="Price of a million prompt tokens, in the currency of --max-cost.")
@@ -91,7 +91,7 @@ def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool)
 
 
 @main.command()
-@click.option("--folder", type=_FOLDER, help="Where to copy the notebooks to first; outside a checkout, name one.")
+@click.option("--folder", type=_FOLDER, help="Copy the notebooks there first; required outside a checkout.")
 @click.option("--port", help="Port to try first.  [default: 8888]", type=click.IntRange(1, 65535))
 @click.option("--browser/--no-browser", default=True, help="Open a browser, or only print the address.")
 @_ENGINE
@@ -129,7 +129,7 @@ def _use_engine(engine: str | None) -> None:
 @main.command(cls=OfCheckout, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
-    """Run all tests but those that take long; arguments are passed to pytest. With --all, run those too."""
+    """Run all tests except those that take long; arguments are passed to pytest. With --all, run those, too."""
     from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 
     # The tests start endpoints of their own, and must not call the one that the user has set.
@@ -244,7 +244,9 @@ main.add_command(models)
 @click.option(
     "--deployment", "-d", default="", help="The deployment to ask.  [default: the one that the endpoint names]"
 )
-@click.option("--kind", default="", help="serverless, managed or foundry.  [default: what the endpoint's answer shows]")
+@click.option(
+    "--kind", default="", help="Of deployment: serverless, managed or foundry.  [default: the endpoint's own]"
+)
 @click.option("--max-tokens", type=click.IntRange(1), help="The most tokens of the answer.")
 @_ENGINE
 def ask(question: str | None, deployment: str, kind: str, max_tokens: int | None, engine: str | None) -> None:

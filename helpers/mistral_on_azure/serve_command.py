@@ -13,7 +13,7 @@ _ALONE = "--port"  # the only option that --replay and --record can be combined 
 
 @click.command()
 @click.option("--port", default=0, show_default="a free one", help="Port to listen on.", type=click.IntRange(0, 65535))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address; others than loopback are open.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Any but loopback is open to the network.")
 @click.option("--script", type=_FILE, multiple=True, help="Answers of your own; may be repeated.")
 @click.option("--strict", is_flag=True, help="Only your scripts answer; another prompt is an error.")
 @click.option("--script-schema", is_flag=True, help="Print the JSON schema of a script, and end.")
@@ -25,10 +25,10 @@ _ALONE = "--port"  # the only option that --replay and --record can be combined 
     "--tokens-per-minute", type=int, show_default="200,000, foundry 400,000", help="Quota of each deployment."
 )
 @click.option(
-    "--timing", default="off", show_default=True, help="off, imitate, or first_token=0.2;tokens_per_second=50."
+    "--timing", default="off", show_default=True, help="Pace: off, imitate, or first_token=0.2;tokens_per_second=50."
 )
 @click.option("--token-lifetime", default=3600, show_default=True, help="Seconds until an Entra ID token expires.")
-@click.option("--kind", default="serverless", show_default=True, help="serverless, managed or foundry.")
+@click.option("--kind", default="serverless", show_default=True, help="Of deployment: serverless, managed or foundry.")
 @click.option("--concurrent", default=1, show_default=True, help="Managed compute: concurrent requests per instance.")
 @click.option("--instances", default=1, show_default=True, help="Managed compute: number of instances.")
 @click.option("--without-models", is_flag=True, help="Foundry: the deprecated route /models is gone.")

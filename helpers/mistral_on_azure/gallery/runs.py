@@ -19,6 +19,7 @@ from typing import Any
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import AUTHORITIES, CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.azure.offline import apply, away_from_others
 from mistral_on_azure.endpoint.starting import LocalEndpoint, new_key, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.starter import ENTRA_ID
@@ -120,7 +121,7 @@ def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, 
             encoding="utf-8",
             timeout=_SECONDS,
             # Set before the process starts, because a client may read its certificates only once.
-            env={**_clean(), **dict.fromkeys(AUTHORITIES, authorities)},
+            env={**_environment_of_client(), **dict.fromkeys(AUTHORITIES, authorities)},
         )
     except subprocess.TimeoutExpired:
         raise CookbookError(f"The starters of {client} did not end within {_SECONDS} s.") from None
@@ -133,13 +134,12 @@ def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, 
     return {task: Run(printed[task], _exchanges(endpoint.url, keys[task])) for task in programs}
 
 
-def _clean() -> dict[str, str]:
-    """The environment without the variables of the user's own endpoint and identity."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AZURE_", "IDENTITY_")) and name != "PYTHONDONTWRITEBYTECODE"
-    }
+def _environment_of_client() -> dict[str, str]:
+    """The environment without the variables of the user's own endpoint, identity, proxy and other services."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AZURE_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    apply(away_from_others(kept), kept)
+    return kept
 
 
 def _environment(task: str, url: str, key: str) -> dict[str, str]:

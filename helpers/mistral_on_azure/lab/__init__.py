@@ -46,11 +46,16 @@ def copied(notebooks: Path, folder: Path) -> Path:
         The folder, with `notebooks` in it.
 
     Raises:
-        CookbookError: when the folder has another `notebooks`, without `start-here.ipynb`.
+        CookbookError: when the folder cannot be written, or has another `notebooks`, without `start-here.ipynb`.
     """
     target = folder / "notebooks"
     if not target.exists():
-        shutil.copytree(notebooks, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        try:
+            shutil.copytree(notebooks, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        except OSError as error:
+            raise CookbookError(
+                f"{folder} cannot be written ({error.strerror or error}). Choose another --folder."
+            ) from None
     elif not (target / "start-here.ipynb").is_file():
         raise CookbookError(f"{target} exists and has no start-here.ipynb. Choose another folder.")
     return folder

@@ -42,7 +42,7 @@ _FAULTS = {  # the measured cases in which the clients differ, with their names 
     "error event (streamed)": "stream: error event",
 }
 _RETRY_AFTER = 2.0  # seconds in the Retry-After header of "429 with Retry-After"
-_FULL = {1: 0.0, 3: 0.24, 4: 0.36, 5: 0.48}  # the opacity of a cell's colour, by its tries, which its text states, too
+_MORE, _MOST = 0.12, 0.6  # the opacity that each further try adds to a cell's colour, and the highest one
 _CONTENDERS = {  # the contenders' names in the picture, in its order
     "naive": "a loop that obeys Retry-After",
     "requests": "requests, no retries",
@@ -66,9 +66,9 @@ def kept(name: str) -> dict[str, Any]:
     """The JSON that is kept under a name.
 
     Args:
-        name: "batch" (seconds and tokens of a batch in one process, in two and on Ray), "clients" (the costs of each
-            client), "faults" (how each client handles each fault), "quota" (how much of a quota each way to keep to it
-            uses), "next token" (a small real model's probability of each token after a sentence), "scores" (its
+        name: "batch" (start, speed and memory of a batch in one process, in two and on Ray), "clients" (the costs of
+            each client), "faults" (how each client handles each fault), "quota" (how much of a quota each way to keep
+            to it uses), "next token" (a small real model's probability of each token after a sentence), "scores" (its
             answers to the evaluation set) or "written dates" (the evaluation set itself).
 
     Raises:
@@ -157,7 +157,8 @@ class ClientFaults:
             for column, client in enumerate(self.clients):
                 first, second = self.words(fault, client)
                 lost = second.startswith("a part")
-                fill = colours.sand if lost else (colours.strong, _FULL[self.measured[fault][client]["tries"]])
+                opacity = min(_MORE * (self.measured[fault][client]["tries"] - 1), _MOST)
+                fill = colours.sand if lost else (colours.strong, opacity)
                 axes.add_patch(
                     Rectangle((column + 0.03, row + 0.05), 0.94, 0.9, fc=fill, ec=colours.strong, lw=2 if lost else 0.6)
                 )
