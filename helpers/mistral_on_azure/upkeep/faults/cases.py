@@ -68,8 +68,8 @@ def _broken(name: str, stream: bool = False, **fault: str) -> Case:
 GROUPS = (
     Group(
         "Refused",
-        "The status says that the request is at fault, so it would be refused again; all but 408. 410 is what a "
-        "retired model answers, 404 what older pages of Azure name for it: `cookbook doctor` says what to use instead.",
+        "Except for 408, the status says that the request is at fault, so it would be refused again. 410 is the status "
+        "of a retired model, for which older pages of Azure name 404: `cookbook doctor` says what to use instead.",
         tuple(_status(status) for status in (400, 401, 403, 404, 408, 410, 424)),
     ),
     Group(
@@ -85,8 +85,8 @@ GROUPS = (
     ),
     Group(
         "Over quota, or failing",
-        f"The status says that it may go better later. `Retry-After` says when: in {RETRY_AFTER} seconds, as a number "
-        "or as an HTTP date, rounded up to a whole second; `retry-after-ms` and `x-ms-retry-after-ms` say it in "
+        f"The status says that a later request may succeed. `Retry-After` says when: in {RETRY_AFTER} seconds, as a "
+        "number or as an HTTP date, rounded up to a second; `retry-after-ms` and `x-ms-retry-after-ms` say it in "
         "milliseconds.",
         (
             _status(429),
@@ -102,8 +102,8 @@ GROUPS = (
         ),
     ),
     Group(
-        "Refused when a stream was asked for",
-        "The same statuses for a call that streams: the answer is an error in JSON, no stream begins.",
+        "Refused before a stream",
+        "The same statuses for a call that streams: the answer is an error in JSON, and no stream begins.",
         (_status(401, stream=True), _status(429, retry_after=True, stream=True), _status(503, stream=True)),
     ),
     Group(
@@ -128,9 +128,9 @@ GROUPS = (
     ),
     Group(
         "Damaged answer",
-        "The status is 200 and the connection holds, but the answer is not what it should be: its JSON breaks off (of "
-        "a stream: of the event in the middle, which is the last), `[DONE]` is missing, the list of choices is empty "
-        "(of a stream: in an event before the first token), or an error arrives as an event in the middle.",
+        "The status is 200 and the connection stays open, but the answer is damaged: its JSON breaks off (in a stream: "
+        "that of an event in the middle, which is the last one), `[DONE]` is missing, the list of choices is empty (in "
+        "a stream: that of an event before the first token), or an error arrives as an event in the middle.",
         (
             _broken("truncated JSON", answer="truncated"),
             _broken("truncated JSON", stream=True, answer="truncated"),

@@ -164,15 +164,15 @@ def page(kept: Results) -> str:
 def _head(kept: Results) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
     return [
-        f"# What {in_words(len(clients_in(kept)))} clients do about faults",
+        f"# How {in_words(len(clients_in(kept)))} clients handle faults",
         "",
-        "Made by `make faults`, which measures everything again; a test keeps it current. The data is in "
-        "`clients_and_faults.json`, and `faults.py` tells how to ask for each fault yourself.",
+        "Made by `make faults`, which measures everything again; a test compares it. The data is in "
+        "`clients_and_faults.json`, and `endpoint/fault.py` lists the faults to request yourself.",
         "",
         "Each client made one chat completion as in its notebook, with its own defaults: no retries added, no timeout "
         "given unless a table says so. The fault was there for every try. Tries are the requests that the endpoint "
         f"received, waits the seconds between them. {kept['repeats']} repeats on {kept['date']}, "
-        f"{kept['system']}, Python {kept['python']}: {versions}. No entry was made by hand.",
+        f"{kept['system']}, Python {kept['python']}: {versions}. No entry was written by hand.",
         "",
     ]
 
@@ -213,15 +213,16 @@ def _notes(measured: list[str]) -> list[str]:
         "",
         f"- {installed}.",
         "- Faults that one client treats alike share a row, and the spans of their waits.",
-        "- `{status}`, `{reason}`, `{code}`, `{message}` and `{body}` stand for what the endpoint said, as far as the "
-        "client repeats it.",
-        "- A wait includes what little time the try before it took, except for a timeout, which is taken off. Spans "
-        "are the shortest and the longest that was measured: some clients draw their waits at random.",
-        "- The status after an exception's name is the one the exception carries, whatever the wire said.",
-        "- *Own code*: the client handed out the answer as it was, and the user's own line failed on it.",
-        "- Text kept: of a stream, what its user had in hand when it ended.",
-        "- *Varies*: the repeats differed, so it depends on chance; the test does not ask for it.",
-        "- HOST, PORT, ID, N and … stand for what differs from one run or machine to the next; long texts are cut.",
+        "- `{status}`, `{reason}`, `{code}`, `{message}` and `{body}` stand for parts of the endpoint's response that "
+        "the client repeats.",
+        "- *As told*: the client waited as long as the response's header says.",
+        "- A wait includes the short time of the try before it, but no timeout. Spans are the shortest and the longest "
+        "wait that was measured: some clients choose their waits at random.",
+        "- The status after an exception's name is that of the exception, which may differ from the response's.",
+        "- *Own code*: the client returned the damaged answer, and the user's own line raised the exception.",
+        "- Text kept: the part of a stream's text that the user had received when it ended.",
+        "- *Varies*: the repeats differed, so it depends on chance; the test does not compare it.",
+        "- HOST, PORT, ID, N and … stand for values that differ between runs or machines; long texts are cut.",
         "",
     ]
 
