@@ -26,7 +26,7 @@ class Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of a recipe's TOML file.
 
     Attributes:
-        packages: pip packages that the recipe needs and the cookbook does not bring, with or without a version.
+        packages: pip packages that the recipe needs besides the cookbook's, with or without a version.
         links: pages for further reading.
         exchange: the recipe's prompts and the local endpoint's answers to them.
         mistake: wrong answers to the recipe's exercise.
@@ -39,7 +39,7 @@ class Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_sidecar(file: Path) -> Sidecar:
-    """Read a recipe's TOML file; without one, everything is empty.
+    """Read a recipe's TOML file. Where there is none, the result is empty.
 
     Raises:
         CookbookError: one line that names the error in the file.

@@ -1,4 +1,4 @@
-"""What the engine can do: streaming, JSON mode, log probabilities, tools, system messages. What it lacks is a note."""
+"""What the engine can do: streaming, JSON mode, log probabilities, tools, system messages. A lack fails no check."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ _IN_THE_PROMPT = "Send no role system: put the text into the first user message,
 
 
 def system_message(e: Examination) -> Finding:
-    """What becomes of a system message, from the prompt tokens without it, with it, and with its text in the prompt."""
+    """How a system message is used: from the prompt tokens without it, with it, and with its text in the prompt."""
     answer = ask(e, system=_SYSTEM)
     if answer.status != 200:
         return note(refused(answer), _IN_THE_PROMPT)
@@ -149,7 +149,7 @@ def system_message(e: Examination) -> Finding:
 
 
 def _not_more(e: Examination, with_it: int) -> Finding:
-    """Whether it is ignored, or replaces a system message of the model's template. A longer one shows which."""
+    """Whether a system message is ignored, or replaces one in the model's chat template: a longer one shows which."""
     with_longer = prompt_tokens(ask(e, system=_LONGER))
     if with_longer is not None and with_longer > with_it:
         return ok("read; without one, the model's template puts in its own")

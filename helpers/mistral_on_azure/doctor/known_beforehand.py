@@ -1,6 +1,6 @@
-"""What is known before anything is asked: the shape of the address and of the credential, netrc files, and the models.
+"""What is known before the first request: the form of the address and of the credential, netrc files, and the models.
 
-The table of models also tells of an answer whether a model is retired, and what to use instead.
+The table of models also explains an error answer about a retired model: what to use instead.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def address(e: Examination) -> Finding:
 
 
 def _corrected(check: Callable[[str], Checked], text: str) -> tuple[Checked, list[Misshapen]]:
-    """The result of a check, after as many corrections of the text as it takes, and what was wrong with it.
+    """The result of a check, after all corrections that the text needs, and the errors that were corrected.
 
     Raises:
-        Misshapen: for what cannot be corrected.
+        Misshapen: for an error that cannot be corrected.
     """
     wrong: list[Misshapen] = []
     while True:
@@ -59,7 +59,7 @@ _LENGTHS = (32, 84)  # characters of the keys of a deployment and of a Foundry r
 
 
 def credential(e: Examination) -> Finding:
-    """Whether the credential has the shape of a key or token. Later checks use the corrected one."""
+    """Whether the credential has the form of a key or token. Later checks use the corrected one."""
     if e.credential is None:
         e.is_token = True
         return ok(f"{CREDENTIAL} is not set, so Microsoft Entra ID is used")
@@ -118,15 +118,15 @@ def _netrc_files() -> list[Path]:
 
 
 def model(e: Examination) -> Finding:
-    """Whether the name that was given, or the one in the address, is that of a model that Azure has. Asks nothing."""
+    """Whether the given name, or the one in the address, is a model that Azure has. No request is sent."""
     if e.deployment:
         return _of_the_name(e.deployment)
     row = mentioned(e.host)
     if row is None:
-        return ok("none is named, which leaves it to the endpoint")
+        return ok("none is named, so the endpoint chooses")
     if line := advice(row):
         return note(f"the address names a retired model: {_first(line)}", _instead(line))
-    return ok(f"{row.name}, as the address tells")
+    return ok(f"{row.name}, from the address")
 
 
 def _of_the_name(name: str) -> Finding:

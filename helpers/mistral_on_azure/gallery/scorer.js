@@ -1,4 +1,4 @@
-// How the gallery's search ranks what it finds: Sphinx's own figures, with the pages of tasks and symptoms first.
+// How the gallery's search ranks its results: Sphinx's own figures, but the pages of tasks and symptoms come first.
 var Scorer = {
   score: ([page, , , , score]) => score + (/^(tasks\/|what-went-wrong)/.test(page) ? 50 : 0),
   objNameMatch: 11,

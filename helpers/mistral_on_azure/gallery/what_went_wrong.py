@@ -48,13 +48,13 @@ def _statuses(title: str) -> list[int]:
 
 
 def _exceptions(names: list[str], measured: dict[str, Any]) -> list[str]:
-    """The exceptions of all clients, each once, for the index that the search reads."""
+    """The exceptions that the clients raise, each once, for the index that the search reads."""
     raised = [measured[name][client]["raised"] for name in names for client in clients()]
     return list(dict.fromkeys(each.rpartition(".")[2] for each in raised if each))
 
 
 def _rows(names: list[str], measured: dict[str, Any]) -> list[list[str]]:
-    """A table: what each client raises, and what its message says; faults that look alike share a row."""
+    """A table of what each client raises, with its message. Faults with the same exception and message share a row."""
     if not names:
         return []
     rows = [["Client", "What you see", "Raised", "Its message"]]
