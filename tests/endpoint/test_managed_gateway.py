@@ -194,7 +194,9 @@ def test_the_openapi_document_of_this_kind_is_valid():
 
     described = document(MANAGED)
     schemathesis.openapi.from_dict(described).validate()
-    assert json.loads(json.dumps(described)) == get("/openapi.json", application=managed()).json
+    assert json.loads(json.dumps(described)) == get("/local/openapi.json", application=managed()).json
+    passed_on = get("/openapi.json", application=managed())
+    assert (passed_on.headers[STATUS], passed_on.json) == ("404", {"detail": "Not Found"})
     responses = described["paths"]["/local/faults"]["post"]["responses"]
     assert {"401", "408", "424"} <= set(responses)
     assert not {"400", "422"} & set(responses)

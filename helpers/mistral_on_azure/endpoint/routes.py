@@ -101,8 +101,9 @@ def _local(method: str, handler: local.LocalHandler, summary: str, answer: str, 
     return Route(method, handler, summary, answer, errors, tag="local", **more)
 
 
+_DOCUMENT = "/openapi.json"
 _OWN: dict[str, tuple[Route, ...]] = {
-    "/openapi.json": (
+    _DOCUMENT: (
         _local(
             "GET",
             _document,
@@ -205,6 +206,8 @@ def routes_of(kind: Kind) -> Routes:
     for path, address in kind.addresses.items():
         route = OPERATIONS[address.operation]
         deployed[path] = {route.method: replace(route, extra=address.extra if route.handler is chat else None)}
+    if kind.fallback is not None:  # every path that is not the local endpoint's own is passed on
+        return {**deployed, **{path if path != _DOCUMENT else f"/local{path}": own for path, own in LOCAL.items()}}
     return {**deployed, **LOCAL}
 
 

@@ -144,14 +144,16 @@ class Managed:
         }
 
 
-def wrapped(status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+def wrapped(
+    status: int, body: bytes, headers: tuple[tuple[str, str], ...] = (), content_type: str = "application/json"
+) -> Answer:
     """An answer of the container that is not 200, as the gateway passes it on.
 
     Args:
         status: the container's; the client gets 424.
     """
     told = lines(((STATUS, str(status)), (REASON, "model_error"), *headers))
-    return Answer(424, body, told, "application/json" if body else "")
+    return Answer(424, body, told, content_type if body else "")
 
 
 def timed_out() -> Answer:

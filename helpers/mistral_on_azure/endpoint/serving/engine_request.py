@@ -74,24 +74,41 @@ class EngineBody(BaseModel):
     temperature: float | None = None
     top_p: float | None = None
     reasoning_effort: Literal["none", "low", "medium", "high"] | None = None
+    thinking_token_budget: int | None = None
+    include_reasoning: bool = True
     parallel_tool_calls: bool | None = True
     user: str | None = None
+    use_beam_search: bool = False
     top_k: int | None = None
     min_p: float | None = None
     repetition_penalty: float | None = None
+    length_penalty: float = 1.0
     stop_token_ids: list[int] | None = []
+    include_stop_str_in_output: bool = False
     ignore_eos: bool = False
     min_tokens: int = 0
     skip_special_tokens: bool = True
-    truncate_prompt_tokens: Annotated[int, Field(ge=-1)] | None = None
+    spaces_between_special_tokens: bool = True
+    truncate_prompt_tokens: Annotated[int, Field(ge=-1, le=_64_BITS - 1)] | None = None
     prompt_logprobs: int | None = None
     allowed_token_ids: list[int] | None = None
     bad_words: list[str] = []
     echo: bool = False
     add_generation_prompt: bool = True
     continue_final_message: bool = False
+    add_special_tokens: bool = False
+    documents: list[dict[str, str]] | None = None
     chat_template: str | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+    media_io_kwargs: dict[str, dict[str, Any]] | None = None
+    mm_processor_kwargs: dict[str, Any] | None = None
     structured_outputs: dict[str, Any] | None = None
+    priority: Annotated[int, Field(ge=-_64_BITS, le=_64_BITS - 1)] = 0
+    request_id: str = ""
+    return_tokens_as_token_ids: bool | None = None
+    return_token_ids: bool | None = None
+    kv_transfer_params: dict[str, Any] | None = None
+    vllm_xargs: dict[str, str | int | float | list[str | int | float]] | None = None
 
     @property
     def limit(self) -> int | None:
@@ -129,7 +146,7 @@ def accept(request: dict[str, Any], message_faults: tuple[list[Fault], int]) -> 
     found: list[Fault] = []
     body = None
     try:
-        body = _adapter().validate_python(request)
+        body = _adapter().validate_python(request, from_attributes=True)
     except ValidationError as error:
         found = [_fault(each) for each in error.errors(include_url=False)]
     form = request.get("response_format")

@@ -42,6 +42,7 @@ from mistral_on_azure.endpoint.serving.engine_sampling import (
     check_sampling,
     late_error,
 )
+from mistral_on_azure.endpoint.transport import listener
 from mistral_on_azure.endpoint.transport.contents import check_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
@@ -124,7 +125,7 @@ def _passed_on(call: _Call, outcome: _Outcome) -> Answer:
         if made is None:
             return damaged(_named(_faulty(call.kind, outcome), deployment), fault)
     if isinstance(made, Refused):
-        made = wrapped(made.status, made.body, made.headers)
+        made = wrapped(made.status, made.body, made.headers, made.content_type)
     else:
         made = timing.paced(made, slowed(call.pace, fault), made.tokens)
     made = _named(pending.waits(made) if isinstance(pending, Pending) else made, deployment)
@@ -156,6 +157,8 @@ def _container(request: Request, deployment: Deployment, session: Session, known
         Refused: for an answer that is not 200.
         FaultAsked: where the script asks for a fault.
     """
+    if listener.is_preflight(request.method, request.headers):
+        return answers.preflight(request)
     answers.check_route(request.method, request.path)
     adapter = Adapter(deployment.container_name, deployment.container_provider)
     if request.path == "/":
@@ -163,7 +166,7 @@ def _container(request: Request, deployment: Deployment, session: Session, known
     if request.path == "/info":
         return Answer(200, adapter.info)
     if request.path == "/swagger.json":
-        return Answer(200, answers.written(answers.description()))
+        return Answer(200, answers.description())
     if request.path == "/redoc":
         return Answer(200, answers.PAGE, b"", "text/html; charset=utf-8")
     if request.path == "/score":
