@@ -249,7 +249,8 @@ def _check(asked: ContainerChat, deployment: Deployment) -> int:
         check_sampling(body)
     except EngineError as error:
         raise answers.from_engine(error) from None
-    return prompt_tokens
+    kept = body.truncate_prompt_tokens
+    return prompt_tokens if kept is None or kept < 0 else min(kept, prompt_tokens)
 
 
 def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment) -> tuple[Completion, int]:
@@ -258,8 +259,8 @@ def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment
     bias = (body.logit_bias or {}).get(_END, 0.0)
     if bias >= _ENDS_AT_ONCE and not body.ignore_eos and body.min_tokens < 1:
         return Completion("", (), ("",), "stop"), 1
-    if choice := (body.structured_outputs or {}).get("choice"):
-        completion = cut(str(choice[0]), most, body.stop, deployment.tokenizer)
+    if body.structured_outputs and (choice := body.structured_outputs.choice):
+        completion = cut(choice[0], most, body.stop, deployment.tokenizer)
         ended = completion.finish_reason == "stop"  # the engine generates the end token after the choice
         return completion, len(completion.ids) + ended
     if body.wants_json and not is_object(text):
