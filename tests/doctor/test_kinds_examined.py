@@ -53,6 +53,11 @@ def test_a_template_without_a_system_role(reports):
     assert "into the first user message" in finding.remedy
 
 
+def test_a_system_message_that_the_container_moves(reports):
+    finding = reports["mistralai-Mixtral-8x22B-Instruct-v0-1"].findings["system message"]
+    assert finding.status is Status.OK and finding.found.endswith("in front of the user message, so it is put there")
+
+
 def test_what_the_container_refuses(reports):
     findings = reports["mistralai-Mixtral-8x22B-Instruct-v0-1"].findings
     for name, remedy in {"JSON mode": "in the prompt", "tools": "in the prompt", "/v1/models": ""}.items():
