@@ -225,8 +225,8 @@ def find(routes: Routes, request: Request, kind: Kind) -> Route:
         ApiError: 404 for an unknown path, 405 for a known one with the wrong method.
     """
     methods = routes.get(request.path)
-    if methods is None and request.path.startswith(_MODEL) and request.path != _MODEL:
-        methods = routes.get(f"{_MODEL}{{model}}")
+    if methods is None and (found := _MODEL.match(request.path)):
+        methods = routes.get(f"{found[0]}{{model}}")
     if methods is None and kind.fallback is not None and not request.path.startswith("/local/"):
         return OPERATIONS[kind.fallback.operation]
     if methods is None:
@@ -250,7 +250,7 @@ def _hint(routes: Routes, path: str) -> str:
     return _HINTS.get(plain.rsplit("/", 1)[-1], "")
 
 
-_MODEL = "/v1/models/"  # what is in front of a name; the name may have slashes
+_MODEL = re.compile(r"(/openai)?/v1/models/(?=.)")  # what is in front of a name
 _HINTS = {
     "completions": " Chat completions are at /chat/completions, or at /v1/chat/completions for the OpenAI SDK.",
     "v1": " '/v1' is the base for the OpenAI SDK, not a route of its own.",
