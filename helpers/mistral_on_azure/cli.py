@@ -262,7 +262,7 @@ def ask(question: str | None, deployment: str, kind: str, max_tokens: int | None
 def openapi() -> None:
     """Print the local endpoint's OpenAPI document.
 
-    The endpoint serves it at /openapi.json.
+    The endpoint serves it at /openapi.json, on managed compute at /local/openapi.json.
     """
     import json
 

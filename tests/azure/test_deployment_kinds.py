@@ -35,7 +35,7 @@ def test_the_kind_that_a_host_tells(url, kind):
 
 
 @pytest.mark.parametrize("host", [url for url, kind in HOSTS.items() if kind is FOUNDRY])
-@pytest.mark.parametrize("path", ["", "/", "/models", "/models/", "/openai/v1", "/openai/v1/"])
+@pytest.mark.parametrize("path", ["", "/", "/models", "/models/", "/openai/v1", "/openai/v1/", "/Models", "/OpenAI/v1"])
 def test_what_the_portal_shows_of_a_foundry_resource_is_taken(host, path):
     assert check_endpoint(host + path) == host and kind_in(host + path) is FOUNDRY
 

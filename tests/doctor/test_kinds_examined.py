@@ -46,11 +46,22 @@ def test_managed_compute(reports):
     assert "for mistralai-Mistral-7B-Instruct-v01 it is offered (" in small  # by the container's names in /info
 
 
+def test_the_answer_overrules_a_path_that_was_pasted(managed):
+    report = examine(f"{managed.url}/openai/v1", "b" * 32)
+    assert report.findings["kind"].found.startswith("managed compute, as the answer to /info tells")
+    assert not report.failed
+
+
 def test_a_template_without_a_system_role(reports):
     """7B v01's refuses the role; the remedy is a message that can be sent instead."""
     finding = reports["mistralai-Mistral-7B-Instruct-v01"].findings["system message"]
     assert finding.status is Status.NOTE and finding.found.startswith("refused (400 inside a 424): ")
     assert "into the first user message" in finding.remedy
+
+
+def test_a_system_message_that_the_container_moves(reports):
+    finding = reports["mistralai-Mixtral-8x22B-Instruct-v0-1"].findings["system message"]
+    assert finding.status is Status.OK and finding.found.endswith("in front of the user message, so it is put there")
 
 
 def test_what_the_container_refuses(reports):

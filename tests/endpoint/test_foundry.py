@@ -85,9 +85,21 @@ def test_the_responses_api_says_what_to_use_instead(resource):
     assert ask(resource, "/nowhere").json()["error"]["message"] == "Resource not found"
 
 
-def test_a_vocabulary_that_is_not_published_refuses_no_token_id(resource):
+def test_one_model_by_its_name(resource):
+    def model(name: str):
+        return http.request("GET", f"{resource.url}/openai/v1/models/{name}", resource.keys[0])
+
+    assert model("Ministral-3B").json()["id"] == "Ministral-3B"
+    unknown = model("nope")
+    assert (unknown.status, unknown.json()["error"]["code"]) == (404, "DeploymentNotFound")
+    assert (model("Mistral-Nemo").status, model("").status) == (410, 404)
+
+
+def test_a_vocabulary_that_is_not_published_refuses_no_token_id_but_one_below_0(resource):
     for name in ("Mistral-Large-3", "mistral-small-2503"):
         assert ask(resource, OPENAI, model=name, logit_bias={"50000": 1}, max_tokens=1).status == 200
+        refused = ask(resource, OPENAI, model=name, logit_bias={"-7": 1, "5": 1}, max_tokens=1)
+        assert refused.status == 400 and "token_id(s) [-7]" in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("path", [AZURE, OPENAI])

@@ -44,8 +44,8 @@ class Kept:
     def invite(self) -> None:
         self.got.append("invited")
 
-    def check(self, target, headers) -> None:
-        Callers().check(target, headers, lambda: "")
+    def check(self, method, target, headers) -> None:
+        Callers().check(target, headers, lambda: "", method)
 
     def admit(self, request) -> None:
         pass

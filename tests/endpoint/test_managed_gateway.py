@@ -95,6 +95,12 @@ def test_whole_answers_wait_for_each_other_and_streams_do_not():
     assert [answer(application, stream=True).delay for _ in range(3)] == [pytest.approx(0.2, abs=0.05)] * 3
 
 
+def test_each_instance_writes_its_own_answers():
+    application = managed(kind=Managed(2, instances=2))
+    delays = [answer(application).delay for _ in range(4)]
+    assert delays == [pytest.approx(seconds, abs=0.1) for seconds in (0.2, 0.2, 0.4, 0.4)]
+
+
 def test_over_http_concurrency_and_time_limit_are_the_gateways():
     with start(kind="managed", request_timeout_ms=1500) as endpoint:
         headers = {"authorization": f"Bearer {endpoint.keys[0]}", "x-local-timing": "first-token=1"}
@@ -194,7 +200,9 @@ def test_the_openapi_document_of_this_kind_is_valid():
 
     described = document(MANAGED)
     schemathesis.openapi.from_dict(described).validate()
-    assert json.loads(json.dumps(described)) == get("/openapi.json", application=managed()).json
+    assert json.loads(json.dumps(described)) == get("/local/openapi.json", application=managed()).json
+    passed_on = get("/openapi.json", application=managed())
+    assert (passed_on.headers[STATUS], passed_on.json) == ("404", {"detail": "Not Found"})
     responses = described["paths"]["/local/faults"]["post"]["responses"]
     assert {"401", "408", "424"} <= set(responses)
     assert not {"400", "422"} & set(responses)

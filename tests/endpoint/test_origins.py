@@ -24,6 +24,9 @@ PREFLIGHT = {
 }
 
 
+EVIL = {**PREFLIGHT, "origin": "https://evil.example"}
+
+
 def status(data: bytes, **options) -> int:
     kept = []
 
@@ -101,6 +104,31 @@ def test_no_page_may_read_an_answer_unless_its_origin_is_allowed():
                 assert "access-control-allow-origin" not in dict(got.headers)
             preflight = get(ROUTE, PREFLIGHT).replace(b"GET", b"OPTIONS", 1)
             assert (await ask(server, preflight)).status == 405
+
+    run(main())
+
+
+@pytest.mark.parametrize("method", ["POST", "BREW"])
+def test_managed_compute_passes_a_preflight_with_a_credential_on_and_nothing_else_of_a_page(method):
+    """No browser sends a credential with a preflight, so no page is let in by that."""
+    keyed = get(ROUTE, EVIL).replace(b"GET", b"OPTIONS", 1)
+    keyed = keyed.replace(b"method: POST", b"method: %b" % method.encode())
+    keyless = keyed.replace(b"authorization: Bearer " + KEY.encode() + b"\r\n", b"")
+    rebound = keyed.replace(b"host: ", b"host: evil.example", 1)
+
+    async def main():
+        async with serving(kind=Managed()) as server:
+            got = await ask(server, keyed)
+            assert (got.status, got["access-control-allow-origin"]) == (
+                200 if method == "POST" else 424,
+                EVIL["origin"],
+            )
+            for refused in (keyless, rebound, keyed.replace(b"OPTIONS", b"POST", 1), chat(headers=EVIL)):
+                got = await ask(server, refused)
+                assert got.status == 403 and "access-control-allow-origin" not in dict(got.headers)
+            assert (await ask(server, keyed.replace(KEY.encode(), b"0" * len(KEY)))).status == 401
+        async with serving() as server:
+            assert (await ask(server, keyed)).status == 405
 
     run(main())
 

@@ -32,6 +32,12 @@ STRICT = new_application(kind=Serverless(strict_model=True))
             "token_id(s) [32768, 99999] in logit_bias contain out-of-vocab token ids. Vocabulary size: 32768 "
             "(parameter=logit_bias, value=[32768, 99999])",
         ),
+        (
+            {"logit_bias": {"-1": 1}},
+            "logit_bias",
+            "token_id(s) [-1] in logit_bias contain out-of-vocab token ids. Vocabulary size: 32768 "
+            "(parameter=logit_bias, value=[-1])",
+        ),
     ],
 )
 def test_what_the_engine_refuses_is_refused_in_its_words(path, parameters, param, message):

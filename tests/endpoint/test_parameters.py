@@ -58,7 +58,7 @@ WRONG = {
     "logprobs": NO_BOOLEAN,
     "top_logprobs": [-1, 21, 1.5, *NO_NUMBER],
     "n": [0, 17, 1.5, 10**30, *NO_NUMBER],
-    "logit_bias": ["x", [], {"a": 1}, {"5": 101}, {"5": -101}, {"5": "1"}, {"5": True}, {"²": 1}, {"-5": 1}],
+    "logit_bias": ["x", [], {"a": 1}, {"5": 101}, {"5": -101}, {"5": "1"}, {"5": True}, {"²": 1}, {"--5": 1}],
     "safe_prompt": NO_BOOLEAN,
     "random_seed": [1.5, *NO_NUMBER],
     "stream_options": ["x", 1, [], {"include_usage": 1}, {"include_usage": "yes"}],

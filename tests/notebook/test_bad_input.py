@@ -43,6 +43,32 @@ HOST = "https://my-host.eastus2.inference.ai.azure.com"
         ("http://my-host.eastus2.inference.ai.azure.com", "Use https."),
         ("https://user:secret@my-host.com", "holds a user name or password"),  # pragma: allowlist secret
         ("ftp://my-host.com", "is no web address"),
+        (
+            f"{HOST}/openai/v1/chat/completions",
+            f"ends in /openai/v1/chat/completions, which is a route and not part of the endpoint. Set it to {HOST}",
+        ),
+        (
+            f"{HOST}/openai/deployments/mistral",
+            f"/openai/deployments/mistral, which is a route and not part of the endpoint. Set it to {HOST}",
+        ),
+        (f"{HOST}/openai/deployments/m/chat/completions?api-version=1", f"has a query or fragment. Set it to {HOST}"),
+        (f"{HOST}/v1/models", f"ends in /v1/models, which is a route and not part of the endpoint. Set it to {HOST}"),
+        (f"{HOST}/SCORE", f"ends in /SCORE, which is a route and not part of the endpoint. Set it to {HOST}"),
+        (f"{HOST}/V1/Chat/Completions/", f"Set it to {HOST}"),
+        (f"{HOST}/swagger.json", f"Set it to {HOST}"),
+        (f"{HOST}/v1/responses", f"Set it to {HOST}"),
+        (f"HTTP://{HOST[8:]}", "Use https."),
+        (f"'{HOST}/score?x=1' ", f"spaces or a line break around it. Set it to {HOST}"),
+        (f"<{HOST}>", f"has brackets or a comma around it. Set it to {HOST}"),
+        (f"{HOST};", f"has brackets or a comma around it. Set it to {HOST}"),
+        (f'export {ENDPOINT}="{HOST}"', f"has something in front of the address. Set it to {HOST}"),
+        (f"Target URI: {HOST}/score", f"Set it to {HOST}"),
+        (f"{HOST}\u200b", f"has an invisible character in it. Set it to {HOST}"),
+        (HOST.replace("-", "\u2011"), "is no web address"),
+        (HOST.replace("//", "/"), f"whose scheme is cut. Set it to {HOST}"),
+        (HOST.replace("://", "//"), f"whose scheme is cut. Set it to {HOST}"),
+        ("https.example.com", "has no scheme. Set it to https://https.example.com"),
+        ('""', "is empty or not set"),
     ],
 )
 def test_a_url_of_the_wrong_shape(url, said):
@@ -58,6 +84,11 @@ def test_a_url_of_the_wrong_shape(url, said):
 )
 def test_a_url_of_the_right_shape(url):
     assert check_endpoint(url) == url
+
+
+@pytest.mark.parametrize("url", [HOST.upper(), HOST.replace("my-host", "My-Host"), f"{HOST.upper()}/OpenAI/V1/"])
+def test_capitals_in_a_hosts_name_do_not_matter(url):
+    assert check_endpoint(url) == HOST
 
 
 @pytest.mark.parametrize("key", ["", " ", "abc\n", " abc", "ab c", "ab\tc", "schlüssel", "a\x00b"])

@@ -100,6 +100,13 @@ def test_a_foundry_resource_is_told_by_the_body_of_its_404(notebook, capsys):
     assert notebook.model == default_name()
 
 
+@pytest.mark.parametrize("path", ["/openai/v1", "/OpenAI/V1/"])
+def test_the_answer_overrules_a_path_that_was_pasted(local, managed, path):
+    assert connected(local.url + path, local.key) == of_deployment(local.url)
+    name = "mistralai-Mixtral-8x7B-Instruct-v01"
+    assert connected(managed.url + path, managed.keys[0], model=name) == of_deployment(managed.url)
+
+
 def test_kind_overrules_the_answer(local):
     assert connected(local.url, local.key, kind="foundry") == of_resource(local.url)
     with pytest.raises(CookbookError, match="no kind 'batch'"):

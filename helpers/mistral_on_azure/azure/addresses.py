@@ -21,10 +21,19 @@ ENGINE_KEY = "COOKBOOK_ENGINE_KEY"  # the key of that model
 AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 API_VERSION = "2024-05-01-preview"  # of the Azure AI Model Inference API
 _EXAMPLE = "https://your-host-name.your-azure-region.inference.ai.azure.com"
-_ROUTES = ("/v1/chat/completions", "/models/chat/completions", "/chat/completions", "/score", "/v1", "/models", "/info")
+# What a deployment's page, a sample or a client's error shows behind the base URL; `/openai/v1` alone is no route.
+_ROUTE = re.compile(
+    r"((/(openai/deployments/[^/]+|openai/v1|openai|v1|models))?"
+    r"/(chat/completions|completions|responses|embeddings|score|info|models|swagger\.json|openapi\.json)"
+    r"|/openai/deployments/[^/]+|/openai|/v1|/models)$",
+    re.IGNORECASE,
+)
+_SCHEME = re.compile(r"(https?)(?:/+|:(?!\d)/?)(?=[\w[])", re.IGNORECASE)  # with a colon or a slash too few
+_BEFORE = re.compile(r"[\w ]{1,60}\s*[=:]\s*(?=[\"'`<]?https?://)", re.IGNORECASE)  # a name, pasted with the address
 _PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _HOST = re.compile(r"\*|\.?\w[\w.:/-]*|::[\w:]*")  # an entry of NO_PROXY
 _QUOTES = "\"'`“”‘’"
+_AROUND = "<>,;"  # what stands around an address in prose and in lists
 _SECRET = re.compile(r"[A-Za-z0-9+=_]{20,}|eyJ[\w.-]+")  # a key or a token; an address has a dot, a slash or a hyphen
 
 
@@ -54,22 +63,31 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
         Misshapen: for any other shape, with the URL to use instead.
     """
     bare = url.strip()
-    if not bare:
+    if not bare.strip(_QUOTES + _AROUND):
         raise Misshapen(f"{name} is empty or not set.", f"It looks like {_EXAMPLE}")
     if url != bare:
         raise _wrong(name, "has spaces or a line break around it", bare)
+    if found := _BEFORE.match(url):
+        raise _wrong(name, "has something in front of the address", url[found.end() :])
     if url != (bare := url.strip(_QUOTES)):
         raise _wrong(name, "has quotation marks around it", bare)
+    if url != (bare := url.strip(_AROUND)):
+        raise _wrong(name, "has brackets or a comma around it", bare)
+    if url != (bare := "".join(character for character in url if character.isprintable() or character.isspace())):
+        raise _wrong(name, "has an invisible character in it", bare)
     if _SECRET.fullmatch(url):
         raise Misshapen(f"{name} looks like a key or a token, not an address.", f"Was it meant for {CREDENTIAL}?")
     if url != (joined := "".join(url.split())):
         raise _wrong(name, "has a space or a line break in it", joined)
+    if "://" not in url and (found := _SCHEME.match(url)):
+        raise _wrong(name, f"is {_shown(url)!r}, whose scheme is cut", f"{found[1]}://{url[found.end() :]}")
     if "://" not in url:
         scheme = "http" if is_loopback(urlsplit(f"//{url}").hostname or "") else "https"
         raise _wrong(name, f"is {_shown(url)!r}, which has no scheme", f"{scheme}://{url}")
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = usable and parts.netloc.isascii()  # a hyphen from a text processor is none in a host's name
     except ValueError:
         usable = False
     if not usable:
@@ -82,18 +100,17 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
     if kind_of_host(parts.hostname) is FOUNDRY and parts.scheme == "https":
         return _resources(url, name)
     path = parts.path.rstrip("/")
-    if path.endswith(FOUNDRY.openai_path):
-        return check_endpoint(f"{_base(url)}{path.removesuffix(FOUNDRY.openai_path)}", name)
-    route = next((route for route in _ROUTES if path.endswith(route)), None)
-    if route:
-        instead = f"{_base(url)}{path.removesuffix(route)}"
-        raise _wrong(name, f"ends in {route}, which is a route and not part of the endpoint", instead)
+    if path.lower().endswith(FOUNDRY.openai_path):
+        return check_endpoint(f"{_base(url)}{path[: -len(FOUNDRY.openai_path)]}", name)
+    if found := _ROUTE.search(path):
+        instead = f"{_base(url)}{path[: found.start()]}"
+        raise _wrong(name, f"ends in {found[0]}, which is a route and not part of the endpoint", instead)
     if parts.path.endswith("/"):
         raise _wrong(name, "ends in a slash", f"{_base(url)}{path}")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         why = f"{name} is plain http, which would show your key to the network."
-        raise Misshapen(why, "Use https.", f"https{url.removeprefix('http')}")
-    return url
+        raise Misshapen(why, "Use https.", f"https{url[len('http') :]}")
+    return f"{_base(url)}{parts.path}"
 
 
 def check_credential(key: str) -> str:
@@ -174,7 +191,8 @@ def kind_in(url: str) -> DeploymentKind | None:
         host = parts.hostname or ""
     except ValueError:
         return None
-    return kind_of_host(host) or (FOUNDRY if parts.path.rstrip("/").endswith(FOUNDRY.openai_path) else None)
+    of_resource = parts.path.rstrip("/").lower().endswith(FOUNDRY.openai_path)
+    return kind_of_host(host) or (FOUNDRY if of_resource else None)
 
 
 def _resources(url: str, name: str) -> str:
@@ -185,7 +203,7 @@ def _resources(url: str, name: str) -> str:
     """
     parts, base = urlsplit(url), _base(url)
     path = parts.path.rstrip("/")
-    if path in ("", FOUNDRY.azure_path, FOUNDRY.openai_path):
+    if path.lower() in ("", FOUNDRY.azure_path, FOUNDRY.openai_path):
         return base
     if path.startswith("/api/projects"):
         why = f"{name} is a project's address (/api/projects/…), and models are called at its resource"
@@ -194,7 +212,19 @@ def _resources(url: str, name: str) -> str:
 
 
 def _wrong(name: str, why: str, instead: str) -> Misshapen:
-    return Misshapen(f"{name} {why}.", f"Set it to {_shown(instead).rstrip('/')}", instead)
+    """What is wrong first; the remedy names the address with everything corrected, where it can be."""
+    best = instead
+    try:
+        best = check_endpoint(instead, name)
+    except Misshapen as error:
+        best = _told(error) or best
+    return Misshapen(f"{name} {why}.", f"Set it to {_shown(best).rstrip('/')}", instead)
+
+
+def _told(error: Misshapen) -> str:
+    """The address that a remedy names; empty where it names none."""
+    _, told, address = error.remedy.partition("Set it to ")
+    return address if told else error.instead
 
 
 def _shown(url: str) -> str:
@@ -210,4 +240,4 @@ def _without_user(url: str) -> str:
 
 def _base(url: str) -> str:
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc.lower()}"

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mistral_on_azure.azure.addresses import API_VERSION, ENDPOINT
-from mistral_on_azure.azure.deployment_kinds import FOUNDRY, SERVERLESS, DeploymentKind, kind_answered
+from mistral_on_azure.azure.deployment_kinds import FOUNDRY, MANAGED, SERVERLESS, DeploymentKind, kind_answered
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.errors import CookbookError
@@ -182,13 +182,21 @@ class Probe:
     model: str
 
 
-def probe(base: str, credential: str, kind: DeploymentKind | None = None, *, list_models: bool = True) -> Probe:
-    """Find out an endpoint's kind and model, with TIMEOUT seconds for each of at most two requests.
+def probe(
+    base: str,
+    credential: str,
+    kind: DeploymentKind | None = None,
+    *,
+    list_models: bool = True,
+    by_address: bool = True,
+) -> Probe:
+    """Find out an endpoint's kind and model, with TIMEOUT seconds for each of at most three requests.
 
     Args:
         base: its address without a route.
         kind: its kind, where it is known; None takes the kind from the answer.
         list_models: whether to ask for the list of models where `/info` names none.
+        by_address: whether the kind is known by the address alone. Then an answer that tells another one counts.
 
     Raises:
         CookbookError: when no answer comes to the first request.
@@ -198,6 +206,10 @@ def probe(base: str, credential: str, kind: DeploymentKind | None = None, *, lis
     found = kind or kind_answered(first.status, first.headers, first.json()) or SERVERLESS
     if first.status in (401, 403):
         return Probe(found, first, "")
+    if kind is FOUNDRY and by_address and first.status in (404, 424):
+        other = probe(base, credential, list_models=list_models)
+        if other.kind is MANAGED or _of_info(other.answer.json()):
+            return other
     if kind is FOUNDRY:
         return Probe(found, first, _only_one(first))
     model = _of_info(first.json()) if first.status == 200 else ""

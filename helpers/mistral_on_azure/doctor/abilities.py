@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from mistral_on_azure.azure.deployment_kinds import MANAGED
 from mistral_on_azure.azure.http import object_of
 from mistral_on_azure.doctor.calling import Answer
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
@@ -141,7 +142,8 @@ def system_message(e: Examination) -> Finding:
         return note("accepted; the answers count no tokens, so it cannot be seen what becomes of it")
     if with_it <= without:
         return _not_more(e, with_it)
-    in_front = prompt_tokens(ask(e, f"{_SYSTEM}\n\n{PROMPT}"))
+    between = "\n" if e.kind is MANAGED else "\n\n"  # as the container of managed compute joins the two texts
+    in_front = prompt_tokens(ask(e, f"{_SYSTEM}{between}{PROMPT}"))
     more = f"{with_it - without} more prompt tokens"
     if in_front == with_it:
         return ok(f"{more}: as many as in front of the user message, so it is put there")

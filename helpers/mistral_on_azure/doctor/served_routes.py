@@ -62,9 +62,9 @@ def kind(e: Examination) -> Finding:
     answer = e.get(INFO)
     if kind_of_host(e.host):
         return ok(f"{e.kind.words}, from the host name{_habits(e)}")
-    if e.kind is FOUNDRY:
-        return ok(f"{e.kind.words}, from the address{_habits(e)}")
     found = kind_answered(answer.status, answer.headers, answer.json())
+    if e.kind is FOUNDRY and found in (None, FOUNDRY):
+        return ok(f"{e.kind.words}, from the address{_habits(e)}")
     if found is FOUNDRY and e.get(f"{FOUNDRY.openai_path}/models").cause in _NOT_HERE:
         found = None
     if found is None:

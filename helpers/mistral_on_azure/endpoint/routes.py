@@ -101,8 +101,9 @@ def _local(method: str, handler: local.LocalHandler, summary: str, answer: str, 
     return Route(method, handler, summary, answer, errors, tag="local", **more)
 
 
+_DOCUMENT = "/openapi.json"
 _OWN: dict[str, tuple[Route, ...]] = {
-    "/openapi.json": (
+    _DOCUMENT: (
         _local(
             "GET",
             _document,
@@ -205,6 +206,8 @@ def routes_of(kind: Kind) -> Routes:
     for path, address in kind.addresses.items():
         route = OPERATIONS[address.operation]
         deployed[path] = {route.method: replace(route, extra=address.extra if route.handler is chat else None)}
+    if kind.fallback is not None:  # every path that is not the local endpoint's own is passed on
+        return {**deployed, **{path if path != _DOCUMENT else f"/local{path}": own for path, own in LOCAL.items()}}
     return {**deployed, **LOCAL}
 
 
@@ -222,8 +225,8 @@ def find(routes: Routes, request: Request, kind: Kind) -> Route:
         ApiError: 404 for an unknown path, 405 for a known one with the wrong method.
     """
     methods = routes.get(request.path)
-    if methods is None and request.path.startswith(_MODEL) and request.path != _MODEL:
-        methods = routes.get(f"{_MODEL}{{model}}")
+    if methods is None and (found := _MODEL.match(request.path)):
+        methods = routes.get(f"{found[0]}{{model}}")
     if methods is None and kind.fallback is not None and not request.path.startswith("/local/"):
         return OPERATIONS[kind.fallback.operation]
     if methods is None:
@@ -247,7 +250,7 @@ def _hint(routes: Routes, path: str) -> str:
     return _HINTS.get(plain.rsplit("/", 1)[-1], "")
 
 
-_MODEL = "/v1/models/"  # what is in front of a name; the name may have slashes
+_MODEL = re.compile(r"(/openai)?/v1/models/(?=.)")  # what is in front of a name
 _HINTS = {
     "completions": " Chat completions are at /chat/completions, or at /v1/chat/completions for the OpenAI SDK.",
     "v1": " '/v1' is the base for the OpenAI SDK, not a route of its own.",

@@ -99,7 +99,7 @@ def connect(endpoint: str = "", model: str = "", kind: str = "") -> None:
         scope = known.scope if known else ""
         os.environ[CREDENTIAL] = token_provider(url, scope)()  # clients send it as they send a key
     check_credential(os.environ[CREDENTIAL])
-    _current = _look(url, model, known)
+    _current = _look(url, model, known, by_address=not kind)
     os.environ.update(variables_of(url, _current.kind))
     print(_describe(_current, model) + _name(_current, model))
 
@@ -183,9 +183,10 @@ def _start_local() -> None:
     os.environ[ENDPOINT], os.environ[CREDENTIAL] = _started.url, _started.keys[0]
 
 
-def _look(url: str, model: str, kind: DeploymentKind | None) -> Connection:
+def _look(url: str, model: str, kind: DeploymentKind | None, *, by_address: bool) -> Connection:
     """Request the endpoint's kind and deployment, and a session from a local endpoint."""
-    found = probe(url, os.environ[CREDENTIAL], kind, list_models=model == default_name())
+    listed = model == default_name()
+    found = probe(url, os.environ[CREDENTIAL], kind, list_models=listed, by_address=by_address)
     answer = found.answer
     if answer.status in (401, 403):
         raise CookbookError(f"{url} refused the credential in {CREDENTIAL} ({answer.status}): {answer.message}")

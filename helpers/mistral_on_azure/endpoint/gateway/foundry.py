@@ -45,6 +45,7 @@ class Foundry:
         "/models/chat/completions": Address("chat", extra="error"),
         "/openai/v1/chat/completions": Address("chat", extra="pass-through"),
         "/openai/v1/models": Address("models"),
+        "/openai/v1/models/{model}": Address("model"),
     }
 
     def __init__(self, without_models: bool = False, sold: SoldModels | None = None) -> None:

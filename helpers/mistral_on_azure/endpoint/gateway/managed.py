@@ -41,13 +41,14 @@ class Pending:
         most: how many requests may be under way at once.
         clock: seconds, monotonic.
         limit: seconds that an answer may take.
+        instances: how many containers there are to write answers.
     """
 
-    def __init__(self, most: int, clock: Callable[[], float], limit: float) -> None:
+    def __init__(self, most: int, clock: Callable[[], float], limit: float, instances: int = 1) -> None:
         self.most, self.clock, self.limit = most, clock, limit
         self._ends: list[float] = []
         self._working = 0
-        self._free_at = 0.0  # when the container has written the whole answers before
+        self._free_at = [0.0] * instances  # when each container has written the whole answers before
 
     def take(self, tokens: int) -> None:
         """Let a request in.
@@ -77,14 +78,15 @@ class Pending:
         return b""
 
     def waits(self, answer: Answer) -> Answer:
-        """The answer, to be written after the whole answers before it, which the container gives one by one.
+        """The answer, to be written after the whole answers before it, which a container gives one by one.
 
         Streams do not wait for each other. An answer that takes longer than the time limit becomes 408.
         """
         now = self.clock()
         if answer.events is None and answer.source is None:
-            answer = replace(answer, delay=max(0.0, self._free_at - now) + answer.delay)
-            self._free_at = max(self._free_at, now + answer.delay)
+            soonest = min(self._free_at)
+            answer = replace(answer, delay=max(0.0, soonest - now) + answer.delay)
+            self._free_at[self._free_at.index(soonest)] = max(soonest, now + answer.delay)
             if answer.delay > self.limit:
                 answer = replace(timed_out(), delay=self.limit)
         steps = answer.steps if answer.steps is not None else len(answer.events or ())
@@ -108,7 +110,7 @@ class Managed:
     audiences = (AUDIENCE,)
 
     def __init__(self, concurrent: int = CONCURRENT, instances: int = 1, timeout: int = REQUEST_TIMEOUT) -> None:
-        self.most, self.limit = 2 * concurrent * instances, timeout / 1000
+        self.most, self.limit, self.instances = 2 * concurrent * instances, timeout / 1000, instances
 
     def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
         return authenticate(request, sessions, tokens, self.audiences)
@@ -134,7 +136,7 @@ class Managed:
         return wrapped(error.status, msgspec.json.encode(body), error.headers)
 
     def quota(self, limits: Limits, clock: Callable[[], float]) -> Pending:
-        return Pending(self.most, clock, self.limit)
+        return Pending(self.most, clock, self.limit, self.instances)
 
     def info(self, deployment: Deployment) -> dict[str, str]:
         return {
@@ -144,14 +146,16 @@ class Managed:
         }
 
 
-def wrapped(status: int, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+def wrapped(
+    status: int, body: bytes, headers: tuple[tuple[str, str], ...] = (), content_type: str = "application/json"
+) -> Answer:
     """An answer of the container that is not 200, as the gateway passes it on.
 
     Args:
         status: the container's; the client gets 424.
     """
     told = lines(((STATUS, str(status)), (REASON, "model_error"), *headers))
-    return Answer(424, body, told, "application/json" if body else "")
+    return Answer(424, body, told, content_type if body else "")
 
 
 def timed_out() -> Answer:

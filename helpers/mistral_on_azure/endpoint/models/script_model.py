@@ -231,15 +231,16 @@ def _continued(prefix: str, text: str, parameters: dict[str, Any], tokenizer: st
 
 
 def _check_bias(biases: dict[str, float], deployment: Deployment) -> None:
-    """Refuse token ids that the vocabulary does not have, in the words of vLLM, where the vocabulary is known."""
-    if not biases or deployment.estimated:
+    """Refuse token ids that the vocabulary does not have, in the words of vLLM; its size is not known of each model."""
+    if not biases:
         return
-    size = vocabulary_size(deployment.counted_with)
-    unknown = [int(token) for token in biases if int(token) >= size]
+    size = None if deployment.estimated else vocabulary_size(deployment.counted_with)
+    unknown = [token for token in map(int, biases) if token < 0 or (size is not None and token >= size)]
     if unknown:
         told = shown(unknown)
+        known = "" if size is None else f" Vocabulary size: {size}"
         raise invalid(
-            f"token_id(s) {told} in logit_bias contain out-of-vocab token ids. Vocabulary size: {size} "
+            f"token_id(s) {told} in logit_bias contain out-of-vocab token ids.{known} "
             f"(parameter=logit_bias, value={told})",
             param="logit_bias",
         )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.endpoint.serving.engine_request import EngineError
-from mistral_on_azure.endpoint.transport.exchange import DONE
+from mistral_on_azure.endpoint.transport import listener
+from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, Request, lines
 
 METHODS = {
     "/": "GET",
@@ -21,7 +25,9 @@ METHODS = {
     "/v1/completions": "POST",
 }
 PAGE = (
-    b"<!DOCTYPE html>\n<html>\n<head>\n<title>FastAPI - ReDoc</title>\n</head>\n<body>\n"
+    b"\n<!DOCTYPE html>\n<html>\n<head>\n<title>FastAPI - ReDoc</title>\n"
+    b'<!-- needed for adaptive design -->\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    b"</head>\n<body>\n"
     b"<p>The container's page draws its document with a script from another host; the local endpoint has none. "
     b"The document is <a href='/swagger.json'>/swagger.json</a>.</p>\n</body>\n</html>\n"
 )  # what /redoc answers
@@ -36,12 +42,30 @@ class Refused(Exception):
         status: the container's HTTP status; the gateway in front of it sends another.
         body: the bytes of the answer.
         headers: further headers.
+        content_type: of the body.
     """
+
+    content_type = "application/json"
 
     def __init__(self, status: int, body: Any = None, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(status)
         self.status, self.headers = status, headers
         self.body = b"" if body is None else written(body)
+
+
+def preflight(request: Request) -> Answer:
+    """The answer to a preflight request, which names the page's origin, whatever that is.
+
+    Raises:
+        Refused: 400 for a method that the container's framework does not know.
+    """
+    answer = listener.preflight(request)
+    allowed = ("access-control-allow-origin", request.headers["origin"])
+    if answer.status == 200:
+        return replace(answer, headers=answer.headers + lines((allowed,)))
+    refused = Refused(answer.status, headers=(allowed,))
+    refused.body, refused.content_type = answer.body, answer.content_type
+    raise refused
 
 
 def check_route(method: str, path: str) -> None:
@@ -190,18 +214,7 @@ def written(value: Any) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-PAGE = (
-    b"<!DOCTYPE html>\n<html>\n<head>\n<title>FastAPI - ReDoc</title>\n</head>\n<body>\n"
-    b"<p>The container's page draws its document with a script from another host; the local endpoint has none. "
-    b"The document is <a href='/swagger.json'>/swagger.json</a>.</p>\n</body>\n</html>\n"
-)
-
-
-def description() -> dict[str, Any]:
-    """A short OpenAPI document of the routes that the container's own names; that one has every schema."""
-    info = {"title": "AzureML Foundation Model Inference Server", "version": "1.0.0"}
-    paths = {
-        path: {METHODS[path].lower(): {"responses": {"200": {"description": "OK"}}}}
-        for path in ("/", "/score", "/info", "/v1/chat/completions", "/chat/completions")
-    }
-    return {"openapi": "3.1.0", "info": info, "paths": paths}
+@cache
+def description() -> bytes:
+    """The container's OpenAPI document: its routes and schemas, with other descriptions and examples."""
+    return written(json.loads(Path(__file__).with_name("container_document.json").read_bytes()))

@@ -7,6 +7,7 @@ are those of vLLM 0.20.2, as measured; the container sends the engine's whole er
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -55,6 +56,36 @@ class StreamOptions(BaseModel):
     continuous_usage_stats: bool | None = False
 
 
+@dataclass
+class StructuredOutputsParams:
+    """What the answer has to look like: one of six kinds. The names are part of the engine's errors."""
+
+    json: str | dict | None = None
+    regex: str | None = None
+    choice: list[str] | None = None
+    grammar: str | None = None
+    json_object: bool | None = None
+    disable_any_whitespace: bool = False
+    disable_additional_properties: bool = False
+    whitespace_pattern: str | None = None
+    structural_tag: str | None = None
+    _backend: str | None = field(default=None, init=False)
+    _backend_was_auto: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        kinds = (self.json, self.regex, self.choice, self.grammar, self.json_object, self.structural_tag)
+        given = sum(kind is not None for kind in kinds)
+        if given != 1:
+            must, found = ("can only", "multiple") if given else ("must", "none")
+            one = f"You {must} use one kind of structured outputs constraint"
+            raise ValueError(f"{one} but {found} are specified: {self.__dict__}")
+
+
+@dataclass
+class RepetitionDetectionParams:
+    """When the engine stops an answer that repeats itself; the local endpoint's never do."""
+
+
 class EngineBody(BaseModel):
     """The parameters that the engine knows, in the order in which it lists faults. Whatever else is sent is ignored."""
 
@@ -74,24 +105,42 @@ class EngineBody(BaseModel):
     temperature: float | None = None
     top_p: float | None = None
     reasoning_effort: Literal["none", "low", "medium", "high"] | None = None
+    thinking_token_budget: int | None = None
+    include_reasoning: bool = True
     parallel_tool_calls: bool | None = True
     user: str | None = None
+    use_beam_search: bool = False
     top_k: int | None = None
     min_p: float | None = None
     repetition_penalty: float | None = None
+    length_penalty: float = 1.0
     stop_token_ids: list[int] | None = []
+    include_stop_str_in_output: bool = False
     ignore_eos: bool = False
     min_tokens: int = 0
     skip_special_tokens: bool = True
-    truncate_prompt_tokens: Annotated[int, Field(ge=-1)] | None = None
+    spaces_between_special_tokens: bool = True
+    truncate_prompt_tokens: Annotated[int, Field(ge=-1, le=_64_BITS - 1)] | None = None
     prompt_logprobs: int | None = None
     allowed_token_ids: list[int] | None = None
     bad_words: list[str] = []
     echo: bool = False
     add_generation_prompt: bool = True
     continue_final_message: bool = False
+    add_special_tokens: bool = False
+    documents: list[dict[str, str]] | None = None
     chat_template: str | None = None
-    structured_outputs: dict[str, Any] | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
+    media_io_kwargs: dict[str, dict[str, Any]] | None = None
+    mm_processor_kwargs: dict[str, Any] | None = None
+    structured_outputs: StructuredOutputsParams | None = None
+    priority: Annotated[int, Field(ge=-_64_BITS, le=_64_BITS - 1)] = 0
+    request_id: str = ""
+    return_tokens_as_token_ids: bool | None = None
+    return_token_ids: bool | None = None
+    kv_transfer_params: dict[str, Any] | None = None
+    vllm_xargs: dict[str, str | int | float | list[str | int | float]] | None = None
+    repetition_detection: RepetitionDetectionParams | None = None
 
     @property
     def limit(self) -> int | None:
@@ -129,7 +178,7 @@ def accept(request: dict[str, Any], message_faults: tuple[list[Fault], int]) -> 
     found: list[Fault] = []
     body = None
     try:
-        body = _adapter().validate_python(request)
+        body = _adapter().validate_python(request, from_attributes=True)
     except ValidationError as error:
         found = [_fault(each) for each in error.errors(include_url=False)]
     form = request.get("response_format")
@@ -175,7 +224,13 @@ def _check_companions(request: dict[str, Any]) -> None:
         raise _whole(request, f"You can only use one kind of constraints for structured outputs {kinds}.")
     if isinstance(top, str):
         raise EngineError("'<' not supported between instances of 'str' and 'int'")
-    of_prompt = request.get("prompt_logprobs")
+    of_prompt, stream = request.get("prompt_logprobs"), request.get("stream")
+    if isinstance(of_prompt, str | list | dict):
+        sign, kind = ">" if stream else "<", type(of_prompt).__name__
+        raise EngineError(f"'{sign}' not supported between instances of '{kind}' and 'int'")
+    if stream and isinstance(of_prompt, int | float) and (of_prompt > 0 or of_prompt == -1):
+        message = "`prompt_logprobs` are not available when `stream=True`. (parameter=prompt_logprobs)"
+        raise _whole(request, message, "prompt_logprobs")
     if isinstance(of_prompt, int | float) and of_prompt < -1:
         named = f"(parameter=prompt_logprobs, value={of_prompt})"
         raise _whole(request, f"`prompt_logprobs` must be a positive value or -1. {named}", "prompt_logprobs")

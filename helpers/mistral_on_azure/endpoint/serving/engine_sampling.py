@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import shown
@@ -16,6 +17,10 @@ _SCHEMA_TYPES = ("object", "string", "number", "integer", "array", "boolean", "n
 _UNTRUSTED = (
     "Chat template is passed with request, but --trust-request-chat-template is not set. Refused request with "
     "untrusted chat template."
+)
+_NO_BUDGET = (
+    "thinking_token_budget is set but reasoning_config is not configured. Please set --reasoning-config to use "
+    "thinking_token_budget."
 )
 _INCOMPATIBLE = (
     "continue_final_message and add_generation_prompt are not compatible. Use continue_final_message when you want the "
@@ -42,6 +47,14 @@ def check_limit(body: EngineBody, context: int) -> None:
             "Please request fewer output tokens.",
             name,
             limit,
+        )
+    kept, room = body.truncate_prompt_tokens, context - (limit or 0)
+    if kept is not None and kept > room:
+        raise _named(
+            f"truncate_prompt_tokens={kept} cannot be greater than max_model_len - max_tokens = {room}. "
+            "Please request a smaller truncation size.",
+            "truncate_prompt_tokens",
+            kept,
         )
 
 
@@ -123,7 +136,28 @@ def late_error(body: EngineBody, vocabulary: int) -> EngineError | None:
         return _named("allowed_token_ids is not None and empty!", "allowed_token_ids", allowed)
     if allowed is not None and any(not 0 <= token < vocabulary for token in allowed):
         return _named("allowed_token_ids contains out-of-vocab token id!", "allowed_token_ids", allowed)
-    schema = (body.structured_outputs or {}).get("json")
+    of_prompt = vocabulary if body.prompt_logprobs == -1 else body.prompt_logprobs or 0
+    if of_prompt > MOST_LOGPROBS:
+        message = f"Requested prompt logprobs of {of_prompt}, which is greater than max allowed: {MOST_LOGPROBS}"
+        return _named(message, "prompt_logprobs", of_prompt)
+    if body.thinking_token_budget is not None:
+        return EngineError(_NO_BUDGET)
+    if body.truncate_prompt_tokens == 0:
+        return EngineError("The decoder prompt cannot be empty")
+    return _late_constraint(body)
+
+
+def _late_constraint(body: EngineBody) -> EngineError | None:
+    """What is wrong with the form that the answer shall have. Grammars and regular expressions are not read."""
+    outputs = body.structured_outputs
+    if outputs is None:
+        return None
+    if outputs.choice == []:
+        return EngineError("Choice '[]' cannot be an empty list")
+    try:
+        schema = json.loads(outputs.json) if isinstance(outputs.json, str) else outputs.json
+    except ValueError as error:
+        return EngineError(str(error))
     kind = schema.get("type") if isinstance(schema, dict) else None
     if isinstance(kind, str) and kind not in _SCHEMA_TYPES:
         return EngineError(f"Grammar error: Invalid type: {kind}")

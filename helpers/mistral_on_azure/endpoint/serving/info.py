@@ -67,10 +67,11 @@ def _is_listed(service: Service, deployment: Deployment) -> bool:
 def model(service: Service, request: Request, session: Session) -> Answer:
     """One of the deployments, by its name in the path."""
     listed = msgspec.json.decode(models(service, request, session).body)["data"]
-    wanted = request.path.removeprefix("/v1/models/")
+    wanted = request.path.partition("/models/")[2]  # the name may have slashes
     for card in listed:
         if card["id"] == wanted:
             return json_answer(card)
+    service.kind.deployment(None, wanted, service.default)  # which refuses a retired one in the kind's own way
     names = ", ".join(card["id"] for card in listed)
     raise ApiError(404, "deployment_not_found", f"There is no model {wanted!r} here. This endpoint has: {names}.")
 

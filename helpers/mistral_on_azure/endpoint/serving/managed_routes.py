@@ -42,6 +42,7 @@ from mistral_on_azure.endpoint.serving.engine_sampling import (
     check_sampling,
     late_error,
 )
+from mistral_on_azure.endpoint.transport import listener
 from mistral_on_azure.endpoint.transport.contents import check_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
@@ -124,7 +125,7 @@ def _passed_on(call: _Call, outcome: _Outcome) -> Answer:
         if made is None:
             return damaged(_named(_faulty(call.kind, outcome), deployment), fault)
     if isinstance(made, Refused):
-        made = wrapped(made.status, made.body, made.headers)
+        made = wrapped(made.status, made.body, made.headers, made.content_type)
     else:
         made = timing.paced(made, slowed(call.pace, fault), made.tokens)
     made = _named(pending.waits(made) if isinstance(pending, Pending) else made, deployment)
@@ -156,6 +157,8 @@ def _container(request: Request, deployment: Deployment, session: Session, known
         Refused: for an answer that is not 200.
         FaultAsked: where the script asks for a fault.
     """
+    if listener.is_preflight(request.method, request.headers):
+        return answers.preflight(request)
     answers.check_route(request.method, request.path)
     adapter = Adapter(deployment.container_name, deployment.container_provider)
     if request.path == "/":
@@ -163,7 +166,7 @@ def _container(request: Request, deployment: Deployment, session: Session, known
     if request.path == "/info":
         return Answer(200, adapter.info)
     if request.path == "/swagger.json":
-        return Answer(200, answers.written(answers.description()))
+        return Answer(200, answers.description())
     if request.path == "/redoc":
         return Answer(200, answers.PAGE, b"", "text/html; charset=utf-8")
     if request.path == "/score":
@@ -246,7 +249,8 @@ def _check(asked: ContainerChat, deployment: Deployment) -> int:
         check_sampling(body)
     except EngineError as error:
         raise answers.from_engine(error) from None
-    return prompt_tokens
+    kept = body.truncate_prompt_tokens
+    return prompt_tokens if kept is None or kept < 0 else min(kept, prompt_tokens)
 
 
 def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment) -> tuple[Completion, int]:
@@ -255,8 +259,8 @@ def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment
     bias = (body.logit_bias or {}).get(_END, 0.0)
     if bias >= _ENDS_AT_ONCE and not body.ignore_eos and body.min_tokens < 1:
         return Completion("", (), ("",), "stop"), 1
-    if choice := (body.structured_outputs or {}).get("choice"):
-        completion = cut(str(choice[0]), most, body.stop, deployment.tokenizer)
+    if body.structured_outputs and (choice := body.structured_outputs.choice):
+        completion = cut(choice[0], most, body.stop, deployment.tokenizer)
         ended = completion.finish_reason == "stop"  # the engine generates the end token after the choice
         return completion, len(completion.ids) + ended
     if body.wants_json and not is_object(text):

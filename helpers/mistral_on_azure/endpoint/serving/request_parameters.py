@@ -35,7 +35,8 @@ class _StreamOptions(Struct):
     include_usage: bool | None = None
 
 
-_Biases = dict[Annotated[str, Meta(pattern="^[0-9]+$")], Annotated[float, Meta(ge=-100, le=100)]]
+# An id below 0 is none of the vocabulary's, which is checked with the others that are outside of it.
+_Biases = dict[Annotated[str, Meta(pattern="^-?[0-9]+$")], Annotated[float, Meta(ge=-100, le=100)]]
 
 
 def _parameter(

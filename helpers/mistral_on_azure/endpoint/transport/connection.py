@@ -139,8 +139,8 @@ class Connection(asyncio.Protocol):
 
     # Called by the reader
 
-    def check(self, target: str, headers: dict[str, str]) -> None:
-        self.shared.callers.check(target, headers, self._address)
+    def check(self, method: str, target: str, headers: dict[str, str]) -> None:
+        self.shared.callers.check(target, headers, self._address, method)
 
     def admit(self, request: Request) -> None:
         self.shared.admit(request)

@@ -22,6 +22,7 @@ from mistral_on_azure.endpoint.transport.reader import Limits
 
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?")
 ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_CREDENTIALS = {"authorization", "api-key"}
 _LEFT_TO_BROWSERS = {"origin", "sec-fetch-site"}  # what is not looked at where the origin is allowed
 _WAITS = ("retry-after", "retry-after-ms", "x-ms-retry-after-ms")
 _LIMITS = (f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens"))
@@ -46,13 +47,14 @@ class Callers:
         self.hosts = frozenset(host.lower().rstrip(".") for host in hosts)
         self.origins = frozenset(origin.lower() for origin in origins)
 
-    def check(self, target: str, headers: Mapping[str, str], address: Callable[[], str]) -> None:
+    def check(self, target: str, headers: Mapping[str, str], address: Callable[[], str], method: str = "GET") -> None:
         """Refuse a request by its head.
 
         Args:
             target: of the request line; slashes too many at its beginning are the application's business.
             headers: their names in lower case.
             address: finds out where the connection came to, without the port.
+            method: of a preflight request with a credential the origin is not looked at: no browser sends one.
 
         Raises:
             ApiError: 400 for a target that is not a path, 403 for a host or an origin that is not allowed.
@@ -61,7 +63,8 @@ class Callers:
             raise ApiError(400, "bad_request", "The request's target is not a path, which is all that is served here.")
         if "host" not in headers:  # HTTP/1.0, which no browser sends
             headers = {**headers, "host": "localhost"}
-        if headers.get("origin", "").lower() in self.origins:
+        keyed = is_preflight(method, headers) and not _CREDENTIALS.isdisjoint(headers)
+        if keyed or headers.get("origin", "").lower() in self.origins:
             headers = {name: value for name, value in headers.items() if name not in _LEFT_TO_BROWSERS}
         why = refusal(headers, self.hosts)
         if why and (why := refusal(headers, {*self.hosts, address()})):
@@ -74,8 +77,8 @@ class Callers:
 
         def answer(request: Request) -> Answer | Awaitable[Answer]:
             allowed = self._allowed(request.headers)
-            if allowed and request.method == "OPTIONS" and "access-control-request-method" in request.headers:
-                return _open(_preflight(request), allowed)
+            if allowed and is_preflight(request.method, request.headers):
+                return _open(preflight(request), allowed)
             answered = respond(request)
             return _open(answered, allowed) if isinstance(answered, Answer) else _open_later(answered, allowed)
 
@@ -91,7 +94,12 @@ class Callers:
         return origin if origin.lower() in self.origins else ""
 
 
-def _preflight(request: Request) -> Answer:
+def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
+    """Whether a browser asks by this request whether a page may send another."""
+    return method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+
+
+def preflight(request: Request) -> Answer:
     """What the container of managed compute answers, measured; the other kinds are taken to do the same."""
     if request.headers["access-control-request-method"] not in _METHODS:
         return Answer(400, b"Disallowed CORS method", content_type="text/plain; charset=utf-8")

@@ -52,7 +52,7 @@ _names: dict[bytes, str] = {}  # header names as clients write them and in lower
 class Receiver(Protocol):
     """What a reader hands the requests to."""
 
-    def check(self, target: str, headers: dict[str, str]) -> None:
+    def check(self, method: str, target: str, headers: dict[str, str]) -> None:
         """Raise an ApiError for a head that is addressed to somebody else. A known head is not checked again."""
 
     def admit(self, request: Request) -> None:
@@ -197,7 +197,7 @@ class RequestReader:
             raise ApiError(400, "bad_request", "The header host is missing, which HTTP/1.1 asks for.")
         if "expect" in headers:
             self._check_expectation(headers["expect"])
-        self.receiver.check(self.url.decode("latin-1"), headers)
+        self.receiver.check(self.parser.get_method().decode(), self.url.decode("latin-1"), headers)
 
     def on_body(self, data: bytes) -> None:
         self.body.append(data)
@@ -235,11 +235,11 @@ class RequestReader:
         return KEEP if keep else CLOSE
 
     def _check_expectation(self, wanted: str) -> None:
-        if wanted.lower() != "100-continue":
+        if wanted and wanted.lower() != "100-continue":  # an empty one is how some programs turn the header off
             raise ApiError(417, "expectation_failed", f"This endpoint cannot meet the expectation {wanted!r}.")
 
     def _expect(self, wanted: str) -> None:
-        if self.parser.get_http_version() != "1.0":
+        if wanted and self.parser.get_http_version() != "1.0":
             self.receiver.invite()
 
     def _combine(self, name: str, value: str) -> str:
