@@ -48,7 +48,7 @@ def test_managed_compute(reports):
 
 def test_the_answer_overrules_a_path_that_was_pasted(managed):
     report = examine(f"{managed.url}/openai/v1", "b" * 32)
-    assert report.findings["kind"].found.startswith("managed compute, as the answer to /info tells")
+    assert report.findings["kind"].found.startswith("managed compute, from the answer to /info")
     assert not report.failed
 
 
