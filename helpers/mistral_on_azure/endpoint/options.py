@@ -13,7 +13,9 @@ from pathlib import Path
 
 from mistral_on_azure.azure.deployment_kinds import kind_named
 from mistral_on_azure.endpoint import KEPT
+from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.kinds import GONE, Kind, SoldModels
+from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.gateway.serverless import Serverless
 from mistral_on_azure.errors import CookbookError
 
@@ -102,18 +104,6 @@ def kind_of(options: Options) -> Kind:
     return KINDS[options.kind](options)
 
 
-def _managed(options: Options) -> Kind:
-    from mistral_on_azure.endpoint.gateway.managed import Managed  # with pydantic, which takes a while to import
-
-    return Managed(options.concurrent, options.instances, options.request_timeout_ms)
-
-
-def _foundry(options: Options) -> Kind:
-    from mistral_on_azure.endpoint.gateway.foundry import Foundry
-
-    return Foundry(options.without_models, _sold(options))
-
-
 def _sold(options: Options) -> SoldModels:
     """The models that are sold per token on this kind of deployment.
 
@@ -131,6 +121,6 @@ def _sold(options: Options) -> SoldModels:
 
 KINDS: dict[str, Callable[[Options], Kind]] = {
     "serverless": lambda options: Serverless(options.strict_model, _sold(options)),
-    "managed": _managed,
-    "foundry": _foundry,
+    "managed": lambda options: Managed(options.concurrent, options.instances, options.request_timeout_ms),
+    "foundry": lambda options: Foundry(options.without_models, _sold(options)),
 }

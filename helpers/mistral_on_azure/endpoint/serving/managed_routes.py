@@ -13,7 +13,7 @@ from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.bounds import LARGE, LONG, in_background, in_event_loop
 from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.gateway.kinds import Kind
-from mistral_on_azure.endpoint.gateway.managed import Pending, wrapped
+from mistral_on_azure.endpoint.gateway.managed import ConcurrencyLimit, wrapped
 from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.local.faults import damaged, error_of
@@ -61,7 +61,7 @@ class _Call:
     kind: Kind
     deployment: Deployment
     session: Session
-    pending: Pending | Quota
+    pending: ConcurrencyLimit | Quota
     pace: timing.Timing
     fault: Fault | None
 
@@ -97,7 +97,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
 
 async def _answer_later(call: _Call, request: Request, known: Answers) -> Answer:
     """Let the container work in the background; the request is under way meanwhile."""
-    with call.pending.working() if isinstance(call.pending, Pending) else nullcontext():
+    with call.pending.working() if isinstance(call.pending, ConcurrencyLimit) else nullcontext():
         outcome = await in_background(_outcome, request, call.deployment, call.session, known)
     return _passed_on(call, outcome)
 
@@ -127,7 +127,7 @@ def _passed_on(call: _Call, outcome: _Outcome) -> Answer:
         made = wrapped(made.status, made.body, made.headers)
     else:
         made = timing.paced(made, slowed(call.pace, fault), made.tokens)
-    made = _named(pending.waits(made) if isinstance(pending, Pending) else made, deployment)
+    made = _named(pending.waits(made) if isinstance(pending, ConcurrencyLimit) else made, deployment)
     return damaged(made, fault) if fault else made
 
 
