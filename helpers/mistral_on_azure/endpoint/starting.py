@@ -63,5 +63,5 @@ def begin(keys: Sequence[str] = (), port: int = 0, **options: Any) -> Callable[[
     handed = {KEYS: ",".join(keys), OPTIONS: json.dumps({"port": port, **options})}
     process = children.begin("mistral_on_azure.endpoint", {**os.environ, **handed})
     atexit.register(children.stop, process)
-    otherwise = "The local endpoint did not start. What it says above, or `cookbook serve`, tells why."
+    otherwise = "The local endpoint did not start; see the error above, or run `cookbook serve`."
     return lambda: LocalEndpoint(children.address(process, otherwise), keys, process)
