@@ -61,7 +61,7 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def make_room(connections: int) -> None:
+def allow_connections(connections: int) -> None:
     """Raise the limit of open files for this many connections; on some systems it is 256 by default."""
     try:
         import resource
@@ -74,7 +74,7 @@ def make_room(connections: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
-def make(folder: Path) -> tuple[ssl.SSLContext, Path]:
+def make_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
     """Make a certificate authority, and a certificate for loopback that it signs.
 
     Args:
@@ -159,7 +159,7 @@ class Server:
 
     @cached_property
     def _certificate(self) -> tuple[ssl.SSLContext, Path]:
-        return make(self._folder.path)
+        return make_certificate(self._folder.path)
 
     @cached_property
     def _secured(self) -> dict[str, str]:
@@ -203,7 +203,7 @@ class Server:
             await self._run(ready, stop)
 
     async def _run(self, ready: Callable[[str], None], stop: asyncio.Event) -> None:
-        make_room(self.shared.limits.connections)
+        allow_connections(self.shared.limits.connections)
         try:
             await self._serve(self.socket)
             ready(self.url)

@@ -32,10 +32,10 @@ _OWN = {401, 403, 408, 411, 413, 424, 429, 431, 502, 503, 504}  # statuses of th
 
 
 class ConcurrencyLimit:
-    """The limit on concurrent requests to one deployment. It takes the place of `Quota` on managed compute.
+    """The limit on concurrent requests to one deployment, which managed compute has instead of a quota.
 
-    The time at which a response is completely written is computed when the response is made, so that requests need no
-    call at their end.
+    A request counts until its response is written. That time is computed when the response is made, so that nothing
+    has to be called at the end of a request.
 
     Args:
         most: number of concurrent requests, those that are processed and those that wait.

@@ -19,7 +19,7 @@ CLIENT_ID = "x-ms-client-request-id"
 _QUOTA_OF = "a minute in the quota of this deployment"
 
 
-def asked(kind: Kind) -> dict[str, Any]:
+def shared_parameters(kind: Kind) -> dict[str, Any]:
     """The headers and the parameters of paths and queries, by name."""
     listed = [
         _parameter(
@@ -78,7 +78,7 @@ WAITS = ("retry-after-ms", "x-ms-retry-after-ms")
 CONTAINERS = (STATUS, REASON)
 
 
-def answered() -> dict[str, Any]:
+def response_headers() -> dict[str, Any]:
     """The response headers, by name."""
     ids = {name: _header("The id of the response; clients read it from different headers.", TEXT) for name in ALWAYS}
     quota = {
@@ -118,8 +118,8 @@ def refs(*names: str) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-# Every code that the endpoint raises, by status; a test compares them with the source. `codes` adds those of faults,
-# and the code of an engine's error, which may have any status.
+# Every code that the endpoint raises, by status; a test compares them with the source. `error_codes` adds those of
+# faults, and the code of an engine's error, which may have any status.
 CODES: dict[int, tuple[str, ...]] = {
     400: (
         "invalid_request",
@@ -158,7 +158,7 @@ _WAIT = ("retry-after", *WAITS)
 _MORE = {401: ("www-authenticate",), 405: ("allow",), 424: CONTAINERS, 429: _WAIT, 503: _WAIT}
 
 
-def codes() -> dict[int, tuple[str, ...]]:
+def error_codes() -> dict[int, tuple[str, ...]]:
     """The error codes by status."""
     asked_for = {status: (code,) for status, (code, _) in STATUSES.items()}
     statuses = sorted({*CODES, *asked_for})
@@ -168,16 +168,16 @@ def codes() -> dict[int, tuple[str, ...]]:
     }
 
 
-def sent(kind: Kind, status: int) -> int:
+def sent_status(kind: Kind, status: int) -> int:
     """The status that a client gets for an error; managed compute sends others than 200 as 424."""
-    return kind.error(ApiError(status, codes()[status][0], "")).status
+    return kind.error(ApiError(status, error_codes()[status][0], "")).status
 
 
-def errors(kind: Kind) -> dict[str, Any]:
+def error_responses(kind: Kind) -> dict[str, Any]:
     """The error responses, by the status that a client gets."""
     found: dict[str, Any] = {}
-    for status, known in codes().items():
-        found.setdefault(str(sent(kind, status)), _error(kind, status, known))
+    for status, known in error_codes().items():
+        found.setdefault(str(sent_status(kind, status)), _error(kind, status, known))
     return found
 
 
@@ -201,7 +201,7 @@ def _error(kind: Kind, status: int, known: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def success(schema: str, streams: bool) -> dict[str, Any]:
+def success_response(schema: str, streams: bool) -> dict[str, Any]:
     """The response 200 of an operation.
 
     Args:

@@ -9,12 +9,12 @@ from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.openapi import bodies
 from mistral_on_azure.endpoint.openapi.answers import (
     CLIENT_ID,
-    answered,
-    asked,
-    errors,
+    error_responses,
     extra_parameters,
-    sent,
-    success,
+    response_headers,
+    sent_status,
+    shared_parameters,
+    success_response,
 )
 from mistral_on_azure.endpoint.openapi.bodies import ref
 from mistral_on_azure.endpoint.service import Route, Routes
@@ -66,8 +66,8 @@ def _operation(path: str, route: Route, kind: Kind) -> dict[str, Any]:
         content = {"application/json": {"schema": ref(route.body)}}
         described["requestBody"] = {"required": True, "content": content}
     if route.answer:
-        described["responses"]["200"] = success(route.answer, route.streams)
-    for status in sorted({sent(kind, status) for status in route.errors}):
+        described["responses"]["200"] = success_response(route.answer, route.streams)
+    for status in sorted({sent_status(kind, status) for status in route.errors}):
         described["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
     return described
 
@@ -102,9 +102,9 @@ def document_of(routes: Routes, kind: Kind) -> dict[str, Any]:
         "paths": paths(routes, kind),
         "components": {
             "schemas": bodies.schemas(kind),
-            "responses": errors(kind),
-            "parameters": asked(kind),
-            "headers": answered(),
+            "responses": error_responses(kind),
+            "parameters": shared_parameters(kind),
+            "headers": response_headers(),
             "securitySchemes": SCHEMES,
         },
     }

@@ -267,7 +267,7 @@ def fault(kind: str, loc: list[Any], message: str, value: Any, **context: Any) -
 def _detail(found: Any) -> dict[str, Any]:
     """An error as FastAPI writes it: its location begins with `body`, and an exception in `ctx` becomes `{}`."""
     context = {name: {} if isinstance(value, Exception) else value for name, value in found.get("ctx", {}).items()}
-    if found["type"] == "model_attributes_type" and "content" in found["loc"]:  # not `from_attributes` there
+    if found["type"] == "model_attributes_type" and "content" in found["loc"]:  # parts have no `from_attributes`
         name = _PARTS.get(found["loc"][-1], "ContentPart")
         message = f"Input should be a valid dictionary or instance of {name}"
         return fault("model_type", list(found["loc"]), message, found["input"], class_name=name)

@@ -62,7 +62,8 @@ def models(service: Service, request: Request, session: Session) -> Answer:
 def _is_listed(service: Service, deployment: Deployment) -> bool:
     """Whether the list has a deployment.
 
-    On Azure, each model that is sold on serverless has its own endpoint, so it is not listed there with the four.
+    On Azure, each model that is sold on serverless has its own endpoint. So on serverless, the list has the cookbook's
+    four models, and a sold model only if it is the endpoint's default deployment.
     """
     return service.kind.name != "serverless" or not deployment.sold or deployment.name == service.default
 

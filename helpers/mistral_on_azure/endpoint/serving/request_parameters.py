@@ -76,7 +76,7 @@ _TYPES: dict[str, Any] = {
     ),
     "presence_penalty": _parameter(float, "Makes tokens that occurred already less likely.", ge=-2, le=2),
     "frequency_penalty": _parameter(
-        float, "Makes tokens less likely, the more the more often they occurred.", ge=-2, le=2
+        float, "Makes tokens less likely in proportion to how often they occurred.", ge=-2, le=2
     ),
     "seed": _parameter(int, "The same request with the same seed gets the same completion.", ge=_SMALLEST, le=_LARGEST),
     "stream": _parameter(
