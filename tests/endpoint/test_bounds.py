@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
+import random
 import tracemalloc
+from string import ascii_lowercase
 
 import pytest
 from asking import APPLICATION, KEY, LARGE, chat
@@ -204,7 +206,8 @@ def test_bodies_that_are_not_whole_are_bounded_together():
 def test_a_large_request_is_answered_beside_the_event_loop():
     async def main():
         async with serving() as server:
-            words = " ".join(map(str, range(8_000)))  # different ones, which take a while to count
+            letters = random.Random(0)  # new words take 60 ms to count; numbers take 11 ms, which `until` may miss
+            words = " ".join("".join(letters.choices(ascii_lowercase, k=8)) for _ in range(8_000))
             large = wired(f"What? {words}", model=LARGE)
             one, other = await connect(server), await connect(server)
             one.send(large)

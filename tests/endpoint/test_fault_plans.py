@@ -108,7 +108,7 @@ def test_what_is_no_fault_is_refused_and_nothing_is_kept(wanted):
 def test_faults_do_not_pile_up():
     faults = Faults()
     faults.ask([{"status": 500}] * 1_000)
-    with pytest.raises(ApiError, match="cannot wait"):
+    with pytest.raises(ApiError, match="has room for"):
         faults.ask({"status": 500})
     for number in range(1_000):
         faults.next(f"status=500; name={number}")

@@ -127,7 +127,7 @@ def test_a_session_has_exchanges_of_its_own_before_the_files(served):
         ({"prompt": "x", "answers": [3]}, "exchange 1, answers 1: expected `str`, got `int`."),
         ({"prompt": "x", "answers": ["x"], "delay": -1}, "exchange 1, delay: expected `float` >= 0.0."),
         ({"prompt": "x", "answers": ["x"], "fault": "status=999"}, "exchange 1, fault: A fault's status is one of"),
-        ({"prompt": "x", "fault": "status=429; count=1"}, "neither count"),
+        ({"prompt": "x", "fault": "status=429; count=1"}, "must not have count"),
         ({"prompt": "x", "answers": ["x y z"], "logprobs": [-1.0]}, "1 log probabilities, and the answer has 3 tokens"),
         ({"prompt": "x", "answers": ["x"], "reply": [{"answer": "y"}]}, "answers or reply, not both"),
         (7, "exchange 1: expected `object`, got `int`."),

@@ -65,11 +65,11 @@ def test_messages_that_break_the_rules_are_refused(messages, message):
         (schema_tool({}, "no spaces"), "Function name was no spaces"),
         (schema_tool([]), "valid dictionary"),
         (schema_tool({"type": "nope"}), "Invalid tool schema"),
-        (schema_tool({"type": "array"}), "are an object"),
+        (schema_tool({"type": "array"}), "must be object"),
         (schema_tool({"type": "object", "properties": {"a": {"pattern": "("}}}), "regex"),
         (schema_tool({"$ref": "#/$defs/missing"}), "leads to no schema"),
         (schema_tool({"$ref": "http://127.0.0.1:1/schema"}), "leads to no schema"),
-        (schema_tool({"$ref": "#"}), "in a circle"),
+        (schema_tool({"$ref": "#"}), "are circular"),
     ],
 )
 def test_wrong_tools_are_refused(definition, message):

@@ -1,21 +1,24 @@
-"""The local endpoint: a Mistral deployment's protocol, served on loopback.
+"""The local endpoint: an HTTP server on loopback that answers requests as a Mistral deployment on Azure does.
 
-A request passes these rooms, as it passes the layers on Azure:
+A request passes these folders in the order of Azure's own layers:
 
-1. `transport/`: bytes become requests, and answers become bytes. `application` finds the route, in `routes`.
-2. `gateway/`: who may come in and how much. A kind of deployment (see `gateway/kinds.py`) decides addresses,
-   credentials, quota, and which answer an error becomes.
-3. `serving/`: the API in front of the model. Its handlers check parameters and apply faults and pace.
-4. `models/`: what answers. The script and the real engines stand side by side; each reads messages and tools itself.
+1. `transport/` parses bytes into requests and writes responses as bytes. `application` then looks the route up in
+   `routes`.
+2. `gateway/` checks the credential and the quota. The kind of deployment (see `gateway/kinds.py`) decides which paths
+   exist, which credentials are accepted, how much quota there is, and what an error response looks like.
+3. `serving/` is the API in front of the model: its handlers check parameters and apply faults and timing.
+4. `models/` generates the completion, with the script or with a real engine. Each of them reads messages and tools
+   itself.
 
-`local/` has what Azure does not have (faults, pace, sessions with their journal), `openapi/` describes the routes,
-`service` is what the handlers work on, `fields` says what a field may be, `api_errors` how any room refuses, and
-`bounds` keeps long work off the event loop and caches small.
-`server`, `options`, `making`, `starting` and `__main__` start it. Imports run from later to earlier in this list:
-`application`, `routes`, `openapi`, `serving`, `service`, `local`, `models`, `gateway`, `transport`, `fields`,
-`api_errors`.
+`local/` has what Azure does not have: faults, timing, and sessions with a journal of exchanges. `openapi/` describes
+the routes. `service` holds the objects that every handler needs, `fields` defines and checks the fields of requests,
+`api_errors` has the exception for an error response, and `bounds` limits the time of requests and the size of caches.
+`server`, `options`, `making`, `starting` and `__main__` start the endpoint.
+
+A file imports only from those to its right: `application`, `routes`, `openapi`, `serving`, `service`, `local`,
+`models`, `gateway`, `transport`, `fields`, `api_errors`.
 """
 
-NAME = "cookbook-local-endpoint"  # sent as `server`, which is how a client can tell that it is not on Azure
-KEYS, OPTIONS = "COOKBOOK_LOCAL_KEYS", "COOKBOOK_LOCAL_OPTIONS"  # variables by which a parent process tells its wishes
-KEPT = 64  # exchanges of a key that can be looked at, unless another number is chosen
+NAME = "cookbook-local-endpoint"  # the `server` header of every response; Azure sends another one
+KEYS, OPTIONS = "COOKBOOK_LOCAL_KEYS", "COOKBOOK_LOCAL_OPTIONS"  # environment variables that `starting` sets
+KEPT = 64  # exchanges that the journal of a key keeps by default

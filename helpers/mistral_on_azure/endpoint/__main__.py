@@ -1,8 +1,8 @@
-"""`python -m mistral_on_azure.endpoint`: the local endpoint as a child process of whoever started it.
+"""`python -m mistral_on_azure.endpoint`: runs the local endpoint as a child process.
 
-Keys come from the environment, separated by commas, and so do the options; the address goes to standard output in one
-line, or else what is wrong with the options. The process ends when its standard input does, which is when its parent
-ends, however that came about.
+The environment variables COOKBOOK_LOCAL_KEYS (keys, separated by commas) and COOKBOOK_LOCAL_OPTIONS (a JSON object)
+configure it. It prints one line to standard output: its address, or the mistake in the options. It exits when its
+standard input is closed, which also happens when the parent process crashes or is killed.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ def main() -> None:
 
 
 async def until_parent_ends(server: Server) -> None:
-    """Serve until this process gets a signal or its standard input ends."""
+    """Serve until this process receives SIGTERM or SIGINT, or its standard input is closed."""
     orphaned, deadline = asyncio.Event(), Deadline()
     loop = asyncio.get_running_loop()
-    # A daemon: it waits for ever, and the end of the process must not wait for it.
+    # A daemon thread: it blocks in `read`, and the interpreter must not wait for it on exit.
     threading.Thread(target=_watch, args=(loop, orphaned, deadline), daemon=True).start()
     await server.run(_tell, orphaned, deadline)
 
 
 def _tell(url: str) -> None:
-    with contextlib.suppress(BrokenPipeError):  # the parent has ended, which is seen at standard input as well
+    with contextlib.suppress(BrokenPipeError):  # the parent has exited; `_watch` notices that, too
         os.write(sys.stdout.fileno(), f"{url}\n".encode())
 
 
 def _watch(loop: asyncio.AbstractEventLoop, orphaned: asyncio.Event, deadline: Deadline) -> None:
-    with contextlib.suppress(OSError):  # nothing to read from is the end, too
+    with contextlib.suppress(OSError):  # standard input is not open at all
         while os.read(0, 4096):
             pass
     deadline.start()
-    with contextlib.suppress(RuntimeError):  # the event loop has ended by itself
+    with contextlib.suppress(RuntimeError):  # the event loop is closed already
         loop.call_soon_threadsafe(orphaned.set)
 
 

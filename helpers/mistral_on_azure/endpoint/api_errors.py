@@ -1,27 +1,30 @@
-"""Errors on their way to the client. Every room raises them; the kind of deployment writes body and headers."""
+"""`ApiError`: the exception for a request that gets an error response.
+
+Any layer of the endpoint raises it; the kind of deployment writes the response's body and headers.
+"""
 
 from __future__ import annotations
 
 import reprlib
 from typing import Any
 
-# What a 404 says about the API that the OpenAI SDK's newer examples use; every kind of deployment passes it on.
+# The hint in a 404 for /responses, which newer examples of the OpenAI SDK call. No kind of deployment removes it.
 NO_RESPONSES = " The Responses API is not served: use chat completions, in the OpenAI SDK client.chat.completions."
 
 
-SHOWN = 1_000  # characters of a value that an error shows
-TOLD = 10_000  # characters of a message
+SHOWN = 1_000  # characters of a request's value that an error repeats
+TOLD = 10_000  # characters of an error message
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = SHOWN // 4
 
 
 def beginning(text: str, most: int) -> str:
-    """A text, or as many of its first characters as may be."""
+    """The text, cut to its first `most` characters and an ellipsis if it is longer."""
     return text if len(text) <= most else f"{text[:most]}…"
 
 
 def shown(value: Any) -> Any:
-    """A value as an error shows it: itself, or its beginning as text where it is long."""
+    """A value of the request as an error repeats it: unchanged if it is short, else the beginning of its text."""
     if _is_short(value):
         return value
     return f"{(value if isinstance(value, str) else _short.repr(value))[:SHOWN]}…"
@@ -34,7 +37,7 @@ def _is_short(value: Any) -> bool:
         if isinstance(each, str | dict | list | tuple):
             left -= len(each)
         if isinstance(each, int):
-            left -= each.bit_length() // 16  # one with as many digits as a body may have is shown
+            left -= each.bit_length() // 16  # so that a number of 4,300 digits, the most that a body may have, is short
         if isinstance(each, dict | list | tuple) and left >= 0:
             waiting += [*each, *each.values()] if isinstance(each, dict) else each
         left -= 1
@@ -42,15 +45,15 @@ def _is_short(value: Any) -> bool:
 
 
 class ApiError(Exception):
-    """A request that is answered with an error.
+    """An error response to a request.
 
     Args:
-        status: HTTP status, as the documented API has it; a kind of deployment may send another.
-        code: the service's name for the error.
-        message: one line for the person who reads it; a long one is cut.
-        param: the offending parameter, if one is to blame.
-        detail: where the fault is (`loc`) and what was sent there (`input`, as it is shown), as in Azure's 422.
-        headers: further headers, such as `Retry-After`.
+        status: the HTTP status in the documented API; a kind of deployment may send another one.
+        code: the service's code for the error, such as `invalid_json`.
+        message: one line for a human reader; longer than 10,000 characters, it is cut.
+        param: the name of the wrong parameter, if the error is about one.
+        detail: the location of the wrong value (`loc`) and the value (`input`), as in Azure's 422.
+        headers: further response headers, such as `Retry-After`.
     """
 
     def __init__(

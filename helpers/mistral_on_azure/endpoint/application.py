@@ -1,4 +1,4 @@
-"""The application: the whole endpoint but for its sockets."""
+"""The application: authenticates a request, calls the handler of its route, and turns exceptions into responses."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ _log = logging.getLogger(__name__)
 
 
 class Application(Service):
-    """A request in, an answer out. It is made of the parts that `Service` describes."""
+    """Answers requests. Its constructor takes the arguments of `Service`."""
 
     def __init__(self, *parts: Any, **named: Any) -> None:
         super().__init__(*parts, **named)
         self.routes = routes_of(self.kind)
 
     def answer(self, request: Request) -> Answer | Awaitable[Answer]:
-        """Answer one request; with a real model, perhaps later. What goes wrong becomes an error answer."""
+        """Answer one request.
+
+        Returns:
+            The answer, or an awaitable of it where a real engine or a background thread works on it. Every exception
+            of a handler becomes an error response.
+        """
         session = None
         try:
             route = find(self.routes, request, self.kind)
@@ -40,10 +45,10 @@ class Application(Service):
         return answer
 
     def admit(self, request: Request) -> None:
-        """Refuse a request by its head: the body of a request without a valid credential is not read.
+        """Check the request line and headers before the body is read.
 
         Raises:
-            ApiError: 401, or 404, 405 and 413 for a route that takes no body.
+            ApiError: 401 without a valid credential, 404 or 405 without a route, 413 for a route that takes no body.
         """
         route = find(self.routes, request, self.kind)
         if route.open:
@@ -61,7 +66,7 @@ class Application(Service):
         return answer
 
     def _failed(self, request: Request, error: Exception) -> Answer:
-        """500. The log says where it happened, not the error's text, which could hold what was asked."""
+        """Answer 500. The log has the file and line, but not the exception's text, which could contain a prompt."""
         place = error.__traceback__
         while place.tb_next:
             place = place.tb_next

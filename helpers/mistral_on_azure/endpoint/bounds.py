@@ -1,4 +1,4 @@
-"""Bounds on what clients make this process do: one long request at a time, and caches with a number of bytes."""
+"""Bounds on the work that clients can cause: one background thread for long requests, and caches of limited size."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
 
-LARGE = 16 * 1024  # bytes of a request that is worked on in the background
-LONG = 40_000  # characters of answers, and of their alternatives, that are written there
+LARGE = 16 * 1024  # bytes: a longer request body is processed in the background thread
+LONG = 40_000  # characters: longer completions, with their log probabilities, are written in the background thread
 
 _Made = TypeVar("_Made")
-_under_way: set[object] = set()  # what the thread has not come back from, and what waits for it
+_under_way: set[object] = set()  # futures of the work that runs or waits in the background thread
 Key, Value = TypeVar("Key", bound=Hashable), TypeVar("Value")
 
 
 async def in_background(work: Callable[..., _Made], *given: Any) -> _Made:
-    """Do work in the background thread. A caller that is cancelled takes the work back, unless it has begun."""
+    """Call `work` in the background thread and return its result. Cancelling prevents the call unless it has begun."""
     future = _thread().submit(work, *given)
     _under_way.add(future)
     future.add_done_callback(_under_way.discard)
@@ -26,12 +26,12 @@ async def in_background(work: Callable[..., _Made], *given: Any) -> _Made:
 
 
 def busy() -> bool:
-    """Whether the thread still works, which the process's end would wait for."""
+    """Whether the background thread has work left. The interpreter would wait for it on exit."""
     return bool(_under_way)
 
 
 def in_event_loop() -> bool:
-    """Whether this thread runs an event loop, which long work would block."""
+    """Whether the current thread runs an event loop, which long work would block."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -45,10 +45,10 @@ def _thread() -> ThreadPoolExecutor:
 
 
 class BoundedCache(dict[Key, Value]):
-    """Values by their keys. It forgets everything when there is no room for one more.
+    """A cache that is limited in bytes. When a new entry does not fit, all entries are dropped.
 
     Args:
-        most: bytes of all entries together.
+        most: bytes that all entries together may take.
     """
 
     def __init__(self, most: int) -> None:
@@ -57,10 +57,10 @@ class BoundedCache(dict[Key, Value]):
         self._lock = threading.Lock()
 
     def keep(self, key: Key, value: Value, size: int) -> Value:
-        """Keep a value, unless it alone would take more than a quarter of the room, and return it.
+        """Store a value and return it. A value that takes more than a quarter of the cache is not stored.
 
         Args:
-            size: bytes that the key and the value take, at most.
+            size: upper bound of the bytes that the key and the value take.
         """
         if size > self.most // 4:
             return value

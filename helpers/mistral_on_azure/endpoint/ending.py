@@ -1,4 +1,4 @@
-"""The end of a process that serves: it comes within seconds, whatever the event loop is busy with."""
+"""Ending a server process within seconds of a signal, even while its event loop is blocked."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 
-BUSY = 2.0  # seconds that the event loop may be busy with one thing after the process was asked to end
+BUSY = 2.0  # seconds that one callback may block the event loop after the process was asked to end
 
 
 class Deadline:
-    """Ends the process when the event loop does not come back in time.
+    """A timer that exits the process unless it is restarted or stopped in time.
 
-    The clock runs in a thread that faulthandler has in C, so it needs nothing of the interpreter: not even work that
-    never lets go of it can hold up the end.
+    The timer is a C thread of faulthandler, so that it also runs out while a call holds the interpreter lock (GIL). A
+    thread of Python's own, or a callback of the event loop, would have to wait for that call.
     """
 
     def __init__(self) -> None:
-        self._nowhere = open(os.devnull, "w")  # noqa: SIM115  # faulthandler writes where it was, to an open file
+        self._nowhere = open(os.devnull, "w")  # noqa: SIM115  # for faulthandler's traceback, which nobody reads
         self._over = False
 
     def start(self) -> None:
-        """Let the time run from now on, again if it runs. Any thread and any signal handler may call it."""
+        """Start or restart the timer of `BUSY` seconds. May be called from any thread and from a signal handler."""
         if not self._over:
             faulthandler.dump_traceback_later(BUSY, exit=True, file=self._nowhere)
 
     def stop(self) -> None:
-        """Let the process live on: its event loop has ended."""
+        """Cancel the timer for good: the event loop has ended."""
         self._over = True
         faulthandler.cancel_dump_traceback_later()
 
 
 @contextlib.contextmanager
 def signals(end: Callable[[], None], deadline: Deadline | None) -> Iterator[None]:
-    """Hear SIGTERM and SIGINT in the block, also while the event loop is busy.
+    """Handle SIGTERM and SIGINT within the block, also while the event loop is blocked.
 
     Args:
         end: called in the event loop, for each signal.
-        deadline: started by a signal; None leaves the process to itself.
+        deadline: started by each signal; None starts no timer.
     """
     loop, before = asyncio.get_running_loop(), {}
 
     def hear(*_: object) -> None:
-        # Between two instructions of whatever runs: the event loop itself would hear it only after that.
+        # Python calls this between two bytecode instructions; a handler of asyncio's would wait for the event loop.
         if deadline is not None:
             deadline.start()
         loop.call_soon_threadsafe(end)

@@ -1,29 +1,29 @@
-"""A fault: what can be asked for, which requests it hits, and how it is read.
+"""`Fault`: an error, delay or broken response that is requested for testing a client.
 
-| field | value | what happens |
+| field | value | effect |
 |---|---|---|
-| `status` | 400, 401, 403, 404, 408, 410, 424, 429, 500, 502, 503 or 504 | this error is the answer |
-| `model_status` | 400 to 599 | the status is 424, as managed compute wraps this status of its container: with the |
-| | | body of the container, `ms-azureml-model-error-statuscode` and `ms-azureml-model-error-reason` |
-| `reason` | `model_error`, `too_many_pending_request`, `request_timeout` | `ms-azureml-model-error-reason` says so |
-| `retry_after` | seconds, whole | the error has a `Retry-After` header |
-| `retry_after_date` | seconds, whole | its `Retry-After` header is the HTTP date that is so far away |
-| `retry_after_ms` | milliseconds, whole | it has the header `retry-after-ms` |
-| `x_ms_retry_after_ms` | milliseconds, whole | it has the header `x-ms-retry-after-ms` |
-| `first_token` | seconds | the answer, or a stream's first token, comes that late |
-| `tokens_per_second` | a number | a stream's tokens come that slowly; a whole answer takes as long as its stream |
-| `reset` | `before`, `within`, `after` | the connection is reset before the answer, half-way, or after its last byte |
-| `answer` | `truncated` | the JSON breaks off half-way: of a whole answer, or of one event, which is then the last |
-| | `empty` | it has no body: an error none but its status and headers, a stream no event |
+| `status` | 400, 401, 403, 404, 408, 410, 424, 429, 500, 502, 503 or 504 | the response is an error with this status |
+| `model_status` | 400 to 599 | the response is 424, in which managed compute wraps this status of its container, with |
+| | | the container's body, `ms-azureml-model-error-statuscode` and `ms-azureml-model-error-reason` |
+| `reason` | `model_error`, `too_many_pending_request`, `request_timeout` | value of `ms-azureml-model-error-reason` |
+| `retry_after` | seconds, whole | the error has a `Retry-After` header with this number |
+| `retry_after_date` | seconds, whole | the error has a `Retry-After` header with the HTTP date after this time |
+| `retry_after_ms` | milliseconds, whole | the error has the header `retry-after-ms` |
+| `x_ms_retry_after_ms` | milliseconds, whole | the error has the header `x-ms-retry-after-ms` |
+| `first_token` | seconds | delay of the response, or of a stream's first token |
+| `tokens_per_second` | a number | pace of a stream; a response without streaming takes as long as its stream would |
+| `reset` | `before`, `within`, `after` | the connection is reset before the response, half-way, or after its end |
+| `answer` | `truncated` | the JSON is cut off half-way: of the body, or of one event, which is then the last |
+| | `empty` | the body is empty: an error has only status and headers, a stream has no event |
 | | `no-done` | a stream ends without `[DONE]` |
-| | `no-choices` | the list of choices is empty: in a whole answer, or in one event before the first token |
-| | `error-event` | an error comes as an event half-way through a stream, and ends it |
-| `count` | a whole number | how many requests it hits, one after the other; 1 unless given (see below) |
-| `after` | a whole number | how many requests are let through before that |
-| `probability` | 0 to 1 | how likely it is to happen to each of them |
-| `seed` | a whole number | decides which those are: the same seed, the same requests |
+| | `no-choices` | `choices` is an empty list: in the body, or in an extra event before the first token |
+| | `error-event` | an error event half-way through a stream ends it |
+| `count` | a whole number | number of requests that are hit; `local/faults.py` has the default |
+| `after` | a whole number | number of requests that pass before the first one is hit |
+| `probability` | 0 to 1 | probability of a hit, for each of these requests |
+| `seed` | a whole number | seed of that random choice: with the same seed the same requests are hit |
 
-`/local/faults`, the header `x-local-fault` and the exchanges of a script ask for one in these fields.
+The route `/local/faults`, the header `x-local-fault` and the exchanges of a script take these fields.
 """
 
 from __future__ import annotations
@@ -50,15 +50,19 @@ STATUSES = {
     503: ("service_unavailable", "The service is not available."),
     504: ("gateway_timeout", "The service behind the gateway took too long."),
 }
-REASONS = ("model_error", "too_many_pending_request", "request_timeout")  # that managed compute gives
-_WRAPPED = 424  # the status of managed compute for whatever its container answers but 200
+REASONS = ("model_error", "too_many_pending_request", "request_timeout")  # as documented for managed compute
+_WRAPPED = 424  # managed compute sends it for every status of its container but 200
 
 Seconds = Annotated[int, Meta(ge=0, le=86_400)]
 Milliseconds = Annotated[int, Meta(ge=0, le=86_400_000)]
 
 
 class Fault(Struct):
-    """A fault that was asked for, and how many requests it has seen. The module's table describes the fields."""
+    """A fault, with a count of the requests that it was checked against.
+
+    The module's table describes the fields. `seen` counts requests. A `name` tells a fault from others with the same
+    fields.
+    """
 
     status: Annotated[Literal[tuple(STATUSES)], Meta()] | None = None
     model_status: Annotated[int, Meta(ge=400, le=599)] | None = None
@@ -82,11 +86,11 @@ class Fault(Struct):
 
     @property
     def spent(self) -> bool:
-        """Whether no further request can be hit."""
+        """Whether it has hit or passed all of its requests."""
         return self.count is not None and self.seen >= self.after + self.count
 
     def hits(self) -> bool:
-        """Whether the next request is hit. Each call is a request."""
+        """Count one request, and return whether the fault hits it."""
         if self.spent:
             return False
         self.seen += 1
@@ -94,7 +98,7 @@ class Fault(Struct):
 
     @property
     def described(self) -> dict[str, Any]:
-        """The fault as it would be asked for, without what was left out."""
+        """The fields that differ from their defaults, as JSON data."""
         fields = {name: getattr(self, name) for name in FIELDS}
         return {name: value for name, value in fields.items() if value != getattr(_NOTHING, name)}
 
@@ -104,10 +108,10 @@ _NOTHING = Fault()
 
 
 def fault_of(wanted: Any) -> Fault:
-    """Read a fault.
+    """The fault that decoded JSON or a header's fields describe.
 
     Raises:
-        ApiError: 400 for one that does not exist.
+        ApiError: 400 for an unknown field, a value out of range, or fields that exclude each other.
     """
     if not isinstance(wanted, dict):
         raise invalid('A fault is an object, such as {"status": 503, "count": 2}.', code="invalid_field")
@@ -120,6 +124,6 @@ def fault_of(wanted: Any) -> Fault:
 
 
 def _draw(seed: int, place: int) -> float:
-    """A number in [0, 1) that depends on nothing but its arguments."""
+    """A pseudo-random number in [0, 1), the same for the same arguments in every process."""
     digest = hashlib.blake2b(f"{seed}|{place}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64

@@ -1,8 +1,8 @@
-"""Fields of a request: one msgspec type says what a field may be; its check, wording and JSON schema follow from it.
+"""Fields of requests: a msgspec type defines a field, and its check, error message and JSON schema are derived from it.
 
-Used for the parameters of a chat completion and for what the local endpoint's own routes and headers take. A header is
-written `name=value; name=value`: a value is a number where it looks like one, else a word, and names may have hyphens
-or underscores.
+The parameters of a chat completion are such fields, and so are those of the routes and headers under the name `local`.
+A header is written `name=value; name=value`: a value of digits is read as a number, any other as a string, and names
+may be written with hyphens or underscores.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from msgspec import Meta
 
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 
-LONGEST = 1_000  # characters of `name=value; name=value`
-FirstToken = Annotated[float, Meta(ge=0, le=600, extra={"unit": "seconds"})]  # of a timing, and of a fault
+LONGEST = 1_000  # characters of a header `name=value; name=value`
+FirstToken = Annotated[float, Meta(ge=0, le=600, extra={"unit": "seconds"})]  # a field of timings and of faults
 TokensPerSecond = Annotated[float, Meta(ge=0.01, le=1_000_000)]
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
@@ -29,15 +29,16 @@ _WANTED = {**_KINDS, int: "a whole number"}
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field.
+    """One field of a request.
 
     Attributes:
-        checker: a Struct with this field alone; msgspec remembers how to check a Struct, but not other types.
+        checker: a Struct with only this field; msgspec caches the decoder of a Struct, but not of other types.
         base: the field's type without its bounds.
-        meta: bounds and description. Of `extra`, `own` marks a parameter of the model's own, `unit` is what a number
-            counts. `words` and `refusals` are for types that do not say well what the field may be and what is wrong
-            with a value: a refusal goes by a part of what msgspec objects to, the first one that fits.
-        schema: what it may be, as a JSON schema.
+        meta: bounds and description. Keys of its `extra`: `own` marks a parameter that is not part of the Azure AI
+            Model Inference API; `unit` is the unit of a number; `words` replaces the generated description of allowed
+            values; `refusals` replaces the generated error messages. It maps a part of msgspec's message to the
+            field's message, and the first part that occurs wins.
+        schema: JSON schema of the allowed values.
     """
 
     checker: type[msgspec.Struct]
@@ -47,12 +48,12 @@ class Field:
 
     @property
     def extra(self) -> bool:
-        """Whether it is no part of the Azure AI Model Inference API but the model's own."""
+        """Whether the field is an extra parameter, one that the Azure AI Model Inference API does not define."""
         return "own" in (self.meta.extra or {})
 
     @property
     def words(self) -> str:
-        """What it may be, such as "a whole number from 0 to 5"."""
+        """The allowed values in words, such as "a whole number from 0 to 5"."""
         more, low, high = self.meta.extra or {}, self.meta.ge, self.meta.le
         if "words" in more:
             return more["words"]
@@ -63,11 +64,11 @@ class Field:
         return f"{_WANTED[self.base]} from {low} to {high}"
 
     def fits(self, value: Any) -> bool:
-        """Whether a value may be given."""
+        """Whether a value is allowed."""
         return self._objection(value) is None
 
     def _objection(self, value: Any) -> str | None:
-        """What msgspec objects to in a value; `$[0]` in it is the value."""
+        """msgspec's error message for a value, in which `$[0]` stands for the value; None if the value is allowed."""
         try:
             msgspec.convert((value,), self.checker)
         except msgspec.ValidationError as error:
@@ -77,7 +78,7 @@ class Field:
         return None
 
     def refusal(self, value: Any) -> str:
-        """What is wrong with a value that does not fit, in words that follow the name of the field."""
+        """The error message for a value that is not allowed, to be written after the name of the field."""
         refusals = (self.meta.extra or {}).get("refusals")
         if refusals:
             objection = self._objection(value) or ""
@@ -86,7 +87,7 @@ class Field:
         if not number or self.base not in (int, float) or (self.base is int and isinstance(value, float)):
             shown = value if self.base is int and isinstance(value, float) else _kind(value)
             return f"must be {_WANTED[get_origin(self.base) or self.base]}, not {shown}"
-        if self.base is float and abs(value) > sys.float_info.max:  # JSON has room for numbers that no arithmetic has
+        if self.base is float and abs(value) > sys.float_info.max:  # JSON can write numbers that overflow a float
             return "must be a number of a sensible size"
         low, above, high = self.meta.ge, self.meta.gt, self.meta.le
         if low is not None and value < low:
@@ -97,33 +98,33 @@ class Field:
 
 
 def field_of(kind: Any) -> Field:
-    """The field of an annotated type: `Annotated[base, Meta(...)]`."""
+    """The field that an annotated type, `Annotated[base, Meta(...)]`, defines."""
     base, meta = get_args(kind)
     checker = msgspec.defstruct("Checker", [("value", kind)], array_like=True)
     return Field(checker, base, meta, _schema(kind))
 
 
 def fields_of(struct: type[msgspec.Struct]) -> dict[str, Field]:
-    """The annotated fields of a msgspec Struct, by name; one that is null is not given."""
+    """The annotated fields of a msgspec Struct, by name. `| None` in a field's type is left out."""
     kinds = {each.name: _given(each.type) for each in msgspec.structs.fields(struct)}
     return {name: field_of(kind) for name, kind in kinds.items() if get_origin(kind) is Annotated}
 
 
 def _given(kind: Any) -> Any:
-    """The type without the null that it may be instead."""
+    """The type without `| None`."""
     parts = [part for part in get_args(kind) if part is not NoneType]
     return parts[0] if get_origin(kind) is not Annotated and len(parts) == 1 else kind
 
 
 def _schema(kind: Any) -> dict[str, Any]:
-    """The JSON schema of a type, what it refers to written in place."""
+    """The JSON schema of a type, with its references resolved in place."""
     schema = inlined(msgspec.json.schema(kind))
     schema.pop("description", None)
     return schema
 
 
 def inlined(schema: dict[str, Any]) -> dict[str, Any]:
-    """A JSON schema with what it refers to written in place, and without titles: those are names of classes."""
+    """A JSON schema with its references resolved in place and without titles, which msgspec takes from class names."""
     parts = schema.get("$defs", {})
 
     def whole(part: Any) -> Any:
@@ -140,10 +141,10 @@ def inlined(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(text: str) -> dict[str, int | float | str]:
-    """Read `name=value; name=value`.
+    """The fields of a header that is written `name=value; name=value`.
 
     Raises:
-        ApiError: 400 for anything else.
+        ApiError: 400 for a header of another form, or of more than 1,000 characters.
     """
     if len(text) > LONGEST:
         raise invalid(f"'name=value; name=value' has at most {LONGEST:,} characters.", code="invalid_field")
@@ -157,10 +158,18 @@ def read(text: str) -> dict[str, int | float | str]:
 
 
 def check(given: Mapping[str, Any], table: Mapping[str, Field], what: str) -> dict[str, Any]:
-    """The fields that were given, by the names of the table. A field that is null counts as not given.
+    """Check the fields of a request against a table of fields.
+
+    Args:
+        given: values by the names that the client wrote, in any case, with hyphens or underscores.
+        table: the fields that exist.
+        what: the subject of error messages, such as "A fault".
+
+    Returns:
+        The values by the names of the table, without those that are null.
 
     Raises:
-        ApiError: 400 that names the field, what it may be and what else there is.
+        ApiError: 400 for an unknown field, with the names that exist, or for a value that is not allowed.
     """
     checked: dict[str, Any] = {}
     for written, value in given.items():

@@ -1,4 +1,4 @@
-"""The making of an endpoint from its options."""
+"""Makes the server of the local endpoint from its options."""
 
 from __future__ import annotations
 
@@ -25,10 +25,14 @@ from mistral_on_azure.errors import CookbookError
 
 
 def make(keys: Sequence[str], options: Options) -> Server:
-    """A server that listens as it was asked to.
+    """Make a server that listens already and answers once it is run.
+
+    Args:
+        keys: the keys that it accepts, each with a session of its own.
+        options: all other settings.
 
     Raises:
-        CookbookError: for a port that is taken, or a choice that does not exist.
+        CookbookError: for a port that is in use, or an option with a wrong value.
     """
     kind = kind_of(options)
     if options.deployment is not None and options.deployment not in kind.deployments():
@@ -63,10 +67,10 @@ def make(keys: Sequence[str], options: Options) -> Server:
 
 
 def _callers(options: Options) -> Callers:
-    """Who may call.
+    """The hosts and origins that requests may name.
 
     Raises:
-        CookbookError: for what is no name of a host or no origin.
+        CookbookError: for a wrong host name or origin.
     """
     for host in options.allow_host:
         if not HOST.fullmatch(host):
@@ -78,33 +82,33 @@ def _callers(options: Options) -> Callers:
 
 
 def _model(options: Options) -> Model:
-    """The script, or an engine.
+    """The model that generates completions: the script, or a real engine.
 
     Raises:
-        CookbookError: for a script that cannot be used, or one beside an engine, which would not read it.
+        CookbookError: for a broken script file, an engine that cannot be used, or options for both.
     """
     if options.engine is None:
         files, recipes = ([Path(file) for file in some] for some in (options.script, options.recipes))
         return Script(ScriptFiles(files, options.strict, recipes=recipes))
     if options.script or options.strict:
-        raise CookbookError("An engine answers what it likes: leave out either --engine, or --script and --strict.")
-    from mistral_on_azure.endpoint.models.engine import choose  # only where there is an engine to choose
+        raise CookbookError("An engine does not read a script: leave out either --engine, or --script and --strict.")
+    from mistral_on_azure.endpoint.models.engine import choose  # imported here, as few endpoints have an engine
 
     return choose(options.engine)
 
 
 def serve(port: int, deployment: str | None = None, **options: Any) -> None:
-    """Serve until Ctrl-C.
+    """Serve in this process until Ctrl-C. The key is that of AZURE_INFERENCE_CREDENTIAL; without one, one is made.
 
     Args:
-        port: 0 takes a free one.
-        deployment: the default deployment; None is the cookbook's.
-        options: the other choices of `Options`.
+        port: 0 takes a free port.
+        deployment: the deployment that answers when a request names none; None is the first one of the kind.
+        options: the other fields of `Options`.
 
     Raises:
-        CookbookError: for a port that is taken, a choice that does not exist, or a key that cannot be sent.
+        CookbookError: for a port that is in use, an option with a wrong value, or a key that no header can hold.
     """
-    key = os.environ.get(CREDENTIAL) or ""  # a secret that a CI system does not have is empty there
+    key = os.environ.get(CREDENTIAL) or ""  # CI systems set the variable of a missing secret to an empty string
     if key:
         check_credential(key)
     made = "" if key else new_key()

@@ -1,6 +1,7 @@
-"""What can be chosen when the endpoint starts, by `cookbook serve` or by a parent process.
+"""The options with which the local endpoint starts, from `cookbook serve` or a parent process.
 
-A run reads this to check its own options, so it does not import the endpoint, which `making` does.
+`cookbook run` imports this file to check its own options before it starts an endpoint. So this file imports neither
+the server nor a model; `making` does.
 """
 
 from __future__ import annotations
@@ -12,38 +13,40 @@ from pathlib import Path
 
 from mistral_on_azure.azure.deployment_kinds import kind_named
 from mistral_on_azure.endpoint import KEPT
+from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.kinds import GONE, Kind, SoldModels
+from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.gateway.serverless import Serverless
 from mistral_on_azure.errors import CookbookError
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The choices. As a JSON object they go into the environment variable COOKBOOK_LOCAL_OPTIONS.
+    """The options. A parent process writes them as a JSON object to COOKBOOK_LOCAL_OPTIONS.
 
     Attributes:
         host: the address to listen on.
-        port: 0 takes a free one.
-        deployment: the one that answers when a request names none; None is the cookbook's.
+        port: the port to listen on; 0 takes a free one.
+        deployment: the deployment that answers when a request names none; None is the first one of the kind.
         requests_per_minute: the quota of each deployment, for each key.
-        tokens_per_minute: likewise; None is 200,000, and 400,000 on a Foundry resource.
-        minute: the seconds that a minute of the quota takes.
-        timing: `off`, `imitate`, or as `timing` says.
-        token_lifetime: of a Microsoft Entra ID token, in seconds.
-        kind: the kind of deployment that is imitated, one of `KINDS`.
-        concurrent: on managed compute, requests at a time for each instance.
-        instances: on managed compute, how many instances there are.
-        without_models: on a Foundry resource, the route /models is gone, as it is deprecated.
-        as_of: the day whose models are sold, as 2025-12-01; empty for those of the table of models.
-        retired: the status of retired models, 410 or 404.
-        allow_host: names of hosts that requests may be addressed to, beside those of loopback and the address itself.
+        tokens_per_minute: the same for tokens; None is 200,000, and 400,000 on a Foundry resource.
+        minute: length of the quota's minute in seconds; a shorter one refills the quota sooner.
+        timing: the pace of responses: `off`, `imitate`, or `first-token=0.2; tokens-per-second=50`.
+        token_lifetime: lifetime of a Microsoft Entra ID token in seconds.
+        kind: the kind of deployment to imitate, one of `KINDS`.
+        concurrent: on managed compute, `max_concurrent_requests_per_instance`.
+        instances: on managed compute, the number of instances.
+        without_models: on a Foundry resource, leave out the deprecated route /models.
+        as_of: a date such as 2025-12-01: the models that were sold on that day; empty for those sold today.
+        retired: the status for a retired model, 410 or 404.
+        allow_host: host names that requests may be addressed to, besides loopback names and the address itself.
         allow_origin: origins of browser pages that may use the endpoint, such as http://localhost:3000.
-        request_timeout_ms: on managed compute, how long a whole answer may take.
-        strict_model: on serverless, refuse a `model` that is no deployment's name.
-        script: files of one's own with answers, which are asked before the cookbook's.
-        recipes: TOML files of recipes that lie elsewhere, which are asked before those of the cookbook.
-        strict: only these and the sessions' own answer; another prompt is an error.
-        exchanges: how many of a key's last exchanges can be looked at.
+        request_timeout_ms: on managed compute, milliseconds that a response without streaming may take.
+        strict_model: on serverless, refuse a `model` that is not the name of a deployment.
+        script: the user's script files, which go before the cookbook's own script.
+        recipes: TOML files of recipes outside the cookbook, which go before those of the cookbook's recipes.
+        strict: refuse prompts that neither `script` nor a session's own exchanges have.
+        exchanges: how many of a key's last exchanges the journal keeps.
         engine: a real language model instead of the script: "embedded", or the address of an OpenAI-compatible server.
     """
 
@@ -72,7 +75,7 @@ class Options:
     allow_origin: Sequence[str] = ()
 
 
-_OF_KINDS = {  # options that have no effect on other kinds
+_OF_KINDS = {  # the kinds on which an option has an effect
     "concurrent": ("managed",),
     "instances": ("managed",),
     "request_timeout_ms": ("managed",),
@@ -80,15 +83,15 @@ _OF_KINDS = {  # options that have no effect on other kinds
     "as_of": ("serverless", "foundry"),
     "retired": ("serverless", "foundry"),
     "strict_model": ("serverless",),
-    "engine": ("serverless", "foundry"),  # the container of managed compute is imitated with its own engine
+    "engine": ("serverless", "foundry"),  # on managed compute, the container and its engine are imitated together
 }
 
 
 def kind_of(options: Options) -> Kind:
-    """The kind of deployment.
+    """The kind of deployment that the options describe.
 
     Raises:
-        CookbookError: for one that there is not, or limits below 1.
+        CookbookError: for an unknown kind, an option that this kind does not have, or a limit below 1.
     """
     kind_named(options.kind)
     usual = Options()
@@ -101,23 +104,11 @@ def kind_of(options: Options) -> Kind:
     return KINDS[options.kind](options)
 
 
-def _managed(options: Options) -> Kind:
-    from mistral_on_azure.endpoint.gateway.managed import Managed  # with pydantic, which takes a while to import
-
-    return Managed(options.concurrent, options.instances, options.request_timeout_ms)
-
-
-def _foundry(options: Options) -> Kind:
-    from mistral_on_azure.endpoint.gateway.foundry import Foundry
-
-    return Foundry(options.without_models, _sold(options))
-
-
 def _sold(options: Options) -> SoldModels:
-    """The models that the kind sells.
+    """The models that are sold per token on this kind of deployment.
 
     Raises:
-        CookbookError: for what is no day, and for a status that no page names.
+        CookbookError: for `as_of` that is not a date, or `retired` that is neither 410 nor 404.
     """
     if options.retired not in GONE:
         raise CookbookError(f"A retired model answers {' or '.join(map(str, GONE))}, not {options.retired}.")
@@ -130,6 +121,6 @@ def _sold(options: Options) -> SoldModels:
 
 KINDS: dict[str, Callable[[Options], Kind]] = {
     "serverless": lambda options: Serverless(options.strict_model, _sold(options)),
-    "managed": _managed,
-    "foundry": _foundry,
+    "managed": lambda options: Managed(options.concurrent, options.instances, options.request_timeout_ms),
+    "foundry": lambda options: Foundry(options.without_models, _sold(options)),
 }

@@ -1,6 +1,6 @@
-"""Routes: which handler answers which path and method, and how the OpenAPI document describes it. One table.
+"""The table of routes: the handler of each path and method, and its description for the OpenAPI document.
 
-The paths of a deployment come from its kind, which names rows of `OPERATIONS`; `LOCAL` has the endpoint's own paths.
+A kind of deployment maps its paths to rows of `OPERATIONS`. `LOCAL` has the paths that every local endpoint has.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from mistral_on_azure.endpoint.serving.chat import chat
 from mistral_on_azure.endpoint.transport.contents import json_answer
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
-_ALWAYS = (400, 403, 408, 413, 417, 431, 500, 503)  # what any request can be answered with
-_KNOWN = (*_ALWAYS, 401)  # what any request that needs a credential can be answered with
+_ALWAYS = (400, 403, 408, 413, 417, 431, 500, 503)  # error statuses of every route
+_KNOWN = (*_ALWAYS, 401)  # error statuses of every route that needs a credential
 _CHAT = (*_KNOWN, 404, 410, 415, 422, 424, 429, 502, 504)
 _ASKED_OF_CHAT = ("api-version", "azureml-model-deployment", "x-local-fault", "x-local-timing")
 
@@ -52,7 +52,7 @@ async def _container_later(service: Service, request: Request, session: Session)
 
 @cache
 def _managed() -> Any:
-    """The routes of managed compute, with pydantic: a second's work, for this kind alone."""
+    """The handlers of managed compute. They import pydantic, which takes a second, so other kinds do without."""
     from mistral_on_azure.endpoint.serving import managed_routes
 
     return managed_routes
@@ -73,7 +73,7 @@ OPERATIONS: dict[str, Route] = {
     "models": Route(
         "GET",
         info.models,
-        "The deployments, as OpenAI lists models and with what Mistral's client wants of each",
+        "The deployments, in the format of OpenAI's list of models and with the members that Mistral's client reads",
         "Models",
         _KNOWN,
         asked=_ASKED_OF_CHAT[:1],
@@ -86,11 +86,11 @@ OPERATIONS: dict[str, Route] = {
         (*_KNOWN, 404),
         asked=(*_ASKED_OF_CHAT[:1], "model"),
     ),
-    "container": Route("POST", _container, "Whatever the container of managed compute answers", None, _CHAT),
+    "container": Route("POST", _container, "Any path of the container of managed compute", None, _CHAT),
     "score": Route(
         "POST",
         info.score,
-        "What a managed endpoint's own scoring route does with a chat request",
+        "The scoring route of a managed endpoint, which refuses chat requests",
         None,
         (*_KNOWN, 424),
     ),
@@ -107,7 +107,7 @@ _OWN: dict[str, tuple[Route, ...]] = {
         _local(
             "GET",
             _document,
-            "This document. It is no secret, so it needs no credential",
+            "This document; it needs no credential",
             "Document",
             _ALWAYS,
             open=True,
@@ -129,24 +129,25 @@ _OWN: dict[str, tuple[Route, ...]] = {
         _local(
             "POST",
             local.session,
-            "Choose the deployment this key's endpoint serves, learn how to use Entra ID here",
+            "Change the settings of this key's session, and get the addresses for signing in with Microsoft Entra ID",
             "Session",
             (*_KNOWN, 404, 415),
             body="SessionRequest",
-            description="`token_lifetime` is how long the tokens issued from now on are good for, in seconds. "
-            "`requests_per_minute` and `tokens_per_minute` are a quota that begins anew; `strict` refuses prompts that "
-            "no script of one's own has. Of these three, null is what the endpoint was started with.",
+            description="`token_lifetime` is the lifetime in seconds of tokens that are issued from now on. "
+            "`requests_per_minute` and `tokens_per_minute` set a new quota, of which nothing is used; `strict` refuses "
+            "prompts that no script of the user's own has. Null for one of these three restores the setting with which "
+            "the endpoint was started.",
         ),
         _local(
             "GET",
             local.spent,
-            "How many requests this session has made, the tokens they took, and what was unexpected",
+            "The number of requests of this session, their tokens, and the prompts that were refused as unexpected",
             "Spent",
         ),
         _local(
             "DELETE",
             local.renew,
-            "This key begins anew: its script, faults, quota and exchanges are forgotten",
+            "Replace this key's session by a new one: its script, faults, quota and exchanges are dropped",
             "Spent",
         ),
     ),
@@ -154,7 +155,7 @@ _OWN: dict[str, tuple[Route, ...]] = {
         _local(
             "GET",
             local.exchanges,
-            "This session's last exchanges, credentials masked",
+            "The last exchanges of this session, with credentials masked",
             "Exchanges",
             asked=("last",),
         ),
@@ -163,36 +164,39 @@ _OWN: dict[str, tuple[Route, ...]] = {
         _local(
             "POST",
             local.ask_faults,
-            "Make the next chat completions of this session fail; `fault` says how",
+            "Queue faults for the next chat completions of this session; `fault.py` describes them",
             "Faults",
             body="FaultsRequest",
         ),
-        _local("GET", local.faults, "What may still happen", "Faults"),
-        _local("DELETE", local.forget_faults, "Nothing fails any more", "Faults"),
+        _local("GET", local.faults, "The queued faults", "Faults"),
+        _local("DELETE", local.forget_faults, "Drop all queued faults", "Faults"),
     ),
     "/local/script": (
         _local(
             "POST",
             local.add_script,
-            "Exchanges for this session alone, which are asked before those of files",
+            "Add exchanges to the script of this session, which goes before the script files",
             "Script",
             body="ScriptRequest",
-            description="They are asked before those that the session has, and replace those for the same requests.",
+            description="They go before the session's earlier exchanges, and replace those for the same requests.",
         ),
         _local("GET", local.script, "The exchanges of this session", "Script"),
         _local(
-            "DELETE", local.forget_script, "No exchanges of this session; all sequences of replies begin anew", "Script"
+            "DELETE",
+            local.forget_script,
+            "Drop the exchanges of this session, and restart all sequences of replies",
+            "Script",
         ),
     ),
     "/local/timing": (
         _local(
             "POST",
             local.set_timing,
-            'The pace of this session\'s answers, such as {"timing": "imitate"}; `timing` says what',
+            'Set the pace of this session\'s responses, as in {"timing": "imitate"}; `local/timing.py` has the values',
             "Timing",
             (*_KNOWN, 415),
             body="TimingRequest",
-            description="The answer has the timing and what it was before.",
+            description="The response has the new timing and the one before.",
         ),
     ),
 }
@@ -201,7 +205,7 @@ LOCAL: Routes = {path: {route.method: route for route in routes} for path, route
 
 @cache
 def routes_of(kind: Kind) -> Routes:
-    """All routes of an endpoint of this kind."""
+    """All routes of an endpoint of this kind, by path and method."""
     deployed: dict[str, dict[str, Route]] = {}
     for path, address in kind.addresses.items():
         route = OPERATIONS[address.operation]
@@ -213,16 +217,16 @@ def routes_of(kind: Kind) -> Routes:
 
 def document(kind: Kind = SERVERLESS) -> dict[str, Any]:
     """The OpenAPI document of an endpoint of this kind."""
-    from mistral_on_azure.endpoint.openapi.document import document_of  # made when somebody first asks
+    from mistral_on_azure.endpoint.openapi.document import document_of  # imported here, as few clients ask for it
 
     return document_of(routes_of(kind), kind)
 
 
 def find(routes: Routes, request: Request, kind: Kind) -> Route:
-    """The route of a request. HEAD is answered as GET is, by a transport that leaves the body out.
+    """The route of a request. HEAD has the route of GET; the transport leaves out the body.
 
     Raises:
-        ApiError: 404 for an unknown path, 405 for a known one with the wrong method.
+        ApiError: 404 for an unknown path, 405 for a known path with another method.
     """
     methods = routes.get(request.path)
     if methods is None and (found := _MODEL.match(request.path)):
@@ -241,17 +245,17 @@ def find(routes: Routes, request: Request, kind: Kind) -> Route:
 
 
 def _hint(routes: Routes, path: str) -> str:
-    """What was probably meant by a path that is no route. Slashes too many come from an endpoint that ends in one."""
+    """A hint for the 404 of an unknown path. Doubled slashes come from an endpoint's address that ends in a slash."""
     plain = re.sub("/+", "/", path).rstrip("/")
     if plain in routes:
-        return f" Without the slash too many it is {plain}; an endpoint's address does not end in a slash."
+        return f" Without the extra slash it is {plain}; an endpoint's address does not end in a slash."
     if "responses" in plain.split("/"):
         return NO_RESPONSES
     return _HINTS.get(plain.rsplit("/", 1)[-1], "")
 
 
-_MODEL = re.compile(r"(/openai)?/v1/models/(?=.)")  # what is in front of a name
+_MODEL = re.compile(r"(/openai)?/v1/models/(?=.)")  # the name of a model follows, which may contain slashes
 _HINTS = {
     "completions": " Chat completions are at /chat/completions, or at /v1/chat/completions for the OpenAI SDK.",
-    "v1": " '/v1' is the base for the OpenAI SDK, not a route of its own.",
+    "v1": " '/v1' is the base for the OpenAI SDK's address, not a route itself.",
 }

@@ -1,4 +1,4 @@
-"""The server: event loop, listeners, certificate, the application behind them, and an orderly end."""
+"""The server: runs the event loop, the http and https listeners with their certificate, and a graceful shutdown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mistral_on_azure.endpoint.transport.reader import Limits
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end."""
+    """Run a coroutine in a new event loop, of uvloop where it is installed."""
     try:
         import uvloop
     except ImportError:
@@ -38,19 +38,19 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
+    """Open a listening TCP socket.
 
     Args:
-        host: a name or an address.
+        host: a host name or an IP address.
         port: 0 takes a free one.
 
     Raises:
-        OSError: when the port is taken or the host is not of this machine.
+        OSError: when the port is in use or the address does not belong to this machine.
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if os.name == "posix":  # elsewhere it would let two servers share a port
+        if os.name == "posix":  # on Windows the option would let two servers share a port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)
         sock.listen(1024)
@@ -61,27 +61,27 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def make_room(connections: int) -> None:
-    """Let this process hold so many connections; some systems start with room for fewer than 256 files."""
+def allow_connections(connections: int) -> None:
+    """Raise the limit of open files for this many connections; on some systems it is 256 by default."""
     try:
         import resource
     except ImportError:
         return  # Windows has no such limit
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + 64  # and what else is open
+    wanted = connections + 64  # for listeners, log files and libraries
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
-def make(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """Make an authority and a certificate for loopback.
+def make_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """Make a certificate authority, and a certificate for loopback that it signs.
 
     Args:
-        folder: a private folder, where the list of trusted authorities is written and, for a moment, the key.
+        folder: a private folder for the CA file and, while it is loaded, the private key.
 
     Returns:
-        The server's TLS context, and the file a client trusts: the public authorities and this one.
+        The server's TLS context, and the path of the CA file for clients: the public authorities and this one.
     """
     import certifi
     import trustme
@@ -89,7 +89,7 @@ def make(folder: Path) -> tuple[ssl.SSLContext, Path]:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     issued = authority.issue_cert("127.0.0.1", "localhost", "::1")
-    with issued.private_key_and_cert_chain_pem.tempfile(dir=str(folder)) as path:  # ssl reads nothing but files
+    with issued.private_key_and_cert_chain_pem.tempfile(dir=str(folder)) as path:  # `ssl` loads keys from files only
         context.load_cert_chain(path)
     trusted = folder / "authorities.pem"
     trusted.touch(mode=0o600)
@@ -97,25 +97,25 @@ def make(folder: Path) -> tuple[ssl.SSLContext, Path]:
     return context, trusted
 
 
-_STEP = 0.02  # seconds between two looks at what is still running
+_STEP = 0.02  # seconds between two checks for open connections during the shutdown
 
 
 class Server:
-    """One process's endpoint: plain http always, https once somebody asks for it.
+    """The local endpoint as a server. It listens on http from the start, and on https after the first request for it.
 
     Args:
-        sessions: the keys that are accepted.
+        sessions: the sessions by the keys that are accepted.
         host: the address to listen on.
         port: 0 takes a free one.
-        default: the deployment that answers when a request names none.
-        lifetime: how long a Microsoft Entra ID token is good for, in seconds.
-        limits: what one peer may take.
-        model: what answers chat requests; None is the script.
-        kind: the kind of deployment that is imitated.
-        callers: which hosts and origins requests may name.
+        default: the deployment that answers when a request names none; None is the first one of the kind.
+        lifetime: lifetime of a Microsoft Entra ID token in seconds.
+        limits: sizes and times that a client may take.
+        model: generates completions; None is the script.
+        kind: the kind of deployment to imitate.
+        callers: the hosts and origins that requests may name.
 
     Raises:
-        OSError: when the port is taken.
+        OSError: when the port is in use.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Server:
 
     @cached_property
     def _certificate(self) -> tuple[ssl.SSLContext, Path]:
-        return make(self._folder.path)
+        return make_certificate(self._folder.path)
 
     @cached_property
     def _secured(self) -> dict[str, str]:
@@ -173,11 +173,14 @@ class Server:
         }
 
     def secure(self) -> dict[str, str]:
-        """The https address, the token service and the file of trusted authorities; made when first asked for."""
+        """The addresses of the https listener and of the token service, and the path of the CA file.
+
+        The first call makes the certificate and opens the listener.
+        """
         return self._secured
 
     def _secure_soon(self) -> dict[str, str] | Awaitable[dict[str, str]]:
-        """As `secure`, for a client that can wait: a certificate takes half a second to make."""
+        """As `secure`, but the certificate, which takes half a second to make, is made in the background thread."""
         return self._secured if "_secured" in self.__dict__ else self._secure_later()
 
     async def _secure_later(self) -> dict[str, str]:
@@ -187,19 +190,20 @@ class Server:
     async def run(
         self, ready: Callable[[str], None], until: asyncio.Event | None = None, deadline: Deadline | None = None
     ) -> None:
-        """Serve until SIGTERM, SIGINT or `until`; then let running streams finish, for a bounded time.
+        """Serve until SIGTERM, SIGINT or `until`; then let running requests finish within `limits.grace` seconds.
 
         Args:
-            ready: called with the address once it can be used.
-            until: ends the server when it is set.
-            deadline: ends the process when the event loop is too busy to end; None where other things run in it.
+            ready: called with the address once the server accepts connections.
+            until: stops the server when it is set.
+            deadline: exits the process when a blocked event loop delays the shutdown; None where the process does
+                more than serving.
         """
         stop, self._deadline = until or asyncio.Event(), deadline
         with signals(lambda: self._hear(stop), deadline):
             await self._run(ready, stop)
 
     async def _run(self, ready: Callable[[str], None], stop: asyncio.Event) -> None:
-        make_room(self.shared.limits.connections)
+        allow_connections(self.shared.limits.connections)
         try:
             await self._serve(self.socket)
             ready(self.url)
@@ -212,7 +216,7 @@ class Server:
             await self._end()
 
     def _hear(self, stop: asyncio.Event) -> None:
-        self._signals += 1  # the second one does not wait for streams
+        self._signals += 1  # after a second signal, running requests are not waited for
         stop.set()
 
     async def _serve(self, sock: socket.socket, context: ssl.SSLContext | None = None) -> None:
@@ -221,7 +225,7 @@ class Server:
         self._listeners.append(listener)
 
     async def _end(self) -> None:
-        """Take no more connections, let what runs finish, then close everything."""
+        """Accept no more connections, wait for running requests, then close all connections."""
         for listener in self._listeners:
             listener.close()
         self.shared.ending = True
@@ -233,18 +237,19 @@ class Server:
         await self._wait_for_peers(1.0)
         if "_folder" in self.__dict__:
             self._folder.remove()
-        if self._deadline is not None and not busy():  # else it runs on: the process's end would wait for that work
+        # While the background thread works, the timer stays on: the interpreter would wait for that thread on exit.
+        if self._deadline is not None and not busy():
             self._deadline.stop()
 
     async def _wait_for_peers(self, seconds: float) -> None:
         deadline = asyncio.get_running_loop().time() + seconds
         while self.peers and self._signals < 2 and asyncio.get_running_loop().time() < deadline:
             if self._deadline is not None:
-                self._deadline.start()  # what runs may take its time, but not all of the event loop's
+                self._deadline.start()  # restarted, so that it ends the process only if the event loop is blocked
             await asyncio.sleep(_STEP)
 
 
 def _authority(sock: socket.socket) -> str:
-    """Host and port as a URL has them."""
+    """Host and port as in a URL."""
     host, port = sock.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

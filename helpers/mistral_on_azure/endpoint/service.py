@@ -1,4 +1,4 @@
-"""What handlers work on: the parts of one endpoint, and the route that led to them."""
+"""`Service`, the objects that every handler uses, and `Route`, a row of the table of routes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
 
 class Service:
-    """The parts of one endpoint.
+    """The objects that the handlers of one endpoint share.
 
     Args:
-        sessions: the keys that are accepted.
-        default: the deployment that answers when a request names none; None is the cookbook's.
-        tokens: the token service.
-        secure: called for the https address and the CA file of this server, when a client first asks.
-        model: what answers chat requests; None is the script.
-        kind: the kind of deployment that is imitated.
+        sessions: the sessions by the keys that are accepted.
+        default: the deployment that answers when a request names none; None is the first one of the kind.
+        tokens: issues and checks Microsoft Entra ID tokens.
+        secure: returns the https address, the token service's address and the path of the CA file.
+        model: generates completions; None is the script.
+        kind: the kind of deployment to imitate.
     """
 
     def __init__(
@@ -42,28 +42,28 @@ class Service:
         self.script = self.model if isinstance(self.model, Script) else Script()
 
 
-# The session is None on open routes.
+# Arguments: the service, the request, and the session of its credential; None on routes that need no credential.
 Handler = Callable[[Service, Request, Session | None], Answer | Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path and a method: what answers it, and how the OpenAPI document describes it.
+    """The handler of a method on a path, and its description for the OpenAPI document.
 
     Attributes:
         method: GET, POST or DELETE.
         handler: called for each request.
-        summary: what it does, a line.
-        answer: the schema of the body it answers with; None for a route that only refuses.
-        errors: the statuses it may answer with instead.
-        body: the schema of the body it takes.
-        asked: the headers and query parameters it reads, by their names among the components.
-        streams: whether the answer may come as events.
-        open: it is answered without a credential.
-        security: the credentials it takes, where they are not those of all routes.
-        description: what else is to be known.
-        extra: what becomes of extra parameters where no header says; None where the route takes none.
-        tag: whether it is of the chat API or the local endpoint's own.
+        summary: one line for the document.
+        answer: name of the schema of the response body; None for a route that has no 200 or no fixed schema.
+        errors: the error statuses that the route may send.
+        body: name of the schema of the request body; None for none.
+        asked: names of the headers and query parameters that it reads, among the document's components.
+        streams: whether the response may be a stream of server-sent events.
+        open: whether the route needs no credential.
+        security: the accepted credentials, where they differ from those of all other routes.
+        description: further sentences for the document.
+        extra: the default of the header `extra-parameters`; None where the route does not read it.
+        tag: "chat" for the chat API, "local" for the local endpoint's own routes.
     """
 
     method: str

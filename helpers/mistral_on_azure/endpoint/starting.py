@@ -1,4 +1,4 @@
-"""Starting the local endpoint as a child process that ends with its parent."""
+"""Starts the local endpoint as a child process that ends with its parent."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from mistral_on_azure.endpoint import KEYS, OPTIONS
 
 @dataclass(slots=True)
 class LocalEndpoint:
-    """A running local endpoint."""
+    """A local endpoint that runs in a child process. As a context manager, it ends the process on exit."""
 
     url: str
     keys: Sequence[str] = field(repr=False)
     process: subprocess.Popen
 
     def stop(self) -> None:
-        """End the process; safe to call twice."""
+        """End the process. May be called twice."""
         children.stop(self.process)
 
     def __enter__(self) -> LocalEndpoint:
@@ -35,7 +35,7 @@ class LocalEndpoint:
 
 
 def new_key() -> str:
-    """A key as Azure makes them: 32 characters."""
+    """A random key of 32 hexadecimal characters, the form of Azure's keys."""
     return secrets.token_hex(16)
 
 
@@ -43,25 +43,25 @@ def start(keys: Sequence[str] = (), port: int = 0, **options: Any) -> LocalEndpo
     """Start the local endpoint on loopback and wait until it listens.
 
     Args:
-        keys: the keys it accepts, each a virtual endpoint of its own; without any, one is made.
+        keys: the keys that it accepts, each with a session of its own; without any, one key is made.
         port: 0 takes a free one.
-        options: the other choices of `mistral_on_azure.endpoint.options.Options`.
+        options: the other fields of `mistral_on_azure.endpoint.options.Options`.
 
     Raises:
-        CookbookError: when it does not start.
+        CookbookError: when the endpoint does not start, for example because of a wrong option.
     """
     return begin(keys, port, **options)()
 
 
 def begin(keys: Sequence[str] = (), port: int = 0, **options: Any) -> Callable[[], LocalEndpoint]:
-    """Start the local endpoint as `start` does, and do something else until it listens.
+    """Start the local endpoint without waiting for it. The arguments are those of `start`.
 
     Returns:
-        What waits until it listens, and raises a CookbookError when it does not.
+        A function that waits until the endpoint listens and returns it, or raises a CookbookError if it does not start.
     """
     keys = list(keys) or [new_key()]
     handed = {KEYS: ",".join(keys), OPTIONS: json.dumps({"port": port, **options})}
     process = children.begin("mistral_on_azure.endpoint", {**os.environ, **handed})
     atexit.register(children.stop, process)
-    otherwise = "The local endpoint did not start. What it says above, or `cookbook serve`, tells why."
+    otherwise = "The local endpoint did not start; see the error above, or run `cookbook serve`."
     return lambda: LocalEndpoint(children.address(process, otherwise), keys, process)

@@ -152,7 +152,7 @@ def _certificate(wanted: bool) -> Iterator[tuple[ssl.SSLContext | None, Path | N
     from mistral_on_azure.endpoint import server
 
     with scratch() as folder:
-        context, trusted = server.make(folder)
+        context, trusted = server.make_certificate(folder)
         before = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
         if before:  # a company's authority, without which no token can be requested
             trusted.write_bytes(trusted.read_bytes() + b"\n" + Path(before).read_bytes())

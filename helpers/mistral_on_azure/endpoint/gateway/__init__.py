@@ -1,1 +1,1 @@
-"""The gateway: who may come in, how much, and what becomes of errors; one file for each kind of deployment."""
+"""The gateway: authentication, quota and the form of error responses, with one file for each kind of deployment."""

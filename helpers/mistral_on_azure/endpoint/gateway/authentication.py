@@ -1,11 +1,11 @@
-"""Authentication: a key or a Microsoft Entra ID token leads to a session, anything else to 401.
+"""Authentication: finds the session of a request by its key or its Microsoft Entra ID token, or answers 401.
 
-The token service on loopback is one that `DefaultAzureCredential` finds by itself: it speaks App Service's managed
-identity protocol (`IDENTITY_ENDPOINT`, `IDENTITY_HEADER`, version 2019-08-01). It signs tokens with a key of its own.
+`DefaultAzureCredential` finds the token service on loopback by itself, as it implements App Service's managed identity
+protocol (`IDENTITY_ENDPOINT`, `IDENTITY_HEADER`, version 2019-08-01). It signs tokens with its own RSA key.
 
-How long a token should live, to see it refreshed: azure-identity and azure-core keep a token until five minutes before
-its end. So with a lifetime under 300 s, `get_token` asks for a new one each time; with 305 s it does after five
-seconds; with 3,600 s (the default) after 55 minutes. Clients refresh up to a minute later than that, at random.
+To see a client refresh its token, choose a short lifetime: azure-identity and azure-core keep a token until five
+minutes before it expires. With a lifetime under 300 s, `get_token` requests a new token each time; with 305 s after
+five seconds; with 3,600 s (the default) after 55 minutes. Clients add up to a minute to that, at random.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ AUDIENCE = "https://ml.azure.com"  # of tokens for serverless deployments and ma
 _DIRECTORY = "00000000-0000-0000-0000-00000000c00b"
 _ISSUER = f"https://sts.windows.net/{_DIRECTORY}/"
 _ALGORITHM = "RS256"
-_REMEMBERED = 1_000  # tokens whose signature was checked
-_RESOURCE = re.compile(r"[\w.:/@~-]{1,200}", re.ASCII)  # a URL or an id; it comes back in a header
+_REMEMBERED = 1_000  # tokens whose claims are cached after their signature was verified
+_RESOURCE = re.compile(r"[\w.:/@~-]{1,200}", re.ASCII)  # a URL or an id; ASCII, as a 401 repeats it in a header
 _LONGEST = 16 * 1024  # characters of a token
-# The times are checked here, by the service's own clock; the rest is PyJWT's.
+# `TokenService.check` verifies times and audience; PyJWT verifies the signature and the issuer.
 _OPTIONS = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
 
 
 class TokenService:
-    """Issues and checks tokens.
+    """Issues and verifies Microsoft Entra ID tokens of a directory that exists in this process only.
 
     Args:
-        lifetime: how long a token is good for, in seconds.
-        clock: seconds since the epoch.
+        lifetime: lifetime of a token in seconds.
+        clock: returns seconds since the epoch.
     """
 
     def __init__(self, lifetime: int = 3600, clock: Callable[[], float] = time.time) -> None:
@@ -45,12 +45,15 @@ class TokenService:
         self._checked: dict[bytes, dict[str, Any]] = {}  # claims by the token's digest
 
     def issue(self, object_id: str, resource: str, lifetime: int | None = None) -> dict[str, str]:
-        """A token as the managed identity protocol answers it.
+        """Issue a token.
 
         Args:
-            object_id: who the token is for.
-            resource: the audience asked for; a trailing slash or `/.default` does not matter.
-            lifetime: in seconds; None is the service's own.
+            object_id: the identity that the token is for.
+            resource: the requested audience; a trailing slash or `/.default` is ignored.
+            lifetime: in seconds; None is the lifetime of this service.
+
+        Returns:
+            The response of the managed identity protocol.
         """
         import jwt
 
@@ -76,14 +79,14 @@ class TokenService:
         }
 
     def check(self, token: str, audiences: Sequence[str] = (AUDIENCE,)) -> str:
-        """The object id a token was issued for.
+        """Verify a token and return the object id that it was issued for.
 
         Args:
-            token: as it was sent.
-            audiences: whom it may be issued for, the one to recommend first.
+            token: the JSON Web Token.
+            audiences: the accepted audiences; error messages recommend the first.
 
         Raises:
-            ApiError: 401 that says whether the token is expired, foreign or meant for another audience.
+            ApiError: 401 for a token that is expired, of another issuer or for another audience.
         """
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         claims = self._checked.get(digest)
@@ -104,14 +107,14 @@ class TokenService:
         return claims["oid"]
 
     def _claims(self, token: str) -> dict[str, Any]:
-        """What a token says, once its signature and its issuer are known to be right."""
+        """Verify the signature and the issuer of a token, and return its claims."""
         import jwt
 
         if len(token) > _LONGEST:
             raise _refused("The token cannot be read: it is too long.")
         try:
             if self._key is None:
-                raise jwt.InvalidSignatureError  # nothing was issued yet, so this cannot be one of ours
+                raise jwt.InvalidSignatureError  # this service has not issued a token yet
             key = self._key.public_key()
             claims = jwt.decode(token, key, algorithms=[_ALGORITHM], issuer=_ISSUER, options=_OPTIONS)
             return _complete(claims)
@@ -133,15 +136,15 @@ class TokenService:
 
 
 def looks_like_token(credential: str) -> bool:
-    """Whether a bearer credential is a JWT rather than a key: three parts, separated by dots."""
+    """Whether a bearer credential has the form of a JSON Web Token, three parts separated by dots, and is not a key."""
     return credential.count(".") == 2 and credential.startswith("ey")
 
 
 def resource_of(query: dict[str, str]) -> str:
-    """The audience a token request names.
+    """The audience in the query parameter `resource` of a token request.
 
     Raises:
-        ApiError: 400 when it names none.
+        ApiError: 400 when it is missing or malformed.
     """
     resource = query.get("resource", "")
     if not _RESOURCE.fullmatch(resource):
@@ -173,7 +176,7 @@ def _refused(message: str) -> ApiError:
 
 
 class SessionsByCredential(Protocol):
-    """Where the session of a credential is looked up; None stands for a credential that is not known."""
+    """Looks up sessions by their credential. Each method returns None for an unknown credential."""
 
     def of_header(self, authorization: str) -> Any: ...
 
@@ -192,14 +195,14 @@ def authenticate(
     """Find the session of a request.
 
     Args:
-        request: `Authorization: Bearer` carries a key or a token; `api-key` carries a key.
-        sessions: where the session is looked up.
-        tokens: the token service that checks tokens.
-        audiences: whom a token may be issued for, the one to recommend first.
+        request: has a key or a token in `Authorization: Bearer`, or a key in `api-key`.
+        sessions: the sessions by credential.
+        tokens: verifies tokens.
+        audiences: the accepted audiences of tokens; error messages recommend the first.
         bare_key: whether `Authorization` may be a key without `Bearer`.
 
     Raises:
-        ApiError: 401 that says what was missing or refused.
+        ApiError: 401 for a missing, unknown or invalid credential.
     """
     authorization = request.headers.get("authorization")
     if authorization is None:

@@ -1,9 +1,9 @@
-"""A Foundry resource: several deployments by name, on the Model Inference API's route and on the OpenAI-compatible one.
+"""The kind `foundry`: a resource with several deployments, on the Model Inference API and the OpenAI-compatible API.
 
-Documented: `/models/chat/completions` with an api-version (deprecated) and `/openai/v1`, keys in `api-key`, scopes of
-tokens, 400,000 tokens and 1,000 requests a minute for each deployment, no `/info` where several models are served. The
-codes and words of errors are those that users of the service quote in public issues. A retired model answers 410, in
-older pages 404. That Mistral's models answer on `/openai/v1` is inferred: its pages name other makers' models.
+Documented: `/models/chat/completions` with an api-version (deprecated) and `/openai/v1`, keys in `api-key`, the token
+scopes, 400,000 tokens and 1,000 requests a minute for each deployment, no `/info` where several models are served, and
+410 for a retired model (404 in older pages). Codes and messages of errors are taken from public issues, in which users
+of the service quote them. Inferred: Mistral's models on `/openai/v1`, as its pages name other providers' models.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 TOKENS_PER_MINUTE = 400_000
-AUDIENCES = ("https://ai.azure.com", "https://cognitiveservices.azure.com")  # newer pages, older pages
+AUDIENCES = ("https://ai.azure.com", "https://cognitiveservices.azure.com")  # of Microsoft's newer and older pages
 _DENIED = (
     "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an "
     "active subscription and use a correct regional API endpoint for your resource."
@@ -33,8 +33,8 @@ class Foundry:
     """A Foundry resource. `kinds.Kind` describes the members.
 
     Args:
-        without_models: the route `/models` is gone, as it is deprecated.
-        sold: the models that can be had, and what becomes of retired ones.
+        without_models: leave out the deprecated route `/models/chat/completions`.
+        sold: the models that are sold, and the status of retired ones.
     """
 
     name = "foundry"
@@ -63,7 +63,7 @@ class Foundry:
         return self.sold.deployments
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
-        """The body's `model` names the deployment. A resource has no default one."""
+        """The deployment that the body's `model` names. A request without `model` is refused with 400."""
         if model is None:
             raise ApiError(400, "no_model_name", "No model specified in request.", param="model")
         found = self.sold.deployments.get(model) if isinstance(model, str) else None
@@ -73,12 +73,12 @@ class Foundry:
         return found
 
     def error(self, error: ApiError) -> Answer:
-        """The error in the one shape that a resource has."""
+        """The error response: `error` with `code`, `message` and, where there are any, `param` and `details`."""
         code, message = error.code, error.message
         if error.status == 401:
             code, message = "401", _DENIED
         elif error.status == 404 and code == "not_found":
-            # The other hints name routes that a resource has not.
+            # Other hints of the 404 name routes that a Foundry resource does not have.
             told = f".{NO_RESPONSES}" if message.endswith(NO_RESPONSES) else ""
             code, message = "404", f"Resource not found{told}"
         elif error.status == 429:
@@ -91,7 +91,7 @@ class Foundry:
         return Answer(error.status, msgspec.json.encode(body), lines((("x-ms-error-code", code), *error.headers)))
 
     def quota(self, limits: Limits, clock: Callable[[], float]) -> Quota:
-        """The documented quota, unless another one was asked for."""
+        """The quota of one deployment for one key: by default 400,000 tokens a minute, as documented."""
         return Quota(limits, clock, TOKENS_PER_MINUTE)
 
     def info(self, deployment: Deployment) -> dict[str, str]:

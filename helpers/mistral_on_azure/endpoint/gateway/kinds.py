@@ -1,10 +1,10 @@
-"""Kinds of deployment: what one object decides about addresses, credentials, errors, limits and `/info`.
+"""`Kind`: the protocol of a kind of deployment, which decides paths, credentials, error responses, quota and `/info`.
 
-`serverless` is the kind that is served. Another one is a class with these members, and is handed to `Application`.
+`serverless.py` (the default), `managed.py` and `foundry.py` implement it. `SoldModels` has the models that `serverless`
+and `foundry` sell per token; `catalog/models.toml` has their dates of release and retirement.
 
-Two kinds sell models, which are retired some day; which they are, and since when, is in catalog/models.toml.
-Documented: a retired model answers `410 Gone` to every request, 404 in older pages. The words of both answers are
-inferred, as no page has them.
+Documented: a retired model answers `410 Gone` to every request, 404 in older pages. The messages of both are inferred,
+as no page quotes them.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from mistral_on_azure.endpoint.gateway.authentication import SessionsByCredentia
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
-EXTRA = ("error", "drop", "pass-through")  # what can become of parameters that the API does not name
-GONE = (410, 404)  # the statuses of a retired model: what the pages say, and what they said
+EXTRA = ("error", "drop", "pass-through")  # values of the header `extra-parameters`
+GONE = (410, 404)  # the status of a retired model in today's documentation, and in older pages
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What one path of a kind leads to.
+    """The operation of one path.
 
     Attributes:
-        operation: a name among `OPERATIONS` in routes.py.
-        extra: what becomes of extra parameters where no header says; one of `EXTRA`.
+        operation: a key of `OPERATIONS` in routes.py.
+        extra: the default of the header `extra-parameters`, one of `EXTRA`.
     """
 
     operation: str
@@ -40,14 +40,14 @@ class Address:
 
 
 class Kind(Protocol):
-    """A kind of deployment. It holds nothing of a request, so one object serves a whole process.
+    """A kind of deployment. It has no state of a request or session, so all of them can share one object.
 
     Attributes:
-        name: as it is written after `--kind`.
-        addresses: the paths that it answers, besides the local endpoint's own.
-        fallback: what answers every other path; None is 404.
-        api_versions: the versions that exist, the current one first; without any, the parameter is not read.
-        audiences: whom a Microsoft Entra ID token may be issued for, the one to recommend first.
+        name: the value of `--kind`.
+        addresses: the operations by path, without the local endpoint's own routes.
+        fallback: the operation of every other path; None answers 404.
+        api_versions: the valid values of `api-version`, the current one first; if empty, the parameter is ignored.
+        audiences: the accepted audiences of Microsoft Entra ID tokens; error messages recommend the first.
     """
 
     name: str
@@ -57,45 +57,45 @@ class Kind(Protocol):
     audiences: tuple[str, ...]
 
     def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
-        """The session that a request's credential opens.
+        """The session of a request's credential.
 
         Raises:
-            ApiError: 401 that says what was missing or refused.
+            ApiError: 401 for a missing, unknown or invalid credential.
         """
 
     def deployments(self) -> Mapping[str, Deployment]:
-        """The deployments that an endpoint of this kind has, by name, the default one first."""
+        """The deployments of an endpoint of this kind, by name, the default one first."""
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
         """The deployment that a request is for.
 
         Args:
-            header: its `azureml-model-deployment`.
-            model: its `model`; None for a real engine's own name, too.
+            header: the request's header `azureml-model-deployment`.
+            model: the body's `model`; None if there is none, or if it is the name of a real engine's model.
             default: the deployment for a request that names none.
 
         Raises:
-            ApiError: 404 for a deployment that this endpoint does not have.
+            ApiError: 404 for an unknown deployment, 410 for a retired model, 400 where `model` is required.
         """
 
     def error(self, error: ApiError) -> Answer:
-        """The answer to a request that failed: status, body and headers."""
+        """The error response: status, body and headers in this kind's form."""
 
     def quota(self, limits: Limits, clock: Callable[[], float]) -> Quota:
-        """The limits of one deployment for one key, and the headers that tell what is left."""
+        """A new quota of one deployment for one key."""
 
     def info(self, deployment: Deployment) -> dict[str, str]:
-        """What `/info` answers."""
+        """The body of the response to `GET /info`."""
 
 
 def deployment_named(name: Any, known: Mapping[str, Deployment] | None = None) -> Deployment:
-    """A deployment of this endpoint.
+    """The deployment of a name.
 
     Args:
-        known: those that the endpoint has; None for the cookbook's four.
+        known: the endpoint's deployments by name; None for the cookbook's four.
 
     Raises:
-        ApiError: 404 for a deployment that this endpoint does not have.
+        ApiError: 404 for an unknown name.
     """
     known = deployments() if known is None else known
     found = known.get(name) if isinstance(name, str) else None
@@ -110,12 +110,12 @@ def deployment_named(name: Any, known: Mapping[str, Deployment] | None = None) -
 
 
 class SoldModels:
-    """The models that are sold.
+    """The models that are sold per token, as deployments.
 
     Args:
         kind: "foundry" or "serverless".
-        as_of: the day that is imitated; None takes the table as it is today.
-        status: one of `GONE`.
+        as_of: the models that were sold on that day; None takes those that are sold today.
+        status: the status for a retired model, one of `GONE`.
     """
 
     def __init__(self, kind: str, as_of: date | None = None, status: int = GONE[0]) -> None:
@@ -123,12 +123,12 @@ class SoldModels:
 
     @cached_property
     def deployments(self) -> dict[str, Deployment]:
-        """The deployments that answer, by name."""
+        """The deployments of models that are sold, by name."""
         everything = {**sold_deployments(), **retired_deployments()}
         return {name: each for name, each in everything.items() if self._answers(name)}
 
     def refuse_retired(self, name: Any) -> None:
-        """Refuse a name that is a retired model's, unless it is answered as any unknown name, with the kind's 404.
+        """Refuse the name of a retired model, if its status is 410. With 404 it is refused as an unknown name.
 
         Raises:
             ApiError: 410.

@@ -1,9 +1,9 @@
-"""Managed compute: Azure Machine Learning's gateway in front of the container.
+"""The kind `managed`: Azure Machine Learning's gateway in front of the container on managed compute.
 
-The gateway's code is not public; what is documented of it is served, and what is not known is left out: the body of its
-401, for one. Documented: every status of the container but 200 reaches the client as 424, with headers that tell the
-container's own; 408 after `request_timeout_ms`; 429 with an empty body above twice
-`max_concurrent_requests_per_instance` for each instance; no `x-ratelimit-*` headers and no `Retry-After`.
+The gateway's code is not public. Documented: every status of the container but 200 reaches the client as 424, with the
+container's status in a header; 408 after `request_timeout_ms`; 429 with an empty body above twice
+`max_concurrent_requests_per_instance` for each instance. Inferred, as no page names them: no `x-ratelimit-*` headers,
+no `Retry-After`, and an empty body of 401.
 """
 
 from __future__ import annotations
@@ -28,33 +28,34 @@ REASON, STATUS = "ms-azureml-model-error-reason", "ms-azureml-model-error-status
 TOO_MANY = "too_many_pending_request"
 REQUEST_TIMEOUT = 5_000  # milliseconds: the default of request_timeout_ms
 CONCURRENT = 1  # the default of max_concurrent_requests_per_instance
-_OWN = {401, 403, 408, 411, 413, 424, 429, 431, 502, 503, 504}  # statuses that the gateway itself may send
+_OWN = {401, 403, 408, 411, 413, 424, 429, 431, 502, 503, 504}  # statuses of the gateway itself, which are not wrapped
 
 
-class Pending:
-    """The requests of one deployment that are under way, and how many of them the gateway lets wait.
+class ConcurrencyLimit:
+    """The limit on concurrent requests to one deployment, which managed compute has instead of a quota.
 
-    It takes the place of a quota: managed compute counts requests at a time, not tokens. When an answer will have left
-    is known when it is worked out, so nobody has to tell that it has.
+    A request counts until its response is written. That time is computed when the response is made, so that nothing
+    has to be called at the end of a request.
 
     Args:
-        most: how many requests may be under way at once.
-        clock: seconds, monotonic.
-        limit: seconds that an answer may take.
-        instances: how many containers there are to write answers.
+        most: number of concurrent requests, those that are processed and those that wait.
+        clock: returns monotonic seconds.
+        limit: seconds that a response without streaming may take.
+        instances: number of containers, each of which makes one response without streaming at a time.
     """
 
     def __init__(self, most: int, clock: Callable[[], float], limit: float, instances: int = 1) -> None:
         self.most, self.clock, self.limit = most, clock, limit
         self._ends: list[float] = []
         self._working = 0
-        self._free_at = [0.0] * instances  # when each container has written the whole answers before
+        # Times at which each container has written its responses without streaming.
+        self._free_at = [0.0] * instances
 
     def take(self, tokens: int) -> None:
-        """Let a request in.
+        """Admit a request. Tokens are not counted.
 
         Raises:
-            QuotaExceeded: 429 when as many as may be are under way.
+            QuotaExceeded: 429 when there are as many concurrent requests as the limit allows.
         """
         now = self.clock()
         self._ends = [end for end in self._ends if end > now]
@@ -63,7 +64,7 @@ class Pending:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """A request is under way in the block, before it is known when its answer will have left."""
+        """Count a request as concurrent within the block, while its response is made in the background thread."""
         self._working += 1
         try:
             yield
@@ -71,16 +72,16 @@ class Pending:
             self._working -= 1
 
     def settle(self, tokens: int) -> None:
-        """Nothing: tokens are not counted here."""
+        """Do nothing, as tokens are not counted."""
 
     def headers(self) -> bytes:
-        """No header lines: managed compute tells no quota."""
+        """No header lines, as managed compute sends no `x-ratelimit-*` headers."""
         return b""
 
     def waits(self, answer: Answer) -> Answer:
-        """The answer, to be written after the whole answers before it, which a container gives one by one.
+        """Delay a response without streaming until those before it are written, as the container makes one at a time.
 
-        Streams do not wait for each other. An answer that takes longer than the time limit becomes 408.
+        Streams do not wait. A response that would take longer than the time limit becomes 408.
         """
         now = self.clock()
         if answer.events is None and answer.source is None:
@@ -98,14 +99,14 @@ class Managed:
     """A deployment on managed compute. `kinds.Kind` describes the members.
 
     Args:
-        concurrent: requests at a time for each instance, `max_concurrent_requests_per_instance`.
-        instances: how many instances the deployment has.
-        timeout: milliseconds that an answer may take, `request_timeout_ms`.
+        concurrent: `max_concurrent_requests_per_instance`.
+        instances: number of instances of the deployment.
+        timeout: `request_timeout_ms`: milliseconds that a response without streaming may take.
     """
 
     name = "managed"
     addresses: Mapping[str, Address] = MappingProxyType({})
-    fallback = Address("container")  # the gateway passes every path on
+    fallback = Address("container")  # the gateway forwards every path to the container
     api_versions = ()
     audiences = (AUDIENCE,)
 
@@ -119,11 +120,11 @@ class Managed:
         return deployments()
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
-        """The header names a deployment; `model` is ignored, and so is a name that is none."""
+        """The deployment that the header names, or the default one. `model` and unknown names are ignored."""
         return deployments().get(header or "") or deployment_named(default)
 
     def error(self, error: ApiError) -> Answer:
-        """The gateway's own errors, or the container's inside of 424."""
+        """The error response: one of the gateway's own, or an error of the container wrapped in 424."""
         if error.code == TOO_MANY or error.status == 429:
             return Answer(429, b"", lines(((REASON, TOO_MANY), *error.headers)), "")
         if error.status == 401:
@@ -132,11 +133,11 @@ class Managed:
             return timed_out()
         if error.status in _OWN or error.code == "bad_http":
             return Answer(error.status, error.message.encode(), lines(error.headers), "text/plain")
-        body = {"error": {"code": error.code, "message": error.message, "status": error.status}}  # as the container's
+        body = {"error": {"code": error.code, "message": error.message, "status": error.status}}  # the container's form
         return wrapped(error.status, msgspec.json.encode(body), error.headers)
 
-    def quota(self, limits: Limits, clock: Callable[[], float]) -> Pending:
-        return Pending(self.most, clock, self.limit, self.instances)
+    def quota(self, limits: Limits, clock: Callable[[], float]) -> ConcurrencyLimit:
+        return ConcurrencyLimit(self.most, clock, self.limit, self.instances)
 
     def info(self, deployment: Deployment) -> dict[str, str]:
         return {
@@ -149,17 +150,19 @@ class Managed:
 def wrapped(
     status: int, body: bytes, headers: tuple[tuple[str, str], ...] = (), content_type: str = "application/json"
 ) -> Answer:
-    """An answer of the container that is not 200, as the gateway passes it on.
+    """The gateway's response 424 for a response of the container that is not 200.
 
     Args:
-        status: the container's; the client gets 424.
+        status: the container's status, which is sent in a header.
+        body: the container's body, which is sent unchanged.
+        headers: further headers of the container.
     """
     told = lines(((STATUS, str(status)), (REASON, "model_error"), *headers))
     return Answer(424, body, told, content_type if body else "")
 
 
 def timed_out() -> Answer:
-    """The gateway's answer when the container takes longer than `request_timeout_ms`."""
+    """The gateway's response 408, for a container that takes longer than `request_timeout_ms`."""
     return Answer(408, b"", lines(((REASON, "request_timeout"),)), "")
 
 

@@ -1,11 +1,11 @@
-"""Quota: what a deployment answers in a minute before it says 429.
+"""Quota: the requests and tokens that a deployment answers in a minute, before it sends 429.
 
-Two token buckets, one for requests and one for tokens, each holding a minute's worth and refilling steadily. Both
-are computed from the clock when a request arrives, so a request costs the same however many came before.
+There are two token buckets, one for requests and one for tokens. Each holds the amount of a minute and refills at a
+constant rate. Its level is computed from the clock when a request arrives.
 
-An answered chat completion takes one request and its prompt and completion tokens, as in its `usage`; one that is
-refused for another reason takes a request and no tokens; a 429 takes nothing. A large request is refused with 429
-before any work when already the fewest tokens that its texts can have do not fit.
+A chat completion is charged one request and the tokens of its `usage`; a request that is refused for another reason is
+charged one request and no tokens; a 429 is charged nothing. A large request gets 429 before it is processed if even the
+lower bound of its tokens does not fit.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ _LINES = (
     b"x-ratelimit-limit-requests: LIMIT\r\nx-ratelimit-remaining-requests: %d\r\nx-ratelimit-reset-requests: %.3fs\r\n"
     b"x-ratelimit-limit-tokens: LIMIT\r\nx-ratelimit-remaining-tokens: %d\r\nx-ratelimit-reset-tokens: %.3fs\r\n"
 )
-_ROUNDING = 1e-9  # of a bucket: what floating point may lose while it refills
+_ROUNDING = 1e-9  # share of a bucket's capacity: the tolerance for rounding errors while it refills
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Requests and tokens a minute, for each deployment.
+    """The quota of each deployment for each key.
 
     Attributes:
-        tokens: None for what the kind of deployment has.
-        minute: the seconds that a minute takes. Fewer show what a whole quota does in less time.
+        requests: requests a minute.
+        tokens: tokens a minute; None is the default of the kind of deployment.
+        minute: length of that minute in seconds. With a shorter one, tests see the quota refill in less time.
     """
 
     requests: int = 1_000
@@ -39,11 +40,17 @@ class Limits:
 
 
 class QuotaExceeded(ApiError):
-    """429: the quota has no room for a request, which therefore takes nothing of it."""
+    """429: a request does not fit into the quota. It is not charged."""
 
 
 class Bucket:
-    """A token bucket that holds `capacity` and refills in a minute, of so many seconds."""
+    """A token bucket.
+
+    Args:
+        capacity: the amount that the full bucket holds.
+        now: monotonic seconds.
+        minute: seconds in which an empty bucket refills.
+    """
 
     __slots__ = ("at", "capacity", "level", "rate", "rounding")
 
@@ -52,7 +59,10 @@ class Bucket:
         self.level, self.at = float(capacity), now
 
     def wait_for(self, amount: float, now: float) -> float:
-        """Seconds until `amount` fits. More than the bucket holds fits when it is full, and is owed afterwards."""
+        """Seconds until `amount` fits; 0 if it fits now.
+
+        An amount above the capacity fits into a full bucket, whose level is negative afterwards.
+        """
         level = self.level + (now - self.at) * self.rate
         self.level = level = level if level < self.capacity else self.capacity
         self.at = now
@@ -60,25 +70,25 @@ class Bucket:
         return missing / self.rate if missing > self.rounding else 0.0
 
     def state(self) -> tuple[float, float]:
-        """The amount that is left, 0 while some is owed, and the seconds until the bucket is full again."""
+        """The amount that is left (0 for a negative level), and the seconds until the bucket is full again."""
         level = self.level
         return level if level > 0 else 0, (self.capacity - level) / self.rate
 
 
 class Quota:
-    """The requests and tokens that one deployment may still take this minute.
+    """The quota of one deployment for one key.
 
     Args:
-        limits: how much a minute holds.
-        clock: seconds, monotonic.
-        usual: tokens a minute, where the limits say nothing.
+        limits: requests and tokens a minute.
+        clock: returns monotonic seconds.
+        usual: tokens a minute where `limits` has None.
     """
 
     def __init__(self, limits: Limits, clock: Callable[[], float], usual: int = 200_000) -> None:
         self.clock, tokens = clock, usual if limits.tokens is None else limits.tokens
         self.requests = Bucket(limits.requests, clock(), limits.minute)
         self.tokens = Bucket(tokens, clock(), limits.minute)
-        self._lines = _LINES  # every answer has them, so what never changes is filled in once
+        self._lines = _LINES  # the limits, which never change, are filled in once
         for limit in (limits.requests, tokens):
             self._lines = self._lines.replace(b"LIMIT", b"%d" % limit, 1)
 
@@ -86,7 +96,7 @@ class Quota:
         """Charge one request and its tokens.
 
         Raises:
-            QuotaExceeded: 429 with `Retry-After` in whole seconds when one of the two does not fit.
+            QuotaExceeded: 429 with `Retry-After` in whole seconds when the request or its tokens do not fit.
         """
         now = self.clock()
         for_requests, for_tokens = self.requests.wait_for(1, now), self.tokens.wait_for(tokens, now)
@@ -96,10 +106,10 @@ class Quota:
         self.tokens.level -= tokens
 
     def check(self, least: int) -> None:
-        """Refuse a request that does not fit whatever it comes to, before there is any work with it.
+        """Refuse a request that cannot fit, before it is processed. Nothing is charged; `take` does that later.
 
         Args:
-            least: the fewest tokens that it can take; what it does take is charged by `take`.
+            least: a lower bound of the request's tokens.
 
         Raises:
             QuotaExceeded: as `take` does.
@@ -110,11 +120,14 @@ class Quota:
             raise self._exceeded(math.ceil(max(for_requests, for_tokens)))
 
     def settle(self, tokens: int) -> None:
-        """Charge tokens that were only known once an engine had spent them; the next request may have to wait."""
+        """Charge the difference between an engine's actual tokens and the estimate; it may be negative.
+
+        Tokens that do not fit are charged all the same, and the next request has to wait for them.
+        """
         self.tokens.level -= tokens
 
     def headers(self) -> bytes:
-        """The `x-ratelimit-*` header lines, as of the last request."""
+        """The `x-ratelimit-*` header lines, for the levels after the last charge."""
         return self._lines % (self.requests.state() + self.tokens.state())
 
     def _exceeded(self, seconds: int) -> QuotaExceeded:

@@ -1,4 +1,4 @@
-"""The serverless kind: the Azure AI Model Inference API as Microsoft documents it."""
+"""The kind `serverless`: the Azure AI Model Inference API as Microsoft documents it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mistral_on_azure.endpoint.gateway.kinds import Address, SoldModels, deploym
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
-_NO_MODEL = "azureai"  # what MistralAzure sends when its caller names no model
+_NO_MODEL = "azureai"  # the `model` that Mistral's client MistralAzure sends by default
 
 
 class Serverless:
     """A serverless deployment. `kinds.Kind` describes the members.
 
     Args:
-        strict_model: refuse a `model` that is no deployment's name. On Azure, an endpoint that serves one model answers
-            whatever name a request has.
-        sold: the models that are sold beside the four, and what becomes of retired ones.
+        strict_model: refuse a `model` that is not the name of a deployment. On Azure, an endpoint with one model
+            ignores `model`.
+        sold: the models that are sold per token besides the cookbook's four, and the status of retired ones.
     """
 
     name = "serverless"
@@ -33,7 +33,7 @@ class Serverless:
         "/info": Address("info"),
         "/chat/completions": Address("chat", extra="error"),
         "/models/chat/completions": Address("chat", extra="error"),
-        # Clients that use this one expect the model's own parameters to be passed on.
+        # Clients that call this path expect the model's own parameters to be passed on.
         "/v1/chat/completions": Address("chat", extra="pass-through"),
         "/v1/models": Address("models"),
         "/v1/models/{model}": Address("model"),
@@ -47,14 +47,17 @@ class Serverless:
         self.strict_model, self.sold = strict_model, sold or SoldModels("serverless")
 
     def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
-        """A key may stand alone in the Authorization header, as in published samples."""
+        """The session of a request's credential. Published samples send the key without `Bearer`, which is accepted."""
         return authenticate(request, sessions, tokens, bare_key=True)
 
     def deployments(self) -> Mapping[str, Deployment]:
         return {**deployments(), **self.sold.deployments}
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
-        """The header goes before the body's `model`, which only has to be right where names are strict."""
+        """The deployment that the header names, else the body's `model`, else the default one.
+
+        An unknown `model` is ignored unless `strict_model` is set; an unknown name in the header is refused with 404.
+        """
         known = self._known
         if model == _NO_MODEL or not (self.strict_model or (isinstance(model, str) and model in known)):
             model = None
@@ -68,10 +71,7 @@ class Serverless:
         return self.deployments()
 
     def error(self, error: ApiError) -> Answer:
-        """The error in a body that every client can read.
-
-        `error` is what azure-core and the OpenAI SDK read, the rest is Azure's own shape.
-        """
+        """The error response. azure-core and the OpenAI SDK read the body's `error`; the rest is as on Azure."""
         body: dict[str, Any] = {"status": error.status, "code": error.code, "message": error.message}
         if error.detail is not None:
             body["detail"] = error.detail

@@ -1,1 +1,1 @@
-"""What Azure does not have: faults and a pace on demand, and sessions with a journal of their exchanges."""
+"""What Azure does not have: requested faults, timing, and sessions with a journal of their exchanges."""

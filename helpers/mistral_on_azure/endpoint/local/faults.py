@@ -1,16 +1,15 @@
-"""Faults on demand: which requests of a session they hit, and what they do to an answer.
+"""Requested faults: which requests of a session they hit, and how they change the response.
 
-`endpoint/fault.py` has the table of what can be asked for. A fault is asked for in one of two ways, beside those of a
-script. Both take the same fields:
+`endpoint/fault.py` has the table of fields. Besides the faults of a script, there are two ways to request a fault:
 
-- out of band, so that the client's own code stays what a user would write: `POST /local/faults` with a JSON object, or
-  a list of them, which happen one after the other. They hit the chat completions of this key that come next.
-  `DELETE /local/faults` forgets those that have not happened, `GET` lists them;
-- with one request: the header `x-local-fault: status=503; retry-after=1`.
+- `POST /local/faults` with a JSON object or a list of objects queues faults for the next chat completions of this key,
+  so that the client's code need not change. `GET /local/faults` lists the queue, `DELETE /local/faults` empties it.
+- The header `x-local-fault: status=503; retry-after=1` requests a fault for the request that has the header.
 
-A fault in a header hits every request that carries it, unless `count` says how many; a retry carries the same header,
-so `status=503; count=2` fails twice and then succeeds. A `name` makes a header different from others that ask for the
-same. A fault with a `probability` and no `count` lasts until it is deleted. What happened is noted in the wire view.
+A queued fault without `count` hits one request; with `probability` and without `count` it stays in the queue. A fault
+in a header without `count` hits every request with this header. With `status=503; count=2`, the first request and its
+first retry fail, as a retry has the same header, and the second retry succeeds. Give such a header a `name` to count
+its requests apart from those of an equal header. The journal has a note on each fault that was applied.
 """
 
 from __future__ import annotations
@@ -28,30 +27,34 @@ import msgspec
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import STATUSES, Fault, fault_of
 from mistral_on_azure.endpoint.fields import read
+from mistral_on_azure.endpoint.gateway.managed import REASON, STATUS
 from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, fields, lines
 
 HEADER = "x-local-fault"
-_REMEMBERED = 256  # headers of a session whose requests are counted
-_WAITING = 1_000  # faults of a session that have not happened
+_REMEMBERED = 256  # different headers of a session whose requests are counted
+_WAITING = 1_000  # queued faults of a session
 _ASKED = "(A fault asked of the local endpoint.)"
 
 
 class Faults:
-    """The faults that one session has asked for."""
+    """The requested faults of one session: the queue, and a counter for each header."""
 
     def __init__(self) -> None:
         self._queue: deque[Fault] = deque()
         self._headers: dict[str, Fault] = {}
 
     def ask(self, wanted: Any) -> list[Fault]:
-        """Queue a fault, or several.
+        """Queue one fault or a list of faults, and return them.
+
+        Args:
+            wanted: decoded JSON: an object or a list of objects.
 
         Raises:
-            ApiError: 400 for a fault that does not exist; nothing is queued then.
+            ApiError: 400 for a wrong field or value, or a full queue; nothing is queued then.
         """
         asked = [fault_of(each) for each in (wanted if isinstance(wanted, list) else [wanted])]
         if len(self._queue) + len(asked) > _WAITING:
-            raise invalid(f"More than {_WAITING} faults cannot wait; DELETE /local/faults forgets them.")
+            raise invalid(f"The queue has room for {_WAITING} faults; DELETE /local/faults empties it.")
         for fault in asked:
             if fault.count is None and fault.probability == 1.0:
                 fault.count = 1
@@ -59,22 +62,22 @@ class Faults:
         return asked
 
     def waiting(self) -> list[Fault]:
-        """The faults that may still happen."""
+        """The queued faults."""
         return list(self._queue)
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Drop all queued faults, and reset the counters of headers."""
         self._queue.clear()
         self._headers.clear()
 
     def next(self, header: str | None) -> Fault | None:
-        """The fault that hits the next request, if one does.
+        """Count the next request, and return the fault that hits it, if one does.
 
         Args:
-            header: the request's own fault.
+            header: the request's header `x-local-fault`, which takes precedence over the queue.
 
         Raises:
-            ApiError: 400 for a header that asks for a fault which does not exist.
+            ApiError: 400 for a wrong field or value in the header.
         """
         if header is not None:
             fault = self._of_header(header)
@@ -100,7 +103,7 @@ class Faults:
 
 
 def error_of(fault: Fault) -> ApiError:
-    """The error that a fault with a status is answered with."""
+    """The error response of a fault with a status."""
     code, message = STATUSES[fault.status]
     headers = _waits(fault)
     if fault.status == 401:
@@ -109,9 +112,9 @@ def error_of(fault: Fault) -> ApiError:
 
 
 def _waits(fault: Fault) -> list[tuple[str, str]]:
-    """The headers by which a client learns how long to wait."""
+    """The headers that tell a client how long to wait before it retries."""
     seconds = fault.retry_after
-    if fault.retry_after_date is not None:  # dates have whole seconds: never earlier than asked for
+    if fault.retry_after_date is not None:  # an HTTP date has whole seconds, so the present time is rounded up
         seconds = formatdate(math.ceil(time.time()) + fault.retry_after_date, usegmt=True)
     named = {
         "retry-after": seconds,
@@ -122,7 +125,7 @@ def _waits(fault: Fault) -> list[tuple[str, str]]:
 
 
 def damaged(answer: Answer, fault: Fault) -> Answer:
-    """The answer as the fault leaves it, with a note on what was done to it."""
+    """Apply a fault to an answer, and note it in the answer."""
     notes = []
     if fault.status is not None:
         notes.append(f"status {fault.status}{f' around {fault.model_status}' if fault.model_status else ''}")
@@ -142,23 +145,23 @@ def damaged(answer: Answer, fault: Fault) -> Answer:
 
 
 def _wrapped(answer: Answer, fault: Fault) -> Answer:
-    """An error with the headers of managed compute, and the container's body where its status is wrapped."""
+    """Add the headers of managed compute to an error, and for `model_status` the container's body."""
     given: list[tuple[str, str]] = []
     if fault.model_status is not None:
-        given.append(("ms-azureml-model-error-statuscode", str(fault.model_status)))
+        given.append((STATUS, str(fault.model_status)))
         word = _phrase(fault.model_status)
         error = {"code": word, "message": f"The container answered. {_ASKED}", "status": fault.model_status}
         body = msgspec.json.encode({"error": error})
         answer = replace(answer, status=424, body=body, content_type="application/json")
     reason = fault.reason or ("model_error" if fault.model_status is not None else None)
     if reason is not None:
-        given.append(("ms-azureml-model-error-reason", reason))
-    headers = {**fields(answer.headers), **dict(given)}  # managed compute has written some of them already
+        given.append((REASON, reason))
+    headers = {**fields(answer.headers), **dict(given)}  # on managed compute, the error has some of them already
     return replace(answer, headers=lines(headers.items())) if given else answer
 
 
 def _phrase(status: int) -> str:
-    """The name of a status, as the container writes it into a body."""
+    """The reason phrase of a status, which the container writes as the error's code."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -182,7 +185,7 @@ def _truncated(answer: Answer) -> tuple[Answer, str]:
 
 def _no_done(answer: Answer) -> tuple[Answer, str]:
     if answer.events is None:
-        return answer, "no [DONE] was asked for, which an answer in one piece does not have"
+        return answer, "no-done has no effect without streaming"
     return replace(answer, events=tuple(event for event in answer.events if event != DONE)), "stream without [DONE]"
 
 
@@ -195,7 +198,7 @@ def _no_choices(answer: Answer) -> tuple[Answer, str]:
 
 def _error_event(answer: Answer) -> tuple[Answer, str]:
     if answer.events is None:
-        return answer, "an error event was asked for, which an answer in one piece does not have"
+        return answer, "error-event has no effect without streaming"
     middle = len(answer.events) // 2
     code, message = STATUSES[500]
     error = {"code": code, "message": f"{message} {_ASKED}", "param": None, "type": code}

@@ -1,7 +1,7 @@
-"""Sessions: all that the endpoint keeps for one key, its quotas, its faults and a journal of its last exchanges.
+"""Sessions: the quotas, faults, script and journal of one key.
 
-Each key is a virtual endpoint of its own. Notebooks that run side by side on one server get a key each, so that none
-meets the other's quota, faults or exchanges.
+Keys share no state. Notebooks that run side by side on one server get one key each, so that none of them sees the
+quota, faults or exchanges of another.
 """
 
 from __future__ import annotations
@@ -23,19 +23,27 @@ from mistral_on_azure.endpoint.local.timing import OFF, Setting
 from mistral_on_azure.endpoint.models.script_layers import SessionScript
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, fields
 
-LIMITS = {"requests_per_minute": "requests", "tokens_per_minute": "tokens"}  # what a session calls fields of `Limits`
-KEPT_BYTES = 64 * 1024  # of what was sent and answered, for each exchange; one may take the room of others
+LIMITS = {"requests_per_minute": "requests", "tokens_per_minute": "tokens"}  # fields of a session and of `Limits`
+KEPT_BYTES = 64 * 1024  # bytes for each exchange of a journal; all share them, so that one may take more
 
 
 class Journal:
-    """The last exchanges, oldest first, for the wire view. A bounded ring, so it never grows."""
+    """The last exchanges of a session, oldest first, limited in number and bytes.
+
+    Args:
+        kept: number of exchanges.
+    """
 
     def __init__(self, kept: int = KEPT) -> None:
         self._ring: deque[tuple[float, Request, Answer, int]] = deque()
         self._kept, self._bytes = kept, 0
 
     def add(self, at: float, request: Request, answer: Answer) -> None:
-        """Keep an exchange, and let go of the oldest ones that there is no more room for. The last one always stays."""
+        """Add an exchange, and drop the oldest ones that exceed the limits. The newest one is kept at any size.
+
+        Args:
+            at: monotonic seconds.
+        """
         ring, size = self._ring, len(request.body) + _size(answer)
         ring.append((at, request, answer, size))
         self._bytes += size
@@ -43,12 +51,12 @@ class Journal:
             self._bytes -= ring.popleft()[3]
 
     def last(self, how_many: int) -> list[dict[str, Any]]:
-        """The last exchanges as plain data, credentials masked. `at` is in seconds of the server's clock."""
+        """The last exchanges as JSON data, with credentials masked. `at` is in monotonic seconds of the server."""
         return [_describe(*exchange[:3]) for exchange in list(self._ring)[-how_many:]]
 
 
 def _size(answer: Answer) -> int:
-    """Bytes of an answer."""
+    """Bytes of an answer's body or events."""
     return sum(map(len, answer.events)) if answer.events else len(answer.body)
 
 
@@ -75,17 +83,22 @@ _BEARER = "Bearer "
 
 
 class Session:
-    """One key's journal, faults and quotas.
+    """The state of one key.
+
+    Args:
+        new_quota: makes the quota of a deployment from its limits.
+        limits: the quota of each deployment.
+        timing: the pace of responses.
+        kept: number of exchanges in the journal.
 
     Attributes:
-        identity_secret: what the token service wants in `X-IDENTITY-HEADER`, a different secret from the key.
-        object_id: who the session is in a token.
-        deployment: what this key's endpoint serves when a request names nothing; None is the server's default.
-        script: what it adds to the script.
-        timing: the pace of its answers.
-        token_lifetime: how long its tokens are good for, in seconds; None is the server's choice.
-        calls: requests answered, but for the endpoint's own routes.
-        prompt_tokens: in all completions; completion_tokens likewise.
+        identity_secret: the value of `X-IDENTITY-HEADER` that the token service requires; it is not the key.
+        object_id: the identity in tokens that are issued for this session.
+        deployment: the deployment that answers when a request names none; None is the server's default.
+        script: the session's own exchanges.
+        token_lifetime: lifetime of its tokens in seconds; None is the server's default.
+        calls: number of requests, without those to the routes under `/local`.
+        prompt_tokens: prompt tokens of all completions; `completion_tokens` likewise.
     """
 
     def __init__(
@@ -105,12 +118,12 @@ class Session:
         self._quotas: dict[str, Quota] = {}
 
     def spend(self, prompt_tokens: int, completion_tokens: int) -> None:
-        """Count the tokens of an answer."""
+        """Add the tokens of a completion to the session's totals."""
         self.prompt_tokens += prompt_tokens
         self.completion_tokens += completion_tokens
 
     def quota(self, deployment: str) -> Quota:
-        """What is left to one deployment in this session."""
+        """The quota of one deployment, made with the first request to it."""
         quota = self._quotas.get(deployment)
         if quota is None:
             chosen = {LIMITS[name]: value for name, value in self._chosen.items() if value is not None}
@@ -118,22 +131,26 @@ class Session:
         return quota
 
     def limit(self, chosen: Mapping[str, int | None]) -> None:
-        """Choose the quota of each deployment, which begins anew: by the names in `LIMITS`, None for the server's."""
+        """Set new limits for all deployments, with full quotas.
+
+        Args:
+            chosen: limits by the names in `LIMITS`; None restores the server's limit. If empty, nothing changes.
+        """
         if chosen:
             self._chosen |= chosen
             self._quotas.clear()
 
 
 class Sessions:
-    """Sessions by key, by identity secret and by object id; only digests of secrets are kept as names.
+    """The sessions by key, by identity secret and by object id. Keys and secrets are stored as digests only.
 
     Args:
         keys: the keys that are accepted.
         limits: the quota of each deployment, for each key.
-        clock: seconds, monotonic.
-        timing: the pace of answers where nobody asks for another.
-        quota: makes the quota of one deployment for one key, as the kind of deployment has it.
-        kept: how many exchanges each journal keeps.
+        clock: returns monotonic seconds.
+        timing: the pace of responses in new sessions.
+        quota: makes the quota of one deployment for one key; the kind of deployment provides it.
+        kept: number of exchanges in each journal.
     """
 
     def __init__(
@@ -151,9 +168,9 @@ class Sessions:
         self._by_object = {session.object_id: session for session in self._by_header.values()}
 
     def renew(self, session: Session) -> Session:
-        """Put a new session in the place of one, with its key, its identity and its refusals, and nothing else of it.
+        """Replace a session by a new one, which keeps only its key, its identity and `refused_ever`.
 
-        What is still being answered in the old one leaves no trace in the new one.
+        Requests that are still in work belong to the old session and do not appear in the new one's journal.
         """
         new = self._new()
         new.identity_secret, new.object_id = session.identity_secret, session.object_id
@@ -165,9 +182,9 @@ class Sessions:
         return new
 
     def of_header(self, authorization: str) -> Session | None:
-        """The session of an `Authorization` header with a key, as clients write it.
+        """The session of an `Authorization` header `Bearer KEY`, if the key is known.
 
-        Looking up a digest takes the same time whatever part of a key is right.
+        Digests are compared, so that the time of the lookup does not reveal how much of a guessed key is right.
         """
         return self._by_header.get(_digest(authorization))
 

@@ -1,18 +1,18 @@
-"""Timing: how long an answer takes. Off by default: an answer leaves as soon as it is known.
+"""Timing: the pace of a response. It is off by default: a response is written as soon as it is complete.
 
 A timing is a time to the first token in seconds and a number of tokens a second. It is set for the server
-(`cookbook serve --timing`), for a session (`POST /local/timing`) or for one request (the header `x-local-timing`), each
-overriding the one before, in the same words:
+(`cookbook serve --timing`), for a session (`POST /local/timing`) or for one request (the header `x-local-timing`); the
+latter override the former. All three take the same values:
 
-- `off`: no waiting;
-- `imitate`: the pace of the deployment that answers, as deployments.toml has it. These figures imitate; nobody measured
-  them on Azure;
-- `first-token=0.2; tokens-per-second=50`: these two, or one of them.
+- `off`: no delay;
+- `imitate`: the pace of the deployment that answers, from deployments.toml. These figures are plausible; they were not
+  measured on Azure;
+- `first-token=0.2; tokens-per-second=50`, or one of the two.
 
-The answer to `POST /local/timing` has what it was before, in the same words, so that it can be put back.
+The response to `POST /local/timing` also has the previous value, with which a client can restore it.
 
-In a stream, the first token leaves after the time to the first token and each further one at its own due time. An
-answer in one piece leaves when the last token of its stream would.
+In a stream, the first token is written after the time to the first token, and each further token at its own due time.
+A response without streaming is written when the last token of its stream would be.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ HEADER = "x-local-timing"
 
 
 class Timing(Struct, frozen=True):
-    """The pace of one answer.
+    """The pace of one response.
 
     Attributes:
         first_token: seconds to the first token.
-        tokens_per_second: None for all at once.
+        tokens_per_second: None writes all tokens at once.
     """
 
     first_token: FirstToken = 0.0
@@ -48,23 +48,23 @@ FIELDS = fields_of(Timing)
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A timing as it was asked for.
+    """A timing as it was requested.
 
     Attributes:
-        words: as it was written.
-        of: the timing of a deployment, by its name.
+        words: the requested text, such as `imitate`.
+        of: returns the timing of a deployment, by its name.
     """
 
     words: str
     of: Callable[[str], Timing]
 
 
-@lru_cache(maxsize=256)  # a header that comes again and again
+@lru_cache(maxsize=256)  # as clients send the same header with every request
 def setting(text: str) -> Setting:
     """Read a setting: `off`, `imitate`, or the fields of a timing.
 
     Raises:
-        ApiError: 400 for anything else.
+        ApiError: 400 for another word, or a wrong field or value.
     """
     if len(text) > LONGEST:
         raise invalid(f"A timing has at most {LONGEST:,} characters.", code="invalid_field")
@@ -81,15 +81,15 @@ def setting(text: str) -> Setting:
 
 
 def paced(answer: Answer, timing: Timing, tokens: int) -> Answer:
-    """The answer, to be written at a pace.
+    """The answer with the delay and the gap between tokens that a timing sets.
 
     Args:
-        tokens: how many were generated.
+        tokens: number of completion tokens.
     """
     if timing == _NO_WAITING:
         return answer
     gap, steps = 1 / timing.tokens_per_second if timing.tokens_per_second else 0.0, max(0, tokens - 1)
-    delay = answer.delay + timing.first_token  # a script may have asked for the first one
+    delay = answer.delay + timing.first_token  # an exchange of the script may have a delay already
     if answer.events is None:
         return replace(answer, delay=delay + steps * gap)
     return replace(answer, delay=delay, gap=gap, steps=steps)

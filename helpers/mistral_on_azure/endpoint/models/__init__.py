@@ -1,1 +1,4 @@
-"""What answers chat requests: `model` is the protocol, `script_model` and `engine` follow it. README.md has engines."""
+"""The models that answer chat requests: `model` is the protocol, which `script_model` and `engine` implement.
+
+README.md describes the real engines.
+"""

@@ -1,7 +1,7 @@
-"""Chat completions as they are written: the object, or the events of a stream, that the service answers with.
+"""Encodes the script's chat completions: as a `chat.completion` object, or as the events of a stream.
 
-A call of a tool is one chunk with the whole call, as Mistral sends it: its client refuses a call in pieces. Only
-`data: ` lines are sent: azure-ai-inference refuses comments, pings and `event:` lines.
+A tool call is one chunk, as Mistral sends it: its client refuses a call in several chunks. An event has `data: ` lines
+only, as azure-ai-inference refuses comments and `event:` lines.
 """
 
 from __future__ import annotations
@@ -20,28 +20,34 @@ from mistral_on_azure.endpoint.models.script import Completion
 from mistral_on_azure.endpoint.models.script_entries import Found
 from mistral_on_azure.endpoint.transport.exchange import DONE
 
-SMALL = 160  # tokens of a result that is kept as it is written: about 32 kB as a stream
+SMALL = 160  # tokens: the JSON of a shorter result is cached; a stream of so many takes about 32 kB
 _encode = msgspec.json.Encoder().encode
-# The object that an answer is. Written out, because putting it together costs more than all that is new in it.
+# The JSON of a chat completion as templates, which is faster than encoding an object each time.
 _HEAD = b'{"id":"%032x","object":"chat.completion","created":%d,"model":"%b"'
 _TAIL = b',"choices":[%b],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}'
 
 
 @dataclass(slots=True)
 class Result:
-    """Everything an answer is written from, whole or streamed."""
+    """The result of a chat request, from which the response is encoded.
+
+    Attributes:
+        completions: one for each choice.
+        found: the exchange of the script that answers the request; None if there is none.
+        tails: the encoded JSON without id and time, cached for later requests.
+    """
 
     deployment: Deployment
     completions: tuple[Completion, ...]
     prompt_tokens: int
     parameters: dict[str, Any]
     completion_tokens: int
-    found: Found | None = None  # what the script has for it
-    tails: list[bytes] = field(default_factory=list, compare=False)  # encoded once, for this and later requests
+    found: Found | None = None
+    tails: list[bytes] = field(default_factory=list, compare=False)
 
     @property
     def small(self) -> bool:
-        """Whether it takes little memory as it is written: at most `SMALL` tokens and alternatives to them."""
+        """Whether its JSON is small enough for the cache: at most `SMALL` tokens and alternatives."""
         if not self.parameters.get("logprobs"):
             return self.completion_tokens <= SMALL
         return self.completion_tokens * (2 + (self.parameters.get("top_logprobs") or 0)) <= SMALL
@@ -55,27 +61,27 @@ class Result:
         }
 
     def logprobs(self, completion: Completion) -> dict[str, Any] | None:
-        """The `logprobs` member of a choice, None unless the request asked for it and the answer is text."""
+        """The `logprobs` member of a choice; None unless the request asks for it and the completion is text."""
         if not self.parameters.get("logprobs") or completion.calls:
             return None
         return logprobs(completion, self.parameters.get("top_logprobs") or 0)
 
 
 def new_id() -> str:
-    """An id as the service makes them: 32 hexadecimal digits, never the same twice."""
+    """A random id of 32 hexadecimal digits, the form of the service's ids."""
     return f"{random.getrandbits(128):032x}"
 
 
-Written = bytes | tuple[bytes, ...]  # an object, or the events of a stream
+Written = bytes | tuple[bytes, ...]  # a JSON object, or the events of a stream
 
 
 def written(answer: Result) -> Written:
-    """The answer as it is sent: whole, or as the events of the stream that was asked for."""
+    """Encode a result as the request asks for it: as an object or as the events of a stream."""
     return events(answer) if answer.parameters.get("stream") else body(answer)
 
 
 def body(answer: Result) -> bytes:
-    """The `chat.completion` object in JSON."""
+    """Encode a result as a `chat.completion` object."""
     if answer.tails:
         tail = answer.tails[0]
     else:
@@ -97,7 +103,7 @@ def _choice(answer: Result, index: int, completion: Completion) -> bytes:
 
 
 def _spoken(completion: Completion, index: int) -> bytes:
-    """A choice with a gap for its log probabilities; the first is kept, as most requests get one of a few answers."""
+    """The JSON of a choice as a template with a `%b` for `logprobs`."""
     calls = [call.member for call in completion.calls] or None
     message = {"role": "assistant", "content": completion.text, "tool_calls": calls}
     choice = {"index": index, "message": message, "finish_reason": completion.finish_reason}
@@ -105,11 +111,10 @@ def _spoken(completion: Completion, index: int) -> bytes:
 
 
 def events(answer: Result) -> tuple[bytes, ...]:
-    """All events of a stream: for each choice a role, its tokens and its end; then `[DONE]`.
+    """Encode a result as the events of a stream: the role, tokens and finish reason of each choice, then `[DONE]`.
 
-    Usage comes with the last end, where Mistral's clients look for it. A request that has an opinion, in
-    `stream_options`, gets what OpenAI sends: usage in an event of its own, after the choices, or none.
-    Only the head is new in each stream; what follows it is encoded once for each result.
+    By default, usage is in the last chunk with a finish reason, where Mistral's clients read it. If the request has
+    `include_usage` in `stream_options`, usage is in a separate chunk after the choices, or left out, as OpenAI does it.
     """
     head = {
         "id": new_id(),
@@ -127,7 +132,7 @@ def events(answer: Result) -> tuple[bytes, ...]:
 
 
 def _tails(answer: Result) -> Iterator[dict[str, Any]]:
-    """What follows the head in each event."""
+    """The members of each chunk after id, object, time and model."""
     last, asked = len(answer.completions) - 1, usage_asked(answer.parameters)
     for index, completion in enumerate(answer.completions):
         tokens = (answer.logprobs(completion) or {}).get("content")
@@ -143,7 +148,7 @@ def _tails(answer: Result) -> Iterator[dict[str, Any]]:
 
 
 def usage_asked(parameters: dict[str, Any]) -> bool | None:
-    """Whether a request wants usage as OpenAI sends it; None where it does not say."""
+    """The value of `include_usage` in `stream_options`; None if it is left out."""
     return parameters.get("stream_options", {}).get("include_usage")
 
 

@@ -1,7 +1,8 @@
-"""Conversations as the model reads them: plain ones, and those with tools, their calls and what these returned.
+"""Reads the messages of a request as a conversation, with or without tools, tool calls and their results.
 
-Such a conversation is checked and normalized as by mistral-common. The turns made of it are the texts that Mistral's v3
-chat format encodes, so counting them is counting what `encode_chat_completion` gives, which tests compare.
+Messages with tools are checked and normalized as by mistral-common. The turns of a conversation are the texts that
+Mistral's v3 chat format encodes, so that their tokens add up to those of mistral-common's `encode_chat_completion`;
+tests compare the two.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ from mistral_on_azure.endpoint.models.messages import (
     text_of,
 )
 
-MOST_TOOLS, MOST_MESSAGES = 256, 4_096  # and tool calls; far more than fit into the context of any real conversation
-MOST_PARTS, DEEPEST = 6_000, 64  # values in the definitions of all tools, and levels of one within the other
+MOST_TOOLS, MOST_MESSAGES = 256, 4_096  # bounds of a request with tools; tool calls count as messages
+MOST_PARTS, DEEPEST = 6_000, 64  # values in the definitions of all tools, and levels of nesting
 
 
 def conversation(messages: list[Any], tools: Sequence[Any] = ()) -> Conversation:
     """Read the messages of a request.
 
     Args:
-        messages: as sent.
-        tools: the tools of the request, as sent.
+        messages: the decoded `messages`.
+        tools: the decoded `tools`.
 
     Raises:
-        ApiError: 400 for a broken structure or a tool that is none, 422 for content a text model cannot read.
+        ApiError: 400 for messages or tools that break the rules, 422 for content that is not text.
     """
     if not tools:
         talk = plain(messages)
@@ -52,11 +53,10 @@ def conversation(messages: list[Any], tools: Sequence[Any] = ()) -> Conversation
 
 
 def _in_full(messages: list[Any], tools: Sequence[Any]) -> Conversation:
-    """Read the messages of a request that has tools, tool calls, tool results, or an answer to continue.
+    """Read messages with tools, tool calls or tool results, or with a last assistant message that has `prefix`.
 
     Raises:
-        ApiError: 400 for a broken structure, a tool that is none, or more than the local endpoint reads, 422 for what
-            a text model cannot read.
+        ApiError: 400 for messages or tools that break the rules or are too many, 422 for content that is not text.
     """
     from mistral_on_azure.endpoint.models.mistral_rules import validated  # with pydantic, which takes a while to import
 
@@ -93,13 +93,17 @@ Parts = list[dict[str, Any]]
 
 
 def request_of(messages: list[Any], tools: Sequence[Any]) -> tuple[Parts, Parts, Parts]:
-    """What `conversation` read, for mistral-common's own tokenizers: messages, tools without and with their schemas."""
+    """The messages and tools in the form that mistral-common's own tokenizers take.
+
+    Returns:
+        The messages, the tools without their schemas, and the tools with their schemas.
+    """
     definitions = [definition(tool, place) for place, tool in enumerate(tools)]
     return [_clean(message) for message in messages], [_without_schema(tool) for tool in definitions], definitions
 
 
 def _history(messages: list[dict[str, Any]], last_user: int) -> History:
-    """The state of a conversation with tools; `last_user` is the index of its last user message."""
+    """The state of a conversation with tools. `last_user` is the index of the first message in its last user turn."""
     called = _called(messages)
     ended = messages[last_user:] if messages[-1]["role"] == "tool" else ()
     answered = [message for message in ended if message["role"] == "tool"]
@@ -111,7 +115,7 @@ def _history(messages: list[dict[str, Any]], last_user: int) -> History:
 
 
 def _check_size(messages: Sequence[Any], tools: Sequence[Any]) -> None:
-    """Refuse what takes long to check, before anything checks it.
+    """Refuse messages and tools that would take long to check.
 
     Raises:
         ApiError: 400.
@@ -133,16 +137,20 @@ def _check_size(messages: Sequence[Any], tools: Sequence[Any]) -> None:
 
 
 def _without_schema(tool: dict[str, Any]) -> dict[str, Any]:
-    """A definition for a check that stops short of the schema, which the tool's reader checks in bounded time."""
+    """A tool without its schema, which `tools/tool_schemas.py` checks in bounded time instead."""
     function = tool["function"]
     return {**tool, "function": {**function, "parameters": {}}} if isinstance(function["parameters"], dict) else tool
 
 
 def definition(tool: Any, place: int) -> dict[str, Any]:
-    """A tool with what Mistral reads of it and nothing else; clients add members of their own.
+    """A tool with the members that Mistral's format has; others, which some clients add, are dropped.
+
+    Args:
+        tool: the decoded tool.
+        place: its index, for the error message.
 
     Raises:
-        ApiError: 400 for what has not even the shape of a tool.
+        ApiError: 400 for a value that is not an object with a function.
     """
     function = tool.get("function") if isinstance(tool, dict) else None
     if not isinstance(function, dict):
@@ -152,7 +160,7 @@ def definition(tool: Any, place: int) -> dict[str, Any]:
 
 
 def _clean(message: dict[str, Any]) -> dict[str, Any]:
-    """A message with what Mistral reads of it and nothing else: of one that calls tools, the calls alone."""
+    """A message with the members that Mistral's format has. The text of a message with tool calls is dropped."""
     content = message.get("content")
     clean = {"role": message["role"], "content": content if content is None else text_of(content)}
     if message.get("prefix"):
@@ -163,7 +171,7 @@ def _clean(message: dict[str, Any]) -> dict[str, Any]:
         clean["content"] = None
         clean["tool_calls"] = [
             {
-                "id": call.get("id") or "null",  # as mistral-common calls the id of a call that has none
+                "id": call.get("id") or "null",  # mistral-common's value for a call without an id
                 "type": call.get("type") or "function",
                 "function": {name: call["function"].get(name) for name in ("name", "arguments")},
             }
@@ -173,7 +181,7 @@ def _clean(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_results(messages: list[dict[str, Any]]) -> None:
-    """Check what mistral-common does not: that every result answers a call.
+    """Check that every tool result has the id of an open call, which mistral-common does not check.
 
     Raises:
         ApiError: 400.
@@ -189,14 +197,14 @@ def _check_results(messages: list[dict[str, Any]]) -> None:
 
 
 def _called(messages: list[dict[str, Any]]) -> dict[str, str]:
-    """The tool that each call id stands for."""
+    """The name of the tool by the id of its call."""
     calls = (call for message in messages for call in message.get("tool_calls", ()))
     return {call["id"]: call["function"]["name"] for call in calls}
 
 
 def _turns(read: Sequence[Any], definitions: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
-    """The turns of checked messages, as texts that the tokenizer encodes one by one."""
-    # A text right before calls is not read, as one beside them is not.
+    """The turns (role, text) of checked messages, as the tokenizer encodes them one by one."""
+    # An assistant's text right before its tool calls is dropped, as text in the same message is.
     heard = [
         message
         for message, after in zip(read, [*read[1:], None], strict=True)
@@ -216,12 +224,12 @@ def _turns(read: Sequence[Any], definitions: Sequence[dict[str, Any]]) -> tuple[
         for place, message in enumerate(spoken)
         for turn in (_last_user_turns(system, definitions, message.content) if place == last_user else _turn(message))
     )
-    "".join(text for _, text in turns).encode()  # an unpaired surrogate fails here and not in the tokenizer
+    "".join(text for _, text in turns).encode()  # raises here, and not in the tokenizer, for an unpaired surrogate
     return turns
 
 
 def _last_user_turns(system: str, definitions: Sequence[dict[str, Any]], content: str) -> Iterator[tuple[str, str]]:
-    """The v3 format puts the tools before the last user turn and folds the system message into it."""
+    """The tools and the last user turn: v3 inserts the tools before it, and the system message at its beginning."""
     if definitions:
         written = [{"type": each["type"], "function": _ordered(**each["function"])} for each in definitions]
         yield "tools", json.dumps(written, ensure_ascii=False)
@@ -245,7 +253,7 @@ def _turn(message: Any) -> Iterator[tuple[str, str]]:
 
 
 def calls_text(calls: Iterator[tuple[str, str, str]]) -> str:
-    """Calls of (name, arguments, id) as the model writes them after `[TOOL_CALLS]`."""
+    """The JSON of tool calls (name, arguments, id) that the model generates after `[TOOL_CALLS]`."""
     written = [{"name": name, "arguments": _parsed(arguments), "id": call_id} for name, arguments, call_id in calls]
     return json.dumps(written, ensure_ascii=False)
 

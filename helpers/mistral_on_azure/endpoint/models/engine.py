@@ -1,4 +1,4 @@
-"""Real language models: an OpenAI-compatible server by URL, or the embedded one, asked in the place of the script."""
+"""`RealModel`: forwards chat requests to a real language model, on an OpenAI-compatible server or the embedded one."""
 
 from __future__ import annotations
 
@@ -30,21 +30,22 @@ _OPTION = "--engine"
 
 
 def choose(engine: str) -> RealModel:
-    """The model behind an engine.
+    """Connect to an engine, and return its model.
 
     Args:
-        engine: the address of an OpenAI-compatible server, without `/v1`, or "embedded". Its key comes from the
-            environment variable COOKBOOK_ENGINE_KEY.
+        engine: the address of an OpenAI-compatible server, or "embedded". The environment variable
+            COOKBOOK_ENGINE_KEY has the server's key, if it needs one.
 
     Raises:
-        CookbookError: when there is no engine, or it serves no model.
+        CookbookError: when the engine cannot be reached, refuses the key, or serves no model.
+        ModuleNotFoundError: when aiohttp is not installed.
     """
     if engine == _EMBEDDED:
         return _embedded()
     url, key = engine.rstrip("/").removesuffix("/v1"), os.environ.get(ENGINE_KEY, "")
     if "@" in url:
         raise CookbookError(f"{_OPTION} holds a user name or password. Put the key into {ENGINE_KEY} instead.")
-    if find_spec("aiohttp") is None:  # before the first request finds out
+    if find_spec("aiohttp") is None:  # fail now, not with the first request
         raise ModuleNotFoundError(name="aiohttp")
     if not url.startswith(("http://", "https://")):
         raise CookbookError(
@@ -74,7 +75,7 @@ def _embedded() -> RealModel:
     return RealModel(url, key, embedded_engine.LABEL, tools_by_schema=True, process=process)
 
 
-_TIMEOUT = 300.0  # seconds for an answer; laptops are slow
+_TIMEOUT = 300.0  # seconds for a completion, which takes long on a laptop
 Settle = Callable[[dict[str, int]], None]
 
 
@@ -84,10 +85,11 @@ class RealModel:
 
     Attributes:
         url: the server's address, without `/v1`.
-        key: its key, sent as a bearer credential; empty for none.
-        name: the model to ask for, and the label of every answer.
-        tools_by_schema: force tool calls through a JSON schema, for engines that do not enforce them natively.
-        process: the engine's process, if it is a child of this one; the pipe to it keeps it alive.
+        key: the server's key, sent as a bearer credential; empty for none.
+        name: the name of the model in requests to the server and in every response.
+        tools_by_schema: force tool calls with a JSON schema, for engines that ignore `tool_choice`.
+        process: the engine's child process, if this process started it. The reference keeps the pipe open, without
+            which the engine would exit.
     """
 
     url: str
@@ -98,15 +100,17 @@ class RealModel:
 
     @property
     def info(self) -> dict[str, str]:
-        """What `GET /info` answers: the model that really replies."""
+        """The body of the response to `GET /info`, with the engine's model."""
         return {"model_name": self.name, "model_type": "chat-completions", "model_provider_name": "real engine"}
 
     async def answer(self, asked: ChatRequest, quota: Quota, spend: Spend, own: SessionScript) -> Answer:
-        """Ask the engine. Only it knows its tokens, so an estimate is charged first, and the rest when it has told.
+        """Ask the engine for a completion.
+
+        The quota is charged an estimate first, and the difference when the engine has reported its usage.
 
         Raises:
-            QuotaExceeded: 429 for a quota used up.
-            ApiError: the engine's refusal, 502 when it cannot be reached, 504 when it takes too long.
+            QuotaExceeded: 429 when the estimate does not fit into the quota.
+            ApiError: the engine's error response, 502 when it cannot be reached, 504 after 300 seconds.
         """
         estimate = engine_adapter.estimated_tokens(asked.parameters["messages"])
         quota.take(estimate)
@@ -140,7 +144,7 @@ class RealModel:
                 return engine_adapter.incoming(answered, self.name, parameters, index, self.tools_by_schema)
 
     async def _stream(self, parameters: dict[str, Any], settle: Settle) -> Answer:
-        """Open the stream before answering, so that a refusal still gets its status."""
+        """Send the request before the response begins, so that an error response of the engine keeps its status."""
         if parameters.get("n", 1) > 1:
             raise not_supported("n", parameters["n"], "A real engine streams one choice at a time.")
         if self.tools_by_schema and forced(parameters):
@@ -155,7 +159,7 @@ class RealModel:
         return Answer(200, content_type="text/event-stream", source=source)
 
     async def _call(self, parameters: dict[str, Any], settle: Settle) -> Answer:
-        """A stream whose one content is a call, which is only known to be one when it is whole."""
+        """A stream with a tool call forced by a schema, which is sent when the engine has generated all of it."""
         part = await self._choice({**parameters, "stream": False}, 0)
         settle(part["usage"])
         stream = engine_adapter.StreamAdapter(self.name, parameters)
@@ -164,7 +168,7 @@ class RealModel:
     async def _events(
         self, session: Any, response: Any, stream: engine_adapter.StreamAdapter, settle: Settle
     ) -> AsyncGenerator[bytes, None]:
-        """The engine's events as the service's, each as soon as it arrives."""
+        """Translate the engine's stream into the service's events, each when it arrives."""
         async with session, response:
             yield stream.begin()
             async for line in response.content:
@@ -174,7 +178,7 @@ class RealModel:
                 if data == b"[DONE]":
                     break
                 chunk = json.loads(data)
-                if "error" in chunk:  # in mid-stream, the status long sent
+                if "error" in chunk:  # an error within the stream, after the status was sent
                     yield b"data: " + msgspec.json.encode({"error": chunk["error"]}) + b"\n\n"
                     yield DONE
                     return
@@ -198,7 +202,7 @@ class RealModel:
 
 @contextmanager
 def _errors_translated() -> Iterator[None]:
-    """Turn the failures of an engine into ApiErrors of status 502 or 504."""
+    """Turn exceptions of a request to the engine into ApiErrors: 504 for a timeout, 502 for all others."""
     import aiohttp
 
     try:
@@ -208,18 +212,18 @@ def _errors_translated() -> Iterator[None]:
     except (aiohttp.ClientError, OSError):
         raise ApiError(502, "bad_gateway", "The engine behind this endpoint cannot be reached.") from None
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise ApiError(502, "bad_gateway", "The engine's answer is no chat completion.") from None
+        raise ApiError(502, "bad_gateway", "The engine's response is not a chat completion.") from None
 
 
 def _session() -> Any:
-    """A client session; aiohttp is imported only where there is an engine to ask."""
+    """A new HTTP session. aiohttp is imported here, as only endpoints with an engine need it."""
     import aiohttp
 
     return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT, connect=10))
 
 
 def _refusal(response: Any, text: str) -> ApiError:
-    """What the engine refused, in its own words; a refused key is the endpoint's trouble, not its client's."""
+    """The error response for an error of the engine: its status and message, or 502 where it refused the key."""
     try:
         said = json.loads(text)["error"]["message"]
     except (ValueError, KeyError, TypeError):

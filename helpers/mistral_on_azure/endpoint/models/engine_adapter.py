@@ -1,4 +1,4 @@
-"""What differs between the service and an OpenAI-compatible engine, put right on the way there and back."""
+"""Translates requests for an OpenAI-compatible engine, and its responses into those of the service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mistral_on_azure.endpoint.models.messages import guarded, text_of
 
 
 def forced(parameters: dict[str, Any]) -> dict[str, Any] | None:
-    """The function that has to be called, None where the model may answer in text."""
+    """The function that the completion must call; None if the completion may be text."""
     choice = parameters.get("tool_choice", "auto")
     if choice in ("auto", "none"):
         return None
@@ -25,13 +25,13 @@ def forced(parameters: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def estimated_tokens(messages: list[Any]) -> int:
-    """About how many tokens messages are: four characters each, which is true enough until the engine has counted."""
+    """An estimate of the tokens of messages, with four characters a token, until the engine reports its usage."""
     contents = (message.get("content") for message in messages if isinstance(message, dict))
     return sum(len(content if isinstance(content, str) else str(content or "")) for content in contents) // 4
 
 
 def schema_of_call(parameters: dict[str, Any]) -> dict[str, Any]:
-    """What asks an engine for the arguments of the forced call as text; nothing where no call is forced."""
+    """The `response_format` that makes an engine generate the arguments of a forced tool call; else nothing."""
     tool = forced(parameters)
     if tool is None:
         return {}
@@ -40,25 +40,25 @@ def schema_of_call(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_call(tool: dict[str, Any], arguments: str) -> dict[str, Any]:
-    """The message that calls a function with these arguments."""
+    """An assistant message with one tool call."""
     function = {"name": tool["name"], "arguments": arguments}
     return {"content": None, "tool_calls": [{"id": new_id()[:9], "type": "function", "function": function}]}
 
 
-# What is asked of an engine in another way, or not at all. Everything else goes to it as it is, extra parameters too.
+# Parameters that `outgoing` translates or drops. All others, extra parameters among them, are sent unchanged.
 _HELD_BACK = frozenset(
     ("model", "messages", "stream", "stream_options", "n", "tool_choice", "response_format", "safe_prompt", "user")
 )
-_LONGEST = 512  # tokens of an answer nobody limited: small models ramble
+_LONGEST = 512  # the default of max_tokens, as small models often do not stop by themselves
 
 
 def outgoing(parameters: dict[str, Any], model: str, tools_by_schema: bool = False) -> dict[str, Any]:
-    """The engine's request for validated parameters.
+    """The body of the request to the engine.
 
     Args:
-        parameters: of one choice; several are asked for one after the other.
-        model: the engine's own name of its model.
-        tools_by_schema: ask for a forced tool call as text that follows the tool's schema.
+        parameters: the validated parameters. `n` is ignored: each request asks for one choice.
+        model: the name of the engine's model.
+        tools_by_schema: request a forced tool call as JSON that fits the tool's schema.
     """
     body = {name: value for name, value in parameters.items() if name not in _HELD_BACK}
     messages = parameters["messages"]
@@ -77,11 +77,22 @@ def outgoing(parameters: dict[str, Any], model: str, tools_by_schema: bool = Fal
 def incoming(
     answer: dict[str, Any], label: str, parameters: dict[str, Any], index: int = 0, tools_by_schema: bool = False
 ) -> dict[str, Any]:
-    """A choice of the engine's answer, as the service writes it, with its usage."""
+    """Translate the engine's response with one choice.
+
+    Args:
+        answer: the engine's decoded response body.
+        label: the name of the engine's model.
+        parameters: the validated parameters of the request.
+        index: the index of the choice.
+        tools_by_schema: whether a forced tool call was requested by its schema.
+
+    Returns:
+        A part for `whole`: the model, the choice and its usage.
+    """
     choice = answer["choices"][0]
     message = choice["message"]
     tool = forced(parameters) if tools_by_schema and choice.get("finish_reason") != "length" else None
-    if tool:  # a call cut short is none yet
+    if tool:  # a call that max_tokens cut short stays text
         message = as_call(tool, message["content"])
         choice = {**choice, "finish_reason": "tool_calls"}
     return {
@@ -101,7 +112,7 @@ def incoming(
 
 
 def whole(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """The `chat.completion` object of one or more choices; the prompt is counted once."""
+    """The `chat.completion` object of one or more choices. Usage counts the prompt once."""
     prompt = parts[0]["usage"]["prompt_tokens"]
     completed = sum(part["usage"]["completion_tokens"] for part in parts)
     return {
@@ -119,11 +130,11 @@ def whole(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 class StreamAdapter:
-    """Turns an engine's chunks into the service's: one id, a role first, and usage where `streaming` puts it.
+    """Translates the chunks of an engine's stream: one id, the role in the first chunk, usage as in `completions`.
 
     Args:
-        label: the engine's model, sent in every chunk.
-        parameters: what was asked.
+        label: the name of the engine's model.
+        parameters: the validated parameters of the request.
     """
 
     def __init__(self, label: str, parameters: dict[str, Any]) -> None:
@@ -137,7 +148,7 @@ class StreamAdapter:
         return self._event({"role": "assistant", "content": ""})
 
     def chunks(self, chunk: dict[str, Any]) -> Iterator[bytes]:
-        """The events for one chunk of the engine's; none for a chunk that only ends or counts."""
+        """The events for one chunk of the engine; none for a chunk with only a finish reason or usage."""
         self.usage = _usage_of(chunk["usage"]) if chunk.get("usage") else self.usage
         for choice in chunk.get("choices", ()):
             self.finish_reason = choice.get("finish_reason") or self.finish_reason
@@ -147,7 +158,7 @@ class StreamAdapter:
                 yield self._event(delta, _logprobs(choice.get("logprobs"), self.parameters))
 
     def whole(self, part: dict[str, Any]) -> Iterator[bytes]:
-        """The events of a choice that `incoming` made: what its text or its calls are, and the end."""
+        """The events of a complete choice from `incoming`: its text or tool calls, and the end."""
         message, self.finish_reason, self.usage = (
             part["choice"]["message"],
             part["choice"]["finish_reason"],
@@ -159,7 +170,7 @@ class StreamAdapter:
         yield from self.end()
 
     def end(self) -> Iterator[bytes]:
-        """The last chunk, and usage; `[DONE]` follows."""
+        """The chunk with the finish reason, and usage. The caller sends `[DONE]` after it."""
         asked, usage = usage_asked(self.parameters), {"usage": self.usage}
         reason = self.finish_reason or "stop"
         yield self._event(
@@ -176,15 +187,15 @@ class StreamAdapter:
 
 
 def _usage_of(usage: dict[str, Any] | None) -> dict[str, int]:
-    """The three counts of an engine's usage; its own extras are left out."""
+    """The three counts of an engine's usage, without further members."""
     prompt, completed = ((usage or {}).get(name) or 0 for name in ("prompt_tokens", "completion_tokens"))
     return {"prompt_tokens": prompt, "completion_tokens": completed, "total_tokens": prompt + completed}
 
 
 def _folded(messages: list[Any]) -> list[Any]:
-    """The messages with the system message in front of the first user message, as the service does it.
+    """The messages with the system message at the beginning of the first user message, as in Mistral's chat format.
 
-    Messages of another structure stay as they were sent: the engine has rules of its own for them.
+    Messages of another structure are returned unchanged, for the engine to check.
     """
     try:
         system = "\n\n".join(text_of(message["content"]) for message in messages if message["role"] == "system")
@@ -199,7 +210,7 @@ def _folded(messages: list[Any]) -> list[Any]:
 
 
 def _logprobs(logprobs: dict[str, Any] | None, parameters: dict[str, Any]) -> dict[str, Any] | None:
-    """The engine's log probabilities, with as many alternatives as were asked for."""
+    """The engine's log probabilities, with the requested number of alternatives."""
     if not parameters.get("logprobs") or not logprobs or not logprobs.get("content"):
         return None
     top = parameters.get("top_logprobs") or 0

@@ -1,4 +1,7 @@
-"""Log probabilities: made up, but well formed and always the same, where the script does not give them."""
+"""Log probabilities of the script's completions: those that the script has, else invented ones.
+
+Invented values are well formed, and the same for the same token at the same place.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,16 @@ from mistral_on_azure.catalog.script_format import TokenLogprob
 from mistral_on_azure.endpoint.models.script import Completion
 from mistral_on_azure.endpoint.models.tokens import processor
 
-_FIRST_WORD = 771  # below this the vocabulary holds control tokens and bare bytes
-_WORDS = 20_000  # alternatives come from the most frequent words
+_FIRST_WORD = 771  # token ids below are control tokens and single bytes
+_WORDS = 20_000  # number of token ids, the most frequent ones, from which alternatives are drawn
 
 
 def logprobs(completion: Completion, top: int) -> dict[str, Any]:
     """The `logprobs` member of a choice.
 
     Args:
-        completion: the answer whose tokens are described.
-        top: how many alternatives each token lists, the chosen one among them; 0 lists none.
+        completion: the completion, which is text.
+        top: the number of alternatives for each token, the token itself among them.
     """
     tokens = zip(completion.ids, completion.pieces, strict=True)
     given = completion.logprobs
@@ -33,10 +36,10 @@ def logprobs(completion: Completion, top: int) -> dict[str, Any]:
 
 
 def _given(given: float | Sequence[float | TokenLogprob] | None, place: int) -> TokenLogprob | None:
-    """What the script says of one token."""
+    """The script's log probability of one token, or None."""
     if given is None or isinstance(given, float):
         return None if given is None else TokenLogprob(given)
-    if place >= len(given):  # what was written around the script's text, as in JSON mode
+    if place >= len(given):  # tokens that were added to the script's text, as in JSON mode
         return None
     one = given[place]
     return TokenLogprob(one) if isinstance(one, float) else one
@@ -46,7 +49,7 @@ def _entry(place: int, token: int, piece: str, top: int, given: TokenLogprob | N
     chosen, made_up = _distribution(place, token, max(0, top - 1))
     logprob, others = math.log(chosen), [(text, math.log(probability)) for text, probability in made_up]
     if given is not None:
-        left = max(1 - math.exp(given.logprob), 1e-9) / max(1 - chosen, 1e-9)  # what the others share
+        left = max(1 - math.exp(given.logprob), 1e-9) / max(1 - chosen, 1e-9)  # scales the invented alternatives
         others = [*given.top.items()] or [(text, min(other + math.log(left), 0.0)) for text, other in others]
         logprob = given.logprob
     entry = _token(piece, logprob)

@@ -1,11 +1,11 @@
-"""Messages on their way to a model: checked as mistral-common does, filtered, guarded, and read as a conversation.
+"""Checks messages, refuses filtered prompts, adds the guardrail, and reads messages without tools as a conversation.
 
-The system message is folded into a user message. Neighbours of one role become one message, as in mistral-common. What
-the deployed chat template refuses beyond that is decided here: which role may follow which (`_AFTER`), and what to do
-about another service's ids of tool calls.
+As in mistral-common, the system message is inserted into a user message, and adjacent messages of one role become one.
+The deployed chat template refuses more than mistral-common: the order of roles (`_AFTER`) and ids of tool calls in
+other services' formats are checked here.
 
-In front of the service's models stands Azure AI Content Safety, which judges prompts; the local endpoint recognises
-those that a script lists. One harmless sentence is enough to see how a client takes a refusal.
+On Azure, AI Content Safety refuses harmful prompts. The local endpoint refuses prompts that contain one of the texts in
+the script's `[content_filter]`; the cookbook's script has a harmless sentence for that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
 
-JOINT = "\n\n"  # between texts that become one
+JOINT = "\n\n"  # separates texts that are joined
 NO_MESSAGES = "The body has no messages: at least one is needed."
 STARTS = "After the optional system message, a conversation must start with a user message."
 _AFTER = {  # the roles that may follow a role; the first message follows ""
@@ -32,7 +32,7 @@ _ADVICE = {
     "system": ": a system message comes before all others.",
     "user": ": the assistant's answer to the tool's result comes between them.",
 }
-_FOREIGN = {  # roles of other services
+_FOREIGN = {  # roles of other services' APIs, and what to send instead
     "developer": "send its text as the first message, with the role 'system'.",
     "function": "send the result with the role 'tool' and the tool_call_id of its call.",
 }
@@ -40,7 +40,7 @@ _CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 
 
 def explain(messages: list[Any]) -> ApiError:
-    """Say what is wrong with messages, in the words of Mistral's own validator wherever it has any."""
+    """The error for messages that break a rule, with the message of Mistral's validator if that refuses them, too."""
     from mistral_on_azure.endpoint.models.mistral_rules import validated  # with pydantic, which takes a while to import
 
     try:
@@ -53,15 +53,15 @@ def explain(messages: list[Any]) -> ApiError:
 
 
 def broken(message: str) -> ApiError:
-    """400: messages break a rule."""
+    """400: the messages break a rule."""
     return invalid(message, param="messages", code="invalid_messages")
 
 
 def check_roles(messages: list[Any]) -> None:
-    """Refuse roles of other services, and say what to send instead.
+    """Refuse roles of other services' APIs.
 
     Raises:
-        ApiError: 400.
+        ApiError: 400, which names the role to send instead.
     """
     for place, message in enumerate(messages):
         role = message.get("role") if isinstance(message, dict) else None
@@ -70,7 +70,7 @@ def check_roles(messages: list[Any]) -> None:
 
 
 def check_order(roles: Iterable[str]) -> None:
-    """Refuse a role that may not follow the one before it.
+    """Refuse messages whose roles are not in the order that `_AFTER` allows, or that have no user message.
 
     Raises:
         ApiError: 400.
@@ -87,7 +87,7 @@ def check_order(roles: Iterable[str]) -> None:
 
 
 def check_ids(messages: list[dict[str, Any]]) -> None:
-    """Refuse ids of tool calls that Mistral's models cannot have written.
+    """Refuse ids of tool calls that are not nine letters and digits, the format of Mistral's models.
 
     Raises:
         ApiError: 400.
@@ -103,7 +103,7 @@ def check_ids(messages: list[dict[str, Any]]) -> None:
 
 
 def _known(message: Any) -> Any:
-    """A message without the members that the endpoint ignores, so that the validator objects to none of them."""
+    """A message without the members that the endpoint ignores, as the validator refuses unknown members."""
     if not isinstance(message, dict):
         return message
     return {
@@ -116,8 +116,8 @@ class History:
     """The state of a conversation with tools.
 
     Attributes:
-        results: (tool, content) of the tool results that it ends with.
-        earlier: what was said besides the last user message, by users and by tools, the latest first.
+        results: (tool, content) of the tool results at the end of the conversation.
+        earlier: the texts of users and tools before the last user message, and of these results, the latest first.
     """
 
     results: tuple[tuple[str, str], ...]
@@ -129,11 +129,11 @@ class Conversation:
     """A checked conversation.
 
     Attributes:
-        system: the system message, if there was one.
-        turns: (role, text) as the model reads them, the system message folded into a user turn.
+        system: the system message; None if there is none.
+        turns: (role, text) of each turn, with the system message inserted into a user turn.
         prompt: the last user message, without the system message.
-        history: what matters for calling tools, None where there are none.
-        prefix: how the answer has to begin: a last assistant message with `prefix`.
+        history: the state for tool calling; None for a conversation without tools.
+        prefix: the text of a last assistant message with `prefix`, with which the completion begins.
     """
 
     system: str | None
@@ -144,9 +144,10 @@ class Conversation:
 
 
 def plain(messages: list[dict[str, Any]]) -> Conversation | None:
-    """Read messages without tools; None for others and for a broken structure. Most requests get no further.
+    """Read messages without tools, as most requests have them.
 
-    Neighbours of one role become one turn.
+    Returns:
+        The conversation; None for messages with tools or `prefix`, and for messages that break a rule.
     """
     instructions: list[str] = []
     spoken: list[tuple[str, str]] = []
@@ -177,7 +178,7 @@ def plain(messages: list[dict[str, Any]]) -> Conversation | None:
 
 
 def mentions_tools(messages: list[Any]) -> bool:
-    """Whether a conversation has tool calls or their results in it."""
+    """Whether messages contain tool calls or tool results."""
     return any(
         isinstance(message, dict) and (message.get("tool_calls") or message.get("role") == "tool")
         for message in messages
@@ -185,13 +186,13 @@ def mentions_tools(messages: list[Any]) -> bool:
 
 
 def has_prefix(messages: list[Any]) -> bool:
-    """Whether the last message is the beginning of the answer."""
+    """Whether the last message is an assistant message with `prefix`, which the completion continues."""
     last = messages[-1] if messages else None
     return isinstance(last, dict) and last.get("role") == "assistant" and bool(last.get("prefix"))
 
 
 def join(texts: Iterable[str]) -> str:
-    """Texts of adjacent messages or parts as one; those that are empty leave no trace."""
+    """Join the texts of adjacent messages or content parts with an empty line. Empty texts are left out."""
     return JOINT.join(text for text in texts if text)
 
 
@@ -212,10 +213,10 @@ def text_of(content: str | list[dict[str, Any]]) -> str:
 
 
 def refuse_filtered(prompt: str, filtered: Sequence[str]) -> None:
-    """Refuse a prompt that has one of some texts in it.
+    """Refuse a prompt that contains one of the filtered texts.
 
     Raises:
-        ApiError: 400 as the service words it.
+        ApiError: 400 with the service's message.
     """
     for text in filtered:
         if text in prompt:
@@ -229,5 +230,5 @@ GUARDRAIL = (
 
 
 def guarded(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The messages with the guardrail before them; a system message of their own follows it."""
+    """The messages with Mistral's guardrail as an additional first system message (`safe_prompt`)."""
     return [{"role": "system", "content": GUARDRAIL}, *messages]

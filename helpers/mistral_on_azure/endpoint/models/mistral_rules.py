@@ -1,7 +1,7 @@
-"""The rules of Mistral's own validator for the v3 format, in its words: what a conversation has to look like.
+"""Validates messages and tools as mistral-common does for the v3 format, with its error messages.
 
-mistral-common holds them, with images, audio and all its tokenizers: 140 MB that an endpoint of texts does not need.
-A test asks both about the same conversations.
+mistral-common itself brings images, audio and all tokenizers, 140 MB that this endpoint does not need. A test compares
+the two on the same conversations.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 
-UNDEFINED = "null"  # the id of a call that has none
+UNDEFINED = "null"  # mistral-common's id of a call without one
 _NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
 _CALL_ID = re.compile(r"^[a-zA-Z0-9]{9}$")
-_AFTER = {  # the roles that may follow a role; which of these the deployed chat template refuses is said in messages.py
+_AFTER = {  # the roles that may follow a role; `_AFTER` in messages.py has the stricter rules of the chat template
     "system": ("user", "assistant", "system"),
     "user": ("assistant", "system", "user"),
     "assistant": ("assistant", "user", "tool"),
@@ -36,7 +36,7 @@ class _Text(_Form):
 
 
 class _NoText(BaseModel):
-    """A part that a text model cannot read, which is refused elsewhere."""
+    """A content part that is not text. It is valid here; `messages.text_of` refuses it."""
 
     type: Literal["image", "image_url", "input_audio", "audio_url", "thinking"]
 
@@ -99,17 +99,17 @@ Message = Annotated[_System | _User | _Assistant | _Result, Field(discriminator=
 
 
 class Request(_Form):
-    """Messages, and the tools of their request."""
+    """The messages and tools of a request."""
 
     messages: list[Message]
     tools: list[_Tool] | None = None
 
 
 def validated(messages: list[Any], tools: list[Any] | None = None) -> Request:
-    """Check messages and tools.
+    """Validate messages and tools.
 
     Raises:
-        ApiError: 400 in mistral-common's words.
+        ApiError: 400 with mistral-common's message.
     """
     try:
         request = Request(messages=messages, tools=tools)
@@ -129,9 +129,9 @@ def validated(messages: list[Any], tools: list[Any] | None = None) -> Request:
 
 
 def _telling(errors: list[Any]) -> Any:
-    """Of the errors about the first thing that is wrong, the one that goes deepest: the others only say what it is not.
+    """The most specific error about the first wrong message or tool: the one with the longest location.
 
-    A list of content with one bad part, for instance, is also not a string.
+    For a list of content parts with one wrong part, for example, pydantic also reports that the list is not a string.
     """
     return max((error for error in errors if error["loc"][:2] == errors[0]["loc"][:2]), key=lambda e: len(e["loc"]))
 
@@ -161,7 +161,7 @@ def _check_order(messages: Sequence[Any]) -> None:
 
 
 def _check_results(messages: Sequence[Any]) -> None:
-    """Every call has a result before the next answer, and no more."""
+    """Check that between two assistant messages there are as many tool results as tool calls."""
     missing = 0
     for message in messages[1:]:
         if message.role == "tool":

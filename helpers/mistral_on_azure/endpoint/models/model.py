@@ -1,7 +1,7 @@
-"""What a model is to the endpoint: something that answers a chat request. The script and real engines are side by side.
+"""`Model`: the protocol of the models that answer chat requests. The script and the real engines implement it.
 
-A model is asked alone. What only one of them can know is its own business: the script counts tokens and checks the
-cookbook's context lengths, tools and filtered prompts; an engine refuses by its own rules and in its own words.
+Each model checks by itself what `serving` does not: the script counts tokens, and checks the deployment's context
+length, the tools and the filtered prompts; a real engine applies its own rules and sends its own errors.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models.script_layers import SessionScript
 from mistral_on_azure.endpoint.transport.exchange import Answer
 
-Spend = Callable[[int, int], None]  # called with the prompt and the completion tokens of an answer
+Spend = Callable[[int, int], None]  # called with the prompt tokens and the completion tokens of a completion
 
 
 @dataclass(slots=True, eq=False)
 class ChatRequest:
-    """A chat request whose parameters are valid. Requests with the same body may be the same object.
+    """A chat request with validated parameters. Requests with the same body may share one object.
 
     Attributes:
-        deployment: the one that is asked.
-        parameters: the validated parameters, `messages` and `tools` among them as they were sent.
-        size: bytes of the body that it was read from.
-        kept: what a model worked out for this request and may use again; nobody else reads it.
+        deployment: the deployment that the request is for.
+        parameters: the validated parameters; `messages` and `tools` are not validated yet.
+        size: bytes of the request body.
+        kept: a cache of the model that answers the request; other code must not use it.
     """
 
     deployment: Deployment
@@ -39,12 +39,12 @@ class ChatRequest:
 
 
 class FaultAsked(Exception):
-    """The script asks for a fault. It is raised in the place of the answer that it damages.
+    """Raised instead of returning an answer, where the script has a fault for the request.
 
     Args:
-        fault: what happens.
-        answer: what it happens to; None for a fault with a status, which is the answer.
-        delay: seconds until that status is answered.
+        fault: the fault.
+        answer: the answer to which it applies; None for a fault with a status, which replaces the answer.
+        delay: seconds before the error response of a fault with a status.
     """
 
     def __init__(self, fault: Fault, answer: Answer | None = None, delay: float = 0.0) -> None:
@@ -55,11 +55,12 @@ class FaultAsked(Exception):
 
 
 class Model(Protocol):
-    """What answers chat requests.
+    """A model that answers chat requests.
 
     Attributes:
-        name: the model's own name, by which it can be asked for; None for one that answers as each deployment.
-        info: what `/info` answers in the place of a deployment's; None for one that answers as each deployment.
+        name: the name of a real engine's model, which requests may have in `model`; None for the script, which answers
+            as each deployment.
+        info: the body of `/info` for a real engine; None for the script.
     """
 
     name: str | None
@@ -68,18 +69,20 @@ class Model(Protocol):
     def info(self) -> dict[str, str] | None: ...
 
     def answer(self, asked: ChatRequest, quota: Quota, spend: Spend, own: SessionScript) -> Answer | Awaitable[Answer]:
-        """Answer a request, whole or as a stream, at once or later.
+        """Answer a request, with or without streaming.
 
         Args:
-            asked: the request; read it, never change it but for `kept`.
-            quota: of the deployment and the key. The model takes a request and its tokens from it, before it does
-                any work, and sends its headers.
-            spend: called once, with the tokens that were spent.
-            own: what the session adds to the script; an engine does not read it.
+            asked: the request, of which a model must not change anything but `kept`.
+            quota: the quota of the deployment for the key. The model charges it, and adds its headers to the answer.
+            spend: called once, with the tokens of the completion.
+            own: the session's own exchanges; a real engine ignores them.
+
+        Returns:
+            The answer, or an awaitable of it.
 
         Raises:
-            FaultAsked: in the place of an answer, by the script alone; what is awaited raises it, too.
-            QuotaExceeded: when the quota has no room for it.
-            ApiError: for what this model refuses. Raised by the call itself, before anything was taken from the
-                quota, the caller charges the request; raised by what is awaited, it is sent as it is.
+            FaultAsked: for a fault of the script, by the call or when its result is awaited.
+            QuotaExceeded: when the request does not fit into the quota.
+            ApiError: for a request that this model refuses. The caller charges the quota with a request, except for a
+                real engine, which has charged it already when its error is awaited.
         """

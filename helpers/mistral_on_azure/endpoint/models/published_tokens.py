@@ -1,6 +1,6 @@
-"""Tokens of models that are sold, by mistral-common itself where it has their tokenizer: v7, and Tekken of July 2024.
+"""Counts tokens of models that are sold per token, with mistral-common's tokenizers v7 and Tekken (of July 2024).
 
-It takes seconds to import and to load, so only a request to one of these models waits for it.
+mistral-common takes seconds to import and load, so it is imported with the first request to one of these models.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mistral_on_azure.endpoint.models.messages import JOINT, Conversation
 
 @cache
 def _tokenizer(name: str) -> Any:
-    """mistral-common's tokenizer: v7 or tekken."""
+    """A tokenizer of mistral-common: "v7" or "tekken"."""
     from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
     return MistralTokenizer.v7() if name == "v7" else MistralTokenizer.v3(is_tekken=True)
@@ -24,12 +24,12 @@ def _tokenizer(name: str) -> Any:
 def count_request(
     name: str, messages: list[Any], tools: Sequence[dict[str, Any]], definitions: Sequence[dict[str, Any]]
 ) -> int:
-    """Prompt tokens of a chat, as mistral-common encodes it.
+    """The prompt tokens of a chat request, encoded by mistral-common.
 
     Args:
-        name: v7 or tekken.
-        messages: checked ones.
-        tools: without their schemas, which mistral-common would check in unbounded time.
+        name: the tokenizer, "v7" or "tekken".
+        messages: the checked messages.
+        tools: the tools without their schemas, which mistral-common would check in unbounded time.
         definitions: the tools with their schemas, in the same order.
     """
     from mistral_common.protocol.instruct.normalize import get_normalizer
@@ -44,25 +44,25 @@ def count_request(
 
 
 def vocabulary_size() -> int:
-    """How many token ids Tekken has."""
+    """The number of token ids in Tekken."""
     return int(_tokenizer("tekken").instruct_tokenizer.tokenizer.n_words)
 
 
 def with_system_turn(talk: Conversation) -> tuple[tuple[str, str], ...]:
-    """The turns of a conversation whose system message has a turn of its own, as from v7 on."""
+    """The turns of a conversation with the system message as a separate turn, the format since v7."""
     if not talk.system:
         return talk.turns
     turns = list(talk.turns)
     folded = f"{talk.system}{JOINT}"
     found = (at for at, (role, text) in enumerate(turns) if role == "user" and text.startswith(folded))
-    if (place := next(found, None)) is None:  # a guardrail stands before it
+    if (place := next(found, None)) is None:  # the guardrail of `safe_prompt` comes before it
         return talk.turns
     turns[place] = ("user", turns[place][1].removeprefix(folded))
     return (("system", talk.system), *turns)
 
 
 def split(text: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The ids of a text's tokens in Tekken, and the text that each one adds."""
+    """The token ids of a text in Tekken, and the text that each token adds."""
     from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
 
     tekken = _tokenizer("tekken").instruct_tokenizer.tokenizer

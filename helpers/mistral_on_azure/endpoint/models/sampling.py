@@ -1,7 +1,7 @@
-"""Sampling: which of several ranked answers is taken.
+"""Sampling: chooses one of the script's ranked texts by temperature, top_p, penalties, logit bias and seed.
 
-A language model samples token by token. Here the candidates are whole answers; the same arithmetic is applied to them,
-so that every parameter shows its effect and the same request always gets the same answer.
+A language model samples token by token. Here the same arithmetic is applied to complete texts, so that each parameter
+has a visible effect. The same request always gets the same text.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any
 
 from mistral_on_azure.endpoint.models.tokens import tokenize
 
-_RANK_STEP = 0.6  # how much less likely each further candidate is, as a difference of logits
+_RANK_STEP = 0.6  # the difference of logits between a text and the next one in rank
 _ADJUSTING = {"frequency_penalty", "presence_penalty", "logit_bias"}
-_REPEAT_WEIGHT = 5.0  # how strongly a penalty of 1 weighs on an answer that is nothing but repetition
+_REPEAT_WEIGHT = 5.0  # the logit that a penalty of 1 subtracts from a text in which every token is a repetition
 
 
 def pick(ranked: Sequence[str], prompt: str, parameters: dict[str, Any], index: int) -> int:
-    """Sample one of the ranked answers.
+    """Sample one of the ranked texts.
 
     Args:
-        ranked: the answers, the likeliest first.
-        prompt: what they answer.
+        ranked: the texts, the likeliest first.
+        prompt: the last user message, on which the pseudo-random choice depends.
         parameters: the request's validated parameters.
-        index: which of `n` choices this is.
+        index: the index of the choice, from 0 to `n` - 1.
 
     Returns:
-        its place among them.
+        The index of the text in `ranked`.
     """
     temperature = parameters.get("temperature") or 0.0
     if temperature == 0.0 and _ADJUSTING.isdisjoint(parameters):
@@ -47,7 +47,7 @@ def pick(ranked: Sequence[str], prompt: str, parameters: dict[str, Any], index: 
 
 
 def _adjustment(text: str, parameters: dict[str, Any]) -> float:
-    """What the penalties and the logit bias add to an answer's logit."""
+    """The sum of penalties and logit bias, which is added to the logit of a text."""
     frequency, presence = parameters.get("frequency_penalty") or 0.0, parameters.get("presence_penalty") or 0.0
     bias = parameters.get("logit_bias") or {}
     if not (frequency or presence or bias):
@@ -60,7 +60,7 @@ def _adjustment(text: str, parameters: dict[str, Any]) -> float:
 
 
 def _nucleus(logits: Sequence[float], temperature: float, top_p: float) -> list[tuple[int, float]]:
-    """The smallest set of most likely answers whose probabilities reach top_p, with their weights."""
+    """The smallest set of the likeliest texts whose probabilities reach top_p, as (rank, weight)."""
     highest = max(logits)
     weights = sorted(((math.exp((x - highest) / temperature), -i) for i, x in enumerate(logits)), reverse=True)
     total, reached, kept = sum(weight for weight, _ in weights), 0.0, []
@@ -73,6 +73,6 @@ def _nucleus(logits: Sequence[float], temperature: float, top_p: float) -> list[
 
 
 def _uniform(prompt: str, seed: int, index: int) -> float:
-    """A number in [0, 1) that depends on nothing but its arguments."""
+    """A pseudo-random number in [0, 1), the same for the same arguments in every process."""
     digest = hashlib.blake2b(f"{seed}|{index}|{prompt}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64

@@ -1,4 +1,4 @@
-"""Completions of the script: a text as a model would have generated it, cut to the token, or calls of tools."""
+"""Completions of the script: tool calls, or a text with its tokens, cut by `max_tokens` or `stop` as a model's is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mistral_on_azure.endpoint.models.tokens import Tokens, processor, size_of, 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a tool. The arguments are JSON, as a string."""
+    """A tool call. The arguments are a string of JSON."""
 
     id: str
     name: str
@@ -25,19 +25,21 @@ class Call:
 
     @property
     def member(self) -> dict[str, Any]:
-        """The call as it is sent, a member of `tool_calls`."""
+        """The call as an item of `tool_calls`."""
         return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
 
 
 @dataclass(slots=True, eq=False)
 class Completion:
-    """One answer, finished: its text, the tokens it took, why it ended, and the tools it calls instead of text.
+    """A completion: its text or its tool calls, its tokens, and its finish reason.
 
-    An answer that nothing cuts short is the same object each time: read it, never change it.
+    Completions that are not cut are cached, so callers must not change them.
 
     Attributes:
-        choice: the first choice with this answer as it is written, once it was; `completions` keeps it here.
-        logprobs: log probabilities that the script gives, of all tokens or of each one; None has them made up.
+        ids: the token ids.
+        pieces: the text of each token; joined, they are the text. Empty for tool calls.
+        choice: the JSON of the first choice with this completion; a cache of `completions`.
+        logprobs: the script's log probabilities: one for all tokens, or one for each; None if they are to be invented.
     """
 
     text: str
@@ -49,11 +51,11 @@ class Completion:
     logprobs: float | Sequence[float | TokenLogprob] | None = None
 
     def ended(self, finish_reason: str | None, logprobs: float | Sequence[float | TokenLogprob] | None) -> Completion:
-        """The answer with what the script says of its end and its tokens. A limit that cut it short has the last word.
+        """The completion with the script's finish reason and log probabilities. The finish reason `length` stays.
 
         Args:
-            finish_reason: None leaves it as it is.
-            logprobs: likewise.
+            finish_reason: None keeps the present one.
+            logprobs: None has them invented.
         """
         if finish_reason is None and logprobs is None:
             return self
@@ -62,15 +64,15 @@ class Completion:
 
 
 def cut(text: str, max_tokens: int | None, stop: str | Sequence[str] | None, tokenizer: str = "v3") -> Completion:
-    """End an answer where the service would: at the first stop sequence or at max_tokens, whichever comes first.
+    """Make the completion of a text, which ends at the first stop sequence or after max_tokens, whichever comes first.
 
-    The tokens that spelled the stop sequence were generated, so they count; their text is not part of the answer.
+    The tokens of a stop sequence count as generated, but its text is not part of the completion.
     """
     whole = _whole(text, tokenizer, max_tokens)
     if not stop and (max_tokens is None or max_tokens > len(whole.ids)):
         return whole
     tokens = Tokens(whole.ids, whole.pieces)
-    text = text[: sum(map(len, tokens.pieces))]  # what follows it, in a long text, comes after the end
+    text = text[: sum(map(len, tokens.pieces))]  # of a long text, only the beginning was split into tokens
     length, end, reason = len(tokens.ids), len(text), "stop"
     stops = [stop] if isinstance(stop, str) else stop or ()
     found = [(text.find(word) + len(word), text.find(word)) for word in stops if word and word in text]
@@ -87,20 +89,20 @@ _wholes: BoundedCache[tuple[str, str], Completion] = BoundedCache(8_000_000)
 
 
 def _whole(text: str, tokenizer: str, most: int | None) -> Completion:
-    """An answer that nothing cuts short; of one with more tokens than `most`, perhaps only the beginning of them."""
+    """The completion of a complete text. Of a text with more than `most` tokens, it may have the first tokens only."""
     known = _wholes.get((text, tokenizer))
     if known is None:
         tokens = tokenize(text, tokenizer, most)
         known = Completion(text, tokens.ids, tokens.pieces, "stop")
         if most is not None and len(tokens.ids) > most:
             return known
-        written = 6 * len(text)  # at most, once it is encoded
+        written = 6 * len(text)  # upper bound of the encoded JSON, with an escape for each character
         _wholes.keep((text, tokenizer), known, size_of(text, len(tokens.ids)) + written)
     return known
 
 
 def _shorten(text: str, tokens: Tokens, length: int, end: int, reason: str) -> Completion:
-    """Keep `length` tokens and `end` characters of an answer."""
+    """The completion of the first `end` characters of a text, with its first `length` tokens."""
     if end == len(text):
         return Completion(text, tokens.ids, tokens.pieces, reason)
     pieces, room = [], end
@@ -111,7 +113,7 @@ def _shorten(text: str, tokens: Tokens, length: int, end: int, reason: str) -> C
 
 
 def call_id(seed: str) -> str:
-    """Nine letters and digits, as Mistral's ids have; the same for the same call of the same conversation."""
+    """An id of nine letters and digits, the format of Mistral's models, derived from the seed."""
     number = int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=8).digest())
     alphabet = string.ascii_letters + string.digits
     return "".join(alphabet[number // len(alphabet) ** place % len(alphabet)] for place in range(9))
@@ -120,12 +122,13 @@ def call_id(seed: str) -> str:
 def calling(
     called: Sequence[tuple[str, str]], seed: str, parameters: dict[str, Any], tokenizer: str = "v3"
 ) -> Completion:
-    """Calls as the model writes them; where a limit cuts them short they stay text, for they are no calls yet.
+    """Make a completion with tool calls. If `max_tokens` or `stop` cuts their JSON, it is a completion of that text.
 
     Args:
-        called: name and arguments of each; the request may want no more than one.
-        seed: what their ids are made from.
-        tokenizer: what their tokens are counted with.
+        called: (name, arguments) of each call; with `parallel_tool_calls` false, only the first is made.
+        seed: the text from which the calls' ids are derived.
+        parameters: the request's validated parameters.
+        tokenizer: the tokenizer that counts the tokens.
     """
     if parameters.get("parallel_tool_calls") is False:
         called = called[:1]

@@ -1,4 +1,4 @@
-"""Entries of a script: which requests each one is for, and what it replies to them."""
+"""Entries of a script: which requests an exchange matches, and its replies to them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from mistral_on_azure.endpoint.fault import Fault, fault_of
 from mistral_on_azure.endpoint.fields import read
 from mistral_on_azure.endpoint.models.tokens import count
 
-PATIENCE = 0.02  # seconds of work that all patterns together may take for one request
-MOST_FILLED = 100_000  # characters of an answer, and of all that are filled for one request
+PATIENCE = 0.02  # seconds of processor time that the patterns of a script may take for one request
+MOST_FILLED = 100_000  # characters of an answer, and of all answers whose placeholders are filled for one request
 
 
 @dataclass(slots=True)
 class Question:
-    """What a script looks at in a request.
+    """The properties of a request that exchanges are matched with.
 
     Attributes:
-        prompt: the last user message; system: the system message, None where there is none.
-        last: the text of the last message, whoever it is from.
-        deployment: the name of the deployment that is asked.
-        tools: whether it offers any.
-        may_call: whether the answer may be calls of them; must_call: whether it has to be.
-        returned: whether the last message is what a tool returned.
+        prompt: the last user message.
+        system: the system message; None if there is none.
+        last: the text of the last message, of any role.
+        deployment: the name of the deployment.
+        tools: whether the request has tools.
+        may_call: whether the completion may have tool calls.
+        must_call: whether the completion must have tool calls.
+        returned: whether the last message is a tool result.
     """
 
     prompt: str
@@ -43,7 +45,7 @@ class Question:
 
 
 class Watch:
-    """The time that the patterns of one request may take: the texts are a client's."""
+    """The time limit of all patterns for one request: its texts are the client's, and may make a pattern slow."""
 
     __slots__ = ("left",)
 
@@ -51,14 +53,14 @@ class Watch:
         self.left = PATIENCE
 
     def search(self, pattern: str, text: str) -> Any:
-        """The first match of a pattern.
+        """The first match of a pattern in a text, or None.
 
         Raises:
-            ApiError: 400 when it takes too long.
+            ApiError: 400 when the time limit is exceeded.
         """
         if self.left <= 0:
             raise _too_slow(pattern)
-        begun = time.thread_time()  # what other threads do meanwhile is not its fault
+        begun = time.thread_time()  # the processor time of this thread only
         try:
             return compiled(pattern).search(text, timeout=self.left)
         except TimeoutError:
@@ -68,8 +70,8 @@ class Watch:
 
 
 def _too_slow(pattern: str) -> ApiError:
-    why = f"With the script's pattern {pattern[:100]!r}, all take more than {1000 * PATIENCE:.0f} ms on this message."
-    return invalid(f"{why} Make them simpler or fewer, or the message shorter.", code="pattern_too_slow")
+    limit = f"The script's patterns took more than {1000 * PATIENCE:.0f} ms on this message, at {pattern[:100]!r}."
+    return invalid(f"{limit} Simplify or remove patterns, or shorten the message.", code="pattern_too_slow")
 
 
 _NO_GROUPS: dict[str, str] = {}
@@ -77,17 +79,17 @@ _NO_GROUPS: dict[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A reply as it is given: ranked texts or calls, and what happens to the answer."""
+    """A reply of an exchange: its ranked texts or tool calls, and the fault that applies to the answer."""
 
     texts: tuple[str, ...]
     calls: tuple[ToolCall, ...]
     fault: Fault | None
-    more: Reply | Exchange  # delay, finish_reason and logprobs
+    more: Reply | Exchange  # has delay, finish_reason and logprobs
 
     def suits(self, asked: Question, entry: Entry) -> bool:
-        """Whether the request lets it be given: calls where tools may be called, a text where none has to be.
+        """Whether the request allows this reply: tool calls, or a text.
 
-        A tool that has returned is not called by the same entry again, unless that is what the entry is for.
+        After a tool result, an entry with a single reply does not repeat its tool call, unless it matches by `last`.
         """
         if self.calls:
             again = asked.returned and len(entry.replies) == 1 and entry.exchange.last is None
@@ -97,12 +99,13 @@ class Given:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """An exchange, ready to be matched.
+    """An exchange, ready to be matched with requests.
 
     Attributes:
-        source: the file or session that it was read from, and its place there.
-        staged: whether what it replies depends on the requests before.
-        plain: whether it has a prompt and nothing else, as most have; whoever asks it has compared the prompt.
+        place: the exchange's index in its source.
+        staged: whether its reply depends on earlier requests.
+        plain: whether `prompt` is its only key for matching, as in most. The layer has compared the prompt already.
+        weight: number of keys for matching besides prompt and pattern: of several matches, the heaviest is taken.
         length: characters of the longest answer, before its placeholders are filled.
     """
 
@@ -117,24 +120,28 @@ class Entry:
 
     @property
     def where(self) -> str:
-        """Where it stands, as `FILE, line 12`."""
+        """Its file and line, as `FILE, line 12`."""
         return self.source.where("exchange", self.place)
 
     def match(self, asked: Question, reply: int, watch: Watch) -> dict[str, str] | None:
-        """The groups of its patterns if it is meant, else None."""
+        """The groups of its patterns by number and name if it matches a request, else None.
+
+        Args:
+            reply: the index of the reply that is due.
+        """
         if self.plain:
             return _NO_GROUPS if self.replies[0].suits(asked, self) else None
         if self.exchange.system is not None and not self.has_system(asked):
-            return None  # as most often, without a look at the rest
+            return None  # the most frequent mismatch, so it is checked first
         groups: dict[str, str] = {}
         return groups if all(fits for _, fits in self.checks(asked, reply, watch, groups)) else None
 
     def has_system(self, asked: Question) -> bool:
-        """Whether the system message is the one that it wants."""
+        """Whether the request has the system message of this exchange."""
         return (self.exchange.system or "").strip() == (asked.system or "").strip()
 
     def checks(self, asked: Question, reply: int, watch: Watch, groups: dict[str, str]) -> Iterator[tuple[str, bool]]:
-        """Each of its keys, and whether the request fits it; the dearest last."""
+        """Each key for matching, and whether the request matches it; the slowest checks come last."""
         wanted = self.exchange
         if wanted.prompt is not None:
             yield "prompt", wanted.prompt.strip() == asked.prompt.strip()
@@ -157,33 +164,33 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The origin of entries, for error messages: a file with its text, or a session's exchanges."""
+    """The file with its text, or the session without one, that entries were read from; for error messages."""
 
     name: str
     text: str | None = None
 
     def where(self, *path: str | int) -> str:
-        """Where a value stands."""
+        """The name of the source, with the line of a value or, in a session, its keys."""
         if self.text is None:
             return f"{self.name}, {key_of(path).removesuffix(': ')}"
         return f"{self.name}, line {line_of(self.text, path)}"
 
     def wrong(self, why: str, *path: str | int) -> WrongEntry:
-        """What is wrong with a value, with its line and the keys that lead to it."""
+        """The exception for a wrong value, with its line and its keys."""
         keys = "" if self.text is None else f" {key_of(path).removesuffix(': ')}:"
         return WrongEntry(f"{self.where(*path)}:{keys} {why}")
 
 
 class WrongEntry(ValueError):
-    """An exchange whose fault or log probabilities cannot be; the message says where."""
+    """An exchange with a wrong fault, wrong log probabilities or a too long answer; the message has its place."""
 
 
 def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
-    """An exchange, ready to be matched.
+    """Make the entry of an exchange.
 
     Raises:
-        WrongEntry: for an answer that is too long, a fault that there is not, or log probabilities of another number
-            than the tokens.
+        WrongEntry: for an answer that is too long, a wrong fault, or a list of log probabilities whose length is not
+            the number of tokens.
     """
     if exchange.reply:
         given = [(reply, () if reply.answer is None else (reply.answer,)) for reply in exchange.reply]
@@ -212,7 +219,7 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
 
 
 def _called(call: ToolCall) -> str:
-    """The arguments of a call as they are written."""
+    """The arguments of a tool call as JSON."""
     return call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments, ensure_ascii=False)
 
 
@@ -222,15 +229,15 @@ def _fault(wanted: str | dict[str, Any] | None, answered: bool) -> Fault | None:
     fault = fault_of(read(wanted) if isinstance(wanted, str) else wanted)
     always = fault.status is not None and fault.count is None and not fault.after and fault.probability == 1
     if not answered and not always:
-        raise invalid("A fault without an answer beside it has a status, and neither count, after nor probability.")
+        raise invalid("A fault without an answer must have a status, and must not have count, after or probability.")
     return fault
 
 
 def _check_logprobs(given: Any, texts: Sequence[str], patterns: bool) -> None:
-    """Refuse log probabilities that are not one for each token.
+    """Check that a list of log probabilities has one for each token.
 
     Raises:
-        ValueError: with what is wrong.
+        ValueError: with the error message.
     """
     if not isinstance(given, tuple):
         return
@@ -242,7 +249,7 @@ def _check_logprobs(given: Any, texts: Sequence[str], patterns: bool) -> None:
 
 @dataclass(slots=True)
 class Found:
-    """The entry for a request, which of its replies is due, and what its patterns matched."""
+    """The entry that matches a request, the index of the reply that is due, and the groups of its patterns."""
 
     entry: Entry
     reply: int
@@ -254,20 +261,20 @@ class Found:
         return self.entry.replies[self.reply]
 
     def texts(self) -> tuple[str, ...]:
-        """The ranked texts, their placeholders filled.
+        """The ranked texts, with their placeholders filled.
 
         Raises:
-            ApiError: 422 for texts that get too long by that.
+            ApiError: 422 for texts that are too long with their placeholders filled.
         """
         self._room = MOST_FILLED
         texts = self.given.texts
         return tuple(self._filled(text) for text in texts) if self.groups else texts
 
     def calls(self) -> list[tuple[str, str]]:
-        """Name and arguments of each call, their placeholders filled.
+        """(name, arguments) of each tool call, with their placeholders filled.
 
         Raises:
-            ApiError: as `texts`.
+            ApiError: 422 for arguments that are too long with their placeholders filled.
         """
         self._room = MOST_FILLED
         return [(call.name, self._arguments(call.arguments)) for call in self.given.calls]

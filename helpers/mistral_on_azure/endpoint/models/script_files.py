@@ -1,4 +1,4 @@
-"""The files that a script is read from: the endpoint's own, those of the recipes, and a user's, which may change."""
+"""The files of the script: the endpoint's own, those of the recipes, and the user's, whose changes are read."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def own_layer() -> Layer:
 
 @cache
 def recipes_layer(elsewhere: tuple[Path, ...] = ()) -> Layer:
-    """The entries of the recipes: read when a prompt is not in script.toml, for they take longer than a start may.
+    """The entries of the recipes' TOML files. They are read with the first prompt that is not in script.toml.
 
     Args:
-        elsewhere: the TOML files of other recipes than the cookbook's, which come first.
+        elsewhere: the TOML files of recipes outside the cookbook, which go before the cookbook's.
     """
     read = [(file, read_sidecar(file).exchange) for file in (*elsewhere, *scripts(NOTEBOOKS))]
     return Layer([entry for file, exchanges in read for entry in entries_of(file, exchanges)], instructed=True)
 
 
 def entries_of(file: Path, exchanges: Sequence[Exchange]) -> list[Entry]:
-    """The exchanges of a file, ready to be matched.
+    """Make the entries of a file's exchanges.
 
     Raises:
-        CookbookError: one line that names the file, the line and the key.
+        CookbookError: for a wrong exchange, with the file, the line and the key.
     """
     source = Source(str(file), text_of(file) if exchanges else "")
     try:
@@ -54,16 +54,16 @@ def entries_of(file: Path, exchanges: Sequence[Exchange]) -> list[Entry]:
 
 
 class ScriptFiles:
-    """A user's files before the endpoint's own script, or in its place. Changed files are read anew.
+    """The user's script files, and the endpoint's own script after them. Changed files are read again.
 
     Args:
-        files: one script together; of exchanges of equal rank, that of the earlier file is taken.
-        strict: whether sessions that do not say refuse what neither they nor the files know.
-        tell: called with a line for a file that was read anew, or is broken.
-        recipes: the TOML files of recipes that lie elsewhere.
+        files: the user's files. Together they are one script; of equal matches, that of the earlier file is taken.
+        strict: the default of sessions: refuse prompts that neither the session nor the user's files have.
+        tell: called with a line when files were read again, or are broken.
+        recipes: the TOML files of recipes outside the cookbook.
 
     Raises:
-        CookbookError: for a file that cannot be used.
+        CookbookError: for a file that is missing or broken.
     """
 
     def __init__(
@@ -80,16 +80,16 @@ class ScriptFiles:
         self._open: Answers | None = None
 
     def answers(self, strict: bool | None) -> Answers:
-        """The answers of the files as they are now.
+        """The layers of the script, after files that have changed were read again.
 
         Args:
-            strict: a session's wish; None leaves it to the endpoint.
+            strict: whether to leave out the endpoint's own script; None is the endpoint's default.
         """
         if self.files:
             self._reread()
         if self.strict if strict is None else strict:
             return self._strict
-        if self._open is None:  # the endpoint's own script, which a strict endpoint never reads
+        if self._open is None:  # made here, as a strict endpoint never needs the endpoint's own script
             layers = (*self._strict.layers, own_layer())
             self._open = Answers(layers, self._said, self._strict.filtered, self._recipes_layer)
         return self._open
@@ -101,14 +101,14 @@ class ScriptFiles:
         self._marks = marks
         try:
             self._strict, self._said = self._read()
-        except (CookbookError, OSError, ValueError) as error:  # the latter for a file that is just being written
+        except (CookbookError, OSError, ValueError) as error:  # ValueError for a file that is being written
             self._tell(f"{error} The answers from before stay.")
         else:
             self._open = None
             self._tell("The script was read again.")
 
     def _look(self) -> list[tuple[int, int] | None]:
-        """When each file was changed, and its size. Asked with each request: it takes a few microseconds."""
+        """The time of the last change and the size of each file. Called for each request, it takes microseconds."""
         marks: list[tuple[int, int] | None] = []
         for file in self.files:
             try:
@@ -120,7 +120,11 @@ class ScriptFiles:
         return marks
 
     def _read(self) -> tuple[Answers, str]:
-        """The answers of the files alone, and the text that answers a prompt which is in no file."""
+        """Read the user's files.
+
+        Returns:
+            Their layer, and the answer to a prompt that no file has.
+        """
         try:
             read = [read_toml(file, ScriptFile) for file in self.files]
         except FileNotFoundError as error:

@@ -1,6 +1,6 @@
-"""Layers of a script: entries that are asked together, one layer after the other, and the layer of a session.
+"""Layers of a script: groups of entries that are searched one after the other, a session's own exchanges first.
 
-A session's own exchanges are asked before the files'. It also counts how far each sequence of replies has come.
+`SessionScript` has a session's own exchanges, and the progress of each sequence of replies in this session.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Question, Source, Watch, WrongEntry, entry_of
 
-_COMPARED = 200  # characters of two prompts whose likeness is measured
-_MEASURED = 500  # entries that a prompt is roughly compared with, and eight of them closely
+_COMPARED = 200  # characters of two prompts that are compared for the nearest entry
+_MEASURED = 500  # entries that are compared roughly for the nearest one; the best eight are compared closely
 MOST = 1_000  # exchanges of one session
-MOST_PATTERNS = 100  # of them; all of one request's have milliseconds
-MOST_BYTES = 4_000_000  # of them, as JSON
-MOST_REFUSED = 100  # messages of refusals that are kept
+MOST_PATTERNS = 100  # patterns of one session: all of them share 20 ms for a request
+MOST_BYTES = 4_000_000  # bytes of JSON of all exchanges of one session
+MOST_REFUSED = 100  # messages of refusals in a list
 
 
 class Layer:
-    """Entries that are asked together: exact prompts first, then patterns; of several that fit, the most specific.
+    """A group of entries: exact prompts match before patterns, and of several matches that with most keys is taken.
 
     Args:
-        entries: in their order.
-        instructed: whether an instruction on a line of its own above a prompt counts as the system message.
+        entries: the entries in their order, which decides between equal matches.
+        instructed: whether the first line of a prompt may also match as the system message, the rest as the prompt.
     """
 
     def __init__(self, entries: Sequence[Entry], instructed: bool = False) -> None:
@@ -46,13 +46,15 @@ class Layer:
         self.others = [entry for entry in ranked if entry.exchange.prompt is None]
 
     def find(self, asked: Question, due: Callable[[Entry], int], watch: Watch) -> Found | None:
-        """The entry for a request, if there is one.
+        """The entry that matches a request, or None.
 
         Args:
-            due: which of an entry's replies is the next one.
+            asked: the request.
+            due: returns the index of an entry's next reply.
+            watch: the time limit of patterns.
 
         Raises:
-            ApiError: 400 for a pattern that takes too long.
+            ApiError: 400 for patterns that take too long.
         """
         prompt = asked.prompt.strip()
         found = self._first(self.exact.get(prompt, ()), asked, due, watch)
@@ -75,12 +77,13 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """The layers that are asked one after the other, and what becomes of a prompt that none of them has.
+    """The layers that are searched one after the other, and the answer to a prompt that none of them has.
 
     Attributes:
+        layers: the layers, without that of a session.
         unknown_prompt: the answer to a prompt that no layer has; None refuses it.
-        filtered: texts that the content filter refuses.
-        last: makes a layer that is only needed when no other has the prompt.
+        filtered: texts that no prompt may contain.
+        last: makes the last layer, which is read when no other has the prompt.
     """
 
     layers: tuple[Layer, ...]
@@ -90,9 +93,9 @@ class Answers:
 
 
 def unexpected(asked: Question, entries: Sequence[Entry], due: Callable[[Entry], int]) -> ApiError:
-    """The refusal of a prompt that no entry is for, with the one that is nearest to it.
+    """The error for a prompt that no entry matches, with the most similar entry and what differs.
 
-    The status is 400, which no client tries again. Managed compute wraps it in 424, which none tries again either.
+    The status is 400, which no client retries. Managed compute wraps it in 424, which none retries either.
     """
     said = f"The script has no answer to the prompt {_shown(asked.prompt)}"
     if not entries:
@@ -101,7 +104,7 @@ def unexpected(asked: Question, entries: Sequence[Entry], due: Callable[[Entry],
     wanted = nearest.exchange
     try:
         checks = dict(nearest.checks(asked, due(nearest), Watch(), {}))
-    except ApiError:  # its pattern takes too long
+    except ApiError:  # of a pattern that takes too long
         checks = {}
     other = [_objection(name, wanted, asked) for name, fits in checks.items() if not fits]
     named = next((f": {_shown(text)}" for text in (wanted.prompt, wanted.pattern, wanted.last) if text), "")
@@ -117,7 +120,7 @@ _OBJECTIONS = {
 
 
 def _objection(name: str, wanted: Exchange, asked: Question) -> str:
-    """What does not fit, with what the entry wants and what the request has where the message has not named them."""
+    """A key that does not match: its value in the entry, and the request's value unless the message has it already."""
     if name in _OBJECTIONS:
         return _OBJECTIONS[name]
     if name == "tools":
@@ -129,7 +132,7 @@ def _objection(name: str, wanted: Exchange, asked: Question) -> str:
 
 
 def _nearest(asked: Question, entries: Sequence[Entry]) -> Entry:
-    """The entry whose prompt, or else pattern, is most like the request's."""
+    """The entry whose prompt or pattern is most similar to the request's prompt."""
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(asked.prompt[:_COMPARED])
 
@@ -154,20 +157,20 @@ def _shown(text: str) -> str:
 
 @dataclass(slots=True)
 class _Progress:
-    """How often an entry was used, and what its faults have seen, one for each reply."""
+    """How many replies of an entry were sent, and a copy of the fault of each reply, which counts requests."""
 
     used: int
     faults: list[Fault | None]
 
 
 class SessionScript:
-    """What one session adds to the script.
+    """The script of one session.
 
     Attributes:
-        strict: whether an unknown prompt is refused; None leaves it to the endpoint.
-        layer: the session's own entries, None without any; another object after each change.
-        refused: the messages of the first 100 refusals of unexpected prompts.
-        refused_ever: those of all sessions of the key, one after the other; again 100 at most.
+        strict: whether unknown prompts are refused; None is the endpoint's default.
+        layer: the session's own entries; None without any. Each change makes a new object.
+        refused: the error messages for unexpected prompts, the first 100.
+        refused_ever: the same over all sessions that this key has had, the first 100.
     """
 
     def __init__(self) -> None:
@@ -177,21 +180,22 @@ class SessionScript:
         self.refused_ever: list[str] = []
         self._added = 0
         self._progress: WeakKeyDictionary[Entry, _Progress] = WeakKeyDictionary()
-        self._lock = threading.Lock()  # large requests are worked out in a thread
+        self._lock = threading.Lock()  # large requests are processed in the background thread
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
-        """Those of its own, in the order in which they are asked."""
+        """The session's own exchanges, in the order in which they are searched."""
         return tuple(entry.exchange for entry in self.layer.entries) if self.layer else ()
 
     def add(self, wanted: Sequence[Exchange]) -> None:
-        """Add exchanges before those that are there, and in the place of those that they make useless.
+        """Add exchanges before those of the session, and remove those that they replace.
 
-        These match by the same keys and values, and both call tools, or neither does. Of a call and a text for the
-        same request the call stays first: the text is for the request with the tool's result.
+        An exchange replaces another one with the same keys and values for matching, if both have tool calls or neither
+        has. Of a tool call and a text for the same request, the tool call stays first: the text is for the request with
+        the tool's result.
 
         Raises:
-            ApiError: 400 for a fault or log probabilities that cannot be, or for too many; nothing is added then.
+            ApiError: 400 for a wrong exchange, or for too many; nothing is added then.
         """
         new = {_request_of(exchange) for exchange in wanted}
         kept = [entry for entry in (self.layer.entries if self.layer else ()) if _request_of(entry.exchange) not in new]
@@ -210,16 +214,16 @@ class SessionScript:
         self._added += len(made)
 
     def clear(self) -> None:
-        """Forget the session's own exchanges, and begin all sequences anew, those of files among them."""
+        """Remove the session's own exchanges, and restart all sequences of replies, also those of files."""
         with self._lock:
             self.layer, self._added = None, 0
             self._progress.clear()
 
     def find(self, answers: Answers, asked: Question) -> Found | None:
-        """What a request is answered with; None where nothing is known and that is no mistake.
+        """The entry that matches a request; None if there is none and the script is not strict.
 
         Raises:
-            ApiError: 400 for an unexpected prompt where the script is strict, or a pattern that takes too long.
+            ApiError: 400 for an unexpected prompt where the script is strict, or for patterns that take too long.
         """
         watch = Watch()
         layers = answers.layers if self.layer is None else (self.layer, *answers.layers)
@@ -236,12 +240,12 @@ class SessionScript:
         return answers.last().find(asked, self._due, watch) if answers.last else None
 
     def longest(self, answers: Answers) -> int:
-        """Characters of the longest answer, roughly: some may be longer with their placeholders filled."""
+        """Characters of the longest answer, before placeholders are filled."""
         own = (self.layer,) if self.layer else ()
         return max((layer.longest for layer in (*own, *answers.layers)), default=0)
 
     def advance(self, found: Found) -> Fault | None:
-        """Count that a reply was given, and return the fault that hits it, if one does."""
+        """Count that a reply is sent, and return the fault that hits it, if one does."""
         if not found.entry.staged:
             return None
         with self._lock:
@@ -254,7 +258,7 @@ class SessionScript:
             return fault if fault is not None and fault.hits() else None
 
     def _due(self, entry: Entry) -> int:
-        """Which reply of an entry is the next one; the last one stays."""
+        """The index of an entry's next reply. The last reply is repeated."""
         if not entry.staged:
             return 0
         progress = self._progress.get(entry)
@@ -262,6 +266,6 @@ class SessionScript:
 
 
 def _request_of(wanted: Exchange) -> tuple[Any, ...]:
-    """What an exchange matches, and whether it calls tools."""
+    """The keys by which an exchange matches, and whether it has tool calls."""
     texts = (text and text.strip() for text in (wanted.prompt, wanted.system))
     return (*texts, wanted.pattern, wanted.last, wanted.deployment, wanted.tools, bool(wanted.calls))

@@ -1,4 +1,4 @@
-"""The script as a model: its answers exactly counted, held to the context, tools and filters of a deployment."""
+"""`Script`: the model that answers from a script, with exact tokens and the deployment's context length and tools."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ from mistral_on_azure.endpoint.models.script_layers import Answers, Layer, Sessi
 from mistral_on_azure.endpoint.models.tokens import count_prompt, vocabulary_is_read, vocabulary_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
-MOST_WRITTEN = 350_000  # tokens of all answers to a request, their alternatives and what is around them in a stream
-_FEW = 10_000  # tokens that are never too many, whatever is around them
-_ESTIMATED = lines((("x-local-tokens", "estimated"),))  # of models whose tokenizer is not published
-LONGEST_TOKEN = 18  # characters: a text has at least its length divided by this many tokens
+MOST_WRITTEN = 350_000  # tokens of all choices with their alternatives; in a stream, a token counts as five
+_FEW = 10_000  # tokens: fewer never exceed MOST_WRITTEN
+_ESTIMATED = lines((("x-local-tokens", "estimated"),))  # for models whose tokenizer is not published
+# Characters of the longest token in v3 and v7, from which bounds are estimated. Tekken has longer ones (of up to 76
+# hyphens, asterisks or spaces), so for Tekken the bounds do not hold for a text that consists of these.
+LONGEST_TOKEN = 18
 
 
 class Script:
-    """Answers from the script, as the deployment that is asked. `model.Model` describes the members.
+    """A model that answers from the script. `model.Model` describes the members.
 
     Args:
-        files: where the answers come from; None is the endpoint's own script.
+        files: the files of the script; None is the endpoint's own script.
     """
 
     name = None
@@ -44,10 +46,10 @@ class Script:
         self.files = files or ScriptFiles()
 
     def answer(self, asked: ChatRequest, quota: Quota, spend: Spend, own: SessionScript) -> Answer | Awaitable[Answer]:
-        """The scripted answer. All its tokens are known, and charged, before it is written.
+        """Answer from the script. All tokens are charged before the response is written.
 
-        Of a request that may take long, a large one or one whose schemas decide the work, the fewest tokens that its
-        texts can have must fit into the context and the quota before anything else is done with it.
+        A request that may take long, because it is large or has tools, is checked first: a lower bound of its tokens
+        must fit into the context and the quota.
         """
         answers = self.files.answers(own.strict)
         long = asked.size > LARGE or bool(asked.parameters.get("tools"))
@@ -68,7 +70,7 @@ class Script:
     async def _answer_later(
         self, asked: ChatRequest, answers: Answers, quota: Quota, spend: Spend, own: SessionScript
     ) -> Answer:
-        layer = own.layer  # a client may change it meanwhile
+        layer = own.layer  # a client may replace it meanwhile
         result, written = await in_background(_write_out, asked.deployment, asked.parameters, answers, own)
         if asked.size <= LARGE:
             _keep(asked, answers, layer, result)
@@ -80,7 +82,7 @@ class Script:
         prompt, completed, found = result.prompt_tokens, result.completion_tokens, result.found
         fault = None
         if found is not None and found.entry.staged:
-            quota.check(prompt + completed)  # a request that is refused here has had none of the replies
+            quota.check(prompt + completed)  # before `advance`: a request that gets 429 must not use up a reply
             fault = own.advance(found)
             if fault is not None and fault.status is not None:
                 raise FaultAsked(fault, delay=found.given.more.delay)
@@ -101,27 +103,27 @@ class Script:
 
 
 def _keep(asked: ChatRequest, answers: Answers, layer: Layer | None, result: Result) -> None:
-    """Keep what a request came to, for the same request again: a short answer that is no part of a sequence."""
+    """Cache a result for the same request, if it is short and does not depend on earlier requests."""
     if result.completion_tokens <= 2 * completions.SMALL and not (result.found and result.found.entry.staged):
         asked.kept = answers, layer, result
 
 
 def _write_out(*given: Any) -> tuple[Result, completions.Written]:
-    """The result of a request, and its answer as it is sent."""
+    """The result of a request, and its encoded response."""
     result = work_out(*given)
     return result, completions.written(result)
 
 
 def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answers, own: SessionScript) -> Result:
-    """The result of a request.
+    """Compute the result of a request.
 
     Args:
-        answers: the script as it is now.
-        own: what the session adds to it.
+        answers: the layers of the script.
+        own: the script of the session.
 
     Raises:
-        ApiError: 400 for messages that break the rules, do not fit, are filtered or unexpected, 422 for what the model
-            cannot do.
+        ApiError: 400 for messages that break a rule, exceed the context, are filtered or unexpected; 422 for features
+            that the deployment does not support.
     """
     if not parameters["messages"]:
         raise not_supported("messages", [], NO_MESSAGES)
@@ -135,14 +137,14 @@ def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answer
     _check_bias(parameters.get("logit_bias") or {}, deployment)
     if parameters.get("safe_prompt"):
         parameters = {**parameters, "messages": guarded(parameters["messages"])}
-        # The script knows answers by the caller's own system message, so that one stays.
+        # Exchanges match the client's system message, without the guardrail.
         talk = replace(conversation(parameters["messages"], tools), system=talk.system)
-    most = 2 * deployment.context  # a prompt that is longer is counted no further
+    most = 2 * deployment.context  # counting stops here, as the prompt does not fit
     prompt_tokens = _prompt_tokens(deployment, talk, parameters, most)
     least = "at least " if prompt_tokens > most else ""
     _check_context(deployment, prompt_tokens, parameters.get("max_tokens"), least)
     limited = parameters
-    if "max_tokens" not in parameters:  # an answer ends where the context does
+    if "max_tokens" not in parameters:  # the rest of the context limits the completion
         room = deployment.context - prompt_tokens
         limited = {**parameters, "max_tokens": min(room, deployment.output or room)}
     found = own.find(answers, _question(talk, parameters, deployment))
@@ -157,7 +159,7 @@ def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answer
 
 
 def _prompt_tokens(deployment: Deployment, talk: Conversation, parameters: dict[str, Any], most: int) -> int:
-    """Prompt tokens: of the four as v3 has them, of a model that is sold with a system message of its own."""
+    """The prompt tokens: in the v3 format for the cookbook's four models, in its own for a model that is sold."""
     if not deployment.sold:
         return count_prompt(talk.turns, most)
     if not deployment.estimated:
@@ -167,7 +169,7 @@ def _prompt_tokens(deployment: Deployment, talk: Conversation, parameters: dict[
 
 
 def _question(talk: Conversation, parameters: dict[str, Any], deployment: Deployment) -> Question:
-    """What the script looks at in a request."""
+    """The properties of a request that exchanges are matched with."""
     last = parameters["messages"][-1]
     tools, choice = bool(parameters.get("tools")), parameters.get("tool_choice", "auto")
     return Question(
@@ -193,7 +195,7 @@ def _complete(
             called = _text(talk, parameters, index, found.texts() or ("",), tokenizer)
         return called.ended(more.finish_reason, more.logprobs)
     if not talk.prefix and (talk.history or parameters.get("tool_choice", "none") not in ("none", "auto")):
-        from mistral_on_azure.endpoint.models.tools import deciding  # with jsonschema, which takes a while to import
+        from mistral_on_azure.endpoint.models.tools import deciding  # jsonschema takes a while to import
 
         answered = deciding.complete(talk, parameters, index, tokenizer)
         if answered:
@@ -204,7 +206,7 @@ def _complete(
 def _text(
     talk: Conversation, parameters: dict[str, Any], index: int, ranked: Sequence[str], tokenizer: str
 ) -> Completion:
-    """An answer in text: in JSON mode an object, after a prefix its continuation."""
+    """A completion with text: a JSON object in JSON mode, a continuation after a prefix."""
     text = ranked[pick(ranked, talk.prompt, parameters, index)] if len(ranked) > 1 else ranked[0]
     if talk.prefix:
         return _continued(talk.prefix, text, parameters, tokenizer)
@@ -214,7 +216,7 @@ def _text(
 
 
 def is_object(text: str) -> bool:
-    """Whether a text is a JSON object, as JSON mode has it."""
+    """Whether a text is a JSON object."""
     try:
         return isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):
@@ -222,7 +224,7 @@ def is_object(text: str) -> bool:
 
 
 def _continued(prefix: str, text: str, parameters: dict[str, Any], tokenizer: str) -> Completion:
-    """An answer that begins with the prefix, as Mistral's own API gives it; only what follows was generated."""
+    """A completion that begins with the prefix, as in Mistral's API. The tokens of the prefix do not count."""
     gap = "" if prefix[-1].isspace() else " "
     rest = text.removeprefix(prefix) if text.startswith(prefix) and text != prefix else gap + text
     generated = cut(rest, parameters.get("max_tokens"), parameters.get("stop"), tokenizer)
@@ -231,7 +233,7 @@ def _continued(prefix: str, text: str, parameters: dict[str, Any], tokenizer: st
 
 
 def _check_bias(biases: dict[str, float], deployment: Deployment) -> None:
-    """Refuse token ids that the vocabulary does not have, in the words of vLLM; its size is not known of each model."""
+    """Refuse token ids outside the vocabulary with vLLM's message; the vocabulary's size is unknown for some models."""
     if not biases:
         return
     size = None if deployment.estimated else vocabulary_size(deployment.counted_with)
@@ -247,7 +249,7 @@ def _check_bias(biases: dict[str, float], deployment: Deployment) -> None:
 
 
 def _check_answers(tokens: int, parameters: dict[str, Any]) -> None:
-    """Refuse answers that take much memory together, as they are written.
+    """Refuse choices whose encoded JSON would take too much memory.
 
     Raises:
         ApiError: 422.
@@ -255,33 +257,33 @@ def _check_answers(tokens: int, parameters: dict[str, Any]) -> None:
     alternatives = (parameters.get("top_logprobs") or 0) + 1 if parameters.get("logprobs") else 0
     if tokens * (1 + alternatives + (4 if parameters.get("stream") else 0)) > MOST_WRITTEN:
         n = parameters.get("n", 1)
-        raise not_supported("n", n, f"The {n} answers are too long together: ask for fewer, or for fewer alternatives.")
+        raise not_supported("n", n, f"The {n} choices are too long together: ask for fewer, or for fewer alternatives.")
 
 
 def _characters(messages: list[Any]) -> int:
-    """How long the texts of messages are, whatever else is wrong with them."""
+    """The characters of all texts in messages, which need not be valid."""
     contents = [message.get("content") for message in messages if isinstance(message, dict)]
     parts = [part.get("text") for each in contents if isinstance(each, list) for part in each if isinstance(part, dict)]
     return sum(len(text.rstrip(" ")) for text in (*contents, *parts) if isinstance(text, str))  # as `count_prompt` does
 
 
 def _waits_for_a_tokenizer(deployment: Deployment) -> bool:
-    """Whether mistral-common itself counts, which takes seconds to load."""
+    """Whether mistral-common counts the tokens, which takes seconds to load."""
     return deployment.sold and not deployment.estimated
 
 
 def _much_is_written(parameters: dict[str, Any], longest: int) -> bool:
-    """Whether answers and their alternatives may take long to write, by the script's longest one."""
+    """Whether encoding the choices may take long, judged by the script's longest answer (in characters)."""
     alternatives = 1 + (parameters.get("top_logprobs") or 0) if parameters.get("logprobs") else 0
     characters = min(longest, LONGEST_TOKEN * parameters.get("max_tokens", longest))
     return parameters.get("n", 1) * (1 + alternatives) * characters > LONG
 
 
 def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None, least: str = "") -> None:
-    """Refuse what does not fit, in the words of vLLM, which serves these models; LiteLLM knows the error by them.
+    """Refuse a request that exceeds the context. The message is vLLM's, by which LiteLLM recognises the error.
 
     Args:
-        least: "at least " where the prompt has perhaps more tokens than were counted.
+        least: "at least " if `prompt_tokens` is a lower bound.
     """
     if prompt_tokens + (max_tokens or 1) <= deployment.context:
         return

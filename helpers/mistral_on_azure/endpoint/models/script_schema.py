@@ -1,4 +1,4 @@
-"""The JSON schema of the format of scripts, made from the types that read it."""
+"""The JSON schema of script files, generated from the types with which they are read."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def _given(name: str) -> dict[str, Any]:
-    """The JSON schema of a table that has a key; a key whose value is null counts as left out."""
+    """The JSON schema of a table that has a key with a value other than null."""
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 def _one_of(*ways: str) -> dict[str, Any]:
-    """The JSON schema of a table that has exactly one of some keys, or a fault and none of them."""
+    """The JSON schema of a table that has exactly one of these keys, or none of them and a fault."""
     answered = [_given(way) for way in ways]
     return {"oneOf": [*answered, {**_given("fault"), "not": {"anyOf": answered}}]}
 
 
-# What keys may not be beside each other, which the types do not say: the checks of `Exchange` and `Reply`.
+# Rules on which keys exclude each other, which the types cannot express: those that `Exchange` and `Reply` check.
 _RULES = {
     "Exchange": [
         {"anyOf": [_given(name) for name in MATCHERS]},
@@ -37,17 +37,17 @@ _RULES = {
 
 
 def script_schema() -> dict[str, Any]:
-    """The schema of a script's file, for editors and other programs."""
+    """The JSON schema of a script file, for editors and other programs."""
     return {"$schema": DIALECT, "title": "A script of the local endpoint", **_schema(ScriptFile)}
 
 
 def exchange_schema() -> dict[str, Any]:
-    """The schema of one exchange, with everything in its place."""
+    """The JSON schema of one exchange, with its references resolved in place."""
     return inlined(_schema(Exchange))
 
 
 def _schema(kind: type) -> dict[str, Any]:
-    """The schema of a type, with its parts in `$defs`."""
+    """The JSON schema of a type with the rules, and with its parts in `$defs`."""
     schema = _with_faults(msgspec.json.schema(kind))
     for name, rules in _RULES.items():
         schema["$defs"][name] |= {"allOf": rules}
@@ -55,7 +55,7 @@ def _schema(kind: type) -> dict[str, Any]:
 
 
 def _with_faults(schema: Any) -> Any:
-    """The schema with the fields of a fault, and without what is said to readers of the source."""
+    """A JSON schema with the fields of faults, and with descriptions cut to the first line of their docstrings."""
     if isinstance(schema, list | tuple):  # a default is a tuple, which JSON does not have
         return [_with_faults(each) for each in schema]
     if not isinstance(schema, dict):
@@ -64,7 +64,7 @@ def _with_faults(schema: Any) -> Any:
     if isinstance(plain.get("description"), str):
         plain["description"] = plain["description"].partition("\n")[0]
     if "minItems" in plain:
-        plain.pop("default", None)  # an empty list, which may be left out but not written
+        plain.pop("default", None)  # the empty list, which `minItems` excludes
     if "fault" in plain.get("properties", {}):
         members = {name: {**field.schema, "description": field.words} for name, field in FIELDS.items()}
         _describe(plain["properties"]["fault"], members)
@@ -72,7 +72,7 @@ def _with_faults(schema: Any) -> Any:
 
 
 def _describe(schema: Any, members: dict[str, Any]) -> None:
-    """Give the objects in a schema their members."""
+    """Add members to the objects in a schema, in place."""
     if schema.get("type") == "object":
         schema |= {"properties": members, "additionalProperties": False}
     for form in schema.get("anyOf", ()):

@@ -1,17 +1,15 @@
-"""Tokens: a text split with the tokenizer file of mistral-common, which lies in `tokenizers`.
+"""Splits texts into tokens and counts them, with the tokenizer files of mistral-common in the folder `tokenizers`.
 
-Reading that file with sentencepiece takes milliseconds where importing mistral-common takes seconds; a test holds
-the two to the same files and the same tokens. The four deployments are counted with v3, which gives the documented
-exchange its documented usage. v7 splits texts as v3 does: the two differ in control tokens alone. Tekken is no
-sentencepiece: `published_tokens` has it, and the prompts of models that are sold.
+The files are read with sentencepiece, which takes milliseconds, whereas importing mistral-common takes seconds; a test
+compares files and tokens of the two. The tokens of the cookbook's four deployments are counted with v3, with which the
+documented exchange has its documented usage. v7 splits a text as v3 does; it has other control tokens. Tekken is not a
+sentencepiece model: `published_tokens` has it, and counts the prompts of models that are sold.
 
-Counting tokens: exact, and fast for texts never seen before.
-
-Byte-pair encoding merges neighbours into longer tokens, and every token is in the vocabulary. Two characters that no
-token has side by side can therefore never end up in one, and a text falls apart between them without a difference to
-its tokens. In Mistral's vocabulary that is so in front of spaces and on both sides of digits and line breaks. So a text
-is counted word by word, and a word that was met before costs one look into a table. Tests hold the counts to
-mistral-common's, and the rule to the vocabulary.
+Counting is exact, and fast also for new texts. Byte-pair encoding merges adjacent characters into tokens of the
+vocabulary. Two characters that no token of the vocabulary has side by side are therefore never in one token, and the
+text can be split between them without changing its tokens. In Mistral's vocabulary that is the case before spaces, and
+on both sides of digits and line breaks. So a text is counted word by word, with a cache of words. Tests compare the
+counts with mistral-common's, and the rule with the vocabulary.
 """
 
 from __future__ import annotations
@@ -37,7 +35,12 @@ TEKKEN = "tekken"
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A text as tokens: their ids, and the text that each one adds (empty while a character is incomplete)."""
+    """The tokens of a text.
+
+    Attributes:
+        ids: the token ids.
+        pieces: the text of each token; empty for a token that ends within a character.
+    """
 
     ids: tuple[int, ...]
     pieces: tuple[str, ...]
@@ -52,24 +55,24 @@ def processor(tokenizer: str = "v3") -> Any:
 
 
 def vocabulary_size(tokenizer: str) -> int:
-    """How many token ids there are, from 0 on."""
+    """The number of token ids, which begin with 0."""
     return published_tokens.vocabulary_size() if tokenizer == TEKKEN else processor(tokenizer).get_piece_size()
 
 
-_TOKEN, _CHARACTER = 120, 4  # bytes that a token takes in memory, and a character, at most
+_TOKEN, _CHARACTER = 120, 4  # upper bounds of the bytes of a token, and of a character, in memory
 _tokenized: BoundedCache[tuple[str, str], Tokens] = BoundedCache(8_000_000)
 
 
 def size_of(text: str, tokens: int) -> int:
-    """Bytes that a text and its tokens take in memory, at most."""
+    """An upper bound of the bytes that a text and its tokens take in memory."""
     return 500 + _CHARACTER * len(text) + _TOKEN * tokens
 
 
 def tokenize(text: str, tokenizer: str = "v3", most: int | None = None) -> Tokens:
-    """Split a completion into tokens; the pieces joined are the text.
+    """Split a text into tokens. The pieces, joined, are the text.
 
     Args:
-        most: a long text may be split no further once it has more tokens than that; the pieces are its beginning then.
+        most: a long text with more tokens than this may be split in part; the pieces are then its beginning.
     """
     known = _tokenized.get((text, tokenizer))
     if known is None:
@@ -93,13 +96,17 @@ def _split(text: str, tokenizer: str, most: float) -> Tokens:
 
 
 def ids_of(text: str, tokenizer: str, most: float = inf) -> list[int]:
-    """The ids of a text's tokens; of a long text in parts, between which other threads may run."""
+    """The token ids of a text. A long text is encoded in parts, so that other threads can run in between.
+
+    Args:
+        most: encoding stops after the part with which a long text has more tokens than this.
+    """
     encode = processor(tokenizer).encode
     if len(text) <= 2 * BLOCK:
         return encode(text)
     ids: list[int] = []
     for block in _blocks(f" {text.replace('▁', ' ')}", tokenizer):
-        ids += encode("0" + block)[2:]  # as `_Pieces` has it
+        ids += encode("0" + block)[2:]  # `_Pieces` explains the digit
         if len(ids) > most:
             break
     return ids
@@ -107,7 +114,7 @@ def ids_of(text: str, tokenizer: str, most: float = inf) -> list[int]:
 
 @cache
 def _vocabulary(tokenizer: str) -> tuple[bytes, ...]:
-    """What each token spells. A token such as <0xE6> is one byte of a character the vocabulary lacks."""
+    """The bytes of each token. A token such as <0xE6> is one byte of a character that the vocabulary lacks."""
     sp = processor(tokenizer)
     pieces = (sp.id_to_piece(token) for token in range(sp.get_piece_size()))
     return tuple(
@@ -117,12 +124,12 @@ def _vocabulary(tokenizer: str) -> tuple[bytes, ...]:
 
 
 def vocabulary_is_read(characters: int) -> bool:
-    """Whether so many can be split at once: the first answer waits for the vocabulary, the first long text for more."""
+    """Whether the tables for a text of this length are loaded: the vocabulary and, for long texts, `_neighbours`."""
     known = _vocabulary if characters <= 2 * BLOCK else _neighbours
     return bool(known.cache_info().currsize)
 
 
-_MARKERS = {  # how many tokens Mistral's chat format puts around a turn
+_MARKERS = {  # number of control tokens that Mistral's chat format adds to a turn
     "system": 2,  # [SYSTEM_PROMPT] … [/SYSTEM_PROMPT], from v7 on
     "user": 2,  # [INST] … [/INST]
     "assistant": 1,  # … </s>
@@ -131,14 +138,14 @@ _MARKERS = {  # how many tokens Mistral's chat format puts around a turn
     "calls": 2,  # [TOOL_CALLS] … </s>
     "result": 2,  # [TOOL_RESULTS] … [/TOOL_RESULTS]
 }
-ALONE = "0123456789\t\n"  # characters that are never in a token with others
-INDIVISIBLE = "[REFERENCE_DOC_"  # how the only tokens begin that have a digit beside something else
+ALONE = "0123456789\t\n"  # characters that no token has beside others
+INDIVISIBLE = "[REFERENCE_DOC_"  # the beginning of the only tokens that are an exception to that
 _pieces = re.compile(rf"[{ALONE}]| *[^ {ALONE}]+| +").findall
 _REMEMBERED, _LONGEST = 5_000_000, 128  # bytes of words, and characters of one
 
 
 class _Counts(BoundedCache[str, int]):
-    """How many tokens each text is, as far as it has been asked."""
+    """A cache of the number of tokens of texts."""
 
     def __init__(self) -> None:
         super().__init__(_REMEMBERED)
@@ -149,18 +156,18 @@ class _Counts(BoundedCache[str, int]):
 
 
 class _Pieces(_Counts):
-    """Tokens of texts that cannot be taken apart, as they are."""
+    """The number of tokens of texts that cannot be split further."""
 
     def __missing__(self, text: str) -> int:
-        # Alone, it would get a space in front. After a digit it does not: that space and the digit are two tokens.
+        # sentencepiece adds a space before a text. Here it is added before the digit 0, and the two are two tokens.
         return self.put(text, len(processor().encode("0" + text)) - 2)
 
 
 class _Words(_Counts):
-    """Tokens of words, each with the one space in front of it."""
+    """The number of tokens of words, each with the space before it."""
 
     def __missing__(self, word: str) -> int:
-        if word.isascii() and word.isdigit():  # there are too many numbers to keep
+        if word.isascii() and word.isdigit():  # not cached, as there are too many numbers
             return 1 + len(word)
         return self.put(word, _word(word))
 
@@ -169,12 +176,12 @@ _pieces_known, _words_known = _Pieces(), _Words()
 
 
 def _word(text: str) -> int:
-    """Tokens of a text and the space that sentencepiece puts in front of it."""
+    """The number of tokens of a text with the space that sentencepiece adds before it."""
     return sum(map(_pieces_known.__getitem__, _pieces(f" {text}")))
 
 
 def count(text: str) -> int:
-    """How many tokens a text is."""
+    """The number of tokens of a text in v3."""
     if not text:
         return 0
     if len(text) > 2 * BLOCK:
@@ -187,23 +194,23 @@ def count(text: str) -> int:
     return sum(map(_words_known.__getitem__, text.split(" ")))
 
 
-BLOCK = 2_048  # characters that are counted in one call of the tokenizer, which takes a few milliseconds
-_SEARCHED = 1_024  # characters after a block's, in which its end is looked for
+BLOCK = 2_048  # characters of a part of a long text, which takes the tokenizer a few milliseconds
+_SEARCHED = 1_024  # further characters that are searched for the end of the part
 
 
 @cache
 def _neighbours(tokenizer: str) -> frozenset[str]:
-    """The pairs of characters that some token has side by side."""
+    """The pairs of adjacent characters that occur in a token."""
     sp = processor(tokenizer)
     pieces = (sp.id_to_piece(token).replace("▁", " ") for token in range(sp.get_piece_size()))
     return frozenset(piece[at : at + 2] for piece in pieces for at in range(len(piece) - 1))
 
 
 def _blocks(text: str, tokenizer: str = "v3") -> Iterator[str]:
-    """A long text in parts whose tokens are the text's own.
+    """Split a long text into parts without changing its tokens.
 
-    A part ends where no token has the two characters side by side. A text without such a place, which is one that
-    repeats itself, is taken apart all the same, and counted to within a token for each part.
+    A part ends between two characters that no token has side by side. A repetitive text without such a place is split
+    after `BLOCK` characters, and its count may be wrong by one token for each part.
     """
     start, neighbours = 0, _neighbours(tokenizer)
     while len(text) - start > 2 * BLOCK:
@@ -215,7 +222,7 @@ def _blocks(text: str, tokenizer: str = "v3") -> Iterator[str]:
 
 
 def _counts_of(text: str) -> Iterator[int]:
-    """Tokens of a long text, part by part."""
+    """The number of tokens of each part of a long text."""
     return map(_block, _blocks(f" {text.replace('▁', ' ')}"))
 
 
@@ -226,12 +233,13 @@ def _block(text: str) -> int:
 
 
 def count_prompt(turns: Sequence[tuple[str, str]], most: float = inf) -> int:
-    """Tokens of a conversation of (role, text) turns, with the markers Mistral's chat format adds.
+    """The number of tokens of a conversation in Mistral's chat format, with its control tokens.
 
-    `<s>` opens it, and the format drops the spaces an assistant's turn ends with.
+    `<s>` begins a conversation, and spaces at the end of an assistant turn are dropped.
 
     Args:
-        most: where counting may stop, as no context holds more; what was counted until then is more than that.
+        turns: (role, text) of each turn.
+        most: counting may stop once the number exceeds this.
     """
     total = 1
     for role, text in turns:

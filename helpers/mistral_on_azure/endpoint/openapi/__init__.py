@@ -1,1 +1,1 @@
-"""The OpenAPI document: made from the routes it is given and the fields that the endpoint itself checks."""
+"""The OpenAPI document, generated from the routes and from the fields with which requests are checked."""

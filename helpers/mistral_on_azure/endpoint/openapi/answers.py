@@ -1,4 +1,4 @@
-"""The parameters, the headers and the answers of the document, which its operations share."""
+"""Components that the operations of the OpenAPI document share: parameters, headers and responses."""
 
 from __future__ import annotations
 
@@ -11,36 +11,42 @@ from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.fault import STATUSES
 from mistral_on_azure.endpoint.gateway.kinds import EXTRA, Kind
+from mistral_on_azure.endpoint.gateway.managed import REASON, STATUS
 from mistral_on_azure.endpoint.local import faults, timing
-from mistral_on_azure.endpoint.openapi.bodies import ref
+from mistral_on_azure.endpoint.openapi.bodies import COUNT, TEXT, ref
 
 CLIENT_ID = "x-ms-client-request-id"
-_TEXT = {"type": "string"}
-_COUNT = {"type": "integer", "minimum": 0}
-_LEFT = "of the minute's quota of this deployment"
+_QUOTA_OF = "a minute in the quota of this deployment"
 
 
-def asked(kind: Kind) -> dict[str, Any]:
-    """The parameters that several routes share, by name."""
+def shared_parameters(kind: Kind) -> dict[str, Any]:
+    """The headers and the parameters of paths and queries, by name."""
     listed = [
         _parameter(
             "api-version",
             "query",
-            "The API's version. Several clients send none.",
+            "The version of the API. Several clients do not send it.",
             {"enum": list(kind.api_versions)} if kind.api_versions else {},
         ),
-        _parameter("model", "path", "A deployment's name.", _TEXT, default_name(), required=True),
-        _parameter("resource", "query", "The audience of the token.", _TEXT, "https://ml.azure.com", required=True),
-        _parameter("last", "query", "How many.", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1}),
+        _parameter("model", "path", "The name of a deployment.", TEXT, default_name(), required=True),
+        _parameter("resource", "query", "The audience of the token.", TEXT, "https://ml.azure.com", required=True),
+        _parameter(
+            "last",
+            "query",
+            "The number of exchanges.",
+            {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1},
+        ),
         _parameter(
             "azureml-model-deployment",
             "header",
-            "The deployment that answers. It goes before the body's `model`.",
+            "The deployment that answers. It takes precedence over the body's `model`.",
             {"enum": list(kind.deployments())},
         ),
-        _parameter(faults.HEADER, "header", _first_line(faults), _TEXT, "status=503; retry-after=1; count=2"),
-        _parameter(timing.HEADER, "header", _first_line(timing), _TEXT, "first-token=0.2; tokens-per-second=50"),
-        _parameter(CLIENT_ID, "header", "The client's own id of the request; it comes back in the answer.", _TEXT),
+        _parameter(faults.HEADER, "header", "A fault for this request.", TEXT, "status=503; retry-after=1; count=2"),
+        _parameter(
+            timing.HEADER, "header", "The pace of this response.", TEXT, "first-token=0.2; tokens-per-second=50"
+        ),
+        _parameter(CLIENT_ID, "header", "The client's own id of the request; the response repeats it.", TEXT),
     ]
     return {parameter["name"]: parameter for parameter in listed}
 
@@ -48,7 +54,7 @@ def asked(kind: Kind) -> dict[str, Any]:
 def extra_parameters(default: str) -> dict[str, Any]:
     """The header `extra-parameters`, whose default differs between routes."""
     words = (
-        "What to do with parameters that the API does not name: refuse the request, leave them out, or give them to "
+        "What to do with parameters that the API does not define: refuse the request, drop them, or pass them to "
         "the model."
     )
     return _parameter("extra-parameters", "header", words, {"enum": list(EXTRA), "default": default})
@@ -62,10 +68,6 @@ def _parameter(
     return {"name": name, "in": place, "required": required, "description": words, "schema": typed, **shown}
 
 
-def _first_line(module: Any) -> str:
-    return module.__doc__.partition("\n")[0]
-
-
 ALWAYS = ("x-ms-request-id", "apim-request-id", "x-request-id")
 QUOTA = tuple(
     f"x-ratelimit-{what}-{name}" for name in ("requests", "tokens") for what in ("limit", "remaining", "reset")
@@ -73,32 +75,37 @@ QUOTA = tuple(
 
 
 WAITS = ("retry-after-ms", "x-ms-retry-after-ms")
-CONTAINERS = ("ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason")
+CONTAINERS = (STATUS, REASON)
 
 
-def answered() -> dict[str, Any]:
-    """The headers of answers, by name."""
-    ids = {name: _header("One id of the answer, under the names that clients look for.", _TEXT) for name in ALWAYS}
+def response_headers() -> dict[str, Any]:
+    """The response headers, by name."""
+    ids = {name: _header("The id of the response; clients read it from different headers.", TEXT) for name in ALWAYS}
     quota = {
         f"x-ratelimit-{what}-{name}": _header(words, schema)
         for name in ("requests", "tokens")
         for what, words, schema in (
-            ("limit", f"The {name} {_LEFT}.", _COUNT),
-            ("remaining", f"The {name} that are left {_LEFT}.", _COUNT),
-            ("reset", f"Until all {name} are there again.", {"type": "string", "pattern": r"^[0-9]+\.[0-9]{3}s$"}),
+            ("limit", f"The {name} {_QUOTA_OF}.", COUNT),
+            ("remaining", f"The {name} that are left of that quota.", COUNT),
+            (
+                "reset",
+                f"The time until the quota of {name} is full again.",
+                {"type": "string", "pattern": r"^[0-9]+\.[0-9]{3}s$"},
+            ),
         )
     }
     return {
         **ids,
         **quota,
-        "x-ms-error-code": _header("The code that the body has.", _TEXT),
-        "retry-after": _header("Seconds to wait before asking again, or a date to wait for.", _TEXT, required=False),
-        **{name: _header("Milliseconds to wait.", _COUNT, required=False) for name in WAITS},
-        **{name: _header("What managed compute says of its container.", _TEXT, required=False) for name in CONTAINERS},
-        "www-authenticate": _header(
-            "Which credential is wanted, and what was wrong with a token.", _TEXT, required=False
-        ),
-        "allow": _header("The methods that the path answers.", _TEXT),
+        "x-ms-error-code": _header("The error code of the body.", TEXT),
+        "retry-after": _header("Seconds to wait before a retry, or the HTTP date to wait for.", TEXT, required=False),
+        **{name: _header("Milliseconds to wait before a retry.", COUNT, required=False) for name in WAITS},
+        **{
+            name: _header("Status or kind of the container's error, on managed compute.", TEXT, required=False)
+            for name in CONTAINERS
+        },
+        "www-authenticate": _header("The expected credential, and the error of a token.", TEXT, required=False),
+        "allow": _header("The methods that the path has.", TEXT),
     }
 
 
@@ -107,12 +114,12 @@ def _header(words: str, schema: dict[str, Any], *, required: bool = True) -> dic
 
 
 def refs(*names: str) -> dict[str, Any]:
-    """The `headers` of an answer."""
+    """The `headers` member of a response."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-# Every code that the endpoint's own code raises, by status; a test compares them. Those that a fault can ask for come
-# from the table of faults, and an engine's refusal keeps its status.
+# Every code that the endpoint raises, by status; a test compares them with the source. `error_codes` adds those of
+# faults, and the code of an engine's error, which may have any status.
 CODES: dict[int, tuple[str, ...]] = {
     400: (
         "invalid_request",
@@ -151,8 +158,8 @@ _WAIT = ("retry-after", *WAITS)
 _MORE = {401: ("www-authenticate",), 405: ("allow",), 424: CONTAINERS, 429: _WAIT, 503: _WAIT}
 
 
-def codes() -> dict[int, tuple[str, ...]]:
-    """The codes that an answer of each status can have."""
+def error_codes() -> dict[int, tuple[str, ...]]:
+    """The error codes by status."""
     asked_for = {status: (code,) for status, (code, _) in STATUSES.items()}
     statuses = sorted({*CODES, *asked_for})
     return {
@@ -161,16 +168,16 @@ def codes() -> dict[int, tuple[str, ...]]:
     }
 
 
-def sent(kind: Kind, status: int) -> int:
-    """The status that an error reaches a client with: a gateway may wrap it in another."""
-    return kind.error(ApiError(status, codes()[status][0], "")).status
+def sent_status(kind: Kind, status: int) -> int:
+    """The status that a client gets for an error; managed compute sends others than 200 as 424."""
+    return kind.error(ApiError(status, error_codes()[status][0], "")).status
 
 
-def errors(kind: Kind) -> dict[str, Any]:
-    """The error responses, by the status that is sent."""
+def error_responses(kind: Kind) -> dict[str, Any]:
+    """The error responses, by the status that a client gets."""
     found: dict[str, Any] = {}
-    for status, known in codes().items():
-        found.setdefault(str(sent(kind, status)), _error(kind, status, known))
+    for status, known in error_codes().items():
+        found.setdefault(str(sent_status(kind, status)), _error(kind, status, known))
     return found
 
 
@@ -180,11 +187,11 @@ def _error(kind: Kind, status: int, known: tuple[str, ...]) -> dict[str, Any]:
     answer = kind.error(shown)
     if answer.status != status:
         return {
-            "description": f"{HTTPStatus(answer.status).phrase}: another status, which a header tells, and its body",
+            "description": f"{HTTPStatus(answer.status).phrase}: the container's error; a header has its status",
             "content": {answer.content_type: {"example": msgspec.json.decode(answer.body)}},
         }
     if answer.content_type != "application/json":
-        content = {answer.content_type: {"schema": _TEXT}} if answer.body else {}
+        content = {answer.content_type: {"schema": TEXT}} if answer.body else {}
         return {"description": HTTPStatus(status).phrase, "content": content}
     content = {"schema": {"allOf": [ref("Error"), narrowed]}, "example": msgspec.json.decode(answer.body)}
     return {
@@ -194,27 +201,27 @@ def _error(kind: Kind, status: int, known: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def success(schema: str, streams: bool) -> dict[str, Any]:
-    """The answer 200 of an operation.
+def success_response(schema: str, streams: bool) -> dict[str, Any]:
+    """The response 200 of an operation.
 
     Args:
-        schema: what its body is.
-        streams: whether it can come as events.
+        schema: the name of the body's schema.
+        streams: whether the response may also be a stream.
     """
     content: dict[str, Any] = {"application/json": {"schema": ref(schema)}}
     if not streams:
-        return {"description": "The answer", "headers": refs(*ALWAYS), "content": content}
-    # As OpenAPI tools read it: the schema is that of one event.
+        return {"description": "The response", "headers": refs(*ALWAYS), "content": content}
+    # The schema describes one event: OpenAPI has no schema of a stream, and tools read it so.
     chunk = {"type": "string", "contentMediaType": "application/json", "contentSchema": ref("ChatCompletionChunk")}
     event = {
         "type": "object",
-        "description": "One line `data: ` and an empty one: a chunk, at last `[DONE]`. No comments, no `event:` lines.",
+        "description": "One `data: ` line with a chunk, or with `[DONE]` in the last event, and an empty line.",
         "properties": {"data": {"anyOf": [{"const": "[DONE]"}, chunk]}},
         "required": ["data"],
     }
     content["text/event-stream"] = {"schema": event, "x-sse-sentinel": "[DONE]"}
     return {
-        "description": "The answer: whole, or as events where `stream` is true",
+        "description": "The chat completion; a stream of server-sent events where `stream` is true",
         "headers": refs(*ALWAYS, *QUOTA),
         "content": content,
     }

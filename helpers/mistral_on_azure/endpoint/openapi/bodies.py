@@ -1,4 +1,4 @@
-"""Schemas of bodies. A request's parameters come from the table that validation reads."""
+"""JSON schemas of request and response bodies. Those of parameters are generated from the fields that check them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from mistral_on_azure.azure.deployments import default_name, deployments
 from mistral_on_azure.endpoint.fault import FIELDS as FAULT
 from mistral_on_azure.endpoint.fields import Field
 from mistral_on_azure.endpoint.gateway.kinds import Kind
-from mistral_on_azure.endpoint.local import timing
 from mistral_on_azure.endpoint.models.script_schema import exchange_schema
 from mistral_on_azure.endpoint.serving.local_handlers import SESSION
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
@@ -20,19 +19,19 @@ COUNT: Schema = {"type": "integer", "minimum": 0}
 
 
 def ref(name: str) -> Schema:
-    """A reference to one of the schemas."""
+    """A reference to a schema of the document."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def nullable(schema: Schema) -> Schema:
-    """The schema, or null."""
+    """A schema that also allows null."""
     if isinstance(schema.get("type"), str) and "enum" not in schema:
         return {**schema, "type": [schema["type"], "null"]}
     return {"anyOf": [schema, NULL]}
 
 
 def record(optional: Schema | None = None, /, **properties: Schema) -> Schema:
-    """An object with exactly these properties; those in `optional` may be missing."""
+    """The schema of an object that has these properties and no others; those in `optional` may be missing."""
     return {
         "type": "object",
         "properties": {**properties, **(optional or {})},
@@ -46,7 +45,7 @@ def listing(items: Schema, **more: Any) -> Schema:
 
 
 def schemas(kind: Kind) -> dict[str, Schema]:
-    """The schemas of an endpoint of this kind, by name."""
+    """All schemas of an endpoint of this kind, by name."""
     json_mode = any(deployment.json for deployment in kind.deployments().values())
     return {**_requests(json_mode), **_answers(), **_local()}
 
@@ -54,13 +53,13 @@ def schemas(kind: Kind) -> dict[str, Schema]:
 def _requests(json_mode: bool) -> dict[str, Schema]:
     name = {"type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$"}
     function = {"name": name, "description": TEXT, "parameters": {"type": "object", "description": "A JSON schema"}}
-    text = {"oneOf": [TEXT, listing(ref("TextPart"))], "description": "Text, or a list of parts that are text"}
+    text = {"oneOf": [TEXT, listing(ref("TextPart"))], "description": "Text, or a list of text parts"}
     parameters = {name: _parameter(name, field) for name, field in PARAMETERS.items()}
     roles = {
         "system": {"content": text},
         "user": {"content": text},
         "assistant": {"content": {"anyOf": [text, NULL]}, "tool_calls": nullable(listing(ref("ToolCall")))},
-        "tool": {"content": text, "tool_call_id": {**TEXT, "description": "The id of the call that this answers"}},
+        "tool": {"content": text, "tool_call_id": {**TEXT, "description": "The id of the tool call"}},
     }
     messages = {
         f"{role.title()}Message": {
@@ -96,17 +95,17 @@ def _requests(json_mode: bool) -> dict[str, Schema]:
 
 
 def _parameter(name: str, field: Field) -> Schema:
-    """A parameter of the request. All but the messages may be null, which counts as not given."""
+    """The schema of a parameter. All but `messages` may be null, which has the effect of leaving it out."""
     schema = field.schema if name == "messages" else nullable(field.schema)
     described = {**schema, "description": field.meta.description}
     return {**described, "x-extra-parameter": True} if field.extra else described
 
 
 def _format(schema: Schema, json_mode: bool) -> Schema:
-    """The parameter `response_format`, with JSON beside text where a deployment has it."""
+    """The schema of `response_format`: text, and also JSON mode on kinds with a deployment that supports it."""
     if not json_mode:
         return schema
-    words = "Text, or JSON where the deployment has it."
+    words = "Text, or JSON mode where the deployment supports it."
     return {**schema, "description": words, "properties": {"type": {"enum": ["text", "json_object"]}}}
 
 
@@ -124,7 +123,7 @@ def _answers() -> dict[str, Schema]:
     fault = record(code=TEXT, message=TEXT, param=nullable(TEXT), type=TEXT)
     where = {
         "type": "object",
-        "properties": {"loc": listing(TEXT), "input": {"description": "What was sent there"}},
+        "properties": {"loc": listing(TEXT), "input": {"description": "The value that was sent there"}},
         "required": ["loc", "input"],
     }
     return {
@@ -181,8 +180,8 @@ def _local() -> dict[str, Schema]:
             calls=COUNT,
             prompt_tokens=COUNT,
             completion_tokens=COUNT,
-            refused={**listing(TEXT), "description": "What was said to prompts that no script has, 100 at most"},
-            refused_ever={**listing(TEXT), "description": "Refusals of unexpected prompts since the endpoint started"},
+            refused={**listing(TEXT), "description": "Error messages for prompts that no script has, 100 at most"},
+            refused_ever={**listing(TEXT), "description": "The same since the endpoint started, over all sessions"},
         ),
         "Token": record(access_token=TEXT, expires_on=TEXT, resource=TEXT, token_type={"const": "Bearer"}),
         "Exchanges": listing(
@@ -211,7 +210,7 @@ def _local() -> dict[str, Schema]:
             "type": "object",
             "properties": {"timing": {**TEXT, "examples": ["off", "imitate", "first-token=0.2"]}},
             "required": ["timing"],
-            "description": timing.__doc__.partition("\n")[0],
+            "description": "The pace of this session's responses",
         },
         "Timing": record(timing=TEXT, before=TEXT),
         "Document": {"type": "object", "description": "An OpenAPI document: this one"},
@@ -219,6 +218,6 @@ def _local() -> dict[str, Schema]:
 
 
 def _fields(table: dict[str, Field]) -> Schema:
-    """An object whose fields a table describes; one that is null counts as not given."""
+    """The schema of an object with the fields of a table. Null has the effect of leaving a field out."""
     members = {name: {**(nullable(field.schema)), "description": field.words} for name, field in table.items()}
     return {"type": "object", "properties": members}

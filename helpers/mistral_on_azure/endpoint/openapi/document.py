@@ -1,4 +1,4 @@
-"""The OpenAPI document: what each route takes, what it answers, and where it is documented."""
+"""Generates the OpenAPI document from the routes of an endpoint."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.openapi import bodies
 from mistral_on_azure.endpoint.openapi.answers import (
     CLIENT_ID,
-    answered,
-    asked,
-    errors,
+    error_responses,
     extra_parameters,
-    sent,
-    success,
+    response_headers,
+    sent_status,
+    shared_parameters,
+    success_response,
 )
 from mistral_on_azure.endpoint.openapi.bodies import ref
 from mistral_on_azure.endpoint.service import Route, Routes
 
 TAGS = {
-    "chat": "The Azure AI Model Inference API, and the same as the OpenAI SDK and Mistral's own clients ask for it",
+    "chat": "The Azure AI Model Inference API, also on the paths of the OpenAI SDK and Mistral's own clients",
     "local": "The local endpoint's own routes",
 }
 SCHEMES = {
@@ -34,7 +34,7 @@ SCHEMES = {
         "type": "apiKey",
         "in": "header",
         "name": "X-IDENTITY-HEADER",
-        "description": "The secret that App Service gives a managed identity; POST /local/session tells it",
+        "description": "The secret that App Service gives a managed identity; POST /local/session returns it",
     },
 }
 SECURITY: list[dict[str, Any]] = [{"bearer": []}, {"key": []}]
@@ -66,31 +66,31 @@ def _operation(path: str, route: Route, kind: Kind) -> dict[str, Any]:
         content = {"application/json": {"schema": ref(route.body)}}
         described["requestBody"] = {"required": True, "content": content}
     if route.answer:
-        described["responses"]["200"] = success(route.answer, route.streams)
-    for status in sorted({sent(kind, status) for status in route.errors}):
+        described["responses"]["200"] = success_response(route.answer, route.streams)
+    for status in sorted({sent_status(kind, status) for status in route.errors}):
         described["responses"][str(status)] = {"$ref": f"#/components/responses/{status}"}
     return described
 
 
 _ABOUT = (
-    "What the cookbook's local endpoint answers in the place of a managed Mistral deployment on Azure. It is generated "
-    "from the code, so it is neither more nor less than what runs.\n\n"
-    "An unknown path is 404 (`not_found`) and a known one with another method 405 (`method_not_allowed`, with `Allow`);"
-    " HEAD is answered as GET without the body. Routes under `/local` are the local endpoint's own; Azure has no such "
-    "thing. With a real engine, `model` is the engine's name of it, and an error may have the status that the engine "
-    "answered (`engine_error`)."
+    "The API of the cookbook's local endpoint, which imitates a Mistral deployment on Azure. This document is "
+    "generated from the code that runs.\n\n"
+    "The response to an unknown path is 404 (`not_found`), to a known path with another method 405 "
+    "(`method_not_allowed`, with `Allow`), and to HEAD that of GET without the body. Azure does not have the routes "
+    "under `/local`. With a real engine, `model` is the name of the engine's model, and an error may have the engine's "
+    "status (`engine_error`)."
 )
 
 
-_PASSED_ON = "\n\nEvery other path is passed on to the container, whose own document is at `/swagger.json`."
+_PASSED_ON = "\n\nEvery other path is forwarded to the container, whose own document is at `/swagger.json`."
 
 
 def document_of(routes: Routes, kind: Kind) -> dict[str, Any]:
     """The OpenAPI 3.1 document.
 
     Args:
-        routes: those that are described.
-        kind: the kind of deployment that has them.
+        routes: all routes of the endpoint.
+        kind: its kind of deployment.
     """
     about = _ABOUT if kind.fallback is None else _ABOUT + _PASSED_ON
     return {
@@ -102,9 +102,9 @@ def document_of(routes: Routes, kind: Kind) -> dict[str, Any]:
         "paths": paths(routes, kind),
         "components": {
             "schemas": bodies.schemas(kind),
-            "responses": errors(kind),
-            "parameters": asked(kind),
-            "headers": answered(),
+            "responses": error_responses(kind),
+            "parameters": shared_parameters(kind),
+            "headers": response_headers(),
             "securitySchemes": SCHEMES,
         },
     }

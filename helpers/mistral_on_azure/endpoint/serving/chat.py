@@ -1,4 +1,4 @@
-"""Chat completions: one request through faults, validation, quota and timing to its answer."""
+"""The handler of chat completions: validates a request, asks the model, and applies faults and timing."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from mistral_on_azure.endpoint.serving.request_parameters import check_response_
 from mistral_on_azure.endpoint.transport.contents import check_content_type, read_object
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
-_seen = [0] * 1024  # hashes of bodies
-_LONGEST_NAME = 200  # characters of a deployment's name that are looked at
-_REMEMBERED = 16 * 1024  # bytes: a longer body is understood anew each time
+_seen = [0] * 1024  # hashes of request bodies
+_LONGEST_NAME = 200  # characters of a deployment's name in a header; a longer one is cut
+_REMEMBERED = 16 * 1024  # bytes: a longer body is parsed each time
 
 
 def chat(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
-    """A chat completion, on any of the paths that a kind has for it."""
+    """Answer a chat completion request, on any of the paths that the kind of deployment has for it."""
     fault, asked, default = None, None, session.deployment or service.default
     try:
         fault = session.faults.next(request.headers.get(faults.HEADER))
@@ -42,7 +42,7 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
         asked = _understand(service, request, default)
         answer = service.model.answer(asked, session.quota(asked.deployment.name), session.spend, session.script)
     except QuotaExceeded:
-        raise  # it took nothing, and a fault damages no more
+        raise  # not charged, and no fault is applied to it
     except FaultAsked as scripted:
         return _scripted(service.kind, scripted, request, session, asked, setting)
     except ApiError as error:
@@ -62,7 +62,7 @@ async def _awaited(
     setting: timing.Setting,
     fault: Fault | None,
 ) -> Answer:
-    """An answer that takes its time. A stream is passed on as it comes, but for a timing or a fault it is collected."""
+    """Await the model's answer. A real engine's stream is collected first if a timing or a fault applies to it."""
     try:
         answer = await coming
     except QuotaExceeded:
@@ -71,14 +71,14 @@ async def _awaited(
         return _scripted(service.kind, scripted, request, session, asked, setting)
     except ApiError as error:
         if not isinstance(service.model, Script):
-            raise  # a real engine has charged what it took
+            raise  # a real engine has charged the quota already
         return _refused(service.kind, error, session, fault, asked.deployment.name)
     if fault is None and setting is timing.OFF:
         return answer
     if answer.source is not None:
         answer = replace(answer, source=None, events=tuple([event async for event in answer.source]))
     if answer.events is not None and not answer.tokens:
-        around = 4 if usage_asked(asked.parameters) else 3  # a role, an end, [DONE] and perhaps usage
+        around = 4 if usage_asked(asked.parameters) else 3  # events with the role, the end, [DONE] and perhaps usage
         answer = replace(answer, tokens=len(answer.events) - around)
     return _slowed_or_damaged(answer, asked, setting, fault)
 
@@ -86,7 +86,7 @@ async def _awaited(
 def _scripted(
     kind: Kind, scripted: FaultAsked, request: Request, session: Session, asked: ChatRequest, setting: timing.Setting
 ) -> Answer:
-    """An answer with the fault that the script asks for, which goes before one that was asked for otherwise."""
+    """The answer with the script's fault, which replaces a fault that the client requested."""
     if scripted.answer is None:
         error = error_of(scripted.fault)
         return _refused(kind, error, session, scripted.fault, asked.deployment.name)
@@ -99,9 +99,9 @@ def _slowed_or_damaged(answer: Answer, asked: ChatRequest, setting: timing.Setti
 
 
 def _understand(service: Service, request: Request, default: str) -> ChatRequest:
-    """Read and check a chat request.
+    """Parse and validate a chat request.
 
-    The same body always asks the same, so it is remembered: from the second time on, as most never come again.
+    The result is cached when the same body comes a second time, as most bodies come only once.
     """
     kind = service.kind
     if request.query:
@@ -112,7 +112,7 @@ def _understand(service: Service, request: Request, default: str) -> ChatRequest
     extra = kind.addresses[request.path].extra if extra is None else checked_extra(extra)
     header = headers.get("azureml-model-deployment")
     if header is not None and len(header) > _LONGEST_NAME:
-        header = header[:_LONGEST_NAME]  # which no deployment is called, either
+        header = header[:_LONGEST_NAME]  # no deployment has so long a name
     if len(body) <= _REMEMBERED:
         mark = hash(body)
         place = mark % len(_seen)
@@ -123,18 +123,18 @@ def _understand(service: Service, request: Request, default: str) -> ChatRequest
 
 
 def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None, default: str) -> ChatRequest:
-    """Read and check the body of a chat request.
+    """Parse and validate the body of a chat request.
 
     Args:
-        kind: the kind of deployment that is asked.
-        model: what will answer; its own name stands for the default deployment.
+        kind: the kind of deployment.
+        model: the model that will answer; its own name in `model` stands for the default deployment.
         body: the request body.
-        extra: what to do with parameters that the API does not name.
-        header: the deployment a header asks for.
+        extra: the value of `extra-parameters`: "error", "drop" or "pass-through".
+        header: the header `azureml-model-deployment`.
         default: the deployment for a request that names none.
 
     Raises:
-        ApiError: for whatever is wrong with it; errors are not remembered.
+        ApiError: 400, 404, 410, 413 or 422 for an invalid body.
     """
     parameters = validate(read_object(body), extra)
     named = parameters.get("model")
@@ -149,15 +149,15 @@ _understood: BoundedCache[tuple[Any, ...], ChatRequest] = BoundedCache(24_000_00
 
 
 def _remembered(*asked: Any) -> ChatRequest:
-    """`_read`, with a cache of what it returned; errors are not kept."""
+    """`_read` with a cache of its results. Errors are not cached."""
     known = _understood.get(asked)
-    if known is None:  # JSON takes up to 25 times its bytes once it is read, and the answer has bounds of its own
+    if known is None:  # decoded JSON takes up to 25 times its bytes; 64 kB are for the answer that the script keeps
         known = _understood.keep(asked, _read(*asked), 64 * 1024 + 40 * len(asked[2]))
     return known
 
 
 def _refused(kind: Kind, error: ApiError, session: Session, fault: Fault | None, deployment: str) -> Answer:
-    """The answer to a request that comes to nothing, which still was a request."""
+    """The error response to a request, which is charged as a request without tokens."""
     quota = session.quota(deployment)
     quota.take(0)
     answer = kind.error(error)
@@ -171,11 +171,11 @@ class _Named(msgspec.Struct):
     model: Any = None
 
 
-_decode = msgspec.json.Decoder(_Named).decode  # skips all else, which a body may have much of
+_decode = msgspec.json.Decoder(_Named).decode  # decodes `model` alone
 
 
 def _deployment_of(kind: Kind, request: Request, default: str, error: ApiError) -> str:
-    """The deployment whose quota a refused request takes from, as well as it can be told."""
+    """The deployment whose quota is charged for a refused request: the default one if the body names none legibly."""
     try:
         header = request.headers.get("azureml-model-deployment")
         unreadable = error.code in ("invalid_json", "body_too_large")
@@ -186,13 +186,13 @@ def _deployment_of(kind: Kind, request: Request, default: str, error: ApiError) 
 
 
 def pace_of(request: Request, session: Session) -> timing.Setting:
-    """The timing that a request or its session asks for."""
+    """The timing of the request's header, else that of its session."""
     header = request.headers.get(timing.HEADER)
     return session.timing if header is None else timing.setting(header)
 
 
 def slowed(pace: timing.Timing, fault: Fault | None) -> timing.Timing:
-    """The pace, as far as a fault leaves it."""
+    """The pace, with the fields that a fault replaces."""
     if fault is None:
         return pace
     first_token = pace.first_token if fault.first_token is None else fault.first_token

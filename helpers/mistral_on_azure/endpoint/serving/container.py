@@ -1,8 +1,8 @@
-"""The container that managed compute runs in front of the engine: its routes, its order of checks, its three errors.
+"""Validates chat requests as the container does that managed compute runs in front of the engine.
 
-What is written here was measured on Microsoft's own server (`upkeep/truth/`). Routes and methods come first, then the
-body, then what the container's adapter for a model refuses or moves, then content safety, then the engine; the engine's
-errors come back inside of the container's.
+Measured on Microsoft's own server (`upkeep/truth/`). The container checks the route and method first, then the body,
+then the rules of its adapter for the model, then content safety; then the engine validates the request. The container
+sends an error of the engine as the message of its own error.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError, shown
+from mistral_on_azure.endpoint.gateway.kinds import EXTRA
 from mistral_on_azure.endpoint.models.messages import refuse_filtered
 from mistral_on_azure.endpoint.serving import container_body as bodies
 from mistral_on_azure.endpoint.serving.container_answers import (
@@ -30,7 +31,6 @@ from mistral_on_azure.endpoint.serving.engine_messages import check_calls, messa
 from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError, accept
 from mistral_on_azure.endpoint.transport.contents import read_as_python
 
-EXTRA = ("error", "drop", "pass-through")
 _JSON = "application/json"
 _UNREADABLE = {"detail": "There was an error parsing the body"}
 _NO_TEXT_GENERATION = "task_type chat-completion not available with text generation API."
@@ -38,12 +38,12 @@ _NO_TEXT_GENERATION = "task_type chat-completion not available with text generat
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """How the container treats one model.
+    """The container's rules for one model.
 
     Attributes:
-        name: the model's name as `/info` tells it.
-        provider: what the model's files say of its provider. Where they say `mistral`, a system message is moved into
-            the user's and JSON mode is refused; where they say nothing, both reach the engine as they are.
+        name: the model's name in `/info`.
+        provider: the provider in the model's files. If it is `mistral`, the system message is moved into the user
+            message and JSON mode is refused; if it is empty, both are sent to the engine unchanged.
     """
 
     name: str
@@ -58,14 +58,14 @@ class Adapter:
 
 @dataclass(frozen=True, slots=True)
 class ContainerChat:
-    """A chat completion that the container has accepted.
+    """A chat request that container and engine have accepted.
 
     Attributes:
-        messages: as they are sent to the engine.
-        body: the parameters as the engine has validated them.
-        system: the text of a system message that was moved into the user's, None where none was.
-        prompt: the text of the last user message, as it was sent.
-        last: the text of the last message, whoever it is from.
+        messages: as the container sends them to the engine.
+        body: the validated parameters.
+        system: the text of a system message that was moved into the user message; None if none was moved.
+        prompt: the text of the last user message in the request.
+        last: the text of the last message in the request, of any role.
     """
 
     messages: list[dict[str, Any]]
@@ -76,23 +76,23 @@ class ContainerChat:
 
     @property
     def turns(self) -> list[tuple[str, str]]:
-        """Role and text of each message, for the chat template."""
+        """(role, text) of each message, for the chat template."""
         return [(each["role"], text_of(each.get("content"))) for each in self.messages]
 
 
 def read_chat(
     body: bytes, content_type: str, extra: str | None, adapter: Adapter, *, azure: bool, filtered: Sequence[str] = ()
 ) -> ContainerChat:
-    """Read a chat completion in the container's order of checks.
+    """Parse and validate a chat request in the container's order of checks.
 
     Args:
-        extra: the `extra-parameters` header.
-        azure: whether it came to `/chat/completions`, which refuses extra parameters, and not to
-            `/v1/chat/completions`, which drops them without a word.
-        filtered: texts that content safety finds severe.
+        extra: the header `extra-parameters`.
+        azure: whether the path is `/chat/completions`, which refuses extra parameters by default; the other path,
+            `/v1/chat/completions`, drops them.
+        filtered: texts that content safety refuses.
 
     Raises:
-        Refused: for whatever the container or the engine's validation refuses.
+        Refused: the error response of the container, or of the engine's validation.
     """
     data = _decode(body, content_type)
     if not azure and not isinstance(data, dict):
@@ -124,17 +124,17 @@ def read_chat(
 
 
 def read_completions(body: bytes, content_type: str) -> None:
-    """Answer the text generation routes, which a chat model does not have.
+    """Refuse a request to the text generation routes, as the models are chat models.
 
     Raises:
-        Refused: always, 400 unless the body is wrong.
+        Refused: always: 400, or the error of an invalid body.
     """
     _validated(_decode(body, content_type), bodies.CompletionBody)
     raise refusal(400, _NO_TEXT_GENERATION)
 
 
 def _decode(body: bytes, content_type: str) -> Any:
-    """The decoded body; a body that is not declared as JSON stays bytes, which no field accepts."""
+    """Parse the body. A body that is not declared as JSON is returned as bytes, which validation refuses."""
     main = _media_type(content_type)
     data: Any = None
     if body and main != _JSON and not (main.startswith("application/") and main.endswith("+json")):
@@ -144,7 +144,7 @@ def _decode(body: bytes, content_type: str) -> Any:
             data = read_as_python(body)
         except json.JSONDecodeError as error:
             raise _invalid([fault("json_invalid", [error.pos], "JSON decode error", {}, error=error.msg)]) from None
-        except (ValueError, RecursionError):  # not UTF-8, a number of thousands of digits, nested too deeply
+        except (ValueError, RecursionError):  # not UTF-8, a number of more than 4,300 digits, or too deep nesting
             raise Refused(400, _UNREADABLE) from None
     if data is None:
         raise _invalid([fault("missing", [], "Field required", None)])
@@ -152,10 +152,10 @@ def _decode(body: bytes, content_type: str) -> Any:
 
 
 def _validated(data: Any, form: type[bodies.Body]) -> bodies.Body:
-    """A body in its form.
+    """Validate a decoded body.
 
     Raises:
-        Refused: 422 with all faults; 500 where a fault cannot be written, for a number that JSON does not have.
+        Refused: 422 with all errors; 500 if the body has NaN or Infinity, which the container cannot write as JSON.
     """
     if isinstance(data, bytes):
         data = data.decode("utf-8", "replace")
@@ -177,10 +177,10 @@ def _media_type(content_type: str) -> str:
 
 
 def _check_media_type(content_type: str) -> None:
-    """Refuse a type such as `application/problem+json`, which the container takes and the engine does not.
+    """Refuse a content type such as `application/problem+json`, which the container accepts and the engine does not.
 
     Raises:
-        EngineError: in the engine's words.
+        EngineError: with the engine's message.
     """
     if _media_type(content_type) != _JSON:
         message = f"Unsupported Media Type: Only '{_JSON}' is allowed"
@@ -188,10 +188,10 @@ def _check_media_type(content_type: str) -> None:
 
 
 def _check_finite(value: Any) -> None:
-    """Refuse numbers that JSON does not have, which Python reads and does not write.
+    """Refuse NaN and Infinity, which the container parses but cannot write as JSON.
 
     Raises:
-        Refused: 500 with the first of them.
+        Refused: 500 for the first of them.
     """
     for each in _leaves(value):
         if isinstance(each, float) and not math.isfinite(each):
@@ -199,7 +199,7 @@ def _check_finite(value: Any) -> None:
 
 
 def _check_safety(value: Any, filtered: Sequence[str]) -> None:
-    """Refuse texts that content safety finds severe, at any depth.
+    """Refuse a body that contains a filtered text in a string at any depth.
 
     Raises:
         Refused: 400.
@@ -213,7 +213,7 @@ def _check_safety(value: Any, filtered: Sequence[str]) -> None:
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    """The values at every depth of a decoded body, in its order."""
+    """The strings, numbers, booleans and nulls of a decoded body, in document order."""
     waiting = [value]
     while waiting:
         each = waiting.pop()
@@ -244,14 +244,14 @@ def _check_adapter(chat: ChatBody, adapter: Adapter) -> None:
 def _messages(chat: ChatBody) -> list[dict[str, Any]]:
     try:
         return [message.model_dump(exclude_unset=True, mode="json") for message in chat.messages]
-    except (ValueError, RecursionError):  # members that nobody knows, too deep in each other
+    except (ValueError, RecursionError):  # extra members of messages may be nested too deeply
         raise Refused(400, _UNREADABLE) from None
 
 
 def _request(
     chat: ChatBody, messages: list[dict[str, Any]], passed: dict[str, Any], override: dict[str, Any]
 ) -> dict[str, Any]:
-    """The body that is sent to the engine: what was set, in the order of the fields, then what is passed through."""
+    """The body that is sent to the engine: the known parameters in the order of the fields, then the extra ones."""
     known = chat.model_dump(exclude_unset=True, exclude={"model", "messages", "extra_params"})
     ordered = {name: messages if name == "messages" else known.get(name) for name in ChatBody.model_fields}
     request = {"model": "MODEL", **{name: value for name, value in ordered.items() if value is not None}}
@@ -259,10 +259,10 @@ def _request(
 
 
 def _move_system(chat: ChatBody) -> list[dict[str, Any]]:
-    """The messages with a system message at the beginning moved into the user's.
+    """The messages, with a first system message moved into the user message after it.
 
     Raises:
-        Refused: 500 where the container fails to put the two texts together.
+        Refused: 500 where the container fails to join the two texts.
     """
     messages = _messages(chat)
     if messages[0]["role"] != "system":
@@ -294,7 +294,7 @@ def _content_part(fault: str) -> Refused:
 
 
 def text_of(content: Any) -> str:
-    """The text of a content: parts are joined with line breaks, none is empty."""
+    """The text of a message's content: parts are joined with line breaks, and null is an empty text."""
     if isinstance(content, list):
         return "\n".join(part.get("text") or "" for part in content)
     return content or ""

@@ -1,4 +1,4 @@
-"""What the container of managed compute answers: whole completions, streams, and its errors."""
+"""The response bodies of managed compute's container: chat completions, streams and errors."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ NAMES = {400: "Bad Request", 404: "Not Found", 422: "Invalid input", 500: "Inter
 
 
 class Refused(Exception):
-    """An answer of the container that is not 200.
+    """A response of the container that is not 200. It is raised by the code that refuses the request.
 
     Attributes:
-        status: the container's HTTP status; the gateway in front of it sends another.
-        body: the bytes of the answer.
-        headers: further headers.
-        content_type: of the body.
+        status: the container's HTTP status; the gateway sends 424 instead.
+        body: the bytes of the response body.
+        headers: further response headers.
+        content_type: the type of the body.
     """
 
     content_type = "application/json"
@@ -69,10 +69,10 @@ def preflight(request: Request) -> Answer:
 
 
 def check_route(method: str, path: str) -> None:
-    """Refuse an unknown path, a method that a path does not have, and a slash too many.
+    """Check that the container has the path and the method.
 
     Raises:
-        Refused: 404, 405, or 307 to the path without the slash.
+        Refused: 404, 405, or 307 for a path that ends in an extra slash, with the path without it.
     """
     known = METHODS.get(path)
     if known is not None and method in known.split(", "):
@@ -85,23 +85,23 @@ def check_route(method: str, path: str) -> None:
 
 
 def failed(why: str) -> Refused:
-    """The container's answer to a failure of its own."""
+    """The container's 500, for an exception in its own code."""
     return refusal(500, f"{_FAILED}{why}")
 
 
 def unsafe() -> Refused:
-    """The container's answer to a prompt that Azure AI Content Safety finds severe."""
+    """The container's 400 for a prompt that Azure AI Content Safety refuses."""
     return refusal(400, "request input violates azure ai content safety setting.")
 
 
 def refusal(status: int, message: str) -> Refused:
-    """An error of the container's third shape: a code, a message and a status."""
+    """An error of the container in the form `{"error": {"code", "message", "status"}}`; it has two other forms."""
     name = NAMES.get(status, HTTPStatus(status).phrase)
     return Refused(status, {"error": {"code": name, "message": message, "status": status}})
 
 
 def from_engine(error: EngineError) -> Refused:
-    """The container's answer to an error of the engine, which it sends as text."""
+    """The container's response to an error of the engine: its message is the engine's JSON body as a string."""
     return refusal(error.status, error.body)
 
 
@@ -113,12 +113,15 @@ def whole(
     usage: tuple[int, int],
     role: str = "assistant",
 ) -> bytes:
-    """A whole answer.
+    """The body of a chat completion.
 
     Args:
-        choices: text and finish reason of each.
-        usage: prompt and completion tokens.
-        role: whose message it is: the last one's where the request wants no new message.
+        identifier: the completion's id.
+        created: seconds since the epoch.
+        model: the name of the model.
+        choices: (text, finish reason) of each choice.
+        usage: (prompt tokens, completion tokens).
+        role: the role of the choices: that of the request's last message if `add_generation_prompt` is false.
     """
     prompt, completion = usage
     silent = {"refusal": None, "annotations": None, "audio": None, "function_call": None, "reasoning": None}
@@ -155,12 +158,12 @@ def stream(
     *,
     continuous: bool = False,
 ) -> tuple[bytes, ...]:
-    """The events of a stream: a role, one token a chunk, the finish reason with the last token, perhaps usage.
+    """The events of a stream: the role, one chunk for each token, the finish reason in the last of them, and usage.
 
     Args:
-        choices: the tokens' texts and the finish reason of each.
-        usage: prompt and completion tokens, None where the request did not ask for them.
-        continuous: whether every event tells the usage so far.
+        choices: (texts of the tokens, finish reason) of each choice.
+        usage: (prompt tokens, completion tokens); None if the request did not ask for usage.
+        continuous: whether every chunk has the usage so far (`continuous_usage_stats`).
     """
     sent = 0
 
@@ -186,7 +189,7 @@ def stream(
 
 
 def broken_stream(error: EngineError, model: str) -> tuple[bytes, ...]:
-    """The events of a stream in which the engine found something wrong: the container cannot read its error."""
+    """The events of a stream that starts with an error of the engine, which the container fails to parse as a chunk."""
     shown = abbreviated(repr({**error.error, "model": model}))
     faults = "".join(
         f"\n{name}\n  Field required [type=missing, input_value={shown}, input_type=dict]"
@@ -200,7 +203,7 @@ def broken_stream(error: EngineError, model: str) -> tuple[bytes, ...]:
 
 
 def abbreviated(text: str) -> str:
-    """A long value as errors of validation show it: its beginning and its end."""
+    """A long value as in pydantic's error messages: its first 25 and its last 24 characters."""
     return f"{text[:25]}...{text[-24:]}"
 
 
@@ -209,7 +212,7 @@ def _counts(prompt: int, completion: int) -> dict[str, int]:
 
 
 def written(value: Any) -> bytes:
-    """JSON as the container writes it, without spaces; half of a surrogate pair, which UTF-8 has not, is escaped."""
+    """JSON as the container writes it: without spaces, and with unpaired surrogates, which UTF-8 lacks, escaped."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace")
 

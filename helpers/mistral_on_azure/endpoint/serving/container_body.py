@@ -1,8 +1,8 @@
-"""The bodies that the container of managed compute checks: a chat completion on its two routes, and text generation.
+"""The pydantic models with which managed compute's container validates request bodies.
 
-The container validates with `pydantic` in lax mode, so `"0.5"` is a temperature and `1` is true. Every fault is listed
-in the order of the fields here; each entry of the list has the same type, place and words as the container's. The rules
-were measured: `upkeep/truth/` keeps the questions and the answers.
+The container validates in lax mode: `"0.5"` is accepted as a temperature, and `1` as true. Its 422 lists all errors in
+the order of the fields below, and each entry here has the container's type, location and message. The rules were
+measured: `upkeep/truth/` has the requests and the responses.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from mistral_on_azure.endpoint.api_errors import shown
 
-_MOST_FAULTS = 200  # that are listed
+_MOST_FAULTS = 200  # errors that a 422 lists
 _PARTS = {"image": "ContentImage", "image_url": "ContentImageUrl", "audio_url": "ContentAudioUrl"}
 _FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -25,7 +25,7 @@ class Invalid(Exception):
     """A body that the container refuses with 422.
 
     Attributes:
-        details: for each fault `type`, `loc`, `msg`, `input` and perhaps `ctx`, ready to be written as JSON.
+        details: one entry for each error: `type`, `loc`, `msg`, `input` and perhaps `ctx`, as JSON data.
     """
 
     def __init__(self, details: list[dict[str, Any]]) -> None:
@@ -34,7 +34,7 @@ class Invalid(Exception):
 
 
 class Role(StrEnum):
-    """The roles that the container knows; `developer` and `function` are not among them."""
+    """The roles of messages. `developer` and `function` are refused."""
 
     system = "system"
     user = "user"
@@ -43,7 +43,7 @@ class Role(StrEnum):
 
 
 class ContentPartType(Enum):
-    """The kinds of content parts. Those that are not text reach the model, which refuses them."""
+    """The types of content parts. The container accepts all of them; the engine refuses those that are not text."""
 
     text = "text"
     image = "image"
@@ -53,7 +53,7 @@ class ContentPartType(Enum):
 
 
 class Detail(Enum):
-    """How closely an image is looked at."""
+    """The resolution at which a model reads an image."""
 
     auto = "auto"
     low = "low"
@@ -61,7 +61,7 @@ class Detail(Enum):
 
 
 class ContentImageUrl(BaseModel):
-    """The address of an image."""
+    """The URL of an image."""
 
     model_config = ConfigDict(extra="allow")
     url: str
@@ -69,7 +69,7 @@ class ContentImageUrl(BaseModel):
 
 
 class ContentImage(BaseModel):
-    """An image in the request."""
+    """An image whose data is part of the request."""
 
     model_config = ConfigDict(extra="allow")
     data: Any
@@ -77,14 +77,14 @@ class ContentImage(BaseModel):
 
 
 class ContentAudioUrl(BaseModel):
-    """The address of a recording."""
+    """The URL of an audio file."""
 
     model_config = ConfigDict(extra="allow")
     url: str
 
 
 class ContentPart(BaseModel):
-    """One part of a message's content. The names of the class and its check are part of the container's errors."""
+    """One part of a message's content. The container's errors contain the names of this class and of its method."""
 
     model_config = ConfigDict(extra="allow")
     type: ContentPartType
@@ -95,14 +95,14 @@ class ContentPart(BaseModel):
 
     @model_validator(mode="after")
     def validate_content_part(self) -> ContentPart:
-        """Refuse a part that lacks what its type names; the container knows no key for `input_audio`."""
+        """Refuse a part without the member that its type names. The container has no member for `input_audio`."""
         if self.type is ContentPartType.input_audio or not getattr(self, self.type.value, None):
             raise ValueError(f"Content part type is {self.type} but {self.type.value} is not provided.")
         return self
 
 
 class FunctionType(Enum):
-    """The one type of tools and of their calls."""
+    """The only type of tools and of tool calls."""
 
     function = "function"
 
@@ -114,7 +114,7 @@ def _check_name(value: str) -> str:
 
 
 class CalledFunction(BaseModel):
-    """The function that a tool call names."""
+    """The function of a tool call, with its arguments."""
 
     model_config = ConfigDict(extra="allow")
     name: str
@@ -124,7 +124,7 @@ class CalledFunction(BaseModel):
 
 
 class ToolCall(BaseModel):
-    """A tool call in the history. Its id may be left out."""
+    """A tool call of an assistant message. Its id may be left out."""
 
     model_config = ConfigDict(extra="allow")
     id: str | None = None
@@ -133,7 +133,7 @@ class ToolCall(BaseModel):
 
 
 class Message(BaseModel):
-    """One message. Members that are not listed are kept and sent on to the model."""
+    """A message. Other members are kept and sent to the engine."""
 
     model_config = ConfigDict(extra="allow")
     role: Role
@@ -142,7 +142,7 @@ class Message(BaseModel):
 
 
 class ResponseFormat(BaseModel):
-    """The format of the answer: text or a JSON object, in any case of letters."""
+    """The format of the completion: `text` or `json_object`, in upper or lower case."""
 
     type: str
 
@@ -156,7 +156,7 @@ class ResponseFormat(BaseModel):
 
 
 class ToolFunction(BaseModel):
-    """The function that a tool offers; unlike the documented API, the container wants a description."""
+    """The function of a tool. Unlike the documented API, the container requires a description."""
 
     name: str
     description: str
@@ -167,8 +167,9 @@ class ToolFunction(BaseModel):
     @field_validator("parameters")
     @classmethod
     def check_parameters(cls, value: Any) -> Any:
-        """Refuse what is no JSON schema."""
-        from jsonschema import Draft7Validator, SchemaError  # a third of a second, for requests that are refused anyway
+        """Refuse parameters that are not a JSON schema."""
+        # The import takes a third of a second, and requests with tools are refused in any case.
+        from jsonschema import Draft7Validator, SchemaError
 
         try:
             Draft7Validator.check_schema(value)
@@ -178,14 +179,14 @@ class ToolFunction(BaseModel):
 
 
 class Tool(BaseModel):
-    """A tool. It is checked, and then refused with every other."""
+    """A tool. The container validates it, and then refuses every request with tools."""
 
     type: FunctionType = FunctionType.function
-    function: ToolFunction = Field(default=None)  # may be left out, but not be null
+    function: ToolFunction = Field(default=None)  # may be left out, but must not be null
 
 
 class Sampling(BaseModel):
-    """The parameters that the container's routes share. Penalties, temperature and top_p may not be null."""
+    """The parameters of all routes. Penalties, temperature and top_p must not be null."""
 
     model: str | None = None
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
@@ -199,7 +200,7 @@ class Sampling(BaseModel):
 
 
 class ChatBody(Sampling):
-    """The parameters of `/chat/completions`; everything else in a body is an extra parameter."""
+    """The parameters of `/chat/completions`. All others are extra parameters."""
 
     messages: list[Message]
     response_format: ResponseFormat | None = None
@@ -216,7 +217,7 @@ class ChatBody(Sampling):
 
 
 class FreeChatBody(ChatBody):
-    """The parameters of `/v1/chat/completions`, one more than of the other route."""
+    """The parameters of `/v1/chat/completions`: those of `/chat/completions` and `extra_params`."""
 
     extra_params: dict[str, Any] = {}
 
@@ -228,7 +229,7 @@ class CompletionBody(Sampling):
 
 
 Body = TypeVar("Body", bound=Sampling)
-KNOWN = frozenset(ChatBody.model_fields)  # extra_params is looked at on its own
+KNOWN = frozenset(ChatBody.model_fields)  # without `extra_params`, which `container.read_chat` treats separately
 
 
 @cache
@@ -237,10 +238,10 @@ def _adapter(form: type[Sampling]) -> TypeAdapter[Any]:
 
 
 def validate(body: Any, form: type[Body]) -> Body:
-    """Check a decoded body.
+    """Validate a decoded body.
 
     Raises:
-        Invalid: with all faults, in the order of the fields.
+        Invalid: with all errors, in the order of the fields.
     """
     try:
         return _adapter(form).validate_python(body, from_attributes=True)
@@ -253,7 +254,7 @@ def validate(body: Any, form: type[Body]) -> Body:
 
 
 def fault(kind: str, loc: list[Any], message: str, value: Any, **context: Any) -> dict[str, Any]:
-    """An entry of the list of faults; what is long is cut."""
+    """An entry in the list of errors. Long values are cut."""
     return {
         "type": kind,
         "loc": ["body", *map(shown, loc)],
@@ -264,9 +265,9 @@ def fault(kind: str, loc: list[Any], message: str, value: Any, **context: Any) -
 
 
 def _detail(found: Any) -> dict[str, Any]:
-    """A fault as FastAPI writes it: places begin at the body, and exceptions have no members."""
+    """An error as FastAPI writes it: its location begins with `body`, and an exception in `ctx` becomes `{}`."""
     context = {name: {} if isinstance(value, Exception) else value for name, value in found.get("ctx", {}).items()}
-    if found["type"] == "model_attributes_type" and "content" in found["loc"]:  # a part is read without attributes
+    if found["type"] == "model_attributes_type" and "content" in found["loc"]:  # parts have no `from_attributes`
         name = _PARTS.get(found["loc"][-1], "ContentPart")
         message = f"Input should be a valid dictionary or instance of {name}"
         return fault("model_type", list(found["loc"]), message, found["input"], class_name=name)

@@ -1,7 +1,7 @@
-"""What the engine of managed compute (vLLM) checks in the messages: their types, the history's calls, the template.
+"""The checks of messages by managed compute's engine (vLLM): their types, tool calls, and the chat template.
 
-The lists of faults begin as the engine's do and have its count; a list that goes through every kind of message is cut
-to the entries that a reader needs.
+The engine validates a message against each kind of message in turn, and lists the errors of all of them. The lists here
+have the engine's count and its first entries, and leave out the entries of kinds that do not help a reader.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from mistral_on_azure.endpoint.transport.contents import check_size
 _CALL = "ChatCompletionMessageFunctionToolCallParam"
 _CUSTOM_CALL = "ChatCompletionMessageCustomToolCallParam"
 _KINDS = ("developer", "system", "user", "assistant", "tool")
-_NULL_CONTENT = {"system": 19, "user": 19, "tool": 18}  # faults of one message, over all kinds that it might be
-_WRONG_NAME = 14
+_NULL_CONTENT = {"system": 19, "user": 19, "tool": 18}  # errors that the engine counts for null as content, by role
+_WRONG_NAME = 14  # errors that the engine counts for a name that is not a string
 
 
 def message_faults(messages: list[dict[str, Any]]) -> tuple[list[Fault], int]:
-    """The faults of types in the messages, and how many the engine counts.
+    """The errors in the types of messages, and the number of errors that the engine counts.
 
-    A content may be left out but is not null, except an assistant's; a name is a string.
+    `content` may be left out, but must not be null except in an assistant message; `name` must be a string.
     """
     faults: list[Fault] = []
     count = 0
@@ -52,13 +52,14 @@ def message_faults(messages: list[dict[str, Any]]) -> tuple[list[Fault], int]:
 
 
 def check_calls(messages: list[dict[str, Any]]) -> None:
-    """Refuse calls of tools in an assistant's history that are not as the engine wants them.
+    """Check the tool calls of assistant messages.
 
-    The container decodes arguments that are a JSON object; the engine wants them as text.
+    A call needs a `type`. Arguments that are a JSON object are refused: the container decodes them, and the engine
+    requires a string.
 
     Raises:
-        EngineError: in the engine's words, for the first call.
-        ApiError: for arguments that are too much to decode.
+        EngineError: for the first wrong call, with the engine's message.
+        ApiError: for arguments that take too long to decode.
     """
     for message in messages:
         calls = (message.get("tool_calls") or []) if message["role"] == "assistant" else []
@@ -85,13 +86,13 @@ def check_calls(messages: list[dict[str, Any]]) -> None:
 
 
 def check_template(messages: list[dict[str, Any]]) -> None:
-    """Refuse a conversation that the engine or the chat template of these models refuses.
+    """Check a conversation by the rules of the engine and of the models' chat template.
 
-    Contents come first: arguments that are no JSON, and parts that are not text. Then roles: they alternate, and the
-    user begins.
+    Contents are checked first: arguments must be JSON, and content parts must be text. Then roles are checked: user and
+    assistant must alternate, and the first message must be the user's.
 
     Raises:
-        EngineError: for the first message that is out of order, in the engine's or the template's words.
+        EngineError: for the first error, with the message of the engine or the template.
     """
     for message in messages:
         for call in (message.get("tool_calls") or []) if message["role"] == "assistant" else []:
@@ -106,7 +107,7 @@ def check_template(messages: list[dict[str, Any]]) -> None:
 
 
 def _decoded(arguments: Any) -> Any:
-    """Arguments as the container sends them on: decoded where they are the text of a JSON object."""
+    """The arguments as the container sends them to the engine: decoded if they are JSON."""
     if not isinstance(arguments, str):
         return arguments
     try:
@@ -116,11 +117,11 @@ def _decoded(arguments: Any) -> Any:
 
 
 def _loaded(arguments: str) -> Any:
-    """The value that arguments are in JSON.
+    """Decode arguments.
 
     Raises:
-        ValueError: where they are no JSON.
-        ApiError: 413 or 400 for too many values, or too deep in each other.
+        ValueError: for arguments that are not JSON.
+        ApiError: 413 for too many values, 400 for too deep nesting.
     """
     check_size(arguments.encode("utf-8", "surrogatepass"))
     try:
@@ -140,7 +141,7 @@ def _check_arguments(arguments: Any) -> None:
 
 def _check_part(part: dict[str, Any]) -> None:
     if part["type"] in ("image_url", "audio_url"):
-        raise EngineError("MODEL is not a multimodal model")  # the container has the path of its model's files here
+        raise EngineError("MODEL is not a multimodal model")  # for MODEL, the container has the path of its files
     if part["type"] != "text":
         raise EngineError(
             "8 validation errors for ValidatorIterator\n0.ChatCompletionContentPartTextParam.text\n  Field required "

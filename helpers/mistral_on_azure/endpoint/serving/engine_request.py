@@ -1,7 +1,8 @@
-"""The request that the container of managed compute passes on, as the engine (vLLM) validates it.
+"""The checks of parameters by managed compute's engine (vLLM), of the request that the container sends to it.
 
-The container has checked the parameters that it knows; the others reach the engine by pass-through. Places and words
-are those of vLLM 0.20.2, as measured; the container sends the engine's whole error as the message of its own.
+The container has validated the parameters that it knows; others reach the engine by pass-through. Locations and
+messages of errors are those of vLLM 0.20.2, as measured. The container sends the engine's error as the message of its
+own error.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from mistral_on_azure.endpoint.api_errors import beginning, shown
 
-Fault = dict[str, Any]  # type, loc, msg, input and perhaps ctx
+Fault = dict[str, Any]  # an error of validation: type, loc, msg, input and perhaps ctx
 
-_TOLD = 50_000  # characters of a message, which the container writes as text in JSON in JSON
+_TOLD = 50_000  # characters of an error message, to which each of two levels of JSON adds escapes
 _64_BITS = 2**63
 _FORMATS = ("text", "json_object", "json_schema")
 
 
 class EngineError(Exception):
-    """A request that the engine refuses.
+    """An error response of the engine.
 
     Attributes:
-        status: the HTTP status, 400 unless the engine itself failed.
-        kind: the engine's name for the error, such as `BadRequestError`.
-        param: the offending parameter, if the engine names one.
+        status: the HTTP status: 400, or 500 for an exception in the engine.
+        kind: the engine's type of the error, such as `BadRequestError`.
+        param: the wrong parameter, if the engine names one.
     """
 
     def __init__(
@@ -39,18 +40,18 @@ class EngineError(Exception):
 
     @property
     def error(self) -> dict[str, Any]:
-        """The engine's body."""
+        """The engine's response body as data."""
         inner = {"message": str(self), "type": self.kind, "param": self.param, "code": self.status}
         return {"error": inner}
 
     @property
     def body(self) -> str:
-        """The engine's JSON, which the container sends as a string."""
+        """The engine's response body as JSON text, which the container sends as the message of its own error."""
         return json.dumps(self.error, separators=(",", ":"), ensure_ascii=False)
 
 
 class StreamOptions(BaseModel):
-    """What a stream carries besides its chunks."""
+    """Whether a stream has usage: in a last chunk (`include_usage`), and in every chunk."""
 
     include_usage: bool | None = False
     continuous_usage_stats: bool | None = False
@@ -87,7 +88,7 @@ class RepetitionDetectionParams:
 
 
 class EngineBody(BaseModel):
-    """The parameters that the engine knows, in the order in which it lists faults. Whatever else is sent is ignored."""
+    """The parameters that the engine knows, in the order in which it lists errors. It ignores all others."""
 
     frequency_penalty: float | None = 0.0
     logit_bias: dict[str, float] | None = None
@@ -144,34 +145,37 @@ class EngineBody(BaseModel):
 
     @property
     def limit(self) -> int | None:
-        """The most tokens to generate; None is what the context has left. The newer name wins over `max_tokens`."""
+        """The maximum of completion tokens; None is the rest of the context.
+
+        `max_completion_tokens` takes precedence over `max_tokens`.
+        """
         return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
 
     @property
     def limit_name(self) -> str:
-        """The parameter that `limit` was given by."""
+        """The name of the parameter that sets `limit`."""
         return "max_tokens" if self.max_completion_tokens is None else "max_completion_tokens"
 
     @property
     def choices(self) -> int:
-        """How many answers are wanted."""
+        """The number of choices."""
         return 1 if self.n is None else self.n
 
     @property
     def wants_json(self) -> bool:
-        """Whether the engine has to write a JSON object."""
+        """Whether the completion must be a JSON object (JSON mode)."""
         return (self.response_format or {}).get("type") == "json_object"
 
 
 def accept(request: dict[str, Any], message_faults: tuple[list[Fault], int]) -> EngineBody:
-    """Check a request: what belongs together first, then the types of everything.
+    """Validate a request: parameters that depend on each other first, then the types of all.
 
     Args:
-        request: as the container sends it, with `model` and `messages`.
-        message_faults: what is wrong with the messages, and how many faults the engine counts there.
+        request: the body that the container sends, with `model` and `messages`.
+        message_faults: the errors of the messages, and the number that the engine counts.
 
     Raises:
-        EngineError: for the first missing companion, or with all faults of types.
+        EngineError: for the first parameter that lacks another one, or with all errors of types.
     """
     _check_companions(request)
     faults, count = message_faults
@@ -192,10 +196,10 @@ def accept(request: dict[str, Any], message_faults: tuple[list[Fault], int]) -> 
 
 
 def listed(faults: list[Fault], count: int | None = None) -> EngineError:
-    """The engine's error for faults of types. Long values are cut, and so is a long list.
+    """The engine's error with a list of validation errors. Long values and long lists are cut.
 
     Args:
-        count: how many the engine counts, where not all of them are listed.
+        count: the number of errors in the message; None is the length of the list.
     """
     count = len(faults) if count is None else count
     lines = ""
@@ -208,10 +212,10 @@ def listed(faults: list[Fault], count: int | None = None) -> EngineError:
 
 
 def _check_companions(request: dict[str, Any]) -> None:
-    """Refuse what asks for a part of something that was not asked for, one fault alone, in the engine's order.
+    """Refuse parameters without those that they depend on, such as `top_logprobs` without `logprobs`.
 
     Raises:
-        EngineError: for the first.
+        EngineError: for the first, in the engine's order.
     """
     salt, outputs, top = (request.get(name) for name in ("cache_salt", "structured_outputs", "top_logprobs"))
     if salt is not None and (not isinstance(salt, str) or not salt):
@@ -246,7 +250,7 @@ def _check_companions(request: dict[str, Any]) -> None:
 
 
 def _whole(request: dict[str, Any], message: str, param: str | None = None) -> EngineError:
-    """An error about the whole body, which the engine prints with it."""
+    """An error about the body as a whole, which the engine repeats in the message."""
     fault = {"type": "value_error", "loc": ("body",), "msg": f"Value error, {message}", "input": request}
     error = listed([fault])
     error.param = param
@@ -254,7 +258,7 @@ def _whole(request: dict[str, Any], message: str, param: str | None = None) -> E
 
 
 def _format_faults(form: dict[str, Any]) -> list[Fault]:
-    """The faults of a format of another type: it is none of the three, and no structural tag in either form."""
+    """The errors of an unknown `response_format`: it is none of the three types, and no structural tag."""
     at = ("body", "response_format", "function-wrap[__log_extra_fields__()]")
 
     def literal(expected: str) -> Fault:
@@ -282,7 +286,7 @@ def _adapter() -> TypeAdapter[EngineBody]:
 
 
 def _fault(found: Any) -> Fault:
-    """A fault as the engine prints it, a Python dictionary."""
+    """An error as the engine writes it: as a Python dictionary, whose location begins with `body`."""
     written = {"type": found["type"], "loc": ("body", *found["loc"]), "msg": found["msg"], "input": found["input"]}
     if "ctx" in found and "error" not in found["ctx"]:
         written["ctx"] = found["ctx"]

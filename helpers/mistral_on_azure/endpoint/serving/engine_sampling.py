@@ -1,4 +1,4 @@
-"""What the engine of managed compute (vLLM) checks once a request is valid: lengths, sampling, and what comes late."""
+"""The checks of managed compute's engine (vLLM) on a valid request: lengths, sampling parameters, and late errors."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 from mistral_on_azure.endpoint.api_errors import shown
 from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError
 
-MOST_LOGPROBS = 20  # of alternatives for a token
+MOST_LOGPROBS = 20  # alternatives for a token
 MOST_CHOICES = 16_384
-# Not the engine's bound: with a context of 384 it was measured to refuse 5,000 characters by their tokens and 400,000
-# by their number. With the contexts of these models it probably names the tokens of both; what was measured is kept.
+# A longer prompt is refused with a message about its characters, a shorter one with a message about its tokens. That is
+# measured with a context of 384 tokens, for 400,000 and for 5,000 characters; the value between them is a guess. With
+# the contexts of these models, the engine probably names the tokens of both.
 _BY_CHARACTERS = 300_000
 _SCHEMA_TYPES = ("object", "string", "number", "integer", "array", "boolean", "null")
 _UNTRUSTED = (
@@ -30,13 +31,13 @@ _INCOMPATIBLE = (
 
 
 def check_limit(body: EngineBody, context: int) -> None:
-    """Refuse a template of the request's own, and more tokens than the whole context has.
+    """Refuse a chat template in the request, and a maximum of completion tokens above the context.
 
     Args:
-        context: how many tokens prompt and completion may have together.
+        context: the context length: the tokens that prompt and completion may have together.
 
     Raises:
-        EngineError: in the engine's words.
+        EngineError: with the engine's message.
     """
     if body.chat_template is not None:
         raise EngineError(_UNTRUSTED)
@@ -59,20 +60,26 @@ def check_limit(body: EngineBody, context: int) -> None:
 
 
 def check_continuing(body: EngineBody) -> None:
-    """Refuse to continue the last message where a new one is begun as well, which is the default.
+    """Refuse `continue_final_message` together with `add_generation_prompt`, which is true by default.
 
     Raises:
-        EngineError: in the template's words.
+        EngineError: with the template's message.
     """
     if body.continue_final_message and body.add_generation_prompt:
         raise EngineError(_INCOMPATIBLE)
 
 
 def check_characters(prompt: str, body: EngineBody, context: int, longest_token: int) -> None:
-    """Refuse a prompt whose characters alone say that it does not fit, before it is split into tokens.
+    """Refuse a prompt with more characters than the context's tokens can have, before it is split into tokens.
+
+    Args:
+        prompt: the rendered prompt.
+        body: the parameters.
+        context: the context length in tokens.
+        longest_token: the characters of the longest token in the vocabulary.
 
     Raises:
-        EngineError: in the engine's words.
+        EngineError: with the engine's message; also for an unpaired surrogate.
     """
     wanted = body.limit or 0
     most = (context - wanted) * longest_token
@@ -83,10 +90,12 @@ def check_characters(prompt: str, body: EngineBody, context: int, longest_token:
 
 
 def check_length(prompt_tokens: int, characters: int, body: EngineBody, context: int) -> None:
-    """Refuse a prompt that leaves no room for the tokens it asks for. The engine stops counting where it is sure.
+    """Refuse a prompt that does not fit into the context together with the maximum of completion tokens.
+
+    The message does not have the prompt's tokens but the lower bound at which the engine stops counting.
 
     Raises:
-        EngineError: in the engine's words.
+        EngineError: with the engine's message.
     """
     wanted = body.limit or 0
     counted = context - wanted + 1
@@ -104,7 +113,7 @@ def check_length(prompt_tokens: int, characters: int, body: EngineBody, context:
 
 
 def check_sampling(body: EngineBody) -> None:
-    """Refuse values that the sampler does not take.
+    """Refuse sampling parameters out of range.
 
     Raises:
         EngineError: for the first of them, in the engine's order.
@@ -116,10 +125,14 @@ def check_sampling(body: EngineBody) -> None:
 
 
 def late_error(body: EngineBody, vocabulary: int) -> EngineError | None:
-    """What the engine finds wrong only when it has begun; a stream tells it as an event.
+    """The error that the engine finds after the response has begun; in a stream it is sent as an event.
 
     Args:
+        body: the parameters.
         vocabulary: the number of token ids.
+
+    Returns:
+        The error, or None.
     """
     top = (body.top_logprobs or 0) if body.logprobs else 0
     top = vocabulary if top == -1 else top
@@ -165,7 +178,7 @@ def _late_constraint(body: EngineBody) -> EngineError | None:
 
 
 def _rules(body: EngineBody) -> list[tuple[bool, str, tuple[str, Any] | None]]:
-    """The sampler's rules in order: whether one is broken, its message, and the parameter that it names."""
+    """The rules of sampling in the engine's order: whether it is broken, its message, and the parameter it names."""
     n, limit, least, stop = body.choices, body.limit, body.min_tokens, body.stop
     stops = [stop] if isinstance(stop, str) else stop or []
     temperature = 1.0 if body.temperature is None else body.temperature
@@ -224,10 +237,10 @@ def _by_characters(characters: int, wanted: int, context: int, most: int) -> Eng
 
 
 def _token_ids(body: EngineBody) -> list[int]:
-    """The token ids of a logit bias.
+    """The token ids in `logit_bias`.
 
     Raises:
-        EngineError: for a name that is no whole number.
+        EngineError: for a key that is not a whole number.
     """
     try:
         return [int(token) for token in body.logit_bias or {}]
@@ -236,5 +249,5 @@ def _token_ids(body: EngineBody) -> list[int]:
 
 
 def _named(message: str, parameter: str, value: Any) -> EngineError:
-    """An error that names its parameter and the value, as the engine writes it."""
+    """An error whose message ends with the parameter and its value."""
     return EngineError(f"{message} (parameter={parameter}, value={shown(value)})", param=parameter)

@@ -1,4 +1,4 @@
-"""What is deployed, as `/info` and `/v1/models` answer it; the scoring route, which only refuses; and `api-version`."""
+"""The handlers of `/info`, `/v1/models` and `/score`, and the check of `api-version`."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.transport.contents import json_answer, query_of
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
-_OF_V1 = ("v1", "preview")  # what Azure's route /openai/v1 takes in the place of a day
+_OF_V1 = ("v1", "preview")  # values of api-version on Azure's path /openai/v1, besides dates
 
 
 def check_api_version(request: Request, versions: Sequence[str]) -> None:
-    """Refuse an api-version that does not exist; none at all is accepted, as several clients send none.
+    """Refuse an unknown `api-version`. A request without it is accepted, as several clients do not send it.
 
     Args:
-        request: whose query is read.
-        versions: those that exist, the current one first; without any, the parameter is not read.
+        request: the request.
+        versions: the known versions, the current one first; if empty, the parameter is ignored.
 
     Raises:
-        ApiError: 400 that names the current version.
+        ApiError: 400, which recommends the current version.
     """
     if "api-version" not in request.query or not versions:
         return
@@ -41,7 +41,7 @@ def check_api_version(request: Request, versions: Sequence[str]) -> None:
 
 
 def info(service: Service, request: Request, session: Session) -> Answer:
-    """What is deployed."""
+    """`GET /info`: the model of the deployment, or the model of a real engine."""
     check_api_version(request, service.kind.api_versions)
     if service.model.info is not None:
         return json_answer(service.model.info)
@@ -50,22 +50,26 @@ def info(service: Service, request: Request, session: Session) -> Answer:
 
 
 def models(service: Service, request: Request, session: Session) -> Answer:
-    """The deployments, as OpenAI lists models and with what Mistral's client wants of each."""
+    """`GET /v1/models`: the deployments, in OpenAI's format and with the members that Mistral's client reads."""
     check_api_version(request, service.kind.api_versions)
     cards = [_card(each) for each in service.kind.deployments().values() if _is_listed(service, each)]
-    if service.model.name is not None:  # it answers, whichever deployment is asked
+    if service.model.name is not None:  # a real engine answers for every deployment
         default = deployment_named(session.deployment or service.default, service.kind.deployments())
         cards.insert(0, {**_card(default), "id": service.model.name, "owned_by": "real engine"})
     return json_answer({"object": "list", "data": cards})
 
 
 def _is_listed(service: Service, deployment: Deployment) -> bool:
-    """A model that is sold serverless has an endpoint of its own; the four share one here, and stand for it."""
+    """Whether the list has a deployment.
+
+    On Azure, each model that is sold on serverless has its own endpoint. So on serverless, the list has the cookbook's
+    four models, and a sold model only if it is the endpoint's default deployment.
+    """
     return service.kind.name != "serverless" or not deployment.sold or deployment.name == service.default
 
 
 def model(service: Service, request: Request, session: Session) -> Answer:
-    """One of the deployments, by its name in the path."""
+    """`GET /v1/models/NAME`: one deployment of the list."""
     listed = msgspec.json.decode(models(service, request, session).body)["data"]
     wanted = request.path.partition("/models/")[2]  # the name may have slashes
     for card in listed:
@@ -77,11 +81,11 @@ def model(service: Service, request: Request, session: Session) -> Answer:
 
 
 def score(service: Service, request: Request, session: Session) -> Answer:
-    """What a managed endpoint's own scoring route does with a chat request."""
+    """`POST /score`: always 424, as the scoring route of managed compute does not understand chat requests."""
     raise ApiError(
         424,
         "failed_dependency",
-        "The scoring route does not speak the chat API. Use the endpoint without '/score'.",
+        "The scoring route is not part of the chat API. Use the endpoint's address without '/score'.",
     )
 
 

@@ -1,7 +1,4 @@
-"""The local endpoint's own routes: what a notebook or a test may ask that Azure has no word for.
-
-They are under `/local`, but for the OpenAPI document, which is where tools look for one.
-"""
+"""The handlers of the routes under `/local`, which Azure does not have: notebooks and tests use them."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 LocalHandler = Callable[[Service, Request, Session | None], Answer | Awaitable[Answer]]
 
 _Limit = Annotated[int, Meta(ge=1, le=1_000_000_000)]
-# The fields of a session, besides the deployment.
+# The fields of `POST /local/session`, besides `deployment`.
 SESSION = {
     "token_lifetime": field_of(Annotated[int, Meta(ge=1, le=86_400)]),
     "requests_per_minute": field_of(_Limit),
@@ -36,7 +33,7 @@ SESSION = {
 
 
 def token(service: Service, request: Request, session: None) -> Answer:
-    """`GET /local/identity/token`: the token service, as App Service offers it to a managed identity."""
+    """`GET /local/identity/token`: issue a token, in the protocol of App Service's managed identity."""
     known = service.sessions.of_identity_secret(request.headers.get("x-identity-header", ""))
     if known is None:
         raise ApiError(401, "unauthorized", "The X-IDENTITY-HEADER is missing or wrong.")
@@ -46,12 +43,12 @@ def token(service: Service, request: Request, session: None) -> Answer:
 
 
 def session(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
-    """`POST /local/session`: choose the deployment this key's endpoint serves, learn how to use Entra ID here.
+    """`POST /local/session`: change the settings of this key's session.
 
-    `token_lifetime` is how long the tokens issued from now on are good for, in seconds. `requests_per_minute` and
-    `tokens_per_minute` are the quota of each deployment from now on, nothing of it used; null is what the endpoint was
-    started with. `strict` refuses prompts that no script of the user's own has; null is what the endpoint was started
-    with.
+    `token_lifetime` is the lifetime in seconds of tokens that are issued from now on. `requests_per_minute` and
+    `tokens_per_minute` set a new quota for each deployment, of which nothing is used. `strict` refuses prompts that no
+    script of the user's own has. Null for one of the latter three restores the setting with which the endpoint was
+    started. The response has the addresses for signing in with Microsoft Entra ID.
     """
     wanted = read_body(request)
     named = wanted.pop("deployment", None)
@@ -61,7 +58,7 @@ def session(service: Service, request: Request, session: Session) -> Answer | Aw
     session.limit({name: settings.get(name) for name in LIMITS if name in wanted})
     if "strict" in wanted:
         session.script.strict = settings.get("strict")
-    engine = {"engine": service.model.name or ""}  # whose answers they are; empty is the script
+    engine = {"engine": service.model.name or ""}  # the name of a real engine's model; empty for the script
     told = {"identity_header": session.identity_secret, **engine}
     secured = service.secure()
     return json_answer(told | secured) if isinstance(secured, dict) else _told_later(told, secured)
@@ -72,22 +69,22 @@ async def _told_later(told: dict[str, str], coming: Awaitable[dict[str, str]]) -
 
 
 def renew(service: Service, request: Request, session: Session) -> Answer:
-    """`DELETE /local/session`: this key begins anew; its script, faults, quota and exchanges are forgotten.
+    """`DELETE /local/session`: replace this key's session by a new one, without script, faults and exchanges.
 
-    What was said to unexpected prompts stays in `refused_ever`.
+    The messages of refusals of unexpected prompts stay in `refused_ever`.
     """
     return spent(service, request, service.sessions.renew(session))
 
 
 def spent(service: Service, request: Request, session: Session) -> Answer:
-    """`GET /local/session`: how many requests this session has made, the tokens they took, and what was unexpected."""
+    """`GET /local/session`: the number of requests, their tokens, and the refusals of unexpected prompts."""
     counts = {name: getattr(session, name) for name in ("calls", "prompt_tokens", "completion_tokens")}
     refused = {name: getattr(session.script, name) for name in ("refused", "refused_ever")}
     return json_answer({**counts, **refused})
 
 
 def exchanges(service: Service, request: Request, session: Session) -> Answer:
-    """`GET /local/exchanges?last=N`: this session's last exchanges, credentials masked."""
+    """`GET /local/exchanges?last=N`: the last exchanges of this session, with credentials masked."""
     wanted = query_of(request.query).get("last", "1")
     if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 4 and 1 <= int(wanted) <= 1000):
         raise invalid(f"The query parameter last is a whole number from 1 to 1000, not {wanted!r}.", param="last")
@@ -95,28 +92,29 @@ def exchanges(service: Service, request: Request, session: Session) -> Answer:
 
 
 def ask_faults(service: Service, request: Request, session: Session) -> Answer:
-    """`POST /local/faults`: make the next chat completions of this session fail; `fault` says how."""
+    """`POST /local/faults`: queue faults for the next chat completions of this session."""
     session.faults.ask(read_json(request.body))
     return faults(service, request, session)
 
 
 def forget_faults(service: Service, request: Request, session: Session) -> Answer:
-    """`DELETE /local/faults`: nothing fails any more."""
+    """`DELETE /local/faults`: drop all queued faults."""
     session.faults.clear()
     return faults(service, request, session)
 
 
 def faults(service: Service, request: Request, session: Session) -> Answer:
-    """`GET /local/faults`: what may still happen."""
+    """`GET /local/faults`: the queued faults."""
     return json_answer([fault.described for fault in session.faults.waiting()])
 
 
 def add_script(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
-    """`POST /local/script`: exchanges for this session alone, asked before the files'; `script_format` says what.
+    """`POST /local/script`: add exchanges, in the format of `script_format`, to the script of this session.
 
-    They are asked before those that the session has, and take the place of those for the same requests.
+    They go before the session's earlier exchanges and the script files, and replace those of the session for the same
+    requests.
     """
-    if in_event_loop():  # many patterns take a while to compile
+    if in_event_loop():  # compiling many patterns would block it
         return in_background(_add_script, service, request, session)
     return _add_script(service, request, session)
 
@@ -133,7 +131,7 @@ def _add_script(service: Service, request: Request, session: Session) -> Answer:
 
 
 def forget_script(service: Service, request: Request, session: Session) -> Answer:
-    """`DELETE /local/script`: this session's exchanges are forgotten, and all sequences of replies begin anew."""
+    """`DELETE /local/script`: drop this session's exchanges, and restart all sequences of replies."""
     session.script.clear()
     return script(service, request, session)
 
@@ -144,12 +142,12 @@ def script(service: Service, request: Request, session: Session) -> Answer:
 
 
 def set_timing(service: Service, request: Request, session: Session) -> Answer:
-    """`POST /local/timing`: the pace of this session's answers, such as {"timing": "imitate"}; `timing` says what.
+    """`POST /local/timing`: set the pace of this session's responses, as in {"timing": "imitate"}.
 
-    The answer has the timing and what it was before.
+    The response has the new timing and the one before.
     """
     wanted = read_body(request).get("timing")
     if not isinstance(wanted, str):
-        raise invalid("The field timing is a text, such as 'imitate' or 'off'.", param="timing")
+        raise invalid("The field timing is a string, such as 'imitate' or 'off'.", param="timing")
     before, session.timing = session.timing, timing.setting(wanted)
     return json_answer({"timing": session.timing.words, "before": before.words})

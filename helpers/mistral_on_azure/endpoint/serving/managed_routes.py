@@ -1,4 +1,4 @@
-"""What managed compute answers on any path: the container's routes, with the script as the engine behind it."""
+"""The handler of all paths on managed compute: gateway, container and engine, with the script as the model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.bounds import LARGE, LONG, in_background, in_event_loop
 from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.gateway.kinds import Kind
-from mistral_on_azure.endpoint.gateway.managed import Pending, wrapped
+from mistral_on_azure.endpoint.gateway.managed import ConcurrencyLimit, wrapped
 from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.local.faults import damaged, error_of
@@ -46,23 +46,23 @@ from mistral_on_azure.endpoint.transport import listener
 from mistral_on_azure.endpoint.transport.contents import check_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
-_SCORE_TOKENS = 16  # what the scoring route generates where no parameter says
-_ENDS_AT_ONCE = 50  # a bias on the end token from which on nothing else is likely
-# What all answers to a request may come to: tokens, and the members of a choice, of which the engine allows 16,384.
+_SCORE_TOKENS = 16  # completion tokens of the scoring route where no parameter limits them
+_ENDS_AT_ONCE = 50  # a bias on the end token that makes an empty completion certain
+# The tokens that all choices of a response may have, and the number that the JSON around each choice counts as.
 _WRITTEN, _AROUND = 20_000, 20
-_TOO_MUCH = "The answers are too long together for the local endpoint: ask for fewer, or for shorter ones."
+_TOO_MUCH = "The choices are too long together for the local endpoint: ask for fewer, or for shorter ones."
 _EVENTS = "text/event-stream; charset=utf-8"
 _END = "2"  # the id of </s>
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What the gateway knows of a request while the container works on it."""
+    """What the gateway needs of a request to send its response."""
 
     kind: Kind
     deployment: Deployment
     session: Session
-    pending: Pending | Quota
+    pending: ConcurrencyLimit | Quota
     pace: timing.Timing
     fault: Fault | None
 
@@ -71,7 +71,7 @@ _Outcome = Answer | Refused | FaultAsked | ApiError
 
 
 def answer(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
-    """Answer a request on any path of the endpoint, in the gateway's way."""
+    """Answer a request on any path: check the limit of concurrent requests, then ask the container."""
     deployment = service.kind.deployment(
         request.headers.get("azureml-model-deployment"), None, session.deployment or service.default
     )
@@ -97,14 +97,14 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
 
 
 async def _answer_later(call: _Call, request: Request, known: Answers) -> Answer:
-    """Let the container work in the background; the request is under way meanwhile."""
-    with call.pending.working() if isinstance(call.pending, Pending) else nullcontext():
+    """Make the container's response in the background thread. The request counts as concurrent meanwhile."""
+    with call.pending.working() if isinstance(call.pending, ConcurrencyLimit) else nullcontext():
         outcome = await in_background(_outcome, request, call.deployment, call.session, known)
     return _passed_on(call, outcome)
 
 
 def _outcome(request: Request, deployment: Deployment, session: Session, known: Answers) -> _Outcome:
-    """What the container answers, or what its answer is refused with."""
+    """The container's response, or the exception that replaces it."""
     try:
         return _container(request, deployment, session, known)
     except (Refused, FaultAsked, ApiError) as error:
@@ -112,9 +112,9 @@ def _outcome(request: Request, deployment: Deployment, session: Session, known: 
 
 
 def _passed_on(call: _Call, outcome: _Outcome) -> Answer:
-    """The outcome as the gateway passes it on."""
+    """The gateway's response for an outcome of the container, with timing and faults applied."""
     fault, deployment, pending = call.fault, call.deployment, call.pending
-    if isinstance(outcome, ApiError):  # the gateway's own, which waits for nothing
+    if isinstance(outcome, ApiError):  # the gateway's own error, which does not wait for the container
         made = _named(call.kind.error(outcome), deployment)
         return damaged(made, fault) if fault else made
     made = outcome.answer if isinstance(outcome, FaultAsked) else outcome
@@ -128,17 +128,17 @@ def _passed_on(call: _Call, outcome: _Outcome) -> Answer:
         made = wrapped(made.status, made.body, made.headers, made.content_type)
     else:
         made = timing.paced(made, slowed(call.pace, fault), made.tokens)
-    made = _named(pending.waits(made) if isinstance(pending, Pending) else made, deployment)
+    made = _named(pending.waits(made) if isinstance(pending, ConcurrencyLimit) else made, deployment)
     return damaged(made, fault) if fault else made
 
 
 def _faulty(kind: Kind, scripted: FaultAsked) -> Answer:
-    """The error that a fault with a status is, at the pace that it asks for."""
+    """The error response of a fault with a status, with the fault's delay."""
     return timing.paced(kind.error(error_of(scripted.fault)), slowed(timing.Timing(), scripted.fault), 0)
 
 
 def _check_size(body: bytes) -> None:
-    """Refuse JSON that is too much work. Depth and long numbers are left to the container, which has errors."""
+    """Refuse JSON with too many values. For nesting and long numbers, the container has its own errors."""
     try:
         check_size(body)
     except ApiError as error:
@@ -151,11 +151,11 @@ def _named(made: Answer, deployment: Deployment) -> Answer:
 
 
 def _container(request: Request, deployment: Deployment, session: Session, known: Answers) -> Answer:
-    """What the container answers.
+    """The container's response to a request.
 
     Raises:
-        Refused: for an answer that is not 200.
-        FaultAsked: where the script asks for a fault.
+        Refused: for a response that is not 200.
+        FaultAsked: for a fault of the script.
     """
     if listener.is_preflight(request.method, request.headers):
         return answers.preflight(request)
@@ -222,7 +222,7 @@ def _chat(
 def _written(
     asked: ContainerChat, choices: Sequence[Completion], model: str, usage: tuple[int, int], identifier: str
 ) -> Answer:
-    """The answer of the container, whole or as events."""
+    """The container's chat completion, as a body or as the events of a stream."""
     body, created = asked.body, int(time.time())
     if not body.stream:
         texts = [(each.text, each.finish_reason) for each in choices]
@@ -236,7 +236,7 @@ def _written(
 
 
 def _check(asked: ContainerChat, deployment: Deployment) -> int:
-    """What the engine checks once the request is valid; how many tokens the prompt has."""
+    """Check a valid request as the engine does, and return the number of its prompt tokens."""
     context, body = deployment.context, asked.body
     try:
         check_limit(body, context)
@@ -254,7 +254,10 @@ def _check(asked: ContainerChat, deployment: Deployment) -> int:
 
 
 def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment) -> tuple[Completion, int]:
-    """One choice, from a text, and the tokens that it took: the end token counts where nothing else came."""
+    """One choice, made from a text of the script, and the number of its completion tokens.
+
+    The end token counts where a completion is empty, and after a choice of `structured_outputs`.
+    """
     body = asked.body
     bias = (body.logit_bias or {}).get(_END, 0.0)
     if bias >= _ENDS_AT_ONCE and not body.ignore_eos and body.min_tokens < 1:

@@ -1,6 +1,6 @@
-"""The parameters of a chat completion: which there are, what they may be, and what becomes of the others.
+"""The parameters of a chat completion: their definition and their validation.
 
-`_TYPES` is the one definition: validation and the OpenAPI document follow from it.
+`_TYPES` defines each parameter once. Its check, error message and schema in the OpenAPI document derive from that.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supporte
 from mistral_on_azure.endpoint.fields import Field, field_of
 from mistral_on_azure.endpoint.gateway.kinds import EXTRA
 
-_ITEM = "#/components/schemas/"  # where the OpenAPI document keeps what the items of a list are
-_MOST_NAMES, _LONGEST_NAME = 20, 200  # of extra parameters that an error shows, and characters of each
-_SMALLEST, _LARGEST = -(2**63), 2**63 - 1  # 64 bits are enough for any whole number
-_TOOL_CHOICES = ("none", "auto", "required", "any")  # any is what Mistral calls required
-_BOOLEANS = ("True", "true", "False", "false")  # published samples send them as text
+_ITEM = "#/components/schemas/"  # the path of schemas in the OpenAPI document
+_MOST_NAMES, _LONGEST_NAME = 20, 200  # extra parameters that an error lists, and characters of each
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1  # the range of 64-bit integers
+_TOOL_CHOICES = ("none", "auto", "required", "any")  # Mistral's name for `required` is `any`
+_BOOLEANS = ("True", "true", "False", "false")  # published samples send booleans as strings
 _NO_FUNCTION = "must be of the type function, with the function's name"
 
 
@@ -42,15 +42,15 @@ _Biases = dict[Annotated[str, Meta(pattern="^-?[0-9]+$")], Annotated[float, Meta
 def _parameter(
     kind: Any, description: str, *, refusals: Any = (), schema: dict | None = None, own=False, **bounds
 ) -> Any:
-    """The type of a parameter.
+    """The annotated type of a parameter, for `fields.field_of`.
 
     Args:
-        kind: what it may be; of a list or an object, whoever reads it checks the items.
-        description: what it does.
-        refusals: what is wrong with a value, by a part of what msgspec objects to, where the type does not say it well.
-        schema: what its JSON schema says besides.
-        own: it is no part of the Azure AI Model Inference API but the model's own.
-        bounds: of a number.
+        kind: the Python type. The items of a list or an object are checked later, by the code that reads them.
+        description: one line for the OpenAPI document.
+        refusals: error messages that replace the generated ones, by a part of msgspec's message.
+        schema: members that are added to the JSON schema.
+        own: whether the parameter is not part of the Azure AI Model Inference API but of the model's own API.
+        bounds: bounds of a number, as msgspec names them.
     """
     more = {name: value for name, value in (("refusals", refusals), ("own", own)) if value}
     return Annotated[kind, Meta(description=description, extra=more, extra_json_schema=schema, **bounds)]
@@ -59,28 +59,30 @@ def _parameter(
 _TYPES: dict[str, Any] = {
     "messages": _parameter(
         list,
-        "The conversation: an optional system message, then user and assistant in turn, a user or a tool last.",
+        "The conversation: an optional system message, then user and assistant in turn; the last is a user or a tool.",
         schema={"items": {"$ref": f"{_ITEM}Message"}, "minItems": 1},
     ),
-    "model": _parameter(str, "The deployment that answers, where the header azureml-model-deployment names none."),
-    "temperature": _parameter(float, "How freely answers are chosen; 0 always takes the likeliest.", ge=0),
+    "model": _parameter(str, "The deployment that answers, if the header azureml-model-deployment names none."),
+    "temperature": _parameter(float, "The sampling temperature; 0 always takes the likeliest completion.", ge=0),
     "top_p": _parameter(
-        float, "Only the likeliest answers that reach this probability together are chosen from.", gt=0, le=1
+        float, "Sample from the likeliest completions whose probabilities reach this sum (nucleus).", gt=0, le=1
     ),
-    "max_tokens": _parameter(int, "The most tokens to generate.", ge=1, le=_LARGEST),
+    "max_tokens": _parameter(int, "The maximum of completion tokens.", ge=1, le=_LARGEST),
     "stop": _parameter(
         str | Annotated[list[str], Meta(max_length=256)],
-        "The answer ends before this text, or before the first of several.",
+        "The completion ends before this text, or before the first of several texts.",
         refusals={"length": "has at most 256 strings", "": "must be a string or a list of strings"},
-        # That no text is empty is checked later, with the engine's words and status.
+        # An empty text is refused later, with the engine's message and status.
         schema={"not": {"anyOf": [{"const": ""}, {"type": "array", "contains": {"const": ""}}]}},
     ),
-    "presence_penalty": _parameter(float, "What makes tokens that occurred less likely.", ge=-2, le=2),
-    "frequency_penalty": _parameter(float, "What makes tokens that occurred often less likely.", ge=-2, le=2),
-    "seed": _parameter(int, "The same request with the same seed gets the same answer.", ge=_SMALLEST, le=_LARGEST),
+    "presence_penalty": _parameter(float, "Makes tokens that occurred already less likely.", ge=-2, le=2),
+    "frequency_penalty": _parameter(
+        float, "Makes tokens less likely in proportion to how often they occurred.", ge=-2, le=2
+    ),
+    "seed": _parameter(int, "The same request with the same seed gets the same completion.", ge=_SMALLEST, le=_LARGEST),
     "stream": _parameter(
         bool | Literal[_BOOLEANS],
-        "Answer with server-sent events, one token a chunk.",
+        "Send the completion as server-sent events, one chunk for each token.",
         refusals={"": "must be a boolean, not {kind}"},
     ),
     "response_format": _parameter(
@@ -89,11 +91,13 @@ _TYPES: dict[str, Any] = {
         schema={"properties": {"type": {"const": "text"}}},
     ),
     "tools": _parameter(
-        list, "The functions that may be called, by a deployment that can.", schema={"items": {"$ref": f"{_ITEM}Tool"}}
+        list,
+        "The tools that the model may call, on a deployment that supports tools.",
+        schema={"items": {"$ref": f"{_ITEM}Tool"}},
     ),
     "tool_choice": _parameter(
         Literal[_TOOL_CHOICES] | _NamedTool,
-        "Whether a function may or must be called, and which.",
+        "Whether the model may or must call a tool, or the function that it must call.",
         refusals={
             "Expected `object`": _NO_FUNCTION,
             "$[0].function": "must name a function",
@@ -104,41 +108,41 @@ _TYPES: dict[str, Any] = {
     ),
     "logprobs": _parameter(bool, "Return the log probability of each token.", own=True),
     "top_logprobs": _parameter(
-        int, "How many alternatives to return for each token; needs logprobs.", ge=0, le=20, own=True
+        int, "The number of alternatives to return for each token; needs logprobs.", ge=0, le=20, own=True
     ),
-    "n": _parameter(int, "How many answers to give.", ge=1, le=16, own=True),
+    "n": _parameter(int, "The number of choices.", ge=1, le=16, own=True),
     "logit_bias": _parameter(
         _Biases,
-        "What is added to the logits of tokens, by their ids.",
+        "Values that are added to the logits of tokens, by token id.",
         refusals={
             "Expected `object`": "must be an object of token ids and biases, not {kind}",
             "": "must map token ids to numbers from -100 to 100",
         },
         own=True,
     ),
-    "safe_prompt": _parameter(bool, "Put Mistral's guardrail in front of the system message.", own=True),
-    "random_seed": _parameter(int, "What Mistral's own clients call seed.", ge=_SMALLEST, le=_LARGEST, own=True),
+    "safe_prompt": _parameter(bool, "Insert Mistral's guardrail before the system message.", own=True),
+    "random_seed": _parameter(int, "The name of seed in Mistral's own API.", ge=_SMALLEST, le=_LARGEST, own=True),
     "stream_options": _parameter(
         _StreamOptions,
-        "include_usage: usage comes in a chunk of its own after the last choice.",
+        "include_usage: send usage in a separate chunk after the last choice.",
         refusals={
             "Expected `object`": "must be an object, not {kind}",
             "": "must have true or false as include_usage",
         },
         own=True,
     ),
-    "parallel_tool_calls": _parameter(bool, "Whether several functions may be called at once.", own=True),
+    "parallel_tool_calls": _parameter(bool, "Whether the completion may have several tool calls.", own=True),
     "max_completion_tokens": _parameter(int, "OpenAI's newer name of max_tokens.", ge=1, le=_LARGEST, own=True),
-    "user": _parameter(str, "Who asks; nothing is done with it.", own=True),
+    "user": _parameter(str, "An identifier of the end user; it is ignored.", own=True),
 }
 PARAMETERS: dict[str, Field] = {name: field_of(kind) for name, kind in _TYPES.items()}
-_LISTS = ("messages", "tools")  # msgspec would copy them, however long they are
-# All others at once: what fits, which nearly everything does, is checked in one call.
+_LISTS = ("messages", "tools")  # not checked by msgspec, which would copy them
+# A Struct of all other parameters, with which most requests are checked in one call.
 _Others = msgspec.defstruct(
     "Others", [(name, kind | None, None) for name, kind in _TYPES.items() if name not in _LISTS]
 )
 
-# Those that stand for others, need others or have one value that is refused; most requests have none of them.
+# Parameters that are aliases, that depend on others, or that `_check_companions` checks. Most requests have none.
 _RELATED = {
     "random_seed",
     "max_completion_tokens",
@@ -152,14 +156,17 @@ _STANDARD = {name for name, rule in PARAMETERS.items() if not rule.extra}
 
 
 def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
-    """Check a request body and return the parameters that the model is given.
+    """Check a request body, and return the parameters for the model.
 
     Args:
-        body: the request body; a parameter that is null counts as not given.
-        extra: what to do with parameters that the API does not name: "error", "drop" or "pass-through".
+        body: the decoded request body. Null has the effect of leaving a parameter out.
+        extra: what to do with parameters that the API does not define: "error", "drop" or "pass-through".
+
+    Returns:
+        The parameters by name: aliases have their main name, and `stream` is a boolean.
 
     Raises:
-        ApiError: 400 for an extra parameter under "error", 422 for a value out of range or of the wrong type.
+        ApiError: 400 for an extra parameter under "error", 422 for a value out of range or of a wrong type.
     """
     if extra == "error":
         unexpected = [name for name in body if name not in _STANDARD]
@@ -175,14 +182,14 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
     if not _RELATED.isdisjoint(given):
         if "random_seed" in given:
             given.setdefault("seed", given.pop("random_seed"))
-        if "max_completion_tokens" in given:  # which counts where both are given
+        if "max_completion_tokens" in given:  # takes precedence over max_tokens
             given["max_tokens"] = given.pop("max_completion_tokens")
         _check_companions(given)
     return given
 
 
 def _fit(given: dict[str, Any]) -> bool:
-    """Whether all values are as they may be, and none is a whole number that is written as 5.0."""
+    """Whether all values are allowed. A whole number that is written as 5.0 is not; `_checked` accepts it."""
     try:
         msgspec.convert(given, _Others)
     except (msgspec.ValidationError, RecursionError):
@@ -191,14 +198,14 @@ def _fit(given: dict[str, Any]) -> bool:
 
 
 def _checked(name: str, value: Any) -> Any:
-    """The value of a parameter. A whole number may be written as 5.0.
+    """Check the value of a parameter, and return it. A whole number may be written as 5.0.
 
     Raises:
-        ApiError: 422 for a value that the parameter may not have.
+        ApiError: 422 for a value out of range or of a wrong type.
     """
     field = PARAMETERS.get(name)
     if field is None:
-        return value  # the model's business; the script knows nothing of it, an engine may
+        return value  # passed to the model: the script ignores it, a real engine may read it
     if field.base is int and type(value) is float and value.is_integer():
         value = int(value)
     if not field.fits(value):
@@ -207,7 +214,7 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def _unexpected(names: list[str]) -> ApiError:
-    """The service's own words, which LiteLLM reads: it drops the names in brackets and asks once more."""
+    """The service's own message, which LiteLLM parses: it drops the parameters in brackets and sends a new request."""
     told = [name[:_LONGEST_NAME] for name in names[:_MOST_NAMES]]
     return invalid(
         f"Extra parameters {told} are not allowed when extra-parameters is not set or set to be 'error'. "
@@ -218,10 +225,11 @@ def _unexpected(names: list[str]) -> ApiError:
 
 
 def check_response_format(given: dict[str, Any], json_mode: bool) -> None:
-    """Refuse a format that a model does not have.
+    """Refuse a `response_format` that the deployment does not support.
 
     Args:
-        json_mode: whether it has JSON beside text.
+        given: the parameters.
+        json_mode: whether the deployment supports JSON mode.
 
     Raises:
         ApiError: 422.
@@ -233,10 +241,10 @@ def check_response_format(given: dict[str, Any], json_mode: bool) -> None:
 
 
 def _check_companions(given: dict[str, Any]) -> None:
-    """Refuse what asks for a part of something that was not asked for, and what the engine refuses in these words.
+    """Refuse parameters without those that they depend on, and values that the engine refuses.
 
     Raises:
-        ApiError: 400 in the words of vLLM, which serves these models, 422 for the parts.
+        ApiError: 422 for a missing parameter; 400 with the message of vLLM, which serves these models.
     """
     if "stream_options" in given and not given.get("stream"):
         raise not_supported(
@@ -258,10 +266,10 @@ def _stops(given: dict[str, Any]) -> list[str]:
 
 
 def checked_extra(header: str) -> str:
-    """The value of the header `extra-parameters`, one of `EXTRA`.
+    """The value of the header `extra-parameters`.
 
     Raises:
-        ApiError: 400 for any other value.
+        ApiError: 400 for a value that is not in `EXTRA`.
     """
     if header not in EXTRA:
         raise invalid(

@@ -1,4 +1,4 @@
-"""The scoring route of managed compute: its payload, and the parameters that it knows by other names."""
+"""The scoring route of managed compute (`/score`): parses its payload and its sampling parameters."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ _NUMBERS = ("temperature", "top_p", *_PENALTIES)
 
 
 def read_score(body: bytes, filtered: Sequence[str]) -> tuple[list[tuple[str, str]], dict[str, Any]] | None:
-    """Read a call of the scoring route.
+    """Parse a request to the scoring route.
 
     Args:
-        filtered: texts that content safety finds severe.
+        body: the request body.
+        filtered: texts that content safety refuses.
 
     Returns:
-        The conversation and its parameters; None for a payload of another form, which is answered `{}`.
+        The turns (role, text) and the parameters; None for an invalid or filtered payload, to which the response is
+        `{}`.
 
     Raises:
-        Refused: 500 for a body that is not JSON, or too deep.
+        Refused: 500 for a body that is not JSON, or is nested too deeply.
     """
     try:
         data = read_as_python(body)
@@ -53,9 +55,12 @@ def read_score(body: bytes, filtered: Sequence[str]) -> tuple[list[tuple[str, st
 
 
 def score_parameters(parameters: dict[str, Any]) -> dict[str, Any] | None:
-    """The sampling parameters of a scoring call, None where the engine would refuse them: it answers `"None"` then.
+    """The sampling parameters by their names in a chat completion.
 
-    The engine takes these as they are: unlike in a chat, a text is no number.
+    Unlike in a chat completion, a number must not be written as a string.
+
+    Returns:
+        The parameters; None where the engine would refuse them, for which the response has the output `"None"`.
     """
     limit = next((parameters[name] for name in _LENGTHS if name in parameters), None)
     temperature, top_p = parameters.get("temperature", 1.0), parameters.get("top_p", 1.0)

@@ -1,5 +1,5 @@
-"""HTTP/1.1 over asyncio: bytes become requests (`reader`), answers become bytes (`writer`).
+"""HTTP/1.1 over asyncio: `reader` parses bytes into requests, and `writer` writes answers as bytes.
 
-A `connection` is one client, and a `listener` knows what all of them share, and who may call. `exchange` and `contents`
-are what the other rooms see of a request and its answer.
+`connection` has the protocol of one client connection; `listener` has the state that all connections share, and the
+check of hosts and origins. `exchange` has the classes of requests and answers, `contents` parses a request's body.
 """

@@ -1,6 +1,6 @@
-"""One client's connection: its requests are answered in their order, one at a time, until either side ends it.
+"""One client connection: answers its requests one at a time, in their order, until either side closes it.
 
-Connections that take too long are ended, and so are all of them when the server stops.
+Connections that exceed a time limit are closed, and so are all connections when the server stops.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from mistral_on_azure.endpoint.transport.reader import RequestReader
 from mistral_on_azure.endpoint.transport.writer import (
     CLOSE,
     CLOSE_1_0,
+    AwaitedAnswer,
     LiveStream,
     Manner,
-    Pending,
     Stream,
     framing,
     render,
 )
 
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time: closing resets the connection
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, with 0 seconds: closing the socket sends RST
 
 
 def check(peer: Connection, now: float) -> None:
-    """Called every now and then: end a connection that has taken too long.
+    """Close a connection that exceeds one of the time limits. The server calls this every few seconds.
 
     Args:
         peer: the connection.
-        now: seconds of the event loop's clock.
+        now: the event loop's time in seconds.
     """
     limits = peer.shared.limits
     if peer.stream:
@@ -49,42 +49,42 @@ def check(peer: Connection, now: float) -> None:
 
 
 def end(peer: Connection) -> None:
-    """The server ends: let go of a connection that has nothing to finish."""
+    """Close a connection that has no request in work, as the server stops."""
     idle = not peer.stream and not peer.waiting and not peer.reader.midway
     if (peer.closing or idle) and not peer.transport.get_write_buffer_size():
-        peer.transport.abort()  # closing would wait: for a client that still sends, or for TLS to say goodbye
+        peer.transport.abort()  # `close` would wait for a client that still sends, or for the end of TLS
     elif idle:
         peer.close()
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """End a connection as a crashed server would: the client sees a reset, not an end."""
+    """Reset a connection (TCP RST), as the crash of a server does."""
     raw = transport.get_extra_info("socket")
     if raw is not None:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()
 
 
-_LINGER = 2.0  # seconds a client gets to read why it was refused, while what it still sends is thrown away
+_LINGER = 2.0  # seconds for a client to read an error response, while the bytes that it still sends are discarded
 
 
 class Connection(asyncio.Protocol):
-    """One client connection."""
+    """The protocol of one client connection: reads requests, calls the application, and writes its answers."""
 
     def __init__(self, shared: Shared) -> None:
         self.shared = shared
         self.loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport = None
         self.reader = RequestReader(self, shared.limits, shared.heads)
-        self.waiting: deque[tuple[Request | Answer, Manner]] = deque()  # arrived while another is being answered
-        self.stream: Stream | Pending | LiveStream | None = None
-        self.manner = CLOSE  # of the stream
-        self.congested = False  # the client does not read
-        self.closing = False  # nothing more is answered
-        self.invited = False  # a body is held back until the answer before it is written
-        self.held = 0  # bytes of bodies that are not whole or wait
-        self.last = False  # nothing more is read: the client has said its last word, or a wrong one
-        self.heard = self.began = self.loop.time()
+        self.waiting: deque[tuple[Request | Answer, Manner]] = deque()  # requests that arrived during `stream`
+        self.stream: Stream | AwaitedAnswer | LiveStream | None = None  # the answer that is being made or written
+        self.manner = CLOSE  # of `stream`
+        self.congested = False  # the write buffer is full, as the client does not read
+        self.closing = False  # nothing more is written
+        self.invited = False  # `100 Continue` is due once the answers before it are written
+        self.held = 0  # bytes of bodies that are incomplete or waiting
+        self.last = False  # nothing more is read: the client has sent EOF, or bytes that are not HTTP
+        self.heard = self.began = self.loop.time()  # the last bytes, and the first of the current request
 
     # Called by the event loop
 
@@ -92,7 +92,7 @@ class Connection(asyncio.Protocol):
         self.transport = transport
         self.shared.peers.add(self)
         if len(self.shared.peers) > self.shared.limits.connections:
-            self.refuse(ApiError(503, "too_many_connections", "This endpoint has no connection to spare."))
+            self.refuse(ApiError(503, "too_many_connections", "This endpoint has too many open connections."))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closing = True
@@ -115,16 +115,18 @@ class Connection(asyncio.Protocol):
             self.refuse(error)
 
     def eof_received(self) -> bool:
-        """The client will send no more. It may still wait for its answers, which TLS cannot tell from leaving.
+        """Handle EOF: the client sends no more, but may still read its answers.
 
-        Without TLS only a write can tell. Where none is due soon, it counts as leaving, as it does in most servers.
+        Returns:
+            True to keep the connection open for answers that are being written or wait. Under TLS, and where nothing
+            has been written of the answer, EOF counts as the end of the connection, as in most servers.
         """
         self.last = True
         unanswered = self.stream.begun if self.stream else bool(self.waiting)
         return unanswered and not self.closing and self.transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:
-        """The client reads more slowly than it is answered: take no more requests, hold back the stream."""
+        """Handle a full write buffer: read no more requests, and pause the stream."""
         self.congested, self.heard = True, self.loop.time()
         self._hold()
         if self.stream:
@@ -149,7 +151,7 @@ class Connection(asyncio.Protocol):
         self.held += size
         self.shared.held += size
         if size > 0 and self.shared.held > self.shared.limits.bodies:
-            raise ApiError(503, "too_many_bodies", "This endpoint has no memory to spare for another request's body.")
+            raise ApiError(503, "too_many_bodies", "This endpoint holds as many bytes of request bodies as it may.")
 
     def receive(self, request: Request, manner: Manner) -> None:
         if self.stream or self.congested or self.waiting:
@@ -174,18 +176,18 @@ class Connection(asyncio.Protocol):
         answer = self.shared.answer(request)
         if isinstance(answer, Answer):
             self._send(answer, manner, request)
-        else:  # a real engine thinks first
+        else:  # of a real engine, or of the background thread
             try:
                 self.hold(len(request.body))
             except ApiError as error:
                 answer.close()
                 self._send_last(self.shared.refusal(error, request.headers))
                 return
-            self.stream = Pending(self, answer, lambda arrived: self._send_late(arrived, manner, request))
+            self.stream = AwaitedAnswer(self, answer, lambda arrived: self._send_late(arrived, manner, request))
 
     def _send_late(self, answer: Answer, manner: Manner, request: Request) -> None:
         if self.closing:
-            return  # the client left in the same moment
+            return  # the client closed the connection meanwhile
         self.stream = None
         self.hold(-len(request.body))
         self.heard = self.loop.time()
@@ -210,7 +212,7 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def refuse(self, error: ApiError) -> None:
-        """Answer what cannot be answered otherwise, as the last thing on this connection."""
+        """Write an error response after the answers that are due, and close the connection after it."""
         answer = self.shared.refusal(error, self.reader.headers)
         if self.stream or self.waiting:
             self.last = True
@@ -222,7 +224,7 @@ class Connection(asyncio.Protocol):
 
     def _send_last(self, answer: Answer) -> None:
         self._let_go()
-        # Closing while the client still sends would reset the connection, and the client would never see why.
+        # Closing while the client still sends would reset the connection before it could read the error.
         self._send(answer, CLOSE._replace(keep=True))
         self.closing = True
         if self.transport.can_write_eof():
@@ -230,7 +232,7 @@ class Connection(asyncio.Protocol):
         self.loop.call_later(_LINGER, self.transport.abort)
 
     def stream_ended(self) -> None:
-        """Called by the stream when its last byte is written."""
+        """Go on with the next request. The stream calls this after its last byte."""
         if self.closing:
             return
         self.stream = None
@@ -241,7 +243,7 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def _go_on(self) -> None:
-        """Answer what has been waiting, then listen again."""
+        """Answer the waiting requests, then read again."""
         while self.waiting and not self.stream and not self.congested and not self.closing:
             waiting, manner = self.waiting.popleft()
             if isinstance(waiting, Answer):
@@ -263,12 +265,12 @@ class Connection(asyncio.Protocol):
         self.invited = False
 
     def _address(self) -> str:
-        """The address that the client has connected to."""
+        """The local IP address of the connection."""
         name = self.transport.get_extra_info("sockname")
         return name[0].removeprefix("::ffff:") if name else ""
 
     def _let_go(self) -> None:
-        """Keep no bytes of requests that will not be answered."""
+        """Drop the bytes of requests that will not be answered."""
         self.waiting.clear()
         self.reader.drop()
         self.hold(-self.held)
@@ -278,11 +280,11 @@ class Connection(asyncio.Protocol):
             self.transport.pause_reading()
 
     def close(self) -> None:
-        """Close once everything written has left."""
+        """Close the connection after its write buffer is sent."""
         self.closing = True
         self.transport.close()
 
     def reset(self) -> None:
-        """End the connection as a crashed server would."""
+        """Reset the connection."""
         self.closing = True
         reset(self.transport)

@@ -1,4 +1,4 @@
-"""What a request carries: its query parameters and its JSON body; and an answer in JSON."""
+"""Parses a request's query string and its JSON body within bounds, and makes an answer with a JSON body."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import msgspec
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
-MOST_VALUES, MOST_ESCAPES = 16_384, 524_288  # in a body; a text with so many escapes fits into no context
-DEEPEST, LONGEST_NUMBER = 256, 4_300  # levels within each other, digits
-_DEEPEST_IN_PYTHON = 950  # of Python's 1,000 levels, some are the server's own
+MOST_VALUES, MOST_ESCAPES = 16_384, 524_288  # in a body; a text with more escaped characters exceeds every context
+DEEPEST, LONGEST_NUMBER = 256, 4_300  # levels of nesting, digits of a number
+_DEEPEST_IN_PYTHON = 950  # levels that `json` reads: Python stops at 1,000, and the container's server uses some
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
-_SPACE = " \t\n\r"  # of JSON
-_OF_313 = {
+_SPACE = " \t\n\r"  # the whitespace of JSON
+_OF_313 = {  # messages of Python 3.13 on, and what the versions before say
     "Illegal trailing comma before end of object": "Expecting property name enclosed in double quotes",
     "Illegal trailing comma before end of array": "Expecting value",
 }
@@ -31,15 +31,15 @@ _LONG_NUMBER = b"0" * (LONGEST_NUMBER + 1)
 _JSON = "application/json"
 _MOST_PARAMETERS = 32
 _decode = msgspec.json.Decoder().decode
-_TOO_DEEP = "maximum recursion depth exceeded while decoding a JSON array from a unicode string"  # in Python's words
+_TOO_DEEP = "maximum recursion depth exceeded while decoding a JSON array from a unicode string"  # Python's message
 
 
 @lru_cache(maxsize=64)
 def query_of(query: str) -> dict[str, str]:
-    """The parameters of a query string; clients send few different ones. Read it, never change it.
+    """The parameters of a query string, by name. The result is cached: callers must not change it.
 
     Raises:
-        ApiError: 400 for too many.
+        ApiError: 400 for more than 32 parameters.
     """
     try:
         return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS))
@@ -48,20 +48,20 @@ def query_of(query: str) -> dict[str, str]:
 
 
 def read_body(request: Request) -> dict[str, Any]:
-    """The JSON object in a request's body.
+    """Parse the JSON object in a request's body.
 
     Raises:
-        ApiError: 415 for a body that is not declared as JSON, 400 for one that is not a JSON object.
+        ApiError: 415 for a body that its headers do not declare as JSON, 400 for a body that is not a JSON object.
     """
     check_content_type(request)
     return read_object(request.body)
 
 
 def check_content_type(request: Request) -> None:
-    """Refuse a body that is declared as something else than JSON, or as compressed.
+    """Check that the headers declare the body as JSON, and not as compressed.
 
     Raises:
-        ApiError: 415.
+        ApiError: 415 for another content type or a content encoding.
     """
     content_type = request.headers.get("content-type", _JSON)
     if content_type != _JSON and "json" not in content_type.lower():
@@ -72,10 +72,10 @@ def check_content_type(request: Request) -> None:
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`.
+    """Parse a JSON object.
 
     Raises:
-        ApiError: 400 that says where the JSON is wrong.
+        ApiError: 400 with the place of a syntax error, or for a value of another type; 413 for too many values.
     """
     value = read_json(body)
     if not isinstance(value, dict):
@@ -84,10 +84,10 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def read_json(body: bytes) -> Any:
-    """The JSON value in `body`.
+    """Parse a JSON value.
 
     Raises:
-        ApiError: 400 that says where the JSON is wrong, 413 for more values than a body may have.
+        ApiError: 400 with the place of a syntax error, 413 for more values than a body may have.
     """
     if not body:
         raise invalid("The body is empty. Send a JSON object.", code="invalid_json")
@@ -102,14 +102,15 @@ def read_json(body: bytes) -> Any:
 
 
 def read_as_python(body: bytes) -> Any:
-    """The JSON value in `body` as the `json` of Python 3.10 to 3.12 reads it, whichever Python this is.
+    """Parse a JSON value with the errors of Python 3.10 to 3.12, on any version of Python.
 
-    Python 3.13 has other words and another place for a comma too many, and each version goes to another depth.
+    The container of managed compute runs on such a version and repeats its errors. Python 3.13 reports a trailing
+    comma with another message and place, and each version has another maximum depth.
 
     Raises:
-        JSONDecodeError: with the words and the place of those versions.
-        RecursionError: for values too deep in each other.
-        ValueError: for another encoding than JSON may have, and for a number of thousands of digits.
+        JSONDecodeError: for a syntax error, with the message and the place of those versions.
+        RecursionError: for nesting of more than 950 levels.
+        ValueError: for a body that is not UTF-8, UTF-16 or UTF-32, or a number of more than 4,300 digits.
     """
     text = body.decode(json.detect_encoding(body), "surrogatepass")
     try:
@@ -134,21 +135,21 @@ def _is_deep(text: str) -> bool:
 
 
 def check_size(body: bytes) -> None:
-    """Refuse JSON that takes long to read, or much memory, by a look at its bytes; anything else is left to the reader.
+    """Check by its bytes that JSON is quick to parse and takes little memory. Syntax is not checked.
 
     Raises:
-        ApiError: 413 for too many values, 400 for values too deep in each other or numbers with too many digits.
+        ApiError: 413 for too many values or escaped characters, 400 for nesting or numbers beyond the bounds above.
     """
     if len(body) <= DEEPEST:
         return
-    escaped = b"\\" in body  # is told sooner than how many there are
+    escaped = b"\\" in body  # faster than counting
     if escaped and body.count(b"\\") > MOST_ESCAPES:
         raise ApiError(413, "body_too_large", f"The body has more than {MOST_ESCAPES:,} escaped characters.")
     if not _more(body, b",", MOST_VALUES):
         opened = body.translate(None, _NO_BRACKETS)
         if opened.count(b"[") + opened.count(b"{") <= DEEPEST and not _long_number(body):
-            return  # which is nearly every body, so what stands in its texts need not be told apart
-    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"") if escaped else body  # only quotes around texts are left
+            return  # nearly every body ends here, without the work of leaving out the contents of its strings
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"") if escaped else body  # each quote left delimits a string
     pieces = plain.split(b'"', 4 * MOST_VALUES + 1)
     if len(pieces) > 4 * MOST_VALUES + 1:
         raise _too_many()
@@ -165,12 +166,12 @@ def check_size(body: bytes) -> None:
 
 
 def _more(data: bytes, byte: bytes, most: int) -> bool:
-    """Whether a byte occurs more often than that; it stops there, as `count` does not."""
+    """Whether a byte occurs more than `most` times. Unlike `count`, `split` stops after that many."""
     return len(data.split(byte, most + 1)) > most + 1
 
 
 def _long_number(data: bytes) -> bool:
-    # A number that is too long fills at least one of these slices, and hardly anything else does.
+    # A number that is too long fills at least one of these slices with digits. In other bodies hardly one is filled.
     half = LONGEST_NUMBER // 2
     filled = any(data[at : at + half].isdigit() for at in range(0, len(data) - half, half))
     return filled and _LONG_NUMBER in data.translate(_DIGITS)
@@ -181,5 +182,5 @@ def _too_many() -> ApiError:
 
 
 def json_answer(value: Any) -> Answer:
-    """An answer in JSON."""
+    """An answer of status 200 with a JSON body."""
     return Answer(200, msgspec.json.encode(value))

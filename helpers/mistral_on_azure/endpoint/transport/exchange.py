@@ -1,6 +1,6 @@
-"""A request and its answer as the application sees them: plain data, no socket and no framework in sight.
+"""`Request` and `Answer`: HTTP messages as plain data, and `Heads`, a cache of parsed request heads.
 
-A client that keeps its connection sends the same head over and over. Heads that were parsed before are remembered.
+A request head is the request line with all headers. A client mostly sends the same head with every request.
 """
 
 from __future__ import annotations
@@ -10,41 +10,43 @@ from dataclasses import dataclass, field
 
 DONE = b"data: [DONE]\n\n"  # the event that ends a stream
 _END = b"\r\n\r\n"
-_KEPT, _LONGEST = 512, 8 * 1024  # heads, and bytes of one
-_KEPT_BYTES = 1024 * 1024  # of all heads
-# A body in chunks has no length beforehand, and the other two want more than an answer.
+_KEPT, _LONGEST = 512, 8 * 1024  # heads in the cache, and bytes of one
+_KEPT_BYTES = 1024 * 1024  # bytes of all heads in the cache
+# Heads with these headers are not cached: a chunked body has no known length, and the parser has to act on the others.
 _ONLY_PARSED = {"transfer-encoding", "expect", "upgrade"}
 
 
 @dataclass(slots=True)
 class Request:
-    """One HTTP request. Header names are lower case, the path is without percent signs and without its query.
+    """One HTTP request.
 
-    Requests with the same head share their headers: read them, never change them.
+    Attributes:
+        path: percent-decoded, without the query string.
+        headers: by names in lower case. Requests with the same head share this object: it must not be changed.
     """
 
     method: str
     path: str
     query: str = ""
-    headers: dict[str, str] = field(default_factory=dict, repr=False)  # hold the credential
+    headers: dict[str, str] = field(default_factory=dict, repr=False)  # not shown, as they hold the credential
     body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(slots=True)
 class Answer:
-    """One HTTP answer: a whole body, or events that are written one after the other.
+    """One HTTP response: a body, or the events of a stream, with the times at which they are written.
 
     Attributes:
-        headers: further header lines as they are sent, each with its line end; `lines` writes them.
-        events: the events of a stream; None for an answer that is a whole.
-        delay: seconds before the whole body, or before the first event. The head of a stream does not wait.
-        gap: seconds between two tokens of a stream. The first event opens the stream and comes with the first token.
-        steps: how many gaps there are; the events after that come with the last token. None is one for each event.
-        cut: after how many bytes of the body the connection is reset; 0 is before the first byte of the answer.
-        tokens: how many tokens the model generated, where that is known: what a pace goes by.
-        prompt_tokens: how many the prompt took, where that is known.
-        source: the events of a real engine's stream, which arrive while they are passed on.
-        note: what the local endpoint did to this answer, for the wire view.
+        headers: further header lines as bytes, each with its CRLF; `lines` makes them.
+        events: the server-sent events of a stream; None for a response without streaming.
+        delay: seconds before the body, or before the first event. The head of a stream is written at once.
+        gap: seconds between two tokens of a stream. The first event (the role) is written with the first token.
+        steps: number of gaps; all events after the last gap are written together. None is one gap for each event.
+        cut: number of body bytes after which the connection is reset; 0 resets it before the status line.
+        tokens: completion tokens, 0 where they are not known; the timing is computed from them.
+        prompt_tokens: prompt tokens, 0 where they are not known.
+        source: the events of a real engine's stream, each passed on when it arrives.
+        note: the fault that was applied, for the journal.
     """
 
     status: int
@@ -63,29 +65,29 @@ class Answer:
 
     @property
     def at_once(self) -> bool:
-        """Whether all of it can leave in one write."""
+        """Whether head and body can be written in one call, without a delay or a reset."""
         return self.cut is None and not self.delay and not self.gap and self.source is None
 
 
 def lines(headers: Iterable[tuple[str, str]]) -> bytes:
-    """Header lines, from names and values."""
+    """Encode names and values as header lines."""
     return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1", "replace")
 
 
 def fields(written: bytes) -> dict[str, str]:
-    """Names and values, from header lines."""
+    """Decode header lines that `lines` has made."""
     return dict(line.split(": ", 1) for line in written.decode("latin-1").split("\r\n")[:-1])
 
 
 class Heads:
-    """The requests that heads have led to, without their bodies."""
+    """A cache of parsed request heads, limited in number and bytes."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[Request, int]] = {}
-        self.size = 0  # bytes of the heads
+        self.size = 0  # bytes of all heads
 
     def recall(self, data: bytes) -> Request | None:
-        """The request in `data`, if it is one whole request with a known head."""
+        """The request in `data`, if that is exactly one request whose head is cached; else None."""
         end = data.find(_END) + len(_END)
         known = self._known.get(data[:end])
         if known is None or len(data) - end != known[1]:
@@ -94,7 +96,7 @@ class Heads:
         return Request(like.method, like.path, like.query, like.headers, data[end:])
 
     def remember(self, data: bytes, request: Request) -> None:
-        """Keep the head of `data`, from which the parser has read `request` and nothing else."""
+        """Cache the head of `data`, if the request that the parser has read from it is all that is in it."""
         end = data.find(_END) + len(_END)
         if end > _LONGEST or data[end:] != request.body or _ONLY_PARSED & request.headers.keys():
             return

@@ -1,11 +1,11 @@
-"""What a listener knows: which hosts and origins may call it, and what its connections share.
+"""`Callers` checks which hosts and origins a request may name; `Shared` is the state that all connections share.
 
-A listener answers to loopback names, to the address that a connection came to, and to the names that were allowed. A
-page that lets its own name resolve to this machine (DNS rebinding) sends that name as `Host`, and is refused: an
-address cannot be rebound, so the one that is listened on needs no permission.
+The `Host` of a request may be a loopback name, the IP address that the connection came to, or an allowed name. That
+stops DNS rebinding: a web page whose host name resolves to this machine sends its own name as `Host`. An IP address
+cannot be rebound, so it needs no permission.
 
-Pages are refused as well, but for those of an origin that was allowed by name. Their preflight requests are answered
-here, and each answer names the origin, so that the browser hands it to the page.
+Requests of web pages are refused unless their origin is allowed. For allowed origins, preflight requests are answered
+here (CORS), and each answer gets the headers with which a browser lets the page read it.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from mistral_on_azure.endpoint.transport.reader import Limits
 HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?")
 ORIGIN = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _CREDENTIALS = {"authorization", "api-key"}
-_LEFT_TO_BROWSERS = {"origin", "sec-fetch-site"}  # what is not looked at where the origin is allowed
+_LEFT_TO_BROWSERS = {"origin", "sec-fetch-site"}  # headers that are not checked where the origin is allowed
 _WAITS = ("retry-after", "retry-after-ms", "x-ms-retry-after-ms")
 _LIMITS = (f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens"))
 _MANAGED = ("azureml-model-deployment", "ms-azureml-model-error-reason", "ms-azureml-model-error-statuscode")
 _READABLE = ", ".join(("apim-request-id", "x-ms-error-code", "x-request-id", *_WAITS, *_LIMITS, *_MANAGED))
 _NAMES = re.compile(r"[A-Za-z0-9-]+(, ?[A-Za-z0-9-]+)*")
-_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")  # all that the container's framework knows
-_AGE = "600"  # seconds that a browser remembers a preflight request's answer
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")  # as the container's framework allows them
+_AGE = "600"  # seconds that a browser caches the answer to a preflight request
 
 Respond = Callable[[Request], Answer | Awaitable[Answer]]
 
 
 class Callers:
-    """Who may call one server.
+    """The hosts and origins that requests to one server may name.
 
     Args:
-        hosts: names of hosts beside those of loopback.
-        origins: origins of pages, as a browser writes them in `Origin`.
+        hosts: allowed host names besides those of loopback.
+        origins: allowed origins of web pages, as a browser writes them in `Origin`.
     """
 
     def __init__(self, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:
@@ -48,19 +48,19 @@ class Callers:
         self.origins = frozenset(origin.lower() for origin in origins)
 
     def check(self, target: str, headers: Mapping[str, str], address: Callable[[], str], method: str = "GET") -> None:
-        """Refuse a request by its head.
+        """Check the target, the host and the origin of a request.
 
         Args:
-            target: of the request line; slashes too many at its beginning are the application's business.
-            headers: their names in lower case.
-            address: finds out where the connection came to, without the port.
-            method: of a preflight request with a credential the origin is not looked at: no browser sends one.
+            target: the target of the request line; repeated slashes at its beginning are allowed here.
+            headers: by names in lower case.
+            address: returns the local IP address of the connection, without the port.
+            method: the origin of a preflight request with a credential is not checked: no browser sends one.
 
         Raises:
             ApiError: 400 for a target that is not a path, 403 for a host or an origin that is not allowed.
         """
         if not (target.startswith("/") and is_path("/" + target.lstrip("/"))):
-            raise ApiError(400, "bad_request", "The request's target is not a path, which is all that is served here.")
+            raise ApiError(400, "bad_request", "The request's target must be a path.")
         if "host" not in headers:  # HTTP/1.0, which no browser sends
             headers = {**headers, "host": "localhost"}
         keyed = is_preflight(method, headers) and not _CREDENTIALS.isdisjoint(headers)
@@ -71,7 +71,7 @@ class Callers:
             raise ApiError(403, "forbidden", f"{why} `cookbook serve` has --allow-host and --allow-origin.")
 
     def answering(self, respond: Respond) -> Respond:
-        """The application, as pages of the allowed origins may use it; unchanged where there are none."""
+        """Wrap the application: answer preflight requests, and add CORS headers. Without origins it is unchanged."""
         if not self.origins:
             return respond
 
@@ -85,22 +85,22 @@ class Callers:
         return answer
 
     def opened(self, answer: Answer, headers: Mapping[str, str]) -> Answer:
-        """An answer to a request that never reached the application, as pages of the allowed origins may read it."""
+        """Add CORS headers to an error response that is written before the application is called."""
         return _open(answer, self._allowed(headers)) if self.origins else answer
 
     def _allowed(self, headers: Mapping[str, str]) -> str:
-        """The origin that a request names, if it is allowed; else nothing."""
+        """The request's origin if it is allowed, else an empty string."""
         origin = headers.get("origin", "")
         return origin if origin.lower() in self.origins else ""
 
 
 def is_preflight(method: str, headers: Mapping[str, str]) -> bool:
-    """Whether a browser asks by this request whether a page may send another."""
+    """Whether it is a preflight request, by which a browser asks whether a page may send another request."""
     return method == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
 
 
 def preflight(request: Request) -> Answer:
-    """What the container of managed compute answers, measured; the other kinds are taken to do the same."""
+    """The answer to a preflight request: measured on the container of managed compute, inferred for other kinds."""
     if request.headers["access-control-request-method"] not in _METHODS:
         return Answer(400, b"Disallowed CORS method", content_type="text/plain; charset=utf-8")
     wanted = request.headers.get("access-control-request-headers", "")
@@ -110,7 +110,7 @@ def preflight(request: Request) -> Answer:
 
 
 def _open(answer: Answer, origin: str) -> Answer:
-    """The answer with the headers that let pages of an origin read it."""
+    """The answer with the CORS headers for an origin."""
     more = (("access-control-allow-origin", origin), ("access-control-expose-headers", _READABLE)) if origin else ()
     return replace(answer, headers=answer.headers + lines((*more, ("vary", "Origin"))))
 
@@ -121,19 +121,19 @@ async def _open_later(coming: Awaitable[Answer], origin: str) -> Answer:
 
 @dataclass(slots=True)
 class Shared:
-    """What all connections of a server share.
+    """The state that all connections of a server share.
 
     Attributes:
         answer: the application.
-        limits: what a peer may take.
-        refusal: writes the answer to a request that never reaches the application, from the error and from what
-            headers have arrived.
-        admit: raises what a request is refused for by its head alone; asked before a body is waited for.
-        callers: which hosts and origins requests may name.
-        heads: the requests' heads that were parsed before.
+        limits: sizes and times that a client may take.
+        refusal: makes the error response to a request that never reaches the application, from the error and the
+            headers that have arrived.
+        admit: checks a request's head before its body is read; raises an ApiError.
+        callers: the hosts and origins that requests may name.
+        heads: the cache of parsed request heads.
         peers: the open connections.
-        held: bytes of bodies that are not whole yet or wait for their turn, of all connections together.
-        ending: the server is about to end; each connection closes after the answer it is at.
+        held: bytes of all request bodies that are incomplete or waiting.
+        ending: whether the server is stopping; each connection then closes after its current answer.
     """
 
     answer: Respond

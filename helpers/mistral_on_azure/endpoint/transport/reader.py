@@ -1,4 +1,4 @@
-"""Bytes from a client become requests, within the limits of what one peer may take."""
+"""Parses the bytes of one connection into requests, within limits of size."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from mistral_on_azure.endpoint.transport.writer import CLOSE, CLOSE_1_0, KEEP, K
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes are in bytes, times in seconds.
+    """Sizes and times that clients may take.
 
     Attributes:
-        header: a request line with all its headers.
-        body: a request's body.
-        bodies: all bodies together that are not whole yet or wait for their turn; the next one is told 503.
-        connections: open at the same time; the next one is told 503.
-        request: from a request's first byte to its last.
-        silence: a connection with nothing to do is closed after that long.
-        stream: an answer that takes longer, because it is paced or because nobody reads it, is broken off.
-        grace: what running streams get to finish when the server is told to end.
+        header: bytes of a request line with all its headers.
+        body: bytes of a request body.
+        bodies: bytes of all request bodies that are incomplete or waiting; more are answered with 503.
+        connections: number of open connections; more are answered with 503.
+        request: seconds from the first byte of a request to its last.
+        silence: seconds after which an idle connection is closed.
+        stream: seconds after which a response that is still being written is broken off.
+        grace: seconds that running requests get when the server stops.
     """
 
     header: int = 64 * 1024
@@ -39,68 +39,68 @@ class Limits:
 
 
 def split(target: bytes) -> tuple[str, str]:
-    """The path and the query of a request's target; percent signs in the path are read."""
+    """The percent-decoded path and the query string of a request's target."""
     path, _, query = target.decode("latin-1").partition("#")[0].partition("?")
     return unquote(path) if "%" in path else path, query
 
 
 _ONCE = {"authorization", "api-key", "azureml-model-deployment", "content-type", "extra-parameters", "host"}
-_OFFER = {"upgrade", "expect"}  # not read again; what is expected was met when it was first read
-_names: dict[bytes, str] = {}  # header names as clients write them and in lower case; there are few
+_OFFER = {"upgrade", "expect"}  # headers that are left out when a head is parsed a second time
+_names: dict[bytes, str] = {}  # a cache of header names in lower case, by the bytes that clients send
 
 
 class Receiver(Protocol):
-    """What a reader hands the requests to."""
+    """What a reader reports to: the connection."""
 
     def check(self, method: str, target: str, headers: dict[str, str]) -> None:
-        """Raise an ApiError for a head that is addressed to somebody else. A known head is not checked again."""
+        """Raise an ApiError for a host or an origin that is not allowed. A cached head is not checked again."""
 
     def admit(self, request: Request) -> None:
-        """Raise an ApiError for a request whose body, which is not whole yet, is not worth waiting for."""
+        """Raise an ApiError for a request that is refused before its body has arrived."""
 
     def hold(self, size: int) -> None:
-        """Count bytes of a body that is not whole yet; they are let go with a negative number.
+        """Add to the bytes of incomplete bodies; a negative number releases them.
 
         Raises:
-            ApiError: 503 when there are too many.
+            ApiError: 503 when all connections together hold too many.
         """
 
     def receive(self, request: Request, manner: Manner) -> None:
-        """Take a whole request."""
+        """Take a complete request."""
 
     def invite(self) -> None:
-        """Tell the client to send the body it is holding back."""
+        """Send `100 Continue`, for which the client waits before it sends the body."""
 
 
 class RequestReader:
-    """Puts one connection's requests together.
+    """Parses the requests of one connection.
 
     Args:
-        receiver: who is handed each request.
-        limits: how much a request may be.
-        heads: what others have sent under the same limits.
+        receiver: gets each request.
+        limits: bounds on sizes.
+        heads: the cache of parsed request heads.
     """
 
     def __init__(self, receiver: Receiver, limits: Limits, heads: Heads) -> None:
         self.receiver, self.limits, self.heads = receiver, limits, heads
-        self.over = False  # a request has closed the connection: the parser refuses what follows
-        self.whole: bytes | None = None  # what arrived, as long as it may be one whole request
+        self.over = False  # a request has asked to close the connection: the parser refuses bytes after it
+        self.whole: bytes | None = None  # the bytes that arrived, while they may be exactly one request
         self.parser = httptools.HttpRequestParser(self)
         self.chunk = 0
         self._begin()
 
     def _begin(self) -> None:
         self.midway, self.in_head, self.admitted = False, True, False
-        self.held = 0  # bytes of the body that the receiver has been told of
+        self.held = 0  # bytes of the body that the receiver holds
         self.url, self.body, self.size = b"", [], 0
         self.headers: dict[str, str] = {}
-        self.seen = 0  # bytes that arrived since, but for those that came together with the request before
+        self.seen = 0  # bytes of this request, without those that arrived in one piece with the request before
 
     def feed(self, data: bytes) -> None:
-        """Read what arrived.
+        """Parse bytes that have arrived.
 
         Raises:
-            ApiError: 400, 413, 417 or 431. Nothing more can be read after that.
+            ApiError: 400, 401, 403, 404, 405, 413, 417, 431 or 503. The reader must not be used after that.
         """
         if not self.midway and not self.over:
             request = self.heads.recall(data)
@@ -116,17 +116,17 @@ class RequestReader:
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, ApiError):
                 raise error.__context__ from None
-            hint = " This port speaks plain http, not https." if data[:1] == b"\x16" else ""
+            hint = " Use http here, not https." if data[:1] == b"\x16" else ""
             raise ApiError(400, "bad_request", f"This is not HTTP/1.1: {error}.{hint}") from None
-        # The parser hands over a header, or a trailer, when it is complete: an endless one is noticed here. A body
-        # sent in the smallest chunks is six times its size.
+        # The parser reports a header or trailer only when it is complete, so an endless one is noticed here. A chunked
+        # body takes at most six bytes for each byte of content.
         if self.midway and self.seen > self.limits.header * (1 if self.in_head else 2) + 6 * self.size:
             raise self._head_too_large()
         if self.midway and not self.in_head:
             self._wait_for_body()
 
     def _wait_for_body(self) -> None:
-        """Wait for the body of a request whose head has arrived, unless the receiver refuses the head."""
+        """Check the head of a request whose body has not arrived yet, and count the bytes of the body."""
         if not self.admitted:
             self.admitted = True
             path, query = split(self.url)
@@ -142,13 +142,13 @@ class RequestReader:
             try:
                 return self.parser.feed_data(rest)
             except httptools.HttpParserUpgrade as upgrade:
-                # The offer of another protocol may be ignored (RFC 9110, 7.8): read on.
+                # A server may ignore the offer of another protocol (RFC 9110, 7.8), so parsing goes on.
                 rest = memoryview(rest)[upgrade.args[0] :]
                 if self.midway:
                     self._read_again()
 
     def _read_again(self) -> None:
-        """Read the head once more without its offer: with one, the parser takes the body for another protocol's."""
+        """Parse the head again without `upgrade`: with it, the parser takes the body for that of another protocol."""
         method, version = self.parser.get_method().decode(), self.parser.get_http_version()
         request = f"{method} {self.url.decode('latin-1')} HTTP/{version}"
         lines = [request, *(f"{name}: {value}" for name, value in self.headers.items() if name not in _OFFER)]
@@ -157,11 +157,11 @@ class RequestReader:
         self.parser.feed_data("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     def close(self) -> None:
-        """Let go of the parser and the receiver, which know this object: the garbage collector is left no cycle."""
+        """Drop the references to the parser and the receiver, which refer to this object, to leave no cycle."""
         self.parser = self.receiver = None
 
     def drop(self) -> None:
-        """Keep nothing of the request that is half-way here."""
+        """Drop the bytes of the incomplete request."""
         self.body, self.size, self.whole = [], 0, None
         if self.held:
             self.receiver.hold(-self.held)
@@ -177,7 +177,7 @@ class RequestReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.in_head:
-            return  # a trailer after a chunked body, which nothing here needs
+            return  # a trailer of a chunked body, which is ignored
         known = _names.get(name) or _lower(name)
         text = value.decode("latin-1")
         if known in self.headers:
@@ -190,11 +190,11 @@ class RequestReader:
             raise self._head_too_large()
         self.in_head = False
         if headers.get("transfer-encoding", "chunked").lower() != "chunked":
-            raise ApiError(400, "bad_request", "The only transfer encoding that is read here is chunked.")
+            raise ApiError(400, "bad_request", "The transfer encoding must be chunked.")
         if "content-length" in headers:
             self._check_body(int(headers["content-length"]))
         if "host" not in headers and self.parser.get_http_version() == "1.1":
-            raise ApiError(400, "bad_request", "The header host is missing, which HTTP/1.1 asks for.")
+            raise ApiError(400, "bad_request", "The header host is missing, which HTTP/1.1 requires.")
         if "expect" in headers:
             self._check_expectation(headers["expect"])
         self.receiver.check(self.parser.get_method().decode(), self.url.decode("latin-1"), headers)
@@ -219,17 +219,15 @@ class RequestReader:
         self._begin()
         self.receiver.receive(request, manner)
 
-    # What they share
-
     def _body_is_left(self) -> bool:
-        """Whether the parser took a request with an offer of another protocol to be at its end after its head."""
+        """Whether the parser ended a request after its head, because of `upgrade`, though a body follows."""
         declared = self.headers.get("content-length", "0") != "0" or "transfer-encoding" in self.headers
         return declared and self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     def _manner(self) -> Manner:
         keep = self.parser.should_keep_alive()
         if keep and "connection" not in self.headers:
-            return KEEP  # HTTP/1.1: the older version keeps a connection only when told to
+            return KEEP  # HTTP/1.1: in HTTP/1.0 only the header `connection` keeps one open
         if self.parser.get_http_version() == "1.0":
             return KEEP_1_0 if keep else CLOSE_1_0
         return KEEP if keep else CLOSE
@@ -243,7 +241,7 @@ class RequestReader:
             self.receiver.invite()
 
     def _combine(self, name: str, value: str) -> str:
-        """A header sent twice is one with two values, where that makes sense."""
+        """The value of a header that was sent twice: both values with a comma, or 400 for one that has one value."""
         if name not in _ONCE:
             return f"{self.headers[name]}, {value}"
         if self.headers[name] != value:

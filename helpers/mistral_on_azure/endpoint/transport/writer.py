@@ -1,4 +1,4 @@
-"""Answers become bytes: status line, headers, framing, and the events of a stream at their due times."""
+"""Writes answers as bytes: status line, headers, framing, and the events of a stream at their due times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
 
 class Manner(NamedTuple):
-    """How to answer a client: whether to keep the connection, the `Connection` header, whether it takes chunks."""
+    """How a response is sent, which depends on the request's HTTP version and its `Connection` header.
+
+    Attributes:
+        keep: whether the connection stays open.
+        header: the response's `Connection` header line, or nothing.
+        chunked: whether the client understands chunked transfer encoding.
+    """
 
     keep: bool
     header: bytes
@@ -26,15 +32,15 @@ class Manner(NamedTuple):
 
 KEEP = Manner(True, b"", chunked=True)
 CLOSE = Manner(False, b"connection: close\r\n", chunked=True)
-# HTTP/1.0 closes unless both sides say otherwise, and knows no chunks: a stream ends with the connection.
+# HTTP/1.0 closes the connection unless both sides send keep-alive, and has no chunks: closing it ends a stream.
 KEEP_1_0 = Manner(True, b"connection: keep-alive\r\n", chunked=False)
 CLOSE_1_0 = Manner(False, b"connection: close\r\n", chunked=False)
 
-Frame = Callable[[bytes, bool], bytes]  # puts a piece of the body on the wire; told whether it is the last one
+Frame = Callable[[bytes, bool], bytes]  # encodes a piece of the body; the second argument is whether it is the last
 
 
 def framing(answer: Answer, manner: Manner) -> tuple[bytes, Frame, Manner]:
-    """The header lines that say how long the body is, how its pieces are framed, and what becomes of the connection."""
+    """The header lines for the length of the body, the function that frames its pieces, and the resulting manner."""
     if answer.events is None and answer.source is None:
         return b"content-length: %d\r\n" % len(answer.body), whole, manner
     if manner.chunked:
@@ -43,32 +49,32 @@ def framing(answer: Answer, manner: Manner) -> tuple[bytes, Frame, Manner]:
 
 
 def whole(data: bytes, last: bool) -> bytes:
-    """A piece of a body whose length is known, or that ends with the connection."""
+    """Frame a piece of a body with `content-length`, or of one that ends when the connection is closed."""
     return data
 
 
 def chunk(data: bytes, last: bool) -> bytes:
-    """A piece of a body whose length is not known beforehand (RFC 9112, 7.1)."""
+    """Frame a piece of a chunked body (RFC 9112, 7.1)."""
     end = b"0\r\n\r\n" if last else b""
     return b"%x\r\n%b\r\n%b" % (len(data), data, end) if data else end
 
 
 _SAME = b"%bserver: " + NAME.encode() + b"\r\ndate: %b\r\n"
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-# One id under the three names that the service's gateways and the clients know it by.
+# One id in three headers, as Azure's gateways send different ones and clients read different ones.
 _HEAD = b"%b%bx-ms-request-id: %b\r\napim-request-id: %b\r\nx-request-id: %b\r\n%b%b\r\n"
-_CLIENT_ID = "x-ms-client-request-id"  # the client's own id, which comes back as it was sent
-_series, _places = str(uuid.uuid4()).encode()[:-13], itertools.count(1)  # ids of this process, which count up
-_second, _beginnings = 0, {}  # what `_beginning` has made in this second
+_CLIENT_ID = "x-ms-client-request-id"  # sent back with the value that the client chose
+_series, _places = str(uuid.uuid4()).encode()[:-13], itertools.count(1)  # an id is a random prefix and a counter
+_second, _beginnings = 0, {}  # the results of `_beginning` in the current second
 
 
 def render(answer: Answer, length: bytes, connection: bytes, request: Request | None = None) -> bytes:
-    """Write the head of an answer.
+    """Encode the status line and headers of an answer.
 
     Args:
-        length: the header line that says how long the body is.
-        connection: the header line that says what becomes of the connection, or nothing.
-        request: what is answered; None when it could not be read.
+        length: the header lines for the length of the body.
+        connection: the `Connection` header line, or nothing.
+        request: the request; None when it could not be parsed.
     """
     more = answer.headers
     if request is not None and _CLIENT_ID in request.headers:
@@ -78,7 +84,7 @@ def render(answer: Answer, length: bytes, connection: bytes, request: Request | 
 
 
 def _beginning(status: int, content_type: str) -> bytes:
-    """The lines that are the same in all such answers of a second."""
+    """The header lines that do not change within a second, for a status and content type."""
     global _second, _beginnings
     second = int(time.time())
     if _second != second:
@@ -91,31 +97,31 @@ def _beginning(status: int, content_type: str) -> bytes:
     return made
 
 
-_EARLY = 0.0005  # seconds: timers count in milliseconds, so an event that is closer than half of one is due
-_FLUSH = 0.05  # seconds that what is written gets to reach the client before a reset discards it
+_EARLY = 0.0005  # seconds: timers have a resolution of 1 ms, so an event that is due within half of that is written
+_FLUSH = 0.05  # seconds between a write and a reset, which would discard bytes that have not reached the client
 
 
 class Writer(Protocol):
-    """Where a stream writes to."""
+    """What a stream writes to: the connection."""
 
     transport: asyncio.Transport
     loop: asyncio.AbstractEventLoop
 
     def stream_ended(self) -> None:
-        """The last byte is written."""
+        """Called after the last byte is written."""
 
     def reset(self) -> None:
-        """End the connection as a crashed server would."""
+        """Reset the connection."""
 
 
 class Stream:
-    """Writes one answer over time.
+    """Writes an answer with a delay, a pace or a reset.
 
     Args:
         writer: the connection.
-        answer: what to write.
+        answer: the answer, with its times.
         head: status line and headers.
-        frame: puts a piece of the body on the wire.
+        frame: encodes a piece of the body.
     """
 
     def __init__(self, writer: Writer, answer: Answer, head: bytes, frame: Frame) -> None:
@@ -130,29 +136,29 @@ class Stream:
 
     @property
     def begun(self) -> bool:
-        """Whether anything is written. A whole answer writes nothing before it is due."""
+        """Whether the head is written. A response without streaming writes nothing before its delay is over."""
         return self.written or not self.head
 
     def start(self) -> None:
-        """Begin. A stream's head leaves at once: its status is known long before its first token."""
+        """Begin. The head of a stream is written at once, before the delay of its first token."""
         if self.answer.events is not None and self.answer.cut != 0:
             self.writer.transport.write(self.head)
             self.head = b""
         self._write_due()
 
     def pause(self) -> None:
-        """The client does not keep up: hold what falls due."""
+        """Write nothing until `resume`, as the write buffer is full."""
         self.paused = True
 
     def resume(self) -> None:
-        """The client has caught up: all that is due leaves now."""
+        """Write all events that are due by now."""
         self.paused = False
         if not self.written:
             self.cancel()
             self._write_due()
 
     def cancel(self) -> None:
-        """Write no more."""
+        """Stop writing."""
         if self.timer:
             self.timer.cancel()
 
@@ -178,10 +184,10 @@ class Stream:
             return
         self.written = True
         self.writer.transport.write(self.head + self.frame(data, True))
-        self.writer.loop.call_soon(self.writer.stream_ended)  # not from within: many may be waiting behind this one
+        self.writer.loop.call_soon(self.writer.stream_ended)  # a direct call would recurse for each waiting request
 
     def _breaks_in(self, data: bytes) -> bool:
-        """Write up to where the answer is to break off, if that is within `data`."""
+        """Write up to the cut and reset the connection, if the cut lies within `data`."""
         cut = self.answer.cut
         if cut is None or self.sent + len(data) < cut:
             return False
@@ -199,11 +205,11 @@ class Stream:
         self.timer = self.writer.loop.call_later(_FLUSH, after)
 
     def _due_at(self, place: int) -> float:
-        """When an event is due: the first two together, each further one a gap later, as long as there are gaps."""
+        """The event loop's time at which an event is due: the first two together, each further one a gap later."""
         return self.started + self.answer.delay + max(0, min(place - 1, self.steps)) * self.answer.gap
 
     def _due_by(self, now: float) -> int:
-        """How many events are due."""
+        """The number of events that are due."""
         if now + _EARLY < self.started + self.answer.delay:
             return 0
         if not self.answer.gap:
@@ -212,16 +218,16 @@ class Stream:
         return len(self.parts) if gaps >= self.steps else min(len(self.parts), 2 + gaps)
 
 
-class Pending:
-    """Waits for an answer, in the place of a stream that cannot begin yet.
+class AwaitedAnswer:
+    """Waits for an answer of a real engine or of the background thread. It takes the place of a `Stream` meanwhile.
 
     Args:
         writer: the connection.
-        coming: the answer.
-        send: called with it; never when the client has left before.
+        coming: the awaitable of the answer.
+        send: called with the answer, unless the client closes the connection before.
     """
 
-    begun = False  # nothing is written as long as the engine thinks
+    begun = False  # nothing is written yet
 
     def __init__(self, writer: Writer, coming: Awaitable[Answer], send: Callable[[Answer], None]) -> None:
         self.started = writer.loop.time()
@@ -229,27 +235,27 @@ class Pending:
         self.task.add_done_callback(lambda task: None if task.cancelled() else send(task.result()))
 
     def pause(self) -> None:
-        """Nothing is written yet that could be held back."""
+        """Do nothing, as nothing is written yet."""
 
     def resume(self) -> None:
-        """Nothing was held back."""
+        """Do nothing, as nothing is written yet."""
 
     def cancel(self) -> None:
-        """The client has left: stop the engine's work."""
+        """Cancel the work on the answer, as the client has closed the connection."""
         self.task.cancel()
 
 
 class LiveStream:
-    """Passes on the events of a source, each as soon as it arrives and the client keeps up.
+    """Passes on the events of a real engine's stream, each when it arrives.
 
     Args:
         writer: the connection.
-        answer: its `source` gives the events; they are kept in `events` for the wire view.
+        answer: its `source` yields the events; they are appended to its `events` for the journal.
         head: status line and headers.
-        frame: puts a piece of the body on the wire.
+        frame: encodes a piece of the body.
     """
 
-    begun = True  # its head leaves as soon as it starts
+    begun = True  # `start` writes the head
 
     def __init__(self, writer: Writer, answer: Answer, head: bytes, frame: Frame) -> None:
         self.writer, self.answer, self.head, self.frame = writer, answer, head, frame
@@ -262,27 +268,27 @@ class LiveStream:
         self.task = self.writer.loop.create_task(self._pass_on())
 
     def pause(self) -> None:
-        """The client does not keep up: ask the engine for no more."""
+        """Read no more events from the engine until `resume`, as the write buffer is full."""
         self.room.clear()
 
     def resume(self) -> None:
         self.room.set()
 
     def cancel(self) -> None:
-        """The client has left: stop the engine's work."""
+        """Cancel the engine's work, as the client has closed the connection."""
         self.task.cancel()
 
     async def _pass_on(self) -> None:
         self.writer.transport.write(self.head)
         self.answer.events = ()
         try:
-            # Closed here, because the journal keeps it, and with it the engine at work.
+            # Closed here, as the journal keeps the answer, and an open source would keep the engine working.
             async with aclosing(self.answer.source) as source:
                 async for event in source:
                     await self.room.wait()
                     self.answer.events += (event,)
                     self.writer.transport.write(self.frame(event, False))
-        except Exception:  # the engine broke off, so this stream must not look complete
+        except Exception:  # the engine's stream broke off: a reset shows the client that this one is incomplete
             self.writer.reset()
             return
         self.writer.transport.write(self.frame(b"", True))

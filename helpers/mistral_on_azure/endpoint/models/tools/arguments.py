@@ -1,9 +1,9 @@
-"""Arguments: a value for a tool's schema, from the literals of the conversation or made up.
+"""The arguments of a tool call: values that fit the tool's schema, from the literals of the conversation or invented.
 
-A literal that stands by a parameter's name comes first ("age 30", "30 days", "from Rome"), then what suits by its kind,
-in the order of the text; each is used once. Members of an enumeration, and a boolean's name, count where they stand.
-Only required parameters take a literal by its kind alone. What is required and not found is made up from the schema, or
-counted as missing where nothing may be made up.
+A literal beside the name of a parameter is taken first ("age 30", "30 days", "from Rome"), then one of a suitable kind,
+in the order of the text. Each literal is used once. A parameter with `enum` takes a member that the text contains, and
+a boolean is true if the text contains its name. Only required parameters take a literal by its kind alone. A required
+value that is not found is invented from the schema or, where that is not allowed, recorded as missing.
 """
 
 from __future__ import annotations
@@ -31,51 +31,51 @@ from mistral_on_azure.endpoint.models.tools.tool_schemas import ToolSchema, kind
 
 _MISSING: Any = object()
 
-_DEEPEST = 12  # containers within each other
+_DEEPEST = 12  # levels of nested objects and lists
 _BY_NAME = {"email": "email", "url": "uri", "uri": "uri", "link": "uri", "uuid": "uuid", "date": "date", "time": "time"}
 _BY_FORMAT = {**_BY_NAME, "date-time": "datetime"}
 _FREE = frozenset(words("query question text prompt message content body expression request instruction sentence"))
 
 
 class Arguments:
-    """The arguments of one call.
+    """The arguments of one tool call.
 
     Args:
         schema: the tool's schema.
-        about: the passage that asks for the call.
-        elsewhere: the other texts of the conversation, the nearest first; only what is required is taken from them.
-        tool_words: the words of the tool's name, which are no values.
-        invent: whether a required value that is not found may be made up.
+        about: the passage of the prompt that asks for the call.
+        elsewhere: the other texts of the conversation, the nearest first, for required parameters only.
+        tool_words: the words of the tool's name, which are not taken as values.
+        invent: whether a required value that is not found may be invented.
     """
 
     def __init__(
         self, schema: ToolSchema, about: Passage, elsewhere: Sequence[Passage], tool_words: frozenset[str], invent: bool
     ) -> None:
         self.schema, self.about, self.elsewhere = schema, about, tuple(elsewhere)
-        self.missing: list[str] = []  # required parameters that nothing was found for
-        self.used: set[tuple[str, int]] = set()
+        self.missing: list[str] = []  # required parameters without a value
+        self.used: set[tuple[str, int]] = set()  # literals that were taken, as (text, start)
         self._tool_words, self._invent = tool_words, invent
-        self._names = frozenset[str]()  # of the parameters of the objects that are being filled
-        self._inside: list[tuple[tuple[int, ...], int]] = []  # the containers being filled, by their parts
+        self._names = frozenset[str]()  # words in the names of all parameters of the objects that are being filled
+        self._inside: list[tuple[tuple[int, ...], int]] = []  # the containers being filled: ids of parts, literals used
 
     def value(self) -> dict[str, Any]:
-        """The arguments. They are whole only if nothing is `missing`.
+        """The arguments. They are complete only if `missing` is empty afterwards.
 
         Raises:
-            Unsatisfiable: when no arguments that fit were found within the budget.
+            Unsatisfiable: when no arguments that fit the schema were found within the budget.
         """
         try:
             made = self._value(self.schema.root, (), SUITS, must=True)
             if not self.missing and not self.schema.fits(self.schema.root, made):
-                raise Unsatisfiable("its parts exclude each other")
+                raise Unsatisfiable("parts of the schema exclude each other")
         except RecursionError:
             raise Unsatisfiable("the schema contains itself without end") from None
-        except (ArithmeticError, ValueError) as error:  # bounds beyond a float
+        except (ArithmeticError, ValueError) as error:  # for bounds that overflow a float
             raise Unsatisfiable(str(error)) from None
         return made
 
     def _value(self, raw: dict[str, Any] | bool, name: tuple[str, ...], level: int, *, must: bool) -> Any:
-        """A value for a subschema; _MISSING where there is none and it need not be."""
+        """A value for a subschema; _MISSING where none is found and `must` is false."""
         self.schema.steps.take()
         schema = self.schema.resolve(raw)
         alternatives = self.schema.alternatives(schema)
@@ -91,7 +91,7 @@ class Arguments:
         return self._made_up(schema, name) if must else _MISSING
 
     def _container(self, kind: str, schema: dict[str, Any], name: Any, level: int, *, must: bool) -> Any:
-        """An object or a list, but none that contains itself without a new literal for it."""
+        """An object or a list. A recursive schema is followed only while new literals are found for it."""
         parts = tuple(map(id, (*schema.get("properties", {}).values(), schema.get("items"))))
         if not must and (parts, len(self.used)) in self._inside:
             return _MISSING
@@ -116,7 +116,7 @@ class Arguments:
         return _MISSING
 
     def _alternative(self, alternatives: list[Any], schema: Any, name: Any, level: int, *, must: bool) -> Any:
-        """The alternative that most literals speak for; the default, null or the first possible one if none do."""
+        """A value for the alternative that takes most literals; if none takes any, the default, null or the first."""
         used, best = self.used, (len(self.used), _MISSING, self.used)
         for each in alternatives:
             self.used = set(used)
@@ -148,14 +148,14 @@ class Arguments:
         return isinstance(raw, dict) and kind_of(self.schema.resolve(raw)) in ("object", "array")
 
     def _object(self, schema: dict[str, Any], name: Any, level: int, *, must: bool) -> Any:
-        required = dict.fromkeys(schema.get("required", ()))  # a set that keeps its order
+        required = dict.fromkeys(schema.get("required", ()))  # an ordered set
         properties = {**schema.get("properties", {})}
         properties |= {each: {} for each in required if each not in properties}
         self.schema.steps.take(len(properties))
         outer, before, given = self._names, self.used, dict[str, Any]()
         self.used = set(before)
         self._names = outer.union(*(words(each) for each in properties))
-        ordered = sorted(properties, key=lambda each: each not in required)  # the required ones choose first
+        ordered = sorted(properties, key=lambda each: each not in required)  # required ones take literals first
         for step in (NAMED, SUITS):
             for each in ordered:
                 if each not in given and step <= (level if each in required or not required else NAMED):
@@ -171,7 +171,7 @@ class Arguments:
         return {each: given[each] for each in properties if each in given}
 
     def _array(self, schema: dict[str, Any], name: Any, level: int, *, must: bool) -> Any:
-        """As many items as literals give, and no fewer than the schema asks for."""
+        """A list with an item for each literal, and with at least the number of items that the schema requires."""
         first, rest = schema.get("prefixItems", []), schema.get("items", True)
         least = max(schema.get("minItems", 0), len(first))
         if least > MOST_ITEMS:
@@ -201,7 +201,7 @@ class Arguments:
         return items
 
     def _last_resort(self, before: set[tuple[str, int]]) -> bool:
-        """Whether the literals used since are of the kinds that are taken only where nothing better stands."""
+        """Whether all literals that were taken since `before` are of the kinds `LAST_RESORT`."""
         since = {start for _, start in self.used - before}
         kinds = {each.kind for each in self.about.literals if each.start in since}
         return bool(kinds) and kinds <= set(LAST_RESORT)
@@ -209,7 +209,7 @@ class Arguments:
     def _found(
         self, schema: dict[str, Any], kind: str, name: frozenset[str], level: int, must: bool
     ) -> Iterator[tuple[Any, tuple[str, int]]]:
-        """Values for a plain parameter, the likeliest first, each with the place in a text that it is from."""
+        """Candidates for a parameter that is no object or list, the likeliest first, each with its (text, start)."""
         for passage in (self.about, *(self.elsewhere if must else ())):
             if "enum" in schema or "const" in schema:
                 found = self._members(schema.get("enum", [schema.get("const")]), passage, name)
@@ -226,7 +226,7 @@ class Arguments:
                 yield value, (passage.text, start)
 
     def _members(self, members: list[Any], passage: Passage, name: frozenset[str]) -> list[tuple[Any, int]]:
-        """The members of an enumeration that a text names, those that stand by another parameter's name last."""
+        """The members of `enum` in a passage, with their places; those beside another parameter's name come last."""
         text = re.sub(r"[\s_-]", " ", passage.text.lower())
         found, others = [], self._names - name
         others |= roles(others)
@@ -235,7 +235,7 @@ class Arguments:
             self.schema.steps.take(3)
             if isinstance(member, bool) or not isinstance(member, str | int | float) or not str(member).strip():
                 continue
-            if len(str(member)) > len(text):  # it cannot stand there
+            if len(str(member)) > len(text):
                 continue
             spelled = re.sub(r"[\s_-]", " ", str(member).lower())
             start = text.find(spelled, passage.start, passage.end)
@@ -250,7 +250,7 @@ class Arguments:
         return [(member, start) for _, start, member in sorted(found, key=lambda row: row[:2])]
 
     def _stated(self, passage: Passage, name: frozenset[str]) -> Iterator[tuple[bool, int]]:
-        """True where a text has a boolean's name; False where no, not or without stands before it."""
+        """True where a passage contains a boolean's name; False if "no", "not" or "without" is before it."""
         asked = name - {"is", "has", "include", "with", "enable", "allow"}
         for match in re.finditer(r"[^\W\d_]+", passage.text[passage.start : passage.end]):
             if asked.intersection(words(match.group())):
@@ -280,7 +280,10 @@ class Arguments:
     def _by_kind(
         self, passage: Passage, kinds: Sequence[str], name: frozenset[str], level: int, *, spelled: bool = False
     ) -> Iterator[tuple[Any, int]]:
-        """Literals of some kinds, the nearest first. With `spelled`, numbers count as text by the parameter's name."""
+        """Literals of some kinds, the most likely first.
+
+        With `spelled`, a number, an e-mail address or a URL beside the parameter's name is taken as text.
+        """
         never = self._tool_words | self._names
         near, others = name | roles(name), self._names - name
         others |= roles(others)

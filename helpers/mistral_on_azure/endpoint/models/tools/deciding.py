@@ -1,9 +1,9 @@
-"""Calling tools: whether the model calls any of those a request offers, which, and with what.
+"""Decides whether the script calls tools of a request, which ones, and with which arguments.
 
-Mixtral-8x22B decides by understanding. The local endpoint calls a tool whose name has a word in common with the prompt,
-or whose description has two, for each part of the prompt that names one, and once for each item of a plain list such as
-"Paris, Rome and Oslo". Where a required argument does not stand in the conversation it asks for it, unless
-`tool_choice` forces a call. The same request always gets the same calls.
+Unlike a language model, the script goes by words. It calls a tool whose name has a word in common with the prompt, or
+whose description has two: once for each part of the prompt that names the tool, and once for each item of a list such
+as "Paris, Rome and Oslo". If the conversation does not contain a required argument, the completion asks for it, unless
+`tool_choice` forces a call. The same request always gets the same tool calls.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from mistral_on_azure.endpoint.models.tools.offered_tools import Tool, chosen, p
 from mistral_on_azure.endpoint.models.tools.patterns import Steps, Unsatisfiable
 from mistral_on_azure.endpoint.models.tools.tool_schemas import kind_of
 
-STEPS = 15_000  # of the work that the tools of one request may cost, a few microseconds each
-MOST_CALLS = 16
+STEPS = 15_000  # budget of work for the tools of one request; a step takes a few microseconds
+MOST_CALLS = 16  # tool calls of one completion
 MOST_WRITTEN = 100_000  # characters of all arguments: a schema may repeat a long text at each reference to it
-REMEMBERED = 4_000_000  # bytes of plans that are kept
+REMEMBERED = 4_000_000  # bytes of the cache of plans
 _EARLIER = 20  # texts of a conversation, besides the prompt, that are searched for values
 _CLAUSE = re.compile(r"(?<=[.?!;\n])\s+|,\s+|\s+(?=(?:and|then|also|plus)\s)")
 _FOLLOW_UP = re.compile(r"\s*(?:and|what about|how about|also|now)\b", re.IGNORECASE)
@@ -40,26 +40,34 @@ _BETWEEN_ITEMS = re.compile(
 
 @dataclass(slots=True)
 class Plan:
-    """The decision on a request's tools: calls of (name, arguments in JSON), or a question for a missing argument."""
+    """The decision on a request's tools: tool calls (name, arguments in JSON), or a question for a missing argument."""
 
     calls: list[tuple[str, str]] = field(default_factory=list)
     question: str | None = None
 
     @property
     def size(self) -> int:
-        """Bytes, at most."""
+        """An upper bound of its bytes in memory."""
         return 800 + 4 * len(self.question or "") + 4 * sum(len(name) + len(written) for name, written in self.calls)
 
 
-_plans: BoundedCache[bytes, Plan] = BoundedCache(REMEMBERED)  # by a digest of what decides them; `n` choices share one
+_plans: BoundedCache[bytes, Plan] = BoundedCache(REMEMBERED)  # by a digest of tools, tool_choice and conversation
 
 
 def complete(talk: Conversation, parameters: dict[str, Any], index: int, tokenizer: str = "v3") -> Completion | None:
-    """Answer where tools have a say: calls of them, a question, or what they returned. None leaves it to the script.
+    """Make the completion of a conversation with tools, or return None where no tool applies.
+
+    The completion has tool calls, a question for a missing argument, or a text that repeats the last tool results.
+
+    Args:
+        talk: the conversation.
+        parameters: the request's validated parameters.
+        index: the index of the choice.
+        tokenizer: the tokenizer that counts the tokens.
 
     Raises:
-        ApiError: 400 for tools or a choice among them that make no sense, 422 for a tool that must be called and
-            whose schema nothing fits, or takes too many steps.
+        ApiError: 400 for invalid tools or an invalid `tool_choice`; 422 where a call is forced and no arguments that
+            fit the tool's schema were found within the budget.
     """
     choice, offered = parameters.get("tool_choice", "auto"), parameters.get("tools") or ()
     tools = [definition(tool, place)["function"] for place, tool in enumerate(offered)]
@@ -82,9 +90,9 @@ def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | d
     if not tools or (talk.history.results and not forced):
         return Plan()
     answered = {name for name, _ in talk.history.results}
-    tools = [tool for tool in tools if tool.name not in answered] or tools  # a tool that answered is not asked again
+    tools = [tool for tool in tools if tool.name not in answered] or tools  # without tools that have a result
     prompt, earlier = Passage(talk.prompt[:READ]), _nearest(talk.history.earlier)
-    plan, made, left = Plan(), dict[tuple[str, str], None](), MOST_WRITTEN  # a set that keeps its order
+    plan, made, left = Plan(), dict[tuple[str, str], None](), MOST_WRITTEN  # `made` is an ordered set
     try:
         asked = _asked(prompt, earlier, tools)
         if forced and not asked:
@@ -108,7 +116,7 @@ def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | d
 
 
 def _written(value: dict[str, Any], most: int) -> str:
-    """Arguments in JSON, written no further than they may be.
+    """Encode arguments as JSON, and stop at a maximum of characters.
 
     Raises:
         Unsatisfiable: for more characters than `most`.
@@ -123,7 +131,7 @@ def _written(value: dict[str, Any], most: int) -> str:
 
 
 def _nearest(earlier: Sequence[str]) -> list[str]:
-    """The texts before the prompt, the latest first, as far as they are searched for values."""
+    """The texts before the prompt that are searched for values, the latest first, cut to 8,000 characters together."""
     left, found = READ, []
     for text in earlier[:_EARLIER]:
         found.append(text[:left])
@@ -137,10 +145,10 @@ def _question(tool: Tool, missing: Sequence[str]) -> str:
 
 
 def _asked(whole: Passage, earlier: Sequence[str], tools: Sequence[Tool]) -> list[tuple[Tool, Passage]]:
-    """Which tools a prompt asks for, each with the part of the prompt that does.
+    """The tools that a prompt asks for, each with the part of the prompt that names it.
 
-    A clause that names a tool begins a part; those after it that name none belong to it. Where no clause does, the
-    description that shares two words with the prompt, or more, decides.
+    A clause that names a tool begins a part, to which the following clauses without a tool belong. If no clause names a
+    tool, the tool whose description has most words in common with the prompt is taken, if there are at least two.
     """
     parts: list[tuple[list[Tool], int]] = []
     prompt, start = whole.text, 0
@@ -152,7 +160,7 @@ def _asked(whole: Passage, earlier: Sequence[str], tools: Sequence[Tool]) -> lis
     if parts:
         ends = [*(start for _, start in parts[1:]), len(prompt)]
         return [(tool, whole.part(at, end)) for (named, at), end in zip(parts, ends, strict=True) for tool in named]
-    for text in earlier if _FOLLOW_UP.match(prompt) else ():  # as in "And in Berlin?"
+    for text in earlier if _FOLLOW_UP.match(prompt) else ():  # such as "And in Berlin?"
         for tool in _named(frozenset(words(text)), tools):
             return [(tool, whole)]
     said = frozenset(words(prompt))
@@ -161,7 +169,7 @@ def _asked(whole: Passage, earlier: Sequence[str], tools: Sequence[Tool]) -> lis
 
 
 def _named(said: frozenset[str], tools: Sequence[Tool]) -> list[Tool]:
-    """The tools that a clause names; of several with a word in common, the one it names best."""
+    """The tools that a clause names; of several with the same word in their names, the one with the highest score."""
     named: list[Tool] = []
     taken: frozenset[str] = frozenset()
     for tool in sorted(tools, key=lambda tool: -tool.score(said)):
@@ -174,7 +182,7 @@ def _named(said: frozenset[str], tools: Sequence[Tool]) -> list[Tool]:
 def _each(
     tool: Tool, passage: Passage, whole: Sequence[Passage], forced: bool
 ) -> Iterator[tuple[Arguments, dict[str, Any]]]:
-    """The arguments of each call that a passage asks of one tool; one a call for the items of a list."""
+    """The arguments of each call of a tool that a passage asks for: one call, or one for each item of a list."""
 
     def fill(about: Passage, elsewhere: Sequence[Passage]) -> tuple[Arguments, dict[str, Any]]:
         filled = Arguments(tool.schema, about, elsewhere, tool.named, forced)
@@ -188,18 +196,18 @@ def _each(
     starts = [passage.start, *(item.start for item in items[1:])]
     for start, end in zip(starts, [*starts[1:], passage.end], strict=True):
         one, own = fill(passage.part(start, end), [passage, *whole])
-        both = {**value, **own}  # what is said once, as "in celsius" often is, is meant for all
+        both = {**value, **own}  # a value that stands once, such as "in celsius", applies to all items
         yield one, both if tool.schema.fits(tool.schema.root, both) else own
 
 
 def _subject(tool: Tool) -> str | None:
-    """The parameter that a call is about, if there is just one: then several things are several calls."""
+    """The parameter that takes the items of a list, one a call: the only one that is no boolean and no enumeration."""
     plain = [name for name, each in parameters_of(tool).items() if kind_of(each) != "boolean" and "enum" not in each]
     return plain[0] if len(plain) == 1 and not takes_all(tool) else None
 
 
 def _items(passage: Passage, used: set[tuple[str, int]], value: Any) -> list[Literal]:
-    """The list of literals, such as "Paris, Rome and Oslo", that a value was taken from."""
+    """The list of literals, such as "Paris, Rome and Oslo", from which a value was taken."""
     alike: list[Literal] = []
     for each in passage.literals:
         if each.value == value and (passage.text, each.start) in used:

@@ -1,11 +1,11 @@
-"""Literals: what plainly stands in a text and could be an argument of a call.
+"""Literals: numbers, names and other values that a text contains, and that may be arguments of a tool call.
 
-The rules are these, and no others:
+They are found by these rules:
 
-- numbers, quotations, e-mail addresses, URLs, UUIDs, dates and times are known by their spelling;
-- a name is a run of capitalised words, without the first word of a sentence if that is a common one;
-- a word after a preposition is taken where there is no name, for those who write "weather in new york";
-- each literal knows the three words before it in its clause, which tell for which parameter it stands.
+- numbers, quotations, e-mail addresses, URLs, UUIDs, dates and times are recognised by their spelling;
+- a name is a sequence of capitalised words, without the first word of a sentence if that is a common word;
+- words after a preposition are taken if there is no name, as in "weather in new york";
+- the three words before a literal in its clause decide for which parameter it is taken.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-NAMED, SUITS, ANYWHERE = range(3)  # how far-fetched a literal may be for a parameter
-READ = 8_000  # characters of a text that are read
-_RANKS = {"code": 1, "plain": 2, "first": 3}  # the later ones are taken only where nothing better stands
-LAST_RESORT = ("plain", "first")  # kinds that begin no list
+NAMED, SUITS, ANYWHERE = range(3)  # a literal beside the parameter's name, beside no name, beside another one's name
+READ = 8_000  # characters of a text that are searched for literals
+_RANKS = {"code": 1, "plain": 2, "first": 3}  # kinds with a higher rank are taken after others
+LAST_RESORT = ("plain", "first")  # the least reliable kinds
 
 
 def _set(listed: str) -> frozenset[str]:
@@ -29,7 +29,7 @@ _NUMBER_WORDS = "two", "three", "four", "five", "six", "seven", "eight", "nine",
 _NUMBERS = {word: number for number, word in enumerate(_NUMBER_WORDS, 2)}
 _PREPOSITIONS = _set("in at near for from to about of on with into named called")
 _INSIDE_A_NAME = _set("de da do del di du la las los van von der")
-_SUBJECT = _set("is was has had lives works wants")  # after a name that begins a sentence
+_SUBJECT = _set("is was has had lives works wants")  # verbs after a word that show that it is a name
 _COMMON = _set("""
     a an the this that these those and or but if then so as is are was were do does did have has had can could
     will would should may must i i'm my we our you your he she it its they their what what's which who where
@@ -59,14 +59,14 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """One thing in a text.
+    """A value that a text contains.
 
     Attributes:
         kind: number, name, code (a name with digits), quoted, email, uri, uuid, datetime, date, time, first (a name
-            that begins a sentence) or plain (ordinary words after a preposition).
-        value: what an argument would be.
-        start, end: where it stands.
-        before: up to three words before it in its clause.
+            at the beginning of a sentence) or plain (words in lower case after a preposition).
+        value: the argument that it would be.
+        start, end: its characters in the text, as for a slice.
+        before: up to three words before it in its clause, the nearest first.
         after: up to two words after it.
     """
 
@@ -79,13 +79,13 @@ class Literal:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words of a text or an identifier such as `getWeather`, in lower case and without a plural's s."""
+    """The words of a text, or of an identifier such as `getWeather`, in lower case and without a plural s."""
     found = (word.lower() for word in _WORD.findall(_HUMP.sub(" ", text[:READ])))
     return tuple(word[:-1] if len(word) > 3 and word.endswith("s") and word[-2] != "s" else word for word in found)
 
 
 def literals(text: str) -> list[Literal]:
-    """Everything that stands in the first 8,000 characters of a text: the plainest first, each kind in its order."""
+    """The literals in the first 8,000 characters of a text, by the rank of their kind and then by place."""
     tokens = [*_TOKEN.finditer(text[:READ])]
     spelled = [words(token.group()) for token in tokens]
     found = [*_spelled(tokens), *_names(text, tokens), *_plain(text, tokens)]
@@ -93,7 +93,7 @@ def literals(text: str) -> list[Literal]:
     return sorted(found, key=lambda each: (_RANKS.get(each.kind, 0), each.start))
 
 
-_Found = tuple[str, str | float, int, int]  # kind, value, and the first and the last token
+_Found = tuple[str, str | float, int, int]  # kind, value, and the indices of the first and the last token
 
 
 def _placed(found: _Found, tokens: list[re.Match], spelled: list[tuple[str, ...]]) -> Literal:
@@ -133,7 +133,7 @@ def _names(text: str, tokens: list[re.Match]) -> Iterator[_Found]:
             last = following
         value = re.sub(r"['’]s$", "", text[tokens[place].start() : tokens[last].end()])
         after = tokens[last + 1].group() if last + 1 < len(tokens) else "."
-        label = after == ":" and opens  # as in "Customer: Jane Doe"
+        label = after == ":" and opens  # such as "Customer" in "Customer: Jane Doe"
         kind = "first" if opens and last == place and after not in _SUBJECT and len(tokens) > 1 else "name"
         if not label:
             yield ("code" if any(map(str.isdigit, value)) else kind, value, place, last)
@@ -146,7 +146,7 @@ def _capital(token: re.Match) -> bool:
 
 
 def _continued(text: str, tokens: list[re.Match], last: int) -> int | None:
-    """The place of the word that continues a name, as Janeiro in Rio de Janeiro, or the state in San Francisco, CA."""
+    """The index of the next word of a name, such as Janeiro in "Rio de Janeiro" or CA in "San Francisco, CA"."""
     for following in (last + 1, last + 2):
         if following >= len(tokens):
             return None
@@ -175,24 +175,31 @@ def _plain(text: str, tokens: list[re.Match]) -> Iterator[_Found]:
 
 
 class Passage:
-    """A text of the conversation, or the part of one that asks for a call."""
+    """A text of the conversation, or a part of it.
+
+    Args:
+        text: the complete text.
+        start: first character of the part.
+        end: character after the part; None is the end of the text.
+        whole: the passage of the complete text, whose literals are shared.
+    """
 
     def __init__(self, text: str, start: int = 0, end: int | None = None, whole: Passage | None = None) -> None:
         self.text, self.start, self.end, self._whole = text, start, len(text) if end is None else end, whole
 
     @cached_property
     def literals(self) -> list[Literal]:
-        """The literals that stand in it, read once for a text and all its parts."""
+        """The literals in this passage. The complete text is searched once for all of its parts."""
         if self._whole is None:
             return literals(self.text)
         return [each for each in self._whole.literals if self.start <= each.start < self.end]
 
     def part(self, start: int, end: int) -> Passage:
-        """The passage between two places of the text."""
+        """The part of the text between two of its characters."""
         return Passage(self.text, start, end, self._whole or self)
 
 
-_ROLES = {  # words before a value, and the parameters that they stand for
+_ROLES = {  # words before a value, and the words in the names of parameters that take such a value
     "from": frozenset(words("origin source start departure sender")),
     "to": frozenset(words("destination target end arrival recipient until")),
     "in": frozenset(words("city location place country language")),
@@ -203,14 +210,20 @@ _ROLES = {  # words before a value, and the parameters that they stand for
 
 
 def far_fetched(before: Sequence[str], near: frozenset[str], others: frozenset[str]) -> int:
-    """How far-fetched a literal is for a parameter, by the words before it that are near this one or others."""
+    """How likely a literal is meant for a parameter, by the words before it: NAMED, SUITS or ANYWHERE.
+
+    Args:
+        before: the words before the literal.
+        near: words of the parameter's name, and words that stand before values of such a parameter.
+        others: the same of the other parameters.
+    """
     if near.intersection(before):
         return NAMED
     return ANYWHERE if others.intersection(before) else SUITS
 
 
 def roles(name: frozenset[str]) -> frozenset[str]:
-    """The words that stand before the values of such a parameter."""
+    """The words that stand before values of a parameter, by the words of its name."""
     return frozenset(word for word, parameters in _ROLES.items() if word in name or name & parameters)
 
 
@@ -221,7 +234,7 @@ _ADDRESSED = frozenset(words("to from recipient sender"))
 def distance(
     literal: Literal, name: frozenset[str], near: frozenset[str], others: frozenset[str], spelled: bool
 ) -> int:
-    """How far-fetched a literal is for a parameter, by the words around it."""
+    """How likely a literal is meant for a parameter, by its kind and the words around it: NAMED, SUITS or ANYWHERE."""
     if (literal.kind == "email" and name & _ADDRESSED) or (not spelled and near.intersection(literal.after)):
         return NAMED
     far = far_fetched(literal.before, near, others)

@@ -1,4 +1,4 @@
-"""Offered tools: the tools of a request, read, chosen among as `tool_choice` says, and compared with a text."""
+"""The tools of a request: checks them, applies `tool_choice`, and scores how well a text matches a tool."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ class Tool:
     """A tool of a request.
 
     Attributes:
-        name: its name.
         schema: the schema of its arguments.
         named: the words of its name.
-        distinctive: those that tell it from others; all of them if there are none.
-        described: the words of its description and of its parameters' names.
+        distinctive: the words of its name without common verbs such as "get"; all words if nothing else is left.
+        described: the longer words of its name, of its description and of the names of its parameters.
     """
 
     name: str
@@ -38,21 +37,25 @@ class Tool:
     described: frozenset[str]
 
     def score(self, said: frozenset[str]) -> int:
-        """How much a text shares: 3 for a distinctive word of the name, 1 for another or one of the description."""
+        """The words that a text has in common with the tool: 3 for each distinctive word, 1 for each other one."""
         self.schema.steps.take(3)
         return 3 * len(said & self.distinctive) + len(said & (self.described - self.distinctive))
 
 
 def read_tool(function: dict[str, Any], steps: Steps) -> Tool:
-    """A tool with its schema checked.
+    """Read a tool and check its schema.
+
+    Args:
+        function: the tool's function, with `name` and `parameters`.
+        steps: the budget for this and all later work with the tool.
 
     Raises:
-        ApiError: 400 for a schema that is none, or takes too many steps to read.
+        ApiError: 400 for an invalid schema, or one that takes too many steps to read.
     """
     name, root = function["name"], function["parameters"]
     try:
         if "object" not in root.get("type", "object"):  # a type, or a list of them
-            raise BadSchema("the parameters of a function are an object")
+            raise BadSchema("the type of a function's parameters must be object")
         schema = ToolSchema({**root, "type": "object"}, steps)
         resolved = schema.resolve(schema.root)
     except (BadSchema, Unsatisfiable) as error:
@@ -64,10 +67,10 @@ def read_tool(function: dict[str, Any], steps: Steps) -> Tool:
 
 
 def chosen(tools: list[Tool], choice: str | dict[str, Any]) -> list[Tool]:
-    """The tools that a request's `tool_choice` leaves.
+    """The tools that `tool_choice` allows.
 
     Raises:
-        ApiError: 400 for a choice without tools, or of a tool that is not there.
+        ApiError: 400 for a choice without tools, or of a tool that the request does not have.
     """
     if choice == "none":
         return []
@@ -84,12 +87,12 @@ def chosen(tools: list[Tool], choice: str | dict[str, Any]) -> list[Tool]:
 
 
 def parameters_of(tool: Tool) -> dict[str, dict[str, Any]]:
-    """The parameters that a call needs, or all of them if it needs none in particular."""
+    """The resolved schemas of the required parameters by name, or of all if none is required."""
     schema = tool.schema.resolve(tool.schema.root)
     properties, required = schema.get("properties", {}), schema.get("required", ())
     return {name: tool.schema.resolve(properties[name]) for name in properties if name in required or not required}
 
 
 def takes_all(tool: Tool) -> bool:
-    """Whether one call can say it all, because a parameter is a list or an object."""
+    """Whether one call can take several values, because a parameter is a list or an object."""
     return any(kind_of(schema) in ("array", "object") for schema in parameters_of(tool).values())

@@ -1,38 +1,42 @@
-"""Patterns: regular expressions of a client, matched and exemplified within a bounded number of steps.
+"""Matches regular expressions of a client, and generates texts that match, in a bounded number of steps.
 
-Python's `re` may take exponential time for a pattern that a stranger wrote. Here the standard library only parses a
-pattern. Matching keeps the set of all places where the part so far may end, which is polynomial, and each step is
-taken from the budget of the request. Back references, which no such matcher has, match nothing here.
+Python's `re` may take exponential time for some patterns. Here the standard library only parses a pattern. The matcher
+keeps the set of all positions at which the pattern so far may end, which takes polynomial time, and each step is taken
+from the budget of the request. Such a matcher does not support back references; a pattern with one cannot be matched.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from re import _parser  # the standard library's own reader of regular expressions; it has no public name
+from re import _parser  # the parser of the standard library, which has no public name
 from string import printable
 from typing import Any
 
 LONGEST_PATTERN = 1_000  # characters
-_LONGEST_TEXT = 2_000  # characters that are matched or made up
-_REPETITIONS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89)  # beyond the fewest that a pattern asks for
+_LONGEST_TEXT = 2_000  # characters of a text that is matched or generated
+_REPETITIONS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89)  # added to the minimum of each quantifier, for examples
 
 
 class Unsatisfiable(Exception):
-    """No value that fits was found; the message says why."""
+    """No value that fits a schema was found; the message has the reason."""
 
 
 class Steps:
-    """The budget of work for one request, shared by everything that its tools' schemas decide."""
+    """The budget of work for one request, which all schemas of its tools share.
+
+    Args:
+        most: the number of steps.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = self.left = most
 
     def take(self, steps: int = 1) -> None:
-        """Use up steps.
+        """Take steps from the budget.
 
         Raises:
-            Unsatisfiable: when more than the whole budget was asked for.
+            Unsatisfiable: when the budget is used up.
         """
         self.left -= steps
         if self.left < 0:
@@ -43,11 +47,11 @@ class Pattern:
     """A parsed regular expression.
 
     Args:
-        source: the pattern as the client wrote it.
-        steps: the budget that matching takes from.
+        source: the regular expression.
+        steps: the budget for parsing and matching.
 
     Raises:
-        ValueError: for a pattern that is none, or is too long.
+        ValueError: for a pattern that is invalid, or longer than 1,000 characters.
     """
 
     def __init__(self, source: str, steps: Steps) -> None:
@@ -72,7 +76,7 @@ class Pattern:
         return bool(self._ends(self._tree, set(range(len(text) + 1)), text))
 
     def examples(self) -> Iterator[str]:
-        """Texts that match, the shortest first; a few patterns (with look-around) may get none."""
+        """Texts that match, the shortest first. For some patterns, with look-around for example, none is found."""
         for more in _REPETITIONS:
             text = self._spell(self._tree, more)
             if text is None:
@@ -81,7 +85,7 @@ class Pattern:
                 yield text
 
     def _ends(self, tree: Iterable[Any], places: set[int], text: str) -> set[int]:
-        """Where a sequence of parts may end that begins at one of some places."""
+        """The positions at which a sequence of parts may end, if it begins at one of `places`."""
         for name, argument in tree:
             self._steps.take(1 + len(places))
             places = self._part_ends(str(name), argument, places, text)
@@ -104,7 +108,7 @@ class Pattern:
                 return self._repeated(*argument, places, text)
             case "ASSERT" | "ASSERT_NOT":
                 return {at for at in places if self._looks(*argument, at, text) == (name == "ASSERT")}
-        raise Unsatisfiable(f"the local endpoint matches no pattern with {name.lower().replace('_', ' ')}")
+        raise Unsatisfiable(f"the local endpoint does not support {name.lower().replace('_', ' ')} in a pattern")
 
     def _repeated(self, fewest: int, most: int, tree: Any, places: set[int], text: str) -> set[int]:
         found = set(places) if fewest == 0 else set()
@@ -118,13 +122,13 @@ class Pattern:
         return found
 
     def _looks(self, direction: int, tree: Any, at: int, text: str) -> bool:
-        """Whether what look-ahead or look-behind asks for stands beside a place."""
+        """Whether the pattern of a look-ahead or look-behind matches at a position."""
         if direction > 0:
             return bool(self._ends(tree, {at}, text))
         return any(at in self._ends(tree, {start}, text) for start in range(at + 1))
 
     def _accepts(self, name: str, argument: Any) -> Callable[[str], bool]:
-        """A test of one character."""
+        """A function that tests one character."""
         if name == "ANY":
             return lambda letter: letter != "\n"
         members = [("LITERAL", argument)] if name != "IN" else [(str(kind), value) for kind, value in argument]
@@ -145,7 +149,7 @@ class Pattern:
         return lambda letter: inside(letter) != negated
 
     def _spell(self, tree: Any, more: int) -> str | None:
-        """A text for a sequence of parts, None if it would be too long."""
+        """A text for a sequence of parts; None if it would be too long or a part has none."""
         text = ""
         for name, argument in tree:
             self._steps.take()
@@ -162,7 +166,7 @@ class Pattern:
             case "NOT_LITERAL" | "ANY" | "IN":
                 accepts = self._accepts(name, argument)
                 ends = [value[0] if str(kind) == "RANGE" else value for kind, value in argument] if name == "IN" else []
-                odd = [chr(each) for each in ends if isinstance(each, int)]  # as é in [é-ü]
+                odd = [chr(each) for each in ends if isinstance(each, int)]  # such as é of [é-ü]
                 return next((letter for letter in ["a", "0", "A", *printable, *odd] if accepts(letter)), None)
             case "MAX_REPEAT" | "MIN_REPEAT":
                 fewest, most, tree = argument
@@ -177,7 +181,7 @@ class Pattern:
 
 
 def _stands(where: str, at: int, text: str) -> bool:
-    """Whether an anchor holds at a place."""
+    """Whether an anchor such as ^ or a word boundary matches at a position."""
     if where in ("AT_BEGINNING", "AT_BEGINNING_STRING"):
         return at == 0
     if where in ("AT_END", "AT_END_STRING"):

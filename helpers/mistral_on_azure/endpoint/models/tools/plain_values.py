@@ -1,4 +1,4 @@
-"""Plain values: what fits a schema where no literal of the conversation does, the plainest first."""
+"""Plain values for a schema, such as 0, false or "unknown", where no literal of the conversation fits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from mistral_on_azure.endpoint.models.tools.patterns import Unsatisfiable
 from mistral_on_azure.endpoint.models.tools.tool_schemas import ToolSchema, kind_of
 
-MOST_ITEMS = 100  # of a list
-_LONGEST = 10_000  # characters
+MOST_ITEMS = 100  # items of a list
+_LONGEST = 10_000  # characters of a text
 _EXAMPLES = {
     "email": "someone@example.com",
     "uri": "https://example.com",
@@ -27,7 +27,15 @@ _EXAMPLES = {
 
 
 def plainest(whole: ToolSchema, schema: dict[str, Any]) -> Iterator[Any]:
-    """Values that may fit a schema without alternatives, the plainest first."""
+    """Candidates for a resolved schema without alternatives, the plainest first. The caller checks whether they fit.
+
+    Args:
+        whole: the tool's schema, which has the parsed patterns.
+        schema: the part of it that the value is for.
+
+    Raises:
+        Unsatisfiable: for a text that would be longer than 10,000 characters.
+    """
     yield from schema.get("enum", ())
     kind = kind_of(schema)
     if kind == "boolean":
@@ -44,7 +52,7 @@ def plainest(whole: ToolSchema, schema: dict[str, Any]) -> Iterator[Any]:
 
 
 def _numbers(schema: dict[str, Any]) -> Iterator[float]:
-    """Zero or one, else what lies by a bound."""
+    """0 and 1, then numbers at the bounds, then multiples of `multipleOf`."""
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     step = schema.get("multipleOf", 1)
@@ -60,7 +68,7 @@ def _numbers(schema: dict[str, Any]) -> Iterator[float]:
 
 
 def _texts(schema: dict[str, Any]) -> Iterator[str]:
-    """Texts as long as they must be, each different."""
+    """Different texts that are at least `minLength` characters long."""
     least, most = schema.get("minLength", 0), schema.get("maxLength", _LONGEST)
     if least > _LONGEST:
         raise Unsatisfiable(f"a text has more than {_LONGEST} characters")

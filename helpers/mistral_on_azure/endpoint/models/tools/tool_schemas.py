@@ -1,8 +1,8 @@
-"""Tool schemas: the JSON schema of a tool's arguments, read, resolved and compared with values in bounded steps.
+"""Reads the JSON schema of a tool's arguments, resolves references, and validates values, in a bounded number of steps.
 
-A schema is a client's, and may ask for any amount of work: references that double at each link, patterns that
-backtrack. Values are compared by jsonschema, each of whose keywords takes from the budget of the request; references
-and patterns are followed and matched here.
+A client's schema may cause any amount of work, by references that double at each level or patterns that backtrack, for
+example. jsonschema validates values, and each of its keywords takes steps from the budget of the request; references
+and patterns are processed here.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from jsonschema.validators import extend
 from mistral_on_azure.endpoint.models.tools.patterns import Pattern, Steps, Unsatisfiable
 
 _KEYWORD = 10  # steps for one keyword that jsonschema checks
-_COMPARED = 20  # characters of what a value is compared with, in JSON, for one step
-_LONGEST_CHAIN = 32  # references that only lead to further references
-_SHAPES = {  # the keywords that are read, by what stands behind them; others are left aside
+_COMPARED = 20  # characters of `const` and `enum`, as JSON, that are compared in one step
+_LONGEST_CHAIN = 32  # references that lead to references
+_SHAPES = {  # the supported keywords by the type of their value; others are ignored
     "schema": "additionalProperties propertyNames contains not if then else items additionalItems",
     "schemas": "allOf anyOf oneOf prefixItems",
     "named": "properties patternProperties dependentSchemas",
@@ -59,21 +59,21 @@ _FITS: dict[str, Callable[[Any], bool]] = {
 
 
 class BadSchema(Exception):
-    """The schema itself is wrong; the message says how."""
+    """An invalid schema; the message has the reason."""
 
 
 class ToolSchema:
-    """The schema of a tool's arguments, reduced to the keywords that are understood here.
+    """The schema of a tool's arguments, reduced to the supported keywords.
 
-    Nothing outside the schema is ever fetched: a reference to another address is an error.
+    Nothing is fetched: a reference to something outside the schema is an error.
 
     Args:
-        raw: the schema as the client wrote it.
-        steps: the budget for reading it and for every comparison with a value.
+        raw: the client's schema.
+        steps: the budget for reading the schema and for validating values.
 
     Raises:
-        BadSchema: for a schema that is not valid, or refers to what is not there.
-        Unsatisfiable: for one that is too large to read.
+        BadSchema: for an invalid schema, or a reference that leads nowhere.
+        Unsatisfiable: for a schema that takes too many steps to read.
     """
 
     def __init__(self, raw: dict[str, Any], steps: Steps) -> None:
@@ -92,12 +92,12 @@ class ToolSchema:
         self._validator = _Validator(self.root, format_checker=_Bounds(self))
 
     def _read(self, raw: Any) -> Any:
-        """A subschema with the keywords that are understood here, each checked."""
+        """Check a subschema, and return it with the supported keywords only."""
         self.steps.take()
         if isinstance(raw, bool):
             return raw
         if not isinstance(raw, dict):
-            raise BadSchema(f"{_shown(raw)} is no schema")
+            raise BadSchema(f"{_shown(raw)} is not a schema")
         schema: dict[str, Any] = {}
         for keyword, value in raw.items():
             if keyword == "type":
@@ -107,7 +107,7 @@ class ToolSchema:
                 self._pending.append(value)
             elif keyword in _SHAPE:
                 schema[keyword] = self._keyword(keyword, _SHAPE[keyword], value)
-        if isinstance(schema.get("items"), list):  # how drafts before 2020-12 write prefixItems
+        if isinstance(schema.get("items"), list):  # `prefixItems` in drafts before 2020-12
             schema["prefixItems"], schema["items"] = schema["items"], schema.pop("additionalItems", True)
         return schema
 
@@ -142,7 +142,7 @@ class ToolSchema:
                 raise BadSchema(str(error)) from None
 
     def _find(self, reference: str) -> dict[str, Any] | bool:
-        """What a reference leads to: a JSON pointer into the schema, or the name of an anchor."""
+        """The subschema that a reference names, by a JSON pointer or an anchor."""
         place: Any = self._raw
         if reference.startswith("#/"):
             for part in reference[2:].split("/"):
@@ -169,10 +169,10 @@ class ToolSchema:
         return None
 
     def resolve(self, schema: dict[str, Any] | bool) -> dict[str, Any]:
-        """A subschema with its references followed and its `allOf` merged.
+        """A subschema with its references resolved and its `allOf` merged.
 
         Raises:
-            Unsatisfiable: for `false`, which nothing fits, and for references that lead in a circle.
+            Unsatisfiable: for the schema `false`, and for circular references.
         """
         if isinstance(schema, bool):
             if schema:
@@ -192,13 +192,13 @@ class ToolSchema:
                 else:
                     break
             else:
-                raise Unsatisfiable("the references of the schema lead in a circle")
+                raise Unsatisfiable("the references of the schema are circular")
             known[id(begun)] = schema
-            known[-id(begun)] = begun  # kept, so that its id stays its own
+            known[-id(begun)] = begun  # a reference to the object, so that no other one gets its id
         return known[id(begun)]
 
     def _merged(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
-        """One schema for several that must all hold: properties and requirements add up, else the first decides."""
+        """Merge schemas that must all hold: unions of `properties` and `required`; of other keywords, the first one."""
         whole: dict[str, Any] = {}
         for part in parts:
             self.steps.take(1 + len(part.get("properties", ())) + len(part.get("required", ())))
@@ -210,7 +210,7 @@ class ToolSchema:
         return whole
 
     def alternatives(self, schema: dict[str, Any]) -> list[Any]:
-        """The alternatives of a resolved schema, each with what the schema says beside them; none if it has none."""
+        """The alternatives of a resolved schema (types, `anyOf` or `oneOf`), each with the schema's other keywords."""
         kinds = schema.get("type")
         if isinstance(kinds, list):
             return [{**schema, "type": kind} for kind in kinds]
@@ -232,7 +232,7 @@ class ToolSchema:
 
 
 class _Bounds(FormatChecker):
-    """What a validator carries along as its format checker: the schema whose references and patterns it asks for."""
+    """Gives the keywords below the schema, as jsonschema hands them the validator and its format checker only."""
 
     def __init__(self, schema: ToolSchema) -> None:
         super().__init__()
@@ -240,7 +240,7 @@ class _Bounds(FormatChecker):
 
 
 def _counted(keyword: str, check: Callable[..., Any]) -> Callable[..., Iterator[ValidationError]]:
-    """A keyword of jsonschema that takes from the budget, also for the size of what it compares with."""
+    """Wrap a keyword of jsonschema so that it takes steps from the budget, more of them for a large value."""
 
     def counted(validator: Any, asked: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
         compared = len(json.dumps(asked)) // _COMPARED if keyword in ("const", "enum") else 0
@@ -287,7 +287,7 @@ _Validator = extend(
 
 
 def kind_of(schema: dict[str, Any]) -> str:
-    """The type of a resolved schema; where it names none, the one that its keywords are for, else string."""
+    """The type of a resolved schema; without `type`, object or array if its keywords are for these, else string."""
     kind = schema.get("type")
     if isinstance(kind, str):
         return kind
