@@ -37,11 +37,11 @@ main.add_command(serve)
 
 @main.command()
 @click.argument("names", nargs=-1)
-@click.option("--client", "-c", "clients", multiple=True, help="Only this client's notebook, as 'OpenAI SDK'.")
+@click.option("--client", "-c", "clients", multiple=True, help="Only this client's notebook, for example 'OpenAI SDK'.")
 @click.option("--tag", "-t", "tags", multiple=True, help="Only notebooks with this tag, or with a cell that has it.")
 @click.option("--deployment", "-d", "deployments", multiple=True, help="A deployment to run on; may be repeated.")
 @click.option(
-    "--parameter", "-p", "parameters", multiple=True, nargs=2, metavar="NAME VALUE", help="As: max_tokens 64."
+    "--parameter", "-p", "parameters", multiple=True, nargs=2, metavar="NAME VALUE", help="For example: max_tokens 64."
 )
 @click.option("--workers", type=click.IntRange(1), help="Notebooks at once.  [default: cores + 2]")
 @click.option("--cell-timeout", help="Seconds for a cell.  [default: 120; 600 with --engine]", type=_SECONDS)
@@ -244,7 +244,7 @@ main.add_command(models)
 @click.option(
     "--deployment", "-d", default="", help="The deployment to ask.  [default: the one that the endpoint names]"
 )
-@click.option("--kind", default="", help="Of deployment: serverless, managed or foundry.  [default: what it tells]")
+@click.option("--kind", default="", help="serverless, managed or foundry.  [default: as the endpoint answers]")
 @click.option("--max-tokens", type=click.IntRange(1), help="The limit of the answer.")
 @_ENGINE
 def ask(question: str | None, deployment: str, kind: str, max_tokens: int | None, engine: str | None) -> None:

@@ -13,12 +13,12 @@ _ALONE = "--port"  # what goes with --replay and --record
 
 @click.command()
 @click.option("--port", default=0, show_default="a free one", help="Port to listen on.", type=click.IntRange(0, 65535))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address; others than loopback are open.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; only loopback is private.")
 @click.option("--script", type=_FILE, multiple=True, help="Answers of your own; may be repeated.")
 @click.option("--strict", is_flag=True, help="Only your scripts answer; another prompt is an error.")
 @click.option("--script-schema", is_flag=True, help="Print the JSON schema of a script, and end.")
 @click.option("--replay", type=_FILE, help="Answer from a recording of `cookbook run --record`.")
-@click.option("--record", type=_FILE, help="Pass on to AZURE_INFERENCE_ENDPOINT, and write a script from it.")
+@click.option("--record", type=_FILE, help="Forward to AZURE_INFERENCE_ENDPOINT; write a script of it.")
 @click.option("--deployment", help="The deployment that answers a request without a model.")
 @click.option("--requests-per-minute", default=1_000, show_default=True, help="Quota of each deployment.")
 @click.option(
@@ -28,17 +28,17 @@ _ALONE = "--port"  # what goes with --replay and --record
     "--timing", default="off", show_default=True, help="off, imitate, or first_token=0.2;tokens_per_second=50."
 )
 @click.option("--token-lifetime", default=3600, show_default=True, help="Seconds until an Entra ID token expires.")
-@click.option("--kind", default="serverless", show_default=True, help="Of deployment: serverless, managed or foundry.")
-@click.option("--concurrent", default=1, show_default=True, help="Managed compute: requests at a time, an instance.")
+@click.option("--kind", default="serverless", show_default=True, help="serverless, managed or foundry.")
+@click.option("--concurrent", default=1, show_default=True, help="Managed compute: requests at a time per instance.")
 @click.option("--instances", default=1, show_default=True, help="Managed compute: how many instances there are.")
 @click.option("--without-models", is_flag=True, help="Foundry: the deprecated route /models is gone.")
-@click.option("--as-of", default="", metavar="DAY", help="Sell what was sold on a day, as 2025-12-01.")
+@click.option("--as-of", default="", metavar="DAY", help="Sell what was sold on DAY, such as 2025-12-01.")
 @click.option("--retired", default=410, show_default=True, help="Status of a retired model: 410 or 404.")
 @click.option("--request-timeout-ms", default=5000, show_default=True, help="Managed compute: limit of a whole answer.")
 @click.option("--strict-model", is_flag=True, help="Serverless: refuse a model that is no deployment's name.")
 @click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A host name to answer to; may be repeated.")
-@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Pages to let in, as http://localhost:3000.")
+@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Web pages to let in: http://localhost:3000.")
 @click.pass_context
 def serve(
     ctx: click.Context, port: int, script_schema: bool, replay: Path | None, record: Path | None, **options: Any
