@@ -1,4 +1,4 @@
-"""The page that says which model is to be had now: the table of models, its time line and its sources."""
+"""The page that says which models you can get: the table of models, its time line and its sources."""
 
 from __future__ import annotations
 
