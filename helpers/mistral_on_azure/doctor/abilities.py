@@ -27,13 +27,13 @@ def json_mode(e: Examination) -> Finding:
     prompt = 'Answer in JSON: {"hello": true}'
     answer = ask(e, prompt, max_tokens=16, response_format={"type": "json_object"})
     if answer.status != 200:
-        return note(refused(answer), "Ask for JSON in the prompt, and check what comes.")
+        return note(refused(answer), "Ask for JSON in the prompt, and check the answer.")
     text = str(message(answer).get("content") or "")
     if _is_json(text):
         return ok("the answer is JSON")
     if text.lstrip().startswith("{") and choice(answer).get("finish_reason") == "length":
         return ok("the answer begins as JSON does")
-    return note("ignored: the answer is no JSON", "Ask for JSON in the prompt, and check what comes.")
+    return note("ignored: the answer is not JSON", "Ask for JSON in the prompt, and check the answer.")
 
 
 def logprobs(e: Examination) -> Finding:
@@ -107,7 +107,7 @@ def _verdict(answer: Answer, events: list[str], chunks: list[dict[str, Any]]) ->
     if strange := _strange(answer):
         return note(f"{found}; also lines such as {strange!r}", "The Azure SDK cannot read those; the others can.")
     if last > _NOTICEABLE and len(chunks) > 4 and last - first < last / 20:
-        return note(f"{found}: all at once", "A proxy or gateway collects the stream; have it pass events on at once.")
+        return note(f"{found}: all at once", "A proxy or gateway collects the stream; make it pass events on at once.")
     return ok(found)
 
 
@@ -138,7 +138,7 @@ def system_message(e: Examination) -> Finding:
         return note(refused(answer), _IN_THE_PROMPT)
     without, with_it = prompt_tokens(e.first), prompt_tokens(answer)
     if without is None or with_it is None:
-        return note("accepted; the answers count no tokens, so it cannot be seen what becomes of it")
+        return note("accepted; the answers count no tokens, so what happens to it cannot be seen")
     if with_it <= without:
         return _not_more(e, with_it)
     in_front = prompt_tokens(ask(e, f"{_SYSTEM}\n\n{PROMPT}"))

@@ -155,7 +155,7 @@ BY_STATUS = {
 
 
 _GREETING = 2.0  # seconds for a server to send the first bytes of its protocol
-_CUT_REMEDY = "Try again. If it stays so, look at the deployment's log: its container may crash on requests."
+_CUT_REMEDY = "Try again. If it keeps failing, look at the deployment's log: its container may crash on requests."
 
 
 def explain_silence(error: Unanswered, e: Examination) -> Finding:

@@ -63,7 +63,7 @@ def access(e: Examination) -> Finding:
 
 def _verdict(e: Examination, path: str, what: str) -> Finding:
     if e.get(path, anonymous=True).status == 200:
-        return note(f"{path} answers without any credential, so it does not tell whether {what} is good")
+        return note(f"{path} answers without any credential, so this does not show whether {what} is good")
     return ok(f"{what} is accepted")
 
 

@@ -76,9 +76,12 @@ def credential(e: Examination) -> Finding:
         return fails(why, f"{wrong[-1].remedy} (The checks below use it without that.)", goes_on=True)
     if e.is_token:
         return ok("a token, as Microsoft Entra ID issues them")
-    found = f"a key of {len(e.bearer)} characters"
+    found = f"a key of {len(e.bearer)} character{'s' * (len(e.bearer) != 1)}"
     if is_azure(e.host) and len(e.bearer) not in _LENGTHS:
-        return note(f"{found}; Azure's have {' or '.join(map(str, _LENGTHS))}", "Was all of it copied, and only it?")
+        return note(
+            f"{found}; Azure's have {' or '.join(map(str, _LENGTHS))}",
+            "Check that you copied all of it, and nothing else.",
+        )
     return ok(found)
 
 
@@ -96,9 +99,9 @@ def netrc_entries(e: Examination) -> Finding:
     try:
         login = netrc(file).authenticators(e.host)
     except NetrcParseError as error:
-        return note(f"{file} cannot be read (line {error.lineno}), so requests ignores it", "Mend it, or remove it.")
+        return note(f"{file} cannot be read (line {error.lineno}), so requests ignores it", "Fix it, or remove it.")
     except (OSError, UnicodeDecodeError):
-        return note(f"{file} cannot be read", "Mend it, or remove it.")
+        return note(f"{file} cannot be read", "Fix it, or remove it.")
     if login is None:
         return ok(f"{file} has no entry for {e.host}")
     entry = f"an entry for {e.host}" if e.host in netrc(file).hosts else "a default entry"
@@ -123,10 +126,10 @@ def model(e: Examination) -> Finding:
         return _of_the_name(e.deployment)
     row = mentioned(e.host)
     if row is None:
-        return ok("none is named, which leaves it to the endpoint")
+        return ok("none is named, so the endpoint chooses")
     if line := advice(row):
         return note(f"the address names a retired model: {_first(line)}", _instead(line))
-    return ok(f"{row.name}, as the address tells")
+    return ok(f"{row.name}, according to the address")
 
 
 def _of_the_name(name: str) -> Finding:
@@ -137,7 +140,7 @@ def _of_the_name(name: str) -> Finding:
     if row is not None:
         return ok(f"{row.name} is in the table of models ({row.group}, as of {as_of()})")
     if close := neighbour(name):
-        return note(f"{name} is no model's name, but {close} is", f"If it is a mistake: --deployment {close}")
+        return note(f"{name} is not a model's name, but {close} is", f"If it is a mistake: --deployment {close}")
     return ok(f"{name} is a name of your own: Azure's catalog has no such model")
 
 

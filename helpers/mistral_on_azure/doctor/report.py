@@ -202,7 +202,7 @@ def show(console: Console, report: Report) -> None:
             else:
                 _row(console, check.name, finding)
     if waiting:
-        _row(console, "the rest", skipped(f"{_count(waiting, 'check')} cannot look before that is mended"))
+        _row(console, "the rest", skipped(f"{_count(waiting, 'check')} have to wait until that is fixed"))
     console.print(Text(f"\n{_verdict(report)}"))
 
 

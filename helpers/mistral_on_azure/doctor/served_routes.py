@@ -61,16 +61,16 @@ def kind(e: Examination) -> Finding:
     """Which kind of deployment it is, from its host name or from the answer to `GET /info`."""
     answer = e.get(INFO)
     if kind_of_host(e.host):
-        return ok(f"{e.kind.words}, as the host name tells{_habits(e)}")
+        return ok(f"{e.kind.words}, according to the host name{_habits(e)}")
     if e.kind is FOUNDRY:
-        return ok(f"{e.kind.words}, as the address tells{_habits(e)}")
+        return ok(f"{e.kind.words}, according to the address{_habits(e)}")
     found = kind_answered(answer.status, answer.headers, answer.json())
     if found is FOUNDRY and e.get(f"{FOUNDRY.openai_path}/models").cause in _NOT_HERE:
         found = None
     if found is None:
-        return ok("no kind of Azure's tells itself: taken for a server with the routes of a deployment")
+        return ok("none of Azure's kinds: taken for a server with the routes of a deployment")
     e.kind = found
-    return ok(f"{found.words}, as the answer to {INFO} tells{_habits(e)}")
+    return ok(f"{found.words}, according to the answer to {INFO}{_habits(e)}")
 
 
 def _habits(e: Examination) -> str:
@@ -117,7 +117,7 @@ def models(e: Examination) -> Finding:
         return ok(f"lists {', '.join(names[:4])}{more}")
     if answer.status == 200 or answer.cause in (*_NOT_HERE, *_CLOSED):
         found = f"missing ({answer.status_words}): models.list() of the OpenAI SDK fails here"
-        return note(found, "Do without the list: name the model in each request.")
+        return note(found, "Name the model in each request instead.")
     return explain_refusal(Refused(answer, f"GET {e.models_path}"), e)
 
 
