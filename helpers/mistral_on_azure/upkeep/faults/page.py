@@ -167,7 +167,8 @@ def _head(kept: Results) -> list[str]:
         f"# What {in_words(len(clients_in(kept)))} clients do about faults",
         "",
         "Made by `make faults`, which measures everything again; a test keeps it current. The data is in "
-        "`clients_and_faults.json`, and `faults.py` tells how to ask for each fault yourself.",
+        "`clients_and_faults.json`. `cases.py`, beside it, has the request with which you can cause each fault "
+        "yourself.",
         "",
         "Each client made one chat completion as in its notebook, with its own defaults: no retries added, no timeout "
         "given unless a table says so. The fault was there for every try. Tries are the requests that the endpoint "
