@@ -35,7 +35,7 @@ test-all: engine ## Run all tests, also those that take long: all groups, a real
 	@$(if $(ARGS),,$(COOKBOOK) test --all -m alone)
 	@.venv/bin/nox --session pythons
 
-doctor: setup ## Find out what is at AZURE_INFERENCE_ENDPOINT, and what to change
+doctor: setup ## Examine AZURE_INFERENCE_ENDPOINT: what it is, what works, and what to change
 	@$(COOKBOOK) doctor $(ARGS)
 
 lab: setup ## Open JupyterLab on the start-here notebook
@@ -50,7 +50,7 @@ engine: setup ## Install a small real language model, for make run ARGS='--engin
 group: setup ## Install what some recipes need: make group NAME=evaluation (or batch, langchain, retrieval, tracing, all)
 	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group "$(NAME)"
 
-engines: engine ## Execute the notebooks on other people's servers, and keep what each cannot do
+engines: engine ## Execute the notebooks on other projects' servers, and keep what each cannot do
 	@.venv/bin/python tests/engines/measure.py $(ARGS)
 
 foreign: setup ## Try other people's clients on the local endpoint, and keep what each can do
@@ -71,13 +71,13 @@ outputs: setup ## Execute the notebooks on the local endpoint and keep their out
 snippets: setup ## Write a standalone program for every task and client to build/snippets
 	@$(COOKBOOK) snippets $(ARGS)
 
-faults: setup ## Measure what the clients do about faults, and keep the table
+faults: setup ## Measure how the clients handle faults, and keep the table
 	@$(COOKBOOK) faults $(ARGS)
 
 beyond-python: setup ## Make and execute the notebooks in other languages, and keep their outputs (needs Node.js)
 	@.venv/bin/python -m mistral_on_azure.upkeep.beyond_python $(ARGS)
 
-truth: setup ## Ask Microsoft's own container and vLLM, here and without a GPU, and keep what they answer (several GB)
+truth: setup ## Send requests to Microsoft's own container and vLLM, here and without a GPU, and keep the answers (several GB)
 	@.venv/bin/python -m mistral_on_azure.upkeep.truth.asking_truth $(ARGS)
 
 recipe: setup ## Begin a recipe: make recipe NAME=hello
@@ -88,7 +88,7 @@ recipe: setup ## Begin a recipe: make recipe NAME=hello
 tables: setup ## Rebuild the generated parts of the READMEs and of Start here
 	@$(COOKBOOK) tables $(ARGS)
 
-bench: bench-endpoint bench-notebooks bench-doubles ## Measure ours beside its rivals, which are installed, and keep the results
+bench: bench-endpoint bench-notebooks bench-doubles ## Benchmark the cookbook beside similar tools, which are installed for it, and keep the results
 
 bench-endpoint: setup ## Measure the local endpoint only
 	@.venv/bin/python tests/bench/endpoint_speed.py $(ARGS)
@@ -96,13 +96,13 @@ bench-endpoint: setup ## Measure the local endpoint only
 bench-notebooks: setup ## Measure only how fast notebooks are executed
 	@.venv/bin/python tests/bench/notebook_speed.py $(ARGS)
 
-bench-batch: setup ## Measure what a batch takes in one process, in two and on Ray (first: make group NAME=batch)
+bench-batch: setup ## Measure start, speed and memory of a batch in one process, in two and on Ray (first: make group NAME=batch)
 	@.venv/bin/python tests/bench/batch_scaling.py $(ARGS)
 
-bench-clients: setup ## Measure what the clients cost, beside each other, and keep the results
+bench-clients: setup ## Measure the clients' start, speed, memory and size, and keep the results
 	@.venv/bin/python tests/bench/client_costs.py $(ARGS)
 
-bench-quota: setup ## Measure what each way to keep to a quota uses of it, which takes a quarter of an hour
+bench-quota: setup ## Measure how much of a quota each way to keep to it uses (a quarter of an hour)
 	@.venv/bin/python tests/bench/quota_use.py $(ARGS)
 
 image: setup ## Put the wheel, a Dockerfile and a compose file for an app's tests into build/image
@@ -110,7 +110,7 @@ image: setup ## Put the wheel, a Dockerfile and a compose file for an app's test
 	@cp helpers/mistral_on_azure/testing/container/* build/image
 	@echo "Next: cd build/image, and docker compose up --build --exit-code-from tests"
 
-bench-doubles: setup ## Measure what the pytest plugin adds to a session and to a test, beside other doubles
+bench-doubles: setup ## Measure how many seconds the pytest plugin adds to a session and to a test, beside other doubles
 	@.venv/bin/python tests/bench/double_speed.py $(ARGS)
 
 scores: setup ## Ask the embedded model the evaluation set of the recipe "Which model?", and keep its answers (an hour)

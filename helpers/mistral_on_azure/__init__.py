@@ -1,6 +1,6 @@
-"""What the notebooks import: everything around a call that is not the lesson.
+"""Every name that a notebook imports: what surrounds a call to a model, and is not what the notebook teaches.
 
-The names load on first use, so that `import mistral_on_azure` costs next to nothing.
+The module of a name is imported when the name is first used, so that `import mistral_on_azure` is fast.
 """
 
 from __future__ import annotations

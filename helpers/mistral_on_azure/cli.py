@@ -37,18 +37,18 @@ main.add_command(serve)
 
 @main.command()
 @click.argument("names", nargs=-1)
-@click.option("--client", "-c", "clients", multiple=True, help="Only this client's notebook, for example 'OpenAI SDK'.")
+@click.option("--client", "-c", "clients", multiple=True, help="Only this client's notebook, as 'OpenAI SDK'.")
 @click.option("--tag", "-t", "tags", multiple=True, help="Only notebooks with this tag, or with a cell that has it.")
 @click.option("--deployment", "-d", "deployments", multiple=True, help="A deployment to run on; may be repeated.")
 @click.option(
-    "--parameter", "-p", "parameters", multiple=True, nargs=2, metavar="NAME VALUE", help="For example: max_tokens 64."
+    "--parameter", "-p", "parameters", multiple=True, nargs=2, metavar="NAME VALUE", help="For example max_tokens 64."
 )
 @click.option("--workers", type=click.IntRange(1), help="Notebooks at once.  [default: cores + 2]")
 @click.option("--cell-timeout", help="Seconds for a cell.  [default: 120; 600 with --engine]", type=_SECONDS)
 @click.option("--notebook-timeout", help="Seconds for a notebook.  [default: 600; 3000 with --engine]", type=_SECONDS)
 @click.option("--save", is_flag=True, help="Keep the outputs in the notebooks themselves.")
 @click.option("--resume", is_flag=True, help="Skip jobs that passed in the last run and have not changed since.")
-@click.option("--dry-run", is_flag=True, help="Print the expected calls and tokens; send the endpoint nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the expected calls and tokens; send the endpoint no request.")
 @click.option("--max-tokens-total", type=click.IntRange(1), help="Stop before the run uses more tokens than this.")
 @click.option("--max-cost", type=_MONEY, help="Stop before the run costs more than this.")
 @click.option("--price-in", type=_MONEY, help="Price of a million prompt tokens, in the currency of --max-cost.")
@@ -64,8 +64,8 @@ def run(**given: Any) -> None:
     """Execute notebooks, all of them or those NAMED.
 
     They call AZURE_INFERENCE_ENDPOINT if it is set, else a local endpoint. The exit status is 0 if all of them
-    passed, 1 if not, and 130 after Ctrl-C. No notebook is tried twice. Reports are the executed notebooks, junit.xml,
-    summary.md and results.json.
+    passed, 1 if not, and 130 after Ctrl-C. A notebook that fails is not executed again. Reports are the executed
+    notebooks, junit.xml, summary.md and results.json.
     """
     from mistral_on_azure.running.command import execute
     from mistral_on_azure.running.run_options import from_command_line
@@ -79,7 +79,7 @@ def run(**given: Any) -> None:
 @click.option("--timeout", default=15.0, show_default=True, help="Seconds to wait for an answer.", type=_SECONDS)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool) -> None:
-    """Find out what is at an endpoint, and what to change.
+    """Examine an endpoint: what it is, what works, and what to change.
 
     The credential is AZURE_INFERENCE_CREDENTIAL or, without it, Microsoft Entra ID. If neither it nor the address is
     set, the local endpoint is examined. It takes about 25 calls, three of them at once, and a few hundred tokens. The
@@ -91,7 +91,7 @@ def doctor(endpoint: str | None, deployment: str, timeout: float, as_json: bool)
 
 
 @main.command()
-@click.option("--folder", type=_FOLDER, help="Where to copy the notebooks to first; outside a checkout, name one.")
+@click.option("--folder", type=_FOLDER, help="Copy the notebooks there first; required outside a checkout.")
 @click.option("--port", help="Port to try first.  [default: 8888]", type=click.IntRange(1, 65535))
 @click.option("--browser/--no-browser", default=True, help="Open a browser, or only print the address.")
 @_ENGINE
@@ -106,13 +106,13 @@ def lab(folder: Path | None, port: int | None, browser: bool, engine: str | None
 
     if folder is None and not is_checkout():
         raise click.UsageError("Name the folder to copy the notebooks to: --folder FOLDER.")
-    _put_behind(engine)
-    import_module("jupyterlab")  # it is started as a program, which would not say what is missing
+    _use_engine(engine)
+    import_module("jupyterlab")  # started as a program, it would not say that it is missing
     open_lab(copied(NOTEBOOKS, folder) if folder else ROOT, port, browser, arguments)
 
 
-def _put_behind(engine: str | None) -> None:
-    """Let `connect` start the local endpoint with a real model, in this process and in kernels."""
+def _use_engine(engine: str | None) -> None:
+    """Make `connect` start the local endpoint with a real model, in this process and in kernels."""
     from mistral_on_azure.azure.addresses import ENDPOINT, ENGINE
 
     if engine is None:
@@ -122,14 +122,14 @@ def _put_behind(engine: str | None) -> None:
     if engine == "embedded":
         from mistral_on_azure.endpoint.models.embedded import weights
 
-        weights()  # or one line that says how to install them
+        weights()  # where the model is missing, it raises one line that says how to install it
     os.environ[ENGINE] = engine
 
 
 @main.command(cls=OfCheckout, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
-    """Run all tests but those that take long; arguments are passed to pytest. With --all, run those too."""
+    """Run all tests except those that take long; arguments are passed to pytest. With --all, run those, too."""
     from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 
     # The tests start endpoints of their own, and must not call the one that the user has set.
@@ -172,7 +172,7 @@ def snippets(output: Path) -> None:
 
 
 @main.command(cls=OfCheckout)
-@click.option("--output", type=_FOLDER, default=_BUILD / "gallery", help="Its folder.  [default: build/gallery]")
+@click.option("--output", type=_FOLDER, default=_BUILD / "gallery", help="The folder.  [default: build/gallery]")
 def gallery(output: Path) -> None:
     """Build a site with all tasks and clients.
 
@@ -199,10 +199,10 @@ def engine() -> None:
 @click.option("--check", is_flag=True, help="Measure once and compare with the kept results; write nothing.")
 @click.option("--render", is_flag=True, help="Write the page again from the kept results; measure nothing.")
 def faults(repeats: int, check: bool, render: bool) -> None:
-    """Measure how the clients meet each fault.
+    """Measure how each client handles each fault.
 
-    The local endpoint causes the faults, and the results are kept in upkeep/faults. A round takes about 40 seconds,
-    mostly waits of the clients.
+    The local endpoint causes the faults, and the results are kept in upkeep/faults. A round takes about 40 seconds, in
+    which the clients mostly wait before they retry.
     """
     from mistral_on_azure.upkeep.faults import page
 
@@ -218,7 +218,7 @@ def faults(repeats: int, check: bool, render: bool) -> None:
 @main.command(cls=OfCheckout)
 @click.argument("name")
 def recipe(name: str) -> None:
-    """Begin a recipe: write a notebook of six cells, NAME, and what belongs to it.
+    """Begin a recipe: write a notebook of six cells, NAME, and its TOML file.
 
     `make recipe NAME=hello` also executes it, keeps its outputs and adds it to the pages.
     """
@@ -244,12 +244,14 @@ main.add_command(models)
 @click.option(
     "--deployment", "-d", default="", help="The deployment to ask.  [default: the one that the endpoint names]"
 )
-@click.option("--kind", default="", help="serverless, managed or foundry.  [default: as the endpoint answers]")
-@click.option("--max-tokens", type=click.IntRange(1), help="The limit of the answer.")
+@click.option(
+    "--kind", default="", help="Kind of deployment: serverless, managed or foundry.  [default: the endpoint's own]"
+)
+@click.option("--max-tokens", type=click.IntRange(1), help="The most tokens of the answer.")
 @_ENGINE
 def ask(question: str | None, deployment: str, kind: str, max_tokens: int | None, engine: str | None) -> None:
     """Ask one QUESTION; show the answer, its tokens, and what was sent."""
-    _put_behind(engine)
+    _use_engine(engine)
     from mistral_on_azure.notebook.one_question import QUESTION
     from mistral_on_azure.notebook.one_question import ask as run
 

@@ -14,7 +14,7 @@ from mistral_on_azure.azure.files import is_checkout
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
 
 NEEDS_CHECKOUT = "needs a checkout of the cookbook's repository: clone it, and call `make` there."
-_EXTRAS = {"gallery": "gallery", "engine": "engine", "serve": "forwarding"}  # which brings what a command needs
+_EXTRAS = {"gallery": "gallery", "engine": "engine", "serve": "forwarding"}  # the extra with a command's packages
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # any write may raise these, so they are handled here
 
 
@@ -23,11 +23,11 @@ class Number(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = super().convert(value, param, ctx)
-        return number if math.isfinite(number) else self.fail(f"{value!r} is no number to reckon with.", param, ctx)
+        return number if math.isfinite(number) else self.fail(f"{value!r} is not a finite number.", param, ctx)
 
 
 class OfCheckout(click.Command):
-    """A command that works on the files of the repository, and says so where there are none."""
+    """A command that needs a checkout of the repository. Elsewhere it ends with one line that says so."""
 
     def invoke(self, ctx: click.Context) -> object:
         if not is_checkout():
@@ -64,7 +64,7 @@ class OneLine(click.Group):
 
 
 def _missing(error: ModuleNotFoundError, command: str | None) -> Exception:
-    """What to install for a module that is not there, unless it is one of the cookbook's own."""
+    """The error that says what to install for a missing module; for a module of the cookbook's, the given error."""
     module = (error.name or "").partition(".")[0]
     if not module or module == "mistral_on_azure":
         return error
@@ -76,7 +76,10 @@ def _missing(error: ModuleNotFoundError, command: str | None) -> Exception:
 
 
 def _open_closed_streams() -> None:
-    """Open what was closed (`>&-`), as the null device: else the next file that is opened becomes the output."""
+    """Open standard streams that were closed (`>&-`) on the null device.
+
+    Otherwise the next file that is opened would get a stream's number, and the output.
+    """
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)

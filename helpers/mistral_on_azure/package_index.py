@@ -1,6 +1,7 @@
-"""The way to a package index, and the locks that say what is taken from there.
+"""Which package index the installers use, and the lock files with the packages that they install.
 
-Installers get little of the caller's variables and of the configuration of pip and uv.
+Of the caller's environment variables and of the configuration of pip and uv, installers get only what a package index
+needs.
 
 `setup_environment` uses it before anything is installed, so it needs the standard library alone.
 """
@@ -27,8 +28,8 @@ LOCK = ROOT / "requirements.lock"
 _GROUP_LOCKS = Path(__file__).with_name("upkeep") / "locks"
 _ADDED = VENV / "groups"  # the names of the groups that were added, one a line
 
-# What an installer may know of the caller's environment: where programs, folders and caches are, and the way to a
-# package index. Everything else could send packages elsewhere, or is none of its business, as an endpoint's key.
+# The caller's environment variables that an installer gets: where programs, folders and caches are, and what a package
+# index needs. Others could make it install elsewhere, or are secret, such as an endpoint's key.
 PASSED_ON = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TERM|TZ|LANG|LANGUAGE|LC_\w+|TMPDIR|TMP|TEMP|NO_COLOR|(DY)?LD_LIBRARY_PATH|NIX_LD\w*"
     r"|XDG_(CACHE_HOME|CONFIG_HOME|CONFIG_DIRS|DATA_HOME|RUNTIME_DIR)|DBUS_SESSION_BUS_ADDRESS"
@@ -79,12 +80,12 @@ def keep(names: Iterable[str]) -> None:
 
 
 def locks() -> list[Path]:
-    """The files whose packages belong into the environment."""
+    """The lock files whose packages belong in the environment."""
     return [LOCK, *(_GROUP_LOCKS / f"{name}.lock" for name in added())]
 
 
 def variables() -> dict[str, str]:
-    """The environment variables for installers, with pip's configuration in them as far as it leads to an index."""
+    """The environment variables for installers, with those settings of pip that concern a package index."""
     passed = {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
     configured = {f"PIP_{key.replace('-', '_').upper()}": value for key, value in _pip_configuration().items()}
     passed |= {name: value for name, value in configured.items() if PASSED_ON.fullmatch(name)}
@@ -93,22 +94,22 @@ def variables() -> dict[str, str]:
 
 
 def pip_settings() -> dict[str, str]:
-    """The package index and certificates that pip is configured with, in uv's words, unless uv's own are set."""
+    """pip's settings for the package index and certificates as uv's variables, without those that are set already."""
     configured = _pip_configuration()
     return {
         name: configured[key] for key, name in _PIP_NAMES_IN_UV.items() if key in configured and name not in os.environ
     }
 
 
-@functools.cache  # pip takes a second to tell
+@functools.cache  # `pip config list` takes a second
 def _pip_configuration() -> dict[str, str]:
-    """What pip's files and variables say, by the names of its options."""
+    """pip's configuration, from its files and environment variables, by the names of its options."""
     passed = {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
     passed |= {name: os.environ[name] for name in ("PIP_CONFIG_FILE",) if name in os.environ}
     command = [PYTHON, "-I", "-m", "pip", "config", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, env=passed).stdout
     found: dict[str, str] = {}
-    for section in ("global", "install", ":env:"):  # the later one rules
+    for section in ("global", "install", ":env:"):  # a later section overrides an earlier one
         for key, value in re.findall(rf"^{section}\.([\w-]+)=(.+)$", listed, re.MULTILINE):
             with contextlib.suppress(SyntaxError, ValueError):
                 found[key] = str(ast.literal_eval(value))
@@ -116,7 +117,7 @@ def _pip_configuration() -> dict[str, str]:
 
 
 def configure_uv() -> None:
-    """Write a configuration for uv: what its own files, or pip's, say about the way to a package index."""
+    """Write a configuration file for uv, with what uv's own files, and pip's `no-index`, say about package indexes."""
     if os.environ.get("UV_NO_CONFIG"):
         files = []
     elif own := os.environ.get("UV_CONFIG_FILE"):
@@ -125,7 +126,7 @@ def configure_uv() -> None:
         user = os.environ.get("APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME") or Path.home() / ".config"
         system = os.environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep)
         files = [Path("/etc/uv/uv.toml"), *(Path(each, "uv", "uv.toml") for each in (*system, user))]
-    import tomllib  # new in Python 3.11; an older one gets as far as the line that refuses it
+    import tomllib  # new in Python 3.11; an older Python must still get to the error that refuses it
 
     kept: dict[str, Any] = {}
     for file in files:

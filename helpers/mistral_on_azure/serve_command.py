@@ -1,4 +1,4 @@
-"""`cookbook serve`: its options, and what they ask for."""
+"""`cookbook serve` and its options."""
 
 from __future__ import annotations
 
@@ -8,37 +8,39 @@ from typing import Any
 import click
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_ALONE = "--port"  # what goes with --replay and --record
+_ALONE = "--port"  # the only option that --replay and --record can be combined with
 
 
 @click.command()
 @click.option("--port", default=0, show_default="a free one", help="Port to listen on.", type=click.IntRange(0, 65535))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; only loopback is private.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Any but loopback is open to the network.")
 @click.option("--script", type=_FILE, multiple=True, help="Answers of your own; may be repeated.")
 @click.option("--strict", is_flag=True, help="Only your scripts answer; another prompt is an error.")
 @click.option("--script-schema", is_flag=True, help="Print the JSON schema of a script, and end.")
 @click.option("--replay", type=_FILE, help="Answer from a recording of `cookbook run --record`.")
-@click.option("--record", type=_FILE, help="Forward to AZURE_INFERENCE_ENDPOINT; write a script of it.")
+@click.option("--record", type=_FILE, help="Forward to AZURE_INFERENCE_ENDPOINT; write a script from its answers.")
 @click.option("--deployment", help="The deployment that answers a request without a model.")
 @click.option("--requests-per-minute", default=1_000, show_default=True, help="Quota of each deployment.")
 @click.option(
     "--tokens-per-minute", type=int, show_default="200,000, foundry 400,000", help="Quota of each deployment."
 )
 @click.option(
-    "--timing", default="off", show_default=True, help="off, imitate, or first_token=0.2;tokens_per_second=50."
+    "--timing", default="off", show_default=True, help="Pace: off, imitate, or first_token=0.2;tokens_per_second=50."
 )
 @click.option("--token-lifetime", default=3600, show_default=True, help="Seconds until an Entra ID token expires.")
-@click.option("--kind", default="serverless", show_default=True, help="serverless, managed or foundry.")
-@click.option("--concurrent", default=1, show_default=True, help="Managed compute: requests at a time per instance.")
-@click.option("--instances", default=1, show_default=True, help="Managed compute: how many instances there are.")
+@click.option(
+    "--kind", default="serverless", show_default=True, help="Kind of deployment: serverless, managed or foundry."
+)
+@click.option("--concurrent", default=1, show_default=True, help="Managed compute: concurrent requests per instance.")
+@click.option("--instances", default=1, show_default=True, help="Managed compute: number of instances.")
 @click.option("--without-models", is_flag=True, help="Foundry: the deprecated route /models is gone.")
-@click.option("--as-of", default="", metavar="DAY", help="Sell what was sold on DAY, such as 2025-12-01.")
-@click.option("--retired", default=410, show_default=True, help="Status of a retired model: 410 or 404.")
+@click.option("--as-of", default="", metavar="DAY", help="Offer what was sold on that day, such as 2025-12-01.")
+@click.option("--retired", default=410, show_default=True, help="Status for a retired model: 410 or 404.")
 @click.option("--request-timeout-ms", default=5000, show_default=True, help="Managed compute: limit of a whole answer.")
 @click.option("--strict-model", is_flag=True, help="Serverless: refuse a model that is no deployment's name.")
 @click.option("--engine", help="A real model: 'embedded', or the address of an OpenAI-compatible server.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A host name to answer to; may be repeated.")
-@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Web pages to let in: http://localhost:3000.")
+@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Origin of web pages to answer; may be repeated.")
 @click.pass_context
 def serve(
     ctx: click.Context, port: int, script_schema: bool, replay: Path | None, record: Path | None, **options: Any
@@ -46,7 +48,7 @@ def serve(
     """Run the local endpoint on 127.0.0.1 until Ctrl-C.
 
     The key is AZURE_INFERENCE_CREDENTIAL; without it, a key is generated and printed. The key of an engine is
-    COOKBOOK_ENGINE_KEY. A script that changes is read again; a broken one keeps the answers from before.
+    COOKBOOK_ENGINE_KEY. A script that changes is read again; if it is invalid then, the answers from before stay.
     """
     if script_schema:
         import json
@@ -73,7 +75,7 @@ def _check_alone(ctx: click.Context, name: str) -> None:
     """Refuse options that would have no effect.
 
     Raises:
-        UsageError: that names the first one.
+        UsageError: which names the first of them.
     """
     given = [each for each in ctx.params if ctx.get_parameter_source(each) is click.core.ParameterSource.COMMANDLINE]
     others = [f"--{each.replace('_', '-')}" for each in given if each not in (name, "port")]

@@ -2,10 +2,10 @@
 
 It makes .venv, installs the exact versions of requirements.lock, checked by their hashes, and the `cookbook` command.
 It changes nothing outside of .venv but the installers' caches: of the caller's variables and of the configuration of
-pip and uv, only what leads to a package index is passed on. A stamp is left last, so that an interrupted set-up starts
+pip and uv, only what a package index needs is passed on. A stamp is written last, so that an interrupted set-up starts
 over, a finished one is not repeated, and a project that was copied or moved is set up again. With the argument
-`chosen`, the environment gets the Python that runs this file, also where another works already. `group NAME` adds the
-packages of a group, `group all` those of each; they stay until .venv is removed.
+`chosen`, the environment gets the Python that runs this file, even if .venv has another one that works. `group NAME`
+adds the packages of a group, `group all` those of each; they stay until .venv is removed.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _NO_NETWORK = re.compile(
 
 
 class SetUpError(Exception):
-    """What kept the environment from being set up, in one line."""
+    """The reason why the environment was not set up, in one line."""
 
 
 def main(arguments: Sequence[str] = ()) -> None:
@@ -92,13 +92,13 @@ def main(arguments: Sequence[str] = ()) -> None:
             if not _is_set_up(chosen):
                 _set_up(chosen, arguments)
         except SetUpError:
-            if group is not None:  # what cannot be installed is not tried again with every set-up
+            if group is not None:  # a group that cannot be installed is not tried again by each set-up
                 keep(before)
             raise
 
 
 def fingerprint() -> str:
-    """What the environment depends on: the lock, the project and where it is, and the Python that .venv leads to."""
+    """A hash of what the environment depends on: the locks, the project and its folder, and the Python of .venv."""
     digest = hashlib.sha256(f"{ROOT}\n{os.path.realpath(PYTHON)}\n".encode(errors="surrogateescape"))
     for path in (*locks(), ROOT / "pyproject.toml", *_SCRIPTS, VENV / "pyvenv.cfg"):
         with contextlib.suppress(FileNotFoundError):  # conda's environments have no pyvenv.cfg
@@ -122,7 +122,7 @@ def _set_up(chosen: bool, arguments: Sequence[str]) -> None:
     if VENV.exists() and (why := _why_not_kept(chosen)):
         outside = _interpreter_outside()
         if outside != Path(sys.executable):
-            os.execv(outside, [str(outside), "-I", __file__, *arguments])  # what is removed must not run
+            os.execv(outside, [str(outside), "-I", __file__, *arguments])  # this Python is removed with .venv
         print(f"The environment in .venv {why}; making it again.", flush=True)
         shutil.rmtree(VENV)
     if not VENV.exists():
@@ -141,7 +141,7 @@ def _set_up(chosen: bool, arguments: Sequence[str]) -> None:
 
 
 def _why_not_kept(chosen: bool) -> str:
-    """What is wrong with the environment in .venv, empty if it can be used, whoever made it."""
+    """The reason why the environment in .venv cannot be used, in half a sentence; empty if it can."""
     version = _python_version()
     if version is None:
         return "is incomplete"
@@ -164,7 +164,7 @@ def _python_version() -> tuple[int, int] | None:
 
 
 def _made_elsewhere() -> bool:
-    """Whether a program in .venv begins with a Python of another folder: that of the project it was copied from."""
+    """Whether a program in .venv starts the Python of another folder, since the project was copied or moved."""
     for program in BIN.iterdir():
         if program.is_file() and not program.is_symlink():
             with program.open("rb") as file:
@@ -176,7 +176,7 @@ def _made_elsewhere() -> bool:
 
 
 def _interpreter_outside() -> Path:
-    """This Python, or the one it was made from where it lives in .venv itself."""
+    """This Python or, if it is the one in .venv, a Python outside of .venv."""
     own = getattr(sys, "_base_executable", None) or sys.executable
     candidates = [sys.executable, own, *(shutil.which(name) for name in ("python3", "python"))]
     for each in filter(None, candidates):
@@ -222,12 +222,12 @@ def _locked(opened: int) -> bool:
 
 
 def _install() -> None:
-    """Bring .venv to the lock with uv, or with pip where uv does not get to the package index."""
-    _ensure_pip()  # first: it tells its configuration
+    """Install the locked packages into .venv with uv, or with pip where uv cannot reach the package index."""
+    _ensure_pip()  # first, because uv is given pip's configuration
     environment = variables()
     uv = BIN / "uv"
     pip = [PYTHON, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
-    hashed = [*pip, "--require-hashes", "--only-binary=:all:", "--requirement"]  # what is built runs what is not locked
+    hashed = [*pip, "--require-hashes", "--only-binary=:all:", "--requirement"]  # a build runs code that is not locked
     project = ["--no-deps", "--no-build-isolation", "--editable", ROOT]  # the build backend comes from the lock
     pinned = VENV / "uv.txt"
     pinned.write_text(_pins("uv"), encoding="utf-8")
@@ -285,7 +285,7 @@ def _reason(text: str) -> str:
     if _NO_NETWORK.search(text):
         return "the package index cannot be reached; is there a network, and does it need a proxy?"
     errors = [line for line in lines if re.match(r"error\b", line, re.IGNORECASE)]
-    return (errors or lines or ["it says nothing"])[-1]
+    return (errors or lines or ["it printed nothing"])[-1]
 
 
 if __name__ == "__main__":
@@ -293,7 +293,7 @@ if __name__ == "__main__":
         main(sys.argv[1:])
     except SetUpError as error:
         told = f"Setting up failed: {error}."
-        sys.exit(f"{told} {LOG} has all of it." if LOG.exists() else told)
+        sys.exit(f"{told} The full output is in {LOG}." if LOG.exists() else told)
     except OSError as error:
         sys.exit(f"Setting up failed: {error.strerror or error}: {error.filename or ROOT}.")
     except KeyboardInterrupt:

@@ -176,7 +176,7 @@ def test_output_of_az_that_is_no_list_gets_one_line(printed):
     [  # as the Azure CLI 2.91 printed it
         ("ERROR: Please run 'az login' to setup account.", "Sign in, then try again."),
         ("ERROR: 'ml' is misspelled or not recognized by the system.\n\nExamples", "az extension add --name ml"),
-        ("", "it gave no reason. Put that right, then try again."),
+        ("", "it gave no reason. Correct that, then try again."),
     ],
 )
 def test_an_az_that_fails_gets_one_line(tmp_path, said, remedy):
@@ -264,8 +264,8 @@ def test_a_table_that_cannot_be_read_gets_one_line(monkeypatch, tmp_path):
         "": r"there is no \[sources\]",
         "[sources]\n": r"there is no \[\[model\]\]",
         "[sources]\n[model]\nname = 'x'": r"there is no \[\[model\]\]",
-        f"{ROW}checked = '2026'": "row x, checked: a date is wanted",
-        f"{ROW}checked = 2026-01-01\nazure = 'GA'": "row x, azure: a list of facts is wanted",
+        f"{ROW}checked = '2026'": "row x, checked: it must be a date",
+        f"{ROW}checked = 2026-01-01\nazure = 'GA'": "row x, azure: it must be a list of facts",
     }.items():
         path = tmp_path / "models.toml"
         path.write_text(text)

@@ -52,7 +52,7 @@ def test_it_obeys_the_rules_of_recipes_until_one_is_broken(begun, tmp_path):
     whole = path.read_text(encoding="utf-8")
     path.write_text(whole.replace("## What you can do now", "## The end"), encoding="utf-8")
     try:
-        assert "its last section is 'What you can do now'" in copy.python("-c", BROKEN)
+        assert "its last section must be 'What you can do now'" in copy.python("-c", BROKEN)
     finally:
         path.write_text(whole, encoding="utf-8")
 

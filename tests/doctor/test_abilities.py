@@ -56,7 +56,7 @@ def test_the_local_endpoint(local):
     assert findings["logprobs"].found == "given"
     assert findings["tools"].found.startswith("refused (422)") and findings["tools"].status is Status.NOTE
     assert findings["extra parameters"].found == (
-        "refused by default; the header extra-parameters counts (drop: taken, pass-through: taken)"
+        "refused by default; the header extra-parameters counts (drop: accepted, pass-through: accepted)"
     )
     assert "of 1,000 requests left" in findings["quota"].found and "of 200,000 tokens left" in findings["quota"].found
     assert "for one token (median of 3)" in findings["round trip"].found

@@ -18,7 +18,7 @@ def test_the_local_endpoint_has_all_of_them(local):
     assert report.findings["/info"].found == "serves mistralai-Mistral-7B-Instruct-v01"
     assert LARGE in report.findings["/v1/models"].found
     assert report.findings["chat routes"].found.startswith("all answer: /chat/completions (curl and requests, ")
-    assert report.findings["api-version"].found == f"{API_VERSION} is taken; none is needed"
+    assert report.findings["api-version"].found == f"{API_VERSION} is accepted; none is needed"
     assert report.findings["deployment"].found == "mistralai-Mistral-7B-Instruct-v01 answers"
 
 
@@ -47,7 +47,9 @@ def test_an_engine_that_names_no_models():
     with serving(chat_only) as url:
         report = examine(url, KEY)
     assert not report.failed and report.findings["/v1/models"].status is Status.NOTE
-    assert report.findings["access"].found == "the key was not refused; whether it may chat is seen below"
+    assert (
+        report.findings["access"].found == "the key was not refused; the chat routes below show whether it is accepted"
+    )
 
 
 def test_a_gateway_that_refuses_what_it_does_not_know():

@@ -40,7 +40,7 @@ def reports(managed) -> dict[str, Report]:
 def test_managed_compute(reports):
     for report in reports.values():
         kind = report.findings["kind"]
-        assert kind.status is Status.OK and kind.found.startswith("managed compute, according to the answer to /info")
+        assert kind.status is Status.OK and kind.found.startswith("managed compute, from the answer to /info")
         assert not report.failed
     small = reports["mistralai-Mistral-7B-Instruct-v01"].findings["kind"].found
     assert "for mistralai-Mistral-7B-Instruct-v01 it is offered (" in small  # by the container's names in /info
@@ -171,8 +171,8 @@ def test_a_foundry_resource():
         also = examine(f"{url}/openai/v1", KEY, deployment="Mistral-Large-3")
         name, finding = failing(examine(url, KEY, deployment="mistral-7b"))
     assert not report.failed and not also.failed
-    assert report.findings["kind"].found.startswith("Foundry resource, according to the answer to /info")
-    assert also.findings["kind"].found.startswith("Foundry resource, according to the address")
+    assert report.findings["kind"].found.startswith("Foundry resource, from the answer to /info")
+    assert also.findings["kind"].found.startswith("Foundry resource, from the address")
     assert report.findings["chat routes"].found.startswith("all answer: /models/chat/completions (curl and requests, ")
     assert "for Mistral-Large-3 it is offered (" in report.findings["kind"].found
     assert "/openai/v1/chat/completions (curl and requests, OpenAI SDK" in report.findings["chat routes"].found
@@ -181,7 +181,7 @@ def test_a_foundry_resource():
 
 def test_an_engine_of_ones_own():
     with serving(Engine(KEY)) as url:
-        assert "none of Azure's kinds" in examine(url, KEY).findings["kind"].found
+        assert "no kind of Azure's" in examine(url, KEY).findings["kind"].found
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_what_was_used_is_counted(local):
 def test_what_fails_is_marked_in_words_and_colour(local):
     report, text = shown(local.url, "f" * 32, force_terminal=True, color_system="standard")
     assert "\x1b[1;31mfails " in text and "skipped" in text and "f" * 32 not in text and not report.passed
-    assert f"{len(CHECKS) - 12} checks have to wait until that is fixed" in text
+    assert f"{len(CHECKS) - 12} checks wait until that is corrected" in text
     assert "One thing fails: access." in text
 
 

@@ -107,7 +107,9 @@ def test_a_companys_proxy(trusted, monkeypatch):
 def test_https_to_a_port_without_tls():
     with serving(Engine(KEY)) as url:
         name, finding = failing(examine(url.replace("http:", "https:"), KEY))
-    assert name == "TLS" and "speaks no TLS" in finding.found and finding.remedy.endswith(f"set --endpoint to {url}")
+    assert (
+        name == "TLS" and "does not speak TLS" in finding.found and finding.remedy.endswith(f"set --endpoint to {url}")
+    )
 
 
 def test_http_to_a_port_with_tls():
@@ -119,7 +121,7 @@ def test_http_to_a_port_with_tls():
 def test_a_server_that_begins_no_tls():
     with talking(lambda peer: threading.Event().wait(60)) as port:
         name, finding = failing(examine(f"https://127.0.0.1:{port}", KEY, timeout=1.0))
-    assert name == "TLS" and "began no TLS within 1 s" in finding.found
+    assert name == "TLS" and "did not begin TLS within 1 s" in finding.found
 
 
 def test_a_server_that_hangs_up():

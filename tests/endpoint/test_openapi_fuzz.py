@@ -165,6 +165,8 @@ def test_what_the_document_allows_in_the_messages_order_is_answered(target):
     )
     def ask(case: Any, talk: list[dict[str, Any]]) -> None:
         case.body = {name: value for name, value in case.body.items() if name not in unsaid} | {"messages": talk}
+        if case.body.get("temperature") == 0:  # vLLM's engine then gives one choice, whatever the seed
+            case.body.pop("n", None)
         case.headers = case.query = {}
         response = judged(target, case, session, key)
         answered[response.status_code] += 1

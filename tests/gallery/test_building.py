@@ -32,6 +32,15 @@ def some() -> Programs:
     return {"webrequests": {task: starter(NOTEBOOKS, task, "webrequests") for task in AGAIN}}
 
 
+def test_programs_run_without_the_users_proxy(some, tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    stream = {"webrequests": {AGAIN[1]: some["webrequests"][AGAIN[1]]}}
+    assert runs(stream, tmp_path / "runs.json")["webrequests"][AGAIN[1]].printed
+
+
 def test_programs_run_again_come_to_the_same(some, tmp_path):
     views = []
     for name in ("first", "second"):
@@ -90,7 +99,7 @@ def test_a_recipe_has_a_card_and_a_place_in_the_navigation(tmp_path):
 def test_a_link_that_leads_nowhere_stops_the_build(tmp_path, capsys):
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "index.md").write_text("# Front\n\n[there](nowhere.md)\n", encoding="utf-8")
-    with pytest.raises(CookbookError, match="The site has faults"):
+    with pytest.raises(CookbookError, match="Sphinx gave warnings"):
         render(tmp_path / "sources", tmp_path)
     assert "nowhere.md" in capsys.readouterr().err
 

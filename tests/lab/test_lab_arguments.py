@@ -43,3 +43,12 @@ def test_kernels_get_nothing_of_the_users_python_and_the_server_keeps_its_config
     assert {name for name, value in environment.items() if "theirs" in value} == {"JUPYTER_CONFIG_PATH"}
     assert environment["IPYTHONDIR"] == str(tmp_path / "build" / "lab" / "ipython")
     assert environment["JUPYTER_PATH"].split(os.pathsep)[0] == str(Path(sys.prefix, "share", "jupyter"))
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    command = [COOKBOOK, "lab", "--no-browser", f"--folder={tmp_path / 'file' / 'mine'}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and done.stdout == ""
+    assert "cannot be written (Not a directory). Choose another --folder." in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -58,7 +58,7 @@ def test_the_gallery_marks_a_row_that_is_old(tmp_path, days, old):
     assert page.count("**not looked at for 90 days**") == old
     assert {path.name for path in tmp_path.iterdir()} == {"models-light.svg", "models-dark.svg"}
     for row in models().values():
-        assert f"`{row.name}`" in page and f"dropdown}} {row.name}, looked at on {row.checked}" in page
+        assert f"`{row.name}`" in page and f"dropdown}} {row.name}, checked on {row.checked}" in page
     assert "no JSON mode <small>(Microsoft Learn" in page
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mistral_on_azure import show_figure
 from mistral_on_azure.notebook.deployment_views import plot_deployments, show_deployments
+from mistral_on_azure.notebook.kept_measurements import ClientFaults
 from mistral_on_azure.notebook.model_views import show_models
 from mistral_on_azure.notebook.streams import Stream, print_stream, show_usage
 from mistral_on_azure.notebook.token_probabilities import show_logprobs
@@ -171,3 +172,10 @@ def test_a_figure_needs_more_than_a_word():
 
     with pytest.raises(ValueError, match="at least 20 characters"):
         show_figure(Figure(), "A plot.")
+
+
+def test_the_picture_of_faults_has_room_for_any_number_of_tries():
+    entry = {"tries": 2, "waits": [[1.0, 1.0]], "raised": "x.Error", "kept": "none"}
+    for tries in (2, 12):
+        shown = ClientFaults({"503": {"new": {**entry, "tries": tries}}}, "Measured now.", ("503",), ("new",))
+        assert f"{tries} tries" in shown.picture().alt

@@ -55,7 +55,7 @@ def test_another_question_is_refused_and_an_unasked_one_is_told(recorded, capsys
         ask(variables, [QUESTIONS[0] + " "])
     assert refused.value.status_code == 501
     said = capsys.readouterr().out.splitlines()[-1]
-    assert "0 requests answered" in said and "1 refused" in said and "2 recorded answers were not asked for" in said
+    assert "0 requests answered" in said and "1 refused" in said and "2 recorded answers were not requested" in said
 
 
 def test_a_program_that_fails_leaves_no_tape(local, tmp_path, capsys):
@@ -68,5 +68,5 @@ def test_a_program_that_fails_leaves_no_tape(local, tmp_path, capsys):
 
 def test_what_is_no_tape_is_told_in_one_line(tmp_path):
     (tmp_path / "tape.jsonl").write_text("{}\n", encoding="utf-8")
-    with pytest.raises(CookbookError, match="is no recording"), replay_calls(str(tmp_path / "tape.jsonl")):
+    with pytest.raises(CookbookError, match="is not a recording"), replay_calls(str(tmp_path / "tape.jsonl")):
         pass

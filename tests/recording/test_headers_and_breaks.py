@@ -93,5 +93,5 @@ def test_a_text_that_no_bytes_make_is_no_recording(upstream, tmp_path):
     file = tmp_path / "tape.jsonl"
     recorded(upstream, file, {"how": "broken_stream", "cut": WITHIN_A_CHARACTER})
     file.write_text(file.read_text(encoding="utf-8").replace("\\udcc3", "\\ud800"), encoding="utf-8")
-    with pytest.raises(CookbookError, match="is no recording"):
+    with pytest.raises(CookbookError, match="is not a recording"):
         read(file)

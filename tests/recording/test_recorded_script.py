@@ -103,7 +103,7 @@ def test_mistakes_are_one_line(tmp_path):
         (["--script", str(tmp_path / "no.toml")], "There is no file", 1),
         (["--script", str(file), "--engine", "embedded"], "leave out either --engine, or --script", 1),
         (["--kind", "managed", "--engine", "embedded"], "--engine is for --kind serverless or foundry, not for", 1),
-        (["--replay", str(file)], "is no recording", 1),
+        (["--replay", str(file)], "is not a recording", 1),
         (["--record", str(file)], f"--record needs a real endpoint: set {ENDPOINT}", 1),
         (["--replay", str(file), "--kind", "managed"], "--replay goes with --port alone, not with --kind.", 2),
     ):

@@ -111,7 +111,7 @@ def test_a_replay_tells_of_what_was_not_asked_for(recorded):
     with door_targets.replay(read(recorded[0])) as through:
         job = Notebook(through)
         job.post({"ask": 1, "n": 1})
-        assert "3 recorded answers were not asked for" in through.objection(job.result)
+        assert "3 recorded answers were not requested" in through.objection(job.result)
 
 
 def test_a_stream_that_its_client_leaves_is_recorded_as_far_as_it_came(upstream, tmp_path):
@@ -155,11 +155,11 @@ def test_a_recording_that_fills_the_disk_stops_the_run_and_is_left_unfinished(tm
     ("content", "said"),
     [
         (None, "cannot be read"),
-        ("", "is no recording"),
-        ("{}", "is no recording"),
-        ("no json", "is no recording"),
+        ("", "is not a recording"),
+        ("{}", "is not a recording"),
+        ("no json", "is not a recording"),
         ('{"cookbook_recording": 99}', "another version"),
-        ('{"cookbook_recording": 1}\n{"x": 1}', "is no recording"),
+        ('{"cookbook_recording": 1}\n{"x": 1}', "is not a recording"),
     ],
 )
 def test_what_is_no_recording_is_said(tmp_path, content, said):

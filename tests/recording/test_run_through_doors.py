@@ -79,7 +79,7 @@ def test_a_budget_stops_the_run(recorded):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--direct", "--max-tokens-total", "5"], "With --direct nobody counts or records"),
+        (["--direct", "--max-tokens-total", "5"], "With --direct, calls are neither counted nor recorded"),
         (["--record", "a", "--replay", "b"], "Give --record or --replay, not both."),
         (["--record", "a", "--resume"], "leave out --resume"),
         (["--replay", "nothing-there"], "cannot be read"),

@@ -134,13 +134,13 @@ def test_a_dry_run_tells_what_to_expect_and_runs_nothing(ran):
     before = (cookbook.reports / "results.json").stat().st_mtime_ns
     asked = ("--dry-run", "-p", "prompt", "Hi", "--price-in", "1000", "--price-out", "1000")
     done = cookbook.run(*asked, "--max-tokens-total", "50")
-    assert done.returncode == 0 and "1 of 2 were not counted yet: rehearsing" in done.stdout
+    assert done.returncode == 0 and "1 of 2 were not counted yet: executing" in done.stdout
     assert "1 of 2 are unknown, because they fail on the local endpoint." in done.stdout
     rows = {line.split("  ")[0]: line.split() for line in done.stdout.splitlines()}
     assert rows["OpenAI SDK"][4:7] == ["2", "22", "144"] and rows["LangChain"][2:] == ["?", "?", "?", "?", "never"]
     known = cookbook.run("openai-sdk", *asked, "--max-cost", "0.1")
-    assert known.returncode == 1 and "The budget does not suffice" in known.stdout
-    assert "Expected cost: 0.1660." in known.stdout and "rehearsing" not in known.stdout
+    assert known.returncode == 1 and "The budget is too small" in known.stdout
+    assert "Expected cost: 0.1660." in known.stdout and "not counted yet" not in known.stdout
     assert (cookbook.reports / "results.json").stat().st_mtime_ns == before
 
 
@@ -148,7 +148,7 @@ def test_a_dry_run_rehearses_what_was_never_counted_with_these_parameters(ran):
     cookbook, _, _ = ran
     nobody = {"AZURE_INFERENCE_ENDPOINT": "http://127.0.0.1:9", "AZURE_INFERENCE_CREDENTIAL": "k" * 32}
     done = cookbook.run("openai-sdk", "--dry-run", "-d", "mine", "-p", "count", "2", **nobody)
-    assert done.returncode == 0 and "1 of 1 were not counted yet: rehearsing" in done.stdout
+    assert done.returncode == 0 and "1 of 1 were not counted yet: executing" in done.stdout
     (row,) = [line.split() for line in done.stdout.splitlines() if line.startswith("OpenAI SDK")]
     assert row[2] == "mine" and row[4:7] == ["2", "22", "144"]
 

@@ -14,6 +14,7 @@ from mistral_on_azure.running.jobs import plan
 from mistral_on_azure.running.results import Result
 
 KEY = "k" * 32
+OTHER_ENGINE = ["--kind", "managed", "--engine", "http://127.0.0.1:9"]
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_choosing(folder, monkeypatch, selection, names):
         (Selection(clients=["cohere"]), "no client 'cohere'"),
         (Selection(clients=["-"]), "no client '-'"),
         (Selection(tags=["retird"]), "Did you mean 'retired'?"),
-        (Selection(names=["langchain"], clients=["openai"]), "No notebook satisfies all of that"),
+        (Selection(names=["langchain"], clients=["openai"]), "No notebook matches all conditions"),
     ],
 )
 def test_mistakes(folder, selection, said):
@@ -153,6 +154,9 @@ def test_mistakes_in_parameters(folder, tmp_path, deployments, parameters, said)
         (["-p", "count", "1", "-p", "count", "2"], "The parameter 'count' is given twice"),
         (["--direct"], "--direct is for an endpoint of yours: set AZURE_INFERENCE_ENDPOINT"),
         (["--save", "--engine", "embedded"], "do without --engine or --replay"),
+        (OTHER_ENGINE, "--engine is for --kind serverless or foundry, not for managed: leave it out."),
+        ([*OTHER_ENGINE, "--dry-run"], "--engine is for --kind serverless or foundry, not for managed: leave it out."),
+        ([*OTHER_ENGINE, "-p", "model", default_name(), "--dry-run"], "not for managed: leave it out"),
     ],
 )
 def test_mistakes_on_the_command_line_get_one_line(cookbook, folder, arguments, said):

@@ -246,12 +246,12 @@ def test_clients_are_understood_by_a_part(said, meant):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["parameters", "openai"], "Say which: shape-the-answer-with-parameters, pass-extra-parameters."),
+        (["parameters", "openai"], "may be any of: shape-the-answer-with-parameters, pass-extra-parameters."),
         (["dance", "openai"], "There is no task 'dance'. There are: connect-with-a-key, "),
         (["stream", "cobol"], "There is no client 'cobol'. There are: webrequests, azure-sdk, "),
-        (["", "openai"], "Say a task and a client. Tasks: connect-with-a-key, "),
+        (["", "openai"], "Name a task and a client. Tasks: connect-with-a-key, "),
         ([], "Clients: webrequests, "),
-        (["stream", "openai", "--shell"], "There are, for webrequests: ask-what-is-deployed, "),
+        (["stream", "openai", "--shell"], "There are scripts for webrequests: ask-what-is-deployed, "),
         (["stream", "openai", "--output", "/dev/null/a.py"], "cannot be written"),
         (["stream", "litellm", "--output", "litellm.py"], "would hide the package litellm"),
     ],

@@ -98,8 +98,8 @@ def test_what_varies_is_kept_as_varying_and_not_compared(measured):
 def test_waits_in_words():
     assert measuring.in_words([[0.4, 0.5], [1.0, 1.0]]) == "0.4 to 0.5, 1"
     assert measuring.rounded([10.0, 12.46, 15.0], timeout=2) == [0.5, 0.5]
-    assert measuring.as_told([[2.0, 2.3]], 2)
-    assert not measuring.as_told([[1.9, 2.0]], 2) and not measuring.as_told([], 2)
+    assert measuring.obeys_retry_after([[2.0, 2.3]], 2)
+    assert not measuring.obeys_retry_after([[1.9, 2.0]], 2) and not measuring.obeys_retry_after([], 2)
 
 
 def test_an_error_in_one_line():

@@ -12,7 +12,7 @@ from mistral_on_azure.errors import CookbookError
 
 ENDPOINT = "AZURE_INFERENCE_ENDPOINT"
 CREDENTIAL = "AZURE_INFERENCE_CREDENTIAL"
-OPENAI_ENDPOINT = "AZURE_INFERENCE_OPENAI_ENDPOINT"  # the base URL of OpenAI's client and of those that speak like it
+OPENAI_ENDPOINT = "AZURE_INFERENCE_OPENAI_ENDPOINT"  # the base URL of OpenAI-compatible clients
 TOKEN_SCOPE = "AZURE_INFERENCE_SCOPE"  # what a Microsoft Entra ID token is requested for
 SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of the proxy that a run puts in front of an endpoint
 ENGINE = "COOKBOOK_ENGINE"  # a real model behind the local endpoint that `connect` starts: `embedded`, or an address
@@ -23,7 +23,7 @@ API_VERSION = "2024-05-01-preview"  # of the Azure AI Model Inference API
 _EXAMPLE = "https://your-host-name.your-azure-region.inference.ai.azure.com"
 _ROUTES = ("/v1/chat/completions", "/models/chat/completions", "/chat/completions", "/score", "/v1", "/models", "/info")
 _PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-_HOST = re.compile(r"\*|\.?\w[\w.:/-]*|::[\w:]*")  # in NO_PROXY
+_HOST = re.compile(r"\*|\.?\w[\w.:/-]*|::[\w:]*")  # an entry of NO_PROXY
 _QUOTES = "\"'`“”‘’"
 _SECRET = re.compile(r"[A-Za-z0-9+=_]{20,}|eyJ[\w.-]+")  # a key or a token; an address has a dot, a slash or a hyphen
 
@@ -149,9 +149,9 @@ def variables_of(base: str, kind: DeploymentKind) -> dict[str, str]:
 
 
 def endpoint_in_variables(kind: DeploymentKind | None = None) -> tuple[str, DeploymentKind | None]:
-    """The address in AZURE_INFERENCE_ENDPOINT without a route, and the kind, where the address alone tells it.
+    """The address in AZURE_INFERENCE_ENDPOINT without a route, and its kind; None where the address may be of any kind.
 
-    Where AZURE_INFERENCE_OPENAI_ENDPOINT is the same host's `/openai/v1`, the two are of a Foundry resource.
+    Where AZURE_INFERENCE_OPENAI_ENDPOINT is the same host's `/openai/v1`, the kind is a Foundry resource.
 
     Args:
         kind: the kind, where it is known from elsewhere.
@@ -168,7 +168,7 @@ def endpoint_in_variables(kind: DeploymentKind | None = None) -> tuple[str, Depl
 
 
 def kind_in(url: str) -> DeploymentKind | None:
-    """The kind that an address tells by its host, or by a path that only one kind has; None when it tells none."""
+    """The kind that an address has by its host name, or by a path of one kind only; None where it may be any."""
     try:
         parts = urlsplit(url.strip().strip(_QUOTES))
         host = parts.hostname or ""

@@ -1,7 +1,8 @@
-"""Which requests a listener on loopback accepts: those of programs that use a name of this machine, and of no browser.
+"""Which requests a listener on loopback accepts: those to a name of this machine that no web page has sent.
 
 A page that a user visits can send requests to any port of the user's machine, and with a host name that suddenly
-resolves to loopback it could even read the answers. The headers `Origin` and `Host` of a request reveal both.
+resolves to loopback (DNS rebinding) it could even read the answers. The headers `Origin` and `Host` of a request show
+both.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ _FOREIGN = ("cross-site", "same-site")
 
 
 def refusal(headers: Mapping[str, str], allowed: Collection[str] = ()) -> str:
-    """Why a request must not be answered, in a sentence; empty for one that may be.
+    """Why a request must not be answered, in a sentence; empty for a request that may be answered.
 
     Args:
-        headers: of the request; names in lower case, or a mapping that does not tell case.
-        allowed: names of hosts beside those of loopback, in lower case.
+        headers: the request's headers, with names in lower case, or a mapping that ignores case.
+        allowed: host names that are accepted besides those of loopback, in lower case.
     """
     host = headers.get("host", "")
     if not _is_ours(host, allowed):

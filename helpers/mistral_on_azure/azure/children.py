@@ -1,8 +1,8 @@
-"""Child processes that serve, which print their address and end with their parent; and what any child gets to see.
+"""Child processes that run a server, print its address and end with their parent; and how credentials stay hidden.
 
-Credentials stay out of the environment of child processes, and out of this process's own environment in `/proc`. What
-remains: root, and whoever may trace this user's processes, can read their memory. A shell from which the variables were
-exported still has them, and on systems other than Linux so does the list of processes with their environments.
+Credentials stay out of the environment of child processes, and out of this process's own environment in `/proc`. Not
+hidden: root, and whoever may trace this user's processes, can read their memory. A shell that exported the variables
+still has them, and on systems other than Linux the list of processes shows their environments.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SET_DUMPABLE = 4  # prctl(2)
 
 
 def spawn(module: str, environment: dict[str, str], otherwise: str) -> tuple[subprocess.Popen, str]:
-    """Run a module that serves, and wait for its address: `begin` and `address`, one after the other.
+    """Run a module that starts a server, and wait for its address: `begin`, then `address`.
 
     Returns:
         The process, and its address.
@@ -89,15 +89,15 @@ def stop(process: subprocess.Popen) -> None:
 
 
 def reserved_port() -> int:
-    """A port of loopback for somebody else's server, which cannot choose one itself.
+    """A free port of loopback for a program that cannot choose a free one itself.
 
-    The system gives it to nobody else for a minute: a connection that was closed on this side keeps it for late
-    packets. A server may listen on it all the same, as servers set SO_REUSEADDR.
+    The operating system gives the port to no other program for a minute, since a connection that was closed on this
+    side keeps it in the state TIME_WAIT. A server can listen on it nevertheless, as servers set SO_REUSEADDR.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
         client.connect(listener.getsockname())
         accepted, _ = listener.accept()
-        accepted.close()  # before the client closes, so that it is this side that waits
+        accepted.close()  # before the client closes, so that this side gets the state TIME_WAIT
         return listener.getsockname()[1]
 
 
@@ -117,10 +117,10 @@ def own_secrets() -> list[str]:
 
 
 def hide() -> None:
-    """Make this process's credentials unreadable for other processes of the same user, who are not root. Linux only.
+    """Hide this process's credentials from the user's other processes, unless they run as root. Linux only.
 
-    What `/proc` shows as the environment is the memory with which the process was started. The credentials in it are
-    overwritten, so that not even root finds them there, and stand in `os.environ` as before.
+    `/proc` shows as the environment the memory with which the process was started. The credentials in it are
+    overwritten, so that not even root finds them there; `os.environ` has them as before.
     """
     if sys.platform != "linux":
         return
@@ -134,7 +134,7 @@ def hide() -> None:
         place = libc.getenv(os.fsencode(name))
         if value and place and ctypes.string_at(place) == os.fsencode(value):
             ctypes.memset(place, ord("*"), len(os.fsencode(value)))
-            os.environ[name] = value  # in memory of its own from now on
+            os.environ[name] = value  # a copy in other memory
 
 
 @contextmanager

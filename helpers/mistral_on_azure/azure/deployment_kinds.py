@@ -1,7 +1,7 @@
-"""The kinds of deployment on Azure: their host names, routes and Entra ID scopes, and how an answer tells them apart.
+"""The kinds of deployment on Azure: their host names, routes and Entra ID scopes, and which answers each one gives.
 
-A host name is a candidate: `*.inference.ai.azure.com`, `*.models.ai.azure.com` and a host of one's own may be any kind.
-The endpoint's answer to `GET /info` decides there.
+A host name does not always show the kind: `*.inference.ai.azure.com`, `*.models.ai.azure.com` and a user's own host
+name may be of any. The endpoint's answer to `GET /info` decides then.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class DeploymentKind:
     """One kind of deployment.
 
     Attributes:
-        name: as it is written after `--kind`.
+        name: the value of `--kind`.
         words: its name in a sentence.
-        suffixes: how its host names end; the shared ones are in `EITHER`.
+        suffixes: the ends of host names that only this kind has; those of two kinds are in `EITHER`.
         scope: the scope that a Microsoft Entra ID token is requested for.
-        older_scopes: scopes that older pages of Microsoft name, whose tokens are taken as well.
+        older_scopes: scopes that older pages of Microsoft name, whose tokens are accepted as well.
         role: the Azure role that lets an identity call the endpoint.
         azure_path: where the Model Inference API's routes begin, as azure-ai-inference wants its endpoint.
         openai_path: where the OpenAI-compatible routes begin, as an OpenAI client wants its base URL.
@@ -50,7 +50,7 @@ class DeploymentKind:
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        """The audiences of the tokens that are taken, the one to ask for first."""
+        """The audiences of the tokens that are accepted; the first one is that of `scope`."""
         return tuple(scope.removesuffix("/.default") for scope in (self.scope, *self.older_scopes))
 
 
@@ -84,21 +84,21 @@ def kind_named(name: str) -> DeploymentKind:
 
 
 def kind_of_host(host: str) -> DeploymentKind | None:
-    """The kind that a host name alone tells; None when only the endpoint's answer can."""
+    """The kind that has this host name alone; None where only the endpoint's answer shows the kind."""
     return next((kind for kind in DEPLOYMENT_KINDS.values() if kind.suffixes and host.endswith(kind.suffixes)), None)
 
 
 def is_azure(host: str) -> bool:
-    """Whether a host name is one that Azure gives."""
+    """Whether a host name is one of Azure's."""
     return kind_of_host(host) is not None or host.endswith(EITHER)
 
 
 def kind_answered(status: int, headers: Mapping[str, str], body: Any) -> DeploymentKind | None:
-    """The kind that an answer to `GET /info` tells; None when it tells none, as a server of one's own does.
+    """The kind that an answer to `GET /info` shows; None where it shows none, as that of a user's own server.
 
     Args:
-        headers: with names in lower case.
-        body: the answer's JSON, None for another body.
+        headers: the answer's headers, with names in lower case.
+        body: the answer's JSON; None for a body that is not JSON.
     """
     if any(name.startswith("ms-azureml-model-") for name in headers):  # only managed compute's gateway writes these
         return MANAGED

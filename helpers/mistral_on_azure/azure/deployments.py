@@ -20,9 +20,9 @@ class Deployment:
         tools: whether the model calls tools.
         claim: what Mistral AI says of the model.
         tokenizer: v1, v3, v7 or tekken, by which the model's tokens are counted.
-        estimated: whether that is not the model's own tokenizer, so that counts are estimates.
-        container_name: what `/info` answers on managed compute; container_provider likewise.
-        output: the most tokens of a completion, None for what the context leaves.
+        estimated: whether `tokenizer` is not the model's own, so that counts are estimates.
+        container_name: the `model_name` of `/info` on managed compute; container_provider its `model_provider_name`.
+        output: the most tokens of a completion; None where only the context length limits it.
         json: whether the model has a JSON mode.
         sold: whether Azure sells it per token, on a Foundry resource, in place of deploying its weights.
     """
@@ -45,12 +45,12 @@ class Deployment:
 
     @property
     def counted_with(self) -> str:
-        """The tokenizer that the local endpoint counts with; v3 for the four, which the documented exchange was."""
+        """The tokenizer that the serverless kind counts with: v3 for the open models, as in Microsoft's example."""
         return self.tokenizer if self.sold else "v3"
 
     @property
     def info(self) -> dict[str, str]:
-        """What `GET /info` answers for this deployment."""
+        """The answer to `GET /info` for this deployment, a JSON object."""
         return {"model_name": self.name, "model_type": "chat-completions", "model_provider_name": "MistralAI"}
 
 
@@ -80,7 +80,7 @@ def retired_deployments() -> dict[str, Deployment]:
 
 def _per_token(kind: str) -> dict[str, Deployment]:
     rows = [Deployment(**row, sold=True) for row in _table()[kind]]
-    if find_spec("mistral_common") is None:  # it has their tokenizers, and the base install does without it
+    if find_spec("mistral_common") is None:  # it has their tokenizers; only the notebooks' extra installs it
         rows = [replace(row, tokenizer="v3", estimated=True) for row in rows]
     return {row.name: row for row in rows}
 

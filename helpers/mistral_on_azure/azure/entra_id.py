@@ -22,13 +22,13 @@ class NoToken(CookbookError):
 
 
 def token_provider(url: str, scope: str = "") -> Callable[[], str]:
-    """A function that returns a token for an endpoint, and a fresh one when the last will soon expire.
+    """A function that returns a token for an endpoint, and a new one when the last will soon expire.
 
-    It is called once here, so that an identity that does not work is found out at once.
+    The function is called once at the start, so that an identity that gets no token raises an error at once.
 
     Args:
         url: the endpoint's address.
-        scope: what the token is for; empty is the scope of the kind that the address tells.
+        scope: the scope of the token; empty means that of the address's kind, or of serverless where it shows none.
 
     Raises:
         NoToken: when the address is not https, no identity is found, or a setting of the identity is invalid.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-ROOT = Path(__file__).resolve().parents[3]  # of the checkout; installed from a wheel, no folder of the cookbook's
+ROOT = Path(__file__).resolve().parents[3]  # the checkout's; meaningless where a wheel is installed
 
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")  # Windows has no files of these names
@@ -33,10 +33,10 @@ NOTEBOOKS = ROOT / "notebooks" if is_checkout() else Path(__file__).resolve().pa
 
 
 def path_part(name: str) -> str:
-    """A name as one part of a path on any system, the same for the same name and another for another.
+    """A name as one part of a path that every operating system accepts; different names have different parts.
 
-    A name of letters, digits, dots, underscores and hyphens stays, if it may; in any other each character that may not
-    be there becomes a percent sign and two digits.
+    A name of letters, digits, dots, underscores and hyphens stays, unless Windows reserves it. In any other name, each
+    other character becomes a percent sign and two hexadecimal digits.
     """
     if _PLAIN.fullmatch(name) and not _DEVICE.fullmatch(name) and name[-1] != "." and len(name) <= _LONGEST_PART:
         return name
@@ -74,11 +74,11 @@ def read_json(path: Path) -> Any:
         return None
 
 
-# A process of its own removes the folder, since a killed one cannot. Its standard input ends with its parent.
+# A child process removes the folder, since a killed process could not. Its standard input ends when its parent ends.
 _TIDY = "import shutil, sys; sys.stdin.read(); shutil.rmtree(sys.argv[1], ignore_errors=True)"
 
 
-# Bytes of a temporary folder's path. Sockets are made below it with up to 45 more, and macOS takes 103 in all.
+# Bytes of a temporary folder's path. The paths of sockets below it have up to 45 more, and macOS allows 103 in all.
 _LONGEST = 55
 
 
@@ -97,7 +97,7 @@ class PrivateFolder:
         )
 
     def remove(self) -> None:
-        """Remove it now."""
+        """Remove the folder now, without waiting for the end of this process."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._tidying.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""One HTTP request with a time limit, by the standard library alone, which imports faster than a client.
+"""One HTTP request with a time limit, by the standard library alone, which imports faster than an HTTP client.
 
 `probe` asks an endpoint what it is: its kind and its model, in one request, or two where the first names no model.
 """
@@ -68,7 +68,7 @@ def request(method: str, url: str, credential: str, body: Any = None, *, name: s
     Raises:
         CookbookError: when no answer comes, or SSL_CERT_FILE holds no certificates.
     """
-    with _told(url, name), _sent(method, url, credential, body) as (answer, _):
+    with _errors_in_one_line(url, name), _sent(method, url, credential, body) as (answer, _):
         return _read(answer, credential)
 
 
@@ -104,7 +104,10 @@ def stream(url: str, credential: str, body: Any, headers: dict[str, str]) -> Ite
     Raises:
         CookbookError: when no answer comes or it breaks off, or SSL_CERT_FILE holds no certificates.
     """
-    with _told(url, ENDPOINT), _sent("POST", url, credential, body, headers) as (answer, sent):
+    with (
+        _errors_in_one_line(url, ENDPOINT),
+        _sent("POST", url, credential, body, headers) as (answer, sent),
+    ):
         received = {name.lower(): value for name, value in answer.getheaders()}
         yield Streamed(answer.status, received, urlsplit(url).path, sent, json.dumps(body), answer, credential)
 
@@ -130,8 +133,8 @@ def _read(answer: HTTPResponse, credential: str) -> Response:
 
 
 @contextmanager
-def _told(url: str, name: str) -> Iterator[None]:
-    """Turn what can go wrong on the way into one line that names the variable or option that holds the address."""
+def _errors_in_one_line(url: str, name: str) -> Iterator[None]:
+    """Turn an error of the connection into one line that names the variable or option that holds the address."""
     base = "/".join(url.split("/")[:3])
     try:
         yield
@@ -165,13 +168,13 @@ def _trust(file: str | None) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """An endpoint as its answers show it.
+    """An endpoint's kind and model, from its answers.
 
     Attributes:
-        kind: the given kind, or the one that the answer tells; serverless where it tells none.
+        kind: the given kind, or the one that the answer shows; serverless where it shows none.
         answer: the first answer.
-        model: the one model that the endpoint knows; empty when it names none or several. The container's name of
-            a model of the cookbook's is replaced by the deployment's.
+        model: the endpoint's only model; empty where it names none or several. A name by which managed compute's
+            container calls one of the cookbook's models is replaced by the deployment's name.
     """
 
     kind: DeploymentKind
@@ -180,11 +183,11 @@ class Probe:
 
 
 def probe(base: str, credential: str, kind: DeploymentKind | None = None, *, list_models: bool = True) -> Probe:
-    """Ask an endpoint what it is, with TIMEOUT for each of at most two requests.
+    """Find out an endpoint's kind and model, with TIMEOUT seconds for each of at most two requests.
 
     Args:
         base: its address without a route.
-        kind: what is known of it; None leaves it to the answer.
+        kind: its kind, where it is known; None takes the kind from the answer.
         list_models: whether to ask for the list of models where `/info` names none.
 
     Raises:
@@ -212,7 +215,7 @@ def first_path(kind: DeploymentKind | None) -> str:
 
 
 def deployment_behind(name: str, provider: str) -> str:
-    """A deployment's name for what the container of managed compute calls its model; the same name for any other."""
+    """The deployment whose model has this name in managed compute's container; the given name where there is none."""
     rows = [row for row in deployments().values() if row.container_name == name]
     exact = [row.name for row in rows if row.container_provider == provider]
     return (exact or [row.name for row in rows] or [name])[0]

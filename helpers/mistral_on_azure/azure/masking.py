@@ -1,7 +1,7 @@
 """Mask credentials in every text that is written: known secrets in all their spellings, and tokens.
 
-A text is masked before it is shortened, because a shortened key is harder to find. Parts of secrets are masked from
-eight characters on, since a server or a client may have shortened the text before.
+A text is masked before it is shortened, because a shortened key is harder to find. Parts of a secret are masked if they
+have eight characters or more, since a server or a client may have shortened the text before.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _SHORTEST = 6  # characters; anything shorter is no secret and would mask ordina
 _PART = 8  # characters of a secret in a row that must not survive
 _RANDOM = 16  # characters; a shorter secret counts as made of words
 _BLOCK = _PART // 2  # any part has an aligned block of this length inside, wherever it starts
-_CHAIN = re.compile(r"(?<![\w.-])[\w.-]{26,}+")  # what may hold a JSON Web Token; starting once a run keeps it linear
+_CHAIN = re.compile(r"(?<![\w.-])[\w.-]{26,}+")  # may hold a JSON Web Token; one start for each run keeps it linear
 _SEGMENT = 8  # characters, at least, of each of a token's three parts
-# What a terminal, a line wrap, a list of lines in JSON, or a table puts in the middle of a key. Each alternative looks
-# back at the first character, which the set before it finds fast.
+# Characters that a terminal, a line wrap, a list of lines in JSON, or a table puts in the middle of a key. Each
+# alternative looks back at the first character, which the set before it finds fast.
 _GAP = re.compile(
     "[\x1b\\\\\n\r\"'\u2502\u2503|\u200b\u00ad\0 \t&=]"
     "(?:"
@@ -91,7 +91,7 @@ class Masker:
         """The ranges of known secrets in the text, and the ranges between parts of one secret."""
         if not (self._parts or self._whole):
             return
-        if self._whole:  # a secret may itself hold what counts as a gap
+        if self._whole:  # a secret may itself contain a gap
             yield from (found.span() for found in self._whole.finditer(text))
         joined = _GAP.sub("", text)
         found = [*self._found_parts(joined)]
@@ -99,7 +99,8 @@ class Masker:
             found += [each.span() for each in self._whole.finditer(joined)]
         if not found:
             return
-        starts, shifts, gone, last = [0], [0], 0, 0  # where in the joined text a gap was, and how much is gone by then
+        # Where in the joined text each gap was, and how many characters are removed up to there.
+        starts, shifts, gone, last = [0], [0], 0, 0
         for gap in _GAP.finditer(text):
             last = gap.start() - gone
             gone += gap.end() - gap.start()
@@ -215,7 +216,7 @@ def _number(block: str) -> int:
 
 
 def _tokens(text: str) -> Iterator[tuple[int, int]]:
-    """Where JSON Web Tokens are, as Microsoft Entra ID issues them."""
+    """The ranges of JSON Web Tokens, which Microsoft Entra ID issues."""
     if "eyJ" not in text:
         return
     for chain in _CHAIN.finditer(text):

@@ -1,4 +1,4 @@
-"""The user's variables that the local endpoint's clients, kernels and child processes must not meet.
+"""The user's environment variables that the local endpoint's clients, kernels and child processes must not get.
 
 With them a notebook on the local endpoint would sign in elsewhere with the user's own identity, send through a proxy,
 trust other certificates, or run another Python. Each function returns changes: the new value by name, and None for a
@@ -89,7 +89,7 @@ def own_python(environ: Mapping[str, str] = os.environ) -> Changes:
 
 
 def forget_python_path() -> None:
-    """Leave the folders of PYTHONPATH out of this process's imports, and of those of the processes that it starts."""
+    """Remove the folders of PYTHONPATH from the import path of this process and of the processes that it starts."""
     named = {os.path.realpath(each) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each}
     sys.path[:] = [each for each in sys.path if os.path.realpath(each) not in named - {str(_PACKAGE)}]
     apply(own_python())
@@ -114,10 +114,10 @@ def own_kernel(folder: Path, environ: Mapping[str, str] = os.environ) -> Changes
 
 
 def kernel_sockets(folder: Path | str) -> dict[str, str]:
-    """What makes a kernel and its client meet in a folder, as settings of Jupyter's KernelManager.
+    """The settings of Jupyter's KernelManager with which a kernel and its client talk over sockets in a folder.
 
-    They would else talk over TCP ports, which are open to every user of the machine, and which somebody else may take
-    between their choice and their use. On Windows they do.
+    By default they use TCP ports, which are open to every user of the machine, and which another program may take
+    between their choice and their use. Windows has no such sockets, so there they use ports.
 
     Args:
         folder: an empty, private one.

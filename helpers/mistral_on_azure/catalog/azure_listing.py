@@ -1,7 +1,7 @@
 """The models that the reader's own signed-in `az` lists, compared with the table. Nothing is changed on Azure.
 
-Two lists are asked for: the versions in the registry `azureml`, which managed compute deploys from, and the models that
-a Foundry resource can have in a region, with their stages.
+Two lists are requested: the versions in the registry `azureml`, from which managed compute deploys, and the models that
+a Foundry resource can have in a region, with their life-cycle stages.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def ask(command: tuple[str, ...]) -> Rows:
     """Run a listing command of the Azure CLI.
 
     Raises:
-        CookbookError: without `az`, when it is not signed in, too slow, or prints something else than a list.
+        CookbookError: when `az` is missing, not signed in or too slow, or does not print a list.
     """
     what = " ".join(command[: next(at for at, word in enumerate(command) if word.startswith("-"))])
     if not (program := shutil.which(command[0])):
@@ -85,9 +85,9 @@ def registry_differences(rows: Rows) -> list[str]:
 
 
 def resource_differences(rows: Rows) -> list[str]:
-    """A line for each model of a Foundry resource whose version or stage is another one in the list than in the table.
+    """A line for each model of a Foundry resource whose version or stage in the list differs from the table.
 
-    A model of the list that the table lacks is named, too.
+    A model that the list has and the table lacks gets a line, too.
     """
     rows = [row for row in rows if not any(word in row["name"].lower() for word in _NO_CHAT)]
     newest = _newest(rows)
@@ -139,4 +139,4 @@ def _remedy(said: str) -> str:
         return "Sign in, then try again."
     if "'ml'" in said or "misspelled" in said or "not in the" in said:
         return "Add the extension: `az extension add --name ml`."
-    return "Put that right, then try again."
+    return "Correct that, then try again."

@@ -25,7 +25,7 @@ class Documentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One row.
+    """The row of one client.
 
     Attributes:
         key: the id of its notebook.
@@ -64,7 +64,7 @@ class Packages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         imports: the pip package by the module's dotted name, the clients' own modules first.
         brought_by: for a package, the packages that depend on it; beside one of these it is not listed.
-        extras: for a package, the requirement with an extra that replaces it when a program assigns the name.
+        extras: for a package, by the names that a program may assign: the requirement with an extra to install then.
     """
 
     imports: dict[str, str]
@@ -83,7 +83,7 @@ def read(file: Path) -> Table:
     """Read a table of clients.
 
     Raises:
-        CookbookError: one line with the row and the key in it that is wrong.
+        CookbookError: one line that names the row and the key that is wrong.
     """
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -138,7 +138,7 @@ def packages() -> Packages:
 
 
 def in_words(number: int) -> str:
-    """A number of clients: `six`."""
+    """A number of up to twelve as a word, such as `six`; a larger one in digits."""
     return _IN_WORDS[number] if number < len(_IN_WORDS) else str(number)
 
 

@@ -1,6 +1,7 @@
-"""The dated table of Mistral's models on Azure, models.toml: rows, facts with their sources, and names that are close.
+"""The dated table of Mistral's models on Azure, models.toml: rows, facts with their sources, and similar names.
 
-A fact is a list, since sources may disagree; then all of them stand there. `models_command` prints the table.
+A fact is a list, since sources may disagree; then the list has what each of them says. `models_command` prints the
+table.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any
 
 from mistral_on_azure.errors import CookbookError
 
-FRESH = timedelta(days=90)  # a row that was not looked at for longer says so
+FRESH = timedelta(days=90)  # a row that was not checked for longer is marked as old
+OLD = f"not looked at for {FRESH.days} days"
 KINDS = ("serverless", "managed", "foundry")
 _WORD = re.compile(r"[a-z]+|\d\w*")  # of a model's name
 _PATH = Path(__file__).with_name("models.toml")
@@ -30,7 +32,7 @@ class Fact:
     Attributes:
         value: the fact.
         source: the source's name, as a reader would look for it.
-        seen: the day that the source is of.
+        seen: the source's date.
     """
 
     value: str
@@ -51,7 +53,7 @@ Facts = tuple[Fact, ...]  # empty where no source says anything; several where t
 
 
 class _Row:
-    """What all rows of the table can do."""
+    """A row of the table, for a model or a part."""
 
     checked: date
 
@@ -76,8 +78,9 @@ class Model(_Row):
         group: "open", "sold today" or "retired".
         checked: the day on which the row was last compared with its sources.
         released: the day on which Mistral AI published the model.
-        sizes: VM sizes on managed compute, or that it is sold per token; `gpus` and `needs` are the least it takes.
-        azure: the stage of its life on Azure; `maker` is the one at Mistral AI's own API.
+        sizes: VM sizes on managed compute, or that it is sold per token; `gpus` is the least number of GPUs that it
+            needs, `needs` the least cores, GPUs, memory and disk.
+        azure: its life-cycle stage on Azure; `maker` is that at Mistral AI's own API.
         tokenizer_here: whether mistral-common brings the tokenizer's data, so that counts are exact.
     """
 
@@ -112,11 +115,11 @@ class Model(_Row):
 
 @dataclass(frozen=True)
 class Part(_Row):
-    """Something that the models are called through, or run on: since when it is there, and when it ends.
+    """An API, a client library or a VM size: since when it is available, and when it ends.
 
     Attributes:
-        since: its first day; empty where nobody looked.
-        ends: the day on which its maker retires it; several where sources disagree.
+        since: its first day; empty where it was not looked up.
+        ends: the day on which its maker retires it; several days where sources disagree.
     """
 
     name: str
@@ -193,7 +196,7 @@ def as_of() -> date:
 
 
 def stale_names(today: date | None = None) -> list[str]:
-    """The rows that were not looked at for 90 days."""
+    """The names of the rows that were not checked for 90 days."""
     return [row.name for row in (*models().values(), *parts().values()) if row.stale(today)]
 
 
@@ -206,7 +209,7 @@ def known(name: str) -> Model | None:
 def neighbour(name: str) -> str:
     """The known name that is most similar to an unknown one; empty when none is.
 
-    A name that has all the words comes first, since people type a part, as `mixtral` or `mistral-7b`.
+    A name with all words of the unknown one comes first, since people type a part, such as `mixtral` or `mistral-7b`.
     """
     names = {each.lower(): model.name for model in models().values() for each in (model.name, model.asset)}
     written = {word for each in names for word in _WORD.findall(each)}
@@ -275,9 +278,9 @@ def _made(row: type, values: dict[str, Any], sources: dict[str, Any]) -> Any:
     for key, value in values.items():
         made[key] = _facts(name, key, value, sources) if isinstance(value, list) else value
         if kinds.get(key) == "date" and not isinstance(value, date):
-            raise _broken(f"row {name}, {key}: a date is wanted")
+            raise _broken(f"row {name}, {key}: it must be a date")
         if kinds.get(key) == "Facts" and not isinstance(value, list):
-            raise _broken(f"row {name}, {key}: a list of facts is wanted")
+            raise _broken(f"row {name}, {key}: it must be a list of facts")
     try:
         return row(**made)
     except TypeError as error:

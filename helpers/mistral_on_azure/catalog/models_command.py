@@ -13,6 +13,7 @@ from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.catalog import azure_listing
 from mistral_on_azure.catalog.models import (
     KINDS,
+    OLD,
     Facts,
     Model,
     Part,
@@ -27,8 +28,7 @@ from mistral_on_azure.catalog.models import (
     stale_names,
 )
 
-_OLD = "not looked at for 90 days"
-_WIDE = 170  # columns of a terminal from which on a table has room for the names of models
+_WIDE = 170  # columns of a terminal; in a narrower one, a table has no room for the models' names
 _COLUMNS = ("model", *KINDS, "runs on", "context", "tokens here", "tools", "on Azure", "next")
 
 
@@ -42,7 +42,7 @@ def run(name: str, as_json: bool, check: bool, stale: bool, location: str = azur
         return _check(location)
     elif stale:
         old = stale_names()
-        print(f"{_OLD.capitalize()}: {', '.join(old)}." if old else f"Every row was looked at since {as_of()}.")
+        print(f"{OLD.capitalize()}: {', '.join(old)}." if old else f"Every row was looked at since {as_of()}.")
         return 1 if old else 0
     else:
         show(Console())
@@ -61,7 +61,7 @@ def rows(name: str = "") -> list[dict[str, Any]]:
     """The table for programs: each fact with its source and date. With a name, that row alone.
 
     Raises:
-        CookbookError: for a name that is unknown.
+        CookbookError: for an unknown name.
     """
     wanted = [find(name)] if name else [*models().values(), *parts().values()]
     return [_row(each) for each in wanted]
@@ -78,9 +78,9 @@ def _row(row: Model | Part) -> dict[str, Any]:
 
 
 def cells(model: Model) -> list[str]:
-    """A row of the table in words, in the order of the columns."""
+    """A model's row of the table as texts, in the order of the columns."""
     return [
-        f"{model.name}{f' ({_OLD})' if model.stale() else ''}",
+        f"{model.name}{f' ({OLD})' if model.stale() else ''}",
         *(every(getattr(model, kind)) for kind in KINDS),
         runs_on(model),
         every(model.context),
@@ -92,17 +92,17 @@ def cells(model: Model) -> list[str]:
 
 
 def show(console: Console) -> None:
-    """Print the models in groups, as tables or, where a terminal is too narrow for these, one below the other."""
+    """Print the models in groups: as tables or, in a narrow terminal, as lines."""
     for group in dict.fromkeys(model.group for model in models().values()):
         console.print(f"{group} (as of {as_of()})", style="bold", highlight=False)
         of_group = [model for model in models().values() if model.group == group]
         (_as_table if console.width >= _WIDE else _as_lines)(console, of_group)
         console.print()
     for part in parts().values():
-        old = f" ({_OLD})" if part.stale() else ""
+        old = f" ({OLD})" if part.stale() else ""
         console.print(f"{part.name}{old}: ends {every(part.ends)}", highlight=False)
     console.print(
-        "\n≠ stands between sources that disagree. `cookbook models NAME` tells a model's facts with their sources."
+        "\n≠ stands between sources that disagree. `cookbook models NAME` prints a model's facts with their sources."
     )
 
 
@@ -138,7 +138,7 @@ def show_one(console: Console, model: Model) -> None:
         for fact in facts:
             console.print(f"  {name:<11} {fact}", highlight=False, markup=False)
     counted = f"Tokens on the local endpoint: {tokens_here(model)}."
-    for line in (counted, model.note, advice(model), f"This row was {_OLD}." if model.stale() else ""):
+    for line in (counted, model.note, advice(model), f"This row was {OLD}." if model.stale() else ""):
         if line:
             console.print(line, highlight=False, markup=False)
 
@@ -158,15 +158,15 @@ def tokens_here(model: Model) -> str:
     if not model.tokenizer_here:
         return "an estimate"
     own, known = model.tokenizer[0].value, deployments().get(model.name)
-    other = known.counted_with if known else own  # the documented exchange's, on serverless
+    other = known.counted_with if known else own  # on serverless, v3 as in Microsoft's example
     return f"exact ({own})" if other == own else f"exact ({own}) on managed, {other} on serverless"
 
 
 def first(facts: Facts) -> str:
-    """What the first source says; a dash where none says anything."""
+    """The value in the first source; a dash where there is no source."""
     return facts[0].value if facts else "–"
 
 
 def every(facts: Facts) -> str:
-    """What all sources say, each thing once; a dash where none says anything."""
+    """The different values in all sources; a dash where there is no source."""
     return " ≠ ".join(dict.fromkeys(fact.value for fact in facts)) or "–"

@@ -1,7 +1,8 @@
 """The notebooks: each has a kind, an id, sections, tags, cells and parameters.
 
-All that asks about a notebook asks here, where the files are decoded: nbformat takes a while to import and changes what
-it reads. Others read a file only to write it again, or, as the scan for credentials, because it may be damaged.
+Other modules read notebooks through this one. It decodes the files itself, since nbformat is slow to import and changes
+what it reads. Only a module that writes a notebook reads the file itself, and the scan for credentials, which must read
+damaged files, too.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ ENDING = ".ipynb"
 
 
 class Kind(StrEnum):
-    """What a notebook is for; its place below the folder of notebooks says which."""
+    """What a notebook is for, by its place in the folder of notebooks."""
 
     GUIDE = "guide"
     CLIENT = "client"
@@ -48,8 +49,8 @@ class Cell:
     Attributes:
         number: its place in the notebook, from 1.
         type: `code`, `markdown` or `raw`.
-        section: the `##` heading that it stands under, empty above the first; of words with headings, the last of them.
-        outputs: of a code cell, as nbformat 4 has them; read them, never change them.
+        section: the `##` heading above the cell, empty above the first; for a Markdown cell with headings, its last.
+        outputs: a code cell's outputs in the format of nbformat 4. They are shared: never change them.
     """
 
     number: int
@@ -117,7 +118,7 @@ class Notebook:
 
     @property
     def name(self) -> str:
-        """How tables name it: its client, or its title where it is a recipe, else its id."""
+        """The name in tables: of a client's notebook the client's, of a recipe the title, of others the id."""
         if self.kind is Kind.CLIENT:
             return clients()[self.id].name
         return self.title if self.kind is Kind.RECIPE else self.id
@@ -129,12 +130,12 @@ class Notebook:
 
     @property
     def markdown(self) -> tuple[Cell, ...]:
-        """The cells of text."""
+        """The Markdown cells."""
         return tuple(cell for cell in self.cells if cell.type == "markdown")
 
     @cached_property
     def parameters_source(self) -> str:
-        """The source of its parameters cell, empty where it has none."""
+        """The source of its parameters cell; empty where it has none."""
         return next((cell.source for cell in self.code if "parameters" in cell.tags), "")
 
     @cached_property
@@ -164,10 +165,10 @@ class Notebook:
 
     @cached_property
     def sidecar(self) -> Sidecar:
-        """What is written beside it; empty where there is no such file.
+        """The content of the TOML file beside it; empty where there is no such file.
 
         Raises:
-            CookbookError: when the file is damaged.
+            CookbookError: when the TOML file is damaged.
         """
         return read_sidecar(self.path.with_suffix(".toml"))
 
@@ -181,7 +182,7 @@ class Notebook:
 
 
 def _headings(source: str, mark: str) -> list[str]:
-    """The headings of a cell of text, which a finding may stand above; a comment in a program is none."""
+    """The headings of one level in a Markdown cell. A comment in a program, which also begins with #, is no heading."""
     lines = _PROGRAM.sub("", source).splitlines()
     return [text for line in lines if line.startswith(mark) and (text := line.removeprefix(mark))]
 
@@ -205,7 +206,7 @@ def load(path: Path, folder: Path | None = None) -> Notebook:
 
     Args:
         path: any file.
-        folder: the folder of notebooks that gives it id and kind; a file elsewhere is a guide, named by its stem.
+        folder: the folder of notebooks, by which it gets id and kind; a file elsewhere is a guide, named by its stem.
 
     Raises:
         CookbookError: one line that names the file, when it cannot be read or is no notebook.
@@ -253,11 +254,11 @@ def _id_and_kind(path: Path, folder: Path | None) -> tuple[str, Kind]:
 def notebooks(folder: Path, *kinds: Kind) -> dict[str, Notebook]:
     """The notebooks of a folder by their ids: Start here, the clients, the recipes, the other languages.
 
-    Those of recipes and other languages are in folders of their own. Hidden files, such as the `._x.ipynb` that macOS
-    leaves, are none.
+    Recipes and notebooks in other languages are in folders of their own. Hidden files, such as the `._x.ipynb` that
+    macOS leaves, are left out.
 
     Args:
-        kinds: only notebooks of these; all kinds if there are none.
+        kinds: only notebooks of these kinds; without any, all notebooks.
 
     Raises:
         CookbookError: for a file that is no notebook.

@@ -30,10 +30,10 @@ class Parameter:
 
     Attributes:
         name: the variable.
-        type: its annotation, or the type of its default where there is none; `Any` for what is not known here.
+        type: its annotation, or the type of its default where there is none; `Any` for an unknown type.
         written: the type as text, for tables and messages.
-        default: the value, None where it is no literal.
-        assignment: the assignment as Python, without the annotation, with the comment behind it.
+        default: the value; None where it is not a literal.
+        assignment: the assignment as Python, without the annotation, with the comment at its end.
     """
 
     name: str

@@ -16,8 +16,8 @@ Rule = Callable[[Notebook, Mapping[str, Notebook]], Iterable[str]]
 
 PACKAGE = "mistral_on_azure"
 SET_UP, EXERCISES, ENDING = "Set up", "Exercises", "What you can do now"
-_LONGEST, _USUAL = 20, 8  # lines of a code cell, and of the one in the middle
-_LONGEST_ELSEWHERE = 40  # where a cell is a program of its own
+_LONGEST, _USUAL = 20, 8  # the most lines of a code cell, and of the median code cell
+_LONGEST_ELSEWHERE = 40  # in other languages, where a cell is a whole program
 _MOST_CELLS = 40  # of a recipe, which is read in one sitting
 _CREDENTIAL = re.compile(
     r"""(?ix) (api_?key|credential|token|authorization) ["']? \s* [=:] \s* f? ["'] (?!wrong["']) [\w+/.=-]{8,} ["']"""
@@ -59,16 +59,16 @@ def leads_stand_alone(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator
             yield f"the first paragraph of {section!r} refers to what its own page does not have: {found[0]!r}"
 
 
-def code_stands_under_words(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+def code_is_introduced(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
     """A notebook begins and ends with Markdown, and has no three code cells in a row."""
     types = [cell.type for cell in notebook.cells]
     if types[:1] != ["markdown"] or types[-1:] != ["markdown"]:
-        yield "the first and the last cell must be words"
+        yield "the first and the last cell must be Markdown"
     if any(types[place : place + 3] == ["code"] * 3 for place in range(len(types))):
-        yield "three code cells follow each other without a word"
+        yield "three code cells follow each other without Markdown between them"
 
 
-def the_time_is_told(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+def minutes_are_stated(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
     """The first cell states how long the notebook takes."""
     if not notebook.cells or not re.search(r"\b(?:\d+|five|ten) minutes\b", notebook.cells[0].source):
         yield "the first cell must say how many minutes it takes"
@@ -127,11 +127,11 @@ def no_credential_is_written(notebook: Notebook, _: Mapping[str, Notebook]) -> I
             yield f"cell {cell.number} has a credential in it"
 
 
-def pictures_have_words(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+def pictures_have_alt_texts(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
     """Pictures have alternative texts, and tables are also stored as plain text."""
     for cell in notebook.cells:
         if "![](" in cell.source:
-            yield f"cell {cell.number} has a picture without words"
+            yield f"cell {cell.number} has a picture without an alt text"
         for output in cell.outputs:
             data = output.get("data", {})
             html = "".join(data.get("text/html", ""))
@@ -146,12 +146,12 @@ def pictures_have_words(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterat
 
 def colours_have_names(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
     """Plots take their colours from `colours`, so that all pictures have one style and each has a dark version."""
-    wild = (cell.number for cell in notebook.code if _HEX.search(cell.source))
-    yield from (f"cell {number} has a colour of its own; take one of {PACKAGE}.colours" for number in wild)
+    own = (cell.number for cell in notebook.code if _HEX.search(cell.source))
+    yield from (f"cell {number} has a colour of its own; take one of {PACKAGE}.colours" for number in own)
 
 
 def links_lead_somewhere(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """Links lead to files and sections that exist, or start with https."""
+    """Links start with https, or lead to files and sections that exist."""
     for cell in notebook.markdown:
         for target, section in _LINK.findall(cell.source):
             path = notebook.path.parent / target
@@ -213,17 +213,17 @@ def something_can_be_copied(notebook: Notebook, _: Mapping[str, Notebook]) -> It
         yield "no cell has the tag snippet"
 
 
-def snippets_need_nothing_of_ours(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+def snippets_do_not_use_the_package(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
     """A snippet uses the two environment variables, and nothing of this package."""
     yield from (
         f"cell {cell.number} is a snippet and uses {PACKAGE}" for cell in notebook.snippets if PACKAGE in cell.source
     )
 
 
-def the_end_looks_back(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+def the_ending_comes_last(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
     """The last section is What you can do now."""
     if notebook.sections[-1:] != (ENDING,):
-        yield f"its last section is {ENDING!r}"
+        yield f"its last section must be {ENDING!r}"
 
 
 def prompts_have_answers(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
@@ -234,16 +234,16 @@ def prompts_have_answers(notebook: Notebook, _: Mapping[str, Notebook]) -> Itera
             yield f"the prompt {exchange.prompt!r} of its TOML file is not in it"
 
 
-def what_to_install_is_told(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
-    """The words above the first import of this package say what to install, and which group a recipe needs."""
+def packages_to_install_are_named(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+    """The Markdown above the first import of this package says what to install, and which group a recipe needs."""
     first = next((cell.number for cell in notebook.code if PACKAGE in cell.source), 0)
-    words = "\n".join(cell.source for cell in notebook.markdown if cell.number < first)
+    above = "\n".join(cell.source for cell in notebook.markdown if cell.number < first)
     group = group_of(notebook.sidecar.packages)
     commands = ["pip install ", *([f"make group NAME={group}"] if group else [])]
-    yield from (f"its first words must name the command `{each.strip()}`" for each in commands if each not in words)
+    yield from (f"its first words must name the command `{each.strip()}`" for each in commands if each not in above)
 
 
-def tasks_are_the_clients(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
+def sections_are_the_clients_tasks(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
     """Notebooks in other languages have the clients' tasks as sections, in the same order."""
     model = _model(every).sections
     tasks = model[model.index(SET_UP) + 1 : model.index(EXERCISES)]
@@ -251,7 +251,7 @@ def tasks_are_the_clients(notebook: Notebook, every: Mapping[str, Notebook]) -> 
         yield "its sections are not those of the clients' notebooks, without the exercises"
 
 
-def a_copy_helps_itself(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
+def a_missing_package_is_named(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
     """The first cell that imports this package prints what to install when the import fails."""
     first = next((cell for cell in notebook.code if PACKAGE in cell.source), None)
     if first is None or INSTALL not in first.source:
@@ -267,21 +267,21 @@ def imports_come_from_the_top(notebook: Notebook, _: Mapping[str, Notebook]) -> 
 
 INSTALL = "First run: %pip install"
 _EVERYWHERE: tuple[Rule, ...] = (
-    headings_are_in_order, cell_ids_are_unique, code_stands_under_words, the_time_is_told, cells_are_short,
-    outputs_are_committed, no_machine_is_named, no_credential_is_written, pictures_have_words, colours_have_names,
-    links_lead_somewhere, imports_come_from_the_top, a_copy_helps_itself,
+    headings_are_in_order, cell_ids_are_unique, code_is_introduced, minutes_are_stated, cells_are_short,
+    outputs_are_committed, no_machine_is_named, no_credential_is_written, pictures_have_alt_texts, colours_have_names,
+    links_lead_somewhere, imports_come_from_the_top, a_missing_package_is_named,
 )  # fmt: skip
 RULES: Mapping[Kind, tuple[Rule, ...]] = {
     Kind.GUIDE: (*_EVERYWHERE, parameters_are_used, parameters_are_shared),
     Kind.CLIENT: (
         *_EVERYWHERE, parameters_are_used, parameters_are_shared, sections_are_shared, terms_are_linked,
-        every_task_can_be_copied, snippets_need_nothing_of_ours, leads_stand_alone, what_to_install_is_told,
+        every_task_can_be_copied, snippets_do_not_use_the_package, leads_stand_alone, packages_to_install_are_named,
     ),
     Kind.RECIPE: (
-        *_EVERYWHERE, cells_are_few, parameters_are_used, the_end_looks_back, something_can_be_copied,
-        snippets_need_nothing_of_ours, terms_are_linked, prompts_have_answers, what_to_install_is_told,
+        *_EVERYWHERE, cells_are_few, parameters_are_used, the_ending_comes_last, something_can_be_copied,
+        snippets_do_not_use_the_package, terms_are_linked, prompts_have_answers, packages_to_install_are_named,
     ),
-    Kind.OTHER_LANGUAGE: (*_EVERYWHERE, tasks_are_the_clients, terms_are_linked),
+    Kind.OTHER_LANGUAGE: (*_EVERYWHERE, sections_are_the_clients_tasks, terms_are_linked),
 }  # fmt: skip
 
 
@@ -289,7 +289,7 @@ def broken(notebook: Notebook, every: Mapping[str, Notebook]) -> list[str]:
     """The rules that a notebook breaks, a line for each place, with the notebook's id.
 
     Args:
-        every: all notebooks by id, for the rules that compare.
+        every: all notebooks by id, for the rules that compare notebooks.
     """
     found = []
     for rule in RULES[notebook.kind]:

@@ -1,6 +1,7 @@
-"""The format of scripts: what the local endpoint answers, in TOML files and in the JSON of `/local/script`.
+"""The format of scripts, which hold the local endpoint's answers: TOML files, and the JSON of `/local/script`.
 
-Recipes' files, the endpoint's own `script.toml` and a user's `--script FILE` have the same exchanges, read here.
+Recipes' files, the endpoint's own `script.toml` and a user's `--script FILE` have the same exchanges, which are read
+here.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ LONGEST_PATTERN = 1_000  # characters
 Keys = tuple[str | int, ...]
 _PLACEHOLDER = re.compile(r"(\$?)\$\{(\w+)\}")
 
-Text = Annotated[str, Meta(description="A text that has to be equal, but for white space around it.")]
+Text = Annotated[str, Meta(description="A text that must be equal, apart from white space around it.")]
 Pattern = Annotated[
     str, Meta(max_length=LONGEST_PATTERN, description="A regular expression, searched anywhere in the text.")
 ]
@@ -30,7 +31,7 @@ Logprob = Annotated[float, Meta(le=0)]
 
 
 class WrongValue(ValueError):
-    """A value that does not go with others of its table; `keys` lead to it from that table."""
+    """A value that contradicts others of its table; `keys` lead from that table to the value."""
 
     def __init__(self, why: str, *keys: str | int) -> None:
         super().__init__(why)
@@ -47,7 +48,7 @@ class ToolCall(Struct, frozen=True):
     name: Annotated[str, Meta(min_length=1, max_length=64, description="The name of the function.")]
     arguments: Annotated[
         dict[str, Any] | str,
-        Meta(description="Its arguments; a text is sent as it is, for an app that has to bear what is not JSON."),
+        Meta(description="Its arguments; a text is sent as it is, to test how an app handles what is not JSON."),
     ] = {}
 
 
@@ -55,29 +56,30 @@ class TokenLogprob(Struct, frozen=True):
     """The log probability of a token, and those of others that could have stood there."""
 
     logprob: Annotated[Logprob, Meta(description="The natural logarithm of the token's probability.")]
-    top: Annotated[dict[str, Logprob], Meta(description="The other tokens by their text, and theirs.")] = {}
+    top: Annotated[dict[str, Logprob], Meta(description="The log probabilities of other tokens, by their text.")] = {}
 
 
 Logprobs = Annotated[
     Logprob | tuple[Logprob | TokenLogprob, ...],
-    Meta(description="Of all tokens, or of each one; with `top`, the alternatives to a token."),
+    Meta(description="One log probability for all tokens, or one for each; `top` has the alternatives to a token."),
 ]
 _Calls = Annotated[
-    tuple[ToolCall, ...], Meta(min_length=1, description="Tools that are called in the place of a text.")
+    tuple[ToolCall, ...], Meta(min_length=1, description="The tools that are called instead of an answer in text.")
 ]
 _Fault = Annotated[
     str | dict[str, Any], Meta(description="What goes wrong, as in the header x-local-fault or in /local/faults.")
 ]
 _Delay = Annotated[float, Meta(ge=0, le=600, description="Seconds until the answer, or its first token.")]
 _Reason = Annotated[
-    Literal["stop", "length", "tool_calls", "content_filter"], Meta(description="Why the answer ended, if it is whole.")
+    Literal["stop", "length", "tool_calls", "content_filter"],
+    Meta(description="The finish reason of an answer that is not cut short."),
 ]
 
 
 class Reply(Struct, frozen=True):
-    """One of several replies that an exchange gives one after the other; the last one stays."""
+    """One of several replies that an exchange gives one after the other; the last one is repeated."""
 
-    answer: Annotated[str, Meta(description="The text that is answered.")] | None = None
+    answer: Annotated[str, Meta(description="The text of the answer.")] | None = None
     calls: _Calls = ()
     fault: _Fault | None = None
     delay: _Delay = 0.0
@@ -89,17 +91,17 @@ class Reply(Struct, frozen=True):
 
 
 class Exchange(Struct, frozen=True):
-    """Which requests are meant, all keys that are given together, and what they are answered with."""
+    """The requests that an exchange is for, which match all of the given keys, and the answer to them."""
 
-    prompt: Annotated[Text, Meta(description="The last user message, but for white space around it.")] | None = None
+    prompt: Annotated[Text, Meta(description="The last user message, apart from white space around it.")] | None = None
     pattern: Annotated[Pattern, Meta(description="A regular expression, searched in the last user message.")] | None = (
         None
     )
     last: (
         Annotated[Pattern, Meta(description="A regular expression, searched in the last message of any role.")] | None
     ) = None
-    system: Annotated[Text, Meta(description="The system message, but for white space around it.")] | None = None
-    deployment: Annotated[str, Meta(description="The deployment that is asked.")] | None = None
+    system: Annotated[Text, Meta(description="The system message, apart from white space around it.")] | None = None
+    deployment: Annotated[str, Meta(description="The deployment that gets the request.")] | None = None
     tools: Annotated[bool, Meta(description="Whether the request offers tools.")] | None = None
     answers: Annotated[tuple[str, ...], Meta(min_length=1, description="Ranked texts, the likeliest first.")] = ()
     calls: _Calls = ()
@@ -118,7 +120,7 @@ class Exchange(Struct, frozen=True):
             raise WrongValue("an exchange has a prompt or a pattern, not both", "pattern")
         _check_one("an exchange", answers=self.answers, calls=self.calls, reply=self.reply, fault=self.fault)
         if self.reply and (beside := [name for name in OF_REPLY if getattr(self, name)]):
-            raise WrongValue("where there are tables of reply, this belongs into them", beside[0])
+            raise WrongValue("where there are tables of reply, this key belongs in them", beside[0])
         patterns = [(name, each) for name in ("pattern", "last") if (each := getattr(self, name)) is not None]
         known = {group for name, each in patterns for group in _groups(each, name)}
         for keys, text in _texts(self) if known else ():
@@ -141,7 +143,7 @@ OF_REPLY = ("fault", "delay", "finish_reason", "logprobs")
 
 
 class ContentFilter(Struct, frozen=True):
-    """What the content filter refuses."""
+    """The prompts that the content filter refuses."""
 
     prompts: Annotated[
         tuple[Annotated[str, Meta(min_length=1)], ...], Meta(description="Texts that no prompt may contain.")
@@ -152,7 +154,8 @@ class ScriptFile(Struct, frozen=True):
     """A script of the local endpoint."""
 
     unknown_prompt: (
-        Annotated[str, Meta(description="The answer to a prompt that no exchange is for, unless it is refused.")] | None
+        Annotated[str, Meta(description="The answer to a prompt that no exchange matches, unless it is refused.")]
+        | None
     ) = None
     content_filter: Annotated[
         ContentFilter,
@@ -210,7 +213,7 @@ def placeholders(text: str) -> set[str]:
 
 
 def filled(text: str, groups: dict[str, str]) -> str:
-    """A text with its placeholders replaced by what a pattern's groups matched; `$${name}` becomes `${name}`."""
+    """A text in which each placeholder is replaced by the match of its group; `$${name}` becomes `${name}`."""
     return _PLACEHOLDER.sub(lambda found: found[0][1:] if found[1] else groups[found[2]], text)
 
 
@@ -263,11 +266,11 @@ def read_toml(file: Path, kind: type[_Kind]) -> _Kind:
 
 
 def text_of(file: Path) -> str:
-    """The text of a file, without the mark that some editors begin one with.
+    """The text of a file, without the byte order mark that some editors write.
 
     Raises:
-        ValueError: for one that is not UTF-8, with the line.
-        OSError: for one that cannot be read.
+        ValueError: for a file that is not UTF-8, with the line.
+        OSError: for a file that cannot be read.
     """
     content = file.read_bytes()
     try:
@@ -278,7 +281,7 @@ def text_of(file: Path) -> str:
 
 
 def explained(error: msgspec.ValidationError) -> tuple[str, list[str | int]]:
-    """What is wrong, and the keys that lead to it."""
+    """The reason of a validation error, and the keys that lead to the wrong value."""
     why, at = re.fullmatch(r"(.*?)(?: - at `\$([^`]*)`)?", str(error), re.DOTALL).groups("")
     path = [int(number) if number else name for number, name in re.findall(r"\[(\d+)\]|\.?([\w-]+)", at)]
     if missing := re.search(r"contains unknown field `(.*)`", why):

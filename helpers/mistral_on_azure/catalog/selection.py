@@ -48,7 +48,7 @@ def choose(folder: Path, selection: Selection) -> dict[str, Notebook]:
     if selection.tags:
         chosen &= _tagged(everything, selection.tags)
     if not chosen:
-        raise CookbookError("No notebook satisfies all of that: drop a name, a --client or a --tag.")
+        raise CookbookError("No notebook matches all conditions: drop a name, a --client or a --tag.")
     return {name: notebook for name, notebook in everything.items() if name in chosen}
 
 
@@ -71,7 +71,7 @@ def _file(name: str, folder: Path) -> Path:
     tried = [Path(name), folder / name]
     tried += [path.with_name(f"{path.name}{ENDING}") for path in tried if path.suffix != ENDING and path.name]
     for path in tried:
-        if os.path.isfile(path):  # unlike the path itself, it raises nothing for a name that no file can have
+        if os.path.isfile(path):  # unlike Path.is_file, it raises no error for a name that no file can have
             return path.absolute()
     if any(map(os.path.isdir, tried)):
         raise CookbookError(f"{name} is a folder: name a notebook in it.")

@@ -1,4 +1,4 @@
-"""A recipe's TOML file, which lies beside its notebook: its prompts, their answers, packages and links."""
+"""A recipe's TOML file, which lies beside its notebook: its prompts, their answers, packages, links and mistakes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,36 @@ from mistral_on_azure.catalog.clients import Documentation
 from mistral_on_azure.catalog.script_format import Exchange, read_toml
 
 
+class Mistake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A wrong answer to a recipe's exercise, which the tests give to its check.
+
+    Attributes:
+        code: what a reader might write.
+        says: words of what the check prints about it.
+    """
+
+    code: str
+    says: str
+
+
 class Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of a recipe's TOML file.
 
     Attributes:
-        packages: pip packages that the recipe needs and the cookbook does not bring, with or without a version.
+        packages: pip packages that the recipe needs besides the cookbook's, with or without a version.
         links: pages for further reading.
         exchange: the recipe's prompts and the local endpoint's answers to them.
+        mistake: wrong answers to the recipe's exercise.
     """
 
     packages: tuple[str, ...] = ()
     links: tuple[Documentation, ...] = ()
     exchange: tuple[Exchange, ...] = ()
+    mistake: tuple[Mistake, ...] = ()
 
 
 def read_sidecar(file: Path) -> Sidecar:
-    """Read a recipe's TOML file; without one, everything is empty.
+    """Read a recipe's TOML file. Where there is none, the result is empty.
 
     Raises:
         CookbookError: one line that names the error in the file.

@@ -1,4 +1,4 @@
-"""Where a value stands in a TOML file, which the standard library's reader does not tell."""
+"""The line of a value in a TOML file, which the standard library's parser does not report."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 Keys = tuple[str | int, ...]
-_PARTS = re.compile(  # strings, comments, what structures a value, and what is left
+_PARTS = re.compile(  # strings, comments, punctuation, and the rest: bare keys, numbers and the like
     r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\])*"|\'[^\']*\'|#[^\n]*|[][{},=]|[^][{},=\s"\'#]+',
     re.DOTALL,
 )
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int:
-    """The line, counted from 1, where a value begins, or its key where it has one.
+    """The line where a value begins, or its key where it has one, counted from 1.
 
     Args:
-        text: a valid file.
-        path: the keys and places that lead to the value; of one that is not there, what leads the furthest counts.
+        text: a valid TOML file.
+        path: the keys and indices that lead to the value; for a missing value, those that exist count.
     """
     best, line = 0, 1
     for at, statement in places(text):
@@ -32,9 +32,9 @@ def line_of(text: str, path: Sequence[str | int]) -> int:
 
 
 def places(text: str) -> Iterator[tuple[int, Keys]]:
-    """The tables and values of a valid file: the line where each begins, and its path.
+    """The tables and values of a valid TOML file: the line where each begins, and its path.
 
-    A statement ends with a line, and is a valid file by itself; the first lines of one are none.
+    Each statement ends at the end of a line and is valid TOML by itself; its first lines alone are not.
     """
     table: Keys = ()
     counts: Counter[tuple[str | int, ...]] = Counter()
@@ -58,7 +58,7 @@ def places(text: str) -> Iterator[tuple[int, Keys]]:
 
 
 def _table(parts: Iterator[re.Match[str]], path: Keys) -> Iterator[tuple[int, Keys]]:
-    """The keys of an inline table or of a statement, and what is in their values: where each begins, and its path."""
+    """The keys and values in an inline table or a statement: the offset where each begins, and its path."""
     keys: list[re.Match[str]] = []
     for part in parts:
         if part[0] == "}":
@@ -74,7 +74,7 @@ def _table(parts: Iterator[re.Match[str]], path: Keys) -> Iterator[tuple[int, Ke
 
 
 def _value(part: re.Match[str], parts: Iterator[re.Match[str]], path: Keys) -> Iterator[tuple[int, Keys]]:
-    """The places inside of a value that begins with a part: only an array or an inline table has some."""
+    """The values inside of a value that begins with `part`; only an array or an inline table has any."""
     if part[0] == "{":
         yield from _table(parts, path)
     if part[0] != "[":
@@ -91,7 +91,7 @@ def _value(part: re.Match[str], parts: Iterator[re.Match[str]], path: Keys) -> I
 
 
 def _keys(read: dict[str, Any]) -> Keys:
-    """The keys of a statement, dotted ones among them."""
+    """The keys of a statement; a dotted key has several."""
     keys: list[str] = []
     value: Any = read
     while isinstance(value, dict) and len(value) == 1:
@@ -101,7 +101,7 @@ def _keys(read: dict[str, Any]) -> Keys:
 
 
 def _header(read: dict[str, Any], counts: Counter[Keys]) -> Keys:
-    """The path of the table that a header opens; tables of an array are counted."""
+    """The path of the table that a header opens, with the index of a table in an array."""
     path: Keys = ()
     value: Any = read
     while isinstance(value, dict) and value:
@@ -109,6 +109,6 @@ def _header(read: dict[str, Any], counts: Counter[Keys]) -> Keys:
         path = (*path, key)
         if isinstance(value, list):
             counts[path] += 1
-        if counts[path]:  # the last one of the array is meant
+        if counts[path]:  # a header inside an array of tables belongs to its last table
             path = (*path, counts[path] - 1)
     return path

@@ -1,7 +1,7 @@
-"""The doctor finds out what is at an endpoint, and names what to change where a check fails.
+"""The doctor examines an endpoint with a list of checks, and says what to change where a check fails.
 
 `report` lists the checks in their order, with those that each one needs, and prints the findings without credentials. A
-check is a function that takes the `examination` (what is known so far) and returns a finding. The checks are in
+check is a function that takes the `Examination` (what is known so far) and returns a `Finding`. The checks are in
 `known_beforehand`, `network`, `tls`, `first_requests`, `identity`, `served_routes` and `abilities`. `calling` sends the
 requests, and `failures` explains error answers and missing answers.
 """

@@ -1,4 +1,4 @@
-"""What the engine can do: streaming, JSON mode, log probabilities, tools, system messages. What it lacks is a note."""
+"""What the engine can do: streaming, JSON mode, log probabilities, tools, system messages. A lack fails no check."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _verdict(answer: Answer, events: list[str], chunks: list[dict[str, Any]]) ->
     if strange := _strange(answer):
         return note(f"{found}; also lines such as {strange!r}", "The Azure SDK cannot read those; the others can.")
     if last > _NOTICEABLE and len(chunks) > 4 and last - first < last / 20:
-        return note(f"{found}: all at once", "A proxy or gateway collects the stream; make it pass events on at once.")
+        return note(f"{found}: all at once", "A proxy or gateway collects the stream; have it pass events on at once.")
     return ok(found)
 
 
@@ -132,13 +132,13 @@ _IN_THE_PROMPT = "Send no role system: put the text into the first user message,
 
 
 def system_message(e: Examination) -> Finding:
-    """What becomes of a system message, from the prompt tokens without it, with it, and with its text in the prompt."""
+    """How a system message is used: from the prompt tokens without it, with it, and with its text in the prompt."""
     answer = ask(e, system=_SYSTEM)
     if answer.status != 200:
         return note(refused(answer), _IN_THE_PROMPT)
     without, with_it = prompt_tokens(e.first), prompt_tokens(answer)
     if without is None or with_it is None:
-        return note("accepted; the answers count no tokens, so what happens to it cannot be seen")
+        return note("accepted; the answers count no tokens, so it cannot be seen what becomes of it")
     if with_it <= without:
         return _not_more(e, with_it)
     in_front = prompt_tokens(ask(e, f"{_SYSTEM}\n\n{PROMPT}"))
@@ -149,7 +149,7 @@ def system_message(e: Examination) -> Finding:
 
 
 def _not_more(e: Examination, with_it: int) -> Finding:
-    """Whether it is ignored, or replaces a system message of the model's template. A longer one shows which."""
+    """Whether a system message is ignored, or replaces one in the model's chat template: a longer one shows which."""
     with_longer = prompt_tokens(ask(e, system=_LONGER))
     if with_longer is not None and with_longer > with_it:
         return ok("read; without one, the model's template puts in its own")

@@ -1,4 +1,4 @@
-"""Sending requests to the endpoint as its clients do, with limits of time and size, and a count."""
+"""Sends requests to the endpoint as its clients do, limits their time and size, and counts them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Answer(Response):
 
     @property
     def status_words(self) -> str:
-        """The status, and for the container's of a managed endpoint that it came inside a 424."""
+        """The status as text; the status of a managed endpoint's container as "503 inside a 424"."""
         return str(self.cause) if self.cause == self.status else f"{self.cause} inside a {self.status}"
 
     @property
@@ -63,7 +63,7 @@ class Unanswered(Exception):
 
 
 class Refused(Exception):
-    """An error answer that is not about what the check tried out.
+    """An error answer with another cause than the feature that the check tries.
 
     Attributes:
         answer: the answer.
@@ -154,7 +154,7 @@ class _Reading:
         for part in response.iter_bytes():
             self.parts.append(part)
             self.arrivals.append(time.monotonic() - self.began)
-            if self.arrivals[-1] > self.wait:  # an endless answer, each part of which comes in time
+            if self.arrivals[-1] > self.wait:  # an endless answer, of which each part arrives in time
                 raise httpx.ReadTimeout("")
             if sum(map(len, self.parts)) > _LARGEST:
                 return self.answer(broken=True)

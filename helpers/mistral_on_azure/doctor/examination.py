@@ -59,7 +59,7 @@ def note(found: str, remedy: str = "") -> Finding:
 
 
 def fails(found: str, remedy: str, *, goes_on: bool = False) -> Finding:
-    """A failure. With `goes_on`, the checks that need this one are performed all the same."""
+    """A failure. With `goes_on`, the checks that need this one are performed nevertheless."""
     return Finding(Status.FAILS, found, remedy, blocks=not goes_on)
 
 
@@ -88,12 +88,12 @@ class Examination:
         deployment: the deployment's name from the options; empty for any.
         timeout: the time limit of each wait, in seconds.
         url: the corrected address; empty until it is known.
-        kind: the kind of deployment, as far as it is known.
+        kind: the kind of deployment; serverless until another is known.
         proxy: the proxy in front of the endpoint; empty for none.
         trust: the trusted certificates; None for plain http.
         bearer: the corrected credential.
         is_token: whether the credential is a Microsoft Entra ID token and not a key.
-        by_api_key: whether the endpoint accepts its key in the header `api-key` only.
+        by_api_key: whether the endpoint accepts the key only in the header `api-key`.
         route: the chat route that answers, with its query.
         first: the first completion.
         last: the last completion.
@@ -129,7 +129,7 @@ class Examination:
 
     @property
     def models_path(self) -> str:
-        """Where the OpenAI-compatible list of models is."""
+        """The path of the OpenAI-compatible list of models."""
         return f"{self.kind.openai_path}/models"
 
     @property
@@ -185,7 +185,7 @@ class Examination:
         return answer
 
     def count(self, usage: Any) -> None:
-        """Add the tokens of a usage, which may be of any shape."""
+        """Add the tokens of a `usage`, which may be any JSON value."""
         prompt, completion = (tokens_in(usage, name) or 0 for name in ("prompt_tokens", "completion_tokens"))
         self.prompt_tokens += prompt
         self.completion_tokens += completion
@@ -209,6 +209,6 @@ class Examination:
 
 
 def tokens_in(usage: Any, name: str) -> int | None:
-    """A count in a usage, None where it is missing."""
+    """The count with this name in a `usage`; None where it is missing."""
     count = usage.get(name) if isinstance(usage, dict) else None
     return count if isinstance(count, int) else None

@@ -27,7 +27,7 @@ def explain_refusal(error: Refused, e: Examination) -> Finding:
 
 
 def refused(answer: Answer) -> str:
-    """What was found where a feature is refused: the status, and what the answer says."""
+    """The text of a finding on a refused feature: the status, and the answer's error message."""
     return f"refused ({answer.status_words}): {error_text(answer)}"
 
 
@@ -42,7 +42,7 @@ def error_text(answer: Answer) -> str:
 
 
 def _of_the_container(answer: Answer) -> str:
-    """The message in two shapes of managed compute's container: with details, and with the engine's JSON as a text."""
+    """The error message in two forms of managed compute's container: with details, or the engine's JSON as text."""
     error = answer.body.get("error")
     if not isinstance(error, dict):
         return ""
@@ -59,7 +59,7 @@ def _of_the_container(answer: Answer) -> str:
 
 
 def _detail(row: dict[str, Any]) -> str:
-    """The place and the kind of one mistake in a request's body."""
+    """The place and the type of one error in a request's body."""
     place = row.get("loc")
     return f"{'.'.join(map(str, place)) if isinstance(place, list) else ''} {row.get('type')}".strip()
 
@@ -155,7 +155,7 @@ BY_STATUS = {
 
 
 _GREETING = 2.0  # seconds for a server to send the first bytes of its protocol
-_CUT_REMEDY = "Try again. If it keeps failing, look at the deployment's log: its container may crash on requests."
+_CUT_REMEDY = "Try again. If it stays so, look at the deployment's log: its container may crash on requests."
 
 
 def explain_silence(error: Unanswered, e: Examination) -> Finding:

@@ -1,7 +1,7 @@
-"""The first requests: whether the endpoint speaks HTTP and takes the credential, and chat requests, one and several.
+"""The first requests: whether the endpoint speaks HTTP and accepts the credential, then single and concurrent chats.
 
-The answers to chat requests show, beside the text, the deployment, the round trip, the quota, and how many requests at
-once are taken before 429.
+The answers to chat requests show, besides the text, the deployment, the round trip, the quota, and how many concurrent
+requests are accepted before 429.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _REFUSED = (401, 403)
 _NOT_READY = (502, 503, 504)
 PROMPT = "Say hello."
 CANNOT = (400, 404, 405, 415, 422, 500, 501)  # the statuses by which engines refuse a feature; 500 is llama.cpp's
-AT_ONCE = 3  # one more than managed compute takes with its defaults: 2 x 1 request x 1 instance
+AT_ONCE = 3  # one more than managed compute accepts with its defaults: 2 x 1 request x 1 instance
 _INSTANT = 0.1  # seconds, in which no language model answers
 _TOKENS = 8  # of each answer, so that the requests overlap
 
@@ -58,17 +58,17 @@ def access(e: Examination) -> Finding:
     for path in (INFO, e.models_path):
         if e.seen(path).cause in _REFUSED:
             return _by_api_key(e, path) or explain_refusal(Refused(e.seen(path), f"GET {path}"), e)
-    return ok(f"{what} was not refused; whether it may chat is seen below")
+    return ok(f"{what} was not refused; the chat routes below show whether it is accepted")
 
 
 def _verdict(e: Examination, path: str, what: str) -> Finding:
     if e.get(path, anonymous=True).status == 200:
-        return note(f"{path} answers without any credential, so this does not show whether {what} is good")
+        return note(f"{path} answers without any credential, so it does not show whether {what} is valid")
     return ok(f"{what} is accepted")
 
 
 def _by_api_key(e: Examination, path: str) -> Finding | None:
-    """Whether the key is accepted in the header `api-key`, as by some gateways. Later checks use that header then."""
+    """Whether the key is accepted in the header `api-key`, as some gateways do. If so, later checks use that header."""
     if e.is_token:
         return None
     answer = e.send("GET", path, {"api-key": e.bearer})
@@ -212,7 +212,7 @@ def concurrency(e: Examination) -> Finding:
 
 
 def _why(answer: Answer) -> str:
-    """What a 429 says: the gateway's reason, the body, and how long to wait."""
+    """The details of a 429 answer: the gateway's reason, the error message, and the seconds to wait."""
     parts = [answer.headers[REASON]] if answer.headers.get(REASON) else []
     parts.append(error_text(answer) if answer.text.strip() else "empty body")
     if "retry-after" in answer.headers:

@@ -19,7 +19,7 @@ _NOT_TRIED = ("unavailable", "not found", "not installed", "could not be found",
 
 
 def identity(e: Examination) -> Finding:
-    """Which credential of DefaultAzureCredential's chain gives a token."""
+    """Which credential of DefaultAzureCredential's chain gets a token."""
     if e.bearer:
         return skipped("none is needed: there is a credential")
     if not e.secure:
@@ -51,16 +51,16 @@ def token(e: Examination) -> Finding:
     claims = claims_of(e.bearer)
     now, expires, begins = time.time(), claims.get("exp"), claims.get("nbf")
     if not isinstance(expires, int):
-        return note("the token cannot be read here, so only the endpoint can tell whether it is good")
+        return note("the token cannot be read here, so only the endpoint can tell whether it is valid")
     if now >= expires:
         return fails(f"The token expired {_duration(now - expires)} ago.", _fresh(e))
     if isinstance(begins, int) and now < begins:
         wait = _duration(begins - now)
-        return fails(f"The token is good only in {wait}, says this machine's clock.", "Set the clock.", goes_on=True)
+        return fails(f"The token is valid only in {wait}, by this machine's clock.", "Set the clock.", goes_on=True)
     left, audience, wanted = expires - now, str(claims.get("aud")), e.kind.audiences
     if (
         "://" in audience and audience.rstrip("/") not in wanted
-    ):  # an audience may also be the id of an application, which cannot be judged
+    ):  # an audience may also be an application's id, which cannot be compared with a URL
         found = f"The token is for {audience}; this endpoint's are for {' or '.join(wanted)}."
         return fails(found, _fresh(e)) if is_azure(e.host) else note(found, _fresh(e))
     if left < _SHORT:
@@ -69,7 +69,7 @@ def token(e: Examination) -> Finding:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """The claims of a token, without a check of its signature; empty for a text that is no token."""
+    """The claims of a token, whose signature is not checked; empty for a text that is no token."""
     import jwt
 
     try:
@@ -118,7 +118,7 @@ class _Acquired(logging.Handler):
 
 
 def no_identity(message: str) -> Finding:
-    """The finding for a chain without a token. It names the last credential that was found and refused."""
+    """The finding where no credential of the chain got a token. It names the last one that was found and refused."""
     attempts = [line.strip() for line in message.splitlines() if line.startswith("\t")]
     tried = [attempt for attempt in attempts if not any(words in attempt for words in _NOT_TRIED)]
     given = [name for name in _SERVICE_PRINCIPAL if os.environ.get(name)]

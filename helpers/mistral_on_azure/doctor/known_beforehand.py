@@ -1,6 +1,6 @@
-"""What is known before anything is asked: the shape of the address and of the credential, netrc files, and the models.
+"""What is known before the first request: the form of the address and of the credential, netrc files, and the models.
 
-The table of models also tells of an answer whether a model is retired, and what to use instead.
+The table of models also explains an error answer about a retired model: what to use instead.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def address(e: Examination) -> Finding:
 
 
 def _corrected(check: Callable[[str], Checked], text: str) -> tuple[Checked, list[Misshapen]]:
-    """The result of a check, after as many corrections of the text as it takes, and what was wrong with it.
+    """The result of a check, after all corrections that the text needs, and the errors that were corrected.
 
     Raises:
-        Misshapen: for what cannot be corrected.
+        Misshapen: for an error that cannot be corrected.
     """
     wrong: list[Misshapen] = []
     while True:
@@ -59,7 +59,7 @@ _LENGTHS = (32, 84)  # characters of the keys of a deployment and of a Foundry r
 
 
 def credential(e: Examination) -> Finding:
-    """Whether the credential has the shape of a key or token. Later checks use the corrected one."""
+    """Whether the credential has the form of a key or token. Later checks use the corrected one."""
     if e.credential is None:
         e.is_token = True
         return ok(f"{CREDENTIAL} is not set, so Microsoft Entra ID is used")
@@ -78,10 +78,7 @@ def credential(e: Examination) -> Finding:
         return ok("a token, as Microsoft Entra ID issues them")
     found = f"a key of {len(e.bearer)} character{'s' * (len(e.bearer) != 1)}"
     if is_azure(e.host) and len(e.bearer) not in _LENGTHS:
-        return note(
-            f"{found}; Azure's have {' or '.join(map(str, _LENGTHS))}",
-            "Check that you copied all of it, and nothing else.",
-        )
+        return note(f"{found}; Azure's have {' or '.join(map(str, _LENGTHS))}", "Was all of it copied, and only it?")
     return ok(found)
 
 
@@ -99,9 +96,9 @@ def netrc_entries(e: Examination) -> Finding:
     try:
         login = netrc(file).authenticators(e.host)
     except NetrcParseError as error:
-        return note(f"{file} cannot be read (line {error.lineno}), so requests ignores it", "Fix it, or remove it.")
+        return note(f"{file} cannot be read (line {error.lineno}), so requests ignores it", "Mend it, or remove it.")
     except (OSError, UnicodeDecodeError):
-        return note(f"{file} cannot be read", "Fix it, or remove it.")
+        return note(f"{file} cannot be read", "Mend it, or remove it.")
     if login is None:
         return ok(f"{file} has no entry for {e.host}")
     entry = f"an entry for {e.host}" if e.host in netrc(file).hosts else "a default entry"
@@ -121,7 +118,7 @@ def _netrc_files() -> list[Path]:
 
 
 def model(e: Examination) -> Finding:
-    """Whether the name that was given, or the one in the address, is that of a model that Azure has. Asks nothing."""
+    """Whether the given name, or the one in the address, is a model that Azure has. No request is sent."""
     if e.deployment:
         return _of_the_name(e.deployment)
     row = mentioned(e.host)
@@ -129,7 +126,7 @@ def model(e: Examination) -> Finding:
         return ok("none is named, so the endpoint chooses")
     if line := advice(row):
         return note(f"the address names a retired model: {_first(line)}", _instead(line))
-    return ok(f"{row.name}, according to the address")
+    return ok(f"{row.name}, from the address")
 
 
 def _of_the_name(name: str) -> Finding:
@@ -140,7 +137,7 @@ def _of_the_name(name: str) -> Finding:
     if row is not None:
         return ok(f"{row.name} is in the table of models ({row.group}, as of {as_of()})")
     if close := neighbour(name):
-        return note(f"{name} is not a model's name, but {close} is", f"If it is a mistake: --deployment {close}")
+        return note(f"{name} is no model's name, but {close} is", f"If it is a mistake: --deployment {close}")
     return ok(f"{name} is a name of your own: Azure's catalog has no such model")
 
 

@@ -41,7 +41,7 @@ class Check:
 
     Attributes:
         name: unique, for the report.
-        look: the function that returns the finding.
+        look: the function that performs it and returns the finding.
         needs: the names of the checks that must have passed.
     """
 
@@ -202,7 +202,7 @@ def show(console: Console, report: Report) -> None:
             else:
                 _row(console, check.name, finding)
     if waiting:
-        _row(console, "the rest", skipped(f"{_count(waiting, 'check')} have to wait until that is fixed"))
+        _row(console, "the rest", skipped(f"{_count(waiting, 'check')} wait until that is corrected"))
     console.print(Text(f"\n{_verdict(report)}"))
 
 

@@ -26,8 +26,8 @@ class Route:
 
     Attributes:
         azure: whether it has an api-version.
-        at_deployments: the route in clients.toml that it stands for; empty where none of these clients calls it.
-        others: those that call it and are no client of the table.
+        at_deployments: the route in clients.toml that corresponds to it; empty where none of those clients calls it.
+        others: the callers that are not in clients.toml.
     """
 
     path: str
@@ -61,20 +61,20 @@ def kind(e: Examination) -> Finding:
     """Which kind of deployment it is, from its host name or from the answer to `GET /info`."""
     answer = e.get(INFO)
     if kind_of_host(e.host):
-        return ok(f"{e.kind.words}, according to the host name{_habits(e)}")
+        return ok(f"{e.kind.words}, from the host name{_habits(e)}")
     if e.kind is FOUNDRY:
-        return ok(f"{e.kind.words}, according to the address{_habits(e)}")
+        return ok(f"{e.kind.words}, from the address{_habits(e)}")
     found = kind_answered(answer.status, answer.headers, answer.json())
     if found is FOUNDRY and e.get(f"{FOUNDRY.openai_path}/models").cause in _NOT_HERE:
         found = None
     if found is None:
-        return ok("none of Azure's kinds: taken for a server with the routes of a deployment")
+        return ok("no kind of Azure's is recognised: examined as a server with the routes of a deployment")
     e.kind = found
-    return ok(f"{found.words}, according to the answer to {INFO}{_habits(e)}")
+    return ok(f"{found.words}, from the answer to {INFO}{_habits(e)}")
 
 
 def _habits(e: Examination) -> str:
-    """What to know of the kind, and what the catalog says of the model on this kind."""
+    """How this kind differs from others, and what the catalog says of the model on this kind."""
     info = e.seen(INFO).body if e.seen(INFO).status == 200 else {}
     named = deployment_behind(str(info.get("model_name", "")), str(info.get("model_provider_name") or ""))
     name = e.deployment or named
@@ -88,7 +88,7 @@ def _habits(e: Examination) -> str:
 _HABITS = {
     SERVERLESS.name: "",
     MANAGED.name: ": errors of the model's container come inside 424",
-    FOUNDRY.name: ": its deployments are told by `model`",
+    FOUNDRY.name: ": `model` selects the deployment",
 }
 
 
@@ -117,7 +117,7 @@ def models(e: Examination) -> Finding:
         return ok(f"lists {', '.join(names[:4])}{more}")
     if answer.status == 200 or answer.cause in (*_NOT_HERE, *_CLOSED):
         found = f"missing ({answer.status_words}): models.list() of the OpenAI SDK fails here"
-        return note(found, "Name the model in each request instead.")
+        return note(found, "Do without the list: name the model in each request.")
     return explain_refusal(Refused(answer, f"GET {e.models_path}"), e)
 
 
@@ -223,10 +223,10 @@ def api_version(e: Examination) -> Finding:
         )
     if unsent.status != 200:
         return note(
-            f"{API_VERSION} is taken, and one is needed",
+            f"{API_VERSION} is accepted, and one is needed",
             "Clients that send none, such as LiteLLM with azure_ai/, need it in their URL.",
         )
-    return ok(f"{API_VERSION} is taken; none is needed")
+    return ok(f"{API_VERSION} is accepted; none is needed")
 
 
 _WAYS = ("error", "drop", "pass-through")
@@ -234,16 +234,16 @@ _WAYS = ("error", "drop", "pass-through")
 
 def extra_parameters(e: Examination) -> Finding:
     """How an unknown parameter is treated without the header `extra-parameters`, and with each of its values."""
-    took = {way: _taken(e, way) for way in ("", *_WAYS)}
-    default = "taken" if took[""] else "refused"
+    took = {way: _is_accepted(e, way) for way in ("", *_WAYS)}
+    default = "accepted" if took[""] else "refused"
     if not took["error"]:
-        ways = ", ".join(f"{way}: {'taken' if took[way] else 'refused'}" for way in _WAYS[1:])
+        ways = ", ".join(f"{way}: {'accepted' if took[way] else 'refused'}" for way in _WAYS[1:])
         return ok(f"{default} by default; the header extra-parameters counts ({ways})")
     if all(took.values()):
-        return note("taken and ignored, whatever the header says", "Check your spelling: a wrong name does nothing.")
-    refused = ", ".join(way or "no header" for way, taken in took.items() if not taken)
+        return note("accepted and ignored, whatever the header says", "Check your spelling: a wrong name does nothing.")
+    refused = ", ".join(way or "no header" for way, accepted in took.items() if not accepted)
     return note(f"{default} by default; refused with {refused}")
 
 
-def _taken(e: Examination, way: str) -> bool:
+def _is_accepted(e: Examination, way: str) -> bool:
     return ask(e, headers={"extra-parameters": way} if way else {}, cookbook_doctor=True).status == 200

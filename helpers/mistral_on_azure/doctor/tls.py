@@ -34,15 +34,15 @@ def tls(e: Examination) -> Finding:
             "Set it to a .pem file with your company's authority and the public ones, or unset it.",
         )
     if e.proxy.startswith("https://"):
-        return skipped("not seen from here: the proxy itself is spoken to by TLS")
+        return skipped("not checked: the connection to the proxy uses TLS, too")
     try:
         certificate, version = _handshake(e, e.trust)
     except ssl.SSLCertVerificationError as error:
         return _distrusted(e, error.verify_code)
     except TimeoutError:
-        return fails(f"{e.host} began no TLS within {e.timeout:g} s.", _not_tls(e))
+        return fails(f"{e.host} did not begin TLS within {e.timeout:g} s.", _not_tls(e))
     except ssl.SSLError as error:
-        return fails(f"Port {e.port} of {e.host} speaks no TLS ({error.reason or 'it hung up'}).", _not_tls(e))
+        return fails(f"Port {e.port} of {e.host} does not speak TLS ({error.reason or 'it hung up'}).", _not_tls(e))
     except (OSError, HTTPException) as error:
         return _no_tunnel(e, error)
     days = int((ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) // _DAY)

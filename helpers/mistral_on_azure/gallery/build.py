@@ -1,4 +1,4 @@
-"""`cookbook gallery`: collect the sources, let Sphinx build the site."""
+"""`cookbook gallery`: collects the sources, and builds the site with Sphinx."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PAGES = (ENDING, ".md")
 def mirror(root: Path, into: Path) -> list[str]:
     """Copy README.md, the notebooks, and all files that they link to, to the same paths below another folder.
 
-    The notebooks' pictures become SVG, for the light and for the dark theme.
+    The notebooks' pictures become SVG files, one for the light and one for the dark theme.
 
     Args:
         root: the project's folder.
@@ -112,13 +112,13 @@ def build(root: Path, output: Path) -> Path:
 
     Args:
         root: the project's folder.
-        output: the folder of the site; a site that is there is replaced.
+        output: the folder of the site; an older site in it is replaced.
 
     Returns:
         The page to open.
 
     Raises:
-        CookbookError: when Sphinx warns of anything, or the folder holds something else.
+        CookbookError: when Sphinx gives a warning, or the folder holds anything but a site.
     """
     _check(output)
     work, began = work_folder(output), time.monotonic()
@@ -149,7 +149,7 @@ def render(sources: Path, work: Path) -> Path:
         The folder of the site, in the work folder.
 
     Raises:
-        CookbookError: when Sphinx warns of anything.
+        CookbookError: when Sphinx gives a warning.
     """
     site, doctrees, warnings = work / "site", work / "doctrees", io.StringIO()
     for left in (site, doctrees):
@@ -166,8 +166,8 @@ def render(sources: Path, work: Path) -> Path:
             warning=warnings,
             parallel=os.cpu_count() or 1,
         ).build()
-    if said := warnings.getvalue().strip().splitlines():
-        for line in said[:_SHOWN]:
+    if lines := warnings.getvalue().strip().splitlines():
+        for line in lines[:_SHOWN]:
             click.echo(line[:_WIDTH], err=True)
-        raise CookbookError(f"The site has faults. Sphinx names them in {len(said)} lines; the first ones are above.")
+        raise CookbookError(f"Sphinx gave warnings, in {len(lines)} lines; the first ones are above.")
     return site

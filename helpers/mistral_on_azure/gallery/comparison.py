@@ -47,7 +47,7 @@ def median(costs: Costs, client: str, measure: str) -> float | None:
 
 
 def charts(costs: Costs, drawings: Path) -> list[dict[str, str]]:
-    """Draw each chart for both themes, and return its name and its alternative text."""
+    """Draw each chart for both themes. Returns the name and the alternative text of each."""
     made = []
     for measure, title in _CHARTS.items():
         medians = {client.name: median(costs, key, measure) for key, client in clients().items()}
@@ -108,7 +108,7 @@ class Bars(Drawing):
 
 _SLOW, _BIG = 3.0, 50.0  # times the median start, MiB: above these the page warns
 _LIMITS = "Know the limits of this client"
-_ASKED = {"model", "messages", "temperature", "max_tokens"}  # in the body by the program's own wish
+_ASKED = {"model", "messages", "temperature", "max_tokens"}  # the fields of the body that the programs set themselves
 _CREDENTIALS = ("authorization", "api-key")
 _OVER_QUOTA = "429 with Retry-After"
 _TRIED = {
@@ -122,7 +122,7 @@ Rows = list[list[str]]  # of a table, the head first
 
 
 def comparison_page(programs: Programs, runs: Runs, drawings: Path) -> str:
-    """The page.
+    """The page that compares the clients, in MyST Markdown.
 
     Args:
         drawings: a folder that the charts are drawn into.
@@ -144,7 +144,7 @@ def comparison_page(programs: Programs, runs: Runs, drawings: Path) -> str:
 
 
 def _row(title: str, cell: Any) -> list[str]:
-    """A row of a table: a title, and what `cell` says of each client."""
+    """A row of a table: a title, and the text that `cell` returns for each client."""
     return [title, *(cell(key) for key in clients())]
 
 
@@ -191,8 +191,8 @@ def _tries(faults: Results, client: str, case: str) -> str:
     if not (again := entry["tries"] - 1):
         return "fails at once" if CASES[case].timeout is None else "fails then"
     waits = measuring.in_words(entry["waits"])
-    told = measuring.as_told(entry["waits"], CASES[case].told)
-    return f"tries {'once' if again == 1 else f'{again} times'} more, waits {'as told' if told else f'{waits} s'}"
+    obeys = measuring.obeys_retry_after(entry["waits"], CASES[case].retry_after)
+    return f"tries {'once' if again == 1 else f'{again} times'} more, waits {'as told' if obeys else f'{waits} s'}"
 
 
 def quiet_losses(faults: Results, client: str) -> list[str]:

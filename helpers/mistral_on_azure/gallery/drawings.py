@@ -45,7 +45,7 @@ def draw(drawing: Drawing, name: str, folder: Path) -> dict[str, str]:
 
 
 def in_both_themes(notebook: str) -> str:
-    """A notebook's file, with the drawings that its pictures carry along in their place: an SVG for each theme."""
+    """The JSON of a notebook, with each picture replaced by the SVG that it contains, once for each theme."""
     file = json.loads(notebook)
     for cell in file["cells"]:
         for output in cell.get("outputs", []):
@@ -67,10 +67,10 @@ def _of_each_theme(found: re.Match[str]) -> str:
 
 
 def task_pictures(runs: Mapping[str, Run], folder: Path) -> dict[str, dict[str, str]]:
-    """The pictures of tasks, by the task: name, alternative text and the line below it.
+    """The pictures of tasks, by task: the picture's name, its alternative text and the line below it.
 
     Args:
-        runs: of one client's programs, by task. Its stream and its tool call are drawn.
+        runs: the runs of one client's programs, by task. Its stream and its tool call are drawn.
         folder: where the pictures are written.
     """
     drawings = {

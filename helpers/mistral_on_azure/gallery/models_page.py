@@ -1,25 +1,24 @@
-"""The page that says which models you can get: the table of models, its time line and its sources."""
+"""The page "Which model now?": the table of models, its time line and its sources."""
 
 from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
 
-from mistral_on_azure.catalog.models import Model, as_of, models, parts
+from mistral_on_azure.catalog.models import OLD, Model, as_of, models, parts
 from mistral_on_azure.gallery.drawings import draw
 from mistral_on_azure.gallery.pages import filled
 from mistral_on_azure.notebook.model_views import GROUPS, TimeLine, facts
 
 NAME = "models"
-_OLD = "not looked at for 90 days"
 
 
 def models_page(drawings: Path, today: date | None = None) -> str:
-    """The page.
+    """The page, in MyST Markdown.
 
     Args:
         drawings: a folder that the time line is drawn into, once for each theme.
-        today: the day that rows are old or fresh on; None is today.
+        today: the day on which a row counts as old or not; None is the current day.
     """
     return filled(
         "models",
@@ -36,7 +35,7 @@ def models_page(drawings: Path, today: date | None = None) -> str:
 
 
 def _rows(group: str, today: date | None) -> list[list[str]]:
-    """The rows of a group, the head first, without the columns that say nothing of any of them."""
+    """The rows of a group, the head first, without the columns that are empty in all of them."""
     rows = [row for row in models().values() if row.group == group]
     said = {row.name: facts(row) for row in rows}
     labels = [label for label in facts(rows[0]) if any(values[label] != "–" for values in said.values())]
@@ -50,7 +49,7 @@ def _name(row: Model, today: date | None) -> str:
 
 
 def _mark(stale: bool) -> str:
-    return f"<br>**{_OLD}**" if stale else ""
+    return f"<br>**{OLD}**" if stale else ""
 
 
 def _sourced(said: tuple) -> str:

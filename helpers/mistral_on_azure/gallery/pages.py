@@ -1,4 +1,4 @@
-"""The site's pages: the templates in `templates/`, filled with programs, their runs, and what the catalog knows."""
+"""The site's pages: the templates in `templates/`, filled with programs, their runs, and the catalog's notebooks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TEMPLATES = Path(__file__).with_name("templates")
 SUMMARIES = tomllib.loads((_TEMPLATES / "summaries.toml").read_text(encoding="utf-8"))
 _OTHER = Kind.OTHER_LANGUAGE
 _AT_ONCE = "Call asynchronously"
-_FORCED = ("csharp",)  # whose lexer does not know all of the language, as the first lines of a single file
+_FORCED = ("csharp",)  # the lexer does not know all of the language, such as the first lines of a one-file program
 
 
 def code(text: str, language: str, style: str = "") -> str:
@@ -36,14 +36,14 @@ def code(text: str, language: str, style: str = "") -> str:
 
 
 def table(rows: Sequence[Sequence[str]], align: str = "left") -> str:
-    """A table in Markdown, whose first row is its head."""
+    """A table in Markdown. The first row is its head."""
     head, *rest = rows
     lines = [head, [":---", *["---:" if align == "right" else "---"] * (len(head) - 1)], *rest]
     return "\n".join(f"| {' | '.join(cell.replace('|', '¦') for cell in row)} |" for row in lines)
 
 
 def filled(template: str, **values: Any) -> str:
-    """A template of the folder `templates`, by its name without endings, filled with values."""
+    """The text of a template in the folder `templates`, filled with values. Its name comes without `.md.j2`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         trim_blocks=True,
@@ -89,7 +89,7 @@ def task_page(
 def wire_views(task: str, run: Run) -> list[tuple[str, str]]:
     """The exchanges of a run, each with its title."""
     exchanges = run.exchanges
-    if task == _AT_ONCE:  # they race each other to the endpoint; each build shall be the same
+    if task == _AT_ONCE:  # their order varies, and each build must give the same page
         exchanges = sorted(exchanges, key=lambda exchange: exchange["body"])
     number = "{}. " if len(exchanges) > 1 else ""
     return [

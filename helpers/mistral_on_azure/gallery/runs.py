@@ -1,6 +1,6 @@
 """Runs of the starters of all tasks and clients: their output, their requests and the answers.
 
-Runs are kept in a file, together with a fingerprint of all that they depend on, and used again until that changes.
+Runs are kept in a file with a fingerprint of all that they depend on, and used again until the fingerprint changes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import AUTHORITIES, CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.azure.offline import apply, away_from_others
 from mistral_on_azure.endpoint.starting import LocalEndpoint, new_key, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.starter import ENTRA_ID
@@ -89,7 +90,7 @@ def _sources() -> Iterable[Path]:
 
 def _run_all(starters: Programs) -> Runs:
     keys = {client: {task: new_key() for task in of} for client, of in starters.items()}
-    # The endpoint ends first: after Ctrl-C, what still runs is refused by it and ends soon.
+    # The endpoint ends first: after Ctrl-C, programs that still run get no answer from it, and end soon.
     with (
         ThreadPoolExecutor(os.cpu_count() or 1) as pool,
         start([key for of in keys.values() for key in of.values()]) as endpoint,
@@ -119,8 +120,8 @@ def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, 
             capture_output=True,
             encoding="utf-8",
             timeout=_SECONDS,
-            # From the start, because a client may read its certificates only once.
-            env={**_clean(), **dict.fromkeys(AUTHORITIES, authorities)},
+            # Set before the process starts, because a client may read its certificates only once.
+            env={**_environment_of_client(), **dict.fromkeys(AUTHORITIES, authorities)},
         )
     except subprocess.TimeoutExpired:
         raise CookbookError(f"The starters of {client} did not end within {_SECONDS} s.") from None
@@ -133,13 +134,12 @@ def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, 
     return {task: Run(printed[task], _exchanges(endpoint.url, keys[task])) for task in programs}
 
 
-def _clean() -> dict[str, str]:
-    """The environment without the variables of the user's own endpoint and identity."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AZURE_", "IDENTITY_")) and name != "PYTHONDONTWRITEBYTECODE"
-    }
+def _environment_of_client() -> dict[str, str]:
+    """The environment without the variables of the user's own endpoint, identity, proxy and other services."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AZURE_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    apply(away_from_others(kept), kept)
+    return kept
 
 
 def _environment(task: str, url: str, key: str) -> dict[str, str]:

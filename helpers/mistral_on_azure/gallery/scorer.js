@@ -1,4 +1,4 @@
-// How the gallery's search ranks what it finds: Sphinx's own figures, with the pages of tasks and symptoms first.
+// How the gallery's search ranks its results: Sphinx's own figures, but the pages of tasks and symptoms come first.
 // An entry of the index leads to its section and has that section's title, where Sphinx shows the page's alone.
 const sectionOf = (id) =>
   Object.entries(Search._index.alltitles).find(([, places]) => places.some(([, place]) => place === id));

@@ -63,7 +63,7 @@ def _entries(symptom: dict[str, Any], statuses: list[int], measured: dict[str, A
 
 
 def _rows(names: list[str], measured: dict[str, Any]) -> list[list[str]]:
-    """A table: what each client raises, and what its message says; faults that look alike share a row."""
+    """A table of what each client raises, with its message. Faults with the same exception and message share a row."""
     if not names:
         return []
     rows = [["Client", "What you see", "Raised", "Its message"]]

@@ -1,8 +1,8 @@
-"""Opening JupyterLab: on the start-here notebook, with the right kernel, without pop-ups.
+"""Opens JupyterLab on the start-here notebook, with this environment's kernel and without pop-ups.
 
-What is always so stands in files as Jupyter reads them, in this folder: `jupyter_server_config.py` for the server,
-`labconfig` for defaults of the page, `custom` for its style. They come before the user's own files, whose other choices
-hold.
+Settings that never change are in configuration files of Jupyter's, in this folder: `jupyter_server_config.py` for the
+server, `labconfig` for defaults of the page, `custom` for its style. They override the user's own files, whose other
+settings stay.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from mistral_on_azure.azure.offline import apply, own_kernel
 from mistral_on_azure.errors import CookbookError
 
-# With these, Jupyter reads neither these files nor this environment's JupyterLab.
+# Variables that would make Jupyter ignore these files, or start another environment's JupyterLab.
 _LEFT_OUT = {"JUPYTER_NO_CONFIG", "JUPYTERLAB_DIR"}
 
 
@@ -24,9 +24,9 @@ def open_lab(root: Path, port: int | None, browser: bool, arguments: Sequence[st
     """Replace this process by JupyterLab.
 
     Args:
-        root: the project's folder, or another with `notebooks` in it.
-        port: where to listen if that port is free, else the next free one; None begins at 8888.
-        browser: whether to open one.
+        root: the project's folder, or another folder with `notebooks` in it.
+        port: the port to listen on; if it is taken, the next free one. None begins at 8888.
+        browser: whether to open a browser.
         arguments: further arguments for `jupyter lab`.
     """
     command = [sys.executable, "-m", "jupyterlab"]
@@ -40,25 +40,30 @@ def open_lab(root: Path, port: int | None, browser: bool, arguments: Sequence[st
 
 
 def copied(notebooks: Path, folder: Path) -> Path:
-    """Copy the notebooks to a folder of the user's, unless they are there. What lies there already stays as it is.
+    """Copy the notebooks to a folder of the user's, unless they are there. No file in the folder is changed.
 
     Returns:
         The folder, with `notebooks` in it.
 
     Raises:
-        CookbookError: when the folder has a file in the place of notebooks.
+        CookbookError: when the folder cannot be written, or has another `notebooks`, without `start-here.ipynb`.
     """
     target = folder / "notebooks"
     if not target.exists():
-        shutil.copytree(notebooks, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        try:
+            shutil.copytree(notebooks, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        except OSError as error:
+            raise CookbookError(
+                f"{folder} cannot be written ({error.strerror or error}). Choose another --folder."
+            ) from None
     elif not (target / "start-here.ipynb").is_file():
-        raise CookbookError(f"{target} is there and has no start-here.ipynb. Choose another folder.")
+        raise CookbookError(f"{target} exists and has no start-here.ipynb. Choose another folder.")
     return folder
 
 
 def _environment(root: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
-    changes = own_kernel(root / "build" / "lab")  # nothing of the user's Python and IPython
+    changes = own_kernel(root / "build" / "lab")  # without the user's settings of Python and IPython
     apply({name: value for name, value in changes.items() if not name.startswith(("JUPYTER", "JPY_"))}, kept)
     return {
         **kept,

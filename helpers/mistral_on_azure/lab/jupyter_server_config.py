@@ -1,4 +1,4 @@
-"""The server's configuration when `cookbook lab` starts it. Arguments after `cookbook lab --` go before it."""
+"""The Jupyter server's configuration when `cookbook lab` starts it. Arguments after `cookbook lab --` override it."""
 
 import os
 from pathlib import Path
@@ -14,6 +14,6 @@ c.ServerApp.tornado_settings = {
     "static_custom_path": [str(Path(folder, "custom")) for folder in (jupyter_config_dir(), Path(__file__).parent)]
 }
 c.ServerApp.ip = "127.0.0.1"
-c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"  # the other one asks the network
-c.Application.log_level = "ERROR"  # the address would drown in what each extension says about itself
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"  # the default class sends a request to the internet
+c.Application.log_level = "ERROR"  # else each extension logs lines, and the address is hard to find among them
 c.KernelManager.transport_encryption = "auto"  # kernels listen on TCP, which every user of the machine can reach

@@ -1,1 +1,1 @@
-"""What notebooks import: connecting to an endpoint, and showing answers, streams, usage and requests."""
+"""The functions that notebooks import: they connect to an endpoint, and show answers, streams, usage and requests."""

@@ -10,7 +10,7 @@ from mistral_on_azure.notebook.figures import ShownFigure, colours, show_figure
 if TYPE_CHECKING:
     import numpy as np
 
-# Light and dark, and each with a hatch of its own, so that nothing rests on colour.
+# Each part has a hatch of its own, so that no reader has to tell colours apart.
 _STYLES = (
     (colours.strong, ""),
     (colours.sand, "//"),
@@ -18,14 +18,14 @@ _STYLES = (
     (colours.ground, "xx"),
     (colours.box, "--"),
 )
-_WIDTH, _ROW, _AROUND = 6.6, 0.34, 1.45  # inches: the figure, a bar with its gap, all but the bars
+_WIDTH, _ROW, _AROUND = 6.6, 0.34, 1.45  # inches: the figure's width, a bar with its gap, the height without bars
 Rows = Mapping[str, Mapping[str, float]]
 _MARKERS = "osD^vPX*"
 Interval = Callable[["np.ndarray"], Sequence[float]]
 
 
 def plot_bars(values: Mapping[str, float], label: str, digits: int) -> ShownFigure:
-    """Plot one bar for each name, the figure written beside it.
+    """Plot one bar for each name, with its value written beside it.
 
     Args:
         label: what is measured, with its unit.
@@ -55,15 +55,15 @@ def show_bars(
 ) -> ShownFigure:
     """A horizontal bar for each row, the first on top, with its parts side by side.
 
-    Where all bars are equally long, the axis ends with them.
+    Where all bars are equally long, the axis ends where they end.
 
     Args:
         rows: the parts of each row by name, as lengths in one unit; five different names at most.
-        title: what the figure shows, and who made its numbers.
+        title: what the figure shows, and where its numbers are from.
         xlabel: what is counted, with the unit.
-        labels: what stands at the end of a row's bar, in place of its whole length.
+        labels: the text at the end of a row's bar, instead of the bar's length.
         intervals: low and high end of a whisker under a row's bar, in the unit of the parts.
-        whisker: what the intervals are, for the key.
+        whisker: what the intervals are, for the legend.
 
     Raises:
         ValueError: when there is no row, or more names of parts than styles.
@@ -193,8 +193,8 @@ def plot_trade(
 
     Args:
         right: for each candidate, whether each answer is right.
-        costs: of 1,000 questions, in the reader's currency.
-        seconds: of one answer, the median and the 95th percentile.
+        costs: the cost of 1,000 questions, in the reader's currency.
+        seconds: the seconds of one answer: the median and the 95th percentile.
         interval: returns the two ends of a score's interval, as shares.
         required: the share of right answers that is needed.
     """
@@ -232,7 +232,8 @@ def plot_likeness(likeness: Mapping[str, tuple[Sequence[float], Sequence[float]]
     """Plot the similarity of pairs of texts, a row for each kind of pair.
 
     Args:
-        likeness: for each kind, the similarities of the pairs that chose a threshold, and of those that try it.
+        likeness: for each kind, the similarities of the pairs by which the threshold was chosen, and of those by
+            which it is tested.
         at: the threshold.
     """
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Connecting: find the endpoint or start the local one, and set the environment variables for the clients."""
+"""Connects a notebook: finds the endpoint or starts the local one, and sets the clients' environment variables."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from mistral_on_azure.errors import CookbookError
 
 @dataclass(slots=True)
 class Connection:
-    """The endpoint this process talks to.
+    """The endpoint that this process calls.
 
     Attributes:
         url: the address without a route.
-        model: the deployment that the endpoint names; else the one that was asked for.
+        model: the deployment that the endpoint names; else the one that was given.
         local: the answer of the local endpoint's `/local/session`; empty for any other endpoint.
         kind: the kind of deployment.
     """
@@ -48,7 +48,7 @@ class Connection:
     kind: DeploymentKind = SERVERLESS
 
     def ask(self, method: str, route: str, body: Any = None) -> Any:
-        """Call a route of the local endpoint's own, and return its answer as JSON.
+        """Call one of the local endpoint's own routes, and return its answer as JSON.
 
         Args:
             route: a path under `/local`, which Azure does not have.
@@ -64,15 +64,15 @@ class Connection:
 
 _current: Connection | None = None
 _started: LocalEndpoint | None = None
-_before: Changes = {}  # the earlier values of variables that are changed for a local endpoint
-_changed: Changes = {}  # and their values there
+_before: Changes = {}  # the values of variables before they were changed for a local endpoint
+_changed: Changes = {}  # their changed values
 
 
 def connect(endpoint: str = "", model: str = "", kind: str = "") -> None:
     """Check AZURE_INFERENCE_ENDPOINT and AZURE_INFERENCE_CREDENTIAL, or start the local endpoint and set them.
 
-    The clients' addresses are set as the kind of deployment has them: AZURE_INFERENCE_ENDPOINT for the Model Inference
-    API, AZURE_INFERENCE_OPENAI_ENDPOINT for OpenAI-compatible clients, and AZURE_INFERENCE_SCOPE for tokens.
+    The clients' addresses are set for the kind of deployment: AZURE_INFERENCE_ENDPOINT for the Model Inference API,
+    AZURE_INFERENCE_OPENAI_ENDPOINT for OpenAI-compatible clients, and AZURE_INFERENCE_SCOPE for tokens.
     The notebook's parameters are checked against their types, too. Where the endpoint knows one model only, by another
     name than the cookbook's default, the notebook's parameter `model` gets that name.
 
@@ -80,7 +80,7 @@ def connect(endpoint: str = "", model: str = "", kind: str = "") -> None:
         endpoint: the endpoint's address as the portal gives it; empty means AZURE_INFERENCE_ENDPOINT or, where that is
             unset, the local endpoint.
         model: the deployment's name; empty means the cookbook's default.
-        kind: serverless, managed or foundry; empty means what the address and the endpoint's answer tell.
+        kind: serverless, managed or foundry; empty takes it from the address and the endpoint's answer.
 
     Raises:
         CookbookError: one line on what is wrong and what to change.
@@ -90,14 +90,14 @@ def connect(endpoint: str = "", model: str = "", kind: str = "") -> None:
     check_parameters()
     if endpoint:
         os.environ[ENDPOINT] = endpoint
-        os.environ.pop(OPENAI_ENDPOINT, None)  # of another endpoint
+        os.environ.pop(OPENAI_ENDPOINT, None)  # it belongs to another endpoint
     if not os.environ.get(ENDPOINT):
         _start_local()
     url, known = endpoint_in_variables(kind_named(kind) if kind else None)
     _leave_local(url)
     if CREDENTIAL not in os.environ:
         scope = known.scope if known else ""
-        os.environ[CREDENTIAL] = token_provider(url, scope)()  # a bearer credential as the key is
+        os.environ[CREDENTIAL] = token_provider(url, scope)()  # clients send it as they send a key
     check_credential(os.environ[CREDENTIAL])
     _current = _look(url, model, known)
     os.environ.update(variables_of(url, _current.kind))
@@ -118,8 +118,8 @@ def current() -> Connection:
 def use_entra_id() -> bool:
     """Prepare the cells of the Microsoft Entra ID section, and return whether a token can be requested.
 
-    On the local endpoint this sets the addresses to the https ones, because tokens must not travel over plain http. On
-    Azure the addresses stay as they are, and a token is requested to find out whether there is an identity.
+    On the local endpoint this sets the https addresses, because a token must not travel over plain http. On Azure the
+    addresses stay as they are, and a token is requested to find out whether there is an identity.
     """
     connection = current()
     if connection.local:
@@ -139,12 +139,12 @@ def use_entra_id() -> bool:
 
 
 def use_key() -> None:
-    """Go back to the endpoint's addresses as they were before `use_entra_id`."""
+    """Set the endpoint's addresses to what they were before `use_entra_id`."""
     os.environ.update(variables_of(current().url, current().kind))
 
 
 def answers_are_scripted() -> bool:
-    """Whether the local endpoint's script answers, so that what is counted about answers is made up.
+    """Whether the local endpoint's script answers. Figures about its answers are made up, not measured on a model.
 
     Raises:
         CookbookError: before `connect`.
@@ -155,18 +155,19 @@ def answers_are_scripted() -> bool:
 
 @contextmanager
 def local_endpoint(kind: str = SERVERLESS.name, model: str = "", **options: Any) -> Iterator[Mapping[str, str]]:
-    """A local endpoint of its own kind and options, beside the one of `connect`. It ends with the block.
+    """Start another local endpoint beside that of `connect`, with a kind and options of its own, for a `with` block.
 
     Args:
         kind: serverless, managed or foundry.
-        model: the deployment that answers where a request names none, or on managed compute the only one.
-        options: the other choices of `mistral_on_azure.endpoint.options.Options`, such as tokens_per_minute=10_000.
+        model: the deployment that answers where a request names none; on managed compute the only one.
+        options: other fields of `mistral_on_azure.endpoint.options.Options`, such as tokens_per_minute=10_000.
 
     Yields:
-        the environment variables by which clients find it, with its credential. The process's own stay as they are.
+        the environment variables by which clients find it, with its credential. This process's variables stay as they
+        are.
 
     Raises:
-        CookbookError: for a kind or a deployment that there is not.
+        CookbookError: for an unknown kind or deployment.
     """
     found = kind_named(kind)
     with start(kind=kind, deployment=model or None, **options) as started:
@@ -183,7 +184,7 @@ def _start_local() -> None:
 
 
 def _look(url: str, model: str, kind: DeploymentKind | None) -> Connection:
-    """Ask the endpoint for its kind and its deployment, and the local endpoint for its session."""
+    """Request the endpoint's kind and deployment, and a session from a local endpoint."""
     found = probe(url, os.environ[CREDENTIAL], kind, list_models=model == default_name())
     answer = found.answer
     if answer.status in (401, 403):
@@ -200,7 +201,7 @@ def _look(url: str, model: str, kind: DeploymentKind | None) -> Connection:
 def _trust(local: dict[str, str]) -> None:
     """Set the variables by which libraries, curl and Node.js find the local token service and trust its certificate.
 
-    The user's own identity and proxy are out of their reach until `_leave_local`.
+    Until `_leave_local`, they cannot use the user's own identity and proxy.
     """
     changes = at_local_endpoint(local)
     for name, value in apply(changes).items():
@@ -229,7 +230,7 @@ def _describe(connection: Connection, model: str) -> str:
 
 
 def _name(connection: Connection, model: str) -> str:
-    """Give the notebook's parameter `model` the endpoint's only name, if it has its default. Returns words for it."""
+    """Set the notebook's parameter `model` to the endpoint's only name, if it has its default. Returns a note on it."""
     main = sys.modules["__main__"]
     if connection.model == model:
         return ""

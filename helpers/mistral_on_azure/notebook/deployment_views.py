@@ -17,7 +17,7 @@ _LEFT = ' style="text-align: left; vertical-align: top"'
 
 @dataclass(frozen=True, slots=True)
 class DeploymentTable:
-    """Two rows for each deployment, numbers and texts, narrow enough for half a window."""
+    """Two rows for each deployment: numbers, then texts. The table fits into half a window."""
 
     deployments: tuple[Deployment, ...]
 
@@ -81,7 +81,7 @@ _COLUMNS = 40  # width of the widest bar where pictures are not shown
 
 @dataclass(frozen=True, repr=False)
 class DeploymentPlot(Drawing):
-    """A bar for each deployment's parameters, those that a token uses darker. Bars of text without pictures."""
+    """A bar for each deployment's parameters; those that a token uses are darker. Text where pictures are not shown."""
 
     deployments: tuple[Deployment, ...]
 

@@ -1,4 +1,4 @@
-"""Showing a matplotlib figure with a text for those who cannot see it, and the one style of all pictures."""
+"""Shows a matplotlib figure with an alternative text, and defines the style that all pictures share."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DOTS = 100  # pixels of the page for an inch of the figure; it is drawn at twice the size for fine screens
-_SHADES = 64  # colours of a PNG, most of them of the edges of letters
-_SHORTEST = 20  # characters of a text that says anything
-# The same bytes each time, and letters that stay letters.
+_SHADES = 64  # colours of a PNG; most of them are for the edges of letters
+_SHORTEST = 20  # characters of an alternative text
+# An SVG has the same bytes each time, and its text stays text rather than outlines.
 _LASTING = {"svg.hashsalt": "cookbook", "svg.fonttype": "none"}
-_CHUNK = "svg"  # keyword of the PNG's text that holds the drawing
+_CHUNK = "svg"  # keyword of the PNG's text chunk that holds the drawing
 
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """The colours of all pictures. None of them says anything alone: a marker, a hatch or a word says it as well."""
+    """The colours of all pictures. Whatever a colour means, a marker, a hatch or a word means as well."""
 
-    ground: str  # behind everything, inside hollow marks, and of words on `strong` or `contrast`
-    ink: str  # words, lines of axes, and marks that are seen first
-    strong: str  # what counts
-    pale: str  # what counts less
-    box: str  # boxes around words, and the whole that something is a part of
-    sand: str  # what is lost, refused or reserved
-    contrast: str  # what is set against `strong`
-    grey: str  # what is there to compare with, and quiet edges
+    ground: str  # the background, the inside of hollow marks, and text on `strong` or `contrast`
+    ink: str  # text, lines of axes, and the most important marks
+    strong: str  # the main data
+    pale: str  # less important data
+    box: str  # boxes around text, and a whole of which a part is shown
+    sand: str  # data that is lost, refused or reserved
+    contrast: str  # data that is compared with `strong`
+    grey: str  # reference data, and thin edges
 
 
-# In a notebook the ground is the picture's own, since it cannot know whether the page is light or dark.
+# In a notebook a picture has a background of its own, since it cannot know whether the page is light or dark.
 colours = Colours("#eef3fa", "#14202e", "#1f5fa8", "#a9c6e8", "#d5e4f6", "#f3d9a6", "#b3541e", "#6b7787")
-THEMES = {  # of pages, whose ground shows through
+THEMES = {  # of pages, whose background shows through
     "light": Colours("none", "#1f2328", "#1f5fa8", "#a9c6e8", "#e3edf9", "#f3d9a6", "#b3541e", "#6b7787"),
     "dark": Colours("none", "#e6edf3", "#7ab4f5", "#3b5f87", "#1c2d42", "#6b571b", "#f0a27a", "#9198a1"),
 }
-PAGES = {"light": "#ffffff", "dark": "#0f1419"}  # the ground of the gallery's pages, as its style sheet has it
+PAGES = {"light": "#ffffff", "dark": "#0f1419"}  # the background of the gallery's pages, as in its style sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class ShownFigure:
     """A figure as a PNG inside HTML, since GitHub damages SVG in outputs; its alt text where pictures are not shown.
 
     Attributes:
-        alt: the finding in words, with its figures.
-        width: of the picture on the page, in pixels.
-        png: the picture.
+        alt: the alternative text: what the picture shows, with its numbers.
+        width: the picture's width on the page, in pixels.
+        png: the picture's bytes.
     """
 
     alt: str
@@ -73,22 +73,22 @@ def show_figure(figure: Figure, alt: str) -> ShownFigure:
 
     Args:
         figure: made with `matplotlib.figure.Figure`; its size in inches, times 100, is its size in pixels.
-        alt: what the figure shows, in words: at least 20 characters.
+        alt: the alternative text: what the figure shows, in at least 20 characters.
 
     Raises:
-        ValueError: when the text says too little.
+        ValueError: when the alternative text is shorter.
     """
     if len(alt) < _SHORTEST:
         raise ValueError(f"The alt text must say what the figure shows, in at least {_SHORTEST} characters.")
     for axes in figure.axes:
-        axes.set_facecolor("none")  # one ground for the whole picture
+        axes.set_facecolor("none")  # the figure's background shows through
     return ShownFigure(alt, round(figure.get_figwidth() * _DOTS), _png(figure))
 
 
 def _png(figure: Figure) -> bytes:
-    """A figure in a palette of few colours, so that a notebook's page stays small.
+    """A figure as a PNG with few colours, so that a notebook stays small.
 
-    It carries its drawing along, as the pictures of draw.io do: a text that viewers ignore has it as SVG.
+    The PNG also contains the drawing as SVG, in a text chunk that viewers ignore, as the pictures of draw.io do.
     """
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
@@ -114,11 +114,11 @@ def _saved(figure: Figure, ground: str, **saved: object) -> bytes:
 
 
 def svg_in(png: bytes, theme: str) -> str | None:
-    """The drawing that a notebook's picture carries along, in the colours of a page. None where it carries none.
+    """The SVG in a notebook's picture, in the colours of a page; None where the picture has none.
 
     Args:
-        png: of `ShownFigure` or `Drawing`.
-        theme: "light" or "dark".
+        png: the bytes from `ShownFigure` or `Drawing`.
+        theme: the page's theme: "light" or "dark".
     """
     from PIL import Image
 
@@ -128,17 +128,17 @@ def svg_in(png: bytes, theme: str) -> str | None:
         return None
     there = {**asdict(THEMES[theme]), "ground": PAGES[theme]}
     turned = {paper: there[name] for name, paper in asdict(colours).items()}
-    turned |= {"#000000": there["ink"], "#ffffff": there["ground"]}  # what matplotlib takes when it is not told,
-    turned |= {"#b0b0b0": there["grey"], "#cccccc": there["grey"]}  # and for a grid and around a legend
-    svg = svg.replace("<svg ", f'<svg fill="{there["ink"]}" ', 1)  # of words that are black, which it writes nowhere
-    svg = svg.replace("*{", "text{white-space: pre} *{", 1)  # else spaces at the beginning of words would go
+    turned |= {"#000000": there["ink"], "#ffffff": there["ground"]}  # matplotlib's default colours,
+    turned |= {"#b0b0b0": there["grey"], "#cccccc": there["grey"]}  # and those of a grid and a legend's frame
+    svg = svg.replace("<svg ", f'<svg fill="{there["ink"]}" ', 1)  # for black text, whose colour the SVG does not state
+    svg = svg.replace("*{", "text{white-space: pre} *{", 1)  # else spaces at the beginning of a text are lost
     return re.sub('(?<=: |=")#[0-9a-f]{6}(?![0-9a-f])', lambda found: turned.get(found[0], found[0]), svg)
 
 
 class Drawing:
-    """What is drawn in several colours: a PNG in a notebook, an SVG on a page of either theme, else its words.
+    """A picture that can be drawn in several colours: a PNG in a notebook, an SVG on a page of either theme, or text.
 
-    A subclass draws, and has the picture in words. The same drawing gives the same bytes each time.
+    A subclass draws it, and has its alternative text. The same drawing gives the same bytes each time.
     """
 
     @property
@@ -192,7 +192,7 @@ class Drawing:
 
 
 def sheet(figure: Figure) -> Axes:
-    """Axes that fill a figure and count in its pixels from the top left, to draw boxes, arrows and words on."""
+    """Axes that fill a figure, with its pixels as coordinates from the top left, for boxes, arrows and text."""
     axes = figure.add_axes((0, 0, 1, 1))
     width, height = (_DOTS * inches for inches in figure.get_size_inches())
     axes.set(xlim=(0, width), ylim=(height, 0))

@@ -1,7 +1,7 @@
-"""Measurements and other things that the repository keeps for notebooks, and pictures of the measurements.
+"""Measurements and programs that the repository keeps for notebooks, and pictures of the measurements.
 
-Commands measure: `make bench-batch`, `make bench-clients`, `make faults`, `make bench-quota`, `make next-token`, `make
-scores`. A notebook that cannot measure as much shows what is kept, and says so.
+These commands measure: `make bench-batch`, `make bench-clients`, `make faults`, `make bench-quota`, `make next-token`,
+`make scores`. A notebook cannot measure as much, so it shows the kept results and says that they are kept.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FILES = {
     "scores": _UPKEEP / "measurements" / "scores.json",
     "written dates": _UPKEEP / "measurements" / "written_dates.json",
 }
-_FAULTS = {  # the cases of the measurements that tell the clients apart, and how the picture calls them
+_FAULTS = {  # the measured cases in which the clients differ, with their names in the picture
     "429 with Retry-After": "429, told to wait 2 s",
     "429 with an empty body": "429, told nothing",
     "408 with an empty body": "408, too slow for the gateway",
@@ -41,9 +41,9 @@ _FAULTS = {  # the cases of the measurements that tell the clients apart, and ho
     "truncated JSON (streamed)": "stream: JSON breaks off",
     "error event (streamed)": "stream: error event",
 }
-_TOLD = 2.0  # seconds that the answers of "429 with Retry-After" tell
-_FULL = {1: 0.0, 3: 0.24, 4: 0.36, 5: 0.48}  # how full of colour a cell is, by its tries; the text says it as well
-_CONTENDERS = {  # how the picture calls the contenders, in its order
+_RETRY_AFTER = 2.0  # seconds in the Retry-After header of "429 with Retry-After"
+_MORE, _MOST = 0.12, 0.6  # the opacity that each further try adds to a cell's colour, and the highest one
+_CONTENDERS = {  # the contenders' names in the picture, in its order
     "naive": "a loop that obeys Retry-After",
     "requests": "requests, no retries",
     "langchain": "LangChain, its own retries",
@@ -63,16 +63,16 @@ _CONTENDERS = {  # how the picture calls the contenders, in its order
 
 
 def kept(name: str) -> dict[str, Any]:
-    """What is kept under a name, as it lies in the file.
+    """The JSON that is kept under a name.
 
     Args:
-        name: "batch" (what a batch takes in one process, in two and on Ray), "clients" (what each client costs),
-            "faults" (what each does about them), "quota" (what each way to keep to a quota uses of it), "next token"
-            (how likely a small real model finds each token after a sentence), "scores" (its answers to the evaluation
-            set) or "written dates" (the evaluation set itself).
+        name: "batch" (start, speed and memory of a batch in one process, in two and on Ray), "clients" (the costs of
+            each client), "faults" (how each client handles each fault), "quota" (how much of a quota each way to keep
+            to it uses), "next token" (a small real model's probability of each token after a sentence), "scores" (its
+            answers to the evaluation set) or "written dates" (the evaluation set itself).
 
     Raises:
-        CookbookError: for another name.
+        CookbookError: for any other name.
     """
     if name not in _FILES:
         raise CookbookError(f"Nothing is kept as {name!r}. Choose one of: {', '.join(_FILES)}.")
@@ -80,7 +80,7 @@ def kept(name: str) -> dict[str, Any]:
 
 
 def recipe_programs(recipe: str) -> dict[str, str]:
-    """The programs that a recipe writes with `%%writefile`, by their file names, for another that uses them as well.
+    """The programs that a recipe writes with `%%writefile`, by their file names, for another recipe that uses them.
 
     Args:
         recipe: the name of its file, without the ending.
@@ -96,10 +96,10 @@ class ClientFaults:
     """Tries, waits and outcome by fault and client.
 
     Attributes:
-        measured: by fault, then by client, as `clients_and_faults.json` has them.
-        source: where and when that was, and with which versions.
-        faults: rows of the picture.
-        clients: columns of the picture.
+        measured: the entries of `clients_and_faults.json`, by fault, then by client.
+        source: where and when they were measured, and with which versions.
+        faults: the rows of the picture.
+        clients: the columns of the picture.
     """
 
     measured: Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -108,17 +108,17 @@ class ClientFaults:
     clients: Sequence[str]
 
     def words(self, fault: str, client: str) -> tuple[str, str]:
-        """The two lines of one cell: how often the client tries, and what then."""
+        """The two lines of one cell: how often the client tries, and how it waits or ends."""
         entry = self.measured[fault][client]
         tries = f"{entry['tries']} tries" if entry["tries"] > 1 else "1 try"
         if entry["raised"] is None and entry["kept"] != "all":
             return tries, "a part, no error"
         if entry["tries"] == 1:
             return tries, ""
-        if fault == "429 with Retry-After" and all(low >= _TOLD for low, _ in entry["waits"]):
-            return tries, f"{len(entry['waits'])} × {_TOLD:.0f} s, as told"
+        if fault == "429 with Retry-After" and all(low >= _RETRY_AFTER for low, _ in entry["waits"]):
+            return tries, f"{len(entry['waits'])} × {_RETRY_AFTER:.0f} s, as told"
         middle = sum(low + high for low, high in entry["waits"]) / 2
-        return tries, f"waits {round(2 * middle) / 2:g} s"  # to half a second: repeats differ by as much
+        return tries, f"waits {round(2 * middle) / 2:g} s"  # rounded to half a second, by which repeats differ
 
     @cached_property
     def alt(self) -> str:
@@ -157,7 +157,8 @@ class ClientFaults:
             for column, client in enumerate(self.clients):
                 first, second = self.words(fault, client)
                 lost = second.startswith("a part")
-                fill = colours.sand if lost else (colours.strong, _FULL[self.measured[fault][client]["tries"]])
+                opacity = min(_MORE * (self.measured[fault][client]["tries"] - 1), _MOST)
+                fill = colours.sand if lost else (colours.strong, opacity)
                 axes.add_patch(
                     Rectangle((column + 0.03, row + 0.05), 0.94, 0.9, fc=fill, ec=colours.strong, lw=2 if lost else 0.6)
                 )
@@ -171,10 +172,9 @@ class ClientFaults:
 
 
 def plot_client_faults() -> ClientFaults:
-    """Plot what each client does by itself about the faults that tell the clients apart.
+    """Plot how each client handles, with its own defaults, the faults in which the clients differ.
 
-    The measurements were made with one call for each fault, which lasted for every try, and each client's own
-    defaults; a test repeats them.
+    Each measurement is one call, during which the fault lasted for every try; a test repeats them.
     """
     found = kept("faults")
     measured, versions = found["measured"], ", ".join(f"{name} {each}" for name, each in found["versions"].items())
@@ -184,12 +184,12 @@ def plot_client_faults() -> ClientFaults:
 
 @dataclass(frozen=True)
 class QuotaUse:
-    """What each way of asking used of a quota, what was refused, and how long a question took.
+    """How much of a quota each way of sending requests used, how many were refused, and how long a question took.
 
     Attributes:
-        date: of the measurement.
-        minutes: how long each asked.
-        results: by contender, as `quota.json` has them; seconds are wall time.
+        date: the day of the measurement.
+        minutes: how long each way sent requests.
+        results: the entries of `quota.json`, by contender; seconds are wall time.
     """
 
     date: str
@@ -197,7 +197,7 @@ class QuotaUse:
     results: Mapping[str, Mapping[str, Any]]
 
     def label(self, name: str) -> str:
-        """How the picture calls a contender."""
+        """A contender's name in the picture."""
         return _CONTENDERS[name]
 
     @property
@@ -228,7 +228,7 @@ class QuotaUse:
         return self.picture()._repr_html_()
 
     def picture(self) -> ShownFigure:
-        """Three columns of bars: of the quota, refused, and the time a question takes."""
+        """Three columns of bars: the share of the quota, the refused requests, and the seconds of a question."""
         from matplotlib.figure import Figure
 
         rows = self._rows
@@ -263,6 +263,6 @@ def _write(axes: Any, length: float, place: int, text: str) -> None:
 
 
 def plot_quota_use() -> QuotaUse:
-    """Plot what each way of asking used of a quota of full size, in real time, as it was measured and kept."""
+    """Plot the kept measurement of how much of a full-size quota each way of sending requests used, in real time."""
     measured = kept("quota")
     return QuotaUse(measured["date"], measured["minutes"], measured["results"])

@@ -1,4 +1,4 @@
-"""The models in a notebook: the table of what each one is offered on, runs on and can do, and their time line."""
+"""The models in a notebook: the table of where each is offered, what it runs on and what it can do, and a time line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 from html import escape
 from typing import Any
 
-from mistral_on_azure.catalog.models import KINDS, Model, Part, as_of, models, parts, stale_names
+from mistral_on_azure.catalog.models import KINDS, OLD, Model, Part, as_of, models, parts, stale_names
 from mistral_on_azure.catalog.models_command import catalog_name, every, runs_on, tokens_here
 from mistral_on_azure.notebook.figures import Colours, Drawing
 
@@ -17,14 +17,14 @@ GROUPS = {
     "sold today": "Sold today, per token",
     "retired": "Retired, and still typed",
 }
-_LEFT, _FROM = date(2022, 10, 1), date(2023, 7, 1)  # of the time line, and of a row whose beginning nobody knows
+_LEFT, _FROM = date(2022, 10, 1), date(2023, 7, 1)  # the start of the time line, and of a row of unknown beginning
 _HEADS = {"open": "open, on managed compute", "sold today": "sold today, per token", "retired": "retired on Azure"}
 _OTHERS = "API, library, machines"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelTable:
-    """The rows of the table, in groups. A row that nobody looked at for 90 days is named below it."""
+    """The rows of the table, in groups. Rows that were not checked for 90 days are named above or below it."""
 
     rows: tuple[Model, ...]
 
@@ -53,7 +53,7 @@ class ModelTable:
 
 
 def facts(row: Model) -> dict[str, str]:
-    """What the table says of a model, by label. Where sources disagree, both stand there."""
+    """A model's facts as texts, by label. Where sources disagree, the text has what each of them says."""
     said = {kind: [fact.value for fact in getattr(row, kind)] for kind in KINDS}
     where = [kind for kind, values in said.items() if values[:1] == ["offered"]]
     where += [f"{kind} (documented)" for kind, values in said.items() if values[:1] == ["documented"]]
@@ -78,9 +78,9 @@ def _table_row(row: Model) -> str:
 
 
 def stale_line() -> str:
-    """Which rows nobody looked at for 90 days."""
+    """The names of the rows that were not checked for 90 days, in half a sentence."""
     old = stale_names()
-    return f"not looked at for 90 days: {', '.join(old)}" if old else "every row was looked at within 90 days"
+    return f"{OLD}: {', '.join(old)}" if old else "every row was looked at within 90 days"
 
 
 def show_models(group: str = "") -> ModelTable:
@@ -94,13 +94,13 @@ def show_models(group: str = "") -> ModelTable:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One row.
+    """One row of the time line.
 
     Attributes:
-        group: its heading.
-        begins: None where nobody looked.
-        ends: when Azure ends it; several where sources disagree, empty where nothing ends it.
-        maker: when Mistral's own API ended it.
+        group: the heading above it.
+        begins: its first day; None where it was not looked up.
+        ends: the day on which Azure ends it; several days where sources disagree, empty where no end is known.
+        maker: the day on which Mistral's own API ended it.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Span:
 
 
 def spans() -> list[Span]:
-    """All rows, in the order of the table, those of a group by their beginnings."""
+    """All rows of the time line: the groups in the order of the table, the rows of a group by their first days."""
     rows = [_of_model(model) for model in models().values()] + [_of_part(part) for part in parts().values()]
     groups = list(dict.fromkeys(row.group for row in rows))
     return sorted(rows, key=lambda row: (groups.index(row.group), row.begins or date.min))
@@ -203,5 +203,5 @@ class TimeLine(Drawing):
 
 
 def plot_models() -> TimeLine:
-    """Plot since when each model is there, and when Mistral's own API and Azure end it."""
+    """Plot since when each model is available, and when Mistral's own API and Azure end it."""
     return TimeLine()

@@ -1,6 +1,6 @@
-"""`cookbook ask "…"`: one question, the answer as it arrives, the tokens it took, and what was sent and answered.
+"""`cookbook ask "…"`: asks one question, and prints the answer as it arrives, its tokens, the request and the response.
 
-It sends what any client would, with the standard library's HTTP, so that it works in the base install.
+It uses the standard library's HTTP, so that it works without the notebooks' packages.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _ROUTE = "/chat/completions"
 
 
 def ask(question: str, model: str, kind: str, max_tokens: int | None, write: Callable[..., None]) -> None:
-    """Ask the endpoint of the environment, or the local one, and write all of it.
+    """Ask the endpoint in AZURE_INFERENCE_ENDPOINT, or the local one, and write the answer and the exchange.
 
     Args:
         question: the user message.
         model: the deployment; empty means the one that the endpoint names, or the cookbook's default.
-        kind: of deployment; empty means what the endpoint tells.
+        kind: the kind of deployment; empty takes it from the endpoint's answer.
         max_tokens: the limit of the answer, in tokens; None leaves it to the service.
-        write: called with a text, and with `nl=False` for one that does not end its line.
+        write: called with each text, and with `nl=False` for a text that does not end its line.
 
     Raises:
         CookbookError: when nothing answers, or with the message of an error answer.
@@ -47,23 +47,23 @@ def ask(question: str, model: str, kind: str, max_tokens: int | None, write: Cal
     with answers(
         os.environ[OPENAI_ENDPOINT], os.environ[CREDENTIAL], question, connection.model, max_tokens, headers
     ) as answer:
-        told = Told()
-        for text in told.read(answer.lines()):
+        stream = EventStream()
+        for text in stream.read(answer.lines()):
             write(text, nl=False)
     write("\n")
-    write(f"{told.usage or 'The endpoint sent no usage'}. The answer ended with {told.finish_reason!r}.\n")
+    write(f"{stream.usage or 'The endpoint sent no usage'}. The answer ended with {stream.finish_reason!r}.\n")
     write("What was sent and answered:\n")
-    write(textwrap.indent(repr(Wire((_exchange(answer, told),))), "  "))
+    write(textwrap.indent(repr(Wire((_exchange(answer, stream),))), "  "))
 
 
 @contextmanager
 def answers(
     base: str, credential: str, question: str, model: str, max_tokens: int | None, headers: dict[str, str] | None = None
 ) -> Iterator[http.Streamed]:
-    """Ask for a stream of one answer.
+    """Request one chat completion as a stream.
 
     Args:
-        base: the address for OpenAI-compatible clients.
+        base: the base URL for OpenAI-compatible clients.
 
     Raises:
         CookbookError: when nothing answers, or with the message of an error answer.
@@ -78,13 +78,13 @@ def answers(
         yield answer
 
 
-class Told:
-    """What a stream says.
+class EventStream:
+    """A stream of server-sent events, as far as it has been read.
 
     Attributes:
-        events: its lines, as they came.
-        finish_reason: why the answer ended; None while it has not.
-        usage: the tokens; None where the endpoint sends none.
+        events: the lines with data, as they were received.
+        finish_reason: the finish reason; None until it has come.
+        usage: the usage; None where the endpoint sends none.
     """
 
     def __init__(self) -> None:
@@ -93,10 +93,10 @@ class Told:
         self.usage: Usage | None = None
 
     def read(self, lines: Iterator[str]) -> Iterator[str]:
-        """Read a stream of server-sent events; yields the text of each chunk.
+        """Read the lines of the stream, and yield the text of each chunk.
 
         Raises:
-            CookbookError: for an error in the middle of it, or an event that is no JSON.
+            CookbookError: for an error event, an event that is not JSON, or a stream without a finish reason.
         """
         for line in lines:
             if not line.startswith("data: "):
@@ -119,8 +119,8 @@ class Told:
             raise CookbookError("The answer broke off: its stream ended without a finish reason. Ask again.")
 
 
-def _exchange(answer: http.Streamed, told: Told) -> dict[str, Any]:
-    """The exchange as the wire view takes it, the credential masked."""
+def _exchange(answer: http.Streamed, stream: EventStream) -> dict[str, Any]:
+    """The exchange in the form of the endpoint's journal, which `Wire` shows, with the credential masked."""
     return {
         "method": "POST",
         "path": answer.path,
@@ -129,6 +129,6 @@ def _exchange(answer: http.Streamed, told: Told) -> dict[str, Any]:
         "body": answer.body,
         "status": answer.status,
         "answer_headers": answer.headers,
-        "answer": "\n\n".join(told.events),
+        "answer": "\n\n".join(stream.events),
         "note": "",
     }

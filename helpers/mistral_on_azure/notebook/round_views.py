@@ -1,4 +1,4 @@
-"""A picture of a tool call's rounds: who sends what to whom, from the messages and the usage of a conversation."""
+"""A picture of a tool call's rounds, drawn from the messages and the usage of a conversation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDTH, _TOP, _LINE, _GAP = 500, 64, 15, 20  # pixels: the picture, its heads, a line of words, an arrow with its space
+_WIDTH, _TOP, _LINE, _GAP = 500, 64, 15, 20  # pixels: the picture, its heads, a line of text, an arrow with its space
 _PLACES = {"your function": 46, "your program": 142, "the model": 458}
 _WORDS, _LINES = 46, 6  # characters of a line between your program and the model, and lines of one message
 _CHARACTER = 5.8  # pixels
@@ -22,13 +22,13 @@ _CHARACTER = 5.8  # pixels
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One arrow.
+    """One arrow of the picture: a message.
 
     Attributes:
-        sender: as the picture calls it.
-        receiver: likewise.
-        words: lines above the arrow.
-        note: a line below it.
+        sender: one of the three names in the picture: "your function", "your program" or "the model".
+        receiver: another of them.
+        words: the lines above the arrow.
+        note: the line below it; empty for none.
     """
 
     sender: str
@@ -46,8 +46,8 @@ def steps(messages: Sequence[Mapping[str, Any]], usages: Sequence[tuple[int, int
     """The arrows of a conversation, in order.
 
     Args:
-        messages: all of them, in the form of the API, the model's among them.
-        usages: prompt and completion tokens of each round.
+        messages: all messages of the conversation, the model's included, in the form of the API.
+        usages: the prompt tokens and the completion tokens of each round.
     """
     function, program, model = _PLACES
     found: list[Step] = []
@@ -82,7 +82,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _arguments(call: Mapping[str, Any]) -> str:
-    """The values of a call's arguments; the whole text where it is no JSON object."""
+    """The values of a call's arguments; the arguments as they came where they are not a JSON object."""
     text = call["function"]["arguments"]
     try:
         return ", ".join(map(str, json.loads(text).values()))
@@ -130,7 +130,7 @@ def _arrow(axes: Axes, step: Step, top: float, colours: Colours) -> None:
     start, end = _PLACES[step.sender], _PLACES[step.receiver]
     place = top + _LINE * len(step.words) + 6
     style = {"arrowstyle": "-|>", "color": colours.strong, "lw": 1.6, "shrinkA": 0, "shrinkB": 0}
-    if step.sender != "your program":  # what comes back
+    if step.sender != "your program":  # an answer or a result
         style["linestyle"] = (0, (4, 2))
     axes.annotate("", (end, place), (start, place), arrowprops=style)
     middle, room = (start + end) / 2, int(abs(end - start) / _CHARACTER)
@@ -150,7 +150,7 @@ def plot_rounds(messages: Sequence[Mapping[str, Any]], usages: Sequence[Any]) ->
         usages: of each round, an object with `prompt_tokens` and `completion_tokens`.
 
     Returns:
-        None where there was no round, since tools were refused.
+        The picture; None where there was no round because tools were refused.
     """
     if not usages:
         print("There was no round, so there is no picture.")

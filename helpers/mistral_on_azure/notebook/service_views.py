@@ -1,4 +1,4 @@
-"""Pictures of the service: which base URL an address leads to, and which layers a request passes on managed compute."""
+"""Pictures of the service: the base URLs that follow from an address, and the layers of managed compute."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PROBE = "/v2"  # a path that cannot exist: what answers tells the kinds apart
+PROBE = "/v2"  # a path that no kind has: the status of the answer shows the kind
 PROBED = {MANAGED.name: 424, SERVERLESS.name: 404}  # the status of the answer, by kind
 _CHAT, _V1 = "/chat/completions", "/v1"
 _OWN = "a host of your own"
@@ -30,13 +30,13 @@ _LINE = 15  # pixels
 
 
 def base_path(client: Client, kind: DeploymentKind) -> str:
-    """What follows the address in a client's base URL, on a kind: the path of its API without what it appends."""
+    """The path of a client's base URL on a kind of deployment: its API's path without what the client appends."""
     path = kind.openai_path if client.routes[0].startswith(_V1) else kind.azure_path
     return f"{path}{_CHAT}".removesuffix(client.appends)
 
 
 def base_urls(kind: DeploymentKind) -> dict[str, list[str]]:
-    """The names of the clients by what follows the address in their base URL, those with most to follow last."""
+    """The names of the clients, by the path of their base URL; the longest path comes last."""
     found: dict[str, list[str]] = {}
     for client in clients().values():
         found.setdefault(base_path(client, kind), []).append(client.name)
@@ -47,7 +47,7 @@ def base_urls(kind: DeploymentKind) -> dict[str, list[str]]:
 class BaseUrls(Drawing):
     """A decision tree: how the address ends, which kind that is, and what each client's base URL is.
 
-    Of a Foundry resource's hosts, only the first is documented with both APIs; on the others, /openai/v1 is.
+    For the first of a Foundry resource's host names both APIs are documented, for the others only /openai/v1.
     """
 
     size = (504, 443)
@@ -98,7 +98,7 @@ def _urls(axes: Axes, column: float, urls: Mapping[str, list[str]], colours: Col
 
 
 def _fitted(names: list[str], width: float) -> list[str]:
-    """Names on as few lines as fit."""
+    """The names in as few lines as the width in pixels allows."""
     lines: list[str] = []
     for name in names:
         if lines and 6.4 * len(f"{lines[-1]}, {name}") < width:
@@ -125,9 +125,9 @@ def _box(
     half: float = _HALF,
     answer: bool = False,
 ) -> None:
-    """Words in a frame from top to bottom: bold, or the answers to a question in a dashed one."""
+    """Lines of text in a frame: bold, or the answers to a question in a dashed frame."""
     _frame(axes, column, span, half, colours, line=(0, (3, 2)) if answer else "-")
-    fits = min(8, 8 * 25 / max(map(len, lines)))  # the longest line has to
+    fits = min(8, 8 * 25 / max(map(len, lines)))  # the longest line must fit
     style = {"size": fits, "weight": "normal"} if answer else {"size": 9.5, "weight": "bold"}
     for number, line in enumerate(lines):
         place = sum(span) / 2 + _LINE * (number - (len(lines) - 1) / 2)
@@ -156,11 +156,11 @@ def plot_base_urls() -> BaseUrls:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer.
+    """One layer that a request passes.
 
     Attributes:
         role: what the layer does, in a few words.
-        statuses: lines, each with a status that arises here and its cause.
+        statuses: a line for each status that comes from this layer, with its cause.
     """
 
     name: str

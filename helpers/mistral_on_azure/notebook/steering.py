@@ -1,4 +1,4 @@
-"""Making the local endpoint fail or answer slowly, to see what a client does then."""
+"""Makes the local endpoint fail or answer slowly, so that a notebook can show what a client does then."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def fail_next(status: int | None = None, times: int = 1, retry_after: int | None
 
     Args:
         status: the HTTP status, such as 429; None for a fault that is no error answer.
-        times: the number of requests that fail; 0 ends what is still to come of earlier faults.
+        times: the number of requests that fail; 0 cancels earlier faults.
         retry_after: seconds in the `Retry-After` header; None sends no such header.
         fault: other faults, such as first_token=3 (seconds), reset="within", answer="empty", retry_after_ms=500 or
             model_status=503 (inside of 424); all are listed in mistral_on_azure/endpoint/fault.py.
 
     Returns:
-        False on any other endpoint, where nothing happens.
+        True on the local endpoint; False on any other endpoint, where nothing happens.
     """
     connection = current()
     if not connection.local:

@@ -1,4 +1,4 @@
-"""A stream: printing its chunks as they arrive, and its picture beside a whole answer; and the usage of an answer."""
+"""Prints a stream's chunks as they arrive, draws a stream beside a whole answer, and shows the usage of an answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_NAMES = {  # of what is counted, as the clients have them
+_NAMES = {  # the names of the counts in the clients' usage
     "prompt": ("prompt_tokens", "input_tokens"),
     "completion": ("completion_tokens", "output_tokens"),
     "total": ("total_tokens",),
@@ -73,12 +73,12 @@ def print_stream(pieces: Iterable[str | None], mark: str = "") -> Stream:
 
 @dataclass(frozen=True, repr=False)
 class Arrivals(Drawing):
-    """When the same answer came, whole and as a stream.
+    """When an answer arrives, whole and as a stream.
 
     Attributes:
         whole: seconds from the request to the whole answer.
         chunks: seconds from the request to each chunk of the stream, rising, at least one.
-        note: who set the pace; empty where a model did.
+        note: a remark on the pace; empty where a model answered.
     """
 
     whole: float
@@ -117,7 +117,7 @@ class Arrivals(Drawing):
 
 
 def _lane(axes: Axes, moments: Sequence[float], parts: Sequence[float], end: float, colours: Colours) -> None:
-    """The part of the answer that has arrived: the area under a line of steps. Until the first, a hatched wait."""
+    """The part of the answer that has arrived, as an area under steps. The wait for the first part is hatched."""
     axes.set_facecolor("none")
     axes.fill_between((0, moments[0]), 0, 1, facecolor="none", edgecolor=colours.pale, hatch="///", linewidth=0)
     moments, parts = (0.0, *moments, end), (0.0, *parts, parts[-1])
@@ -129,7 +129,7 @@ def _lane(axes: Axes, moments: Sequence[float], parts: Sequence[float], end: flo
 
 
 def _say(axes: Axes, moment: float, part: float, words: str, colours: Colours) -> None:
-    """Write words beside a moment, where there is more room, on a box that the lane does not show through."""
+    """Write a text beside a moment, on the side with more room, in an opaque box."""
     box = {"facecolor": colours.box, "edgecolor": "none", "pad": 2}
     away, side = (-7, "right") if moment > sum(axes.get_xlim()) / 2 else (7, "left")
     axes.annotate(
@@ -138,7 +138,7 @@ def _say(axes: Axes, moment: float, part: float, words: str, colours: Colours) -
 
 
 def plot_arrivals(whole: float, chunks: Sequence[float]) -> Arrivals:
-    """Plot how much of an answer there is to read, from the request on, when it comes whole and when it is streamed.
+    """Plot how much of an answer has arrived at each moment after the request, whole and as a stream.
 
     Args:
         whole: seconds from the request to the whole answer.

@@ -1,4 +1,4 @@
-"""Recording what a program of yours asks and is answered, and answering it from that tape later."""
+"""Records a program's requests and their answers on a tape, and answers the program from the tape later."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _JOB = "app", ""  # on a tape, each exchange names a notebook and a deployment; 
 
 @contextmanager
 def record_calls(file: str) -> Iterator[Mapping[str, str]]:
-    """Pass a program's calls on to the endpoint of `connect`, and write them to a tape with their answers.
+    """Forward a program's calls to the endpoint of `connect`, and write requests and answers to a tape.
 
     The tape has no credential, and no host names, ids and mail addresses of a tenant; read it before you share it.
 
     Args:
-        file: the tape, a file of JSON lines. Until the block has ended well, its name ends in `.part`.
+        file: the tape, a file of JSON lines. Until the block has ended without an error, its name ends in `.part`.
 
     Yields:
-        the environment variables that make the program call through here.
+        the environment variables with which the program calls the recorder.
 
     Raises:
         CookbookError: when the file cannot be written.
@@ -50,19 +50,19 @@ def record_calls(file: str) -> Iterator[Mapping[str, str]]:
 
 @contextmanager
 def replay_calls(file: str) -> Iterator[Mapping[str, str]]:
-    """Answer a program's calls from a tape. No endpoint is called and no token spent.
+    """Answer a program's calls from a tape. No endpoint is called and no token is spent.
 
-    A request that is not on the tape, to the letter, is answered with the status 501. At the end it is told how many
-    requests were answered, what was refused and what the program no longer asked.
+    A request that is not on the tape is answered with the status 501. At the end a line says how many requests were
+    answered, how many were refused, and how many recorded requests the program did not send.
 
     Args:
-        file: what `record_calls` wrote.
+        file: the tape that `record_calls` wrote.
 
     Yields:
-        the environment variables that make the program call the tape.
+        the environment variables with which the program calls the tape.
 
     Raises:
-        CookbookError: when the file is no tape.
+        CookbookError: when the file is not a tape.
     """
     tape = read(Path(file))
     replayer = Replayer(tape)

@@ -1,4 +1,4 @@
-"""What receives a notebook's telemetry: a collector, and behind it a backend that keeps what comes, byte for byte."""
+"""Receives a notebook's telemetry: a collector, and behind it a backend that keeps the bytes of each request."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from mistral_on_azure.azure.children import reserved_port
 from mistral_on_azure.errors import CookbookError
 
 _PATIENCE = 30.0  # seconds, for the slowest of continuous integration's machines
-_TRIES = 3  # somebody else may take a port between the moment it was chosen and the collector's start
-# The shell becomes the collector. What it leaves behind ends it at the end of standard input, so with its parent.
+_TRIES = 3  # another program may take a port between the moment it was chosen and the collector's start
+# The shell becomes the collector. A background process kills it when standard input ends, and so when the parent ends.
 _ENDS_WITH_PARENT = 'exec 3<&0; (read -r _ <&3; kill -9 $$) & exec "$@" </dev/null 3<&-'
 _ACCEPTED = b'{"itemsReceived": 1, "itemsAccepted": 1, "errors": []}'  # what Azure Monitor's ingestion answers
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span as the backend has it.
+    """A span that the backend received.
 
     Attributes:
         library: the instrumentation that wrote it.
@@ -37,7 +37,7 @@ class Span:
         seconds: how long it took.
         events: seconds from its beginning to each event.
         failed: whether its status is an error.
-        encoded: the bytes that it was on the wire.
+        encoded: the span's bytes in the request.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Span:
 
 @dataclass(slots=True)
 class Backend:
-    """A monitoring system that keeps everything.
+    """A monitoring system that keeps every request.
 
     Attributes:
         url: where OTLP over HTTP goes: the collector's address or, where Rotel is not installed, the backend's own.
@@ -76,11 +76,11 @@ class Backend:
         return [_span(library, span) for library, span in wanted]
 
     def calls(self) -> dict[str, Span]:
-        """The spans of libraries' calls of a model, by the id of their trace: those with an attribute of `gen_ai`."""
+        """The spans of libraries that describe a call of a model (with a `gen_ai` attribute), by trace id."""
         return {each.trace: each for each in self.spans() if any("gen_ai" in name for name in each.attributes)}
 
     def wait_for_calls(self, count: int, app: str = "answer") -> None:
-        """Wait until so many of the app's spans, named `app`, have arrived with the library's span of the same trace.
+        """Wait until `count` of the app's spans, named `app`, have arrived with the library's span of the same trace.
 
         Raises:
             CookbookError: when they do not arrive within half a minute.
@@ -88,7 +88,7 @@ class Backend:
         self.wait(lambda: len({each.trace for each in self.spans(app)} & self.calls().keys()) >= count)
 
     def metrics(self) -> dict[str, float]:
-        """The sums of all histograms that have arrived, by name; of several reports, the last."""
+        """The sums of all histograms that have arrived, by name; the last report of each counts."""
         from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
         sums: dict[str, float] = {}
@@ -108,10 +108,10 @@ class Backend:
         return [(each.body.string_value, each.trace_id.hex()) for scope in scopes for each in scope.log_records]
 
     def wait(self, true: Callable[[], object]) -> None:
-        """Wait until something is true of what has arrived.
+        """Wait until a condition on the received telemetry is true.
 
         Raises:
-            CookbookError: when it does not become so within half a minute.
+            CookbookError: when it is still false after half a minute.
         """
         end = time.monotonic() + _PATIENCE
         while not true():
@@ -151,7 +151,7 @@ def _collect(backend: Backend, program: Path) -> None:
             backend.collector, backend.url = collector, f"http://{place}"
             atexit.register(backend.stop_collector)
             return
-    raise CookbookError(f"The collector ended {_TRIES} times as soon as it was started. What it said is above.")
+    raise CookbookError(f"The collector ended {_TRIES} times as soon as it was started. Its messages are above.")
 
 
 def _begin_collector(program: Path, backend: str, http: str, grpc: str) -> subprocess.Popen:
@@ -187,7 +187,7 @@ class _Keeping(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def _span(library: str, span: Any) -> Span:

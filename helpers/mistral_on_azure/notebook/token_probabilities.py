@@ -1,4 +1,4 @@
-"""The probabilities of tokens: of those of an answer, and of the next one under a `temperature` and a `top_p`."""
+"""Probabilities of tokens: those of an answer's tokens, and of the next token under a `temperature` and a `top_p`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHOWN = 6  # tokens with a bar of their own
 
 @dataclass(frozen=True, slots=True)
 class LogprobsStrip:
-    """An answer's tokens as text with probabilities, the less likely the darker; bars where HTML is not shown."""
+    """An answer's tokens with their probabilities; less likely tokens are darker. Bars of text without HTML."""
 
     tokens: Sequence[tuple[str, float]]
 
@@ -73,12 +73,12 @@ def _visible(token: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How likely a token is to be drawn, or all tokens without a bar together.
+    """The probability of a token, or of all tokens together that have no bar of their own.
 
     Attributes:
-        name: the token with its space made visible, or how many others there are.
-        kept: the part that `top_p` keeps, of 1 before it cuts.
-        cut: the part that it cuts off.
+        name: the token, or the number of the other tokens.
+        kept: the part of the probability that `top_p` keeps; before it cuts, all parts sum up to 1.
+        cut: the part that `top_p` cuts off.
     """
 
     name: str
@@ -87,13 +87,13 @@ class Share:
 
 
 def shares(measured: Mapping[str, Any], temperature: float, top_p: float) -> list[Share]:
-    """The probabilities of the next token at a temperature, the likeliest first, the others as one.
+    """The probabilities of the next token at a temperature: the likeliest tokens first, all others as one.
 
     A temperature of T raises each probability to the power of 1/T, and scales all so that their sum is 1 again. `top_p`
     then keeps the smallest set of likeliest tokens whose probabilities reach it.
 
     Args:
-        measured: `likeliest` and `others`, as `next_token.json` has them.
+        measured: the content of `next_token.json`, of which `likeliest` and `others` are read.
         temperature: above 0.
         top_p: above 0, at most 1.
     """
@@ -115,9 +115,9 @@ class Sampling(Drawing):
     """The next token's probabilities at several temperatures, side by side.
 
     Attributes:
-        measured: as `next_token.json` has it.
-        temperatures: one column each.
-        top_p: the same for all.
+        measured: the content of `next_token.json`.
+        temperatures: a column for each.
+        top_p: the same for all columns.
     """
 
     measured: Mapping[str, Any]
@@ -178,7 +178,7 @@ def _named(token: str) -> str:
 
 
 def plot_sampling(measured: Mapping[str, Any], temperatures: Sequence[float], top_p: float) -> Sampling:
-    """Plot what temperatures and `top_p` make of the next token's probabilities.
+    """Plot how temperatures and a `top_p` change the next token's probabilities.
 
     Args:
         measured: what `kept("next token")` returns: the probabilities that a small real model gave.

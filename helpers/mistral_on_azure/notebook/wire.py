@@ -1,4 +1,4 @@
-"""The wire view: the last requests of a client to the local endpoint, and the answers, as they were sent."""
+"""The wire view: the last requests that a client sent to the local endpoint, and their answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MACHINE = re.compile(
     r"|(?<=x-stainless-arch: ).*|(?<=x-stainless-os: ).*|(?<=x-stainless-runtime-version: ).*"
 )
 _EVENTS_SHOWN = 2  # of a stream, at each end
-_LINE = 76  # characters; what is shorter stays on one line
+_LINE = 76  # characters; a shorter value stays on one line
 # GitHub drops styles; there <details>, <b> and <pre> alone keep request and answer apart.
 _TEXT = (
     "margin: 0.3em 0 1em 1.2em; font-size: 0.9em; line-height: 1.35; "
@@ -36,7 +36,7 @@ class Wire:
         return "\n\n".join(f"{_request(each)}\n\n{_answer(each)}" for each in self.exchanges) or "Nothing was sent yet."
 
     def _repr_html_(self) -> str:
-        """Two lines for an exchange, request and answer, which unfold to headers and body."""
+        """Two lines for each exchange, request and answer, that open to show headers and body."""
         if not self.exchanges:
             return f"<p>{self!r}</p>"
         return "".join(
@@ -53,7 +53,7 @@ def show_wire(last: int = 1) -> Wire | None:
         last: the number of exchanges.
 
     Returns:
-        None on any other endpoint, which keeps no journal.
+        The exchanges; None on any other endpoint, which keeps no journal.
     """
     connection = current()
     if not connection.local:

@@ -1,6 +1,6 @@
 """A proxy between the notebooks and a real endpoint: it counts usage, keeps a budget, records and replays.
 
-`doors` are addresses on loopback, one for each notebook and deployment. Behind them `forwarding` passes each request on
-to the real endpoint with the real credential (`headers`), which no notebook ever sees, or answers from a `tape`.
-`usage` reads the usage of an answer as it passes, adds it up and keeps the budget.
+A door is an address on loopback, one for each notebook and deployment (`doors`). Behind the doors, `forwarding` sends
+each request to the real endpoint with the real credential (`headers`), which no notebook ever sees, or answers it from
+a recording (`tape`). `usage` reads the usage in each answer, adds it up and keeps the budget.
 """

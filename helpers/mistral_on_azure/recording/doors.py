@@ -1,4 +1,4 @@
-"""Doors: addresses on loopback, one for each job, so that each request is known to belong to a job."""
+"""Doors: addresses on loopback, one for each job, so that the proxy knows to which job a request belongs."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from mistral_on_azure.recording.headers import holds, is_the_jobs
 from mistral_on_azure.recording.usage import Usage
 
 _LARGEST = 16 * 1024 * 1024  # bytes of a request with the door's key, which may hold pictures
-_OF_TOKEN, _OF_STRANGER = 4 * 1024 * 1024, 64 * 1024  # of one with a token, which a door cannot check, and without
-_HELD = 16 * 1024 * 1024  # bytes of all requests under way without the door's key
+_OF_TOKEN, _OF_STRANGER = 4 * 1024 * 1024, 64 * 1024  # bytes with a token, which a door cannot check, and with neither
+_HELD = 16 * 1024 * 1024  # bytes of all requests together that are being received without the door's key
 _SLOWEST = 30.0  # seconds in which a request's body arrives
 _END = 5.0  # seconds for the thread to end
-_PATIENCE = 2.0  # seconds for requests under way to end after their client has ended
+_PATIENCE = 2.0  # seconds for unfinished requests to end after their client has ended
 _LONGEST = 60.0  # seconds for one task of the thread; a busy machine takes a few
 
 Answer = Callable[["Door", web.Request, bytes], Awaitable[web.StreamResponse]]
 
 
 class _Refused(Exception):
-    """A request whose body is not read to its end; the arguments are those of `own_answer`."""
+    """Raised for a request whose body is not read to its end; the arguments are those of `own_answer`."""
 
 
 class _NoStrangersTracebacks(logging.Filter):
-    """Leaves out what aiohttp logs of a request that is no HTTP: it is answered with 400."""
+    """Drops the errors that aiohttp logs for a request that is not HTTP, which is answered with 400."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
@@ -53,7 +53,7 @@ class Door:
         key: accepted by this door only, until the run ends.
         url: the http address.
         secure_url: the https address, for Microsoft Entra ID; empty without a certificate.
-        refused: a sentence for each request that was not passed on or not answered.
+        refused: a sentence for each request that was not forwarded or not answered.
         under_way: the number of requests that have not ended yet.
     """
 
@@ -71,9 +71,9 @@ class Doors:
     """Serves all doors from one thread, until the context ends.
 
     Args:
-        answer: answers one request, whose body it is given; called in that thread's event loop.
+        answer: answers one request to a door, given its body; called in that thread's event loop.
         close: called in that loop at the end.
-        certificate: for https addresses; None for http alone.
+        certificate: the certificate of the https addresses; None for http alone.
     """
 
     def __init__(
@@ -98,16 +98,16 @@ class Doors:
             self._loop.close()
 
     def open(self, notebook: str, deployment: str) -> Door:
-        """Open a door for one job. It listens when this returns."""
+        """Open a door for one job, which listens when this returns."""
         door = Door(notebook, deployment)
         self.listen(door)
         return door
 
     def listen(self, door: Door, port: int = 0) -> None:
-        """Let a door listen.
+        """Make a door listen.
 
         Args:
-            port: of its http address; 0 takes a free one.
+            port: the port of its http address; 0 takes a free one.
 
         Raises:
             CookbookError: when the port is taken.
@@ -118,7 +118,7 @@ class Doors:
             raise CookbookError(f"Port {port} cannot be used ({error.strerror}). Choose another with --port.") from None
 
     def settle(self, door: Door) -> None:
-        """Wait up to two seconds for the requests under way: their client has ended."""
+        """Wait up to two seconds for unfinished requests, whose client has ended."""
         self._wait(self._quiet(door))
 
     def _wait(self, work: Coroutine[Any, Any, None]) -> None:
@@ -152,7 +152,11 @@ class Doors:
             door.secure_url = f"https://127.0.0.1:{runner.addresses[1][1]}"
 
     async def _receive(self, door: Door, request: web.Request, body: bytearray, own: bool) -> None:
-        """Add a request's body to `body`, as far as its sender may send it."""
+        """Read a request's body into `body`.
+
+        Raises:
+            _Refused: when the body is larger, or arrives later, than its sender's credential allows.
+        """
         most = _LARGEST if own else _OF_TOKEN if is_the_jobs(request.headers, door.key) else _OF_STRANGER
         too_large = _Refused(413, "body_too_large", f"The request has more than {most // 1024} kB.")
         if (request.content_length or 0) > most:
@@ -179,7 +183,7 @@ class Doors:
         for runner in self._runners:
             await runner.cleanup()
         await self._close()
-        left = asyncio.all_tasks() - {asyncio.current_task()}  # of connections that still wait for bytes
+        left = asyncio.all_tasks() - {asyncio.current_task()}  # of connections that still wait for a request
         for task in left:
             task.cancel()
         if left:
@@ -187,9 +191,9 @@ class Doors:
 
 
 def _refused(request: web.Request) -> tuple[int, str, str] | None:
-    """Why a request gets no further than the door, as the arguments of `own_answer`; None for one that may.
+    """Why a request is not forwarded, as the arguments of `own_answer`; None for a request that is.
 
-    Only a path is passed on: what else a request line may hold would name another host.
+    The target of the request line must be a path: any other form names a host.
     """
     if request.method == "CONNECT" or not is_path(request.raw_path):
         return 400, "bad_request", "The request line has no plain path."
@@ -202,6 +206,6 @@ def _refused(request: web.Request) -> tuple[int, str, str] | None:
 
 
 def own_answer(status: int, code: str, message: str) -> web.Response:
-    """An answer of ours, in the form that all clients can show."""
+    """An error answer of the proxy's own, in a form that all clients can show."""
     error = {"code": code, "message": f"cookbook: {message}"}
     return web.json_response({"error": error, "status": status, **error}, status=status)

@@ -1,4 +1,4 @@
-"""Requests are passed on to the real endpoint, and each chunk of the answer back at once; or a recording answers."""
+"""Forwards requests to the real endpoint, and each chunk of the answer back at once; or answers from a recording."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from mistral_on_azure.azure.addresses import is_loopback
 from mistral_on_azure.recording import headers
 from mistral_on_azure.recording.doors import Door, own_answer
 from mistral_on_azure.recording.tape import Exchange, Scrubber, Tape
-from mistral_on_azure.recording.usage import Budget, Exhausted, Meter, Usage, at_most, may_cost
+from mistral_on_azure.recording.usage import FREE, Budget, Exhausted, Meter, at_most, may_cost
 
 _CONNECT, _SILENCE = 10.0, 300.0  # seconds; a client's own timeouts are shorter
-_FREE = Usage(calls=1)
 
 
 class Keeper(Protocol):
-    """What is given each exchange, such as a `Recorder`. `scrubber` takes credentials out of it."""
+    """Keeps exchanges, such as a `Recorder`. `scrubber` removes credentials from each request."""
 
     scrubber: Scrubber
 
@@ -35,7 +34,7 @@ class Keeper(Protocol):
 
 
 _MANAGED = "azureml-model-deployment"  # managed compute names the deployment in each answer
-_AT_ONCE = 2  # requests that it takes without 429 unless it is set to more: 2 x 1 an instance, and one instance
+_AT_ONCE = 2  # requests that it accepts at the same time with its defaults: 2 x 1 per instance, 1 instance
 
 
 class Forwarder:
@@ -47,7 +46,7 @@ class Forwarder:
         url: the endpoint's address.
         credential: returns the real credential for a door.
         budget: reserves the most that a request may use, before the request is sent.
-        recorder: records the exchanges; None records none.
+        recorder: keeps the exchanges; None keeps none.
     """
 
     def __init__(self, url: str, credential: Callable[[Door], str], budget: Budget, recorder: Keeper | None) -> None:
@@ -59,7 +58,7 @@ class Forwarder:
     async def answer(self, door: Door, request: web.Request, body: bytes) -> web.StreamResponse:
         """Answer a request to a door with the endpoint's answer, or with an error of the cookbook's own."""
         costly, counts = may_cost(request.method), headers.is_the_jobs(request.headers, door.key)
-        most, meter = at_most(body) if costly and counts else _FREE, Meter(body, costly)
+        most, meter = at_most(body) if costly and counts else FREE, Meter(body, costly)
         try:
             self.budget.reserve(most)
         except Exhausted as error:
@@ -68,7 +67,7 @@ class Forwarder:
         try:
             return await self._pass_on(door, request, body, meter)
         finally:
-            used = meter.usage() if counts or meter.answered else _FREE
+            used = meter.usage() if counts or meter.answered else FREE
             self.budget.settle(most, used)
             door.usage += used
 
@@ -78,7 +77,7 @@ class Forwarder:
 
     async def _pass_on(self, door: Door, request: web.Request, body: bytes, meter: Meter) -> web.StreamResponse:
         target = URL(self.url + request.raw_path, encoded=True)
-        if target.origin() != self._origin or target.user is not None:  # whatever a request line may hold
+        if target.origin() != self._origin or target.user is not None:  # a request line may name another host
             return own_answer(400, "bad_request", "The request is for another host than the endpoint's.")
         try:
             own = headers.holds(request.headers, door.key)
@@ -86,7 +85,7 @@ class Forwarder:
                 await asyncio.to_thread(self.credential, door) if own else ""
             )  # requesting a token may take seconds
         except Exception as error:  # azure-identity raises errors of many classes
-            return own_answer(502, "no_credential", f"No token could be had: {type(error).__name__}.")
+            return own_answer(502, "no_credential", f"No token could be requested: {type(error).__name__}.")
         sent = headers.outgoing(request.headers, door.key, credential)
         exchange = self.recorder and Exchange.of(door, request, body, self.recorder.scrubber)
         try:
@@ -100,7 +99,7 @@ class Forwarder:
                     target,
                     headers=sent,
                     data=body or None,
-                    allow_redirects=False,  # which would take the credential along
+                    allow_redirects=False,  # a redirect would get the credential
                 ) as answer:
                     if _MANAGED in answer.headers and not isinstance(self._turn, asyncio.Semaphore):
                         self._turn = asyncio.Semaphore(_AT_ONCE)
@@ -177,7 +176,7 @@ class Replayer:
     """Answers each request from a recording; equal requests get their answers in the recorded order.
 
     Args:
-        stay: whether the last answer to equal requests is given again and again.
+        stay: whether the last answer to equal requests is repeated.
     """
 
     def __init__(self, tape: Tape, stay: bool = False) -> None:
@@ -205,23 +204,23 @@ class Replayer:
         door.usage += meter.usage()
         if exchange.broken:
             if request.transport is not None:
-                request.transport.close()  # without the chunk that ends the body, once what was written is sent
+                request.transport.close()  # after the written bytes are sent, without the chunk that ends the body
             return response
         await response.write_eof()
         return response
 
     def left_over(self, door: Door) -> str:
-        """A sentence on the recorded answers that a job did not request; empty when it requested all of them."""
+        """A sentence on the recorded answers that a job did not request; empty where it requested all of them."""
         own = [queue for request, queue in self._waiting.items() if request[:2] == (door.notebook, door.deployment)]
         count = sum(map(len, own))
-        return f"{count} recorded answers were not asked for: the notebook changed. Record it again." if count else ""
+        return f"{count} recorded answers were not requested: the notebook changed. Record it again." if count else ""
 
     async def close(self) -> None:
         """Nothing to close."""
 
 
 def _parts(answer: bytes) -> list[bytes]:
-    """The events of a stream, the last one as it broke off; or the whole body as one part."""
+    """The events of a stream, of which the last may be incomplete; or the whole body as one part."""
     if not answer.startswith((b"data:", b"event:", b":")):
         return [answer]
     return [part for part in re.split(rb"(?<=\n\n)", answer) if part]

@@ -1,4 +1,4 @@
-"""The headers that are passed on, and the real credential, which stays in the runner's process."""
+"""The headers that are forwarded, and the real credential, which stays in the runner's process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mistral_on_azure.errors import CookbookError
 
 
 def credential_for(url: str, kind: DeploymentKind | None = None) -> Callable[[], str]:
-    """A function that returns the credential for an endpoint. It is tried once on a request that uses no tokens.
+    """A function that returns the credential for an endpoint, which is tried first on a request that uses no tokens.
 
     Args:
         url: the endpoint's address without a route.
@@ -36,7 +36,7 @@ def credential_for(url: str, kind: DeploymentKind | None = None) -> Callable[[],
 
 
 CREDENTIALS = ("authorization", "api-key", "x-api-key")
-# Headers that are about one connection (RFC 9110, section 7.6.1), and are not passed on.
+# Headers that are about one connection (RFC 9110, section 7.6.1), and are not forwarded.
 _OF_A_CONNECTION = {
     "connection",
     "content-length",
@@ -61,13 +61,13 @@ def holds(headers: Mapping[str, str], key: str) -> bool:
 def is_the_jobs(headers: Mapping[str, str], key: str) -> bool:
     """Whether a request is the job's: it has the door's key, or a token that the job's own identity got.
 
-    No page in a browser and no other program has either. What is sent without counts for nothing.
+    No page in a browser and no other program has either. Requests without them do not count as the job's usage.
     """
     return holds(headers, key) or looks_like_token(_bare(headers.get("authorization", "")))
 
 
 def outgoing(headers: Mapping[str, str], key: str, credential: str) -> CIMultiDict[str]:
-    """The headers for the real endpoint. The door's key is replaced by the real credential, any other key is passed on.
+    """The headers for the real endpoint. The door's key is replaced by the real credential; any other key is forwarded.
 
     A notebook that shows the answer to a wrong key needs the endpoint to receive the wrong key.
     """

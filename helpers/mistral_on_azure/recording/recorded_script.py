@@ -1,8 +1,9 @@
-"""A script made from a real run: what an app asked and was answered, as exchanges that the local endpoint serves.
+"""A script made from a real run: an app's requests and their answers, as exchanges that the local endpoint serves.
 
 Requests with the same last user message, system message, deployment and tools become one exchange, and their answers
-its replies, in their order. A deployment is written where the request names one that the local endpoint has. An error
-that a client would try again becomes a fault; the others are left out, since the local endpoint makes them itself.
+its replies, in their order. The exchange has a deployment if the request names one that the local endpoint has. An
+error after which a client would try again becomes a fault. Other errors are left out, since the local endpoint gives
+them by itself.
 """
 
 from __future__ import annotations
@@ -25,22 +26,22 @@ from mistral_on_azure.recording.tape import Exchange, Scrubber
 
 _DEPLOYMENT = "azureml-model-deployment"  # the header of a request, and of managed compute's answers
 _TRIED_AGAIN = (408, 424, 429, 500, 502, 503, 504)
-_Understood = tuple[dict[str, Any], dict[str, Any]]  # what an exchange matches, and what it replies
+_Understood = tuple[dict[str, Any], dict[str, Any]]  # the conditions of an exchange, and its reply
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _HEAD = """\
-# Made from a real run by `cookbook serve --record`, without credentials. Read it before you share it: it has what was
-# asked and answered. Serve it with `cookbook serve --script {name}`.
+# Made from a real run by `cookbook serve --record`, without credentials. Read it before you share it: it has the
+# prompts and the answers. Serve it with `cookbook serve --script {name}`.
 """
 
 
 class ScriptRecorder:
-    """Collects exchanges, scrubbed; `Forwarder` gives it each one that has ended."""
+    """Collects scrubbed exchanges; `Forwarder` adds each one that has ended."""
 
     def __init__(self, file: Path, scrubber: Scrubber) -> None:
         self.file, self.scrubber = file, scrubber
         self.exchanges: list[Exchange] = []
-        self._managed = False  # whether an answer told that managed compute gave it
-        write_whole(file, _HEAD.format(name=file.name))  # what cannot be written is known before anything is asked
+        self._managed = False  # whether an answer came from managed compute
+        write_whole(file, _HEAD.format(name=file.name))  # so that an error comes before the first request
 
     def add(
         self, exchange: Exchange, status: int, headers: Mapping[str, str], answer: bytes, broken: bool = False
@@ -53,7 +54,7 @@ class ScriptRecorder:
         self.exchanges.append(exchange)
 
     def close(self) -> str:
-        """Write the script. Returns a sentence on it."""
+        """Write the script. Returns a sentence with the number of its answers."""
         understood = [_understood(each, self._managed) for each in self.exchanges]
         write_whole(self.file, _HEAD.format(name=self.file.name) + toml_of(_joined(understood)))
         left_out = understood.count(None)
@@ -62,7 +63,7 @@ class ScriptRecorder:
 
 
 def _joined(understood: Iterable[_Understood | None]) -> dict[str, Any]:
-    """The script of all that was understood."""
+    """The script with all exchanges that were understood."""
     found: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
     for each in understood:
         if each is not None:
@@ -72,11 +73,11 @@ def _joined(understood: Iterable[_Understood | None]) -> dict[str, Any]:
 
 
 def _understood(exchange: Exchange, managed: bool) -> _Understood | None:
-    """What an exchange of the script matches and replies; None for what no script can have."""
+    """The conditions and the reply of an exchange of the script; None for an exchange that no script can have."""
     try:
         wanted, reply = _wanted(exchange, managed), _reply(exchange)
         if wanted and reply:
-            msgspec.convert(_exchange(wanted, [reply]), ScriptExchange)  # it can be read again
+            msgspec.convert(_exchange(wanted, [reply]), ScriptExchange)  # raises an error for what cannot be read again
             return wanted, reply
     except (ValueError, KeyError, TypeError, AttributeError):
         pass  # an answer of another form than a chat completion
@@ -84,7 +85,7 @@ def _understood(exchange: Exchange, managed: bool) -> _Understood | None:
 
 
 def _exchange(wanted: dict[str, Any], replies: list[dict[str, Any]]) -> dict[str, Any]:
-    """One exchange; replies that are all the same are one."""
+    """One exchange of the script; equal replies are written once."""
     if any(each != replies[0] for each in replies[1:]):
         return {**wanted, "reply": replies}
     only = dict(replies[0])
@@ -92,7 +93,7 @@ def _exchange(wanted: dict[str, Any], replies: list[dict[str, Any]]) -> dict[str
 
 
 def _wanted(exchange: Exchange, managed: bool) -> dict[str, Any] | None:
-    """What an exchange of the script matches; None for a request that is no chat completion."""
+    """The conditions of an exchange of the script; None for a request that is no chat completion."""
     asked = object_of(exchange.body)
     messages = asked.get("messages")
     if exchange.method != "POST" or not exchange.path.partition("?")[0].endswith("/chat/completions"):
@@ -113,12 +114,12 @@ def _wanted(exchange: Exchange, managed: bool) -> dict[str, Any] | None:
 
 
 def _deployments() -> dict[str, Any]:
-    """All that the local endpoint has, of whatever kind."""
+    """All deployments that the local endpoint has, of any kind."""
     return {**deployments(), **sold_deployments(), **retired_deployments()}
 
 
 def _reply(exchange: Exchange) -> dict[str, Any] | None:
-    """What an exchange of the script replies; None for an answer that no script can give."""
+    """The reply of an exchange of the script; None for an answer that no script can give."""
     if exchange.status in _TRIED_AGAIN:
         return {"fault": _fault(exchange)}
     if exchange.status != 200 or exchange.broken:
@@ -150,7 +151,7 @@ def _fault(exchange: Exchange) -> dict[str, Any]:
 
 
 def _whole(answer: str) -> tuple[dict[str, Any], str | None, list[Any]]:
-    """Message, finish reason and log probabilities of the first choice."""
+    """The message, finish reason and log probabilities of the first choice."""
     choice = _first(object_of(answer))
     message = choice["message"]
     calls = [call["function"] for call in message.get("tool_calls") or []]
@@ -158,7 +159,7 @@ def _whole(answer: str) -> tuple[dict[str, Any], str | None, list[Any]]:
 
 
 def _streamed(answer: str) -> tuple[dict[str, Any], str | None, list[Any]]:
-    """Message, finish reason and log probabilities of a streamed answer, whose tool calls may come in pieces."""
+    """The message, finish reason and log probabilities of a streamed answer, in which tool calls may be in parts."""
     text, reason, logprobs, calls = "", None, [], dict[int, dict[str, str]]()
     for line in answer.split("\n"):
         choice = _first(object_of(line.removeprefix("data:")))
@@ -174,7 +175,7 @@ def _streamed(answer: str) -> tuple[dict[str, Any], str | None, list[Any]]:
 
 
 def _logprobs(choice: dict[str, Any]) -> list[Any]:
-    """The log probabilities of a choice's tokens, as the format has them: with alternatives where there are any."""
+    """The log probabilities of a choice's tokens in the script's format, with alternatives where there are any."""
     found: list[Any] = []
     for token in (choice.get("logprobs") or {}).get("content") or []:
         listed = token.get("top_logprobs") or []
@@ -195,7 +196,7 @@ def _text(content: Any) -> str:
 
 
 def _arguments(text: str) -> dict[str, Any] | str:
-    """Arguments as a table, or as they came where TOML cannot have them: no object, or null in it."""
+    """Arguments as a table; the text as it came where it is no JSON object, or has a null, which TOML lacks."""
     value = object_of(text)
     return value if value and "null" not in text else text
 
@@ -215,13 +216,13 @@ def _pairs(table: Mapping[str, Any]) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    """A value in one line. A text is written as in JSON, which TOML reads but for one character."""
+    """A value in one line. A text is written as in JSON, which is TOML except for the character U+007F."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_key(name)} = {_value(each)}" for name, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, str):
-        value = value.encode("utf-8", "replace").decode()  # half of a pair, which no file can have
+        value = value.encode("utf-8", "replace").decode()  # a lone surrogate, which UTF-8 cannot encode
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

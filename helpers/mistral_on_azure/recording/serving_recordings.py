@@ -1,4 +1,4 @@
-"""`cookbook serve` with a recording: it answers from one, or makes a script from a real endpoint's answers."""
+"""`cookbook serve --replay` answers from a recording; `--record` makes a script from a real endpoint's answers."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ from mistral_on_azure.recording.usage import Budget
 
 
 def serve_recording(file: Path, port: int) -> None:
-    """Answer from a recording until Ctrl-C: each request as it was recorded, equal ones in their order.
+    """Answer requests from a recording until Ctrl-C; equal requests get their answers in the recorded order.
 
-    The last answer to equal requests stays. The key is AZURE_INFERENCE_CREDENTIAL, or is made and printed.
+    The last answer to equal requests is repeated. The key is AZURE_INFERENCE_CREDENTIAL; without it, a key is generated
+    and printed.
 
     Raises:
-        CookbookError: for a file that is no recording, a port that is taken, or a key that cannot be sent.
+        CookbookError: for a file that is not a recording, a port that is taken, or a key that cannot be sent.
     """
     tape = tapes.read(file)
-    anywhere = [replace(each, notebook="", deployment="") for each in tape.exchanges]  # whoever asks
+    anywhere = [replace(each, notebook="", deployment="") for each in tape.exchanges]  # for any program
     key = os.environ.get(CREDENTIAL) or ""
     door = Door("", "", check_credential(key) if key else new_key())
     replayer = Replayer(tapes.Tape(tape.about, anywhere), stay=True)
@@ -45,9 +46,9 @@ def serve_recording(file: Path, port: int) -> None:
 
 
 def record_script(file: Path, port: int) -> None:
-    """Pass requests on to AZURE_INFERENCE_ENDPOINT until Ctrl-C, then write what was asked and answered as a script.
+    """Forward requests to AZURE_INFERENCE_ENDPOINT until Ctrl-C, then write requests and answers as a script.
 
-    The app gets an address and a key of this process; the real credential stays in it.
+    The app gets an address and a key of this process, which keeps the real credential to itself.
 
     Raises:
         CookbookError: when no endpoint is set, it does not answer or refuses the credential, for a port that is taken,
@@ -78,7 +79,7 @@ def _wait(ready: str) -> None:
     ended = threading.Event()
     with _handled(ended):
         print(ready, flush=True)
-        while not ended.wait(0.2):  # a wait without an end would keep signals waiting on Windows
+        while not ended.wait(0.2):  # on Windows, a wait without a timeout would delay signals
             pass
 
 

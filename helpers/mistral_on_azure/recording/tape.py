@@ -1,7 +1,7 @@
-"""Recordings: exchanges in a file, without credentials and a tenant's data.
+"""Recordings: files with exchanges, without credentials and a tenant's data.
 
-Each line is a JSON object: first the endpoint's label, the parameters and the day, then the exchanges in the order in
-which they ended.
+Each line is a JSON object. The first has the endpoint's label, the parameters and the day; then come the exchanges, in
+the order in which they ended.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _RESOURCE = re.compile(
 
 
 def hosts_of(url: str) -> list[str]:
-    """How an address names its host: with the port, and without."""
+    """The forms of an address's host: with the port, and without."""
     parts = urlsplit(url)
     return [parts.netloc, parts.hostname or ""]
 
@@ -94,7 +94,7 @@ def _pseudonym(identifier: str) -> str:
 
 VERSION = 1  # of the format
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_LABEL = re.compile(r"[^\w .,()/-]|:(?=:)")  # what the name of an endpoint in a recording cannot have
+_LABEL = re.compile(r"[^\w .,()/-]|:(?=:)")  # characters that the label of an endpoint in a recording cannot have
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -106,7 +106,7 @@ class _About:
     day: str
     endpoint: str
     parameters: dict[str, str]
-    kind: str = ""  # the kind of deployment, where the endpoint's address told it
+    kind: str = ""  # the kind of deployment, where the endpoint's address shows it
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ class Exchange:
     Attributes:
         credential: the kind of credential: `own`, `other` or `none`.
         status: the answer's HTTP status; 0 until there is an answer.
-        answer: the answer's body as text; bytes of a character that is not whole are lone surrogates.
+        answer: the answer's body as text; bytes that are not valid UTF-8 are lone surrogates.
         broken: whether the connection broke off before the body ended.
     """
 
@@ -146,10 +146,10 @@ class Exchange:
         )
 
     def check(self) -> None:
-        """Refuse an answer that cannot be sent, and leave out headers that no recording has.
+        """Refuse an answer that cannot be sent, and remove headers that a recording must not have.
 
         Raises:
-            ValueError: for a status that does not exist, or a text that is none.
+            ValueError: for a status that does not exist, or a body that cannot be encoded.
         """
         self.answer_bytes()
         if not 200 <= self.status <= 599:
@@ -161,7 +161,7 @@ class Exchange:
         """The answer's body.
 
         Raises:
-            ValueError: for a text that no bytes make.
+            ValueError: for a text that cannot be encoded.
         """
         return self.answer.encode("utf-8", "surrogateescape")
 
@@ -207,7 +207,7 @@ class Recorder:
             self.stopped = f"The recording cannot be continued ({error.strerror})."
 
     def close(self, complete: bool) -> str:
-        """Close the file. Returns a sentence on where the recording is."""
+        """Close the file. Returns a sentence that says where the recording is."""
         self._file.close()
         if complete and not self.stopped:
             self.part.replace(self.path)
@@ -216,7 +216,7 @@ class Recorder:
 
     def _write(self, value: dict[str, Any]) -> None:
         line = f"{_SURROGATE.sub(_escaped, json.dumps(value, ensure_ascii=False))}\n".encode()
-        if self._file.write(line) != len(line):  # the disk had room for a part of it
+        if self._file.write(line) != len(line):  # the disk had room for only a part of the line
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -236,14 +236,14 @@ class Tape:
 def read(path: Path) -> Tape:
     """Read a recording.
 
-    It may be a stranger's: values of other types are refused, an address in its parameters is left out, and its label
-    and its answers' headers lose what they cannot have from `Recorder`.
+    The file may come from a stranger: values of other types are refused, an address in its parameters is removed, and
+    so are characters and headers that `Recorder` does not write.
 
     Raises:
         CookbookError: when the file cannot be read, or is not a recording of this version.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")  # a text may hold what `splitlines` would split at
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # `splitlines` would split inside of texts, too
         about, *rows = [json.loads(line) for line in lines if line.strip()]
         if about["cookbook_recording"] != VERSION:
             raise CookbookError(f"{path} is a recording of another version of the cookbook. Record it again.")
@@ -256,16 +256,16 @@ def read(path: Path) -> Tape:
     except OSError as error:
         raise CookbookError(f"{path} cannot be read ({error.strerror}).") from None
     except (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError):
-        raise CookbookError(f"{path} is no recording. Make one with --record.") from None
+        raise CookbookError(f"{path} is not a recording. Make one with --record.") from None
 
 
 def _escaped(found: re.Match[str]) -> str:
-    """A lone surrogate as JSON can have it in a file of UTF-8."""
+    """A lone surrogate as a JSON escape, since UTF-8 cannot encode it."""
     return f"\\u{ord(found.group()):04x}"
 
 
 def _canonical(body: str) -> str:
-    """A JSON body with sorted names and no optional white space, for comparing; any other body as it is."""
+    """A JSON body with sorted names and the same white space, for comparison; any other body as it is."""
     try:
         return json.dumps(json.loads(body), sort_keys=True)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Usage in calls, tokens and money: of one call, and of a run, whose budget stops it before it exceeds a limit.
+"""Usage in calls, tokens and money, of one call and of a run; a budget stops a run before it exceeds a limit.
 
-The most that a call may use comes from its request, and what it used from its answer.
+The most that a call may use follows from its request; the usage of the call comes from its answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mistral_on_azure.errors import CookbookError
 _MILLION = 1_000_000
 ASSUMED = 2048  # completion tokens of a request without a limit
 _BYTES_PER_TOKEN = 4  # of ordinary text
-_CAUTIOUS = 1  # bytes per token, for an upper bound: each digit is a token
+_CAUTIOUS = 1  # bytes per token, for an upper bound: in a number, each digit is a token
 _PER_MESSAGE = 8  # tokens around each message
 _LARGEST = 16 * 1024 * 1024  # bytes of an answer that are searched for its usage
 
@@ -25,7 +25,7 @@ class Usage:
     """Requests sent and tokens used.
 
     Attributes:
-        exact: False when the tokens of some answers were estimated, because these did not state their usage.
+        exact: False when tokens were estimated for some answers, which did not state their usage.
     """
 
     calls: int = 0
@@ -77,7 +77,7 @@ class Exhausted(Exception):
 
 @dataclass(slots=True)
 class Budget:
-    """The limits of a run, its usage so far, and the reservations of calls under way.
+    """The limits of a run, its usage so far, and the reservations of unfinished calls.
 
     Attributes:
         tokens: the limit for prompt and completion tokens together; None for no limit.
@@ -111,7 +111,7 @@ class Budget:
         """Reserve the most that a call may use. Usage and reservations together never exceed the budget.
 
         Raises:
-            Exhausted: when the budget does not allow the call. The run must stop then.
+            Exhausted: when the budget does not allow the call; then the run must stop.
         """
         if not most.tokens:
             self._under_way.append(most)
@@ -131,12 +131,12 @@ class Budget:
     def _stop(self, limit: str, used: str, most: str) -> None:
         self.stopped = self.stopped or (
             f"The budget of {limit} does not allow the next call: {used} used, "
-            f"and it may take {most} on top of the calls under way."
+            f"and it may take {most} besides the unfinished calls."
         )
         raise Exhausted(self.stopped)
 
 
-_FREE = Usage(calls=1)
+FREE = Usage(calls=1)  # of a call that uses no tokens
 
 
 def may_cost(method: str) -> bool:
@@ -145,7 +145,7 @@ def may_cost(method: str) -> bool:
 
 
 def at_most(body: bytes) -> Usage:
-    """The most that a request may use. Without a limit of its own, `ASSUMED` completion tokens are taken."""
+    """The most that a request may use. For a request without a limit, `ASSUMED` completion tokens count."""
     request = object_of(body)
     limit = max(_positive(request.get(name)) for name in ("max_tokens", "max_completion_tokens")) or ASSUMED
     return Usage(1, prompt_tokens(body, _CAUTIOUS), limit * (_positive(request.get("n")) or 1), exact=False)
@@ -163,7 +163,7 @@ def prompt_tokens(body: bytes, bytes_per_token: int = _BYTES_PER_TOKEN) -> int:
 
 
 class Meter:
-    """Reads the usage from an answer while its chunks are passed on.
+    """Reads the usage from an answer while its chunks are forwarded.
 
     Args:
         request: the request's body.
@@ -176,7 +176,7 @@ class Meter:
         self._rest, self._usage, self._chunks = b"", None, 0
 
     def sent(self) -> None:
-        """Note that the request was sent: from now on it may cost tokens."""
+        """Note that the request was sent, so that it may cost tokens."""
         self._sent = True
 
     def begin(self, status: int, content_type: str) -> None:
@@ -186,7 +186,7 @@ class Meter:
 
     @property
     def answered(self) -> bool:
-        """Whether the endpoint has begun to answer, and with no error."""
+        """Whether the endpoint has begun an answer that is no error."""
         return self._ok
 
     def feed(self, part: bytes) -> None:
@@ -200,9 +200,9 @@ class Meter:
                 self._read_event(line)
 
     def usage(self) -> Usage:
-        """The usage of the call: stated by the answer, or estimated; a lost answer counts as the most it may use."""
+        """The usage of the call: from the answer, or estimated. A lost answer counts as the most that it may use."""
         if not self._costly or not self._sent:
-            return _FREE
+            return FREE
         if not self._ok:
             return at_most(self._request)
         stated = self._usage or object_of(self._rest).get("usage")

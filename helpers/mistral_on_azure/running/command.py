@@ -44,7 +44,7 @@ def execute(options: Options) -> int:
     history = History(options.reports / "history.json")
     if options.dry_run:
         _, jobs = plan(options)
-        return 0 if dry_run.tell(console, jobs, history, options.budget, options.limits) else 1
+        return 0 if dry_run.estimate(console, jobs, history, options.budget, options.limits) else 1
     with Interrupts() as interrupts, record.claim(options.reports, must=options.resume) as folder:
         jobs: list[Job] = []
         with ExitStack() as running:
@@ -52,7 +52,7 @@ def execute(options: Options) -> int:
                 chosen, jobs = plan(options, folder)
                 hide()
                 prepare()  # the process that workers fork from imports papermill while the endpoint starts
-                target = running.enter_context(chosen.target(len(jobs)))
+                target = running.enter_context(chosen.target(jobs))
                 results = _results(options, jobs, target, folder)
             except (CookbookError, KeyboardInterrupt) as error:
                 _report_that_nothing_ran(options, jobs, folder, str(error) or interrupts.reason)
@@ -70,10 +70,10 @@ def execute(options: Options) -> int:
 
 
 def plan(options: Options, output: Path | None = None) -> tuple[Plan, list[Job]]:
-    """The plan of a run and its jobs, whose executed notebooks go into `output`. Nothing is started or written.
+    """The plan of a run and its jobs. Nothing is started or written.
 
     Args:
-        output: a folder; None is the one of the reports.
+        output: the folder for the executed notebooks; None is the folder of the reports.
 
     Raises:
         CookbookError: for an option, a notebook or a deployment that cannot be used.
@@ -101,7 +101,7 @@ def _run(
 
         def show(result: Result) -> None:
             if result.cell == 0 or result.ended:
-                with suppress(OSError):  # a full disk is told at the end, when there may be room again
+                with suppress(OSError):  # the last write, at the end of the run, reports a full disk
                     this.write(folder)
             progress.show(result)
 
@@ -126,7 +126,7 @@ def _report(options: Options, this: Run, folder: Path, *more: Callable[[], None]
     """Write each report, even when one of them cannot be written.
 
     Raises:
-        OSError: the first one.
+        OSError: the first one that occurred.
     """
     troubles: list[OSError] = []
     for write in (

@@ -1,4 +1,4 @@
-"""Targets behind doors: the user's endpoint or the local one through a counting proxy, or a recording."""
+"""Targets behind doors (a job's own address on loopback): the user's endpoint, the local one, or a recording."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from mistral_on_azure.recording.usage import Budget, Usage
 from mistral_on_azure.running.results import Result
 from mistral_on_azure.running.targets import Local, Target
 
-NewRecorder = Callable[[str, Iterable[str], Iterable[str]], Recorder | None]  # from label, secrets and hosts
+NewRecorder = Callable[[str, Iterable[str], Iterable[str]], Recorder | None]  # called with label, secrets and hosts
 
 
 class ThroughDoors(Target):
@@ -42,8 +42,8 @@ class ThroughDoors(Target):
         trusted: a file of certificate authorities, among them the one of the doors' https addresses.
         left_over: called with the door of a job that passed; returns a sentence on recorded answers that it did not
             request.
-        kind: the kind of deployment, where the real address tells it, since the door's does not.
-        offline: whether nobody but the doors is to be reached.
+        kind: the kind of deployment, where the real address shows it, since a door's address does not.
+        offline: whether the notebooks' clients may reach the doors only.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ def real(url: str, budget: Budget, recorder: NewRecorder, kind: DeploymentKind |
 
     Args:
         url: its address without a route.
-        kind: the kind of deployment, where the address tells it.
+        kind: the kind of deployment, where the address shows it.
 
     Raises:
         CookbookError: when it does not answer or refuses the credential, or a recording cannot be written.
@@ -145,7 +145,7 @@ def replay(tape: Tape) -> Iterator[ThroughDoors]:
 
 @contextmanager
 def _certificate(wanted: bool) -> Iterator[tuple[ssl.SSLContext | None, Path | None]]:
-    """A certificate for loopback, and the file of authorities that vouch for it; None twice without https."""
+    """A certificate for loopback, and a file of authorities with its own; None for both without https."""
     if not wanted:
         yield None, None
         return

@@ -35,7 +35,7 @@ def rehearse(jobs: Sequence[Job], limits: Limits, history: History, console: Con
         results = [Result(_here(job, folder)) for job in jobs]
         with Progress(console, len(results)) as progress:
             reason = run(results, limits, target, history, progress.show, lambda: interrupts.reason)
-        with contextlib.suppress(OSError):  # a folder that cannot be written only costs another rehearsal
+        with contextlib.suppress(OSError):  # if the folder cannot be written, the next dry run executes them again
             history.remember(results, target.label)
     return reason
 
@@ -47,14 +47,14 @@ def _here(job: Job, folder: Path) -> Job:
     return replace(job, deployment=name, parameters=parameters, output=folder / f"{job.name}.ipynb")
 
 
-def tell(console: Console, jobs: Sequence[Job], history: History, budget: Budget, limits: Limits) -> bool:
-    """Print a table of the expected seconds, calls and tokens: those of the last time that each notebook passed.
+def estimate(console: Console, jobs: Sequence[Job], history: History, budget: Budget, limits: Limits) -> bool:
+    """Print a table of the expected seconds, calls and tokens: those of the last run in which each notebook passed.
 
     Returns:
-        Whether the budget allows them, as far as they are known.
+        Whether the budget allows the tokens, as far as they are known.
     """
     if unknown := _never_counted(jobs, history):
-        say = f"{len(unknown)} of {len(jobs)} were not counted yet: rehearsing them on the local endpoint, for free."
+        say = f"{len(unknown)} of {len(jobs)} were not counted yet: executing them on the local endpoint, for free."
         console.print(say, highlight=False, markup=False, soft_wrap=True)
         if reason := rehearse(unknown, limits, history, console):
             raise CookbookError(reason)
@@ -77,7 +77,7 @@ def tell(console: Console, jobs: Sequence[Job], history: History, budget: Budget
 
 
 def _never_counted(jobs: Sequence[Job], history: History) -> list[Job]:
-    """The jobs of unknown usage, one for each notebook, since it makes the same calls on every deployment."""
+    """The jobs of unknown usage: one for each notebook, since a notebook makes the same calls on every deployment."""
     return list({job.name: job for job in jobs if not job.missing and history.usage(job) is None}.values())
 
 
@@ -95,7 +95,7 @@ def _remarks(expected: Sequence[Usage | None], everything: Usage | None, budget:
     if everything and budget.prices:
         remarks.append(f"Expected cost: {budget.prices.cost(everything):.4f}.")
     if _too_much(everything, budget):
-        remarks.append("The budget does not suffice: the run would be stopped.")
+        remarks.append("The budget is too small: the run would be stopped.")
     return remarks
 
 

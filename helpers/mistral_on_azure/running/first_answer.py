@@ -1,4 +1,4 @@
-"""The answer that `cookbook run` ends by showing: one that a notebook of this run received."""
+"""The answer that `cookbook run` shows at its end, from a notebook of this run."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _WIDTH = 100  # columns
 
 
 def first_answer(results: Iterable[Result]) -> str:
-    """What a client's notebook asked and was answered in its section "Complete a chat"; empty when none has.
+    """The prompt and the answer in a client's section "Complete a chat"; empty where no executed notebook has them.
 
-    The text is read from the executed notebook, so it comes from the endpoint that this run asked.
+    The text is read from the executed notebook, so it comes from the endpoint of this run.
     """
     for result in results:
         ran = result.passed and not result.resumed and result.job.name in clients()

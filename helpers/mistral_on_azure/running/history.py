@@ -1,4 +1,4 @@
-"""Seconds and usage of each notebook when it last passed, and the fingerprint of all that an outcome depends on."""
+"""Seconds and usage of each notebook's last success, and the fingerprint of all that its outcome depends on."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from mistral_on_azure.running.results import Result, usage_from_json
 
 _PACKAGE = Path("helpers", "mistral_on_azure")
 _CODE = (".py", ".toml", ".json")
-# Rooms whose code no notebook and no endpoint runs. Some notebooks show measurements that upkeep keeps; new ones do not
-# count either, so that `make faults` does not undo each `--resume`.
+# Folders whose code neither notebooks nor the endpoint run. The measurements in upkeep do not count either, although
+# some notebooks show them: otherwise `make faults` would undo each `--resume`.
 _APART = ("doctor", "gallery", "lab", "snippets", "upkeep")
 
 
 def code(root: Path) -> str:
     """A digest of what a notebook's outcome depends on besides the notebook.
 
-    These are the package's code and data without the rooms that no run uses (measurements are in one of them), the lock
-    and the Python version.
+    These are the package's code and data without the folders that no run uses (measurements are in one of them), the
+    lock and the Python version.
 
     Args:
         root: the checkout; where there is none, the package is the installed one, and there is no lock.
@@ -46,7 +46,7 @@ def code(root: Path) -> str:
 def fingerprint(job: Job, endpoint: str, code: str) -> str:
     """A digest of the notebook's source and data, its parameters, the deployment, the endpoint and the code.
 
-    Outputs do not count, since `--save` changes them and nothing that is executed.
+    Outputs do not count, since `--save` changes only them.
     """
     known = [_source(job.notebook), _data(job.notebook), sorted(job.parameters.items()), job.deployment, endpoint, code]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
@@ -57,21 +57,21 @@ def _source(notebook: Path) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def _data(notebook: Path) -> list[tuple[str, object]]:
-    """What lies beside a notebook and takes part: its TOML file, and the files, folders and notebooks that it names."""
+    """The files beside a notebook that it uses: its TOML file, and the files, folders and notebooks that it names."""
     source = "\n".join(cell.source for cell in load(notebook).code)
     found: list[tuple[str, object]] = []
     for path in sorted(notebook.parent.iterdir()):
         named = f'"{path.stem if path.suffix == ENDING else path.name}"' in source
         if path.suffix == ENDING and named:
-            found.append((path.name, _source(path)))  # it takes a program from there
+            found.append((path.name, _source(path)))  # the notebook uses a program of this one
         elif named or path == notebook.with_suffix(".toml"):
             found += [(file.name, _digest(file)) for file in (sorted(path.glob("*")) if path.is_dir() else [path])]
     return found
 
 
 def _digest(file: Path) -> str:
-    """Of what a file holds; empty for what is no file, or cannot be read."""
-    if not file.is_file():  # a pipe would never end
+    """The digest of a file's content; empty for a path that is no regular file, or cannot be read."""
+    if not file.is_file():  # reading a pipe would never end
         return ""
     try:
         with file.open("rb") as content:
@@ -81,7 +81,7 @@ def _digest(file: Path) -> str:
 
 
 class History:
-    """Keeps seconds, calls and tokens by notebook and deployment, in one JSON file."""
+    """Keeps the seconds, calls and tokens of each notebook on each deployment, in one JSON file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -137,7 +137,7 @@ class History:
 
 
 def _is_whole(row: Any) -> bool:
-    """Whether a row of the file is one that was written here, and not damaged since."""
+    """Whether a row of the file has all values, of the right types: the file may be damaged."""
     if not isinstance(row, dict) or not isinstance(row.get("seconds"), int | float):
         return False
     counts = (row.get(name) for name in ("prompt_tokens", "completion_tokens"))
@@ -149,7 +149,7 @@ def _is_whole(row: Any) -> bool:
 
 
 def _parameters(job: Job) -> dict[str, Any]:
-    """A job's parameters without the deployment, which is a key of the file already."""
+    """A job's parameters without the deployment, which is already a key in the file."""
     return {name: value for name, value in job.parameters.items() if name != "model"}
 
 

@@ -1,4 +1,4 @@
-"""What there is to run: notebooks by deployments, with their parameters checked before anything starts."""
+"""The jobs of a run: each chosen notebook on each deployment, with parameters that are checked before any starts."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from mistral_on_azure.package_index import group_of
 
 _WRITTEN = ("node_modules", "*-client.mjs", "tools.*", "connection.sh", "token.sh")  # by npm and by the notebooks
 _ALWAYS = {"bash"}
-_TOOLS = {"%%script node": "node", "npm ": "npm", "curl ": "curl", "jq ": "jq"}  # what a cell with the word needs
-_SLIP = 0.9  # from this likeness on, a name is a mistyped one
+_TOOLS = {"%%script node": "node", "npm ": "npm", "curl ": "curl", "jq ": "jq"}  # the tool for a text in a cell
+_SLIP = 0.9  # a name that is at least as similar to a known one counts as mistyped
 _SECRET = re.compile(r"(?i)(?:^|[_-])(?:api)?(?:key|token|secret|password|credential)(?:$|[_-])")  # not max_tokens
 
 
@@ -40,11 +40,11 @@ class Job:
         notebook: the file that is read.
         deployment: the deployment's name.
         output: where the executed notebook goes.
-        parameters: what papermill injects, the deployment included.
-        id: the notebook's id in the catalog; empty is the stem of the file.
+        parameters: the values that papermill injects, the deployment included.
+        id: the notebook's id in the catalog; empty means the stem of the file.
         missing: why it cannot run on this machine; empty when it can.
         in_copy: whether it is executed in a copy of its folder, because it writes files.
-        answers: the TOML file of a recipe that lies elsewhere, which the local endpoint does not read by itself.
+        answers: the TOML file of a recipe outside the cookbook's folder, which the local endpoint must be given.
     """
 
     notebook: Path
@@ -57,14 +57,14 @@ class Job:
     answers: Path | None = None
 
     def patient(self, seconds: int) -> Job:
-        """The same job, with the parameter `timeout` set where its notebook has one and nobody has set it."""
+        """The same job with this `timeout`, if its notebook has that parameter and the user has not set it."""
         if self.missing or "timeout" not in load(self.notebook).parameters:
             return self
         return replace(self, parameters={"timeout": seconds, **self.parameters})
 
     @property
     def place(self) -> str:
-        """Where the executed notebook is, below the folder of reports: a path that any system and upload takes."""
+        """The path of the executed notebook in the folder of reports; every system and upload accepts it."""
         return "/".join(map(path_part, (self.deployment, *self.name.split("/")))) + ".ipynb"
 
     @property
@@ -97,9 +97,9 @@ def plan(
 
     Args:
         folder: where the notebooks are.
-        deployments: empty is the default one or a recipe's own, or what the parameter `model` says.
-        parameters: texts for papermill; each becomes a value of the type the parameters cell gives it.
-        output: the folder for executed notebooks; each deployment gets one of its own.
+        deployments: empty means the one in the parameter `model`, or else a recipe's own or the default one.
+        parameters: values as texts; each is converted to the type that it has in the parameters cell.
+        output: the folder for executed notebooks, in which each deployment gets a folder.
 
     Raises:
         CookbookError: for a notebook that does not exist, a parameter of the wrong name or type, or a credential.
@@ -107,7 +107,7 @@ def plan(
     if deployments and "model" in parameters:
         raise CookbookError("The deployment is given twice: leave out either --deployment or -p model.")
     chosen = choose(folder, selection)
-    scripted_answers(folder)  # the local endpoint reads all of them, and could not say which file is damaged
+    scripted_answers(folder)  # raises an error that names a damaged file, before the local endpoint reads them all
     _refuse_credentials(parameters, {name for notebook in chosen.values() for name in notebook.parameters})
     wanted = dict.fromkeys(deployments or [parameters.get("model") or None])
     for deployment in wanted:
@@ -126,12 +126,12 @@ def plan(
 
 
 def elsewhere(jobs: Iterable[Job]) -> list[Path]:
-    """The files with answers that the local endpoint has to be given for these jobs."""
+    """The TOML files of recipes outside the cookbook's folder, which the local endpoint must be given."""
     return list(dict.fromkeys(job.answers for job in jobs if job.answers))
 
 
 def _own(notebook: Notebook) -> str:
-    """The deployment that a notebook asks by itself: a recipe may need one with tools, all others ask the default."""
+    """The deployment that a notebook calls by default: that of a recipe's parameter `model`, or the cookbook's."""
     parameter = notebook.parameters.get("model")
     own = parameter.default if parameter and notebook.kind is Kind.RECIPE else None
     return own if own in known_deployments() else default_name()
@@ -141,11 +141,11 @@ def _job(notebook: Notebook, given: dict[str, str], output: Path, strict: bool) 
     """A notebook's job, with no deployment yet.
 
     Args:
-        strict: refuse a notebook that cannot run with these options, since the user named it; else it is skipped.
+        strict: refuse a notebook that cannot run with these options, since the user named it, instead of skipping it.
     """
     missing = lacking(notebook, may_install=strict)
     if not strict and notebook.kind in (Kind.RECIPE, Kind.OTHER_LANGUAGE):
-        # The clients' notebooks share their parameters; these have their own.
+        # Clients' notebooks share their parameters; recipes and other languages have their own.
         foreign = [name for name in given if name not in notebook.parameters]
         missing = missing or (f"it has no parameter {foreign[0]!r}" if foreign else "")
     if missing and strict:
@@ -156,7 +156,7 @@ def _job(notebook: Notebook, given: dict[str, str], output: Path, strict: bool) 
 
 
 def _answers(notebook: Notebook) -> Path | None:
-    """The TOML file beside a notebook, where it has answers and is none of those that the local endpoint reads.
+    """The TOML file beside a notebook; None where it has no answers, or the local endpoint reads it by itself.
 
     Raises:
         CookbookError: one line that names the file, the line and the key.
@@ -164,7 +164,7 @@ def _answers(notebook: Notebook) -> Path | None:
     beside, answers = notebook.path.with_suffix(".toml"), notebook.sidecar.exchange
     if not answers or beside.resolve() in map(Path.resolve, scripts(NOTEBOOKS)):
         return None
-    from mistral_on_azure.endpoint.models.script_files import entries_of  # with the tokenizer, which takes a while
+    from mistral_on_azure.endpoint.models.script_files import entries_of  # slow to import, with the tokenizer
 
     entries_of(beside, answers)
     return beside
@@ -177,7 +177,7 @@ def _on(job: Job, notebook: Notebook, deployment: str, output: Path) -> Job:
 
 
 def lacking(notebook: Notebook, may_install: bool) -> str:
-    """The requirement of a notebook that this machine lacks; empty when it lacks none.
+    """What a notebook needs and this machine lacks; empty when it lacks nothing.
 
     Args:
         may_install: whether the notebook may install packages of npm itself.
@@ -204,8 +204,8 @@ def absent_packages(notebook: Notebook) -> list[str]:
 
 
 def _is_installed(package: str) -> bool:
-    """Whether a package is installed, in a version that is asked for."""
-    from packaging.requirements import InvalidRequirement, Requirement  # only once there is a plan
+    """Whether a package is installed, in a version that the requirement allows."""
+    from packaging.requirements import InvalidRequirement, Requirement  # imported when needed, so that --help is fast
 
     try:
         wanted = Requirement(package)
@@ -215,10 +215,13 @@ def _is_installed(package: str) -> bool:
 
 
 def _refuse_credentials(parameters: dict[str, str], known: set[str]) -> None:
-    """Papermill writes parameters into the notebook that it executes, where everybody may read them.
+    """Refuse a credential as a parameter: papermill writes parameters into the executed notebook.
 
     Args:
-        known: the notebooks' parameters; a similar name is a misspelling, which gets another message.
+        known: the notebooks' parameters; a similar name is a misspelling, for which there is another message.
+
+    Raises:
+        CookbookError: for a parameter that looks like a credential.
     """
     masker = Masker([os.environ.get(CREDENTIAL, "")])
     for name, text in parameters.items():

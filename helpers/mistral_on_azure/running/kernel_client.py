@@ -1,7 +1,7 @@
 """The client of a kernel: executes a notebook's cells one after the other, and stops at the first that fails.
 
-It differs from nbclient's in what a large output costs (its time is linear), in cells that show an error without
-raising one, and in that it knows which cells ran.
+Other than nbclient's client, it takes linear time for a large output, fails for a cell that shows an error without
+raising it, and knows which cells ran.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from nbformat import NotebookNode
 from papermill.clientwrap import PapermillNotebookClient
 
 _MAY_RAISE, _NOT_RUN = "raises-exception", "skip-execution"  # tags of cells, which nbclient and nbval know, too
-_POLITE = ("", "0", "None")  # values of a SystemExit with which a program ends well
-_NAMELESS = ("NoneType", "<Error>", "")  # what a reply says of an error of a display formatter
-_TURNS, _PAUSE = 20, 0.1  # how often, and with which seconds in between, a reply is looked for after a request's end
+_POLITE = ("", "0", "None")  # values of a SystemExit that mean success
+_NAMELESS = ("NoneType", "<Error>", "")  # the class of a display formatter's error in a reply
+_TURNS, _PAUSE = 20, 0.1  # how often a reply is looked for after the end of a request, and the seconds in between
 _BACKSPACE = re.compile("\b|[^\b]+")
 _OF_GROUP = re.compile(r"^[ |]*\| ([\w.]+(?:: .*)?)$", re.MULTILINE)  # an exception in a group's traceback
 _GROUP = re.compile(r"\w*ExceptionGroup\b")
@@ -44,11 +44,11 @@ class CellFailed(Exception):
 
 
 class NoReply(Exception):
-    """The kernel has ended a request without a reply, as it does where a cell broke what the kernel itself needs."""
+    """The kernel has ended a request without a reply, as after a cell that broke something the kernel needs."""
 
 
 class KernelClient(PapermillNotebookClient):
-    """A client for one notebook, whose streams become one output each, as `coalesce_streams` of nbclient makes them."""
+    """A client for one notebook. Each stream of a cell becomes one output, as with nbclient's `coalesce_streams`."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -70,11 +70,11 @@ class KernelClient(PapermillNotebookClient):
             self._streams = {}  # complete: another `join_streams` would undo that
 
     async def _async_poll_output_msg(self, *arguments: Any) -> None:
-        await super()._async_poll_output_msg(*arguments)  # until the kernel is idle; it sends its reply before that
+        await super()._async_poll_output_msg(*arguments)  # until the kernel is idle, after its reply
         self._watching = asyncio.ensure_future(self._watch(self.task_poll_for_reply))
 
     async def _watch(self, reply: asyncio.Future[Any]) -> None:
-        for _ in range(_TURNS):  # of the loop, which may have been busy
+        for _ in range(_TURNS):  # the event loop may have been busy
             if reply.done():
                 return
             await asyncio.sleep(_PAUSE)
@@ -83,7 +83,9 @@ class KernelClient(PapermillNotebookClient):
 
     async def _check_raise_for_error(self, cell: NotebookNode, cell_index: int, exec_reply: Any) -> None:
         await super()._check_raise_for_error(cell, cell_index, exec_reply)
-        if not may_raise(cell) and (shown := _error_of(cell)):  # as a display formatter does, whose cell goes on
+        if not may_raise(cell) and (
+            shown := _error_of(cell)
+        ):  # a display formatter's error, after which the cell goes on
             raise CellExecutionError.from_cell_and_msg(cell, shown)
 
     def output(self, outs: list[NotebookNode], msg: dict[str, Any], *more: Any) -> NotebookNode | None:
@@ -109,24 +111,24 @@ class KernelClient(PapermillNotebookClient):
             self._streams = {}
 
     def join_streams(self) -> None:
-        """Put what has come of each stream into the notebook."""
+        """Write the text that has arrived of each stream into the notebook."""
         for stream, parts in self._streams.values():
             parts[:] = ["".join(parts)]
             stream["text"] = parts[0]
 
 
 def runs(cell: NotebookNode) -> bool:
-    """Whether a kernel gets the cell."""
+    """Whether the kernel executes the cell."""
     return cell.cell_type == "code" and bool(cell.source.strip()) and _NOT_RUN not in _tags(cell)
 
 
 def may_raise(cell: NotebookNode) -> bool:
-    """Whether the cell passes if it raises, as well as if it does not."""
+    """Whether the cell may raise an error and pass."""
     return _MAY_RAISE in _tags(cell)
 
 
 def check(notebook: NotebookNode, stopped_by: CellExecutionError | None) -> None:
-    """Check that each cell of an executed notebook ran and that none failed, but those which may raise.
+    """Check that each cell of an executed notebook ran, and that only cells which may raise an error did.
 
     Args:
         stopped_by: the error of the cell at which the execution stopped.
@@ -152,7 +154,7 @@ def check(notebook: NotebookNode, stopped_by: CellExecutionError | None) -> None
 
 
 def overwritten(text: str) -> str:
-    """A stream's text as a terminal shows it: what a carriage return or a backspace goes back over is gone."""
+    """A stream's text as a terminal shows it, without what a carriage return or a backspace overwrites."""
     if "\b" in text:
         text = "\n".join(map(_without_backspaces, text.split("\n")))
     if "\r" not in text:
@@ -177,7 +179,7 @@ def _error_of(cell: NotebookNode) -> NotebookNode | None:
 
 
 def _members(cell: NotebookNode) -> str:
-    """The exceptions in a group, which IPython prints to the standard error and puts into no output of its own."""
+    """The exceptions in a group, from the standard error: IPython's error output has only the group."""
     printed = "".join(each.text for each in cell.outputs if each.output_type == "stream" and each.name == "stderr")
     found = [each for each in _OF_GROUP.findall(printed) if not _GROUP.match(each)]
     return f"[{'; '.join(found)}]" if found else ""

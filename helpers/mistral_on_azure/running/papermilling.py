@@ -1,4 +1,4 @@
-"""Papermill with the settings of the runner."""
+"""Executes a notebook with papermill and the runner's settings."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from mistral_on_azure.running.kernel_client import CellFailed, KernelClient, che
 
 _START_TIMEOUT = 60  # seconds for a kernel to start, on a machine that is busy
 _SAVE_EVERY = 2.0  # seconds
-_SPARING = 20  # the factor by which saving takes less time than executing
+_SPARING = 20  # the factor by which less time is spent on saving than on executing
 _KERNEL = {"engine_name": "sparing", "kernel_name": "python3", "language": "python"}
 
 CellStarted = Callable[[int, int, str], None]  # the number of the code cell, the number of code cells, and the source
 
 
 class SparingEngine(Engine):
-    """Papermill's engine, but it saves the notebook every two seconds and at the end, not twice a cell.
+    """Papermill's engine, which saves the notebook every two seconds and at the end instead of twice a cell.
 
-    A save takes 10 ms; for a notebook of a hundred cells that was two seconds, more than some notebooks run. Of a large
-    notebook it takes longer, and is done less often.
+    A save takes 10 ms. Twice for each of a hundred cells, that was two seconds, longer than some notebooks run. A large
+    notebook takes longer to save, and is saved less often.
     """
 
     @classmethod
@@ -47,7 +47,7 @@ class SparingEngine(Engine):
         stopped_by: list[CellExecutionError],
         **options: Any,
     ) -> None:
-        """Execute the cells; the error of one that fails is added to `stopped_by`."""
+        """Execute the cells; the error of a cell that fails is added to `stopped_by`."""
         options = {name: value for name, value in options.items() if name not in ("log_output", "input_path")}
         client = KernelClient(nb_man, kernel_name=kernel_name, log=logger, **options)
         save, begin, fail, saved, pause = nb_man.save, nb_man.cell_start, nb_man.cell_exception, time.monotonic(), 0.0
@@ -81,7 +81,7 @@ class SparingEngine(Engine):
 
 
 papermill_engines.register("sparing", SparingEngine)
-logger.setLevel(logging.CRITICAL)  # what it logs is in the result, in one line
+logger.setLevel(logging.CRITICAL)  # the result has the error in one line
 
 
 def execute(job: Job, cell_timeout: float, sockets: Path, started: CellStarted) -> None:
@@ -89,18 +89,18 @@ def execute(job: Job, cell_timeout: float, sockets: Path, started: CellStarted) 
 
     Args:
         cell_timeout: seconds.
-        sockets: an empty, private folder, in which kernel and client meet; in the notebook's folder two runs collide.
+        sockets: an empty, private folder for the kernel's sockets; in the notebook's folder two runs would collide.
         started: called for each code cell that starts.
 
     Raises:
-        CellFailed: for a cell that failed, or that did not run.
+        CellFailed: for a cell that failed or did not run.
         Exception: for a kernel that dies or does not start in time, or a cell that does not end in time.
     """
     job.output.parent.mkdir(parents=True, exist_ok=True)
     output, stopped_by = str(job.output), list[CellExecutionError]()
     notebook = load_notebook_node(str(job.notebook))
     for cell in notebook.cells:
-        cell.metadata.tags = cell.metadata.get("tags") or []  # null, as some editors write
+        cell.metadata.tags = cell.metadata.get("tags") or []  # some editors write null
     if job.parameters:
         notebook = parameterize_notebook(notebook, job.parameters, **_KERNEL)
     notebook = remove_error_markers(prepare_notebook_metadata(notebook, str(job.notebook), output))
@@ -115,8 +115,8 @@ def execute(job: Job, cell_timeout: float, sockets: Path, started: CellStarted) 
             stopped_by=stopped_by,
             startup_timeout=_START_TIMEOUT,
             timeout=cell_timeout,
-            iopub_timeout=max(1, round(cell_timeout)),  # what a cell has printed may take longer to arrive than its end
-            shutdown_kernel="immediate",  # nothing in a kernel is worth waiting for once the last cell has run
+            iopub_timeout=max(1, round(cell_timeout)),  # a cell's output may arrive later than its end
+            shutdown_kernel="immediate",  # after the last cell a kernel has nothing to save
             config=Config(KernelManager=kernel_sockets(sockets)),
         )
     write_ipynb(notebook, output)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mistral_on_azure.recording.tape import Recorder
 
 _IMPATIENT = "its programs wait 30 s for an answer, and an engine may take longer; name it to run it"
-_ENGINES_ANSWER = 150  # seconds: a model on a laptop answers slowly, and requests wait for each other
+_ENGINES_ANSWER = 150  # seconds for an answer: a model on a laptop is slow, and requests wait for each other
 
 
 class Plan:
@@ -39,7 +39,6 @@ class Plan:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self._recipes: list[Path] = []
 
     def jobs(self, output: Path) -> list[Job]:
         """The jobs, whose executed notebooks go into the folder `output`.
@@ -48,14 +47,13 @@ class Plan:
             CookbookError: for an option, a notebook or a deployment that cannot be used.
         """
         jobs = self._all(output)
-        targets.check_deployments((job.deployment for job in jobs), self.options.kind)
-        self._recipes = elsewhere(jobs)
+        targets.check_deployments((job.deployment for job in jobs), self.options.kind, self.options.engine)
         return jobs
 
     @contextmanager
-    def target(self, count: int) -> Iterator[Target]:
-        """The target for `count` jobs. Leaving the context stops it."""
-        with targets.local(count, self.options.engine, self.options.kind, self._recipes) as local:
+    def target(self, jobs: Sequence[Job]) -> Iterator[Target]:
+        """The target for these jobs. Leaving the context stops it."""
+        with targets.local(len(jobs), self.options.engine, self.options.kind, elsewhere(jobs)) as local:
             if not self.options.between:
                 yield local
                 return
@@ -75,14 +73,14 @@ class Plan:
         return [replace(job, missing=job.missing or _IMPATIENT) if job.in_copy else job for job in jobs]
 
     def _deployments(self) -> Sequence[str]:
-        """The deployments to run on; empty for the cookbook's default one, or what the parameter `model` names."""
+        """The deployments to run on; empty for the one in the parameter `model`, or else the cookbook's default."""
         given = self.options
         if given.deployments or "model" in given.parameters:
             return given.deployments
         first = targets.local_deployments(given.kind)[0]
         return () if first == default_name() else (first,)
 
-    kind: DeploymentKind | None = None  # of the endpoint, where its address tells it
+    kind: DeploymentKind | None = None  # the endpoint's kind, where its address shows it
 
     def _recorder(self, label: str, secrets: Iterable[str], hosts: Iterable[str]) -> Recorder | None:
         from mistral_on_azure.recording.tape import Recorder, Scrubber
@@ -107,7 +105,7 @@ class EndpointPlan(Plan):
     def jobs(self, output: Path) -> list[Job]:
         return self._all(output)
 
-    def target(self, count: int) -> AbstractContextManager[Target]:
+    def target(self, jobs: Sequence[Job]) -> AbstractContextManager[Target]:
         if self.options.direct:
             return nullcontext(targets.Direct(self.url))
         from mistral_on_azure.running.door_targets import real
@@ -122,13 +120,13 @@ class EndpointPlan(Plan):
 
     @cached_property
     def _only_model(self) -> str:
-        """The one model that the endpoint knows; empty where it names none or several, or does not answer here."""
+        """The endpoint's only model; empty where it names none or several, or does not answer."""
         key = os.environ.get(CREDENTIAL)
         if not key:
-            return ""  # connect() asks, with a token
+            return ""  # the notebook's connect() requests it, with a token
         try:
             return probe(self.url, key, self.kind).model
-        except CookbookError:  # the target says why
+        except CookbookError:  # the target raises it again
             return ""
 
 
@@ -156,7 +154,7 @@ class RecordingPlan(Plan):
             raise CookbookError(f"{given.replay} has none of the notebooks and deployments that were asked for.")
         return jobs
 
-    def target(self, count: int) -> AbstractContextManager[Target]:
+    def target(self, jobs: Sequence[Job]) -> AbstractContextManager[Target]:
         from mistral_on_azure.running.door_targets import replay
 
         return replay(self.tape)

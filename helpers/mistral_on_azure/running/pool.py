@@ -27,14 +27,14 @@ from mistral_on_azure.running.worker import Ended, Started, cell_timeout, work
 
 _LOOK = 0.2  # seconds between two checks of time limits and of `stop`
 _GRACE = 15.0  # seconds beyond the limit of a cell, in which its process should have ended it
-_POLITE = 5.0  # seconds for a worker to end before it is killed
+_POLITE = 5.0  # seconds for a worker to end by itself before it is killed
 
 Notify = Callable[[Result], None]
 
 
 @dataclass(slots=True)
 class Limits:
-    """Time limits in seconds, and how many notebooks run at once."""
+    """Time limits in seconds, and how many notebooks run at the same time."""
 
     cell: float = 120.0
     notebook: float = 600.0
@@ -42,7 +42,7 @@ class Limits:
 
 
 class Pool:
-    """At most `limits.workers` processes.
+    """Runs jobs in at most `limits.workers` processes at the same time.
 
     Args:
         sockets: a private folder for the kernels' sockets.
@@ -147,10 +147,10 @@ def prepare() -> multiprocessing.context.BaseContext:
     )
     if threading.current_thread() is not threading.main_thread():
         return context
-    tempfile.tempdir = temporary_folder()  # the forkserver's socket is made there
+    tempfile.tempdir = temporary_folder()  # the folder of the forkserver's socket
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C would break its imports
     try:
-        with withheld():  # each worker gets what its own notebook may know, and no more
+        with withheld():  # each worker gets only the credential of its own notebook
             forkserver.ensure_running()
     finally:
         signal.signal(signal.SIGINT, before)
@@ -168,7 +168,7 @@ def run(
     show: Notify,
     interrupted: Callable[[], str] = lambda: "",
 ) -> str:
-    """Execute the jobs that wait, and fill in their results. No job is tried twice.
+    """Execute the jobs that wait, and fill in their results. A job that fails is not executed again.
 
     Args:
         history: has the seconds of each notebook, so that the longest can start first.

@@ -1,10 +1,10 @@
-"""The first import of the process that workers fork from. It halves the time of the imports that follow."""
+"""The first import in the process from which workers fork. It halves the time of the imports that follow."""
 
 from __future__ import annotations
 
 import sys
 
-# Containers often set PYTHONDONTWRITEBYTECODE, with which each run would compile papermill again.
+# Containers often set PYTHONDONTWRITEBYTECODE; with it each run would compile papermill again.
 sys.dont_write_bytecode = False
 
 # Papermill imports these to read notebooks from cloud storage, and works without them. They take a third of its import

@@ -1,4 +1,4 @@
-"""Child processes of a run: none may outlive it, whatever signal ends it, and what they write is masked."""
+"""Child processes of a run: none outlives the run, whatever signal ends it, and their output is masked."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from mistral_on_azure.errors import CookbookError
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _PATIENCE = 5.0  # seconds until killed processes have disappeared
 _SET_CHILD_SUBREAPER = 36  # prctl(2)
-_LONGEST = 1 << 20  # bytes without the end of a line that are kept back
-_OVERLAP = 4096  # bytes kept back of a line that is longer, since a credential may go on
+_LONGEST = 1 << 20  # bytes of an unfinished line that are held back
+_OVERLAP = 4096  # bytes at the end of a longer line that are held back, since they may be the start of a credential
 _SHOWN = 1000  # characters of the last line
-_LAST_WORDS = 2.0  # seconds for what is still written when the notebook has ended
+_LAST_WORDS = 2.0  # seconds for output that comes after the end of the notebook
 
 
 def adopt_orphans() -> None:
-    """Become the parent of descendants whose parent ends, as by a kernel's crash, so that `end_children` finds them.
+    """Become the parent of descendants whose parent ends, as when a kernel crashes, so that `end_children` finds them.
 
     Linux only; on other systems such a process is not killed.
     """
@@ -74,7 +74,7 @@ class Interrupts:
         for name, handler in self._before.items():
             signal.signal(name, handler)
         if self.signal is not None and isinstance(error, CookbookError):
-            raise KeyboardInterrupt from None  # children get the signal too: their failure is no mistake
+            raise KeyboardInterrupt from None  # children get the signal, too: their failure is no mistake of the user's
 
     def _note(self, number: int, frame: object) -> None:
         if self.signal is not None:
@@ -94,7 +94,7 @@ def masked_output(mask: Callable[[str], str]) -> Iterator[tuple[MaskedStream, Ma
     """Within this context the process's standard output and error, which its children share, are masked.
 
     Args:
-        mask: takes the credentials out of a text.
+        mask: masks the credentials in a text.
 
     Yields:
         the standard output and the standard error.
@@ -108,10 +108,10 @@ def masked_output(mask: Callable[[str], str]) -> Iterator[tuple[MaskedStream, Ma
 
 
 class MaskedStream:
-    """One descriptor, replaced by a pipe whose lines a thread passes on.
+    """A file descriptor that is replaced by a pipe, whose lines a thread masks and writes.
 
     Attributes:
-        last: the last line that was passed on, masked; empty before the first.
+        last: the last line that was written, masked; empty before the first.
     """
 
     last = ""
@@ -126,7 +126,7 @@ class MaskedStream:
 
     def close(self) -> None:
         os.dup2(self._console, self._number)
-        self._thread.join(_LAST_WORDS)  # a process that outlives the notebook may hold the other end
+        self._thread.join(_LAST_WORDS)  # a process that outlives the notebook may hold the other end of the pipe
 
     def _pass_on(self) -> None:
         waiting = b""

@@ -31,10 +31,10 @@ _PROJECT = "mistral-azure-cookbook"
 def installed() -> dict[str, str]:
     """The installed version of each package that the project depends on directly."""
     try:
-        asked = [Requirement(line).name for line in metadata.requires(_PROJECT) or []]
+        direct = [Requirement(line).name for line in metadata.requires(_PROJECT) or []]
     except metadata.PackageNotFoundError:
         return {}
-    return {name: version for name in asked if (version := _version(name))}
+    return {name: version for name in direct if (version := _version(name))}
 
 
 def unlocked(lock: Path) -> dict[str, tuple[str, str]] | None:
@@ -66,11 +66,11 @@ def _version(name: str) -> str:
 
 @cache
 def _versions() -> dict[str, str]:
-    """All installed versions, from the names of the folders that tell them: reading hundreds of files takes longer."""
+    """All installed versions, from the names of `dist-info` folders: reading hundreds of files takes longer."""
     found: dict[str, str] = {}
     for place in sys.path:
-        for told in Path(place).glob("*.dist-info"):
-            name, _, version = told.stem.rpartition("-")
+        for information in Path(place).glob("*.dist-info"):
+            name, _, version = information.stem.rpartition("-")
             found.setdefault(canonicalize_name(name), version)
     return found
 
@@ -92,8 +92,8 @@ class Run:
         endpoint: the endpoint's label.
         wall: seconds from start to end; 0 while it runs.
         stopped: why it ended early; empty if it did not.
-        prices: for the cost; None without prices.
-        earlier: rows of an earlier run's `results.json`, kept because this one ended before it could take them over.
+        prices: the prices of tokens, for the cost; None where they are not given.
+        earlier: rows of an earlier run's `results.json`, kept because this run ended before it could take them over.
     """
 
     results: list[Result]
@@ -167,7 +167,7 @@ def earlier(folder: Path) -> list[dict[str, Any]]:
 
 
 def _is_whole(row: dict[str, Any]) -> bool:
-    """Whether what a later run reads in a job's row is there, and of the right type."""
+    """Whether a job's row has all values that a later run reads, of the right types."""
     counts = (row.get(name) for name in _COUNTS)
     return all(isinstance(row.get(name), kind) for name, kind in _READ.items()) and (
         row.get("calls") is None or all(isinstance(count, int) for count in counts)
@@ -184,12 +184,12 @@ _MOST = 50  # runs at a time
 
 @contextlib.contextmanager
 def claim(wanted: Path, must: bool) -> Iterator[Path]:
-    """A folder for one run: the wanted one or, while another run uses it, one beside it with a number.
+    """A folder for one run: the wanted one or, while another run uses it, one beside it with a number in its name.
 
     The operating system releases it when the process ends, even by a crash.
 
     Args:
-        must: accept no other folder.
+        must: whether no other folder will do.
 
     Raises:
         CookbookError: when the folder cannot be written, or is in use and `must` is set.

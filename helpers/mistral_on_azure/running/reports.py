@@ -17,18 +17,18 @@ from mistral_on_azure.running.record import JUNIT, SUMMARY, Run
 from mistral_on_azure.running.results import Result, Status
 
 _NO_ERROR = (Status.PASSED, Status.FAILED, Status.SKIPPED)
-_PAGE = 1_000_000  # bytes; GitHub takes a mebibyte for each step
-_REST = "\n**The rest is cut off.** `results.json` has all of it.\n"
+_PAGE = 1_000_000  # bytes; GitHub accepts a mebibyte for each step
+_REST = "\n**The rest is cut off.** `results.json` is complete.\n"
 _FENCE = re.compile(r"^(`{3,})", re.MULTILINE)
 _ANNOTATIONS = 10  # of each kind, for each step: GitHub shows no more
-_TITLE = 200  # characters of an annotation's title; GitHub takes 255
+_TITLE = 200  # characters of an annotation's title; GitHub accepts 255
 
 
 def write_junit(folder: Path, run: Run) -> None:
     """Write `junit.xml`: one testcase for each notebook and deployment.
 
-    It follows the schema of Jenkins and pytest (junit-10.xsd), in which a testcase has no properties and no file. Its
-    figures are in `system-out`, which every CI system shows.
+    It follows the schema of Jenkins and pytest (junit-10.xsd), in which a testcase has no properties and no file. The
+    calls, tokens and cells of a job are in `system-out`, which every CI system shows.
     """
     counts = {
         "tests": len(run.results) or 1,
@@ -39,13 +39,13 @@ def write_junit(folder: Path, run: Run) -> None:
     attributes = {**{name: str(count) for name, count in counts.items()}, "time": f"{run.wall:.3f}"}
     of_all = {name: value for name, value in attributes.items() if name != "skipped"}  # the schema has none there
     suites = xml.Element("testsuites", name="cookbook", **of_all)
-    # A job that was not run is an error and not skipped, since a green report must mean that all ran that can run here.
+    # A job that was not run is an error and not skipped: in a green report, every job ran that can run here.
     began = run.began.strftime("%Y-%m-%dT%H:%M:%S")
     suite = xml.SubElement(suites, "testsuite", name="cookbook", timestamp=began, **attributes)
     _properties(suite, endpoint=run.endpoint, stopped=run.stopped)
     for result in run.results:
         _case(suite, result)
-    if not run.results:  # a report without a test is green
+    if not run.results:  # a report without a testcase would be green
         case = xml.SubElement(suite, "testcase", classname="cookbook", name="run", time="0.000")
         xml.SubElement(case, "error", type="not run", message=run.stopped).text = run.stopped
     xml.indent(suites)
@@ -100,7 +100,7 @@ def write_summary(folder: Path, run: Run, differing: dict[str, tuple[str, str]] 
 
 
 def _cut(page: str, most: int) -> str:
-    """A page of at most so many bytes, which ends with a whole line. GitHub shows nothing of a page that is larger."""
+    """A page cut to `most` bytes at the end of a line. GitHub shows nothing of a page that is larger."""
     if len(page.encode()) <= most:
         return page
     whole = page.encode()[: max(most - len(_REST.encode()), 0)].decode(errors="ignore")
@@ -157,7 +157,7 @@ def _versions(differing: dict[str, tuple[str, str]]) -> str:
 
 
 def _escape(text: str) -> str:
-    """A text with Markdown's characters escaped, so that an error message makes no tag, link, emphasis or mention."""
+    """A text with Markdown's characters escaped: an error message must not become a tag, link, emphasis or mention."""
     return re.sub(r"([\\`*_\[\]<>@#|~$&])", r"\\\1", " ".join(text.split()))
 
 
@@ -200,7 +200,7 @@ def _source(result: Result) -> str:
 
 
 def _escape_ci(text: str, characters: str) -> str:
-    """A text with the characters escaped that would end a command of GitHub's. Errors have one line already."""
+    """A text in which characters are escaped that would end a CI command. Errors have one line already."""
     for character in characters:
         text = text.replace(character, f"%{ord(character):02X}")
     return text
@@ -210,7 +210,7 @@ _NUMBERS = ("seconds", "calls", "tokens")
 
 
 def print_results(console: Console, run: Run, folder: Path, *more: str) -> None:
-    """Print the failures with their cells, the table, the verdict, the folder of the reports, and the lines `more`."""
+    """Print the failures with their cells, the table, the verdict, the folder of the reports, and further lines."""
     for result in run.results:
         if result.status is Status.FAILED:
             _print_failure(console, result)

@@ -1,6 +1,6 @@
-"""The result of each job, from its plan to its end, and how a run shows them.
+"""The result of each job, from its plan to its end, and the display of a run's progress.
 
-On a terminal live lines show it; in a log, a line for each notebook that ends, and one every 30 seconds.
+A terminal shows live lines; a log gets a line for each notebook that ends, and one every 30 seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _QUIET = 30.0  # seconds without a line in a log, after which a line lists the r
 
 
 class Status(StrEnum):
-    """The status of a job. Only `PASSED` is a success; `SKIPPED` is for what cannot run here, with the reason."""
+    """The status of a job. Only `PASSED` is a success; `SKIPPED` is a notebook that cannot run on this machine."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -82,11 +82,11 @@ class Result:
 
     @property
     def output(self) -> str:
-        """Where the executed notebook is, below the folder of reports."""
+        """The path of the executed notebook in the folder of reports."""
         return self.job.place
 
     def as_json(self) -> dict[str, Any]:
-        """Every figure, for `results.json`. Seconds are wall time."""
+        """The job's row in `results.json`. Seconds are wall time."""
         return {
             "notebook": self.job.name,
             "client": self.job.client,
@@ -146,7 +146,7 @@ class Progress:
         self.is_live = console.is_terminal and not console.is_dumb_terminal
         self.live = Live(console=console, get_renderable=self._lines, refresh_per_second=4, transient=True)
         self.quiet, self.over = quiet, threading.Event()
-        self.log = threading.Thread(target=self._tell_now_and_then, name="progress", daemon=True)
+        self.log = threading.Thread(target=self._log_regularly, name="progress", daemon=True)
 
     def __enter__(self) -> Progress:
         (self.live if self.is_live else self.log).start()
@@ -175,7 +175,7 @@ class Progress:
             soft_wrap=True,
         )
 
-    def _tell_now_and_then(self) -> None:
+    def _log_regularly(self) -> None:
         while not self.over.wait(self.quiet):
             now = time.monotonic()
             running = [f"{each.job.name} {_cell(each)} ({now - each.began:.0f} s)" for each in self.running]

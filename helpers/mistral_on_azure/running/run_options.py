@@ -17,20 +17,20 @@ from mistral_on_azure.recording.usage import Budget, Prices
 from mistral_on_azure.running.pool import Limits
 
 _USUAL = SERVERLESS.name  # the kind of the committed outputs
-_ENGINES_TIME = 5  # the factor by which time limits are longer for a real model than for the script
+_ENGINES_TIME = 5  # the factor between the time limits for a real model and those for the script
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line, as `cookbook run --help` explains it.
+    """The options on the command line; `cookbook run --help` explains them.
 
     Attributes:
         root: the checkout, whose package and lock a result depends on.
         notebooks: the folder of the notebooks.
         reports: the folder of the reports and of the history.
         kind: the kind of deployment that the local endpoint imitates.
-        engine: a real model behind the local endpoint.
-        direct: whether notebooks get the user's endpoint without a proxy, which would count calls.
+        engine: the real model behind the local endpoint: `embedded`, or an address; None for the script.
+        direct: whether notebooks get the real address and key, so that calls are not counted.
     """
 
     root: Path
@@ -56,7 +56,7 @@ class Options:
         return self.budget.limited or self.record is not None
 
     def check(self) -> None:
-        """Check that the options go together.
+        """Check that the options can be combined.
 
         Raises:
             CookbookError: one line on the option to leave out.
@@ -70,7 +70,7 @@ class Options:
             raise CookbookError("--save is for notebooks of yours: name their folder with --notebooks.")
         if self.direct and (self.between or self.replay):
             raise CookbookError(
-                "With --direct nobody counts or records: leave it out, or the budget and the recording."
+                "With --direct, calls are neither counted nor recorded: leave it out, or the budget and the recording."
             )
         if self.record and self.replay:
             raise CookbookError("Give --record or --replay, not both.")
@@ -79,7 +79,11 @@ class Options:
             raise CookbookError("A recording is of a whole run: leave out --resume.")
 
     def _check_place(self, real: str | None) -> None:
-        """Refuse options that are for another target than this run's, since they would have no effect."""
+        """Refuse options that have no effect on this run's target.
+
+        Raises:
+            CookbookError: one line on the option to leave out.
+        """
         if self.engine and (real or self.replay):
             what = "--replay" if self.replay else f"the endpoint in {ENDPOINT}"
             raise CookbookError(f"--engine is for the local endpoint, but {what} is to answer: leave out one of them.")

@@ -1,4 +1,4 @@
-"""Saving outputs into a notebook that is committed, without times, paths and ids of the run."""
+"""Saves the outputs of a run into a notebook, without the run's times, paths and ids."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import nbformat
 from mistral_on_azure.errors import CookbookError
 
 _IGNORED = Path(__file__).with_name("varying_outputs.cfg")
-_NEWS = "client versions"  # the tests ignore changed versions; a reader needs the new ones
+_NEWS = "client versions"  # a section of the file that only tests use: readers need the new versions
 
 
 def settled(value: Any) -> Any:
@@ -48,11 +48,11 @@ _LANGUAGE = {
 def save(executed: Path, notebook: Path) -> None:
     """Write an executed notebook's outputs into the notebook that was executed.
 
-    Papermill's injected cell, times and paths are left out. Sources stay as they are, and so do outputs in which only a
-    time or an id is new.
+    Papermill's injected cell, times and paths are left out. Sources do not change, nor do outputs in which only a time
+    or an id is new.
 
     Raises:
-        CookbookError: when the notebook's sources have changed since.
+        CookbookError: when the notebook's sources have changed since it was executed.
     """
     cells = [cell for cell in nbformat.read(executed, 4).cells if "injected-parameters" not in _tags(cell)]
     kept = nbformat.read(notebook, 4)
@@ -63,7 +63,7 @@ def save(executed: Path, notebook: Path) -> None:
         if source.cell_type != "code":
             continue
         counter += 1
-        if settled(source.outputs) != settled(cell.outputs):  # else only times and ids are new
+        if settled(source.outputs) != settled(cell.outputs):  # otherwise only times and ids are new
             source.outputs = cell.outputs
         source.execution_count = counter
         for output in source.outputs:

@@ -19,8 +19,8 @@ from mistral_on_azure.azure.children import OF_AN_IDENTITY
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.azure.offline import Changes, away_from_others
 from mistral_on_azure.catalog.parameters import hint
-from mistral_on_azure.endpoint.options import KINDS
 from mistral_on_azure.endpoint.options import Options as EndpointOptions
+from mistral_on_azure.endpoint.options import kind_of
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Usage
@@ -28,7 +28,7 @@ from mistral_on_azure.running.results import Result
 
 
 def of_session(url: str, key: str) -> Usage | None:
-    """The usage of one key's session on the local endpoint; None when that does not answer."""
+    """The usage of one key's session on the local endpoint; None when the endpoint does not answer."""
     try:
         spent = http.request("GET", f"{url}/local/session", key).json()
     except CookbookError:
@@ -37,7 +37,7 @@ def of_session(url: str, key: str) -> Usage | None:
 
 
 class Target:
-    """An endpoint without a proxy and without a count of its calls.
+    """An endpoint that notebooks call without a proxy, so that calls are not counted.
 
     Attributes:
         label: its name in reports. It does not contain the address, which names a tenant's resource.
@@ -48,7 +48,7 @@ class Target:
     secrets: Iterable[str] = ()
 
     def environment(self, result: Result) -> Changes:
-        """The environment variables of a job's kernel; called once, before the job starts. None removes one."""
+        """The changes to the environment of a job's kernel; called once, before the job starts."""
         return {}
 
     def usage(self, result: Result) -> Usage | None:
@@ -64,7 +64,7 @@ class Target:
         return ""
 
     def finish(self, passed: bool) -> str:
-        """Close what belongs to this run. Returns a line for the user, or an empty text."""
+        """Close the files of this run. Returns a line for the user, or an empty text."""
         return ""
 
 
@@ -101,9 +101,10 @@ class Direct(Target):
 def local(
     jobs: int, engine: str | None = None, kind: str = SERVERLESS.name, recipes: Iterable[Path] = ()
 ) -> Iterator[Local]:
-    """Start the local endpoint for some jobs. Its limits are per key, so jobs do not share those of managed compute.
+    """Start the local endpoint for some jobs. Limits apply per key, so jobs do not share those of managed compute.
 
     Args:
+        jobs: the number of jobs, each of which gets a key.
         kind: the kind of deployment that it imitates.
         engine: `embedded`, or the address of an OpenAI-compatible server that answers in place of the script.
         recipes: the TOML files of recipes that lie elsewhere.
@@ -117,7 +118,7 @@ def local(
 
 
 def endpoint_of_user() -> tuple[str, DeploymentKind | None]:
-    """The address in AZURE_INFERENCE_ENDPOINT without a route, empty for the local endpoint, and the kind if it tells.
+    """The address in AZURE_INFERENCE_ENDPOINT without a route, empty for the local endpoint, and the kind if it shows.
 
     Raises:
         CookbookError: when it is not an endpoint's address, or a credential is set without it.
@@ -128,18 +129,23 @@ def endpoint_of_user() -> tuple[str, DeploymentKind | None]:
     return endpoint_in_variables() if url else ("", None)
 
 
-def local_deployments(kind: str) -> list[str]:
-    """The deployments that the local endpoint has as a kind, the default one first."""
-    return list(KINDS[kind](EndpointOptions(kind=kind)).deployments())
-
-
-def check_deployments(names: Iterable[str], kind: str) -> None:
-    """Check that the local endpoint has these deployments as a kind.
+def local_deployments(kind: str, engine: str | None = None) -> list[str]:
+    """The deployments that the local endpoint has as a kind, the default one first.
 
     Raises:
-        CookbookError: for one that it does not have, with the most similar name or all names.
+        CookbookError: for an unknown kind, or an engine with a kind that has its own.
     """
-    known = local_deployments(kind)
+    return list(kind_of(EndpointOptions(kind=kind, engine=engine)).deployments())
+
+
+def check_deployments(names: Iterable[str], kind: str, engine: str | None = None) -> None:
+    """Check that the local endpoint has these deployments as a kind, and that an engine can stand behind it.
+
+    Raises:
+        CookbookError: for a deployment that it does not have, with the most similar name or all names; and for an
+            engine with a kind that has its own.
+    """
+    known = local_deployments(kind, engine)
     for name in names:
         if name not in known:
             raise CookbookError(f"The local endpoint has no deployment {name!r}. {hint(name, known)}")

@@ -1,4 +1,4 @@
-"""Executing one notebook in a process of its own, since papermill changes the process's working folder."""
+"""Executes one notebook in a process of its own, since papermill changes the process's working folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def one_line(
 
     Args:
         traceback: lines from the kernel, with colours.
-        mask: takes credentials out of a text; it comes before anything is cut.
+        mask: masks the credentials in a text; called before the text is shortened.
     """
     text = " ".join(plain(mask(message)).split())
     if not text:
@@ -56,7 +56,7 @@ def plain(text: str) -> str:
 
 
 def _shortened(source: str) -> str:
-    """A cell's source without what is too much for a report."""
+    """A cell's source, shortened for a report."""
     return source if len(source) <= _MOST_SOURCE else f"{source[:_MOST_SOURCE]}\n# … {len(source):,} characters in all"
 
 
@@ -89,11 +89,11 @@ def work(
     """Execute a notebook, and send its progress to the runner.
 
     Args:
-        environment: changes for the kernel, with the credential, which must not be in a parameter or argument.
+        environment: changes for the kernel's environment, with the credential, which must not be a parameter.
         limit: seconds for each cell.
         sockets: a private folder for the kernel's sockets.
-        tell: the connection that `Started` and `Ended` are sent over.
-        secrets: what neither these nor the console may show.
+        tell: the connection over which `Started` and `Ended` are sent.
+        secrets: credentials to mask in these messages and on the console.
     """
     _end_with_runner()
     adopt_orphans()
@@ -109,7 +109,7 @@ def work(
 
 
 def cell_timeout(limit: float) -> str:
-    """What is wrong with a cell that runs for longer than a limit in seconds."""
+    """The error of a cell that runs for longer than a limit in seconds."""
     return f"The cell did not end within {limit:g} s (--cell-timeout)."
 
 
@@ -144,13 +144,13 @@ def _execute(
         return Ended("The kernel died: it crashed, was killed or ran out of memory.", "KernelDied", running)
     except Exception as error:
         if getattr(error, "errno", None) == errno.ENOSPC:
-            job.output.unlink(missing_ok=True)  # a part of a notebook, which keeps the reports from being written
+            job.output.unlink(missing_ok=True)  # an incomplete notebook, which takes the room that the reports need
         return Ended(one_line(type(error).__name__, str(error), mask=mask), type(error).__name__, running)
     return Ended()
 
 
 def _end_with_runner() -> None:
-    """End this process and its kernel when the runner ends, even if that was killed."""
+    """End this process and its kernel when the runner ends, even if the runner is killed."""
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl-C ends the runner's process group, and this process has to clean up
     for name in ENDING:

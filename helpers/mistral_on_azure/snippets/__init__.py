@@ -1,5 +1,5 @@
-"""Programs that stand alone, made from the notebooks' cells that are tagged for it.
+"""Standalone programs, made from the notebooks' cells that are tagged for copying.
 
-`offering` is what the commands call: it chooses a section and writes files. `starter` composes the program of a section
-from the `statements` that it needs, with a comment above them.
+`offering` has the functions that the commands call: they choose a section and write files. `starter` composes the
+program of a section from the `statements` that it needs, with a comment above them.
 """

@@ -1,4 +1,4 @@
-"""`cookbook snippet` and `cookbook snippets`: choose a Python program or a shell script, print it or write it."""
+"""`cookbook snippet` and `cookbook snippets`: choose Python programs or shell scripts, and print or write them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mistral_on_azure.catalog.notebooks import Notebook
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.starter import header, read, sections, snippets, starter, starters
 
-_CLOSE = 0.75  # from this likeness on, a word counts as mistyped or inflected
+_CLOSE = 0.75  # a word that is at least as similar to a known one counts as mistyped or inflected
 
 
 def slug(heading: str) -> str:
@@ -25,8 +25,8 @@ def choose(kind: str, wanted: str, names: Iterable[str], also: dict[str, str] | 
 
     Args:
         kind: what the names are of, for error messages: "task" or "client".
-        names: what there is to choose from.
-        also: other spellings of some names.
+        names: the names to choose from.
+        also: another spelling for some of the names.
 
     Raises:
         CookbookError: when no name matches, or several do.
@@ -38,7 +38,7 @@ def choose(kind: str, wanted: str, names: Iterable[str], also: dict[str, str] | 
         if len(found) == 1:
             return found[0]
         if found and typed:
-            raise CookbookError(f"The {kind} {wanted!r} can be several. Say which: {_listed(found)}.")
+            raise CookbookError(f"The {kind} {wanted!r} may be any of: {_listed(found)}.")
     raise CookbookError(f"There is no {kind} {wanted!r}. There are: {_listed(spellings)}.")
 
 
@@ -93,7 +93,7 @@ def snippet(folder: Path, task: str, client: str, shell: bool) -> str:
     if not task or not client:
         recipes = [name for name in known if name not in labels]
         raise CookbookError(
-            f"Say a task and a client. Tasks: {_listed(known[next(iter(labels))])}. Clients: {_listed(labels)}."
+            f"Name a task and a client. Tasks: {_listed(known[next(iter(labels))])}. Clients: {_listed(labels)}."
             + (f" Recipes, each with sections of its own: {_listed(recipes)}." if recipes else "")
         )
     name = choose("client", client, known, labels)
@@ -103,7 +103,7 @@ def snippet(folder: Path, task: str, client: str, shell: bool) -> str:
     scripts = _with_shell(folder)
     if section not in scripts.get(name, []):
         there = "; ".join(f"{each}: {_listed(of)}" for each, of in scripts.items())
-        raise CookbookError(f"There is no shell script for {slug(section)} with {name}. There are, for {there}.")
+        raise CookbookError(f"There is no shell script for {slug(section)} with {name}. There are scripts for {there}.")
     return shell_script(read(folder, name), section)
 
 
@@ -111,7 +111,7 @@ def write(text: str, path: Path) -> None:
     """Write a program to a file; a shell script may be executed.
 
     Raises:
-        CookbookError: when the file cannot be written, or would hide a package that it imports itself.
+        CookbookError: when the file cannot be written, or its name would hide a package that the program imports.
     """
     if path.suffix == ".py" and re.search(rf"^(import|from) {re.escape(path.stem)}\b", text, re.MULTILINE):
         raise CookbookError(

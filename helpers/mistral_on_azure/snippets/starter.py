@@ -1,7 +1,7 @@
-"""A starter: comment, imports, constants, the connection and a section's cells, composed to one program.
+"""A starter: a comment, imports, constants, the connection and a section's cells, composed into one program.
 
-Ruff sorts the imports and formats the program. Where ruff is not installed, it is the same program with one import a
-line and the cells' own formatting.
+Ruff sorts the imports and formats the program. Where ruff is not installed, the program has one import a line and the
+cells' own formatting.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def header(title: str, section: str, first: Sequence[str], code: str) -> str:
 
     Args:
         title: the notebook's title.
-        section: its heading.
+        section: the section's heading.
         first: lines below the title, such as the install command.
         code: the program; the environment variables that it reads are explained.
     """
@@ -55,13 +55,13 @@ def header(title: str, section: str, first: Sequence[str], code: str) -> str:
 
 
 def install_line(modules: Iterable[str], assigned: Collection[str] = (), beside: Sequence[str] = ()) -> str:
-    """The command that installs what a program imports: the packages of clients.toml in its order, then all others.
+    """The command that installs the packages that a program imports: those of clients.toml in its order, then others.
 
-    It is empty for a program that imports the standard library alone.
+    The command is empty for a program that imports only the standard library.
 
     Args:
-        modules: dotted names, with the name that is taken from a module: `openai`, `azure.identity.AzureCliCredential`.
-        assigned: the names that the program assigns; some packages need an extra where there is one of these.
+        modules: dotted names, also of what is imported from a module: `openai`, `azure.identity.AzureCliCredential`.
+        assigned: the names that the program assigns; some of them need an extra of a package.
         beside: the packages that a recipe needs besides those of the cookbook.
 
     Raises:
@@ -81,8 +81,8 @@ def install_line(modules: Iterable[str], assigned: Collection[str] = (), beside:
 
 
 def _others(module: str, beside: Sequence[str]) -> set[str]:
-    """The packages of a module: those of the recipe that bring it, an installed one, one that the notebooks' extra
-    brings under the module's name, or else all of the recipe's.
+    """The packages of a module: the recipe's with its name or an installed one, else any installed one, else a
+    dependency of the cookbook with its name, else all of the recipe's.
     """
     installed = _installed().get(module, [])
     found = (
@@ -101,12 +101,12 @@ def _others(module: str, beside: Sequence[str]) -> set[str]:
 
 @cache
 def _installed() -> Mapping[str, list[str]]:
-    """The packages that bring each module; reading all of them takes the better part of a second."""
+    """The installed packages that have each module. To read all of them takes more than half a second."""
     return packages_distributions()
 
 
 def _is_called(requirement: str, module: str) -> bool:
-    """Whether a package and a module have the same name, but for hyphens and capitals."""
+    """Whether a package and a module have the same name, apart from hyphens and capitals."""
     return name_of(requirement).lower().replace("-", "_") == module.lower()
 
 
@@ -133,7 +133,7 @@ def snippets(notebook: Notebook, section: str, shell: bool = False) -> list[Cell
 
 
 def sections(folder: Path) -> dict[str, list[str]]:
-    """The sections that have programs or scripts, by the notebook's id: the clients' tasks, then those of recipes."""
+    """The sections with programs or scripts, by the notebook's id: the clients' tasks, then the recipes' sections."""
     recipes = notebooks(folder, Kind.RECIPE)
     return dict.fromkeys(clients(), tasks(folder)) | {name: _of_recipe(recipes[name]) for name in recipes}
 
@@ -147,7 +147,7 @@ def starters(folder: Path, only: Sequence[str] = ()) -> dict[str, dict[str, str]
 
     Args:
         folder: where the notebooks are.
-        only: ids of notebooks; all when empty.
+        only: ids of notebooks; empty means all.
     """
     known = {
         name: [each for each in of if snippets(read(folder, name), each)]
@@ -236,15 +236,15 @@ def _before(notebook: Notebook, section: str) -> list[list[Statement]]:
 
 
 def _task(notebook: Notebook, section: str) -> list[list[Statement]]:
-    """The section's cells. A client's section that only connects gets the first chat completion, as a check."""
+    """The section's cells; for a client's section that only connects, the first chat completion, as a check."""
     connects = section in (KEY, ENTRA_ID) and notebook.kind is not Kind.RECIPE
     return _split(notebook, FIRST_ANSWER)[:1] if connects else _split(notebook, section)
 
 
 def _split(notebook: Notebook, section: str) -> list[list[Statement]]:
-    """The statements of each Python cell, also of one that writes a file, with one name for the client everywhere.
+    """The statements of each Python cell, in which the client has the same name everywhere.
 
-    Files that the notebook writes become one program, so none of them is imported.
+    Files that cells write become part of the program, so imports of them are left out.
     """
     place = f"{notebook.id}{ENDING}, section {section!r}"
     written = {name.removesuffix(".py") for name in notebook.programs}
@@ -259,11 +259,11 @@ def _imports_only(one: Statement, modules: Collection[str]) -> bool:
 
 
 def _imports(cells: Iterable[Sequence[Statement]]) -> tuple[dict[str, str], list[Statement], set[str]]:
-    """What cells import, and the settings that have to come before an import.
+    """The imports of cells, and the settings that must stand before an import.
 
     Returns:
-        The import statements by the name each binds, the statements that a cell writes between an import and the one
-        which they are for, and the packages of the latter.
+        The import statements, by the name that each binds; the settings, which a cell has between two imports; and the
+        packages of the imports after them.
     """
     imports: dict[str, str] = {}
     settings: list[Statement] = []

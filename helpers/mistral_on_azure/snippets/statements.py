@@ -1,4 +1,4 @@
-"""Split cells into statements with the names that each binds and reads, and select the statements that a task needs."""
+"""Splits cells into statements, with the names that each binds and reads, and selects those that a task needs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Statement:
 
     Attributes:
         text: its lines, with the comments above it.
-        node: its syntax.
-        blank_lines: how many stand above it; at least 1 for a cell's first.
-        makes: names that it binds.
-        needs: names that it reads from outside, also inside of functions.
-        changes: the name of the object that it only changes, such as `client` in `client.auth = ...`.
+        node: its syntax tree.
+        blank_lines: the number of blank lines above it; at least 1 for a cell's first statement.
+        makes: the names that it binds.
+        needs: the names that it reads and that are bound elsewhere, also those that its functions read.
+        changes: the name of an object that it changes without binding it, such as `client` in `client.auth = ...`.
     """
 
     text: str
@@ -36,12 +36,12 @@ class Statement:
 
     @property
     def is_docstring(self) -> bool:
-        """Whether it is a text that nothing uses, as at the top of a module."""
+        """Whether it is a bare text, as at the top of a module."""
         return isinstance(self.node, ast.Expr) and isinstance(self.node.value, ast.Constant)
 
     @property
     def imports(self) -> dict[str, str]:
-        """An import statement for each imported name, by that name as the program uses it."""
+        """An import statement for each imported name, by the name that it binds."""
         match self.node:
             case ast.Import(names=names):
                 return {_bound(alias): ast.unparse(ast.Import([alias])) for alias in names}
@@ -85,7 +85,7 @@ def split(source: str, place: str) -> list[Statement]:
 
 
 def run_awaits(source: str) -> str:
-    """Turn each `await x()` outside of functions, which only a notebook takes, into `asyncio.run(x())`."""
+    """Turn each `await x()` outside of functions, which only notebooks allow, into `asyncio.run(x())`."""
     awaits = list(_awaits(ast.parse(source)))
     edits = [(node.lineno, node.col_offset, rb"await *", b"asyncio.run(") for node in awaits]
     edits += [(node.end_lineno, node.end_col_offset, b"", b")") for node in awaits]
@@ -105,7 +105,7 @@ def _awaits(node: ast.AST) -> Iterator[ast.Await]:
 
 
 def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The names that a statement binds and those that it reads from outside."""
+    """The names that a statement binds, and those that it reads and that are bound elsewhere."""
     top = symtable.symtable(text, "statement", "exec")
     makes = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     needs = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
@@ -124,7 +124,7 @@ def _changed(node: ast.stmt) -> str:
     """The name at the root of `name.attribute = ...`, `name[key] = ...` or `name.method(...)`, else nothing."""
     match node:
         case ast.Expr(value=ast.Call(func=ast.Attribute(attr="run", value=ast.Name(id="asyncio")))):
-            return ""  # it was an await
+            return ""  # `run_awaits` made it from an await
         case ast.Assign(targets=[whole]) | ast.AugAssign(target=whole) | ast.Expr(value=ast.Call(func=whole)):
             part = whole
         case _:
@@ -135,12 +135,12 @@ def _changed(node: ast.stmt) -> str:
 
 
 def needed(before: Sequence[Statement], task: Sequence[Statement], imported: Collection[str]) -> list[Statement]:
-    """The statements before a task that bind or change a name which the task needs, directly or indirectly.
+    """The statements before a task that bind or change a name that the task needs, directly or indirectly.
 
     Args:
-        before: statements that only prepare.
-        task: statements that all remain.
-        imported: names that the program imports; what changes these objects remains.
+        before: the statements before the task, of which some are selected.
+        task: the statements of the task.
+        imported: the names that the program imports; statements that change these objects are selected.
     """
     names, kept = {*imported, *_read_from_outside(task)}, []
     while found := [one for one in before if one not in kept and (one.makes & names or one.changes in names)]:
@@ -160,6 +160,6 @@ def _read_from_outside(statements: Sequence[Statement]) -> set[str]:
 
 
 def replaced(connection: Sequence[Statement], by: Sequence[Statement]) -> list[Statement]:
-    """The statements of a connection, without those whose names are bound again later, and without changes to these."""
+    """The statements of a connection, without those that bind or change a name that the statements in `by` bind."""
     new = frozenset().union(*(one.makes for one in by))
     return [one for one in connection if not one.makes & new and one.changes not in new]

@@ -1,7 +1,7 @@
-"""An app's tests on the local endpoint: no Azure account, no network, and answers of one's own.
+"""For an app's tests: a local endpoint with answers that each test chooses, without an Azure account or a network.
 
-With pytest, the fixture azure_endpoint is there as soon as the package is installed: `plugin`. For unittest there is a
-TestCase, for anything else in Python a context manager: `without_pytest`. For any language:
+For pytest, `plugin` has the fixture azure_endpoint, which comes with the package. For other Python programs,
+`without_pytest` has a TestCase for unittest and a context manager. For any language there is
 `python -m mistral_on_azure.testing -- npm test`.
 """
 
@@ -18,5 +18,5 @@ __all__ = sorted(_HOMES)
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"no {name!r} is offered for tests; there are {', '.join(__all__)}")
+        raise AttributeError(f"there is no {name!r} for tests; there are {', '.join(__all__)}")
     return getattr(import_module(_HOMES[name]), name)

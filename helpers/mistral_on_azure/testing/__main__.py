@@ -1,8 +1,8 @@
 """`python -m mistral_on_azure.testing -- COMMAND`: run tests in any language on a local endpoint of their own.
 
-The command gets AZURE_INFERENCE_ENDPOINT and AZURE_INFERENCE_CREDENTIAL. Its tests can ask the endpoint for answers and
-faults over HTTP: POST to /local/script and /local/faults, GET /local/exchanges, DELETE /local/session to begin anew.
-Where the command fails, what it sent and was answered since then is printed.
+The command gets AZURE_INFERENCE_ENDPOINT and AZURE_INFERENCE_CREDENTIAL. Its tests choose the endpoint's answers and
+faults over HTTP: they POST to /local/script and /local/faults, read /local/exchanges, and reset all of it with DELETE
+/local/session. If the command fails, its requests and their answers since the last reset are printed.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from mistral_on_azure.testing.shared_processes import Processes
     multiple=True,
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="Answers, as in `cookbook serve --script`; may be repeated. They stay when the tests begin anew.",
+    help="Answers, as for `cookbook serve --script`; may be repeated. A reset keeps them.",
 )
-@click.option("--loose", is_flag=True, help="Answer unknown prompts too, in place of a refusal.")
+@click.option("--loose", is_flag=True, help="Answer unknown prompts, too, instead of refusing them.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def main(kind: str, scripts: tuple[str, ...], loose: bool, command: tuple[str, ...]) -> None:
-    """Run COMMAND on a local endpoint that answers what the scripts say.
+    """Run COMMAND on a local endpoint that answers from the scripts.
 
-    The exit status is the command's, or 1 where it sent a prompt that no script has an answer for.
+    The exit status is the command's, or 1 if it sent a prompt without an answer in the scripts.
     """
     try:
         with Processes(script=scripts, strict=not loose) as processes, Endpoint(processes, kind) as endpoint:
@@ -51,19 +51,19 @@ def main(kind: str, scripts: tuple[str, ...], loose: bool, command: tuple[str, .
 
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> int:
-    """The exit status of a command, which is told to end when this process is, as by a CI system at a time limit."""
-    told: list[int] = []
+    """Run a command and return its exit status. SIGTERM, as from a CI system at a time limit, is sent on to it."""
+    received: list[int] = []
     process: subprocess.Popen | None = None
 
     def end(number: int, _: object) -> None:
-        told.append(number)
+        received.append(number)
         if process is not None:
             process.send_signal(number)
 
     before = signal.signal(signal.SIGTERM, end)
     try:
         with subprocess.Popen(command, env=environment) as process:
-            if told:  # before there was a process
+            if received:  # before the process was there
                 process.terminate()
             try:
                 status = process.wait()

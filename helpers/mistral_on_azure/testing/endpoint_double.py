@@ -1,4 +1,4 @@
-"""The endpoint as a test sees it: what it is to answer, how it is to fail, and what it was sent."""
+"""The endpoint as a test sees it: the test chooses its answers and faults, and reads the requests that it got."""
 
 from __future__ import annotations
 
@@ -21,32 +21,36 @@ from mistral_on_azure.testing.shared_processes import KEPT, Processes
 REPORT = "What azure_endpoint was sent, and what it answered"
 _PROXIES = ("NO_PROXY", "no_proxy")
 _OF_REPLIES = set(Reply.__struct_fields__) - {"answer", "calls"}  # the keys of an exchange that each reply may have
-_HARMLESS = {  # fields of a fault that by themselves let nothing fail
+_HARMLESS = {  # fields of a fault that alone make nothing fail
     "count", "after", "probability", "seed", "name", "reason",
     "retry_after", "retry_after_date", "retry_after_ms", "x_ms_retry_after_ms",
 }  # fmt: skip
 
 
 class Endpoint:
-    """A local endpoint for one test. As a context manager it sets an endpoint's variables, and puts them back.
+    """A local endpoint for one test. As a context manager it sets the endpoint's variables, and restores them.
 
     Args:
-        processes: where the endpoint of each kind runs; they outlive the test, which has one for itself.
+        processes: the processes of the endpoint of each kind. They outlive the test, which has one for itself.
         kind: `serverless`, `managed` or `foundry`.
 
     Attributes:
-        noted: whether a failure has been told what was sent.
+        noted: whether the test's exception has a note with the requests and answers.
     """
 
     def __init__(self, processes: Processes, kind: str = "serverless") -> None:
         self._processes = processes
         self.noted = False
         self._before: Changes | None = None
-        self._left: list[tuple[dict[str, Any], list[SentRequest]]] = []  # by each kind that it was before
+        self._left: list[tuple[dict[str, Any], list[SentRequest]]] = []  # the counts and requests of earlier kinds
         self._process = processes.take(kind, self)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask one of the endpoint's own routes: after the test with GET alone, until another test has the process."""
+        """Call one of the endpoint's own routes; after the test only with GET, until another test gets the process.
+
+        Raises:
+            CookbookError: after the test, or with the message of an error answer.
+        """
         process = self._process
         if process.holder is not self or not (process.taken or method == "GET"):
             raise CookbookError("The test that this endpoint was for has ended.")
@@ -58,7 +62,7 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """The address without a route; a Foundry resource has /models after it in AZURE_INFERENCE_ENDPOINT."""
+        """The address without a route; for a Foundry resource AZURE_INFERENCE_ENDPOINT adds /models to it."""
         return self._process.url
 
     @property
@@ -68,27 +72,27 @@ class Endpoint:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead an app to the endpoint, for a program that a test starts.
+        """The environment variables by which an app finds the endpoint, for a program that a test starts.
 
-        They are all that `connect` sets, so that none of another endpoint is left.
+        These are all variables that `connect` sets, so that none of another endpoint stays.
         """
         addresses = variables_of(self.url, kind_named(self.kind))
         return {**addresses, CREDENTIAL: self.key, **dict.fromkeys(_PROXIES, "127.0.0.1,localhost")}
 
-    # What it answers
+    # Choosing its answers
 
     def answer(self, prompt: str | re.Pattern[str], *texts: str, **more: Any) -> None:
         """Answer a prompt.
 
         Args:
-            prompt: the last user message, exactly but for white space around it; or a compiled pattern that is searched
-                in it, whose groups fill `${1}` and `${name}` in the texts.
-            texts: the answer; of several, each answers one request, and the last one stays.
-            more: other keys of an exchange, which the script's format has: `system`, `deployment`, `last`, `tools`,
-                and for each of the texts `delay` (seconds), `finish_reason`, `logprobs`, `fault`.
+            prompt: the last user message, exactly, apart from white space around it; or a compiled pattern that is
+                searched in it, whose groups replace `${1}` and `${name}` in the texts.
+            texts: the answer; of several texts, each answers one request, and the last one is repeated.
+            more: other keys of an exchange in the script's format: `system`, `deployment`, `last`, `tools`, and for
+                each of the texts `delay` (seconds), `finish_reason`, `logprobs`, `fault`.
 
         Raises:
-            CookbookError: for a key that there is not, or a pattern that is none.
+            CookbookError: for an unknown key, or an invalid pattern.
         """
         given: dict[str, Any] = {"answers": texts}
         if len(texts) > 1:
@@ -99,88 +103,88 @@ class Endpoint:
     def call_tool(
         self, prompt: str | re.Pattern[str], name: str, arguments: Mapping[str, Any] | str | None = None, **more: Any
     ) -> None:
-        """Answer a prompt with the call of a tool; `answer` with the same prompt says what follows its result.
+        """Answer a prompt with the call of a tool. `answer` with the same prompt gives the answer to the tool's result.
 
-        A later call for the same prompt takes its place; `script` has several calls, at once or one after the other.
+        Another `call_tool` for the same prompt replaces it. For several calls, together or in turn, use `script`.
 
         Args:
             prompt: as for `answer`.
-            name: of the function.
-            arguments: its arguments; a text is sent as it is, to see what the app does about broken JSON.
+            name: the function's name.
+            arguments: its arguments; a text is sent as it is, to test how the app handles broken JSON.
             more: as for `answer`.
         """
         call = {"name": name, "arguments": arguments if isinstance(arguments, str) else dict(arguments or {})}
         self.script({**_matched(prompt), "calls": [call], **more})
 
     def script(self, exchanges: str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
-        """Add exchanges, as a TOML file of `cookbook serve --script` has them, or as plain data.
+        """Add exchanges, from a TOML file in the format of `cookbook serve --script` or as plain data.
 
-        They are asked before those that the test has, and take the place of those for the same requests.
+        They go before the test's earlier exchanges, and replace those for the same requests.
 
         Raises:
-            CookbookError: what is wrong with them; of a file with line and key.
+            CookbookError: with what is wrong in them; for a file with line and key.
         """
         if isinstance(exchanges, str | Path):
             exchanges = _exchanges(Path(exchanges))
         self._ask("POST", "/local/script", exchanges)
 
     def allow_unknown_prompts(self) -> None:
-        """Answer prompts that the test has no answer for with the cookbook's own script, in place of a refusal."""
+        """Answer prompts without an answer in the test from the cookbook's own script, instead of refusing them."""
         self._ask("POST", "/local/session", {"strict": False})
 
-    # How it fails
+    # Choosing its faults, limits and kind
 
     def fail(self, status: int | None = None, times: int = 1, retry_after: int | None = None, **fault: Any) -> None:
-        """Let the next chat completions fail.
+        """Make the next chat completions fail.
 
         Args:
-            status: the HTTP status, as 429, 500 or 503.
+            status: the HTTP status, such as 429, 500 or 503.
             times: how many requests fail, one after the other.
             retry_after: seconds in the `Retry-After` header.
-            fault: others of the endpoint's faults, as reset="within", answer="truncated" or first_token=3 (seconds).
+            fault: other faults of the endpoint, such as reset="within", answer="truncated" or first_token=3 (seconds).
 
         Raises:
-            CookbookError: for a fault that there is not, or none at all.
+            CookbookError: for an unknown fault, or none at all.
         """
         asked = {"status": status, "retry_after": retry_after, "count": times, **fault}
         given = {name: value for name, value in asked.items() if value is not None}
         if not given.keys() - _HARMLESS:
-            raise CookbookError("Say what fails, as with status=503, reset='within' or first_token=3.")
+            raise CookbookError("Name a fault, such as status=503, reset='within' or first_token=3.")
         self._ask("POST", "/local/faults", given)
 
     def quota(self, requests_per_minute: int | None = None, tokens_per_minute: int | None = None) -> None:
-        """Choose the quota of each deployment, of which nothing is used yet; None leaves one as it was."""
+        """Set the quota of each deployment, of which nothing is used yet; None leaves a limit as it was."""
         asked = {"requests_per_minute": requests_per_minute, "tokens_per_minute": tokens_per_minute}
         self._ask("POST", "/local/session", {name: value for name, value in asked.items() if value is not None})
 
     def as_kind(self, kind: str) -> Endpoint:
-        """Be another kind of deployment from here on: `serverless`, `managed` or `foundry`, each with its own address.
+        """Change to another kind of deployment: `serverless`, `managed` or `foundry`, each with its own address.
 
-        Answers and faults that were asked for before stay behind. Call it before the app reads its variables.
+        Earlier answers and faults do not apply any more. Call it before the app reads its variables.
 
         Raises:
-            CookbookError: for a kind that there is not.
+            CookbookError: for an unknown kind.
         """
-        before, told = self._process, self._told()
+        before, journal = self._process, self._journal()
         self._process = self._processes.take(kind, self)
         before.taken = before is self._process
-        self._left.append(told)
+        self._left.append(journal)
         if self._before is not None:
             apply(self._variables())
         return self
 
-    # What it was sent
+    # Reading the requests that it got
 
-    def _told(self) -> tuple[dict[str, Any], list[SentRequest]]:
-        """What the endpoint has counted, and the exchanges that it has kept."""
+    def _journal(self) -> tuple[dict[str, Any], list[SentRequest]]:
+        """The counts of the endpoint's session, and the exchanges in its journal."""
         spent = self._ask("GET", "/local/session")
-        told = self._ask("GET", f"/local/exchanges?last={KEPT}") if spent["calls"] else ()
-        return spent, [SentRequest.of(exchange) for exchange in told]
+        exchanges = self._ask("GET", f"/local/exchanges?last={KEPT}") if spent["calls"] else ()
+        return spent, [SentRequest.of(exchange) for exchange in exchanges]
 
     def _sent(self) -> tuple[int, list[SentRequest]]:
-        """How many requests there were, and those that are kept."""
-        told = [*self._left, self._told()]
-        return sum(spent["calls"] for spent, _ in told), [request for _, kept in told for request in kept]
+        """The number of all requests, and those that the journals still have."""
+        journals = [*self._left, self._journal()]
+        return sum(spent["calls"] for spent, _ in journals), [request for _, kept in journals for request in kept]
 
     def _spent(self) -> list[dict[str, Any]]:
         return [*(spent for spent, _ in self._left), self._ask("GET", "/local/session")]
@@ -190,7 +194,7 @@ class Endpoint:
         """The app's requests so far, the oldest first.
 
         Raises:
-            CookbookError: after more than 1,000 of them, or 64 MB, of which the endpoint has forgotten some.
+            CookbookError: after more than 1,000 requests, or 64 MB, since the endpoint no longer has all of them.
         """
         calls, kept = self._sent()
         if calls > len(kept):
@@ -199,21 +203,21 @@ class Endpoint:
 
     @property
     def tokens_used(self) -> int:
-        """Prompt and completion tokens of all answers so far, streams among them."""
+        """The prompt and completion tokens of all answers so far, including streams."""
         return sum(spent["prompt_tokens"] + spent["completion_tokens"] for spent in self._spent())
 
     @property
     def unexpected(self) -> list[str]:
-        """Refusals of prompts that the test has no answer for, each with the nearest one that it has; 100 at most."""
+        """The refusals of prompts without an answer, each with the most similar prompt that has one; 100 at most."""
         return [message for spent in self._spent() for message in spent["refused"]]
 
     @property
     def refused_ever(self) -> list[str]:
-        """The refusals since the endpoint started; `DELETE /local/session` empties `unexpected`, and not this list."""
+        """The refusals since the endpoint started. `DELETE /local/session` empties `unexpected` but not this list."""
         return self._ask("GET", "/local/session")["refused_ever"]
 
     def report(self) -> str:
-        """All exchanges that are kept as lines to read; or why the endpoint cannot tell them."""
+        """The exchanges in the endpoint's journal as text; the error where the endpoint does not answer."""
         try:
             calls, kept = self._sent()
         except CookbookError as error:
@@ -239,12 +243,12 @@ class Endpoint:
 
 
 def _exchanges(file: Path) -> list[dict[str, Any]]:
-    """The exchanges of a file, each of them checked.
+    """The exchanges of a file, which are checked.
 
     Raises:
         CookbookError: one line that names the file, the line and the key.
     """
-    from mistral_on_azure.endpoint.models.script_files import entries_of  # with the tokenizer, which takes a while
+    from mistral_on_azure.endpoint.models.script_files import entries_of  # slow to import, with the tokenizer
 
     try:
         read = read_toml(file, ScriptFile)
@@ -264,7 +268,7 @@ def _matched(prompt: str | re.Pattern[str]) -> dict[str, str]:
     """The key of an exchange for a prompt or a pattern.
 
     Raises:
-        CookbookError: for what is neither, and for flags that a script's patterns do not have.
+        CookbookError: for any other type, and for flags that a script's patterns cannot have.
     """
     if isinstance(prompt, str):
         return {"prompt": prompt}

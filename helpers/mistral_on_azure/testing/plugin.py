@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mistral_on_azure.testing.shared_processes import Processes
 
 _ENDPOINT = pytest.StashKey["Endpoint"]()
-_FAILED = pytest.StashKey[bool]()  # a test that has failed, or was skipped, is not failed again when it ends
+_FAILED = pytest.StashKey[bool]()  # whether the test has failed or was skipped, and must not fail again at its end
 
 
 @pytest.fixture(scope="session")
@@ -23,16 +23,16 @@ def _azure_processes() -> Processes:
     from mistral_on_azure.testing.shared_processes import shared
 
     processes = shared()
-    processes.begin("serverless")  # it starts while the imports of the next fixture are done
+    processes.begin("serverless")  # the process starts during the imports of the next fixture
     return processes
 
 
 @pytest.fixture
 def azure_endpoint(request: pytest.FixtureRequest, _azure_processes: Processes) -> Iterator[Endpoint]:
-    """A Mistral deployment on Azure, on this machine, and nothing left on it of the test before.
+    """A local endpoint that stands in for a Mistral deployment on Azure, with nothing left of earlier tests.
 
-    AZURE_INFERENCE_ENDPOINT and AZURE_INFERENCE_CREDENTIAL lead the app to it. Its process serves all tests of a
-    session, or of an xdist worker. A prompt that the test gave no answer for is refused, and fails the test.
+    AZURE_INFERENCE_ENDPOINT and AZURE_INFERENCE_CREDENTIAL have its address and key. One process serves all tests of a
+    session, or of an xdist worker. A prompt without an answer in the test is refused, and fails the test.
     """
     from mistral_on_azure.testing.endpoint_double import Endpoint
 
@@ -40,7 +40,7 @@ def azure_endpoint(request: pytest.FixtureRequest, _azure_processes: Processes) 
         request.node.stash[_ENDPOINT], request.node.stash[_FAILED] = endpoint, False
         yield endpoint
         if not request.node.stash[_FAILED]:
-            _check(endpoint)  # other fixtures may have let the app ask again
+            _check(endpoint)  # the app may have sent more requests while other fixtures ended
 
 
 @pytest.hookimpl(wrapper=True)
@@ -52,7 +52,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 def _check(endpoint: Endpoint) -> None:
-    """Fail a test that sent a prompt it gave no answer for."""
+    """Fail a test that sent a prompt without an answer."""
     from mistral_on_azure.errors import CookbookError
 
     try:

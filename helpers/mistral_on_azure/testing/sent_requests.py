@@ -1,4 +1,4 @@
-"""What an app sent and what it was answered, as objects, and as lines for the report of a test that fails."""
+"""An app's requests and their answers, as objects, and as text for the report of a test that fails."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class SentRequest:
     """One request of the app, with its answer.
 
     Attributes:
-        method: as POST.
-        path: without the query.
-        headers: by their names in lower case; credentials read `***`.
-        body: the JSON that was sent; None where there was none that can be read.
-        status: of the answer; None where the connection was reset before it.
-        answer: the answer's text, a stream with all its events.
-        prompt_tokens: that were charged; completion_tokens likewise.
-        answer_headers: of the answer.
-        note: what the endpoint did to it, as a fault that was asked for.
+        method: the HTTP method, such as POST.
+        path: the path without the query.
+        headers: the request's headers, with names in lower case; credentials are `***`.
+        body: the JSON object that was sent; None for any other body.
+        status: the answer's status; None where the connection was reset before the answer.
+        answer: the answer's body as text; for a stream all its events.
+        prompt_tokens: the prompt tokens that were charged; `completion_tokens` likewise.
+        answer_headers: the answer's headers.
+        note: what the endpoint did to the request, such as a fault.
     """
 
     method: str
@@ -40,19 +40,19 @@ class SentRequest:
 
     @classmethod
     def of(cls, exchange: dict[str, Any]) -> SentRequest:
-        """From an exchange as `/local/exchanges` tells it."""
-        told = {each.name: exchange[each.name] for each in fields(cls)}
-        return cls(**{**told, "body": _object(exchange["body"])})
+        """Make one from an exchange in the answer of `/local/exchanges`."""
+        values = {each.name: exchange[each.name] for each in fields(cls)}
+        return cls(**{**values, "body": _object(exchange["body"])})
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The messages, as they were sent, but for what is no message."""
+        """The messages as they were sent, without values that are no JSON objects."""
         sent = (self.body or {}).get("messages")
         return [message for message in sent if isinstance(message, dict)] if isinstance(sent, list) else []
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Everything in the body but the messages."""
+        """All fields of the body except the messages."""
         return {name: value for name, value in (self.body or {}).items() if name != "messages"}
 
     @property
@@ -68,14 +68,14 @@ class SentRequest:
 
     @cached_property
     def text(self) -> str:
-        """What the assistant said, whether it came whole or as a stream."""
+        """The assistant's text, from a whole answer or a stream."""
         if self.answer.startswith("data:"):
             return "".join(_text(choice.get("delta", {}).get("content")) for choice in self._choices())
         return "".join(_text(choice.get("message", {}).get("content")) for choice in self._choices())
 
     @cached_property
     def calls(self) -> list[tuple[str, Any]]:
-        """The tools that the assistant called, each with its arguments; those that are no JSON as their text."""
+        """The names of the tools that the assistant called, each with its arguments; the text of invalid JSON."""
         found: dict[int, list[str]] = {}
         for choice in self._choices():
             for call in (choice.get("message") or choice.get("delta") or {}).get("tool_calls") or ():
@@ -100,7 +100,7 @@ class SentRequest:
             yield from (_object(line.removeprefix("data:")) or {}).get("choices", ())[:1]
 
     def lines(self) -> Iterator[str]:
-        """The exchange as a person reads it."""
+        """The exchange as lines of text."""
         status = "no answer" if self.status is None else str(self.status)
         waits = self.answer_headers.get("retry-after")
         after = f", retry-after: {waits}" if waits else ""
@@ -130,13 +130,13 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _text(content: Any) -> str:
-    """The text of a message's content, of which parts may be other things."""
+    """The text of a message's content, which may be a list with parts of other types."""
     if isinstance(content, list):
         return "\n\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
     return content if isinstance(content, str) else ""
 
 
 def _short(text: str) -> str:
-    """A text in one line."""
+    """A text in one line, shortened."""
     line = text.replace("\n", "\\n")
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"

@@ -1,4 +1,4 @@
-"""The processes of the local endpoint that tests share, one for each kind of deployment that is asked for."""
+"""The processes of the local endpoint that tests share, one for each kind of deployment that a test needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from mistral_on_azure.endpoint.starting import LocalEndpoint, begin
 from mistral_on_azure.errors import CookbookError
 
-KEPT = 1_000  # exchanges of a test that can be looked at
+KEPT = 1_000  # exchanges of a test that the journal keeps
 _TIMEOUT = 30.0  # seconds for an answer of the endpoint's own routes
 
 
@@ -23,7 +23,7 @@ class Process:
     """A running endpoint, and a connection to its own routes under `/local`.
 
     Attributes:
-        holder: who took it last; nobody else may read what it was sent.
+        holder: the endpoint of the test that took it last; no other test may read its journal.
         taken: whether the holder still needs it.
     """
 
@@ -48,13 +48,14 @@ class Process:
         """Send a request to one of the endpoint's own routes, and return the JSON of the answer.
 
         Raises:
-            CookbookError: what it objects to, what is no JSON, or that the process has ended.
+            CookbookError: with the message of an error answer; for a body that is not JSON; and when the process has
+                ended.
         """
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         try:
             sent = None if body is None else json.dumps(body)
         except (TypeError, ValueError, RecursionError) as error:
-            raise CookbookError(f"What the endpoint is told has to be JSON: {error}.") from None
+            raise CookbookError(f"The values for the endpoint must be JSON: {error}.") from None
         for again in (True, False):
             try:
                 self._connection.request(method, path, sent, headers)
@@ -65,10 +66,10 @@ class Process:
                 self._connection.close()  # an idle connection may have been closed by the endpoint
                 if not again:
                     raise CookbookError(f"The local endpoint does not answer: {error!r}.") from None
-        told = json.loads(text)
+        value = json.loads(text)
         if answer.status != 200:
-            raise CookbookError(told["error"]["message"] if "error" in told else str(told))
-        return told
+            raise CookbookError(value["error"]["message"] if "error" in value else str(value))
+        return value
 
     def stop(self) -> None:
         """End the process."""
@@ -77,10 +78,10 @@ class Process:
 
 
 class Processes:
-    """Endpoints by their kind, each started when it is first needed, and ended with all others.
+    """The endpoint processes of all kinds. Each starts when it is first needed; all end together.
 
     Args:
-        options: of all of them, as `mistral_on_azure.endpoint.options.Options` has them.
+        options: fields of `mistral_on_azure.endpoint.options.Options`, for all processes.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -89,7 +90,7 @@ class Processes:
         self._starting: dict[str, Callable[[], LocalEndpoint]] = {}
 
     def begin(self, kind: str) -> None:
-        """Start the first process of a kind, which `take` waits for: the caller has imports of its own to do."""
+        """Start the first process of a kind without waiting for it; `take` waits until it listens."""
         if kind not in self._starting and all(process.kind != kind for process in self._running):
             self._starting[kind] = begin(kind=kind, **self._options)
 
@@ -97,7 +98,7 @@ class Processes:
         """Give the holder an endpoint process of a kind: a free one, whose session is renewed, or a new one.
 
         Raises:
-            CookbookError: when it does not start, as for a kind that there is not.
+            CookbookError: when it does not start, as for an unknown kind.
         """
         self._running = [process for process in self._running if process.started.process.poll() is None]
         for process in self._running:

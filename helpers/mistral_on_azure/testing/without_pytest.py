@@ -1,6 +1,6 @@
 """The endpoint without pytest: a context manager, and a TestCase for unittest.
 
-unittest tells a context manager that was entered with `enterContext` nothing of a test that fails; hence the TestCase.
+unittest does not pass a test's exception to a context manager that was entered with `enterContext`; hence the TestCase.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mistral_on_azure.testing.shared_processes import shared
 
 @contextlib.contextmanager
 def noting(endpoint: Endpoint) -> Iterator[None]:
-    """Add a note of what was sent and answered to an exception that passes."""
+    """Add a note with the requests and answers to an exception that leaves the `with` block."""
     try:
         yield
     except Exception as error:
@@ -29,16 +29,16 @@ def noting(endpoint: Endpoint) -> Iterator[None]:
 
 @contextlib.contextmanager
 def azure_endpoint(kind: str = "serverless") -> Iterator[Endpoint]:
-    """An endpoint for the length of a `with`, for unittest and for whatever is no pytest.
+    """An endpoint for a `with` block, for tests that do not use pytest.
 
-    An exception that leaves the `with` gets a note of what was sent and answered.
+    An exception that leaves the block gets a note with the requests and answers.
 
     Args:
         kind: `serverless`, `managed` or `foundry`.
 
     Raises:
         CookbookError: when it does not start.
-        AssertionError: at the end, when a prompt came that nobody gave an answer for.
+        AssertionError: at the end, when the app sent a prompt without an answer.
     """
     with Endpoint(shared(), kind) as endpoint:
         with noting(endpoint):
@@ -48,13 +48,13 @@ def azure_endpoint(kind: str = "serverless") -> Iterator[Endpoint]:
 
 
 class EndpointTestCase(unittest.TestCase):
-    """A TestCase with an endpoint in each test, whose failures show what was sent and answered.
+    """A TestCase with an endpoint in each test, whose failures show the requests and answers.
 
     For tests that are coroutines, inherit from `unittest.IsolatedAsyncioTestCase` as well, after this class.
 
     Attributes:
-        kind: `serverless`, `managed` or `foundry`; of a class's own.
-        endpoint: from `setUp` on.
+        kind: `serverless`, `managed` or `foundry`; a subclass may set it.
+        endpoint: the endpoint, after `setUp`.
     """
 
     kind = "serverless"
@@ -71,7 +71,7 @@ class EndpointTestCase(unittest.TestCase):
         self.endpoint = self.enterContext(azure_endpoint(self.kind))
 
     def _noting(self, test: Callable[[], Any]) -> Callable[[], Any]:
-        """The test, with a note added to what it raises."""
+        """The test, whose exceptions get a note with the requests and answers."""
         if inspect.iscoroutinefunction(test):
 
             @functools.wraps(test)

@@ -1,7 +1,8 @@
-"""`make beyond-python`: notebooks in other languages, whose cells are made from the programs beside them and executed.
+"""`make beyond-python`: fills the notebooks in other languages with the programs beside them, and executes them.
 
-A program is split at the lines that begin a task. Each cell runs in a process of its own, so the code that connects is
-written to a file, which later cells read, and so are the definitions above an empty line in a part.
+A program is split into tasks at the lines that begin one. Each cell runs in a process of its own. So the code that
+connects is written to a file, which later cells read, and so are the definitions above the last empty line of "Call
+tools".
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from mistral_on_azure.snippets.starter import ENTRA_ID, KEY
 
 FOLDER = ROOT / "notebooks" / "beyond-python"
 SET_UP = "Set up"
-_BEGIN = re.compile(r'^begin[ (]"(.*)"(?:\);)?\n', re.MULTILINE | re.IGNORECASE)  # of a task
+_BEGIN = re.compile(r'^begin[ (]"(.*)"(?:\);)?\n', re.MULTILINE | re.IGNORECASE)  # the line that begins a task
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Program:
         return FOLDER / self.file
 
     def parts(self) -> dict[str, str]:
-        """The parts, by their tasks; the first one is `Set up`."""
+        """The parts of the program, by task; the first part is `Set up`."""
         split = _BEGIN.split(self.path.read_text(encoding="utf-8"))
         return {
             SET_UP: split[0].strip(),
@@ -57,13 +58,13 @@ class Program:
         }
 
     def not_run(self) -> str:
-        """What the first lines say about a program that the tests do not run; empty for one that they run."""
+        """The remark in the first lines of a program that the tests do not run; empty for a program that they run."""
         lines = self.parts()[SET_UP].partition("\n// Run:")[0].splitlines()[1:]  # the first line is the title
         said = " ".join(line.removeprefix("// ") for line in lines)
         return said if "NOT RUN HERE" in said else ""
 
 
-# By the client in Python that a reader who knows it will look for.
+# The keys are those of the Python clients to which the programs correspond, where there is one.
 PROGRAMS = {
     "webrequests": Program("curl", "curl.sh", "bash", "curl"),
     "openai-sdk": Program("OpenAI package", "openai-sdk.mjs", "javascript", "javascript"),
@@ -80,10 +81,10 @@ _EXPORTED = re.compile(r"^(?:const|let|(?:async )?function) (\w+)", re.MULTILINE
 
 
 def cells(notebook: str) -> dict[str, str]:
-    """The code cells of a notebook that are made from programs, by their ids; none of a notebook without a program.
+    """The sources of a notebook's code cells that are made from programs, by the cells' ids.
 
     Args:
-        notebook: its name, as in `PROGRAMS`.
+        notebook: the notebook's name, as in `PROGRAMS`; a name that is not there has no such cells.
     """
     made: dict[str, str] = {}
     for client, program in PROGRAMS.items():

@@ -1,16 +1,16 @@
-"""Measurements with the embedded model, and the questions that it is asked.
+"""Measurements with the embedded model, and the evaluation set.
 
-`make scores`: the model answers the evaluation set, asked by the programs of the recipe "Which model?". The answers are
-kept with their date, tokens and seconds. No score is: the recipe's own judge reads them again. A run that was
-interrupted goes on where it stopped, on the same day.
+`make scores`: the programs of the recipe "Which model?" ask the model the questions of the evaluation set. The answers
+are kept with their date, tokens and seconds, but without scores, which the recipe's judge computes. A run that was
+interrupted continues where it stopped, if it is started again on the same day.
 
-`make next-token`: what the model thinks of each token that may come next in a sentence, for a picture. Kept are the
-likeliest tokens with their probabilities, and the others counted by their log probability: from both, a picture works
-out what a temperature and `top_p` make of them. The model has 49,152 tokens; a list of all would be long.
+`make next-token`: the model's probability of each token that may come next in a sentence, for a picture. The likeliest
+tokens are kept by name, the others as counts by log probability; from both, a picture computes the probabilities under
+a temperature and `top_p`. A list of all 49,152 tokens would be long.
 
 `written-dates` makes the evaluation set: dates as people write them. Each item is a day, written out with its weekday
-in one of 24 languages, and the same day in ISO 8601. Babel writes it with the patterns and names of Unicode's CLDR, so
-the right answer is computed and nobody's opinion.
+in one of 24 languages, and the same day in ISO 8601. Babel writes the dates with the patterns and names of Unicode's
+CLDR, so the right answer is computed and not a matter of opinion.
 """
 
 from __future__ import annotations
@@ -56,19 +56,19 @@ EXAMPLES = (0, 1, 3)  # solved examples in the prompt; each number makes a candi
 _ROUND = 24  # questions that one candidate is asked before the next one: one in each language
 _LONGEST = 60 * 60  # seconds for a round
 Answers = dict[int, dict[str, list[Any]]]  # by the number of examples, and the id of the question
-_QUOTA = {"requests_per_minute": 10**9, "tokens_per_minute": 10**12}  # the engine is what takes its time
+_QUOTA = {"requests_per_minute": 10**9, "tokens_per_minute": 10**12}  # so large that only the engine limits the speed
 NEXT_TOKEN = measurements.FOLDER / "next_token.json"
 SENTENCE = "In the morning I drink a cup of"
 _NAMED = 12  # tokens that are kept by name
-_STEP = 0.25  # of the log probabilities by which the others are counted
+_STEP = 0.25  # the width of a step of log probabilities, for which the other tokens are counted
 _ALL = 1_000_000  # more tokens than any vocabulary has
 
 
 def evaluation_set() -> dict[str, Any]:
-    """The whole content of the file: its source and licence, and the items in an order that mixes the languages.
+    """The content of written_dates.json: its source and licence, and the items in an order that mixes the languages.
 
-    An item has an id such as "fr-03", the language's English name, the date as it is `written` there, and the `date`
-    as YYYY-MM-DD.
+    An item has an id such as "fr-03", the language's English name, the date as it is `written` in that language, and
+    the `date` as YYYY-MM-DD.
     """
     from babel import Locale
     from babel.dates import format_date
@@ -104,14 +104,14 @@ def ask(questions: list[dict[str, str]], shown: tuple[int, ...], variables: dict
     """Run the recipe's program once.
 
     Args:
-        shown: numbers of solved examples; each makes a candidate.
-        variables: by which the program finds the endpoint.
+        shown: numbers of solved examples in the prompt; each makes a candidate.
+        variables: the environment variables by which the program finds the endpoint.
 
     Returns:
         for each number of examples, by the questions' ids: text, prompt tokens, completion tokens and seconds.
 
     Raises:
-        CookbookError: when the program fails; what it says stands on standard error.
+        CookbookError: when the program fails; its message is on standard error.
     """
     with tempfile.TemporaryDirectory() as folder:
         for name, text in recipe_programs(RECIPE).items():
@@ -126,7 +126,7 @@ def ask(questions: list[dict[str, str]], shown: tuple[int, ...], variables: dict
             timeout=_LONGEST,
         )
     if done.returncode:
-        raise CookbookError("The recipe's judge.py failed; what it says above tells why.")
+        raise CookbookError("The recipe's judge.py failed; its message is above.")
     return dict(zip(shown, json.loads(done.stdout).values(), strict=True))
 
 
@@ -143,16 +143,16 @@ def _keep_scores(items: int, results: Path) -> None:
     key = new_key()
     with start([key], engine="embedded", **_QUOTA) as endpoint:
         variables = {ENDPOINT: endpoint.url, CREDENTIAL: key}
-        # In turn, so that a busy minute of the machine slows all candidates.
+        # The candidates take turns, so that a busy minute of the machine slows all of them.
         for place in range(0, len(left), _ROUND):
-            for shown, said in ask(left[place : place + _ROUND], EXAMPLES, variables).items():
-                given[shown] |= said
+            for shown, answers in ask(left[place : place + _ROUND], EXAMPLES, variables).items():
+                given[shown] |= answers
             write_whole(results, _written(about, given))
             print(f"{len(given[shown])} of {items} questions", flush=True)
 
 
 def _earlier(results: Path, about: dict[str, Any]) -> Answers:
-    """The answers that a run which was interrupted has kept, if it was made today with the same packages."""
+    """The answers that an interrupted run has kept, if it was made today with the same packages."""
     kept = read_json(results) or {}
     same = all(kept.get(name) == value for name, value in about.items())
     return {shown: kept["answers"][_CANDIDATE.format(shown)] if same else {} for shown in EXAMPLES}
@@ -161,8 +161,8 @@ def _earlier(results: Path, about: dict[str, Any]) -> Answers:
 def _written(about: dict[str, Any], given: Answers) -> str:
     """JSON with a line for each answer."""
     candidates = []
-    for shown, said in given.items():
-        lines = ",\n".join(f"   {json.dumps(i)}: {json.dumps(row, ensure_ascii=False)}" for i, row in said.items())
+    for shown, answers in given.items():
+        lines = ",\n".join(f"   {json.dumps(i)}: {json.dumps(row, ensure_ascii=False)}" for i, row in answers.items())
         candidates.append(f"  {json.dumps(_CANDIDATE.format(shown))}: {{\n{lines}\n  }}")
     head = json.dumps(about, indent=1)[:-2]
     return f'{head},\n "answers": {{\n' + ",\n".join(candidates) + "\n }\n}\n"
@@ -172,10 +172,10 @@ def measure(url: str, key: str) -> list[tuple[str, float]]:
     """Every token with the natural logarithm of its probability, the likeliest first.
 
     Args:
-        url: the address of llama.cpp's server. Its own route gives the probabilities before any sampling.
+        url: the address of llama.cpp's server, whose own route gives the probabilities before any sampling.
 
     Raises:
-        CookbookError: when it does not answer with them.
+        CookbookError: when the server answers with an error.
     """
     body = {"prompt": SENTENCE, "n_predict": 1, "n_probs": _ALL, "seed": 1}
     answer = http.request("POST", f"{url}/completion", key, body)
@@ -186,9 +186,9 @@ def measure(url: str, key: str) -> list[tuple[str, float]]:
 
 
 def summed_up(tokens: list[tuple[str, float]]) -> dict[str, list[list[object]]]:
-    """The likeliest tokens by name, and how many others there are at each log probability.
+    """The likeliest tokens by name, and the number of the others at each step of log probability.
 
-    A step's log probability is the one that its tokens have in the mean, so that their sum is right.
+    The probability of a step is the mean of its tokens' probabilities, so that their sum is right.
     """
     named = [[token, round(math.exp(logprob), 6)] for token, logprob in tokens[:_NAMED]]
     steps: dict[int, list[float]] = defaultdict(list)

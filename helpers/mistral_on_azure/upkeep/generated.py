@@ -1,4 +1,4 @@
-"""Generated files: the locks and environment.yml from pyproject.toml, the README's tables from the notebooks."""
+"""Generated files: the locks and environment.yml from pyproject.toml, the tables in pages from the catalog."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mistral_on_azure.catalog.rules import ENDING, SET_UP
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.starter import install_line
 
-EXTRAS, GROUPS = ("notebooks", "gallery"), ("test", "tools")  # what requirements.lock has
+EXTRAS, GROUPS = ("notebooks", "gallery"), ("test", "tools")  # the extras and groups in requirements.lock
 SEPARATE = ("evaluation", "retrieval", "tracing", "batch", "langchain")  # groups with a lock of their own
 LOCKS = Path("helpers", "mistral_on_azure", "upkeep", "locks")  # in the project
 _FRAME = (SET_UP, ENDING)  # sections that every recipe may have
@@ -29,7 +29,8 @@ _ALSO = "# What the group adds to requirements.lock. `make group NAME={name}` in
 def write(root: Path) -> None:
     """Resolve the newest allowed versions; write the locks, with the hashes of all files, and environment.yml.
 
-    The lock of a separate group holds what requirements.lock lacks. Each fits the locks that are made before it.
+    The lock of a separate group has the packages that requirements.lock lacks. Its versions are compatible with the
+    locks that are made before it.
 
     Raises:
         CookbookError: when uv is missing or finds no compatible versions; uv prints the reason.
@@ -51,26 +52,26 @@ def write(root: Path) -> None:
 
 
 def _compile(root: Path, output: Path, *wanted: object) -> None:
-    """Pin what is wanted, and what it depends on, for every platform and Python that the project allows."""
+    """Pin the packages of `wanted`, and their dependencies, for every platform and Python that the project allows."""
     uv = Path(sys.executable).with_name("uv")
     quiet = ("--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links", "--quiet")
     command = [uv, "pip", "compile", *wanted, "--universal", "--upgrade", "--generate-hashes", *quiet]
     try:
         subprocess.run([*command, "--output-file", output], cwd=root, check=True)
     except (OSError, subprocess.CalledProcessError):
-        raise CookbookError("Nothing was locked. What uv says above tells why; without uv, run `make setup`.") from None
+        raise CookbookError("Nothing was locked. uv's message above says why; without uv, run `make setup`.") from None
 
 
 def _pins(lock: Path) -> list[str]:
-    """The packages of a lock, each as its lines: the pin, and its hashes."""
+    """The packages of a lock, each with all of its lines: the pin, and its hashes."""
     return re.findall(r"^[a-z].*\n(?: .*\n)*", lock.read_text(encoding="utf-8"), re.MULTILINE | re.IGNORECASE)
 
 
 def conda_environment(root: Path) -> str:
-    """The text of environment.yml: the oldest allowed Python and pip. What the lock pins is installed by postBuild.
+    """The text of environment.yml: the oldest allowed Python and pip. postBuild installs the lock's packages.
 
-    Binder takes one version, and reads a range as none. conda gives pip one file of requirements, in which pip allows
-    no hashes beside an editable project, and no hashes for a part of what they depend on.
+    The Python is one version, because Binder ignores a range. The packages are not listed, because conda gives pip one
+    file of requirements, in which pip allows no hashes beside an editable project, nor for only some of the packages.
     """
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     oldest = next(each.version for each in SpecifierSet(project["requires-python"]) if each.operator == ">=")
@@ -123,7 +124,7 @@ def recipe_table(folder: Path) -> str:
 
 
 def task_list(folder: Path) -> str:
-    """The tasks in a line of Markdown, each linking to its section in the notebook of the first client for new code."""
+    """The tasks in a line of Markdown, each linked to its section in the notebook of the client for new code."""
     return " ·\n".join(f"[{task}](notebooks/{FIRST}.ipynb#{anchor(task)})" for task in tasks(folder))
 
 
@@ -135,7 +136,7 @@ def recipe_list(folder: Path) -> str:
 
 
 def model_list(_: Path) -> str:
-    """Which models there are now, as Markdown: a line for each group."""
+    """The names of the models, as Markdown: a line for each group."""
     of = {
         group: [row for row in models().values() if row.group == group] for group in ("open", "sold today", "retired")
     }
@@ -164,7 +165,7 @@ _GENERATED = {
 
 
 def with_tables(text: str, folder: Path) -> str:
-    """A page's text with its generated parts made anew; what has no place in the text is left out."""
+    """A page's text with its generated parts made anew, where the text has marks for them."""
     for name, make in _GENERATED.items():
         begin, end = (mark.format(name=name) for mark in _MARKS)
         before, found, rest = text.partition(begin)

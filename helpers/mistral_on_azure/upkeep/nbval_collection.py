@@ -1,4 +1,4 @@
-"""A plugin of pytest: nbval verifies the notebooks that need nothing but this Python environment."""
+"""A pytest plugin: nbval verifies only notebooks that run in this Python environment, on its own kernels."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _CONFIGURED = pytest.StashKey[tuple[PrivateFolder, Changes]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start kernels of this environment, with nothing of the user's profile, whose display differs."""
+    """Make nbval start kernels of this environment without the user's profile, with which outputs would differ."""
     folder = PrivateFolder()
     config.stash[_CONFIGURED] = folder, apply(own_kernel(folder.path))
     numbers = count(1)
-    nbval.kernel.KernelManager = lambda **options: _meeting_in(folder.path / f"k{next(numbers)}", **options)
+    nbval.kernel.KernelManager = lambda **options: _with_sockets_in(folder.path / f"k{next(numbers)}", **options)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Put the environment back."""
+    """Restore the environment."""
     if found := config.stash.get(_CONFIGURED, None):
         folder, before = found
         nbval.kernel.KernelManager = KernelManager
@@ -36,8 +36,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         folder.remove()
 
 
-def _meeting_in(folder: Path, **options: Any) -> KernelManager:
-    """A manager whose kernel is met in a new folder."""
+def _with_sockets_in(folder: Path, **options: Any) -> KernelManager:
+    """A manager whose kernel has its sockets in a new folder."""
     folder.mkdir()
     return KernelManager(**kernel_sockets(folder), **options)
 
@@ -45,8 +45,8 @@ def _meeting_in(folder: Path, **options: Any) -> KernelManager:
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
     """Leave out hidden files, recipes whose packages are not installed, and notebooks in other languages.
 
-    nbval would let the last write into their folder. Those are executed, and their outputs compared, by
-    tests/notebooks/beyond_python. `make test-all` installs the packages of all recipes.
+    Notebooks in other languages would write files into their folder; tests/notebooks/beyond_python executes them in a
+    copy and compares their outputs. `make test-all` installs the packages of all recipes.
     """
     if collection_path.suffix != ENDING:
         return None

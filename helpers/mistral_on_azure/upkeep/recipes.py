@@ -56,7 +56,7 @@ _ENDING = """\
 
 - **Ask**: an address, a key and a list of messages."""
 _BESIDE = """\
-# What belongs to {name}.ipynb: prompts and what the local endpoint answers to them, the likeliest answer first.
+# The prompts of {name}.ipynb and the local endpoint's answers to them, the likeliest answer first.
 # Packages that the recipe needs besides those of the cookbook: packages = ["name>=1.2"], above the first exchange.
 
 [[exchange]]
@@ -71,7 +71,7 @@ def begin(notebooks: Path, name: str) -> Path:
 
     Args:
         notebooks: the folder of notebooks.
-        name: of its file, in small letters, digits and hyphens.
+        name: the name of its file, in small letters, digits and hyphens.
 
     Raises:
         CookbookError: for a name that is no valid file name, or a recipe that exists already.

@@ -108,12 +108,12 @@ def test_mistakes_get_a_line(azure_endpoint):
 @pytest.mark.parametrize(
     ("mistake", "says"),
     [
-        (lambda endpoint: endpoint.fail(), "Say what fails, as with status=503"),
-        (lambda endpoint: endpoint.fail(times=2, retry_after=1), "Say what fails"),
+        (lambda endpoint: endpoint.fail(), "Name a fault, such as status=503"),
+        (lambda endpoint: endpoint.fail(times=2, retry_after=1), "Name a fault"),
         (lambda endpoint: endpoint.fail(statsu=429), "statsu"),
         (lambda endpoint: endpoint.answer(re.compile(b"a"), "Hi"), "a compiled pattern of a text, not re.compile"),
         (lambda endpoint: endpoint.answer(re.compile("a", re.DEBUG), "Hi"), "the flags a, i, m, s, x, not re.DEBUG"),
-        (lambda endpoint: endpoint.answer("Hello", b"Hi"), "has to be JSON"),
+        (lambda endpoint: endpoint.answer("Hello", b"Hi"), "must be JSON"),
         (lambda endpoint: endpoint.answer("Hello", "one", "two", delay=-1), "exchange 1, reply 1, delay: expected"),
         (lambda endpoint: endpoint.script("missing.toml"), "There is no file missing.toml"),
     ],

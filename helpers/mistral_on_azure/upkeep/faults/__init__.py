@@ -1,8 +1,8 @@
-"""What the clients do about the faults of the local endpoint: measured, kept as JSON, and shown on a page.
+"""How the clients handle the faults of the local endpoint: measured, kept as JSON, and shown on a page.
 
 `cookbook faults` writes two files into this folder: `clients_and_faults.json`, the measurements, and
 `CLIENTS_AND_FAULTS.md`, a page made from them alone.
 
-Read the modules in this order: `cases` (the faults), `calls` (the clients), `measuring` (one call that meets one
-fault), `archive` (all calls, and the comparison with what was kept), `page` (the Markdown).
+Read the modules in this order: `cases` (the faults), `calls` (the clients), `measuring` (one call with one fault),
+`archive` (all calls, and the comparison with kept results), `page` (the Markdown).
 """

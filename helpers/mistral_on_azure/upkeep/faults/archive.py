@@ -1,4 +1,4 @@
-"""Measuring all pairs of client and fault side by side, keeping the results as JSON, and comparing with kept ones."""
+"""Measures all pairs of client and fault in parallel, keeps the results as JSON, and compares with kept results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mistral_on_azure.upkeep.faults.calls import CALLS, PACKAGES
 from mistral_on_azure.upkeep.faults.cases import CASES
 from mistral_on_azure.upkeep.faults.measuring import Measured, answer, measure
 
-Pair = tuple[str, str]  # a case and a client
+Pair = tuple[str, str]  # the names of a case and of a client
 PAIRS = [(case, client) for client in CALLS for case in CASES]
 
 
@@ -60,7 +60,7 @@ def _measure_client(client: str, cases: list[str], url: str, keys: list[str]) ->
 
 
 def at_once(client: str) -> int:
-    """The number of calls of a client that are made side by side."""
+    """The number of calls of a client that are made in parallel."""
     return 1 if clients()[client].shares_connections else 8
 
 
@@ -118,7 +118,7 @@ def load(folder: Path) -> Results:
 
 
 def clients_in(kept: Results) -> list[str]:
-    """The clients that kept results have, in the order of tables; a new one is not there before `make faults`."""
+    """The clients in kept results, in the order of tables. A new client is missing until `make faults`."""
     return [client for client in CALLS if all(client in of for of in kept["measured"].values())]
 
 

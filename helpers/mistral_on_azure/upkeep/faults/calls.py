@@ -146,7 +146,7 @@ def litellm(call: Call) -> None:
 
 
 def _calls() -> dict[str, Callable[[Call], None]]:
-    """The calls that the table of clients names, by client."""
+    """The functions that the table of clients names in `call`, by client."""
     found = {}
     for client in clients().values():
         module, _, function = client.call.partition(":")

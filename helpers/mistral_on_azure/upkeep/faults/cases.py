@@ -1,4 +1,4 @@
-"""The measured faults: the requests that cause them at the local endpoint, and how the client calls.
+"""The measured faults: the requests that cause them at the local endpoint, and the settings of the client's call.
 
 Each fault lasts for every try of a call, so that the call shows how often its client tries.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-RETRY_AFTER = 2  # seconds; longer than any client's own first wait, so that one that obeys the header is recognized
+RETRY_AFTER = 2  # seconds; longer than any client's own first wait, so that a client that obeys the header shows it
 TIMEOUT = 2  # seconds, of the client; ChatMistralAI accepts whole numbers only
 _NEVER = 30.0  # seconds: long after the timeout
 _TRIES = 50  # more than any client makes
@@ -33,7 +33,7 @@ class Case:
     timeout: int | None = None
 
     @property
-    def told(self) -> int | None:
+    def retry_after(self) -> int | None:
         """The seconds that the answer's headers tell the client to wait; None without such a header."""
         return RETRY_AFTER if _WAITS.intersection(self.fault) else None
 
@@ -52,7 +52,7 @@ def _status(status: int, retry_after: bool = False, stream: bool = False) -> Cas
     return Case(f"{status}{' with Retry-After' if retry_after else ''}{' (streamed)' if stream else ''}", fault, stream)
 
 
-def _told(name: str, status: int = 429, **fault: Any) -> Case:
+def _refused(name: str, status: int = 429, **fault: Any) -> Case:
     return Case(f"{status} {name}", {"status": status, **fault, "count": _TRIES})
 
 
@@ -68,8 +68,8 @@ def _broken(name: str, stream: bool = False, **fault: str) -> Case:
 GROUPS = (
     Group(
         "Refused",
-        "The status says that the request is at fault, so it would be refused again; all but 408. 410 is what a "
-        "retired model answers, 404 what older pages of Azure name for it: `cookbook doctor` says what to use instead.",
+        "Except for 408, the status says that the request is at fault, so it would be refused again. 410 is the status "
+        "of a retired model, for which older pages of Azure name 404: `cookbook doctor` says what to use instead.",
         tuple(_status(status) for status in (400, 401, 403, 404, 408, 410, 424)),
     ),
     Group(
@@ -78,22 +78,22 @@ GROUPS = (
         "header `ms-azureml-model-error-statuscode`; 408 when the container is too slow; and 429 when too many "
         "requests wait. These two have no body, and no header says when to try again.",
         (
-            *(_told(f"around {status}", 424, model_status=status) for status in (400, 429, 503)),
-            _told("with an empty body", 408, reason="request_timeout", answer="empty"),
-            _told("with an empty body", reason="too_many_pending_request", answer="empty"),
+            *(_refused(f"around {status}", 424, model_status=status) for status in (400, 429, 503)),
+            _refused("with an empty body", 408, reason="request_timeout", answer="empty"),
+            _refused("with an empty body", reason="too_many_pending_request", answer="empty"),
         ),
     ),
     Group(
         "Over quota, or failing",
-        f"The status says that it may go better later. `Retry-After` says when: in {RETRY_AFTER} seconds, as a number "
-        "or as an HTTP date, rounded up to a whole second; `retry-after-ms` and `x-ms-retry-after-ms` say it in "
+        f"The status says that a later request may succeed. `Retry-After` says when: in {RETRY_AFTER} seconds, as a "
+        "number or as an HTTP date, rounded up to a second; `retry-after-ms` and `x-ms-retry-after-ms` say it in "
         "milliseconds.",
         (
             _status(429),
             _status(429, retry_after=True),
-            _told("with Retry-After as a date", retry_after_date=RETRY_AFTER),
-            _told("with retry-after-ms", retry_after_ms=RETRY_AFTER * 1000),
-            _told("with x-ms-retry-after-ms", x_ms_retry_after_ms=RETRY_AFTER * 1000),
+            _refused("with Retry-After as a date", retry_after_date=RETRY_AFTER),
+            _refused("with retry-after-ms", retry_after_ms=RETRY_AFTER * 1000),
+            _refused("with x-ms-retry-after-ms", x_ms_retry_after_ms=RETRY_AFTER * 1000),
             _status(500),
             _status(502),
             _status(503),
@@ -102,8 +102,8 @@ GROUPS = (
         ),
     ),
     Group(
-        "Refused when a stream was asked for",
-        "The same statuses for a call that streams: the answer is an error in JSON, no stream begins.",
+        "Refused before a stream",
+        "The same statuses for a call that streams: the answer is an error in JSON, and no stream begins.",
         (_status(401, stream=True), _status(429, retry_after=True, stream=True), _status(503, stream=True)),
     ),
     Group(
@@ -128,9 +128,9 @@ GROUPS = (
     ),
     Group(
         "Damaged answer",
-        "The status is 200 and the connection holds, but the answer is not what it should be: its JSON breaks off (of "
-        "a stream: of the event in the middle, which is the last), `[DONE]` is missing, the list of choices is empty "
-        "(of a stream: in an event before the first token), or an error arrives as an event in the middle.",
+        "The status is 200 and the connection stays open, but the answer is damaged: its JSON breaks off (in a stream: "
+        "that of an event in the middle, which is the last one), `[DONE]` is missing, the list of choices is empty (in "
+        "a stream: that of an event before the first token), or an error arrives as an event in the middle.",
         (
             _broken("truncated JSON", answer="truncated"),
             _broken("truncated JSON", stream=True, answer="truncated"),

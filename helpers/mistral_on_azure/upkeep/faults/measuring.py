@@ -1,4 +1,4 @@
-"""One call of one client that meets one fault: its tries, its waits, and the exception.
+"""One call of one client with one fault: its tries, its waits, and the exception.
 
 The local endpoint's journal has the number of tries and their times. A wait is the time that the client chose to wait
 between two tries, without the client's timeout; on loopback, other times are negligible. The text of an exception is
@@ -61,8 +61,8 @@ def joined(one: Spans, other: Spans) -> Spans:
     return [[min(left[0], right[0]), max(left[1], right[1])] for left, right in zip(one, other, strict=True)]
 
 
-def as_told(kept: Spans, seconds: int | None) -> bool:
-    """Whether all waits are those of `Retry-After`, if there is one."""
+def obeys_retry_after(kept: Spans, seconds: int | None) -> bool:
+    """Whether there is a `Retry-After`, and all waits are as long as it says."""
     return bool(kept and seconds) and all(seconds <= low and high <= seconds + _LATER for low, high in kept)
 
 
@@ -111,7 +111,7 @@ def _texts(exchange: dict[str, Any]) -> list[tuple[str, str]]:
     if exchange["status"] < 400:
         return [(body, "{body}")]
     parsed = json.loads(body)
-    error = parsed.get("error", parsed)  # the container of managed compute has nothing beside it
+    error = parsed.get("error", parsed)  # the container of managed compute has only `error`
     return [
         (body, "{body}"),
         (str(parsed), "{body}"),  # as Python shows a dictionary
@@ -124,7 +124,7 @@ def _texts(exchange: dict[str, Any]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one client did about one fault, in one call.
+    """How one client handled one fault, in one call.
 
     Attributes:
         tries: the number of requests that the endpoint received.

@@ -43,7 +43,7 @@ class _Row:
 
 
 def short(entry: Results) -> str:
-    """An entry in a few words."""
+    """A measurement in a few words, for the table of all clients."""
     if entry["raised"]:
         got = entry["raised"].rpartition(".")[2] + (", own code" if entry["own_code"] else "")
     else:
@@ -53,7 +53,7 @@ def short(entry: Results) -> str:
 
 
 def detailed(kept: Results, client: str, group: Group) -> list[list[str]]:
-    """The rows of one client as lists of cells. The last cell is for streams only."""
+    """The rows of one client as lists of cells. The last cell is for streamed calls only."""
     rows: list[_Row] = []
     for case in group.cases:
         new = _row(kept["measured"][case.name][client], case)
@@ -72,13 +72,13 @@ def _row(entry: Results, case: Case) -> _Row:
         _or_varying(entry, "sees", _code(entry["sees"]) if entry["raised"] else entry["sees"]),
         _or_varying(entry, "kept", entry["kept"] if case.stream else "not streamed"),
     ]
-    return _Row([case], cells, entry["waits"], measuring.as_told(entry["waits"], case.told))
+    return _Row([case], cells, entry["waits"], measuring.obeys_retry_after(entry["waits"], case.retry_after))
 
 
 def _cells(row: _Row, client: str) -> list[str]:
     tries, *others = row.cells
     statuses = {case.fault.get("status") for case in row.cases}
-    if len(statuses) == 1:  # the placeholder can be replaced
+    if len(statuses) == 1:  # the placeholder stands for one status
         others = [cell.replace("{status}", str(*statuses)) for cell in others]
     names = ", ".join(case.name for case in row.cases)
     return [client, names, tries, "as told" if row.obeys else measuring.in_words(row.waits), *others]
@@ -138,7 +138,7 @@ def _looks_whole(entry: Results, case: Case, client: str) -> bool:
 
 
 def foreign(entry: Results, case: Case, client: str) -> bool:
-    """Whether the exception is of another package. A client without exceptions of its own is left out."""
+    """Whether the exception is of another package; False for a client without exceptions of its own."""
     row, raised = clients()[client], not entry["own_code"] and entry["raised"]
     own = {module.partition(".")[0] for module in row.imports}
     return bool(raised and row.exception) and raised.partition(".")[0] not in own
@@ -164,64 +164,65 @@ def page(kept: Results) -> str:
 def _head(kept: Results) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
     return [
-        f"# What {in_words(len(clients_in(kept)))} clients do about faults",
+        f"# How {in_words(len(clients_in(kept)))} clients handle faults",
         "",
-        "Made by `make faults`, which measures everything again; a test keeps it current. The data is in "
-        "`clients_and_faults.json`. `cases.py`, beside it, has the request with which you can cause each fault "
-        "yourself.",
+        "Made by `make faults`, which measures everything again; a test compares it. The data is in "
+        "`clients_and_faults.json`, and `endpoint/fault.py` lists the faults to request yourself.",
         "",
         "Each client made one chat completion as in its notebook, with its own defaults: no retries added, no timeout "
         "given unless a table says so. The fault was there for every try. Tries are the requests that the endpoint "
         f"received, waits the seconds between them. {kept['repeats']} repeats on {kept['date']}, "
-        f"{kept['system']}, Python {kept['python']}: {versions}. No entry was made by hand.",
+        f"{kept['system']}, Python {kept['python']}: {versions}. No entry was written by hand.",
         "",
     ]
 
 
 def _overview(kept: Results) -> list[str]:
+    measured = clients_in(kept)
     lines = [
         "## At a glance",
         "",
         "Tries, then what the user gets. **Bold**: no exception, and yet not the whole answer.",
         "",
-        *_table_head(["Fault", *clients_in(kept)]),
+        *_table_head(["Fault", *measured]),
     ]
     for group in GROUPS:
         for case in group.cases:
-            cells = [short(kept["measured"][case.name][client]) for client in clients_in(kept)]
+            cells = [short(kept["measured"][case.name][client]) for client in measured]
             lines.append(_row_page([case.name, *cells]))
     return [*lines, ""]
 
 
 def _groups(kept: Results) -> list[str]:
-    lines = []
+    lines, measured = [], clients_in(kept)
     for group in GROUPS:
         streamed = any(case.stream for case in group.cases)
         columns = ["Client", "Fault", "Tries", "Waits (s)", "Raised", "Its user sees", "Text kept"]
         lines += [f"## {group.title}", "", group.about, "", *_table_head(columns if streamed else columns[:-1])]
-        for client in clients_in(kept):
+        for client in measured:
             for row in detailed(kept, client, group):
                 lines.append(_row_page(row if streamed else row[:-1]))
         lines.append("")
-    return [*lines, *_notes(kept)]
+    return [*lines, *_notes(measured)]
 
 
-def _notes(kept: Results) -> list[str]:
-    installed = ", ".join(f"{each} is the package `{clients()[each].package}`" for each in clients_in(kept))
+def _notes(measured: list[str]) -> list[str]:
+    installed = ", ".join(f"{each} is the package `{clients()[each].package}`" for each in measured)
     return [
         "## How to read it",
         "",
         f"- {installed}.",
         "- Faults that one client treats alike share a row, and the spans of their waits.",
-        "- `{status}`, `{reason}`, `{code}`, `{message}` and `{body}` stand for what the endpoint said, as far as the "
-        "client repeats it.",
-        "- A wait includes what little time the try before it took, except for a timeout, which is taken off. Spans "
-        "are the shortest and the longest that was measured: some clients draw their waits at random.",
-        "- The status after an exception's name is the one the exception carries, whatever the wire said.",
-        "- *Own code*: the client handed out the answer as it was, and the user's own line failed on it.",
-        "- Text kept: of a stream, what its user had in hand when it ended.",
-        "- *Varies*: the repeats differed, so it depends on chance; the test does not ask for it.",
-        "- HOST, PORT, ID, N and … stand for what differs from one run or machine to the next; long texts are cut.",
+        "- `{status}`, `{reason}`, `{code}`, `{message}` and `{body}` stand for parts of the endpoint's response that "
+        "the client repeats.",
+        "- *As told*: the client waited as long as the response's header says.",
+        "- A wait includes the short time of the try before it, but no timeout. Spans are the shortest and the longest "
+        "wait that was measured: some clients choose their waits at random.",
+        "- The status after an exception's name is that of the exception, which may differ from the response's.",
+        "- *Own code*: the client returned the damaged answer, and the user's own line raised the exception.",
+        "- Text kept: the part of a stream's text that the user had received when it ended.",
+        "- *Varies*: the repeats differed, so it depends on chance; the test does not compare it.",
+        "- HOST, PORT, ID, N and … stand for values that differ between runs or machines; long texts are cut.",
         "",
     ]
 

@@ -1,1 +1,1 @@
-"""What each optional group of packages adds to requirements.lock, with hashes."""
+"""Lock files, with hashes: the packages that each optional group adds to requirements.lock."""

@@ -1,4 +1,4 @@
-"""The pictures of README and pages, each drawn by a command from what the repository has or does."""
+"""The pictures of README and pages, and the modules that draw them."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""`make picture`: the README's picture of an answer arriving, made from what `cookbook ask` receives.
+"""`make picture`: draws the README's picture of an arriving answer, from the chunks that `cookbook ask` receives.
 
-The chunks come from the local endpoint, in a real stream. They appear at the pace that deployments.toml imitates, so
-that the picture is the same each time; a viewer who wants no motion sees the whole answer at once.
+The chunks come from the local endpoint, in a real stream. They appear at the pace that deployments.toml gives, so that
+the picture is the same each time. A viewer who prefers reduced motion sees the whole answer at once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from html import escape
 from mistral_on_azure.azure.deployments import default_name, imitated_paces
 from mistral_on_azure.azure.files import write_whole
 from mistral_on_azure.endpoint.starting import start
-from mistral_on_azure.notebook.one_question import QUESTION, Told, answers
+from mistral_on_azure.notebook.one_question import QUESTION, EventStream, answers
 from mistral_on_azure.upkeep.pictures import FOLDER
 
 FILE = FOLDER / "answer-arriving.svg"
@@ -33,17 +33,17 @@ def main() -> None:
 
 def ask() -> tuple[list[str], str]:
     """The chunks of an answer of the local endpoint, and its tokens as they are printed."""
-    told = Told()
+    stream = EventStream()
     with start() as endpoint, answers(f"{endpoint.url}/v1", endpoint.keys[0], QUESTION, default_name(), None) as answer:
-        chunks = [text for text in told.read(answer.lines()) if text]
-    return chunks, f"{told.usage}. The answer ended with {told.finish_reason!r}."
+        chunks = [text for text in stream.read(answer.lines()) if text]
+    return chunks, f"{stream.usage}. The answer ended with {stream.finish_reason!r}."
 
 
 def picture(chunks: list[str], usage: str) -> str:
-    """The SVG.
+    """The picture as SVG.
 
     Args:
-        chunks: the text of each, in order.
+        chunks: the texts of the chunks, in order.
         usage: the line below the answer.
     """
     pace = imitated_paces()[default_name()]

@@ -1,6 +1,6 @@
-"""Rules for what is a credential: a fixed prefix, as `rules.toml` lists them, or what stands around a random value.
+"""Rules for credentials: those with a prefix that `rules.toml` lists, and random values, judged by their context.
 
-For the second, its name is looked at, the call that it is passed to, or the table that it is in.
+The context of a value is its name, the call to which it is passed, or the table in which it is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 KEY, ASSIGNED = "Azure endpoint key", "Secret value"
-NEAR = 110  # bytes before a value in which its name stands
+NEAR = 110  # bytes before a value in which its name is looked for
 
 _LONGEST = 4000  # bytes of a value that is judged
 DIGITS_OF_HEX = b"0123456789abcdefABCDEF"
@@ -34,7 +34,7 @@ _NAMED = re.compile(  # a name of a credential, what assigns or passes it, and p
     rb"(?:(?:is|was|value|bearer|basic|token|key|apikey|string|str|default|type|final|const|to|f)[^A-Za-z0-9]{1,12}){0,3}"
     rb"(?:[bru]{1,2}[\"'])?$"
 )
-# The same with up to three words of any kind on the same line: a type, a function, what else is assigned.
+# The same with up to three words of any kind on the same line, such as a type or a function.
 _NAMED_LOOSELY = re.compile(
     _NAME + rb"[^A-Za-z0-9\n]{1,12}(?:[A-Za-z][\w.]{0,24}(?:[^A-Za-z0-9\n]{1,12}|(?=[\"']))){1,3}[\"']?$"
 )
@@ -47,7 +47,7 @@ _NO_SECRET = re.compile(  # a name of something else that looks random, right be
 _OF_HASHES = re.compile(
     rb"(?i)md5|sha-?\d|hash|digest|checksum|etag|commit|uuid|guid|fingerprint|thumbprint|crc|\bid\b"
 )
-_CALL = re.compile(  # a value in quotes as an argument of a call, or bare as one of a command
+_CALL = re.compile(  # before a value: a call with an argument in quotes, or a command with an argument
     rb"""[A-Za-z_]\w{0,60}\s?\((?:[^()\n]{0,90}[("' ,])?["']$"""
     rb"""|^[$>#%!\s]{0,4}[./\w-]*[A-Za-z][\w./-]*(?:\s+[^\s=]{1,60}){0,6}\s+["']?$"""
 )
@@ -79,12 +79,12 @@ class Rule:
     """One kind of credential.
 
     Attributes:
-        prefixes: a literal text that is in every one.
-        back: how many bytes before that text it begins.
-        before: 1 where no letter, digit or underscore may stand in front of it.
-        regex: matches at its beginning; the first group is the secret, where there is one.
-        short: whether it may be without any long run of letters and digits, which are found faster.
-        example: as in `rules.toml`, with placeholders.
+        prefixes: literal texts, of which every credential of this kind has one.
+        back: the number of bytes from the credential's beginning to that text.
+        before: 1 where no letter, digit or underscore may stand in front of the credential.
+        regex: a pattern that matches at the credential's beginning; the last group is the secret, where there is one.
+        short: whether it may have no long run of letters and digits; credentials with such a run are found faster.
+        example: a credential with placeholders, as in `rules.toml`.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Rule:
     example: str
 
     def find(self, text: bytes) -> Iterator[Found]:
-        """Each credential of this kind. Only what stands behind a prefix is looked at, so the time is linear."""
+        """Each credential of this kind. Only text at a prefix is examined, so the time is linear."""
         for prefix in self.prefixes:
             at = text.find(prefix)
             while at >= 0:
@@ -133,9 +133,10 @@ def rules() -> tuple[Rule, ...]:
 
 
 def judged(text: bytes, start: int, end: int, value: bytes, about: bytes) -> str:
-    """The kind of credential that a value at a place in a text is, empty for none.
+    """The kind of credential that a value in a text is; empty for a value that is none.
 
     Args:
+        start: where the value begins in the text; `end` is where it ends.
         about: the context of the text in its file.
     """
     if len(value) > _LONGEST or _UUID.match(value) or not _is_random(value) or PLACEHOLDER.search(value):
@@ -147,7 +148,7 @@ def judged(text: bytes, start: int, end: int, value: bytes, about: bytes) -> str
     named = any(word in lower for word in _IN_NAMES)
     if named and _NAMED.search(before):
         return "" if _NO_SECRET.search(before) else kind
-    # Of other lengths a value that is no hash, either, is looked at as closely.
+    # A value of 40 or 48 characters that cannot be a hash is examined as closely as one of a key's length.
     close = short or (len(value) in (40, 48) and value.isalnum() and _has_all(value))
     if not close or before[-1:].isalnum():
         return ""
@@ -175,7 +176,7 @@ def _is_key_alone(above: bytes, value: bytes, about: bytes) -> bool:
 
 
 def _is_in_column(line: bytes, above: list[bytes]) -> bool:
-    """Whether what follows this part of a line stands in a column of a table whose heading names a credential."""
+    """Whether the value after this part of a line is in a column of a table whose heading names a credential."""
     column = len(_BETWEEN_CELLS.findall(line.lstrip(b" ")))
     rows = [_BETWEEN_CELLS.split(each.strip(b" \r")) for each in above]
     headings = [row[column].strip(b" `\"'") for row in rows if column < len(row) > 1]
@@ -187,7 +188,7 @@ def _has_all(value: bytes) -> bool:
 
 
 def _is_random(value: bytes) -> bool:
-    """Whether a value may be a key rather than a name: its longest part changes between letters and digits often."""
+    """Whether a value may be a key rather than a name: its longest part often changes between letters and digits."""
     longest = max(re.split(rb"[_~+/-]", value), key=len)
     if not value.translate(None, DIGITS_OF_HEX):
         return len(value) in (32, 40, 48, 64, 84, 96, 128) and len(set(value)) >= 6

@@ -1,7 +1,7 @@
-"""Find credentials in a text: those with a fixed prefix, and random values that are named as a credential.
+"""Finds credentials in a text: those with a fixed prefix, and random values with the name of a credential.
 
-A text is bytes. The scan takes linear time: prefixes and runs of characters are found by searches for literal
-texts, and only a bounded part of the text around a match is examined.
+Texts are bytes. The scan takes linear time: prefixes and runs of characters are found by searches for literal texts,
+and only a bounded part of the text around a match is examined.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mistral_on_azure.azure.addresses import CREDENTIAL, ENGINE_KEY
 from mistral_on_azure.azure.masking import spellings
 from mistral_on_azure.upkeep.secrets.credential_rules import DIGITS_OF_HEX, NEAR, PLACEHOLDER, Found, judged, rules
 
-ALLOWED = b"pragma: allowlist secret"  # on a line, says that what it holds is no credential; detect-secrets' own words
+ALLOWED = b"pragma: allowlist secret"  # marks a line without a credential; detect-secrets has the same words
 OF_THIS_ENVIRONMENT = "the credential of this environment"
 PASSWORD = "Password"
 
@@ -28,7 +28,7 @@ _RUN = 16  # characters of a random value, at least
 _INSIDE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~-"
 _RUNS = bytes(120 if byte in _INSIDE else 32 for byte in range(256))  # x for a character of a value, else a space
 _WIDE_RUNS = bytes(120 if byte in _INSIDE + b"+/" else 32 for byte in range(256))  # the same for base64
-_LONGEST = 700  # bytes in front of a run in which a base64 value may begin
+_LONGEST = 700  # bytes in front of a run in which the beginning of a base64 value is looked for
 _LETTERS_AND_MARKS = bytes(byte for byte in _INSIDE + b"+/" if not 48 <= byte <= 57)
 _WRAPPED = re.compile(rb"(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t]{0,8}){1,400}[A-Za-z0-9+/]{1,76}={0,2}")
 _UNPRINTABLE = bytes([*range(9), 11, 12, *range(14, 27), *range(28, 32), *range(127, 256)])
@@ -46,7 +46,7 @@ _SPAN = re.compile(rb"</?span[^<>\n]{0,200}>")
 _ENCODED = re.compile(
     rb"%[0-9A-Fa-f]{2}|&(?:#\d{2,4}|#x[0-9a-fA-F]{2,4}|quot|amp|lt|gt|apos);|\\(?:u00[0-9a-fA-F]{2}|x[0-9a-fA-F]{2}|.)"
 )
-_ESCAPED = 2  # how often a text may be escaped
+_ESCAPED = 2  # how many levels of escapes are decoded
 _COLOURED = (b"\x1b", b"\\u001", b"\\x1", b"\\033[", b"\\e[", b"\x08")
 _COLOUR = re.compile(
     rb"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|\x08"
@@ -63,7 +63,7 @@ def detect(text: bytes, about: bytes = b"", depth: int = 2) -> Iterator[tuple[in
     if any(mark in text for mark in _COLOURED):
         text = _COLOUR.sub(b"", text)
     if b"</span>" in text:
-        text = _SPAN.sub(b"", text)  # colours again, as a page has them
+        text = _SPAN.sub(b"", text)  # colours in HTML
     if any(mark in text for mark in _JOINED):
         text = _JOIN.sub(b"", text)
     yield from _by_line(text, _in(text, about, depth))
@@ -84,7 +84,7 @@ def _by_line(text: bytes, found: Iterable[Found]) -> Iterator[tuple[int, str]]:
 
 
 def _decoded(found: re.Match[bytes]) -> bytes:
-    """The character of an escape; a line break becomes a space, so that line numbers stay."""
+    """The character of an escape; a line break becomes a space, so that line numbers do not change."""
     code = found[0]
     if code[:1] == b"%":
         code = unquote_to_bytes(code)
@@ -115,10 +115,11 @@ def _in(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
 
 
 def _around_runs(text: bytes) -> tuple[bytes, list[tuple[int, int]]]:
-    """The parts of a text that have a long run of characters without a space, with what is near.
+    """The parts of a text around long runs of characters without a space.
 
     Returns:
-        The parts, one a line, and for each where it begins there and how much later it begins in the text.
+        The parts, one a line; and for each part its offset in these lines, and how much larger its offset in the text
+        is.
     """
     runs, wanted = text.translate(_RUNS), b"x" * _RUN
     parts, slices, length, begin, until = [], [], 0, 0, -1
@@ -147,13 +148,13 @@ def _matches(
         at = where.find(word)
         while at >= 0:
             found = pattern.match(text, at)
-            if found and _thought_of(found[found.lastindex]):
+            if found and _may_be_password(found[found.lastindex]):
                 yield Found(*found.span(found.lastindex), kind)
             at = where.find(word, at + len(word))
 
 
-def _thought_of(password: bytes) -> bool:
-    """Whether a value may be a password, and is neither a word nor a name in a program."""
+def _may_be_password(password: bytes) -> bool:
+    """Whether a value may be a password: it is neither a word nor a name in a program."""
     mixed = re.search(rb"\d", password) and re.search(rb"[A-Za-z]", password)
     return bool(mixed) and not PLACEHOLDER.search(password) and not re.search(rb"[()\[\]/]|\.\w+\.|==|_\w+_", password)
 
@@ -167,14 +168,14 @@ def _of_environment(text: bytes) -> Iterator[Found]:
                 at = text.find(form, at + 1)
 
 
-@lru_cache(2)  # both are looked for in every text, and in all that is decoded from it
+@lru_cache(2)  # both credentials are looked for in every text, and in all texts that are decoded from it
 def _spelled(value: str) -> list[bytes]:
-    """The forms in which a credential of this environment can stand; none of one that is too short to be told."""
+    """The forms in which a credential of this environment may be written; none if it is too short to be found."""
     return [form.encode("utf-8", "surrogatepass") for form in sorted(spellings(value))] if len(value) >= 6 else []
 
 
 def _values(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
-    """Random values that are named as credentials, and credentials in encoded values."""
+    """Random values with the name of a credential, and credentials in encoded values."""
     runs, wide, wanted = text.translate(_RUNS), text.translate(_WIDE_RUNS), b"x" * _RUN
     start = runs.find(wanted)
     while start >= 0:
@@ -196,7 +197,7 @@ def _values(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
 
 
 def _encoded(text: bytes, start: int, value: bytes) -> bytes:
-    """The text that a value is in base64 or hexadecimal digits; empty where it is none."""
+    """The text that a value encodes in base64 or hexadecimal digits; empty where it encodes none."""
     if len(value) < 20:
         return b""
     if not value.translate(None, DIGITS_OF_HEX):

@@ -18,7 +18,7 @@ from mistral_on_azure.upkeep.secrets.credential_rules import ASSIGNED
 from mistral_on_azure.upkeep.secrets.detecting import ALLOWED, detect
 
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "application/pdf")  # base64, in a notebook's outputs
-_PICTURE = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF")  # how what they hold begins
+_PICTURE = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF")  # the first bytes of such files
 _MARKS = [
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
@@ -27,8 +27,8 @@ _MARKS = [
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 ]
 _BINARY = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x80-\xff]")
-_LOOK = 8192  # bytes of a file that tell what it is
-_MOSTLY = 0.3  # share of null characters in the one place, and at most a tenth of that in the other, in UTF-16
+_LOOK = 8192  # bytes of a file by which its encoding is recognised
+_MOSTLY = 0.3  # in UTF-16, the least share of null bytes at even or odd places; the other places have a tenth at most
 
 
 class Text(NamedTuple):
@@ -53,7 +53,7 @@ def texts(path: Path) -> Iterator[Text]:
             yield from list(_notebook(json.loads(content)))
             return
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            pass  # no notebook after all, so it is read as text
+            pass  # it is not a notebook, so it is read as text
     yield Text("", content)
 
 
@@ -75,7 +75,7 @@ def _decoded(content: bytes) -> bytes | None:
 
 
 def _notebook(notebook: dict[str, Any]) -> Iterator[Text]:
-    """The texts of a notebook, which is not read from the catalog: that refuses a damaged one, and leaves parts out."""
+    """The texts of a notebook. It is not read by the catalog, which refuses damaged files and leaves out parts."""
     for number, cell in enumerate(notebook["cells"], 1):
         source = "".join(cell["source"])
         yield from _placed(f"cell {number}", source)
@@ -94,7 +94,7 @@ def _placed(place: str, value: Any, about: bytes = b"") -> Iterator[Text]:
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[bytes]:
-    """All texts in a JSON value. A text in an object comes with its name, as in `key: text`."""
+    """All texts in a JSON value. A text that is a member of an object has the member's name in front: `key: text`."""
     if isinstance(value, dict):
         labels = [each for field in ("description", "placeholder", "name") if isinstance(each := value.get(field), str)]
         if value.get("model_name") == "PasswordModel" and isinstance(value.get("state"), dict):
@@ -102,7 +102,7 @@ def _leaves(value: Any, name: str = "") -> Iterator[bytes]:
         for inner, each in value.items():
             if inner in _PICTURES:
                 yield from _no_picture(each)
-            elif inner == "value" and isinstance(each, str):  # of a widget: what stands beside it names it
+            elif inner == "value" and isinstance(each, str):  # of a widget, whose other members have its name
                 yield from _leaves(each, " ".join([*labels, inner]))
             else:
                 yield from _leaves(each, inner)
@@ -133,7 +133,7 @@ def scan(root: Path, named: Iterable[Path]) -> int:
     """Look for credentials in files and folders; print a line for each one found.
 
     Args:
-        named: what to look at; empty is every file of the project that git knows or would add.
+        named: the files and folders; empty means every file of the project that git tracks or would add.
 
     Returns:
         The exit status: 0 if there is no credential.
@@ -149,7 +149,7 @@ def scan(root: Path, named: Iterable[Path]) -> int:
         print(f"No credential in {len(files)} {'file' if len(files) == 1 else 'files'}.")
         return 0
     print(
-        "Take them out, and renew a credential that was shared. Where it is none, end the line with a comment: "
+        "Remove them, and renew a credential that was shared. If a line has none, end it with a comment: "
         f"{ALLOWED.decode()}"
     )
     return 1
@@ -166,7 +166,7 @@ def findings(files: Iterable[Path]) -> Iterator[str]:
             }
         except OSError as error:
             raise CookbookError(f"{file} cannot be read: {error.strerror}.") from None
-        better = {place for place, kind in found if kind != ASSIGNED}  # there the credential has a name
+        better = {place for place, kind in found if kind != ASSIGNED}  # the places where the kind is known
         yield from (f"{file}: {place}: {kind}" for place, kind in found if kind != ASSIGNED or place not in better)
 
 

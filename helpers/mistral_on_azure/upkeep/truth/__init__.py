@@ -1,1 +1,1 @@
-"""Ask Microsoft's own container server, in front of vLLM with a tiny random Mistral, and keep what it answers."""
+"""Sends requests to Microsoft's own container server, in front of vLLM with a tiny random model; keeps the answers."""

@@ -1,4 +1,4 @@
-"""Ask the real stack, or compare two files of its answers: `make truth ARGS=--help`."""
+"""`make truth`: sends the questions to the real server and engine, or compares two files of their answers."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ PROVIDERS = {"fmi": "mistral", "fmi-noprov": "", "fmi-safety": "mistral"}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Read the command line and do what it says; returns the exit status."""
-    # A stop from outside has to go the same way as an error: through the places that stop the children.
+    """Run the command line, and return the exit status."""
+    # SIGTERM must end this process as an error does, so that the children are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = _parser().parse_args(argv)
     if arguments.compare:
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 def _ask_all(
     home: Home, asked: list[truth_questions.Question], times: int, only: list[str] | None
 ) -> list[kept_answers.Row]:
-    """Start what the questions need, ask, and stop everything again, whatever happens."""
+    """Start the layers that the questions need, ask each one, and stop them, also after an error."""
     wanted = {layer for question in asked for layer in question.layers}
     wanted &= set(only) if only else wanted
     children: list[Child] = []
@@ -97,7 +97,7 @@ def _ask_all(
 def _ask_stack(
     home: Home, asked: list[truth_questions.Question], times: int, wanted: set[str], children: list[Child]
 ) -> list[kept_answers.Row]:
-    """One engine with the old template, and the wanted containers in front of it, each asked in turn."""
+    """Start one engine with the template without tools, ask it, and ask each wanted container in front of it."""
     model = tiny_engine.make_model(home)
     places = {
         layer: published_container.lay_out(home, model, layer, published_container.metadata_of(MODEL, PROVIDERS[layer]))
@@ -126,7 +126,7 @@ def _ask_layer(
 ) -> list[kept_answers.Row]:
     """Ask one layer all questions that name it, with a line of progress every hundred.
 
-    The whole replies are kept in the home folder, for reading; they hold this machine's paths.
+    The complete replies are written to the home folder, for people to read; they contain this machine's paths.
     """
     layer = child.name
     mine = [question for question in asked if layer in question.layers]
@@ -146,7 +146,7 @@ def _ask_layer(
 
 
 def _reply(question: truth_questions.Question, child: Child) -> truth_questions.Reply:
-    """What came back; when nothing does in time, a reply of status 0, so that one question does not end the run."""
+    """The reply to a question; with status 0 where none comes in time, so that one question does not end the run."""
     try:
         return truth_questions.ask(question, child.port)
     except (OSError, http.client.HTTPException) as error:

@@ -1,7 +1,4 @@
-"""The answers: what is kept of a reply, and how far two files of answers agree, row by row.
-
-Everything that differs from run to run is left out.
-"""
+"""The kept form of a reply, without what differs from run to run; and the comparison of two files of answers."""
 
 from __future__ import annotations
 
@@ -15,16 +12,16 @@ from mistral_on_azure.upkeep.truth.truth_questions import Reply, read_rows
 
 KEPT_HEADERS = ("allow", "access-control-allow-origin")
 SAID = ("role", "object", "finish_reason", "type")  # keys whose texts are part of the protocol, not of a run
-RANDOM = ("bytes",)  # a token's bytes are none, one or many, as the random weights have it
+RANDOM = ("bytes",)  # keys whose values depend on the random weights: a token may have any number of bytes
 MESSAGE_CHARACTERS = 240
 TEXT_CHARACTERS = 80
-LONG = 150  # a pattern of that length may have been cut, and another run may cut it elsewhere
+LONG = 150  # characters; a pattern of that length may have been cut, and in another run at another place
 
 Row = dict[str, Any]
 
 
 def kept(reply: Reply, model_paths: tuple[str, ...]) -> Row:
-    """What is kept of a reply: status, type, a few headers, and the form of its body."""
+    """The kept form of a reply: status, content type, a few headers, and the form of its body."""
     kind = reply.headers.get("content-type", "").partition(";")[0]
     row: Row = {"status": reply.status, "type": kind}
     if found := {name: reply.headers[name] for name in KEPT_HEADERS if name in reply.headers}:
@@ -44,7 +41,7 @@ def kept(reply: Reply, model_paths: tuple[str, ...]) -> Row:
 
 
 def shape(value: Any, key: str = "") -> Any:
-    """The form of a JSON value: kinds in place of values, each form in a list once."""
+    """The form of a JSON value: types in place of values; of a list, each different form once."""
     if key in RANDOM:
         return "random"
     if isinstance(value, dict):
@@ -63,7 +60,7 @@ def shape(value: Any, key: str = "") -> Any:
 
 
 def _events(text: str) -> list[str]:
-    """The forms of a stream's events in order; a form that repeats itself is written once, with a plus."""
+    """The forms of a stream's events in order; a repeated form is written once, with a plus."""
     forms: list[str] = []
     for block in text.split("\n\n"):
         if not block.strip():
@@ -97,9 +94,9 @@ def _error(data: Any, model_paths: tuple[str, ...]) -> Row:
 
 
 def pattern(message: Any, model_paths: tuple[str, ...]) -> str:
-    """A regular expression for the beginning of a message: numbers may differ, and the model's place is MODEL."""
+    """A regular expression for the beginning of a message: any numbers match, and the model's path is MODEL."""
     text = re.sub(r"\s+", " ", message if isinstance(message, str) else json.dumps(message))
-    # FastAPI says where in its installation a route is defined; that is no part of the answer.
+    # FastAPI adds the path of the file that defines the route, which differs between machines.
     text = re.sub(r'(\\n|\s)*File \\*".*', "", text)
     for path in sorted(model_paths, key=len, reverse=True):
         text = text.replace(path, "MODEL")
@@ -108,7 +105,7 @@ def pattern(message: Any, model_paths: tuple[str, ...]) -> str:
 
 
 def _counts(data: Any) -> Row:
-    """How many choices came, why each ended, and whether the counts of tokens add up."""
+    """The number of choices, their finish reasons, and whether the counts of tokens add up."""
     row: Row = {}
     if not isinstance(data, dict):
         return row
@@ -124,14 +121,14 @@ def _counts(data: Any) -> Row:
 
 
 def merged(rows: list[Row]) -> Row:
-    """One row for a question that was asked several times: the first, and the names of what was not always so."""
+    """One row for a question that was asked several times: the first answer, and the names of the keys that varied."""
     first = rows[0]
     names = sorted({name for row in rows for name in row | first if row.get(name) != first.get(name)})
     return {**first, "varies": names} if names else first
 
 
 def write_answers(path: Path, rows: list[Row], about: Row) -> None:
-    """Write the rows as JSONL, and beside them a small file that says when and with what they were made."""
+    """Write the rows as JSONL, and beside them a small file with their date and the versions of the packages."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     path.write_text(text, encoding="utf-8")
@@ -149,7 +146,7 @@ def load(path: Path) -> dict[tuple[str, str], Row]:
 
 
 def differences(one: Row, other: Row) -> list[str]:
-    """The names of what differs between two answers, leaving out what varies from run to run in either."""
+    """The names of the keys that differ between two answers, without those that vary from run to run in either."""
     free = {"varies", *one.get("varies", ()), *other.get("varies", ())}
     names = sorted((one.keys() | other.keys()) - free)
     found = [name for name in names if name != "error" and _settled(one.get(name)) != _settled(other.get(name))]
@@ -163,7 +160,11 @@ def differences(one: Row, other: Row) -> list[str]:
 
 
 def compare(old: Path, new: Path, *, show: int = 20) -> float:
-    """Print how far two files agree, layer by layer, and the first rows that do not; returns the least percentage."""
+    """Print the share of rows that agree in two files, by layer, and the first rows that differ.
+
+    Returns:
+        The lowest percentage of a layer.
+    """
     left, right = load(old), load(new)
     common = [key for key in left if key in right]
     asked, agreed = Counter[str](), Counter[str]()
@@ -186,7 +187,7 @@ def compare(old: Path, new: Path, *, show: int = 20) -> float:
 
 
 def _settled(value: Any) -> Any:
-    """A form without what only random weights decide: older files have it spelt out."""
+    """A form in which values that depend on the random weights read "random"; older files have their own forms."""
     if isinstance(value, dict):
         return {name: "random" if name in RANDOM else _settled(inner) for name, inner in value.items()}
     if isinstance(value, list) and not all(isinstance(inner, str) for inner in value):
@@ -203,7 +204,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _same_message(one: Any, other: Any) -> bool:
-    """Whether two patterns are one, or the shorter of two long ones is how the other begins."""
+    """Whether two patterns are equal, or both are long and the longer one begins with the shorter."""
     if one == other:
         return True
     if not isinstance(one, str) or not isinstance(other, str):
@@ -213,7 +214,7 @@ def _same_message(one: Any, other: Any) -> bool:
 
 
 def _bare(message: str) -> str:
-    """A pattern without the half of an escape or a line's end that cutting left behind."""
+    """A pattern without an incomplete escape or line break at its end, which is left from cutting it."""
     return message.rstrip("\\nd+ ").removesuffix("File").rstrip("\\n ")
 
 

@@ -1,8 +1,8 @@
 """The container: Microsoft's own server for these models, in front of an engine that runs already.
 
-Imported, it lays out a model folder as the package in Azure's catalog does and starts this same file with the
-environment's Python. Run as a file, it puts stand-ins where Azure or a GPU would be needed and hands over to the
-server's own start. Nothing on a request's way is replaced.
+As a module, it lays out a model folder as the package in Azure's catalog does, and starts this same file with the
+environment's Python. As a program, it replaces the clients that need Azure or a GPU by stand-ins, and runs the server.
+Nothing that handles a request is replaced.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SERVER = "llm.optimized.inference.api_server"
 
 
 def lay_out(home: Home, model: Path, name: str, metadata: dict[str, Any]) -> tuple[Path, Path]:
-    """Make the folder of a model as the catalog's packages have it; returns it and the engine's folder in it."""
+    """Make a model's folder in the layout of the catalog's packages. Returns it, and the engine's folder in it."""
     folder = home.folder / name
     inner = folder / "mlflow_model_folder"
     shutil.rmtree(folder, ignore_errors=True)
@@ -37,7 +37,7 @@ def lay_out(home: Home, model: Path, name: str, metadata: dict[str, Any]) -> tup
 
 
 def metadata_of(name: str, provider: str) -> dict[str, Any]:
-    """What a package's MLmodel says of itself: the provider decides the adapter, the rest is shown by /info."""
+    """The metadata in a package's MLmodel file: the provider chooses the adapter, and /info answers the rest."""
     base = {"base_model_name": name, "base_model_task": "chat-completion", "is_common_api_enabled": True}
     return {**base, "model_provider_name": provider} if provider else base
 
@@ -77,7 +77,11 @@ def start_container(home: Home, folder: Path, engine_port: int, *, name: str, sa
 
 
 def _answers_a_chat(child: Child) -> None:
-    """Ask once: when the server cannot use its engine it says it is healthy all the same, and fails every chat."""
+    """Send one chat: a server that cannot use its engine reports that it is healthy, and fails every chat.
+
+    Raises:
+        RuntimeError: when the chat fails.
+    """
     from mistral_on_azure.upkeep.truth.truth_questions import Question, ask
 
     body = {"messages": [{"role": "user", "content": "Hello."}], "max_tokens": 1}
@@ -88,47 +92,47 @@ def _answers_a_chat(child: Child) -> None:
 
 
 class _Silent:
-    """A client that takes every argument and does nothing."""
+    """A client that accepts any argument and does nothing."""
 
     def __init__(self, *_: object, **__: object) -> None:
         self.accounts = SimpleNamespace(list_keys=lambda **_: SimpleNamespace(key1="none"))
 
     def collect(self, *_: object, **__: object) -> None:
-        """Keep nothing."""
+        """Do nothing."""
 
 
 class _ContentSafety(_Silent):
-    """A judge of texts that finds one word hateful and everything else harmless."""
+    """A content filter for which one word is hateful and everything else harmless."""
 
     def analyze_text(self, options: SimpleNamespace) -> SimpleNamespace:
-        """The four categories' findings, as the real client names them."""
+        """The severity in each of the four categories, with the names of the real client."""
         found = SimpleNamespace(severity=6 if UNSAFE in options.text else 0)
         calm = SimpleNamespace(severity=0)
         return SimpleNamespace(hate_result=found, self_harm_result=calm, sexual_result=calm, violence_result=calm)
 
 
 def stand_in(name: str, **names: object) -> None:
-    """Put a module of that name in place, with its parents unless they are installed."""
+    """Make a module of this name importable, and its parents unless they are installed."""
     parts = name.split(".")
     for count in range(1, len(parts) + 1):
         path = ".".join(parts[:count])
         if path == "azure":
-            continue  # installed: other parts of it are the real ones
+            continue  # it is installed, and its other modules are used
         module = sys.modules.setdefault(path, ModuleType(path))
         module.__path__ = []
-        module.__spec__ = ModuleSpec(path, None)  # libraries ask whether it is there, and expect one
+        module.__spec__ = ModuleSpec(path, None)  # libraries look for it to see whether the module exists
     for key, value in names.items():
         setattr(sys.modules[name], key, value)
 
 
 def hand_over(port: str) -> None:
-    """Replace what needs Azure or a GPU, then run the server as its own command line would."""
+    """Replace the parts that need Azure or a GPU, then run the server as its own command line would."""
     stand_in("azure.ai.contentsafety", ContentSafetyClient=_ContentSafety)
     stand_in("azure.ai.contentsafety.models", AnalyzeTextOptions=SimpleNamespace)
     stand_in("azure.ai.contentsafety.models", AnalyzeImageOptions=SimpleNamespace, ImageData=SimpleNamespace)
     stand_in("azure.mgmt.cognitiveservices", CognitiveServicesManagementClient=_Silent)
     stand_in("azureml.ai.monitoring", Collector=_Silent)
-    # MLflow's helper turns arrays and tables into lists; an answer of a chat has neither.
+    # MLflow's helper turns arrays and tables into lists; a chat completion has neither.
     stand_in("mlflow.pyfunc.scoring_server", _get_jsonable_obj=lambda data, **_: data)
 
     from llm.optimized.inference import replica_manager
@@ -142,6 +146,6 @@ def hand_over(port: str) -> None:
 
 
 if __name__ == "__main__":
-    # Python puts this file's folder first on its path; a module here must not hide one of theirs.
+    # Python puts this file's folder first on the import path; its modules must not hide those of the server.
     sys.path.remove(str(Path(__file__).resolve().parent))
     hand_over(sys.argv[1])

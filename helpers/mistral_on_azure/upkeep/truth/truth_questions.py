@@ -1,4 +1,4 @@
-"""The questions: rows of a JSONL file, each one request, and what came back to it as it came."""
+"""The questions, each one request in a row of a JSONL file, and the replies to them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 ASK_SECONDS = 180
 MOST_BYTES = 8_000_000
-LAYERS = ("fmi", "fmi-noprov")  # those that a row without `layers` is asked of
+LAYERS = ("fmi", "fmi-noprov")  # the layers that get a question whose row has no `layers`
 
 
 @dataclass(frozen=True)
 class Question:
-    """One request. A row without a body and without raw bytes is asked without one."""
+    """One request. Without `body` and `raw` in its row, it has no body."""
 
     id: str
     group: str
@@ -28,7 +28,7 @@ class Question:
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Question:
-        """Read a row: `body` is sent as JSON, `raw` as it is; `layers` names who is asked, when not the usual."""
+        """Make a question from a row: `body` is sent as JSON, `raw` as it is; `layers` overrides `LAYERS`."""
         headers = dict(row.get("headers") or {})
         data: bytes | None = None
         if "raw" in row:
@@ -43,7 +43,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back: status, headers in lower case, and the whole body."""
+    """The answer to a question: status, headers with names in lower case, and body."""
 
     status: int
     headers: dict[str, str]
@@ -51,7 +51,7 @@ class Reply:
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSONL file, one a line; empty lines are passed over."""
+    """The objects of a JSONL file, one a line; empty lines are skipped."""
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             if line.strip():
@@ -64,7 +64,7 @@ def read_questions(path: Path) -> list[Question]:
 
 
 def ask(question: Question, port: int) -> Reply:
-    """Send one request to a port of this machine and read the answer whole, following nothing."""
+    """Send one request to a port of this machine and read the whole answer, without following redirects."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ASK_SECONDS)
     try:
         connection.putrequest(question.method, question.target, skip_accept_encoding=True)
@@ -82,7 +82,7 @@ def ask(question: Question, port: int) -> Reply:
 
 
 def _spelt_out(value: Any) -> Any:
-    """A body with "$WORDS:N" replaced by that many words: a long text need not be in the file."""
+    """A body in which "$WORDS:N" is replaced by N words, so that the file need not have a long text."""
     if isinstance(value, dict):
         return {key: _spelt_out(inner) for key, inner in value.items()}
     if isinstance(value, list):
