@@ -86,7 +86,7 @@ def test_the_solutions_pass_the_checks(client, forks, local, tmp_path):
     assert done.stdout.partition("Now:\n")[2] == "Solved.\n" * len(found)
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", WRONG)
 def test_a_wrong_answer_is_told_what_is_wrong(client, forks, local, tmp_path):
     notebook = read(NOTEBOOKS, client)
     found = exercises(notebook)
