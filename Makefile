@@ -26,10 +26,10 @@ setup: ## Set up the environment in .venv; the other targets do it by themselves
 run: setup ## Execute every notebook, on the local endpoint or on AZURE_INFERENCE_ENDPOINT
 	@$(COOKBOOK) run $(ARGS)
 
-test: setup ## Pass all tests
+test: setup ## Run the tests
 	@$(COOKBOOK) test $(ARGS)
 
-test-all: engine ## Pass all tests, also those that take long: all groups, a real engine, each Python that is installed
+test-all: engine ## Run all tests, also those that take long: all groups, a real engine, each Python that is installed
 	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group all
 	@$(COOKBOOK) test --all $(or $(ARGS),--numprocesses=auto --dist=loadfile -m "not alone")
 	@$(if $(ARGS),,$(COOKBOOK) test --all -m alone)

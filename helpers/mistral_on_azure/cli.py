@@ -245,7 +245,7 @@ main.add_command(models)
     "--deployment", "-d", default="", help="The deployment to ask.  [default: the one that the endpoint names]"
 )
 @click.option(
-    "--kind", default="", help="Of deployment: serverless, managed or foundry.  [default: the endpoint's own]"
+    "--kind", default="", help="Kind of deployment: serverless, managed or foundry.  [default: the endpoint's own]"
 )
 @click.option("--max-tokens", type=click.IntRange(1), help="The most tokens of the answer.")
 @_ENGINE

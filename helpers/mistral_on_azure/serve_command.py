@@ -28,7 +28,9 @@ _ALONE = "--port"  # the only option that --replay and --record can be combined 
     "--timing", default="off", show_default=True, help="Pace: off, imitate, or first_token=0.2;tokens_per_second=50."
 )
 @click.option("--token-lifetime", default=3600, show_default=True, help="Seconds until an Entra ID token expires.")
-@click.option("--kind", default="serverless", show_default=True, help="Of deployment: serverless, managed or foundry.")
+@click.option(
+    "--kind", default="serverless", show_default=True, help="Kind of deployment: serverless, managed or foundry."
+)
 @click.option("--concurrent", default=1, show_default=True, help="Managed compute: concurrent requests per instance.")
 @click.option("--instances", default=1, show_default=True, help="Managed compute: number of instances.")
 @click.option("--without-models", is_flag=True, help="Foundry: the deprecated route /models is gone.")

@@ -84,11 +84,12 @@ const settings = [
   [counting, { max_tokens: 8 }],
   [counting, { stop: ["cinco"] }],
   [counting, { response_format: { type: "text" } }],
+  [naming, { temperature: 1, seed: 1 }],
   [naming, { temperature: 1, seed: 5 }],
   [naming, { temperature: 1, seed: 5, top_p: 0.2 }],
   [chant, { frequency_penalty: 0 }],
   [chant, { frequency_penalty: 1.5 }],
-  [chant, { presence_penalty: 2, frequency_penalty: 2 }],
+  [chant, { presence_penalty: 2 }],
 ];
 for (const [asked, setting] of settings) {
   const answer = await complete({ messages: [user(asked)], temperature: 0, ...setting });

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mistral_on_azure.azure.addresses import (
@@ -17,6 +19,7 @@ from mistral_on_azure.azure.addresses import (
 from mistral_on_azure.azure.deployment_kinds import FOUNDRY, MANAGED, SERVERLESS, kind_answered, kind_named
 from mistral_on_azure.errors import CookbookError
 
+HEADS = ("Entra ID scope", "Role that may call it")  # of rows
 RESOURCE = "https://name.services.ai.azure.com"
 HOSTS = {
     "https://name.eastus2.inference.ai.azure.com": None,
@@ -123,3 +126,10 @@ def test_the_kind_that_an_answer_tells(status, headers, body, kind):
 def test_a_kind_that_there_is_not():
     with pytest.raises(CookbookError, match=r"no kind 'batch'\. Choose one of: serverless, managed, foundry"):
         kind_named("batch")
+
+
+def test_start_heres_table_names_each_kinds_role_and_scope():
+    text = (Path(__file__).resolve().parents[2] / "notebooks" / "start-here.ipynb").read_text(encoding="utf-8")
+    scopes, roles = (next(line for line in text.splitlines() if f'"| {head} |' in line) for head in HEADS)
+    for kind in (SERVERLESS, MANAGED, FOUNDRY):
+        assert kind.scope in scopes and kind.role.partition(" on ")[0] in roles

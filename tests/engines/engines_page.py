@@ -13,7 +13,7 @@ _LONGEST = 160  # characters of an error
 
 def page(results: Results) -> str:
     parts = [
-        "# The notebooks on servers that nobody here wrote",
+        "# The notebooks on other people's servers",
         "Made by `make engines`; rebuilt from `engines.json` by `make engines ARGS=--render`.",
         "Each server is `AZURE_INFERENCE_ENDPOINT` itself. The local endpoint has no part in it; only the runner's "
         "counter is in between. The notebooks are the same as on Azure, with short answers and long patience (`-p "

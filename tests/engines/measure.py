@@ -1,4 +1,4 @@
-"""`make engines`: the notebooks, unchanged, on servers nobody here wrote; what each can do is kept in results/.
+"""`make engines`: the notebooks, unchanged, on other people's servers; what each can do is kept in results/.
 
 Every notebook goes through `cookbook run`. One that fails is executed once more to its end, cell by cell, for the
 sections. Names of engines measure only those and keep the rest; --render only writes the page again.

@@ -109,24 +109,46 @@ def test_search_finds_a_word_and_leads_to_it(window, typed, title):
     page.wait_for_url(f"**/{slug(title)}.html*")
 
 
-@pytest.mark.parametrize(("typed", "section"), [("424", "failed-dependency"), ("RateLimitError", "too-many-requests")])
-def test_search_finds_the_section_that_explains_an_error(window, typed, section):
+@pytest.mark.parametrize(
+    ("typed", "section"),
+    [
+        ("424", "failed-dependency"),
+        ("RateLimitError", "too-many-requests"),
+        ("HttpResponseError", "bad-request"),
+        ("ContextWindowExceededError", "the-conversation-is-too-long-for-the-model"),
+        ("too_many_pending_request", "too-many-requests"),
+        ("ServiceRequestError", "no-token-from-microsoft-entra-id"),
+        ("UnsupportedParamsError", "the-client-refuses-the-call-before-it-sends-anything"),
+        ("Conversation roles must alternate", "conversation-roles-must-alternate"),
+    ],
+)
+def test_the_first_that_search_finds_is_the_section_that_explains_an_error(window, typed, section):
     page = window().open("index.html")
     page.keyboard.press("Control+k")
     page.keyboard.type(typed)
     page.keyboard.press("Enter")
-    page.locator('#search-results a[href*="what-went-wrong.html"][href*="#"]').first.click()
+    first = page.locator("#search-results ul.search a").first
+    assert first.text_content().startswith("What went wrong? > ")
+    first.click()
     page.wait_for_url("**/what-went-wrong.html*#*")
     assert page.evaluate("document.getElementById(location.hash.slice(1)).closest('section').id") == section
 
 
 @pytest.mark.parametrize("width", [1280, 1920])
-def test_every_column_of_the_comparison_is_in_sight(window, width):
-    page = window(width=width).open("comparison.html")
+@pytest.mark.parametrize("name", ["comparison.html", FAULTS, "models.html", "notebooks/start-here.html"])
+def test_every_column_of_a_table_is_in_sight(window, name, width):
+    page = window(width=width).open(name)
     tables = page.eval_on_selector_all(
         "table", "all => all.map(table => [table.scrollWidth, table.parentElement.clientWidth])"
     )
-    assert len(tables) == 4 and all(table <= box for table, box in tables), tables
+    assert len(tables) >= 4 and all(table <= box for table, box in tables), tables
+
+
+def test_on_a_phone_what_each_client_raises_stands_one_below_the_other(window):
+    page = window(width=NARROW).open("what-went-wrong.html")
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    widths = page.eval_on_selector_all("table", "all => all.map(table => table.getBoundingClientRect().right)")
+    assert len(widths) > 5 and max(widths) <= NARROW, widths
 
 
 @pytest.mark.parametrize("name", ["comparison.html", FAULTS])

@@ -1,4 +1,4 @@
-"""The notebooks on servers nobody here wrote: what is kept of it is current, and a real engine passes them."""
+"""The notebooks on other people's servers: what is kept of it is current, and a real engine passes them."""
 
 from __future__ import annotations
 

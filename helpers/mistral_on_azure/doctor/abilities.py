@@ -28,13 +28,13 @@ def json_mode(e: Examination) -> Finding:
     prompt = 'Answer in JSON: {"hello": true}'
     answer = ask(e, prompt, max_tokens=16, response_format={"type": "json_object"})
     if answer.status != 200:
-        return note(refused(answer), "Ask for JSON in the prompt, and check what comes.")
+        return note(refused(answer), "Ask for JSON in the prompt, and check the answer.")
     text = str(message(answer).get("content") or "")
     if _is_json(text):
         return ok("the answer is JSON")
     if text.lstrip().startswith("{") and choice(answer).get("finish_reason") == "length":
         return ok("the answer begins as JSON does")
-    return note("ignored: the answer is no JSON", "Ask for JSON in the prompt, and check what comes.")
+    return note("ignored: the answer is not JSON", "Ask for JSON in the prompt, and check the answer.")
 
 
 def logprobs(e: Examination) -> Finding:

@@ -76,7 +76,7 @@ def credential(e: Examination) -> Finding:
         return fails(why, f"{wrong[-1].remedy} (The checks below use it without that.)", goes_on=True)
     if e.is_token:
         return ok("a token, as Microsoft Entra ID issues them")
-    found = f"a key of {len(e.bearer)} characters"
+    found = f"a key of {len(e.bearer)} character{'s' * (len(e.bearer) != 1)}"
     if is_azure(e.host) and len(e.bearer) not in _LENGTHS:
         return note(f"{found}; Azure's have {' or '.join(map(str, _LENGTHS))}", "Was all of it copied, and only it?")
     return ok(found)

@@ -72,7 +72,7 @@ var splitQuery = (query) =>
 _HERE = Path(__file__).resolve().parent
 _ASSETS = _HERE / "assets"
 
-_WITH_CONTENTS = ("notebooks/**", "README", "helpers/**")  # pages with a list of their sections beside them
+_WITH_CONTENTS = ("notebooks/**", "README", "helpers/**/README")  # pages with a list of their sections beside them
 
 
 def configuration() -> dict[str, Any]:

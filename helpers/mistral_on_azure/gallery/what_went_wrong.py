@@ -11,6 +11,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from docutils.nodes import make_id
+
 from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.doctor.failures import BY_STATUS
 from mistral_on_azure.gallery.pages import filled, page_name
@@ -30,7 +32,8 @@ def what_went_wrong_page() -> str:
             "doctor": [(status, BY_STATUS[status]) for status in statuses if status in BY_STATUS],
             "page": page_name(symptom["task"]),
             "rows": _rows(symptom["faults"], measured["measured"]),
-            "entries": [*map(str, statuses), *_exceptions(symptom["faults"], measured["measured"])],
+            "id": make_id(symptom["title"]),
+            "entries": _entries(symptom, statuses, measured["measured"]),
         }
         for symptom in symptoms_of()
         for statuses in [_statuses(symptom["title"])]
@@ -39,18 +42,24 @@ def what_went_wrong_page() -> str:
 
 
 def symptoms_of() -> list[dict[str, Any]]:
-    """The rows of symptoms.toml."""
-    return tomllib.loads(_SYMPTOMS.read_text(encoding="utf-8"))["symptom"]
+    """The rows of symptoms.toml, each with all of its fields."""
+    known = tomllib.loads(_SYMPTOMS.read_text(encoding="utf-8"))
+    rows = [{"raised": [], "words": [], **row} for row in known["symptom"]]
+    for row in rows:
+        row["words"] = [*row["words"], *(known["every_status"] if _statuses(row["title"]) else [])]
+    return rows
 
 
 def _statuses(title: str) -> list[int]:
     return [int(found) for found in re.findall(r"\b[45]\d\d\b", title)]
 
 
-def _exceptions(names: list[str], measured: dict[str, Any]) -> list[str]:
-    """The exceptions that the clients raise, each once, for the index that the search reads."""
-    raised = [measured[name][client]["raised"] for name in names for client in clients()]
-    return list(dict.fromkeys(each.rpartition(".")[2] for each in raised if each))
+def _entries(symptom: dict[str, Any], statuses: list[int], measured: dict[str, Any]) -> list[str]:
+    """What the search finds a symptom by: statuses, exceptions without their modules, and words, each once."""
+    raised = [measured[name][client]["raised"] for name in symptom["faults"] for client in clients()]
+    exceptions = [each.rpartition(".")[2] for each in [*raised, *symptom["raised"]] if each]
+    title = [text for text in [symptom["title"].replace("`", "")] if "," not in text]
+    return list(dict.fromkeys([*map(str, statuses), *exceptions, *symptom["words"], *title]))
 
 
 def _rows(names: list[str], measured: dict[str, Any]) -> list[list[str]]:

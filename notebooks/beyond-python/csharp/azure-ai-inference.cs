@@ -135,27 +135,29 @@ ChatRequestUserMessage counting = User("Count from one to ten in Spanish.");
 ChatRequestUserMessage naming = User("Suggest a name for a language school.");
 ChatRequestUserMessage chant = User("Write a chant for a team of translators.");
 ChatCompletionsOptions brief = Ask(counting), stopped = Ask(counting), plain = Ask(counting);
-ChatCompletionsOptions drawn = Ask(naming), narrow = Ask(naming);
+ChatCompletionsOptions first = Ask(naming), drawn = Ask(naming), narrow = Ask(naming);
 ChatCompletionsOptions repeated = Ask(chant), varied = Ask(chant), fresh = Ask(chant);
 brief.MaxTokens = 8;
 stopped.StopSequences.Add("cinco");
 plain.ResponseFormat = ChatCompletionsResponseFormat.CreateTextFormat();
-drawn.Temperature = narrow.Temperature = 1;
+first.Temperature = drawn.Temperature = narrow.Temperature = 1;
+first.Seed = 1;
 drawn.Seed = narrow.Seed = 5;
 narrow.NucleusSamplingFactor = 0.2f; // top_p
 repeated.Temperature = varied.Temperature = fresh.Temperature = 0;
 varied.FrequencyPenalty = 1.5f;
-fresh.FrequencyPenalty = fresh.PresencePenalty = 2;
+fresh.PresencePenalty = 2;
 var settings = new Dictionary<string, ChatCompletionsOptions>
 {
     ["max_tokens 8"] = brief,
     ["stop cinco"] = stopped,
     ["response_format text"] = plain,
+    ["temperature 1, seed 1"] = first,
     ["temperature 1, seed 5"] = drawn,
     ["the same with top_p 0.2"] = narrow,
     ["no penalty"] = repeated,
     ["frequency_penalty 1.5"] = varied,
-    ["both penalties 2"] = fresh,
+    ["presence_penalty 2"] = fresh,
 };
 foreach (var (what, options) in settings)
 {

@@ -145,26 +145,29 @@ Begin("Shape the answer with parameters");
 UserChatMessage counting = User("Count from one to ten in Spanish.");
 UserChatMessage naming = User("Suggest a name for a language school.");
 UserChatMessage chant = User("Write a chant for a team of translators.");
-ChatCompletionOptions brief = Limit(8), stopped = Limit(256), plain = Limit(256), drawn = Limit(256);
-ChatCompletionOptions narrow = Limit(256), repeated = Limit(256), varied = Limit(256), fresh = Limit(256);
+ChatCompletionOptions brief = Limit(8), stopped = Limit(256), plain = Limit(256);
+ChatCompletionOptions first = Limit(256), drawn = Limit(256), narrow = Limit(256);
+ChatCompletionOptions repeated = Limit(256), varied = Limit(256), fresh = Limit(256);
 stopped.StopSequences.Add("cinco");
 plain.ResponseFormat = ChatResponseFormat.CreateTextFormat();
-drawn.Temperature = narrow.Temperature = 1;
+first.Temperature = drawn.Temperature = narrow.Temperature = 1;
+first.Seed = 1;
 drawn.Seed = narrow.Seed = 5;
 narrow.TopP = 0.2f;
 repeated.Temperature = varied.Temperature = fresh.Temperature = 0;
 varied.FrequencyPenalty = 1.5f;
-fresh.FrequencyPenalty = fresh.PresencePenalty = 2;
+fresh.PresencePenalty = 2;
 var tried = new (string What, UserChatMessage Asked, ChatCompletionOptions Options)[]
 {
     ("max_tokens 8", counting, brief),
     ("stop cinco", counting, stopped),
     ("response_format text", counting, plain),
+    ("temperature 1, seed 1", naming, first),
     ("temperature 1, seed 5", naming, drawn),
     ("the same with top_p 0.2", naming, narrow),
     ("no penalty", chant, repeated),
     ("frequency_penalty 1.5", chant, varied),
-    ("both penalties 2", chant, fresh),
+    ("presence_penalty 2", chant, fresh),
 };
 foreach (var (what, asked, options) in tried)
 {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,45 @@ CLIENTS = names()
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 CONNECT = "from mistral_on_azure import connect\n\nconnect(endpoint, model)"  # for checks that make the endpoint fail
 NEEDED = ["Connect with a key", "Send a system message", "Stream the answer", "Handle errors and retries"]
+# For each client wrong answers, by the number of the exercise, and what the check says of them.
+WRONG = {
+    "webrequests": [
+        (0, 'prepared = requests.Request("POST", url, json={"max_tokens": 8}).prepare()', "The key is missing"),
+        (1, "payloads = lambda lines: map(json.loads, lines)", "A line that is no JSON was parsed"),
+        (
+            1,
+            "payloads = lambda lines: (json.loads(each[6:]) for each in lines if each.startswith(b'data: {'))",
+            "without a space after data: is missing",
+        ),
+        (2, "within = lambda seconds, question: 'all of it'", "returned the whole answer"),
+    ],
+    "azure-sdk": [
+        (0, "record = client.complete(messages=[UserMessage(prompt)], max_tokens=8)", "a plain dict"),
+        (1, "drafts = [client.complete(messages=[UserMessage(task)]).choices[0].message.content]", "put n into"),
+        (1, 'drafts = "one"', "a str, not a list"),
+        (2, "patient = lambda question: client.complete(messages=[UserMessage(question)])", "allow a repeated POST"),
+    ],
+    "openai-sdk": [
+        (0, "hasty = client.with_options(max_retries=0)", "hasty waits for"),
+        (1, "raw = client.chat.completions.create(model=model, messages=messages, max_tokens=8)", "has no headers"),
+        (2, "reply = lambda chosen, question, **settings: 'Refused.'", "The message is missing"),
+    ],
+    "langchain": [
+        (0, "counter = client", "Return a number, not AIMessage"),
+        (1, "checked = lambda message: message", "Half an answer went through"),
+        (2, "patient_stream = lambda question: (each.text for each in client.stream(question))", "429 ended it"),
+    ],
+    "mistralai": [
+        (0, 'server_url_of = lambda address: address.removesuffix("/v1")', "became 'https://host/v1/'"),
+        (1, "whole_text = lambda events: 'all'", "passed as 'all'"),
+        (2, "reply = lambda either, question, **settings: 'Refused.'", "does not begin with the status"),
+    ],
+    "litellm": [
+        (0, "other = client(messages=question, max_tokens=8)", "came by the route azure_ai/"),
+        (1, 'text = "all"', "There is no usage"),
+        (2, "standby = router", "The deployments are named"),
+    ],
+}
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -44,3 +84,25 @@ def test_the_solutions_pass_the_checks(client, forks, local, tmp_path):
     done = forks.run(client, program, dict(os.environ))
     assert done.returncode == 0, done.stderr
     assert done.stdout.partition("Now:\n")[2] == "Solved.\n" * len(found)
+
+
+@pytest.mark.parametrize("client", WRONG)
+def test_a_wrong_answer_is_told_what_is_wrong(client, forks, local, tmp_path):
+    notebook = read(NOTEBOOKS, client)
+    found = exercises(notebook)
+    assert {number for number, _, _ in WRONG[client]} == {*range(len(found))}
+    taught = [cell.source for section in NEEDED for cell in snippets(notebook, section)]
+    tried = []
+    for number, answer, _ in WRONG[client]:
+        check = textwrap.indent(f"{found[number].place}\n{answer}\n{found[number].check}", "    ")
+        tried.append(
+            f"try:\n{check}\nexcept AssertionError as error:\n    print('Says:', str(error).replace('\\n', ' '))"
+        )
+    program = tmp_path / "wrong.py"
+    program.write_text("\n\n".join([notebook.parameters_source, CONNECT, *taught, *tried]), encoding="utf-8")
+    done = forks.run(client, program, dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    said = [line for line in done.stdout.splitlines() if line.startswith("Says:")]
+    assert len(said) == len(tried), done.stdout
+    for line, (_, answer, words) in zip(said, WRONG[client], strict=True):
+        assert words in line, f"{answer}\n{line}"
