@@ -90,7 +90,7 @@ def test_a_port_that_is_taken_on_any_host():
 @pytest.mark.parametrize("command", ["engine", "lock"])
 def test_what_uv_cannot_do(command, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))  # beside which there is no uv
-    assert "without uv, run `make setup`" in said(command, status=1)
+    assert "If uv is missing, run `make setup`." in said(command, status=1)
 
 
 def test_a_gallery_where_nothing_can_be_written(tmp_path):

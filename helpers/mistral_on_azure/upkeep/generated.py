@@ -59,7 +59,7 @@ def _compile(root: Path, output: Path, *wanted: object) -> None:
     try:
         subprocess.run([*command, "--output-file", output], cwd=root, check=True)
     except (OSError, subprocess.CalledProcessError):
-        raise CookbookError("Nothing was locked. uv's message above says why; without uv, run `make setup`.") from None
+        raise CookbookError("Nothing was locked; see the error above. If uv is missing, run `make setup`.") from None
 
 
 def _pins(lock: Path) -> list[str]:
