@@ -69,11 +69,6 @@ class Bucket:
         missing = (amount if amount < self.capacity else self.capacity) - level
         return missing / self.rate if missing > self.rounding else 0.0
 
-    def state(self) -> tuple[float, float]:
-        """The amount that is left (0 for a negative level), and the seconds until the bucket is full again."""
-        level = self.level
-        return level if level > 0 else 0, (self.capacity - level) / self.rate
-
 
 class Quota:
     """The quota of one deployment for one key.
@@ -127,8 +122,14 @@ class Quota:
         self.tokens.level -= tokens
 
     def headers(self) -> bytes:
-        """The `x-ratelimit-*` header lines, for the levels after the last charge."""
-        return self._lines % (self.requests.state() + self.tokens.state())
+        """The `x-ratelimit-*` header lines after the last charge: what is left, and seconds until a bucket is full."""
+        requests, tokens = self.requests, self.tokens
+        return self._lines % (
+            requests.level if requests.level > 0 else 0,
+            (requests.capacity - requests.level) / requests.rate,
+            tokens.level if tokens.level > 0 else 0,
+            (tokens.capacity - tokens.level) / tokens.rate,
+        )
 
     def _exceeded(self, seconds: int) -> QuotaExceeded:
         return QuotaExceeded(

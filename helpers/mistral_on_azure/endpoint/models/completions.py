@@ -94,20 +94,20 @@ def body(answer: Result) -> bytes:
 
 
 def _choice(answer: Result, index: int, completion: Completion) -> bytes:
-    logprobs = answer.logprobs(completion)
-    if index:
-        spoken = _spoken(completion, index)
-    else:
-        spoken = completion.choice = completion.choice or _spoken(completion, 0)
-    return spoken % (b"null" if logprobs is None else _encode(logprobs))
+    spoken = _spoken(completion, index) if index else completion.choice
+    if not spoken:
+        spoken = completion.choice = _spoken(completion, 0)
+    if not answer.parameters.get("logprobs"):
+        return spoken
+    return spoken.removesuffix(b"null}") + _encode(answer.logprobs(completion)) + b"}"
 
 
 def _spoken(completion: Completion, index: int) -> bytes:
-    """The JSON of a choice as a template with a `%b` for `logprobs`."""
+    """The JSON of a choice without log probabilities."""
     calls = [call.member for call in completion.calls] or None
     message = {"role": "assistant", "content": completion.text, "tool_calls": calls}
     choice = {"index": index, "message": message, "finish_reason": completion.finish_reason}
-    return _encode(choice).replace(b"%", b"%%")[:-1] + b',"logprobs":%b}'
+    return _encode(choice)[:-1] + b',"logprobs":null}'
 
 
 def events(answer: Result) -> tuple[bytes, ...]:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -68,14 +69,14 @@ class Layer:
         self, entries: Sequence[Entry], asked: Question, due: Callable[[Entry], int], watch: Watch
     ) -> Found | None:
         for entry in entries:
-            reply = due(entry)
+            reply = due(entry) if entry.staged else 0
             groups = entry.match(asked, reply, watch)
             if groups is not None:
                 return Found(entry, reply, groups)
         return None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Answers:
     """The layers that are searched one after the other, and the answer to a prompt that none of them has.
 
@@ -90,6 +91,11 @@ class Answers:
     unknown_prompt: str | None
     filtered: tuple[str, ...] = ()
     last: Callable[[], Layer] | None = None
+
+    @cached_property
+    def longest(self) -> int:
+        """Characters of the longest answer, before placeholders are filled."""
+        return max((layer.longest for layer in self.layers), default=0)
 
 
 def unexpected(asked: Question, entries: Sequence[Entry], due: Callable[[Entry], int]) -> ApiError:
@@ -241,8 +247,7 @@ class SessionScript:
 
     def longest(self, answers: Answers) -> int:
         """Characters of the longest answer, before placeholders are filled."""
-        own = (self.layer,) if self.layer else ()
-        return max((layer.longest for layer in (*own, *answers.layers)), default=0)
+        return answers.longest if self.layer is None else max(self.layer.longest, answers.longest)
 
     def advance(self, found: Found) -> Fault | None:
         """Count that a reply is sent, and return the fault that hits it, if one does."""

@@ -134,7 +134,8 @@ def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answer
     if talk.history and not deployment.tools:
         raise not_supported("messages", "tool_calls", f"{deployment.name} cannot call tools.")
     refuse_filtered(talk.prompt, answers.filtered)
-    _check_bias(parameters.get("logit_bias") or {}, deployment)
+    if parameters.get("logit_bias"):
+        _check_bias(parameters["logit_bias"], deployment)
     if parameters.get("safe_prompt"):
         parameters = {**parameters, "messages": guarded(parameters["messages"])}
         # Exchanges match the client's system message, without the guardrail.
@@ -234,8 +235,6 @@ def _continued(prefix: str, text: str, parameters: dict[str, Any], tokenizer: st
 
 def _check_bias(biases: dict[str, float], deployment: Deployment) -> None:
     """Refuse token ids outside the vocabulary with vLLM's message; the vocabulary's size is unknown for some models."""
-    if not biases:
-        return
     size = None if deployment.estimated else vocabulary_size(deployment.counted_with)
     unknown = [token for token in map(int, biases) if token < 0 or (size is not None and token >= size)]
     if unknown:
@@ -275,8 +274,10 @@ def _waits_for_a_tokenizer(deployment: Deployment) -> bool:
 def _much_is_written(parameters: dict[str, Any], longest: int) -> bool:
     """Whether encoding the choices may take long, judged by the script's longest answer (in characters)."""
     alternatives = 1 + (parameters.get("top_logprobs") or 0) if parameters.get("logprobs") else 0
-    characters = min(longest, LONGEST_TOKEN * parameters.get("max_tokens", longest))
-    return parameters.get("n", 1) * (1 + alternatives) * characters > LONG
+    limit = parameters.get("max_tokens")
+    if limit is not None and LONGEST_TOKEN * limit < longest:
+        longest = LONGEST_TOKEN * limit
+    return parameters.get("n", 1) * (1 + alternatives) * longest > LONG
 
 
 def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None, least: str = "") -> None:

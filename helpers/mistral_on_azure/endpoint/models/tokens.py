@@ -125,8 +125,13 @@ def _vocabulary(tokenizer: str) -> tuple[bytes, ...]:
 
 def vocabulary_is_read(characters: int) -> bool:
     """Whether the tables for a text of this length are loaded: the vocabulary and, for long texts, `_neighbours`."""
-    known = _vocabulary if characters <= 2 * BLOCK else _neighbours
-    return bool(known.cache_info().currsize)
+    table = _vocabulary if characters <= 2 * BLOCK else _neighbours
+    if table not in _read and table.cache_info().currsize:
+        _read.add(table)
+    return table in _read
+
+
+_read: set[Any] = set()  # asked for each request, which is faster than `cache_info`
 
 
 _MARKERS = {  # number of control tokens that Mistral's chat format adds to a turn

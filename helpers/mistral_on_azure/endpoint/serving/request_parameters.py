@@ -159,7 +159,7 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
     """Check a request body, and return the parameters for the model.
 
     Args:
-        body: the decoded request body. Null has the effect of leaving a parameter out.
+        body: the decoded request body, which may be changed. Null has the effect of leaving a parameter out.
         extra: what to do with parameters that the API does not define: "error", "drop" or "pass-through".
 
     Returns:
@@ -172,7 +172,7 @@ def validate(body: dict[str, Any], extra: str) -> dict[str, Any]:
         unexpected = [name for name in body if name not in _STANDARD]
         if unexpected:
             raise _unexpected(unexpected)
-    given = {name: value for name, value in body.items() if value is not None}
+    given = {name: value for name, value in body.items() if value is not None} if None in body.values() else body
     if extra == "drop":
         given = {name: value for name, value in given.items() if name in _STANDARD}
     if not _fit(given):
