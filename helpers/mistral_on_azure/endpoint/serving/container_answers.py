@@ -165,26 +165,26 @@ def stream(
         usage: (prompt tokens, completion tokens); None if the request did not ask for usage.
         continuous: whether every chunk has the usage so far (`continuous_usage_stats`).
     """
-    sent = 0
+    sent, counted = 0, continuous and usage is not None
+    head = {"id": identifier, "object": "chat.completion.chunk", "created": created, "model": model}
+    head = _encode(head).removesuffix("}")  # written once, since a stream may have thousands of events
 
-    def event(choices: list[dict[str, Any]], **more: Any) -> bytes:
-        head = {"id": identifier, "object": "chat.completion.chunk", "created": created, "model": model}
-        if continuous and usage is not None and choices:
-            more["usage"] = _counts(usage[0], min(sent, usage[1]))
-        return b"data: " + written({**head, "choices": choices, **more}) + b"\n\n"
+    def event(choices: str, counts: dict[str, int] | None) -> bytes:
+        more = "" if counts is None else f',"usage":{_encode(counts)}'
+        return _bytes_of(f'data: {head},"choices":[{choices}]{more}}}\n\n')
 
-    events = [
-        event([{"index": index, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}])
-        for index in range(len(choices))
-    ]
+    def chunk(index: int, delta: str, ended: str | None) -> bytes:
+        counts = _counts(usage[0], min(sent, usage[1])) if counted else None
+        return event(f'{{"index":{index},"delta":{{{delta}}},"finish_reason":{_encode(ended)}}}', counts)
+
+    events = [chunk(index, '"role":"assistant","content":""', None) for index in range(len(choices))]
     for index, (pieces, reason) in enumerate(choices):
         texts = pieces or ("",)
         for place, text in enumerate(texts, 1):
             sent += 1
-            ended = reason if place == len(texts) else None
-            events.append(event([{"index": index, "delta": {"content": text}, "finish_reason": ended}]))
+            events.append(chunk(index, f'"content":{_encode(text)}', reason if place == len(texts) else None))
     if usage is not None:
-        events.append(event([], usage=_counts(*usage)))
+        events.append(event("", _counts(*usage)))
     return (*events, DONE)
 
 
@@ -213,8 +213,14 @@ def _counts(prompt: int, completion: int) -> dict[str, int]:
 
 def written(value: Any) -> bytes:
     """JSON as the container writes it: without spaces, and with unpaired surrogates, which UTF-8 lacks, escaped."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _bytes_of(_encode(value))
+
+
+def _bytes_of(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
+
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 @cache

@@ -167,14 +167,16 @@ class ToolFunction(BaseModel):
     @field_validator("parameters")
     @classmethod
     def check_parameters(cls, value: Any) -> Any:
-        """Refuse parameters that are not a JSON schema."""
+        """Refuse parameters that are not a JSON schema. Patterns are not compiled, which may take seconds."""
         # The import takes a third of a second, and requests with tools are refused in any case.
         from jsonschema import Draft7Validator, SchemaError
 
         try:
-            Draft7Validator.check_schema(value)
+            Draft7Validator.check_schema(value, format_checker=None)
         except SchemaError as error:
             raise ValueError(f"The parameters are no JSON schema: {error.message}.") from None
+        except RecursionError:
+            raise ValueError("The parameters are nested too deeply.") from None
         return value
 
 

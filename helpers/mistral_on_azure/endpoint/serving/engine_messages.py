@@ -111,30 +111,33 @@ def _decoded(arguments: Any) -> Any:
     if not isinstance(arguments, str):
         return arguments
     try:
-        return _loaded(arguments)
+        return loaded(arguments)
     except ValueError:
         return arguments
 
 
-def _loaded(arguments: str) -> Any:
-    """Decode arguments.
+def loaded(text: str, what: str = "The arguments of a tool call are") -> Any:
+    """Decode JSON that is a string of the request, within the bounds of a body.
+
+    Args:
+        what: what is nested too deeply, for the message.
 
     Raises:
-        ValueError: for arguments that are not JSON.
+        ValueError: for a text that is not JSON.
         ApiError: 413 for too many values, 400 for too deep nesting.
     """
-    check_size(arguments.encode("utf-8", "surrogatepass"))
+    check_size(text.encode("utf-8", "surrogatepass"))
     try:
-        return json.loads(arguments)
+        return json.loads(text)
     except RecursionError:
-        raise invalid("The arguments of a tool call are nested too deeply.", code="invalid_json") from None
+        raise invalid(f"{what} nested too deeply.", code="invalid_json") from None
 
 
 def _check_arguments(arguments: Any) -> None:
     if not isinstance(arguments, str) or not arguments:
         return
     try:
-        _loaded(arguments)
+        loaded(arguments)
     except ValueError as error:
         raise EngineError(str(error)) from None
 

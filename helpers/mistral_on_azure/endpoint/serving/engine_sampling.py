@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import shown
+from mistral_on_azure.endpoint.serving.engine_messages import loaded
 from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError
 
 MOST_LOGPROBS = 20  # alternatives for a token
@@ -161,14 +161,19 @@ def late_error(body: EngineBody, vocabulary: int) -> EngineError | None:
 
 
 def _late_constraint(body: EngineBody) -> EngineError | None:
-    """What is wrong with the form that the answer shall have. Grammars and regular expressions are not read."""
+    """What is wrong with the form that the answer shall have. Grammars and regular expressions are not read.
+
+    Raises:
+        ApiError: for a schema, as text, that takes too long to decode.
+    """
     outputs = body.structured_outputs
     if outputs is None:
         return None
     if outputs.choice == []:
         return EngineError("Choice '[]' cannot be an empty list")
     try:
-        schema = json.loads(outputs.json) if isinstance(outputs.json, str) else outputs.json
+        "".join(outputs.choice or ()).encode()  # an unpaired surrogate is in no token
+        schema = loaded(outputs.json, "The schema is") if isinstance(outputs.json, str) else outputs.json
     except ValueError as error:
         return EngineError(str(error))
     kind = schema.get("type") if isinstance(schema, dict) else None

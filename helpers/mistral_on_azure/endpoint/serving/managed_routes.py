@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
 
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError
@@ -50,6 +51,7 @@ _SCORE_TOKENS = 16  # completion tokens of the scoring route where no parameter 
 _ENDS_AT_ONCE = 50  # a bias on the end token that makes an empty completion certain
 # The tokens that all choices of a response may have, and the number that the JSON around each choice counts as.
 _WRITTEN, _AROUND = 20_000, 20
+_LONGEST_ID = 200  # characters of `x-request-id` in the completion's id, which each event of a stream repeats
 _TOO_MUCH = "The choices are too long together for the local endpoint: ask for fewer, or for shorter ones."
 _EVENTS = "text/event-stream; charset=utf-8"
 _END = "2"  # the id of </s>
@@ -177,7 +179,7 @@ def _container(request: Request, deployment: Deployment, session: Session, known
     extra = request.headers.get("extra-parameters")
     azure = request.path == "/chat/completions"
     asked = container.read_chat(request.body, content_type, extra, adapter, azure=azure, filtered=known.filtered)
-    identifier = request.headers.get("x-request-id") or f"{random.getrandbits(64):016x}"
+    identifier = request.headers.get("x-request-id", "")[:_LONGEST_ID] or f"{random.getrandbits(64):016x}"
     return _chat(asked, adapter, deployment, session, known, f"chatcmpl-{identifier}")
 
 
@@ -205,8 +207,9 @@ def _chat(
     if fault is not None and fault.status is not None:
         raise FaultAsked(fault, delay=delay)
     choices, completed = [], 0
+    complete = cache(lambda text: _complete(asked, text, most, deployment))
     for index in range(body.choices):
-        choices.append(_complete(asked, texts[pick(texts, asked.prompt, parameters, index)], most, deployment))
+        choices.append(complete(texts[pick(texts, asked.prompt, parameters, index)]))
         completed += choices[-1][1]
         if index and completed + _AROUND * body.choices > _WRITTEN:
             raise answers.from_engine(EngineError(_TOO_MUCH))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from mistral_on_azure.endpoint.transport.contents import read_as_python
 _LENGTHS = ("max_new_tokens", "max_gen_len", "max_tokens")
 _PENALTIES = ("presence_penalty", "frequency_penalty")
 _NUMBERS = ("temperature", "top_p", *_PENALTIES)
+_LARGEST = sys.float_info.max  # an integer above it is no temperature
 
 
 def read_score(body: bytes, filtered: Sequence[str]) -> tuple[list[tuple[str, str]], dict[str, Any]] | None:
@@ -25,7 +27,7 @@ def read_score(body: bytes, filtered: Sequence[str]) -> tuple[list[tuple[str, st
 
     Returns:
         The turns (role, text) and the parameters; None for an invalid or filtered payload, to which the response is
-        `{}`.
+        `{}`. An unpaired surrogate, which no tokenizer takes, makes a payload invalid.
 
     Raises:
         Refused: 500 for a body that is not JSON, or is nested too deeply.
@@ -48,8 +50,9 @@ def read_score(body: bytes, filtered: Sequence[str]) -> tuple[list[tuple[str, st
         return None
     try:
         for turn in turns:
+            turn["content"].encode()
             refuse_filtered(turn["content"], filtered)
-    except ApiError:
+    except (ApiError, UnicodeEncodeError):
         return None
     return [(turn["role"], turn["content"]) for turn in turns], parameters
 
@@ -67,7 +70,7 @@ def score_parameters(parameters: dict[str, Any]) -> dict[str, Any] | None:
     numbers = [parameters[name] for name in _NUMBERS if name in parameters]
     if any(isinstance(each, bool) or not isinstance(each, int | float) for each in numbers):
         return None
-    if temperature < 0 or not 0 < top_p <= 1 or "best_of" in parameters or parameters.get("use_beam_search"):
+    if not 0 <= temperature <= _LARGEST or not 0 < top_p <= 1 or "best_of" in parameters or parameters.get("use_beam_search"):
         return None
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         return None
