@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -22,7 +25,7 @@ from mistral_on_azure.endpoint.gateway.quota import QuotaExceeded
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models import chat_template, completions, script_model
 from mistral_on_azure.endpoint.server import run
-from mistral_on_azure.endpoint.serving import managed_routes
+from mistral_on_azure.endpoint.serving import engine_request, managed_routes
 
 LONG = "\x7f" * 500_000  # four characters in Python's own writing, six in JSON
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -45,6 +48,27 @@ def asked(kind: str, body: Any, path: str = OPENAI, headers: dict[str, str] | No
 def called(arguments: Any) -> list[dict[str, Any]]:
     call = {"type": "function", "function": {"name": "a", "arguments": arguments}}
     return [*HELLO, {"role": "assistant", "content": "x", "tool_calls": [call]}, *HELLO]
+
+
+def offering(schema: str) -> bytes:
+    """A request with a tool whose parameters are a schema."""
+    tool = f'{{"type":"function","function":{{"name":"a","description":"b","parameters":{schema}}}}}'
+    return f'{{"messages":[{{"role":"user","content":"x"}}],"tools":[{tool}]}}'.encode()
+
+
+def scored(text: str, temperature: str) -> bytes:
+    turns = f'[{{"role":"user","content":"{text}"}}]'
+    return f'{{"input_data":{{"input_string":{turns},"parameters":{{"temperature":{temperature}}}}}}}'.encode()
+
+
+PEAK = """
+import resource, sys
+from mistral_on_azure.endpoint.transport.contents import read_as_python
+body = sys.stdin.buffer.read()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+read_as_python(body)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
 
 
 @pytest.mark.parametrize(
@@ -83,12 +107,70 @@ def test_an_error_is_short_whatever_was_sent(kind, body, path, headers):
         (OPENAI, {"messages": called("[" * 100_000)}, 424, "nested too deeply"),
         (OPENAI, {"messages": called("[" + "0," * 100_000 + "0]")}, 413, "values"),
         (OPENAI, {"messages": called("{]")}, 424, "Expecting property name"),
+        (OPENAI, {"messages": HELLO, "structured_outputs": {"json": "[" * 2_000}}, 424, "nested too deeply"),
+        (OPENAI, {"messages": HELLO, "structured_outputs": {"json": "[" + "{}," * 99_999 + "{}]"}}, 413, "values"),
+        (
+            OPENAI,
+            b'{"messages":[{"role":"user","content":"x"}],"structured_outputs":{"choice":["\\ud800"]}}',
+            424,
+            "utf-8",
+        ),
+        (OPENAI, offering('{"not":' * 300 + "{}" + "}" * 300), 424, "nested too deeply"),
+        (OPENAI, offering('{"pattern":"' + "(" * 3_000 + '"}'), 424, "Tools and tool_choice are not supported"),
+        ("/score", scored("x", "1" + "0" * 400), 200, "None"),
+        ("/score", scored("\\ud800", "1"), 200, "{}"),
     ],
 )
 def test_what_managed_compute_cannot_read_is_an_answer_and_no_failure(path, body, status, words, caplog):
-    got = asked(MANAGED, body, path)
+    got = asked(MANAGED, body, path, PASS)
     assert got.status == status and words in got.body.decode()
     assert not caplog.records
+
+
+def test_a_long_name_of_a_request_is_not_repeated_in_each_event():
+    """A stream has an event for each token of each choice: 60 kB in each of them are 900 MB."""
+    body = {"messages": [{"role": "user", "content": PROMPT}], "n": 200, "stream": True}
+    got = asked(MANAGED, body, OPENAI, {**PASS, "x-request-id": "r" * 60_000})
+    assert got.status == 200 and len(got.body) < 8_000_000
+    assert b'"id":"chatcmpl-rrr' in got.body
+
+
+@pytest.mark.parametrize("more", [{}, {"stop": [f"x{at}" for at in range(2_000)]}])
+def test_a_text_is_cut_once_however_many_choices_have_it(more, monkeypatch):
+    cuts, cut = [], managed_routes.cut
+    monkeypatch.setattr(managed_routes, "cut", lambda *given: cuts.append(1) or cut(*given))
+    outputs = {"choice": ["one of many words " * 800]}
+    got = asked(
+        MANAGED, {"messages": HELLO, "n": 900, "max_tokens": 1, "structured_outputs": outputs, **more}, OPENAI, PASS
+    )
+    assert got.status == 200 and len(got.json["choices"]) == 900
+    assert len(cuts) == 1
+
+
+def test_a_pattern_of_a_tool_that_is_refused_anyway_is_not_compiled(monkeypatch):
+    monkeypatch.setattr(re, "compile", None)  # to call it would be an error
+    tool = offering(
+        json.dumps({"properties": {str(at): {"pattern": f"(?i)[\x00-{chr(70_000 + at)}]"} for at in range(9)}})
+    )
+    assert "Tools and tool_choice" in asked(MANAGED, tool, OPENAI, PASS).body.decode()
+
+
+@pytest.mark.parametrize("values", [{"a": [{}] * 9_000}, {f"a{at}": {} for at in range(9_000)}])
+def test_of_many_faults_the_first_are_described_and_all_are_counted(values, monkeypatch):
+    """Pydantic describes all at once, and nothing else runs meanwhile."""
+    described, each_of = [], engine_request._fault
+    monkeypatch.setattr(engine_request, "_fault", lambda found: described.append(1) or each_of(found))
+    got = asked(MANAGED, {"messages": HELLO, "vllm_xargs": values}, OPENAI, PASS)
+    told = json.loads(got.json["error"]["message"])["error"]["message"]
+    assert int(told.split()[0]) >= 27_000 and "'vllm_xargs'" in told
+    assert 0 < len(described) <= 1_000
+
+
+def test_brackets_in_a_long_prompt_take_no_memory():
+    """The depth is looked for outside of texts; the pattern for these once remembered each character: 450 MB."""
+    body = json.dumps({"messages": [{"role": "user", "content": "[]" * 1_900_000}]}).encode()
+    tracing = subprocess.run([sys.executable, "-c", PEAK], input=body, capture_output=True, check=True, timeout=60)
+    assert int(tracing.stdout) < 60_000  # kB
 
 
 def test_what_is_short_is_shown_as_it_is():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import re
 from urllib.parse import urlsplit
@@ -35,6 +36,12 @@ _HOST = re.compile(r"\*|\.?\w[\w.:/-]*|::[\w:]*")  # an entry of NO_PROXY
 _QUOTES = "\"'`“”‘’"
 _AROUND = "<>,;"  # what stands around an address in prose and in lists
 _SECRET = re.compile(r"[A-Za-z0-9+=_]{20,}|eyJ[\w.-]+")  # a key or a token; an address has a dot, a slash or a hyphen
+_IN_IT = re.compile(  # a key or a token as a part of an address: capitals, others and three digits, twenty in all
+    r"(?=(?:[A-Za-z+=]*\d){3})(?=[a-z\d+=]*[A-Z])(?=[A-Z\d+=]*[a-z])[A-Za-z\d+=]{20,}|[0-9A-Fa-f]{32}|eyJ[\w.-]{20,}"
+)
+_AFTER_PATH = re.compile(r"[?#;&=|,\\]|%3f|%23", re.IGNORECASE)  # where a query begins, or what stands for one
+_USER = re.compile(r".*(?:@|%40|\uff20)", re.IGNORECASE | re.DOTALL)  # a user name and password; they may have slashes
+_HIDDEN = "…"
 
 
 class Misshapen(CookbookError):
@@ -78,25 +85,27 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
     if _SECRET.fullmatch(url):
         raise Misshapen(f"{name} looks like a key or a token, not an address.", f"Was it meant for {CREDENTIAL}?")
     if url != (joined := "".join(url.split())):
+        if any(_SECRET.fullmatch(part) or _IN_IT.search(part) for part in url.split()):
+            raise _with_key(name)
         raise _wrong(name, "has a space or a line break in it", joined)
     if "://" not in url and (found := _SCHEME.match(url)):
-        raise _wrong(name, f"is {_shown(url)!r}, whose scheme is cut", f"{found[1]}://{url[found.end() :]}")
+        raise _wrong(name, f"is {shown(url)!r}, whose scheme is cut", f"{found[1]}://{url[found.end() :]}")
     if "://" not in url:
         scheme = "http" if is_loopback(urlsplit(f"//{url}").hostname or "") else "https"
-        raise _wrong(name, f"is {_shown(url)!r}, which has no scheme", f"{scheme}://{url}")
+        raise _wrong(name, f"is {shown(url)!r}, which has no scheme", f"{scheme}://{url.lstrip('/')}")
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         usable = usable and parts.netloc.isascii()  # a hyphen from a text processor is none in a host's name
     except ValueError:
         usable = False
-    if not usable:
-        raise Misshapen(f"{name} is {_shown(url)!r}, which is no web address.", f"It looks like {_EXAMPLE}")
-    if "@" in parts.netloc:
+    if _USER.match(url):
         why, remedy = f"{name} holds a user name or password.", f"Put the key into {CREDENTIAL} instead."
         raise Misshapen(why, remedy, _without_user(url))
-    if "?" in url or "#" in url:
-        raise _wrong(name, "has a query or fragment", f"{_base(url)}{parts.path}")
+    if not usable:
+        raise Misshapen(f"{name} is {shown(url)!r}, which is no web address.", f"It looks like {_EXAMPLE}")
+    if found := _AFTER_PATH.search(url):
+        raise _wrong(name, "has a query or fragment", url[: found.start()])
     if kind_of_host(parts.hostname) is FOUNDRY and parts.scheme == "https":
         return _resources(url, name)
     path = parts.path.rstrip("/")
@@ -104,12 +113,14 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
         return check_endpoint(f"{_base(url)}{path[: -len(FOUNDRY.openai_path)]}", name)
     if found := _ROUTE.search(path):
         instead = f"{_base(url)}{path[: found.start()]}"
-        raise _wrong(name, f"ends in {found[0]}, which is a route and not part of the endpoint", instead)
+        raise _wrong(name, f"ends in {shown(found[0])}, which is a route and not part of the endpoint", instead)
     if parts.path.endswith("/"):
         raise _wrong(name, "ends in a slash", f"{_base(url)}{path}")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         why = f"{name} is plain http, which would show your key to the network."
         raise Misshapen(why, "Use https.", f"https{url[len('http') :]}")
+    if _in_host(parts.netloc) or _IN_IT.search(parts.path):
+        raise _with_key(name)
     return f"{_base(url)}{parts.path}"
 
 
@@ -136,13 +147,28 @@ def check_credential(key: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    return host == "localhost" or host.startswith("127.") or host == "::1"
+    """Whether a host is this machine; not a name that only begins as such an address does."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def label_of(url: str) -> str:
     """A name for an endpoint in reports: derived from the address, which it does not reveal."""
     return f"endpoint {hashlib.sha256(url.encode()).hexdigest()[:8]}"
+
+
+def shown(url: str) -> str:
+    """An address as a message may show it, without what may be a credential: user, query, and what looks like a key."""
+    scheme, separator, rest = _without_user(url).rpartition("://")
+    rest = _AFTER_PATH.split(rest)[0]
+    host, slash, path = rest.partition("/")
+    if _IN_IT.search(scheme) or _in_host(host):
+        return _HIDDEN
+    if _IN_IT.search(path.replace("/", "")):
+        path = _HIDDEN
+    return f"{scheme}{separator}{host}{slash}{path}"
 
 
 def around_proxies() -> dict[str, str]:
@@ -208,7 +234,7 @@ def _resources(url: str, name: str) -> str:
     if path.startswith("/api/projects"):
         why = f"{name} is a project's address (/api/projects/…), and models are called at its resource"
         raise Misshapen(f"{why}.", f"Set it to {base}{FOUNDRY.azure_path}", f"{base}{FOUNDRY.azure_path}")
-    raise _wrong(name, f"ends in {path}, which is a route and not part of the endpoint", base)
+    raise _wrong(name, f"ends in {shown(path)}, which is a route and not part of the endpoint", base)
 
 
 def _wrong(name: str, why: str, instead: str) -> Misshapen:
@@ -218,7 +244,7 @@ def _wrong(name: str, why: str, instead: str) -> Misshapen:
         best = check_endpoint(instead, name)
     except Misshapen as error:
         best = _told(error) or best
-    return Misshapen(f"{name} {why}.", f"Set it to {_shown(best).rstrip('/')}", instead)
+    return Misshapen(f"{name} {why}.", f"Set it to {shown(best).rstrip('/')}", instead)
 
 
 def _told(error: Misshapen) -> str:
@@ -227,15 +253,22 @@ def _told(error: Misshapen) -> str:
     return address if told else error.instead
 
 
-def _shown(url: str) -> str:
-    """A URL without its query and password, which may be credentials."""
-    return _without_user(url.partition("?")[0].partition("#")[0])
+def _with_key(name: str) -> Misshapen:
+    """For an address in which something looks like a key. The message does not have the address."""
+    return Misshapen(f"{name} holds what looks like a key or a token.", f"Put that into {CREDENTIAL} instead.")
+
+
+def _in_host(host: str) -> bool:
+    """Whether something in a host with its port looks like a key. A name with dots is one of DNS, as long as it is."""
+    name, _, port = host.partition(":")
+    return bool(_IN_IT.search(port) or ("." not in name.strip(".") and _IN_IT.search(name)))
 
 
 def _without_user(url: str) -> str:
-    scheme, separator, rest = url.rpartition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "", url
+    return f"{scheme}{separator}{_USER.sub('', rest)}"
 
 
 def _base(url: str) -> str:

@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any
 from urllib.parse import urlsplit
 
-from mistral_on_azure.azure.addresses import API_VERSION, ENDPOINT
+from mistral_on_azure.azure.addresses import API_VERSION, ENDPOINT, shown
 from mistral_on_azure.azure.deployment_kinds import FOUNDRY, MANAGED, SERVERLESS, DeploymentKind, kind_answered
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.azure.masking import Masker
@@ -135,7 +135,7 @@ def _read(answer: HTTPResponse, credential: str) -> Response:
 @contextmanager
 def _errors_in_one_line(url: str, name: str) -> Iterator[None]:
     """Turn an error of the connection into one line that names the variable or option that holds the address."""
-    base = "/".join(url.split("/")[:3])
+    base = shown("/".join(url.split("/")[:3]))
     try:
         yield
     except TimeoutError:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar
 
 LARGE = 16 * 1024  # bytes: a longer request body is processed in the background thread
@@ -37,6 +38,13 @@ def in_event_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def shortened(value: Any, most: int) -> Any:
+    """Decoded JSON of which each list and each object has its first `most` members only."""
+    if isinstance(value, dict):
+        return {name: shortened(each, most) for name, each in islice(value.items(), most)}
+    return [shortened(each, most) for each in value[:most]] if isinstance(value, list) else value
 
 
 @cache

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential, shown
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.ending import Deadline
 from mistral_on_azure.endpoint.gateway import quota
@@ -74,10 +74,10 @@ def _callers(options: Options) -> Callers:
     """
     for host in options.allow_host:
         if not HOST.fullmatch(host):
-            raise CookbookError(f"A host that is allowed is a name such as endpoint.local, not {host!r}.")
+            raise CookbookError(f"A host that is allowed is a name such as endpoint.local, not {shown(host)!r}.")
     for origin in options.allow_origin:
         if not ORIGIN.fullmatch(origin):
-            raise CookbookError(f"An origin that is allowed reads like http://localhost:3000, not {origin!r}.")
+            raise CookbookError(f"An origin that is allowed reads like http://localhost:3000, not {shown(origin)!r}.")
     return Callers(options.allow_host, options.allow_origin)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import ENGINE_KEY
+from mistral_on_azure.azure.addresses import ENGINE_KEY, shown
 from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
 from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import embedded as embedded_engine
@@ -49,7 +49,7 @@ def choose(engine: str) -> RealModel:
         raise ModuleNotFoundError(name="aiohttp")
     if not url.startswith(("http://", "https://")):
         raise CookbookError(
-            f"{_OPTION} is {engine!r}; it must be {_EMBEDDED!r} or an address like http://localhost:11434."
+            f"{_OPTION} is {shown(engine)!r}; it must be {_EMBEDDED!r} or an address like http://localhost:11434."
         )
     return RealModel(url, key, _first_model(url, key))
 

@@ -15,11 +15,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from mistral_on_azure.endpoint.api_errors import beginning, shown
+from mistral_on_azure.endpoint.bounds import shortened
 
 Fault = dict[str, Any]  # an error of validation: type, loc, msg, input and perhaps ctx
 
 _TOLD = 50_000  # characters of an error message, to which each of two levels of JSON adds escapes
 _64_BITS = 2**63
+_MANY = 1_000  # errors of types: to describe more takes pydantic a tenth of a second, in which no other thread runs
 _FORMATS = ("text", "json_object", "json_schema")
 
 
@@ -184,7 +186,8 @@ def accept(request: dict[str, Any], message_faults: tuple[list[Fault], int]) -> 
     try:
         body = _adapter().validate_python(request, from_attributes=True)
     except ValidationError as error:
-        found = [_fault(each) for each in error.errors(include_url=False)]
+        found = _faults(error, request)
+        count += error.error_count() - len(found)
     form = request.get("response_format")
     if isinstance(form, dict) and form.get("type", "text") not in _FORMATS:
         found += _format_faults(form)
@@ -262,15 +265,8 @@ def _format_faults(form: dict[str, Any]) -> list[Fault]:
     at = ("body", "response_format", "function-wrap[__log_extra_fields__()]")
 
     def literal(expected: str) -> Fault:
-        message = f"Input should be {expected}"
-        context = {"expected": expected}
-        return {
-            "type": "literal_error",
-            "loc": (*at, "type"),
-            "msg": message,
-            "input": form.get("type"),
-            "ctx": context,
-        }
+        told = {"msg": f"Input should be {expected}", "input": form.get("type"), "ctx": {"expected": expected}}
+        return {"type": "literal_error", "loc": (*at, "type"), **told}
 
     def missing(name: str) -> Fault:
         return {"type": "missing", "loc": (*at, name), "msg": "Field required", "input": form}
@@ -283,6 +279,17 @@ def _format_faults(form: dict[str, Any]) -> list[Fault]:
 @cache
 def _adapter() -> TypeAdapter[EngineBody]:
     return TypeAdapter(EngineBody)
+
+
+def _faults(error: ValidationError, request: dict[str, Any]) -> list[Fault]:
+    """The errors; of many, those of the first members of each list and object, which fill the message."""
+    if error.error_count() > _MANY:
+        try:
+            _adapter().validate_python({name: shortened(value, _MANY // 5) for name, value in request.items()})
+            return []
+        except ValidationError as first:
+            error = first
+    return [_fault(each) for each in error.errors(include_url=False)]
 
 
 def _fault(found: Any) -> Fault:

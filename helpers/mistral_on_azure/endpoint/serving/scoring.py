@@ -70,7 +70,12 @@ def score_parameters(parameters: dict[str, Any]) -> dict[str, Any] | None:
     numbers = [parameters[name] for name in _NUMBERS if name in parameters]
     if any(isinstance(each, bool) or not isinstance(each, int | float) for each in numbers):
         return None
-    if not 0 <= temperature <= _LARGEST or not 0 < top_p <= 1 or "best_of" in parameters or parameters.get("use_beam_search"):
+    if (
+        not 0 <= temperature <= _LARGEST
+        or not 0 < top_p <= 1
+        or "best_of" in parameters
+        or parameters.get("use_beam_search")
+    ):
         return None
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         return None

@@ -17,7 +17,7 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 MOST_VALUES, MOST_ESCAPES = 16_384, 524_288  # in a body; a text with more escaped characters exceeds every context
 DEEPEST, LONGEST_NUMBER = 256, 4_300  # levels of nesting, digits of a number
 _DEEPEST_IN_PYTHON = 950  # levels that `json` reads: Python stops at 1,000, and the container's server uses some
-_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_TEXT = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # `re` remembers each turn of a loop that may go back
 _BRACKET = re.compile(r"[\[\]{}]")
 _SPACE = " \t\n\r"  # the whitespace of JSON
 _OF_313 = {  # messages of Python 3.13 on, and what the versions before say
