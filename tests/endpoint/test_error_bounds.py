@@ -26,6 +26,7 @@ from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models import chat_template, completions, script_model
 from mistral_on_azure.endpoint.server import run
 from mistral_on_azure.endpoint.serving import engine_request, managed_routes
+from mistral_on_azure.endpoint.serving.container_body import schemas_are_read
 
 LONG = "\x7f" * 500_000  # four characters in Python's own writing, six in JSON
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -128,10 +129,10 @@ def test_what_managed_compute_cannot_read_is_an_answer_and_no_failure(path, body
 
 
 def test_a_long_name_of_a_request_is_not_repeated_in_each_event():
-    """A stream has an event for each token of each choice: 60 kB in each of them are 900 MB."""
-    body = {"messages": [{"role": "user", "content": PROMPT}], "n": 200, "stream": True}
+    """A stream has an event for each token of each choice: 60 kB in each of them were 900 MB."""
+    body = {"messages": [{"role": "user", "content": PROMPT}], "n": 60, "stream": True}
     got = asked(MANAGED, body, OPENAI, {**PASS, "x-request-id": "r" * 60_000})
-    assert got.status == 200 and len(got.body) < 8_000_000
+    assert got.status == 200 and len(got.body) < 2_000_000
     assert b'"id":"chatcmpl-rrr' in got.body
 
 
@@ -153,6 +154,27 @@ def test_a_pattern_of_a_tool_that_is_refused_anyway_is_not_compiled(monkeypatch)
         json.dumps({"properties": {str(at): {"pattern": f"(?i)[\x00-{chr(70_000 + at)}]"} for at in range(9)}})
     )
     assert "Tools and tool_choice" in asked(MANAGED, tool, OPENAI, PASS).body.decode()
+
+
+def test_a_large_schema_of_a_tool_is_not_checked():
+    """Jsonschema keeps an error for each of its values, with all that is in it."""
+    few, many = ({"type": [f"x{at}" for at in range(most)]} for most in (900, 1_100))
+    assert "no JSON schema" in asked(MANAGED, offering(json.dumps(few)), OPENAI, PASS).body.decode()
+    assert "Tools and tool_choice" in asked(MANAGED, offering(json.dumps(many)), OPENAI, PASS).body.decode()
+
+
+def test_a_first_request_with_tools_is_read_in_the_background(monkeypatch):
+    monkeypatch.delitem(sys.modules, "jsonschema", raising=False)
+    for body, read in ((b"{}", True), (b'{"tools":[]}', False), (b'{"\\u0074ools":[]}', False)):
+        assert schemas_are_read(body) is read
+    monkeypatch.setitem(sys.modules, "jsonschema", json)
+    assert schemas_are_read(b'{"tools":[]}')
+
+
+def test_all_choices_of_a_stream_have_fewer_tokens_together():
+    body = {"messages": [{"role": "user", "content": PROMPT}], "n": 200}
+    assert asked(MANAGED, body, OPENAI, PASS).status == 200
+    assert "ask for fewer" in asked(MANAGED, {**body, "stream": True}, OPENAI, PASS).body.decode()
 
 
 @pytest.mark.parametrize("values", [{"a": [{}] * 9_000}, {f"a{at}": {} for at in range(9_000)}])

@@ -40,6 +40,17 @@ def in_event_loop() -> bool:
     return True
 
 
+def count_of(value: Any, most: int) -> int:
+    """The number of values in decoded JSON. Counting stops once it exceeds `most`."""
+    count, waiting = 0, [value]
+    while waiting and count <= most:
+        each = waiting.pop()
+        count += 1
+        if isinstance(each, dict | list):
+            waiting += islice(each.values() if isinstance(each, dict) else each, most + 1)
+    return count
+
+
 def shortened(value: Any, most: int) -> Any:
     """Decoded JSON of which each list and each object has its first `most` members only."""
     if isinstance(value, dict):

@@ -169,13 +169,13 @@ def stream(
     head = {"id": identifier, "object": "chat.completion.chunk", "created": created, "model": model}
     head = _encode(head).removesuffix("}")  # written once, since a stream may have thousands of events
 
-    def event(choices: str, counts: dict[str, int] | None) -> bytes:
-        more = "" if counts is None else f',"usage":{_encode(counts)}'
-        return _bytes_of(f'data: {head},"choices":[{choices}]{more}}}\n\n')
+    def event(choices: str, counts: str) -> bytes:
+        return _bytes_of(f'data: {head},"choices":[{choices}]{counts}}}\n\n')
 
     def chunk(index: int, delta: str, ended: str | None) -> bytes:
-        counts = _counts(usage[0], min(sent, usage[1])) if counted else None
-        return event(f'{{"index":{index},"delta":{{{delta}}},"finish_reason":{_encode(ended)}}}', counts)
+        told = "null" if ended is None else _encode(ended)
+        counts = _counts(usage[0], min(sent, usage[1])) if counted else ""
+        return event(f'{{"index":{index},"delta":{{{delta}}},"finish_reason":{told}}}', counts)
 
     events = [chunk(index, '"role":"assistant","content":""', None) for index in range(len(choices))]
     for index, (pieces, reason) in enumerate(choices):
@@ -207,8 +207,10 @@ def abbreviated(text: str) -> str:
     return f"{text[:25]}...{text[-24:]}"
 
 
-def _counts(prompt: int, completion: int) -> dict[str, int]:
-    return {"prompt_tokens": prompt, "total_tokens": prompt + completion, "completion_tokens": completion}
+def _counts(prompt: int, completion: int) -> str:
+    """The member `usage` of a stream's chunk."""
+    total = prompt + completion
+    return f',"usage":{{"prompt_tokens":{prompt},"total_tokens":{total},"completion_tokens":{completion}}}'
 
 
 def written(value: Any) -> bytes:

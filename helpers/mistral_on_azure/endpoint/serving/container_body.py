@@ -8,6 +8,7 @@ measured: `upkeep/truth/` has the requests and the responses.
 from __future__ import annotations
 
 import re
+import sys
 from enum import Enum, StrEnum
 from functools import cache
 from typing import Annotated, Any, TypeVar
@@ -15,8 +16,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from mistral_on_azure.endpoint.api_errors import shown
+from mistral_on_azure.endpoint.bounds import count_of
 
 _MOST_FAULTS = 200  # errors that a 422 lists
+_LARGEST_SCHEMA = 1_000  # values of a tool's parameters; jsonschema keeps an error for each of more
 _PARTS = {"image": "ContentImage", "image_url": "ContentImageUrl", "audio_url": "ContentAudioUrl"}
 _FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -167,8 +170,13 @@ class ToolFunction(BaseModel):
     @field_validator("parameters")
     @classmethod
     def check_parameters(cls, value: Any) -> Any:
-        """Refuse parameters that are not a JSON schema. Patterns are not compiled, which may take seconds."""
-        # The import takes a third of a second, and requests with tools are refused in any case.
+        """Refuse parameters that are not a JSON schema. Patterns are not compiled, which may take seconds.
+
+        A large schema is not checked, since requests with tools are refused in any case.
+        """
+        if count_of(value, _LARGEST_SCHEMA) > _LARGEST_SCHEMA:
+            return value
+        # The import takes a third of a second; see `schemas_are_read`.
         from jsonschema import Draft7Validator, SchemaError
 
         try:
@@ -253,6 +261,11 @@ def validate(body: Any, form: type[Body]) -> Body:
         if len(found) > _MOST_FAULTS:
             details.append(fault("too_many", [], f"{len(found) - _MOST_FAULTS} more faults are not listed", None))
         raise Invalid(details) from None
+
+
+def schemas_are_read(body: bytes) -> bool:
+    """Whether a request needs no import of jsonschema, because it has no tools or because it is imported."""
+    return "jsonschema" in sys.modules or not (b"tools" in body or b"\\u" in body)
 
 
 def fault(kind: str, loc: list[Any], message: str, value: Any, **context: Any) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from mistral_on_azure.endpoint.serving import container_answers as answers
 from mistral_on_azure.endpoint.serving.chat import pace_of, slowed
 from mistral_on_azure.endpoint.serving.container import Adapter, ContainerChat
 from mistral_on_azure.endpoint.serving.container_answers import Refused
+from mistral_on_azure.endpoint.serving.container_body import schemas_are_read
 from mistral_on_azure.endpoint.serving.engine_messages import check_template
 from mistral_on_azure.endpoint.serving.engine_request import EngineError, StreamOptions
 from mistral_on_azure.endpoint.serving.engine_sampling import (
@@ -51,6 +52,7 @@ _SCORE_TOKENS = 16  # completion tokens of the scoring route where no parameter 
 _ENDS_AT_ONCE = 50  # a bias on the end token that makes an empty completion certain
 # The tokens that all choices of a response may have, and the number that the JSON around each choice counts as.
 _WRITTEN, _AROUND = 20_000, 20
+_EVENT = 4  # the tokens that one counts as in a stream, where each has an event of its own
 _LONGEST_ID = 200  # characters of `x-request-id` in the completion's id, which each event of a stream repeats
 _TOO_MUCH = "The choices are too long together for the local endpoint: ask for fewer, or for shorter ones."
 _EVENTS = "text/event-stream; charset=utf-8"
@@ -92,7 +94,8 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
     except ApiError as error:
         return _passed_on(call, error)
     size = len(request.body)
-    long = size > LARGE or session.script.longest(known) > LONG or not vocabulary_is_read(size)
+    long = size > LARGE or session.script.longest(known) > LONG // _EVENT or not vocabulary_is_read(size)
+    long = long or not schemas_are_read(request.body)
     if long and in_event_loop():
         return _answer_later(call, request, known)
     return _passed_on(call, _outcome(request, deployment, session, known))
@@ -206,12 +209,12 @@ def _chat(
     delay, fault = (found.given.more.delay, session.script.advance(found)) if found else (0.0, None)
     if fault is not None and fault.status is not None:
         raise FaultAsked(fault, delay=delay)
-    choices, completed = [], 0
+    choices, completed, weight = [], 0, _EVENT if body.stream else 1
     complete = cache(lambda text: _complete(asked, text, most, deployment))
     for index in range(body.choices):
         choices.append(complete(texts[pick(texts, asked.prompt, parameters, index)]))
         completed += choices[-1][1]
-        if index and completed + _AROUND * body.choices > _WRITTEN:
+        if index and completed * weight + _AROUND * body.choices > _WRITTEN:
             raise answers.from_engine(EngineError(_TOO_MUCH))
     reason = found.given.more.finish_reason if found else None
     written = [completion.ended(reason, None) for completion, _ in choices]
