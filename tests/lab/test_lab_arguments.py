@@ -11,7 +11,8 @@ import pytest
 
 from commanding import COOKBOOK
 from mistral_on_azure.azure.addresses import ENDPOINT
-from mistral_on_azure.lab import _environment
+from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.lab import _environment, copied
 
 
 @pytest.mark.parametrize(
@@ -50,5 +51,37 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     command = [COOKBOOK, "lab", "--no-browser", f"--folder={tmp_path / 'file' / 'mine'}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and done.stdout == ""
-    assert "cannot be written (Not a directory). Choose another --folder." in done.stderr
+    assert "(Not a directory). Choose another --folder." in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def notebooks(tmp_path):
+    folder = tmp_path / "theirs"
+    (folder / "recipes").mkdir(parents=True)
+    (folder / "start-here.ipynb").touch()
+    return folder
+
+
+@pytest.mark.parametrize("inside", ["", "recipes", "recipes/new"])
+def test_the_notebooks_are_not_copied_into_themselves(notebooks, inside):
+    """A copy in itself has a copy in itself, a thousand folders deep."""
+    before = sorted(notebooks.rglob("*"))
+    with pytest.raises(CookbookError, match="of the notebooks themselves"):
+        copied(notebooks, notebooks / inside)
+    assert sorted(notebooks.rglob("*")) == before
+
+
+def test_a_copy_that_is_broken_off_leaves_nothing(notebooks, tmp_path):
+    (notebooks / "recipes" / "gone.ipynb").symlink_to(tmp_path / "nowhere")
+    for _ in range(2):  # what was left of the first would be taken for a whole copy
+        with pytest.raises(CookbookError, match="gone"):
+            copied(notebooks, tmp_path / "mine")
+    assert not [*(tmp_path / "mine").iterdir()]
+    (notebooks / "recipes" / "gone.ipynb").unlink()
+    assert (copied(notebooks, tmp_path / "mine") / "notebooks" / "recipes").is_dir()
+
+
+def test_a_folder_whose_name_is_too_long_is_one_line(notebooks, tmp_path):
+    with pytest.raises(CookbookError, match="name too long"):
+        copied(notebooks, tmp_path / ("x" * 300))

@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mistral_on_azure.azure.offline import apply, own_kernel
 from mistral_on_azure.errors import CookbookError
@@ -43,21 +44,27 @@ def copied(notebooks: Path, folder: Path) -> Path:
     """Copy the notebooks to a folder of the user's, unless they are there. No file in the folder is changed.
 
     Returns:
-        The folder, with `notebooks` in it.
+        The folder, with all of `notebooks` in it: a copy that is broken off leaves nothing.
 
     Raises:
-        CookbookError: when the folder cannot be written, or has another `notebooks`, without `start-here.ipynb`.
+        CookbookError: when the folder cannot be written, lies in the notebooks, or has another `notebooks`, without
+            `start-here.ipynb`.
     """
     target = folder / "notebooks"
-    if not target.exists():
-        try:
-            shutil.copytree(notebooks, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        except OSError as error:
-            raise CookbookError(
-                f"{folder} cannot be written ({error.strerror or error}). Choose another --folder."
-            ) from None
-    elif not (target / "start-here.ipynb").is_file():
-        raise CookbookError(f"{target} exists and has no start-here.ipynb. Choose another folder.")
+    try:
+        if folder.resolve().is_relative_to(notebooks.resolve()):
+            raise CookbookError(f"{folder} is a folder of the notebooks themselves. Choose another --folder.")
+        if not target.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(prefix=".", dir=folder) as beside:
+                whole = Path(beside, "notebooks")
+                shutil.copytree(notebooks, whole, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+                whole.rename(target)
+        elif not (target / "start-here.ipynb").is_file():
+            raise CookbookError(f"{target} exists and has no start-here.ipynb. Choose another folder.")
+    except OSError as error:
+        why = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or error
+        raise CookbookError(f"The notebooks cannot be copied to {folder} ({why}). Choose another --folder.") from None
     return folder
 
 
