@@ -1,4 +1,4 @@
-"""An address in which a key stands is refused, and no message has the key; what only looks odd is no key."""
+"""A message about an address or an answer shows no key and is one line, whatever stands in it."""
 
 from __future__ import annotations
 
@@ -88,3 +88,11 @@ def test_no_other_message_shows_it_either(ask):
     with pytest.raises(CookbookError) as caught:
         ask(SHOWN_KEY)
     assert SHOWN_KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", ['{"message": "%s"}', '{"error": {"message": "%s"}}', '{"error": "%s"}', "%s"])
+def test_what_a_server_says_is_one_short_line_that_changes_no_terminal(body):
+    told = http.Response(
+        400, {}, body % ("no \\u001b[2Jkey\\n" * 9_000 if "{" in body else "no \x1b[2Jkey\n" * 9_000)
+    ).message
+    assert told.startswith("no ") and len(told) <= 1_000 and told.isprintable()

@@ -22,6 +22,7 @@ from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.errors import CookbookError
 
 TIMEOUT = 10.0  # seconds
+_LONGEST_MESSAGE = 1_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,12 @@ class Response:
 
     @property
     def message(self) -> str:
-        """The error message of the answer, in one line."""
+        """The error message of the answer, in one line of at most 1,000 printable characters."""
         body = self.json()
         message = body.get("message") or body.get("error") if isinstance(body, dict) else None
         message = message.get("message") if isinstance(message, dict) else message
-        return " ".join(str(message or self.text[:200]).split())
+        line = " ".join(str(message or self.text[:200])[:_LONGEST_MESSAGE].split())
+        return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
 
 
 def object_of(text: str | bytes) -> dict[str, Any]:
