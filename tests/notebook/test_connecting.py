@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import time
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -23,7 +25,7 @@ from mistral_on_azure.notebook.connecting import (
     use_entra_id,
     use_key,
 )
-from servers import Asked, Reply, serving
+from servers import Asked, Reply, serving, talking
 
 KEY = "k" * 32
 NOT_FOUND = Reply({"error": {"code": "404", "message": "Resource not found"}}, 404)
@@ -194,3 +196,21 @@ def test_another_local_endpoint_is_left_for_one_of_its_own(local, monkeypatch, c
         connect()  # starts one, whose address and key it sets
     assert os.environ[ENDPOINT] != local.url and os.environ[CREDENTIAL] != local.key
     assert capsys.readouterr().out.count("Local endpoint, serving") == 4
+
+
+@pytest.mark.parametrize(
+    ("piece", "every", "why"), [(b" " * 100_000, 0.0, "more than 4,000,000 bytes"), (b" ", 0.02, "within 0.2 s")]
+)
+def test_a_server_whose_answer_never_ends_is_left(monkeypatch, piece, every, why):
+    monkeypatch.setattr(http, "TIMEOUT", 0.2 if every else 60.0)
+
+    def endless(peer: socket.socket) -> None:
+        peer.recv(1000)
+        peer.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            peer.sendall(piece)
+            time.sleep(every)
+
+    os.environ[CREDENTIAL] = KEY
+    with talking(endless) as port, pytest.raises(CookbookError, match=why):
+        connect(f"http://127.0.0.1:{port}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.errors import CookbookError
 
 TIMEOUT = 10.0  # seconds
+_LARGEST = 4_000_000  # bytes of a body, or of a line of a stream
 _LONGEST_MESSAGE = 1_000  # characters
 
 
@@ -88,7 +90,7 @@ class Streamed:
 
     def lines(self) -> Iterator[str]:
         """The body's lines, without their ends."""
-        for line in self.answer:
+        while line := self.answer.readline(_LARGEST):
             yield line.decode("utf-8", "replace").rstrip("\r\n")
 
     def whole(self) -> Response:
@@ -128,7 +130,22 @@ def _sent(
 
 
 def _read(answer: HTTPResponse, credential: str) -> Response:
-    text = answer.read().decode("utf-8", "replace")
+    """Read a body of at most _LARGEST bytes within TIMEOUT seconds, however slowly it arrives.
+
+    Raises:
+        TimeoutError: when the body takes longer.
+        CookbookError: when the body is larger.
+    """
+    body, ends = b"", time.monotonic() + TIMEOUT
+    while piece := answer.read1(_LARGEST):
+        body += piece
+        if len(body) > _LARGEST:
+            raise CookbookError(
+                f"{ENDPOINT} answers with more than {_LARGEST:,} bytes, which no model does. Check the address."
+            )
+        if time.monotonic() > ends:
+            raise TimeoutError
+    text = body.decode("utf-8", "replace")
     if answer.status >= 400:  # some services repeat the credential that they refuse
         text = Masker([credential]).text(text)
     return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
