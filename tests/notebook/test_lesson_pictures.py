@@ -133,9 +133,9 @@ def test_values_out_of_range_are_refused(temperatures, top_p):
 def test_start_here_says_what_its_picture_of_sampling_shows(root):
     text = " ".join(" ".join(cell.source.split()) for cell in load(root / f"notebooks/{START}.ipynb").markdown)
     hot = shares(MEASURED, 1.5, 0.5)
-    assert "it is drawn one time in eleven" in text and round(1 / hot[0].kept) == 11
+    assert "it is drawn only one time in eleven" in text and round(1 / hot[0].kept) == 11
     assert f"one of {hot[-1].name}" in text
-    assert 200 < tokens_kept(MEASURED, 1.5, 0.5) < 300 and "takes more than 200 tokens" in text
+    assert 200 < tokens_kept(MEASURED, 1.5, 0.5) < 300 and "more than 200 tokens" in text
 
 
 def tokens_kept(measured, temperature: float, top_p: float) -> int:
