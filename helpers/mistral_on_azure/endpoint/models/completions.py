@@ -87,8 +87,7 @@ def body(answer: Result) -> bytes:
         choices = b",".join([_choice(answer, index, completion) for index, completion in enumerate(answer.completions)])
         prompt, completed = answer.prompt_tokens, answer.completion_tokens
         tail = _TAIL % (choices, prompt, completed, prompt + completed)
-        if answer.small:
-            answer.tails.append(tail)
+        answer.tails.append(tail)
     return _HEAD % (random.getrandbits(128), time.time(), answer.deployment.name.encode()) + tail
 
 
@@ -124,9 +123,7 @@ def events(answer: Result) -> tuple[bytes, ...]:
     start = b"data: " + _encode(head)[:-1]
     tails = answer.tails
     if not tails:
-        tails = [b"," + _encode(tail)[1:] + b"\n\n" for tail in _tails(answer)]
-        if answer.small:
-            answer.tails = tails
+        tails = answer.tails = [b"," + _encode(tail)[1:] + b"\n\n" for tail in _tails(answer)]
     return (*[start + tail for tail in tails], DONE)
 
 
