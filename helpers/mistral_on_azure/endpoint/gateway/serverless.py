@@ -62,8 +62,9 @@ class Serverless:
         if model == _NO_MODEL or not (self.strict_model or (isinstance(model, str) and model in known)):
             model = None
         named = header or model or default
-        if named not in known:
-            self.sold.refuse_retired(named)
+        if named in known:
+            return known[named]
+        self.sold.refuse_retired(named)
         return deployment_named(named, known)
 
     @cached_property

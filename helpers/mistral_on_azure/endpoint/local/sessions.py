@@ -44,7 +44,8 @@ class Journal:
         Args:
             at: monotonic seconds.
         """
-        ring, size = self._ring, len(request.body) + _size(answer)
+        sent = sum(map(len, answer.events)) if answer.events else len(answer.body)
+        ring, size = self._ring, len(request.body) + sent
         ring.append((at, request, answer, size))
         self._bytes += size
         while len(ring) > self._kept or (self._bytes > self._kept * KEPT_BYTES and len(ring) > 1):
@@ -53,11 +54,6 @@ class Journal:
     def last(self, how_many: int) -> list[dict[str, Any]]:
         """The last exchanges as JSON data, with credentials masked. `at` is in monotonic seconds of the server."""
         return [_describe(*exchange[:3]) for exchange in list(self._ring)[-how_many:]]
-
-
-def _size(answer: Answer) -> int:
-    """Bytes of an answer's body or events."""
-    return sum(map(len, answer.events)) if answer.events else len(answer.body)
 
 
 def _describe(at: float, request: Request, answer: Answer) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.models.log_probabilities import logprobs
@@ -27,8 +27,7 @@ _HEAD = b'{"id":"%032x","object":"chat.completion","created":%d,"model":"%b"'
 _TAIL = b',"choices":[%b],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}'
 
 
-@dataclass(slots=True)
-class Result:
+class Result(Struct):
     """The result of a chat request, from which the response is encoded.
 
     Attributes:
@@ -43,7 +42,7 @@ class Result:
     parameters: dict[str, Any]
     completion_tokens: int
     found: Found | None = None
-    tails: list[bytes] = field(default_factory=list, compare=False)
+    tails: list[bytes] = []
 
     @property
     def small(self) -> bool:
@@ -88,8 +87,7 @@ def body(answer: Result) -> bytes:
         choices = b",".join([_choice(answer, index, completion) for index, completion in enumerate(answer.completions)])
         prompt, completed = answer.prompt_tokens, answer.completion_tokens
         tail = _TAIL % (choices, prompt, completed, prompt + completed)
-        if answer.small:
-            answer.tails.append(tail)
+        answer.tails.append(tail)
     return _HEAD % (random.getrandbits(128), time.time(), answer.deployment.name.encode()) + tail
 
 
@@ -125,9 +123,7 @@ def events(answer: Result) -> tuple[bytes, ...]:
     start = b"data: " + _encode(head)[:-1]
     tails = answer.tails
     if not tails:
-        tails = [b"," + _encode(tail)[1:] + b"\n\n" for tail in _tails(answer)]
-        if answer.small:
-            answer.tails = tails
+        tails = answer.tails = [b"," + _encode(tail)[1:] + b"\n\n" for tail in _tails(answer)]
     return (*[start + tail for tail in tails], DONE)
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from msgspec import Struct
+
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
 
 JOINT = "\n\n"  # separates texts that are joined
@@ -124,8 +126,7 @@ class History:
     earlier: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Conversation:
+class Conversation(Struct):
     """A checked conversation.
 
     Attributes:

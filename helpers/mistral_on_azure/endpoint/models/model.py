@@ -7,7 +7,6 @@ length, the tools and the filtered prompts; a real engine applies its own rules 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -21,8 +20,7 @@ from mistral_on_azure.endpoint.transport.exchange import Answer
 Spend = Callable[[int, int], None]  # called with the prompt tokens and the completion tokens of a completion
 
 
-@dataclass(slots=True, eq=False)
-class ChatRequest:
+class ChatRequest(msgspec.Struct, eq=False):
     """A chat request with validated parameters. Requests with the same body may share one object.
 
     Attributes:

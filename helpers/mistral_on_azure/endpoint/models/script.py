@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mistral_on_azure.catalog.script_format import TokenLogprob
 from mistral_on_azure.endpoint.bounds import BoundedCache
@@ -29,8 +32,7 @@ class Call:
         return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
 
 
-@dataclass(slots=True, eq=False)
-class Completion:
+class Completion(Struct, eq=False):
     """A completion: its text or its tool calls, its tokens, and its finish reason.
 
     Completions that are not cut are cached, so callers must not change them.

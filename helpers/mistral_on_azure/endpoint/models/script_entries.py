@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from mistral_on_azure.catalog.script_format import Exchange, Reply, ToolCall, compiled, filled, key_of, placeholders
 from mistral_on_azure.catalog.toml_lines import line_of
@@ -19,8 +21,7 @@ PATIENCE = 0.02  # seconds of processor time that the patterns of a script may t
 MOST_FILLED = 100_000  # characters of an answer, and of all answers whose placeholders are filled for one request
 
 
-@dataclass(slots=True)
-class Question:
+class Question(Struct):
     """The properties of a request that exchanges are matched with.
 
     Attributes:
@@ -44,13 +45,10 @@ class Question:
     returned: bool = False
 
 
-class Watch:
+class Watch(Struct):
     """The time limit of all patterns for one request: its texts are the client's, and may make a pattern slow."""
 
-    __slots__ = ("left",)
-
-    def __init__(self) -> None:
-        self.left = PATIENCE
+    left: float = PATIENCE
 
     def search(self, pattern: str, text: str) -> Any:
         """The first match of a pattern in a text, or None.
@@ -247,13 +245,12 @@ def _check_logprobs(given: Any, texts: Sequence[str], patterns: bool) -> None:
         raise ValueError(f"there are {len(given)} log probabilities, and the answer has {tokens} tokens")
 
 
-@dataclass(slots=True)
-class Found:
+class Found(Struct):
     """The entry that matches a request, the index of the reply that is due, and the groups of its patterns."""
 
     entry: Entry
     reply: int
-    groups: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = {}
     _room: int = MOST_FILLED
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any
@@ -61,7 +61,7 @@ class Layer:
         found = self._first(self.exact.get(prompt, ()), asked, due, watch)
         if found is None and self.instructed and "\n" in prompt:
             instruction, _, rest = prompt.partition("\n")
-            below = replace(asked, prompt=rest, system=instruction)
+            below = msgspec.structs.replace(asked, prompt=rest, system=instruction)
             found = self._first(self.exact.get(rest.strip(), ()), below, due, watch)
         return found or self._first(self.others, asked, due, watch)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported, shown
@@ -80,23 +81,21 @@ class Script:
         self, result: Result, quota: Quota, spend: Spend, own: SessionScript, written: completions.Written | None = None
     ) -> Answer:
         prompt, completed, found = result.prompt_tokens, result.completion_tokens, result.found
-        fault = None
+        fault, delay = None, found.given.more.delay if found is not None else 0.0
         if found is not None and found.entry.staged:
             quota.check(prompt + completed)  # before `advance`: a request that gets 429 must not use up a reply
             fault = own.advance(found)
             if fault is not None and fault.status is not None:
-                raise FaultAsked(fault, delay=found.given.more.delay)
+                raise FaultAsked(fault, delay=delay)
         quota.take(prompt + completed)
         spend(prompt, completed)
         headers = quota.headers() + (_ESTIMATED if result.deployment.estimated else b"")
         written = written or completions.written(result)
         if isinstance(written, tuple):
-            answer = Answer(200, b"", headers, "text/event-stream", written, tokens=completed)
+            answer = Answer(200, b"", headers, "text/event-stream", written, delay)
         else:
-            answer = Answer(200, written, headers, tokens=completed)
-        answer.prompt_tokens = prompt
-        if found is not None:
-            answer.delay = found.given.more.delay
+            answer = Answer(200, written, headers, delay=delay)
+        answer.tokens, answer.prompt_tokens = completed, prompt
         if fault is not None:
             raise FaultAsked(fault, answer)
         return answer
@@ -104,7 +103,7 @@ class Script:
 
 def _keep(asked: ChatRequest, answers: Answers, layer: Layer | None, result: Result) -> None:
     """Cache a result for the same request, if it is short and does not depend on earlier requests."""
-    if result.completion_tokens <= 2 * completions.SMALL and not (result.found and result.found.entry.staged):
+    if result.small and not (result.found and result.found.entry.staged):
         asked.kept = answers, layer, result
 
 
@@ -190,7 +189,7 @@ def _complete(
 ) -> Completion:
     if found is not None:
         more = found.given.more
-        if found.given.calls:
+        if more.calls:
             called = calling(found.calls(), f"{talk.turns}|{index}", parameters, tokenizer)
         else:
             called = _text(talk, parameters, index, found.texts() or ("",), tokenizer)

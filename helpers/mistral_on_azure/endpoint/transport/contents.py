@@ -139,6 +139,8 @@ def check_size(body: bytes) -> None:
     Raises:
         ApiError: 413 for too many values or escaped characters, 400 for nesting or numbers beyond the bounds above.
     """
+    if len(body) <= 2 * DEEPEST:
+        return  # too short for all bounds, as every bracket is closed
     if len(body) <= LONGEST_NUMBER and body.count(b"[") + body.count(b"{") <= DEEPEST:
         return  # most bodies, which are too short for the other bounds
     escaped = b"\\" in body  # faster than counting
