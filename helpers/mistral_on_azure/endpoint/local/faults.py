@@ -17,12 +17,12 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from dataclasses import replace
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import STATUSES, Fault, fault_of

@@ -18,10 +18,11 @@ A response without streaming is written when the last token of its stream would 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mistral_on_azure.azure.deployments import imitated_paces
 from mistral_on_azure.endpoint.api_errors import invalid

@@ -7,11 +7,12 @@ import os
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import ENGINE_KEY, shown

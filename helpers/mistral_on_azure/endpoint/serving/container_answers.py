@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from mistral_on_azure.endpoint.serving.engine_request import EngineError
 from mistral_on_azure.endpoint.transport import listener

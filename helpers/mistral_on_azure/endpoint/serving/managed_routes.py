@@ -6,8 +6,10 @@ import random
 import time
 from collections.abc import Awaitable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
+
+from msgspec.structs import replace
 
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError

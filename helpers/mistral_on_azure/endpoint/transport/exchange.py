@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 DONE = b"data: [DONE]\n\n"  # the event that ends a stream
 _END = b"\r\n\r\n"
 _KEPT, _LONGEST = 512, 8 * 1024  # heads in the cache, and bytes of one
@@ -32,8 +34,7 @@ class Request:
     body: bytes = field(default=b"", repr=False)
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Struct):
     """One HTTP response: a body, or the events of a stream, with the times at which they are written.
 
     Attributes:

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from mistral_on_azure.azure.callers import is_path, refusal
 from mistral_on_azure.endpoint.api_errors import ApiError
