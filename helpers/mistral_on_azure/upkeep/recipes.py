@@ -23,7 +23,7 @@ It takes about 5 minutes. You need no account: a local endpoint answers unless y
 `AZURE_INFERENCE_CREDENTIAL`. Words such as endpoint and deployment can be
 [looked up](../start-here.ipynb#Look-up-a-term) in Start here.
 
-To follow along elsewhere, run `pip install openai`."""
+To use the code that you copy elsewhere, run `pip install openai`."""
 _PARAMETERS = """\
 model: str = "{model}"  # name of the deployment
 prompt: str = "{prompt}"  # the user message"""
