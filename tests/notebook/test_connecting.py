@@ -199,7 +199,7 @@ def test_another_local_endpoint_is_left_for_one_of_its_own(local, monkeypatch, c
 
 
 @pytest.mark.parametrize(
-    ("piece", "every", "why"), [(b" " * 100_000, 0.0, "more than 4,000,000 bytes"), (b" ", 0.02, "within 0.2 s")]
+    ("piece", "every", "why"), [(b" " * 100_000, 0.0, "more than 64,000,000 bytes"), (b" ", 0.02, "within 0.2 s")]
 )
 def test_a_server_whose_answer_never_ends_is_left(monkeypatch, piece, every, why):
     monkeypatch.setattr(http, "TIMEOUT", 0.2 if every else 60.0)

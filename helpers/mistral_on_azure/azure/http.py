@@ -23,7 +23,8 @@ from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.errors import CookbookError
 
 TIMEOUT = 10.0  # seconds
-_LARGEST = 4_000_000  # bytes of a body, or of a line of a stream
+# Bytes of a body, or of a line of a stream. The log probabilities of a whole vocabulary take several million.
+_LARGEST = 64_000_000
 _LONGEST_MESSAGE = 1_000  # characters
 
 
@@ -136,12 +137,12 @@ def _read(answer: HTTPResponse, credential: str) -> Response:
         TimeoutError: when the body takes longer.
         CookbookError: when the body is larger.
     """
-    body, ends = b"", time.monotonic() + TIMEOUT
+    body, ends = bytearray(), time.monotonic() + TIMEOUT
     while piece := answer.read1(_LARGEST):
         body += piece
         if len(body) > _LARGEST:
             raise CookbookError(
-                f"{ENDPOINT} answers with more than {_LARGEST:,} bytes, which no model does. Check the address."
+                f"An answer of {ENDPOINT} has more than {_LARGEST:,} bytes, which no model needs. Check the address."
             )
         if time.monotonic() > ends:
             raise TimeoutError
