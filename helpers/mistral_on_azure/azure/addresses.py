@@ -51,11 +51,12 @@ class Misshapen(CookbookError):
         why: what is wrong, a sentence.
         remedy: what to do, a sentence.
         instead: the corrected value, empty when it cannot be guessed. It may be a credential: never print it.
+        right: the value with everything else corrected, too, where that can be guessed.
     """
 
-    def __init__(self, why: str, remedy: str, instead: str = "") -> None:
+    def __init__(self, why: str, remedy: str, instead: str = "", right: str = "") -> None:
         super().__init__(f"{why} {remedy}")
-        self.why, self.remedy, self.instead = why, remedy, instead
+        self.why, self.remedy, self.instead, self.right = why, remedy, instead, right or instead
 
 
 def check_endpoint(url: str, name: str = ENDPOINT) -> str:
@@ -239,18 +240,11 @@ def _resources(url: str, name: str) -> str:
 
 def _wrong(name: str, why: str, instead: str) -> Misshapen:
     """What is wrong first; the remedy names the address with everything corrected, where it can be."""
-    best = instead
     try:
-        best = check_endpoint(instead, name)
+        right = check_endpoint(instead, name)
     except Misshapen as error:
-        best = _told(error) or best
-    return Misshapen(f"{name} {why}.", f"Set it to {shown(best).rstrip('/')}", instead)
-
-
-def _told(error: Misshapen) -> str:
-    """The address that a remedy names; empty where it names none."""
-    _, told, address = error.remedy.partition("Set it to ")
-    return address if told else error.instead
+        right = error.right or instead
+    return Misshapen(f"{name} {why}.", f"Set it to {shown(right).rstrip('/')}", instead, right)
 
 
 def _with_key(name: str) -> Misshapen:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from exercises import OPEN, exercises
+from forks import Forks
 from mistral_on_azure.catalog.clients import names
+from mistral_on_azure.catalog.notebooks import Notebook
 from mistral_on_azure.snippets.starter import formatted, read, snippets
 
 CLIENTS = names()
@@ -58,6 +60,17 @@ WRONG = {
 }
 
 
+def printed_after(notebook: Notebook, parts: list[str], forks: Forks, folder: Path) -> str:
+    """What code prints after the cells that the exercises refer to."""
+    taught = [cell.source for section in NEEDED for cell in snippets(notebook, section)]
+    program = folder / "program.py"
+    whole = [notebook.parameters_source, CONNECT, *taught, 'print("Now:")', *parts]
+    program.write_text("\n\n".join(whole), encoding="utf-8")
+    done = forks.run(notebook.path.stem, program, dict(os.environ))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.partition("Now:\n")[2]
+
+
 @pytest.mark.parametrize("client", CLIENTS)
 def test_each_has_a_place_a_check_and_a_solution(client):
     found = exercises(read(NOTEBOOKS, client))
@@ -73,17 +86,10 @@ def test_each_has_a_place_a_check_and_a_solution(client):
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_the_solutions_pass_the_checks(client, forks, local, tmp_path):
-    """After the cells that the exercises refer to."""
     notebook = read(NOTEBOOKS, client)
     found = exercises(notebook)
-    taught = [cell.source for section in NEEDED for cell in snippets(notebook, section)]
     solved = [part for exercise in found for part in (exercise.place, exercise.solution, exercise.check)]
-    program = tmp_path / "solved.py"
-    parts = [notebook.parameters_source, CONNECT, *taught, 'print("Now:")', *solved]
-    program.write_text("\n\n".join(parts), encoding="utf-8")
-    done = forks.run(client, program, dict(os.environ))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.partition("Now:\n")[2] == "Solved.\n" * len(found)
+    assert printed_after(notebook, solved, forks, tmp_path) == "Solved.\n" * len(found)
 
 
 @pytest.mark.parametrize("client", WRONG)
@@ -91,18 +97,14 @@ def test_a_wrong_answer_is_told_what_is_wrong(client, forks, local, tmp_path):
     notebook = read(NOTEBOOKS, client)
     found = exercises(notebook)
     assert {number for number, _, _ in WRONG[client]} == {*range(len(found))}
-    taught = [cell.source for section in NEEDED for cell in snippets(notebook, section)]
     tried = []
     for number, answer, _ in WRONG[client]:
         check = textwrap.indent(f"{found[number].place}\n{answer}\n{found[number].check}", "    ")
         tried.append(
             f"try:\n{check}\nexcept AssertionError as error:\n    print('Says:', str(error).replace('\\n', ' '))"
         )
-    program = tmp_path / "wrong.py"
-    program.write_text("\n\n".join([notebook.parameters_source, CONNECT, *taught, *tried]), encoding="utf-8")
-    done = forks.run(client, program, dict(os.environ))
-    assert done.returncode == 0, done.stderr
-    said = [line for line in done.stdout.splitlines() if line.startswith("Says:")]
-    assert len(said) == len(tried), done.stdout
+    printed = printed_after(notebook, tried, forks, tmp_path)
+    said = [line for line in printed.splitlines() if line.startswith("Says:")]
+    assert len(said) == len(tried), printed
     for line, (_, answer, words) in zip(said, WRONG[client], strict=True):
         assert words in line, f"{answer}\n{line}"

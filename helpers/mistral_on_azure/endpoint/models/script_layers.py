@@ -264,9 +264,7 @@ class SessionScript:
 
     def _due(self, entry: Entry) -> int:
         """The index of an entry's next reply. The last reply is repeated."""
-        if not entry.staged:
-            return 0
-        progress = self._progress.get(entry)
+        progress = self._progress.get(entry)  # none of an entry that is not staged
         return min(progress.used, len(entry.replies) - 1) if progress else 0
 
 
