@@ -8,15 +8,20 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import namedtuple
 from pathlib import Path
 
 import requests
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.files import NOTEBOOKS
 
 RECIPE = "a-million-prompts"
+ON_RAY = NOTEBOOKS / "recipes" / "on_ray.py"  # the recipe's program for many machines
 MODEL = "mistralai-Mistral-7B-Instruct-v01"
 LETTERS, IN_FLIGHT, FAST = 200, 8, 60_000
+WORK = {"model": MODEL, "in_flight": IN_FLIGHT, "every": 2.0}
+Result = namedtuple("Result", "answer tokens failure calls seconds")  # as the recipe's
 LETTER, REFUSED = "My order {} has not come.", "My order 500013 broke. I could kill you!"
 
 
@@ -28,8 +33,7 @@ def write_letters(folder: Path, ids: list, texts: list) -> None:
 
 
 def run(folder: Path, endpoint, *command: object, quota=(FAST, 100_000_000), **changes) -> subprocess.Popen:
-    work = {"model": MODEL, "in_flight": IN_FLIGHT, "every": 2.0}
-    settings = json.dumps({"journal": "journal.sqlite", "quota": quota, "work": work, "part": 25, **changes})
+    settings = json.dumps({"journal": "journal.sqlite", "quota": quota, "work": WORK, "part": 25, **changes})
     variables = {**os.environ, ENDPOINT: endpoint.url, CREDENTIAL: endpoint.keys[0], "BATCH": settings}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, *map(str, command)], cwd=folder, env=variables, **pipes)

@@ -1,8 +1,8 @@
 """`make bench-batch`: how fast a batch is with one process, with two and with Ray, and what each of them takes.
 
-The programs are those of the recipe on a million prompts. They run in turn, each from an empty journal, on one local
-endpoint without a quota that is ever reached. The endpoint runs on the same machine, so it takes its part of the
-processor. The results are kept in upkeep/measurements; the recipe shows them.
+The programs are those of the recipe on a million prompts, and the one beside it for Ray. They run in turn, each from an
+empty journal, on one local endpoint without a quota that is ever reached. The endpoint runs on the same machine, so it
+takes its part of the processor. The results are kept in upkeep/measurements; the recipe shows them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ from reporting import keep
 from mistral_on_azure import recipe_programs
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.files import NOTEBOOKS
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 from mistral_on_azure.upkeep import measurements
 
 RECIPE = "a-million-prompts"
+ON_RAY = NOTEBOOKS / "recipes" / "on_ray.py"
 PACE = "first-token=0.1"
 NO_LIMIT = 100_000_000
 WAYS = {  # the commands that run side by side
@@ -55,7 +57,7 @@ def run(way: str, prompts: int, in_flight: int, endpoint: LocalEndpoint) -> dict
     """
     with tempfile.TemporaryDirectory() as name:
         folder, workers = Path(name), 1 if way == "one process" else 2
-        for file, text in recipe_programs(RECIPE).items():
+        for file, text in {**recipe_programs(RECIPE), ON_RAY.name: ON_RAY.read_text(encoding="utf-8")}.items():
             (folder / file).write_text(text, encoding="utf-8")
         texts = [f"My order {500_000 + each} has not come." for each in range(prompts)]
         pq.write_table(pa.table({"id": range(prompts), "text": texts}), folder / "letters.parquet")

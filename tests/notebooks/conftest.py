@@ -7,16 +7,17 @@ import sys
 
 import pytest
 
-from batching import FAST, LETTER, LETTERS, RECIPE, write_letters
+from batching import FAST, LETTER, LETTERS, ON_RAY, RECIPE, write_letters
 from mistral_on_azure import recipe_programs
 from mistral_on_azure.endpoint.starting import start
 
 
 @pytest.fixture
 def programs(tmp_path):
-    """The files that the recipe's cells write, and the letters, with ids that are texts in no order."""
+    """The files that the recipe's cells write, its program for Ray, and letters whose ids are texts in no order."""
     for name, text in recipe_programs(RECIPE).items():
         (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / ON_RAY.name).write_text(ON_RAY.read_text(encoding="utf-8"), encoding="utf-8")
     ids = [f"letter-{at * 7_919 % 10_007}" for at in range(LETTERS)]
     write_letters(tmp_path, ids, [LETTER.format(500_000 + at) for at in range(LETTERS)])
     return tmp_path

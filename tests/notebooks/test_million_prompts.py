@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from batching import IN_FLIGHT, LETTERS, MODEL, local, rows, run, statuses, wait_for
+from batching import IN_FLIGHT, LETTERS, MODEL, Result, local, rows, run, statuses, wait_for
 from mistral_on_azure.endpoint.starting import start
 
 pytest.importorskip("pyarrow", reason="make group NAME=batch installs it")
@@ -26,7 +26,7 @@ def test_a_call_takes_of_the_quota_what_it_used_whatever_was_expected(new_journa
     journal.db.execute("UPDATE quota SET free_at = ?", (ahead := time.time() - 0.001,))
     asyncio.run(journal.reserve(expected))  # the first does not wait
     ((reserved,),) = journal.db.execute("SELECT free_at FROM quota")
-    asyncio.run(journal.keep("a", ("1", used, None, 1, 0.1), expected))
+    asyncio.run(journal.keep("a", Result("1", used, None, 1, 0.1), expected))
     ((settled,),) = journal.db.execute("SELECT free_at FROM quota")
     assert reserved - ahead == pytest.approx(max(60 / 1_000, expected * 60 / 200_000), abs=0.05)
     owed = max(60 / 1_000, used * 60 / 200_000) - max(60 / 1_000, expected * 60 / 200_000)
@@ -37,13 +37,13 @@ def test_a_failed_call_keeps_its_reservation_and_its_reason(new_journal):
     journal = new_journal(1_000, 200_000)
     asyncio.run(journal.reserve(400.0))
     before = journal.db.execute("SELECT free_at FROM quota").fetchall()
-    asyncio.run(journal.keep("a", (None, None, "400: refused", 1, None), 400.0))
+    asyncio.run(journal.keep("a", Result(None, None, "400: refused", 1, None), 400.0))
     assert journal.db.execute("SELECT free_at FROM quota").fetchall() == before
-    asyncio.run(journal.keep("a", (None, None, "500: failed", 3, None), 400.0))
+    asyncio.run(journal.keep("a", Result(None, None, "500: failed", 3, None), 400.0))
     assert journal.db.execute("SELECT id, answer, failure, calls FROM result").fetchall() == [
         ("a", None, "500: failed", 4)
     ]
-    assert journal.done(["a", "b"]) == set()
+    assert journal.unanswered([("a", "x"), ("b", "y")]) == [("a", "x"), ("b", "y")]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -80,8 +80,8 @@ def test_progress_counts_only_what_is_new(new_journal):
     )
     journal.db.execute("COMMIT")
     assert journal.progress(30_000, 8).startswith("20,000 of 30,000 answered, 0 failed")
-    asyncio.run(journal.keep("again", ("1", 42, None, 1, 0.1), 42))
-    asyncio.run(journal.keep("new", (None, None, "400: refused", 1, None), 42))
+    asyncio.run(journal.keep("again", Result("1", 42, None, 1, 0.1), 42))
+    asyncio.run(journal.keep("new", Result(None, None, "400: refused", 1, None), 42))
     steps = []
     journal.db.set_progress_handler(lambda: steps.append(100), 100)  # of the database's machine
     assert journal.progress(30_000, 8).startswith("20,001 of 30,000 answered, 1 failed")

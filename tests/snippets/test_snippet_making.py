@@ -171,6 +171,13 @@ def test_modules_that_cells_write_become_one_program(tmp_path):
         made(tmp_path, "Do", first, "%%writefile judge.py\nimport app\n\nprint(app.ask())")
 
 
+def test_a_class_may_go_on_in_the_next_cell(tmp_path):
+    first = "%%writefile it.py\nclass It:\n    def one(self):\n        return 1"
+    second = "%%writefile -a it.py\n\n    def two(self):\n        return 2"
+    text = made(tmp_path, "Do", first, second, "print(It().two())")
+    assert text.endswith("        return 1\n\n    def two(self):\n        return 2\n\n\nprint(It().two())\n")
+
+
 def test_a_program_that_calls_nothing_needs_no_package_and_no_credential(tmp_path):
     text = made(tmp_path, "Do", "import re\n\nprint(re.escape('.'))")
     assert text.startswith("# A title: Do\n# Needs nothing but Python.\n\nimport re\n")

@@ -248,8 +248,12 @@ def _split(notebook: Notebook, section: str) -> list[list[Statement]]:
     """
     place = f"{notebook.id}{ENDING}, section {section!r}"
     written = {name.removesuffix(".py") for name in notebook.programs}
-    found = snippets(notebook, section)
-    sources = (cell.code if cell.magic == "%%writefile" else cell.source for cell in found)
+    sources: list[str] = []
+    for cell in snippets(notebook, section):
+        source = cell.code if cell.magic == "%%writefile" else cell.source
+        if sources and re.match(r"\n*[ \t]", source):  # it goes on with the class of the cell above
+            source = f"{sources.pop()}\n{source}"
+        sources.append(source)
     cells = (split(re.sub(r"\bentra_client\b", "client", source), place) for source in sources)
     return [[one for one in cell if not one.is_docstring and not _imports_only(one, written)] for cell in cells]
 

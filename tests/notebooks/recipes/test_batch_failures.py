@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import subprocess
+import sys
 from types import SimpleNamespace
 from unittest.mock import AsyncMock
 
 import pytest
 
-from batching import FAST, IN_FLIGHT, LETTER, LETTERS, MODEL, RECIPE, REFUSED, local, rows, run, statuses, write_letters
-from mistral_on_azure.azure.files import NOTEBOOKS
-from mistral_on_azure.catalog.notebooks import load
+from batching import (
+    FAST,
+    IN_FLIGHT,
+    LETTER,
+    LETTERS,
+    MODEL,
+    REFUSED,
+    WORK,
+    Result,
+    local,
+    rows,
+    run,
+    statuses,
+    write_letters,
+)
 
 pa = pytest.importorskip("pyarrow", reason="make group NAME=batch installs it")
 
@@ -106,16 +119,21 @@ def test_an_endpoint_that_counts_no_tokens_can_be_asked(labelling, new_journal, 
 
 
 @pytest.mark.parametrize("ids", [[3, 1, 2], ["c", "a", "b"]])
-def test_the_answers_keep_the_ids_and_their_type(new_journal, programs, monkeypatch, ids):
+def test_the_answers_keep_the_ids_and_their_type(new_journal, programs, ids):
     import pyarrow.parquet as pq
 
-    monkeypatch.chdir(programs)
     write_letters(programs, ids, ["x", "y", "z"])
     journal = new_journal(1_000, 200_000)
     for each in ids[:2]:
-        asyncio.run(journal.keep(each, (str(each), 42, None, 1, 0.1), 42))
-    (cell,) = (cell for cell in load(NOTEBOOKS / "recipes" / f"{RECIPE}.ipynb").code if cell.id == "answers")
-    exec(cell.source, {"pa": pa, "pq": pq, "json": json, "journal": journal, "ids": ids})
-    written = pq.read_table("answers.parquet")
-    assert written.schema.field("id") == pq.read_schema("letters.parquet").field("id")
+        asyncio.run(journal.keep(each, Result(str(each), 42, None, 1, 0.1), 42))
+    command = [sys.executable, "answers.py", "of-the-test.sqlite"]
+    subprocess.run(command, cwd=programs, check=True, timeout=60)
+    written = pq.read_table(programs / "answers.parquet")
+    assert written.schema.field("id") == pq.read_schema(programs / "letters.parquet").field("id")
     assert written.to_pydict()["id"] == ids and written.to_pydict()["answer"] == [*map(str, ids[:2]), None]
+
+
+@pytest.mark.timeout(120)
+def test_a_run_that_is_shorter_than_its_interval_ends_with_a_line(programs, slow_endpoint):
+    said, _ = run(programs, slow_endpoint, "batch.py", 0, 1, work=WORK | {"every": 600.0}).communicate(timeout=110)
+    assert said == f"{LETTERS} of {LETTERS} answered, 0 failed\n"
