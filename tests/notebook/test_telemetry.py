@@ -33,7 +33,7 @@ def _export(url: str) -> None:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{url}/v1/traces")))
     tracer = provider.get_tracer("a library")
-    with tracer.start_as_current_span("answer", attributes={"said": WORDS, "tokens": 3}) as span:
+    with tracer.start_as_current_span("answer", attributes={"said": WORDS, "tokens": 3, "reasons": ["stop"]}) as span:
         span.add_event("first piece")
         span.set_status(StatusCode.ERROR)
     provider.shutdown()
@@ -47,7 +47,7 @@ def test_a_span_arrives_through_the_collector(backend):
     backend.wait(backend.spans)
     (span,) = backend.spans()
     assert (span.name, span.library, span.failed) == ("answer", "a library", True)
-    assert span.attributes == {"said": WORDS, "tokens": 3}
+    assert span.attributes == {"said": WORDS, "tokens": 3, "reasons": ["stop"]}
     assert len(span.events) == 1 and 0 <= span.events[0] <= span.seconds
 
 

@@ -197,9 +197,15 @@ def _span(library: str, span: Any) -> Span:
         name=span.name,
         library=library,
         trace=span.trace_id.hex(),
-        attributes={name: getattr(value, value.WhichOneof("value")) for name, value in values.items()},
+        attributes={name: _plain(value) for name, value in values.items()},
         seconds=(span.end_time_unix_nano - start) / 1e9,
         events=tuple((event.time_unix_nano - start) / 1e9 for event in span.events),
         failed=span.status.code == span.status.STATUS_CODE_ERROR,
         encoded=span.SerializeToString(),
     )
+
+
+def _plain(value: Any) -> Any:
+    """An attribute's value as Python has it: a string, a number, a truth value, bytes, or a list of them."""
+    kind = value.WhichOneof("value")
+    return [_plain(each) for each in value.array_value.values] if kind == "array_value" else getattr(value, kind)
