@@ -14,7 +14,10 @@ from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, EITHER
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 RECIPE = json.loads((NOTEBOOKS / "recipes/which-langchain-class.ipynb").read_text(encoding="utf-8"))
 CELLS = {cell["id"]: cell for cell in RECIPE["cells"]}
-ROWS = [line.strip("| ").split(" | ") for line in "".join(CELLS["ask-1"]["source"]).splitlines() if line[:3] == "| `"]
+ADDRESSES, TOKENS = (
+    [line.strip("| ").split(" | ") for line in "".join(CELLS[cell]["source"]).splitlines() if line[:3] == "| `"]
+    for cell in ("ask-1", "entra-1")
+)
 COLUMNS = [f"{kind} {name}" for kind in DEPLOYMENT_KINDS for name in ("ChatMistralAI", "ChatOpenAI")]
 
 
@@ -34,9 +37,11 @@ def held() -> dict[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize("kind", DEPLOYMENT_KINDS.values(), ids=lambda kind: kind.name)
-def test_the_table_says_of_each_kind_what_the_cookbook_knows(kind):
-    ((_, words, base, scope, role),) = [row for row in ROWS if (kind.suffixes or EITHER)[0] in row[0]]
-    assert words.lower().startswith(kind.words.lower()) and base.endswith(f"`{kind.openai_path}`")
+def test_the_tables_say_of_each_kind_what_the_cookbook_knows(kind):
+    suffix = f"`{(kind.suffixes or EITHER)[0]}`"
+    ((place, base),) = [row for row in ADDRESSES if suffix in row[0]]
+    ((_, scope, role),) = [row for row in TOKENS if suffix in row[0]]
+    assert f"({kind.words.lower()}" in place.lower() and base.endswith(f"`{kind.openai_path}`")
     assert scope == f"`{kind.scope}`" and kind.role.startswith(role.split(",")[0])
 
 
