@@ -27,10 +27,10 @@ def recipe() -> Notebook:
 
 
 def commands(text: str) -> list[list[str]]:
-    """The commands of `az` in the blocks for bash, without `az`."""
-    blocks = re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    """The commands of `az` in the blocks for bash and in the workflow, without `az`."""
+    blocks = re.findall(r"^```(?:bash|yaml)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    return [shlex.split(line)[1:] for line in lines if line.startswith("az ")]
+    return [shlex.split(line)[1:] for line in map(str.strip, lines) if line.startswith("az ")]
 
 
 def wrong(command: list[str], defaults: set[str] = frozenset()) -> list[str]:
@@ -78,6 +78,20 @@ def test_whatever_is_created_is_deleted_on_the_same_page(recipe):
     for made in (line for line in shown if " create " in line):
         what = made.partition(" create ")[0]
         assert any(line.startswith(f"{what} delete ") for line in shown), what
+
+
+def test_the_workflow_signs_in_and_deletes_the_deployment_of_this_page(recipe):
+    """It says where by a variable, which the options of its commands are checked with."""
+    (block,) = re.findall(
+        r"^```yaml\n(.*?)^```", "\n".join(cell.source for cell in recipe.markdown), re.MULTILINE | re.S
+    )
+    workflow = yaml.safe_load(block)
+    (job,) = workflow["jobs"].values()
+    sign_in, run = job["steps"]
+    assert {"client-id", "tenant-id", "subscription-id"} == set(sign_in["with"])
+    assert workflow["permissions"] == {"id-token": "write"}
+    last = run["run"].replace("$WHERE", job["env"]["WHERE"]).splitlines()[-1]
+    assert shlex.split(last)[1:4] == ["ml", "online-deployment", "delete"] and not wrong(shlex.split(last)[1:])
 
 
 def test_the_two_files_have_keys_that_there_are(recipe):
