@@ -69,6 +69,7 @@ LONG = (
     "tests/notebooks/beyond_python/test_other_notebooks.py::test_one_that_is_skipped_is_no_failure_and_is_told",
     "tests/notebooks/beyond_python/test_other_notebooks.py::test_outputs_are_those_that_are_committed",
     "tests/notebooks/beyond_python/test_programs.py::test_a_foundry_resource_has_addresses_and_a_scope_of_its_own",
+    "tests/notebooks/beyond_python/test_programs.py::test_a_wrong_address_is_no_refusal_of_the_system_message",
     "tests/notebooks/beyond_python/test_programs.py::test_curl_never_shows_the_key_to_the_process_list",
     "tests/notebooks/beyond_python/test_programs.py::test_every_parameter_does_something_one_can_see",
     "tests/notebooks/beyond_python/test_programs.py::test_every_task_is_done_with_a_key",

@@ -49,6 +49,7 @@ let completion;
 try {
   completion = await post({ messages: [system, user(prompt)], temperature: 0 });
 } catch (error) {
+  if (![400, 422, 424].includes(Number(error.status))) throw error;
   console.log("The system message is refused here:", error.status); // by Mistral-7B v01 on managed compute
   completion = await post({ messages: [user(`${system.content}\n${prompt}`)], temperature: 0 });
 }

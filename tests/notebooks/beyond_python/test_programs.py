@@ -127,6 +127,15 @@ def test_a_foundry_resource_has_addresses_and_a_scope_of_its_own(told, monkeypat
         assert SAID[task] in said[task], task
 
 
+@pytest.mark.parametrize("name", JAVASCRIPT)
+def test_a_wrong_address_is_no_refusal_of_the_system_message(installed, local, name):
+    environment = {**os.environ, ENDPOINT: f"{local.url}/v3"}
+    done = subprocess.run(
+        ["node", installed / PROGRAMS[name].file], env=environment, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1 and "There is no route /v3/" in done.stderr and "refused here" not in done.stdout
+
+
 def test_curl_tries_again_when_it_is_told_to(local, curl):
     """What was refused on the way is not in the answer."""
     parts = PROGRAMS["webrequests"].parts()
