@@ -63,10 +63,11 @@ class Bucket:
 
         An amount above the capacity fits into a full bucket, whose level is negative afterwards.
         """
-        level = self.level + (now - self.at) * self.rate
-        self.level = level = level if level < self.capacity else self.capacity
-        self.at = now
-        missing = (amount if amount < self.capacity else self.capacity) - level
+        level, capacity = self.level + (now - self.at) * self.rate, self.capacity
+        self.level, self.at = level if level < capacity else capacity, now
+        if amount < level and amount < capacity:
+            return 0.0
+        missing = min(amount, capacity) - self.level
         return missing / self.rate if missing > self.rounding else 0.0
 
 
@@ -93,12 +94,12 @@ class Quota:
         Raises:
             QuotaExceeded: 429 with `Retry-After` in whole seconds when the request or its tokens do not fit.
         """
-        now = self.clock()
-        for_requests, for_tokens = self.requests.wait_for(1, now), self.tokens.wait_for(tokens, now)
+        now, of_requests, of_tokens = self.clock(), self.requests, self.tokens
+        for_requests, for_tokens = of_requests.wait_for(1, now), of_tokens.wait_for(tokens, now)
         if for_requests or for_tokens:
             raise self._exceeded(math.ceil(max(for_requests, for_tokens)))
-        self.requests.level -= 1
-        self.tokens.level -= tokens
+        of_requests.level -= 1
+        of_tokens.level -= tokens
 
     def check(self, least: int) -> None:
         """Refuse a request that cannot fit, before it is processed. Nothing is charged; `take` does that later.

@@ -36,7 +36,7 @@ class Journal:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._ring: deque[tuple[float, Request, Answer, int]] = deque()
-        self._kept, self._bytes = kept, 0
+        self._kept, self._most, self._bytes = kept, kept * KEPT_BYTES, 0
 
     def add(self, at: float, request: Request, answer: Answer) -> None:
         """Add an exchange, and drop the oldest ones that exceed the limits. The newest one is kept at any size.
@@ -44,11 +44,14 @@ class Journal:
         Args:
             at: monotonic seconds.
         """
-        sent = sum(map(len, answer.events)) if answer.events else len(answer.body)
-        ring, size = self._ring, len(request.body) + sent
+        ring, size = self._ring, len(request.body) + len(answer.body)
+        if answer.events:
+            size += sum(map(len, answer.events))
         ring.append((at, request, answer, size))
         self._bytes += size
-        while len(ring) > self._kept or (self._bytes > self._kept * KEPT_BYTES and len(ring) > 1):
+        if len(ring) > self._kept:
+            self._bytes -= ring.popleft()[3]
+        while self._bytes > self._most and len(ring) > 1:
             self._bytes -= ring.popleft()[3]
 
     def last(self, how_many: int) -> list[dict[str, Any]]:

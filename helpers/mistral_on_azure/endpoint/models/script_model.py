@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from mistral_on_azure.azure.deployments import Deployment
@@ -19,13 +20,14 @@ from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation,
 from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Spend
 from mistral_on_azure.endpoint.models.sampling import pick
 from mistral_on_azure.endpoint.models.script import Completion, calling, cut
-from mistral_on_azure.endpoint.models.script_entries import Found, Question
+from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Question
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_layers import Answers, Layer, SessionScript
 from mistral_on_azure.endpoint.models.tokens import count_prompt, vocabulary_is_read, vocabulary_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
 MOST_WRITTEN = 350_000  # tokens of all choices with their alternatives; in a stream, a token counts as five
+_KNOWN = 32  # completions that are kept for the same settings
 _FEW = 10_000  # tokens: fewer never exceed MOST_WRITTEN
 _ESTIMATED = lines((("x-local-tokens", "estimated"),))  # for models whose tokenizer is not published
 # Characters of the longest token in v3 and v7, from which bounds are estimated. Tekken has longer ones (of up to 76
@@ -52,27 +54,30 @@ class Script:
         A request that may take long, because it is large or has tools, is checked first: a lower bound of its tokens
         must fit into the context and the quota.
         """
-        answers = self.files.answers(own.strict)
-        long = asked.size > LARGE or bool(asked.parameters.get("tools"))
+        answers, settings = self.files.answers(own.strict), asked.settings
+        plan = settings.kept
+        if plan is None:
+            plan = settings.kept = plan_of(settings.deployment, settings.parameters)
+        long = asked.size > LARGE or plan.tools
         if long:
-            least = _characters(asked.parameters["messages"]) // LONGEST_TOKEN
-            _check_context(asked.deployment, least, asked.parameters.get("max_tokens"), "at least ")
+            least = _characters(asked.messages) // LONGEST_TOKEN
+            _check_context(plan.deployment, least, plan.max_tokens, "at least ")
             quota.check(least)
         kept = asked.kept
         if kept is not None and kept[0] is answers and kept[1] is own.layer:
             return self._charged(kept[2], quota, spend, own)
-        long = long or _much_is_written(asked.parameters, own.longest(answers)) or not vocabulary_is_read(asked.size)
-        if (long or _waits_for_a_tokenizer(asked.deployment)) and in_event_loop():
-            return self._answer_later(asked, answers, quota, spend, own)
-        layer, result = own.layer, work_out(asked.deployment, asked.parameters, answers, own)
+        long = long or plan.written(own.longest(answers)) > LONG or not vocabulary_is_read(asked.size)
+        if (long or plan.waits) and in_event_loop():
+            return self._answer_later(asked, plan, answers, quota, spend, own)
+        layer, result = own.layer, work_out(plan, asked.messages, answers, own)
         _keep(asked, answers, layer, result)
         return self._charged(result, quota, spend, own)
 
     async def _answer_later(
-        self, asked: ChatRequest, answers: Answers, quota: Quota, spend: Spend, own: SessionScript
+        self, asked: ChatRequest, plan: Plan, answers: Answers, quota: Quota, spend: Spend, own: SessionScript
     ) -> Answer:
         layer = own.layer  # a client may replace it meanwhile
-        result, written = await in_background(_write_out, asked.deployment, asked.parameters, answers, own)
+        result, written = await in_background(_write_out, plan, asked.messages, answers, own)
         if asked.size <= LARGE:
             _keep(asked, answers, layer, result)
         return self._charged(result, quota, spend, own, written)
@@ -81,12 +86,14 @@ class Script:
         self, result: Result, quota: Quota, spend: Spend, own: SessionScript, written: completions.Written | None = None
     ) -> Answer:
         prompt, completed, found = result.prompt_tokens, result.completion_tokens, result.found
-        fault, delay = None, found.given.more.delay if found is not None else 0.0
-        if found is not None and found.entry.staged:
-            quota.check(prompt + completed)  # before `advance`: a request that gets 429 must not use up a reply
-            fault = own.advance(found)
-            if fault is not None and fault.status is not None:
-                raise FaultAsked(fault, delay=delay)
+        fault, delay = None, 0.0
+        if found is not None:
+            delay = found.given.more.delay
+            if found.entry.staged:
+                quota.check(prompt + completed)  # before `advance`: a request that gets 429 must not use up a reply
+                fault = own.advance(found)
+                if fault is not None and fault.status is not None:
+                    raise FaultAsked(fault, delay=delay)
         quota.take(prompt + completed)
         spend(prompt, completed)
         headers = quota.headers() + (_ESTIMATED if result.deployment.estimated else b"")
@@ -107,13 +114,64 @@ def _keep(asked: ChatRequest, answers: Answers, layer: Layer | None, result: Res
         asked.kept = answers, layer, result
 
 
+class Plan(Struct, eq=False):
+    """What the script reads out of a request's settings, once for all requests that have them.
+
+    Attributes:
+        deployment: the deployment that answers.
+        parameters: the validated parameters without `messages`.
+        tools: the tools, which are not validated yet.
+        choice: the value of `tool_choice`.
+        max_tokens: the maximum of completion tokens; None if the context is the limit.
+        choices: number of choices.
+        alternatives: number of log probabilities for each token, 0 for none.
+        waits: whether mistral-common counts the tokens, which takes seconds to load.
+        greedy: whether one choice is made of the likeliest text, whatever the prompt is, and cut by `max_tokens` only.
+        special: whether `logit_bias` or `safe_prompt` is set, which few requests have.
+        known: the completions of entries that always have the same one; a cache.
+    """
+
+    deployment: Deployment
+    parameters: dict[str, Any]
+    tools: Sequence[Any]
+    choice: Any
+    max_tokens: int | None
+    choices: int
+    alternatives: int
+    waits: bool
+    greedy: bool
+    special: bool
+    known: dict[Entry, Completion] = {}
+
+    def written(self, longest: int) -> int:
+        """An upper bound of the characters that are written, by the script's longest answer (in characters)."""
+        if self.max_tokens is not None and LONGEST_TOKEN * self.max_tokens < longest:
+            longest = LONGEST_TOKEN * self.max_tokens
+        return self.choices * (1 + self.alternatives) * longest
+
+
+def plan_of(deployment: Deployment, parameters: dict[str, Any]) -> Plan:
+    return Plan(
+        deployment,
+        parameters,
+        parameters.get("tools") or (),
+        parameters.get("tool_choice"),
+        parameters.get("max_tokens"),
+        parameters.get("n", 1),
+        1 + (parameters.get("top_logprobs") or 0) if parameters.get("logprobs") else 0,
+        deployment.sold and not deployment.estimated,
+        not parameters.get("temperature") and parameters.get("n", 1) == 1 and "max_tokens" in parameters,
+        bool(parameters.get("logit_bias") or parameters.get("safe_prompt")),
+    )
+
+
 def _write_out(*given: Any) -> tuple[Result, completions.Written]:
     """The result of a request, and its encoded response."""
     result = work_out(*given)
     return result, completions.written(result)
 
 
-def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answers, own: SessionScript) -> Result:
+def work_out(plan: Plan, messages: list[Any], answers: Answers, own: SessionScript) -> Result:
     """Compute the result of a request.
 
     Args:
@@ -124,62 +182,73 @@ def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answer
         ApiError: 400 for messages that break a rule, exceed the context, are filtered or unexpected; 422 for features
             that the deployment does not support.
     """
-    if not parameters["messages"]:
+    deployment, parameters, tools, limit = plan.deployment, plan.parameters, plan.tools, plan.max_tokens
+    if not messages:
         raise not_supported("messages", [], NO_MESSAGES)
-    tools = parameters.get("tools") or ()
     if tools and not deployment.tools:
         raise not_supported("tools", "tools", f"{deployment.name} cannot call tools.")
-    talk = conversation(parameters["messages"], tools)
+    talk = conversation(messages, tools)
     if talk.history and not deployment.tools:
         raise not_supported("messages", "tool_calls", f"{deployment.name} cannot call tools.")
     refuse_filtered(talk.prompt, answers.filtered)
-    if parameters.get("logit_bias"):
-        _check_bias(parameters["logit_bias"], deployment)
-    if parameters.get("safe_prompt"):
-        parameters = {**parameters, "messages": guarded(parameters["messages"])}
-        # Exchanges match the client's system message, without the guardrail.
-        talk = replace(conversation(parameters["messages"], tools), system=talk.system)
+    if plan.special:
+        if parameters.get("logit_bias"):
+            _check_bias(parameters["logit_bias"], deployment)
+        if parameters.get("safe_prompt"):
+            messages = guarded(messages)
+            # Exchanges match the client's system message, without the guardrail.
+            talk = replace(conversation(messages, tools), system=talk.system)
     most = 2 * deployment.context  # counting stops here, as the prompt does not fit
-    prompt_tokens = _prompt_tokens(deployment, talk, parameters, most)
-    least = "at least " if prompt_tokens > most else ""
-    _check_context(deployment, prompt_tokens, parameters.get("max_tokens"), least)
+    prompt_tokens = _prompt_tokens(deployment, talk, messages, tools, most)
+    if prompt_tokens + (limit or 1) > deployment.context:
+        _check_context(deployment, prompt_tokens, limit, "at least " if prompt_tokens > most else "")
+    found = own.find(answers, _question(talk, messages, plan))
+    repeats = plan.greedy and found is not None and found.entry.fixed and not talk.prefix
+    if repeats:
+        completion = plan.known.get(found.entry)
+        if completion is not None:
+            return Result(deployment, (completion,), prompt_tokens, parameters, len(completion.ids), found)
     limited = parameters
-    if "max_tokens" not in parameters:  # the rest of the context limits the completion
+    if limit is None:  # the rest of the context limits the completion
         room = deployment.context - prompt_tokens
         limited = {**parameters, "max_tokens": min(room, deployment.output or room)}
-    found = own.find(answers, _question(talk, parameters, deployment))
     choices, completed = [], 0
-    for index in range(parameters.get("n", 1)):
+    for index in range(plan.choices):
         completion = _complete(talk, limited, index, found, answers.unknown_prompt or "", deployment.counted_with)
         choices.append(completion)
         completed += len(completion.ids)
         if completed > _FEW:
             _check_answers(completed, parameters)
+    if repeats and len(plan.known) < _KNOWN:
+        plan.known[found.entry] = choices[0]
     return Result(deployment, tuple(choices), prompt_tokens, parameters, completed, found)
 
 
-def _prompt_tokens(deployment: Deployment, talk: Conversation, parameters: dict[str, Any], most: int) -> int:
+def _prompt_tokens(
+    deployment: Deployment, talk: Conversation, messages: list[Any], tools: Sequence[Any], most: int
+) -> int:
     """The prompt tokens: in the v3 format for the cookbook's four models, in its own for a model that is sold."""
     if not deployment.sold:
         return count_prompt(talk.turns, most)
     if not deployment.estimated:
-        asked = request_of(parameters["messages"], parameters.get("tools") or ())
-        return published_tokens.count_request(deployment.tokenizer, *asked)
+        return published_tokens.count_request(deployment.tokenizer, *request_of(messages, tools))
     return count_prompt(published_tokens.with_system_turn(talk), most)
 
 
-def _question(talk: Conversation, parameters: dict[str, Any], deployment: Deployment) -> Question:
+def _question(talk: Conversation, messages: list[Any], plan: Plan) -> Question:
     """The properties of a request that exchanges are matched with."""
-    last = parameters["messages"][-1]
-    tools, choice = bool(parameters.get("tools")), parameters.get("tool_choice", "auto")
+    last, choice = messages[-1], plan.choice
+    text = text_of(last.get("content") or "")
+    if not plan.tools and choice is None:
+        return Question(talk.prompt, talk.system, text, plan.deployment.name, returned=last["role"] == "tool")
     return Question(
         talk.prompt,
         talk.system,
-        text_of(last.get("content") or ""),
-        deployment.name,
-        tools,
-        may_call=tools and choice != "none",
-        must_call=choice not in ("none", "auto"),
+        text,
+        plan.deployment.name,
+        bool(plan.tools),
+        may_call=bool(plan.tools) and choice != "none",
+        must_call=choice not in ("none", "auto", None),
         returned=last["role"] == "tool",
     )
 
@@ -263,20 +332,6 @@ def _characters(messages: list[Any]) -> int:
     contents = [message.get("content") for message in messages if isinstance(message, dict)]
     parts = [part.get("text") for each in contents if isinstance(each, list) for part in each if isinstance(part, dict)]
     return sum(len(text.rstrip(" ")) for text in (*contents, *parts) if isinstance(text, str))  # as `count_prompt` does
-
-
-def _waits_for_a_tokenizer(deployment: Deployment) -> bool:
-    """Whether mistral-common counts the tokens, which takes seconds to load."""
-    return deployment.sold and not deployment.estimated
-
-
-def _much_is_written(parameters: dict[str, Any], longest: int) -> bool:
-    """Whether encoding the choices may take long, judged by the script's longest answer (in characters)."""
-    alternatives = 1 + (parameters.get("top_logprobs") or 0) if parameters.get("logprobs") else 0
-    limit = parameters.get("max_tokens")
-    if limit is not None and LONGEST_TOKEN * limit < longest:
-        longest = LONGEST_TOKEN * limit
-    return parameters.get("n", 1) * (1 + alternatives) * longest > LONG
 
 
 def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None, least: str = "") -> None:

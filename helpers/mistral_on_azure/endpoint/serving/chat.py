@@ -18,7 +18,7 @@ from mistral_on_azure.endpoint.local.faults import damaged, error_of
 from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.models.completions import usage_asked
 from mistral_on_azure.endpoint.models.messages import NO_MESSAGES
-from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Model
+from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Model, Settings
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving.info import check_api_version
@@ -78,7 +78,7 @@ async def _awaited(
     if answer.source is not None:
         answer = replace(answer, source=None, events=tuple([event async for event in answer.source]))
     if answer.events is not None and not answer.tokens:
-        around = 4 if usage_asked(asked.parameters) else 3  # events with the role, the end, [DONE] and perhaps usage
+        around = 4 if usage_asked(asked.settings.parameters) else 3  # events with the role, the end, [DONE] and perhaps usage
         answer = replace(answer, tokens=len(answer.events) - around)
     return _slowed_or_damaged(answer, asked, setting, fault)
 
@@ -136,13 +136,32 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     Raises:
         ApiError: 400, 404, 410, 413 or 422 for an invalid body.
     """
+    given = read_object(body)
+    messages = given.pop("messages", None)
+    if type(messages) is not list or "tools" in given:
+        return _validated(kind, model, body, extra, header, default)
+    key = kind, model.name, extra, header, default, _encode(given)
+    settings = _settings.get(key)
+    if settings is None:  # read again, as an error names the first wrong parameter
+        settings = _validated(kind, model, body, extra, header, default).settings
+        _settings.keep(key, settings, 64 * 1024 + 40 * len(key[-1]))
+    return ChatRequest(settings, messages, len(body))
+
+
+_encode = msgspec.json.Encoder().encode
+_settings: BoundedCache[tuple[Any, ...], Settings] = BoundedCache(8_000_000)
+
+
+def _validated(kind: Kind, model: Model, body: bytes, extra: str, header: str | None, default: str) -> ChatRequest:
+    """`_read` without its cache."""
     parameters = validate(read_object(body), extra)
     named = parameters.get("model")
     deployment = kind.deployment(header, None if named == model.name else named, default)
     check_response_format(parameters, deployment.json)
     if "messages" not in parameters:
         raise not_supported("messages", None, NO_MESSAGES)
-    return ChatRequest(deployment, parameters, size=len(body))
+    messages = parameters.pop("messages")
+    return ChatRequest(Settings(deployment, parameters), messages, len(body))
 
 
 _understood: BoundedCache[tuple[Any, ...], ChatRequest] = BoundedCache(24_000_000)
