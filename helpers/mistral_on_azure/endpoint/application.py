@@ -32,14 +32,16 @@ class Application(Service):
         """
         session = None
         try:
-            route = find(self.routes, request, self.kind)
+            route = request.known.get("route")
+            if route is None:
+                route = request.known["route"] = find(self.routes, request, self.kind)
             session = None if route.open else self.kind.authenticate(request, self.sessions, self.tokens)
             answer = route.handler(self, request, session)
         except ApiError as error:
             answer = self.kind.error(error)
         except Exception as error:
             answer = self._failed(request, error)
-        if not isinstance(answer, Answer):
+        if type(answer) is not Answer:
             return self._later(answer, request, session)
         _note(request, answer, session)
         return answer

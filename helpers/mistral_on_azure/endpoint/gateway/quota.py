@@ -94,12 +94,9 @@ class Quota:
         Raises:
             QuotaExceeded: 429 with `Retry-After` in whole seconds when the request or its tokens do not fit.
         """
-        now, of_requests, of_tokens = self.clock(), self.requests, self.tokens
-        for_requests, for_tokens = of_requests.wait_for(1, now), of_tokens.wait_for(tokens, now)
-        if for_requests or for_tokens:
-            raise self._exceeded(math.ceil(max(for_requests, for_tokens)))
-        of_requests.level -= 1
-        of_tokens.level -= tokens
+        self.check(tokens)
+        self.requests.level -= 1
+        self.tokens.level -= tokens
 
     def check(self, least: int) -> None:
         """Refuse a request that cannot fit, before it is processed. Nothing is charged; `take` does that later.

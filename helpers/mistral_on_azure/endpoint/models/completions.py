@@ -88,13 +88,12 @@ def written(answer: Result) -> Written:
 
 def body(answer: Result) -> bytes:
     """Encode a result as a `chat.completion` object."""
-    tails = answer.tails
-    if not tails:
+    if not answer.tails:
         written = [_choice(answer, index, completion) for index, completion in enumerate(answer.completions)]
-        tails.append(written[0] if len(written) == 1 else b",".join(written))
+        answer.tails = [written[0] if len(written) == 1 else b",".join(written)]
     prompt, completed = answer.prompt_tokens, answer.completion_tokens
-    name = answer.deployment.name.encode()
-    return _BODY % (_PREFIX, next(_numbers), time.time(), name, tails[0], prompt, completed, prompt + completed)
+    name, choices = answer.deployment.name.encode(), answer.tails[0]
+    return _BODY % (_PREFIX, next(_numbers), time.time(), name, choices, prompt, completed, prompt + completed)
 
 
 def _choice(answer: Result, index: int, completion: Completion) -> bytes:

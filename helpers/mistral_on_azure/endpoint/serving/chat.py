@@ -35,11 +35,14 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
     """Answer a chat completion request, on any of the paths that the kind of deployment has for it."""
     fault, asked, default = None, None, session.deployment or service.default
     try:
-        fault = session.faults.next(request.headers.get(faults.HEADER))
-        setting = pace_of(request, session)
+        head = request.known.get("chat")
+        if head is None:
+            head = request.known["chat"] = _head_of(request)
+        fault = session.faults.next(head.fault)
+        setting = session.timing if head.timing is None else timing.setting(head.timing)
         if fault is not None and fault.status is not None:
             raise error_of(fault)
-        asked = _understand(service, request, default)
+        asked = _understand(service, request, head, default)
         answer = service.model.answer(asked, session.quota(asked.deployment.name), session.spend, session.script)
     except QuotaExceeded:
         raise  # not charged, and no fault is applied to it
@@ -98,28 +101,57 @@ def _slowed_or_damaged(answer: Answer, asked: ChatRequest, setting: timing.Setti
     return damaged(answer, fault) if fault else answer
 
 
-def _understand(service: Service, request: Request, default: str) -> ChatRequest:
+class _Head(msgspec.Struct):
+    """The headers of a chat request that are read here.
+
+    Attributes:
+        fault, timing: what the client asks of the local endpoint.
+        deployment: the deployment's name.
+        extra: what becomes of parameters that the API does not define; "" until the headers and the query are checked.
+    """
+
+    fault: str | None
+    timing: str | None
+    deployment: str | None
+    extra: str = ""
+
+
+def _head_of(request: Request) -> _Head:
+    headers = request.headers
+    name = headers.get("azureml-model-deployment")
+    if name is not None:
+        name = name[:_LONGEST_NAME]  # no deployment has a longer one
+    return _Head(headers.get(faults.HEADER), headers.get(timing.HEADER), name)
+
+
+def _check_head(kind: Kind, request: Request, head: _Head) -> None:
+    """Check the query and the headers, which need not be done again for the same head.
+
+    Raises:
+        ApiError: 400 or 415.
+    """
+    if request.query:
+        check_api_version(request, kind.api_versions)
+    check_content_type(request)
+    extra = request.headers.get("extra-parameters")
+    head.extra = kind.addresses[request.path].extra if extra is None else checked_extra(extra)
+
+
+def _understand(service: Service, request: Request, head: _Head, default: str) -> ChatRequest:
     """Parse and validate a chat request.
 
     The result is cached when the same body comes a second time, as most bodies come only once.
     """
-    kind = service.kind
-    if request.query:
-        check_api_version(request, kind.api_versions)
-    check_content_type(request)
-    body, headers = request.body, request.headers
-    extra = headers.get("extra-parameters")
-    extra = kind.addresses[request.path].extra if extra is None else checked_extra(extra)
-    header = headers.get("azureml-model-deployment")
-    if header is not None and len(header) > _LONGEST_NAME:
-        header = header[:_LONGEST_NAME]  # no deployment has so long a name
+    if not head.extra:
+        _check_head(service.kind, request, head)
+    body = request.body
     if len(body) <= _REMEMBERED:
         mark = hash(body)
-        place = mark % len(_seen)
+        place = mark % 1024
         if _seen[place] == mark:
-            return _remembered(kind, service.model, body, extra, header, default)
+            return _remembered(service.kind, service.model, body, head.extra, head.deployment, default)
         _seen[place] = mark
-    return _read(kind, service.model, body, extra, header, default)
+    return _read(service.kind, service.model, body, head.extra, head.deployment, default)
 
 
 def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None, default: str) -> ChatRequest:

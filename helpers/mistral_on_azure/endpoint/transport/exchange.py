@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec import Struct
 
@@ -25,6 +26,7 @@ class Request:
     Attributes:
         path: percent-decoded, without the query string.
         headers: by names in lower case. Requests with the same head share this object: it must not be changed.
+        known: what was read out of the head before, by the reader's name; shared by requests with the same head.
     """
 
     method: str
@@ -32,6 +34,7 @@ class Request:
     query: str = ""
     headers: dict[str, str] = field(default_factory=dict, repr=False)  # not shown, as they hold the credential
     body: bytes = field(default=b"", repr=False)
+    known: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 class Answer(Struct):
@@ -94,7 +97,7 @@ class Heads:
         if known is None or len(data) - end != known[1]:
             return None
         like = known[0]
-        return Request(like.method, like.path, like.query, like.headers, data[end:])
+        return Request(like.method, like.path, like.query, like.headers, data[end:], like.known)
 
     def remember(self, data: bytes, request: Request) -> None:
         """Cache the head of `data`, if the request that the parser has read from it is all that is in it."""
@@ -105,5 +108,5 @@ class Heads:
             self._known.clear()
             self.size = 0
         self.size += end
-        like = Request(request.method, request.path, request.query, request.headers)
+        like = Request(request.method, request.path, request.query, request.headers, known=request.known)
         self._known[data[:end]] = like, len(request.body)
