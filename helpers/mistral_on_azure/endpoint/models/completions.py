@@ -36,7 +36,8 @@ class Result(Struct):
     Attributes:
         completions: one for each choice.
         found: the exchange of the script that answers the request; None if there is none.
-        tails: the encoded JSON without id and time, cached for later requests.
+        choices: the encoded choices; a cache.
+        tails: the encoded events of a stream without id and time; a cache.
     """
 
     deployment: Deployment
@@ -45,6 +46,7 @@ class Result(Struct):
     parameters: dict[str, Any]
     completion_tokens: int
     found: Found | None = None
+    choices: bytes = b""
     tails: list[bytes] = []
 
     @property
@@ -88,11 +90,12 @@ def written(answer: Result) -> Written:
 
 def body(answer: Result) -> bytes:
     """Encode a result as a `chat.completion` object."""
-    if not answer.tails:
-        written = [_choice(answer, index, completion) for index, completion in enumerate(answer.completions)]
-        answer.tails = [written[0] if len(written) == 1 else b",".join(written)]
+    choices = answer.choices
+    if not choices:
+        made = [_choice(answer, index, completion) for index, completion in enumerate(answer.completions)]
+        choices = answer.choices = made[0] if len(made) == 1 else b",".join(made)
     prompt, completed = answer.prompt_tokens, answer.completion_tokens
-    name, choices = answer.deployment.name.encode(), answer.tails[0]
+    name = answer.deployment.name.encode()
     return _BODY % (_PREFIX, next(_numbers), time.time(), name, choices, prompt, completed, prompt + completed)
 
 

@@ -106,6 +106,7 @@ class Entry:
         textual: whether its first reply is a text.
         fixed: whether its texts are the same for all requests: one reply without placeholders.
         system: the system message that it is for, without spaces around it; None for any.
+        delay: seconds before the first reply.
         weight: number of keys for matching besides prompt and pattern: of several matches, the heaviest is taken.
         length: characters of the longest answer, before its placeholders are filled.
     """
@@ -119,6 +120,7 @@ class Entry:
     textual: bool
     fixed: bool
     system: str | None
+    delay: float
     weight: int
     length: int
 
@@ -136,8 +138,6 @@ class Entry:
         if self.plain:
             suits = (self.textual and not asked.must_call) or self.replies[0].suits(asked, self)
             return _NO_GROUPS if suits else None
-        if self.system is not None and not self.has_system(asked):
-            return None  # the most frequent mismatch, so it is checked first
         groups: dict[str, str] = {}
         return groups if all(fits for _, fits in self.checks(asked, reply, watch, groups)) else None
 
@@ -223,7 +223,8 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
     system = None if exchange.system is None else exchange.system.strip()
     textual = not replies[0].calls
     fixed = textual and not staged and not (exchange.pattern or exchange.last)
-    return Entry(exchange, source, place, tuple(replies), staged, plain, textual, fixed, system, weight, length)
+    delay = replies[0].more.delay
+    return Entry(exchange, source, place, tuple(replies), staged, plain, textual, fixed, system, delay, weight, length)
 
 
 def _called(call: ToolCall) -> str:

@@ -70,6 +70,8 @@ class Layer:
         self, entries: Sequence[Entry], asked: Question, due: Callable[[Entry], int], watch: Watch
     ) -> Found | None:
         for entry in entries:
+            if entry.system is not None and not entry.has_system(asked):
+                continue  # the most frequent mismatch, so it is checked first
             reply = due(entry) if entry.staged else 0
             groups = entry.match(asked, reply, watch)
             if groups is not None:

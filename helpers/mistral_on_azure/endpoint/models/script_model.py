@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ from mistral_on_azure.endpoint.models.script import Completion, calling, cut
 from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Question
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_layers import Answers, Layer, SessionScript
-from mistral_on_azure.endpoint.models.tokens import count_prompt, vocabulary_is_read, vocabulary_size
+from mistral_on_azure.endpoint.models.tokens import BLOCK, count_prompt, vocabulary_is_read, vocabulary_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
 MOST_WRITTEN = 350_000  # tokens of all choices with their alternatives; in a stream, a token counts as five
@@ -58,16 +59,14 @@ class Script:
         plan = settings.kept
         if plan is None:
             plan = settings.kept = plan_of(settings.deployment, settings.parameters)
-        long = asked.size > LARGE or plan.tools
-        if long:
+        if asked.size > LARGE or plan.tools:
             least = _characters(asked.messages) // LONGEST_TOKEN
             _check_context(plan.deployment, least, plan.max_tokens, "at least ")
             quota.check(least)
         kept = asked.kept
         if kept is not None and kept[0] is answers and kept[1] is own.layer:
             return self._charged(kept[2], quota, spend, own)
-        long = long or plan.written(own.longest(answers)) > LONG or not vocabulary_is_read(asked.size)
-        if (long or plan.waits) and in_event_loop():
+        if (asked.size > 2 * BLOCK or not plan.quick) and _takes_long(asked.size, plan, own.longest(answers)):
             return self._answer_later(asked, plan, answers, quota, spend, own)
         layer, result = own.layer, work_out(plan, asked.messages, answers, own)
         _keep(asked, answers, layer, result)
@@ -88,8 +87,9 @@ class Script:
         prompt, completed, found = result.prompt_tokens, result.completion_tokens, result.found
         fault, delay = None, 0.0
         if found is not None:
-            delay = found.given.more.delay
+            delay = found.entry.delay
             if found.entry.staged:
+                delay = found.given.more.delay
                 quota.check(prompt + completed)  # before `advance`: a request that gets 429 must not use up a reply
                 fault = own.advance(found)
                 if fault is not None and fault.status is not None:
@@ -114,6 +114,19 @@ def _keep(asked: ChatRequest, answers: Answers, layer: Layer | None, result: Res
         asked.kept = answers, layer, result
 
 
+def _takes_long(size: int, plan: Plan, longest: int) -> bool:
+    """Whether a request may take so long that an event loop must not wait for it. Sets `plan.quick`.
+
+    Args:
+        size: bytes of the request body.
+        longest: characters of the script's longest answer.
+    """
+    if size > LARGE or plan.tools or plan.waits or plan.written(longest) > LONG or not vocabulary_is_read(size):
+        return in_event_loop()
+    plan.quick = plan.written(sys.maxsize) <= LONG
+    return False
+
+
 class Plan(Struct, eq=False):
     """What the script reads out of a request's settings, once for all requests that have them.
 
@@ -128,6 +141,7 @@ class Plan(Struct, eq=False):
         waits: whether mistral-common counts the tokens, which takes seconds to load.
         greedy: whether one choice is made of the likeliest text, whatever the prompt is, and cut by `max_tokens` only.
         special: whether `logit_bias` or `safe_prompt` is set, which few requests have.
+        quick: whether a short request with these settings never takes long, as far as is known.
         known: the completions of entries that always have the same one; a cache.
     """
 
@@ -141,6 +155,7 @@ class Plan(Struct, eq=False):
     waits: bool
     greedy: bool
     special: bool
+    quick: bool = False
     known: dict[Entry, Completion] = {}
 
     def written(self, longest: int) -> int:
@@ -207,7 +222,8 @@ def work_out(plan: Plan, messages: list[Any], answers: Answers, own: SessionScri
     if repeats:
         completion = plan.known.get(found.entry)
         if completion is not None:
-            return Result(deployment, (completion,), prompt_tokens, parameters, len(completion.ids), found)
+            completed, choice = len(completion.ids), b"" if plan.alternatives else completion.choice
+            return Result(deployment, (completion,), prompt_tokens, parameters, completed, found, choice)
     limited = parameters
     if limit is None:  # the rest of the context limits the completion
         room = deployment.context - prompt_tokens

@@ -43,7 +43,9 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         asked = _understand(service, request, head, default)
-        answer = service.model.answer(asked, session.quota(asked.deployment.name), session.spend, session.script)
+        answer = service.model.answer(
+            asked, session.quota(asked.settings.deployment.name), session.spend, session.script
+        )
     except QuotaExceeded:
         raise  # not charged, and no fault is applied to it
     except FaultAsked as scripted:
