@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable
 from typing import Any
 
@@ -43,7 +42,8 @@ class Application(Service):
             answer = self._failed(request, error)
         if type(answer) is not Answer:
             return self._later(answer, request, session)
-        _note(request, answer, session)
+        if session is not None:
+            session.note(request, answer)
         return answer
 
     def admit(self, request: Request) -> None:
@@ -64,7 +64,7 @@ class Application(Service):
             answer = self.kind.error(error)
         except Exception as error:
             answer = self._failed(request, error)
-        _note(request, answer, session)
+        session.note(request, answer)
         return answer
 
     def _failed(self, request: Request, error: Exception) -> Answer:
@@ -76,9 +76,3 @@ class Application(Service):
         _log.error("The local endpoint failed on %s: %s at %s", request.method, type(error).__name__, where)
         _log.debug("In full:", exc_info=error)
         return self.kind.error(ApiError(500, "internal_server_error", "The local endpoint failed; its log says where."))
-
-
-def _note(request: Request, answer: Answer, session: Session | None) -> None:
-    if session is not None and not request.path.startswith("/local/"):
-        session.calls += 1
-        session.journal.add(time.monotonic(), request, answer)

@@ -116,6 +116,12 @@ class Session:
         self.calls = self.prompt_tokens = self.completion_tokens = 0
         self._quotas: dict[str, Quota] = {}
 
+    def note(self, request: Request, answer: Answer) -> None:
+        """Count a request and add it to the journal, unless its route is one under `/local`."""
+        if not request.path.startswith("/local/"):
+            self.calls += 1
+            self.journal.add(time.monotonic(), request, answer)
+
     def spend(self, prompt_tokens: int, completion_tokens: int) -> None:
         """Add the tokens of a completion to the session's totals."""
         self.prompt_tokens += prompt_tokens

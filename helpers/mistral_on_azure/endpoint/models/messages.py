@@ -150,6 +150,8 @@ def plain(messages: list[dict[str, Any]]) -> Conversation | None:
     Returns:
         The conversation; None for messages with tools or `prefix`, and for messages that break a rule.
     """
+    if len(messages) <= 2 and (question := _question(messages)):
+        return question
     instructions: list[str] = []
     spoken: list[tuple[str, str]] = []
     earlier = ""
@@ -180,6 +182,23 @@ def plain(messages: list[dict[str, Any]]) -> Conversation | None:
     if system:
         spoken[0] = ("user", f"{system}{JOINT}{spoken[0][1]}")
     return Conversation(system, tuple(spoken), prompt)
+
+
+def _question(messages: list[Any]) -> Conversation | None:
+    """Read a single question, with or without a system message, as most requests are; None for anything else."""
+    try:
+        first, last = messages[0], messages[-1]
+        text = last["content"]
+        if last["role"] != "user" or type(text) is not str:
+            return None
+        if first is last:
+            return Conversation(None, (("user", text),), text)
+        system = first["content"]
+        if first["role"] == "system" and type(system) is str and system:
+            return Conversation(system, (("user", f"{system}{JOINT}{text}"),), text)
+    except (KeyError, TypeError, IndexError):
+        pass
+    return None
 
 
 def mentions_tools(messages: list[Any]) -> bool:

@@ -136,8 +136,7 @@ class Entry:
             reply: the index of the reply that is due.
         """
         if self.plain:
-            suits = (self.textual and not asked.must_call) or self.replies[0].suits(asked, self)
-            return _NO_GROUPS if suits else None
+            return _NO_GROUPS if self.replies[0].suits(asked, self) else None
         groups: dict[str, str] = {}
         return groups if all(fits for _, fits in self.checks(asked, reply, watch, groups)) else None
 

@@ -72,6 +72,8 @@ class Layer:
         for entry in entries:
             if entry.system is not None and not entry.has_system(asked):
                 continue  # the most frequent mismatch, so it is checked first
+            if entry.plain and entry.textual and not asked.must_call:
+                return Found(entry, 0)  # as most are
             reply = due(entry) if entry.staged else 0
             groups = entry.match(asked, reply, watch)
             if groups is not None:

@@ -214,7 +214,10 @@ def work_out(plan: Plan, messages: list[Any], answers: Answers, own: SessionScri
             # Exchanges match the client's system message, without the guardrail.
             talk = replace(conversation(messages, tools), system=talk.system)
     most = 2 * deployment.context  # counting stops here, as the prompt does not fit
-    prompt_tokens = _prompt_tokens(deployment, talk, messages, tools, most)
+    if deployment.sold:
+        prompt_tokens = _tokens_of_sold(deployment, talk, messages, tools, most)
+    else:
+        prompt_tokens = count_prompt(talk.turns, most)  # in the v3 format
     if prompt_tokens + (limit or 1) > deployment.context:
         _check_context(deployment, prompt_tokens, limit, "at least " if prompt_tokens > most else "")
     found = own.find(answers, _question(talk, messages, plan))
@@ -240,12 +243,10 @@ def work_out(plan: Plan, messages: list[Any], answers: Answers, own: SessionScri
     return Result(deployment, tuple(choices), prompt_tokens, parameters, completed, found)
 
 
-def _prompt_tokens(
+def _tokens_of_sold(
     deployment: Deployment, talk: Conversation, messages: list[Any], tools: Sequence[Any], most: int
 ) -> int:
-    """The prompt tokens: in the v3 format for the cookbook's four models, in its own for a model that is sold."""
-    if not deployment.sold:
-        return count_prompt(talk.turns, most)
+    """The prompt tokens of a model that is sold per token, in its own format where its tokenizer is published."""
     if not deployment.estimated:
         return published_tokens.count_request(deployment.tokenizer, *request_of(messages, tools))
     return count_prompt(published_tokens.with_system_turn(talk), most)
