@@ -21,7 +21,7 @@ from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.local.faults import Faults
 from mistral_on_azure.endpoint.local.timing import OFF, Setting
 from mistral_on_azure.endpoint.models.script_layers import SessionScript
-from mistral_on_azure.endpoint.transport.exchange import Answer, Request, fields
+from mistral_on_azure.endpoint.transport.exchange import Answer, Request, fields, joined, size_of
 
 LIMITS = {"requests_per_minute": "requests", "tokens_per_minute": "tokens"}  # fields of a session and of `Limits`
 KEPT_BYTES = 64 * 1024  # bytes for each exchange of a journal; all share them, so that one may take more
@@ -46,7 +46,7 @@ class Journal:
         """
         ring, size = self._ring, len(request.body) + len(answer.body)
         if answer.events:
-            size += sum(map(len, answer.events))
+            size += size_of(answer.events)
         ring.append((at, request, answer, size))
         self._bytes += size
         if len(ring) > self._kept:
@@ -60,7 +60,7 @@ class Journal:
 
 
 def _describe(at: float, request: Request, answer: Answer) -> dict[str, Any]:
-    sent = b"".join(answer.events) if answer.events is not None else answer.body
+    sent = joined(answer.events) if answer.events is not None else answer.body
     never_came = answer.cut == 0
     return {
         "at": at,

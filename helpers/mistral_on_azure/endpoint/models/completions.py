@@ -19,7 +19,7 @@ from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.models.log_probabilities import logprobs
 from mistral_on_azure.endpoint.models.script import Completion
 from mistral_on_azure.endpoint.models.script_entries import Found
-from mistral_on_azure.endpoint.transport.exchange import DONE
+from mistral_on_azure.endpoint.transport.exchange import Chunks
 
 SMALL = 160  # tokens: the JSON of a shorter result is cached; a stream of so many takes about 32 kB
 _encode = msgspec.json.Encoder().encode
@@ -37,7 +37,7 @@ class Result(Struct):
         completions: one for each choice.
         found: the exchange of the script that answers the request; None if there is none.
         choices: the encoded choices; a cache.
-        tails: the encoded events of a stream without id and time; a cache.
+        tails: the encoded events of a stream without id and time, and their bytes; a cache.
     """
 
     deployment: Deployment
@@ -47,7 +47,8 @@ class Result(Struct):
     completion_tokens: int
     found: Found | None = None
     choices: bytes = b""
-    tails: list[bytes] = []
+    tails: tuple[bytes, ...] = ()
+    size: int = 0
 
     @property
     def small(self) -> bool:
@@ -71,6 +72,7 @@ class Result(Struct):
         return logprobs(completion, self.parameters.get("top_logprobs") or 0)
 
 
+_CHUNK = b'data: {"id":"%b%012x","object":"chat.completion.chunk","created":%d,"model":"%b"'
 # An id is a random beginning and a counter, which is faster than a random number for each.
 _PREFIX, _numbers = secrets.token_hex(10).encode(), count(1)
 
@@ -80,7 +82,7 @@ def new_id() -> str:
     return f"{_PREFIX.decode()}{next(_numbers):012x}"
 
 
-Written = bytes | tuple[bytes, ...]  # a JSON object, or the events of a stream
+Written = bytes | Chunks  # a JSON object, or the events of a stream
 
 
 def written(answer: Result) -> Written:
@@ -116,23 +118,17 @@ def _spoken(completion: Completion, index: int) -> bytes:
     return _encode(choice)[:-1] + b',"logprobs":null}'
 
 
-def events(answer: Result) -> tuple[bytes, ...]:
+def events(answer: Result) -> Chunks:
     """Encode a result as the events of a stream: the role, tokens and finish reason of each choice, then `[DONE]`.
 
     By default, usage is in the last chunk with a finish reason, where Mistral's clients read it. If the request has
     `include_usage` in `stream_options`, usage is in a separate chunk after the choices, or left out, as OpenAI does it.
     """
-    head = {
-        "id": new_id(),
-        "object": "chat.completion.chunk",
-        "created": int(time.time()),
-        "model": answer.deployment.name,
-    }
-    start = b"data: " + _encode(head)[:-1]
-    tails = answer.tails
-    if not tails:
-        tails = answer.tails = [b"," + _encode(tail)[1:] + b"\n\n" for tail in _tails(answer)]
-    return (*[start + tail for tail in tails], DONE)
+    if not answer.tails:
+        answer.tails = tuple(b"," + _encode(tail)[1:] + b"\n\n" for tail in _tails(answer))
+        answer.size = sum(map(len, answer.tails))
+    start = _CHUNK % (_PREFIX, next(_numbers), time.time(), answer.deployment.name.encode())
+    return Chunks(start, answer.tails, answer.size)
 
 
 def _tails(answer: Result) -> Iterator[dict[str, Any]]:

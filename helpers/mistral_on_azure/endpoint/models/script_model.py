@@ -98,10 +98,10 @@ class Script:
         spend(prompt, completed)
         headers = quota.headers() + (_ESTIMATED if result.deployment.estimated else b"")
         written = written or completions.written(result)
-        if isinstance(written, tuple):
-            answer = Answer(200, b"", headers, "text/event-stream", written, delay)
-        else:
+        if type(written) is bytes:
             answer = Answer(200, written, headers, delay=delay)
+        else:
+            answer = Answer(200, b"", headers, "text/event-stream", written, delay)
         answer.tokens, answer.prompt_tokens = completed, prompt
         if fault is not None:
             raise FaultAsked(fault, answer)
