@@ -48,9 +48,9 @@ class Journal:
         if answer.events:
             size += size_of(answer.events)
         ring.append((at, request, answer, size))
-        self._bytes += size
         if len(ring) > self._kept:
-            self._bytes -= ring.popleft()[3]
+            size -= ring.popleft()[3]
+        self._bytes += size
         while self._bytes > self._most and len(ring) > 1:
             self._bytes -= ring.popleft()[3]
 

@@ -30,6 +30,7 @@ from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 MOST_WRITTEN = 350_000  # tokens of all choices with their alternatives; in a stream, a token counts as five
 _KNOWN = 32  # completions that are kept for the same settings
 _FEW = 10_000  # tokens: fewer never exceed MOST_WRITTEN
+_EVENTS = "text/event-stream"
 _ESTIMATED = lines((("x-local-tokens", "estimated"),))  # for models whose tokenizer is not published
 # Characters of the longest token in v3 and v7, from which bounds are estimated. Tekken has longer ones (of up to 76
 # hyphens, asterisks or spaces), so for Tekken the bounds do not hold for a text that consists of these.
@@ -99,10 +100,9 @@ class Script:
         headers = quota.headers() + (_ESTIMATED if result.deployment.estimated else b"")
         written = written or completions.written(result)
         if type(written) is bytes:
-            answer = Answer(200, written, headers, delay=delay)
+            answer = Answer(200, written, headers, delay=delay, tokens=completed, prompt_tokens=prompt)
         else:
-            answer = Answer(200, b"", headers, "text/event-stream", written, delay)
-        answer.tokens, answer.prompt_tokens = completed, prompt
+            answer = Answer(200, b"", headers, _EVENTS, written, delay, tokens=completed, prompt_tokens=prompt)
         if fault is not None:
             raise FaultAsked(fault, answer)
         return answer
