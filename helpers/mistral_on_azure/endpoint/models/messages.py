@@ -150,7 +150,7 @@ def plain(messages: list[dict[str, Any]]) -> Conversation | None:
     Returns:
         The conversation; None for messages with tools or `prefix`, and for messages that break a rule.
     """
-    if len(messages) <= 2 and (question := _question(messages)):
+    if len(messages) <= 2 and (question := _single(messages)):
         return question
     instructions: list[str] = []
     spoken: list[tuple[str, str]] = []
@@ -184,7 +184,7 @@ def plain(messages: list[dict[str, Any]]) -> Conversation | None:
     return Conversation(system, tuple(spoken), prompt)
 
 
-def _question(messages: list[Any]) -> Conversation | None:
+def _single(messages: list[Any]) -> Conversation | None:
     """Read a single question, with or without a system message, as most requests are; None for anything else."""
     try:
         first, last = messages[0], messages[-1]

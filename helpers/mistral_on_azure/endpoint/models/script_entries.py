@@ -72,9 +72,6 @@ def _too_slow(pattern: str) -> ApiError:
     return invalid(f"{limit} Simplify or remove patterns, or shorten the message.", code="pattern_too_slow")
 
 
-_NO_GROUPS: dict[str, str] = {}
-
-
 @dataclass(frozen=True, slots=True)
 class Given:
     """A reply of an exchange: its ranked texts or tool calls, and the fault that applies to the answer."""
@@ -105,8 +102,7 @@ class Entry:
         plain: whether `prompt` is its only key for matching, as in most. The layer has compared the prompt already.
         textual: whether its first reply is a text.
         fixed: whether its texts are the same for all requests: one reply without placeholders.
-        system: the system message that it is for, without spaces around it; None for any.
-        delay: seconds before the first reply.
+        system: the stripped system message that it is for; None for any.
         weight: number of keys for matching besides prompt and pattern: of several matches, the heaviest is taken.
         length: characters of the longest answer, before its placeholders are filled.
     """
@@ -120,7 +116,6 @@ class Entry:
     textual: bool
     fixed: bool
     system: str | None
-    delay: float
     weight: int
     length: int
 
@@ -136,7 +131,7 @@ class Entry:
             reply: the index of the reply that is due.
         """
         if self.plain:
-            return _NO_GROUPS if self.replies[0].suits(asked, self) else None
+            return {} if self.replies[0].suits(asked, self) else None
         groups: dict[str, str] = {}
         return groups if all(fits for _, fits in self.checks(asked, reply, watch, groups)) else None
 
@@ -222,8 +217,7 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
     system = None if exchange.system is None else exchange.system.strip()
     textual = not replies[0].calls
     fixed = textual and not staged and not (exchange.pattern or exchange.last)
-    delay = replies[0].more.delay
-    return Entry(exchange, source, place, tuple(replies), staged, plain, textual, fixed, system, delay, weight, length)
+    return Entry(exchange, source, place, tuple(replies), staged, plain, textual, fixed, system, weight, length)
 
 
 def _called(call: ToolCall) -> str:

@@ -26,7 +26,8 @@ from mistral_on_azure.endpoint.serving.request_parameters import check_response_
 from mistral_on_azure.endpoint.transport.contents import check_content_type, read_object
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
-_seen = [0] * 1024  # hashes of request bodies
+_PLACES = 1024
+_seen = [0] * _PLACES  # hashes of request bodies
 _LONGEST_NAME = 200  # characters of a deployment's name in a header; a longer one is cut
 _REMEMBERED = 16 * 1024  # bytes: a longer body is parsed each time
 
@@ -83,7 +84,9 @@ async def _awaited(
     if answer.source is not None:
         answer = replace(answer, source=None, events=tuple([event async for event in answer.source]))
     if answer.events is not None and not answer.tokens:
-        around = 4 if usage_asked(asked.settings.parameters) else 3  # events with the role, the end, [DONE] and perhaps usage
+        around = (
+            4 if usage_asked(asked.settings.parameters) else 3
+        )  # events with the role, the end, [DONE] and perhaps usage
         answer = replace(answer, tokens=len(answer.events) - around)
     return _slowed_or_damaged(answer, asked, setting, fault)
 
@@ -149,7 +152,7 @@ def _understand(service: Service, request: Request, head: _Head, default: str) -
     body = request.body
     if len(body) <= _REMEMBERED:
         mark = hash(body)
-        place = mark % 1024
+        place = mark % _PLACES
         if _seen[place] == mark:
             return _remembered(service.kind, service.model, body, head.extra, head.deployment, default)
         _seen[place] = mark
@@ -170,6 +173,8 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     Raises:
         ApiError: 400, 404, 410, 413 or 422 for an invalid body.
     """
+    if len(body) > _REMEMBERED:
+        return _validated(kind, model, body, extra, header, default)
     given = read_object(body)
     messages = given.pop("messages", None)
     if type(messages) is not list or "tools" in given:
@@ -187,7 +192,7 @@ _settings: BoundedCache[tuple[Any, ...], Settings] = BoundedCache(8_000_000)
 
 
 def _validated(kind: Kind, model: Model, body: bytes, extra: str, header: str | None, default: str) -> ChatRequest:
-    """`_read` without its cache."""
+    """`_read` without the cache of settings."""
     parameters = validate(read_object(body), extra)
     named = parameters.get("model")
     deployment = kind.deployment(header, None if named == model.name else named, default)
