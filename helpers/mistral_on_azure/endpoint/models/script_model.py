@@ -36,7 +36,6 @@ from mistral_on_azure.endpoint.models.script_request import (
 from mistral_on_azure.endpoint.models.tokens import BLOCK, count_prompt
 from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
-_KNOWN = 32  # completions that are kept for the same settings
 _EVENTS = "text/event-stream"
 _ESTIMATED = lines((("x-local-tokens", "estimated"),))  # for models whose tokenizer is not published
 
@@ -175,8 +174,8 @@ def work_out(wanted: Wanted, messages: list[Any], answers: Answers, own: Session
         completed += len(completion.ids)
         if completed > FEW:
             check_answers(completed, parameters)
-    if repeats and len(wanted.known) < _KNOWN:
-        wanted.known[found.entry] = choices[0]
+    if repeats:
+        wanted.keep(found.entry, choices[0])
     return Result(deployment, tuple(choices), prompt_tokens, parameters, completed, found)
 
 

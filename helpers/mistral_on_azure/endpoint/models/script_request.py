@@ -13,9 +13,10 @@ from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supporte
 from mistral_on_azure.endpoint.bounds import LARGE, LONG, in_event_loop
 from mistral_on_azure.endpoint.models.script import Completion
 from mistral_on_azure.endpoint.models.script_entries import Entry
-from mistral_on_azure.endpoint.models.tokens import vocabulary_is_read, vocabulary_size
+from mistral_on_azure.endpoint.models.tokens import size_of, vocabulary_is_read, vocabulary_size
 
 MOST_WRITTEN = 350_000  # tokens of all choices with their alternatives; in a stream, a token counts as five
+KEPT = 128 * 1024  # bytes of completions that are kept for the same settings
 FEW = 10_000  # tokens: fewer never exceed MOST_WRITTEN
 # Characters of the longest token in v3 and v7, from which bounds are estimated. Tekken has longer ones (of up to 76
 # hyphens, asterisks or spaces), so for Tekken the bounds do not hold for a text that consists of these.
@@ -38,6 +39,7 @@ class Wanted(Struct, eq=False):
         special: whether `logit_bias` or `safe_prompt` is set, which few requests have.
         quick: whether a short request with these settings never takes long, as far as is known.
         known: the completions of entries that always have the same one; a cache.
+        room: bytes that are left for that cache.
     """
 
     deployment: Deployment
@@ -52,12 +54,21 @@ class Wanted(Struct, eq=False):
     special: bool
     quick: bool = False
     known: dict[Entry, Completion] = {}
+    room: int = KEPT
 
     def written(self, longest: int) -> int:
         """An upper bound of the characters that are written, by the script's longest answer (in characters)."""
         if self.max_tokens is not None and LONGEST_TOKEN * self.max_tokens < longest:
             longest = LONGEST_TOKEN * self.max_tokens
         return self.choices * (1 + self.alternatives) * longest
+
+    def keep(self, entry: Entry, completion: Completion) -> None:
+        """Add to `known`, if there is room."""
+        characters = len(completion.text) + entry.length  # the entry stays in memory, too, when its script is replaced
+        size = size_of(completion.text, len(completion.ids)) + 10 * characters
+        if size <= self.room:
+            self.room -= size
+            self.known[entry] = completion
 
 
 def wanted_of(deployment: Deployment, parameters: dict[str, Any]) -> Wanted:

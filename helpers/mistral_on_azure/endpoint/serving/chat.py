@@ -183,12 +183,12 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     settings = _settings.get(key)
     if settings is None:  # read again, as an error names the first wrong parameter
         settings = _validated(kind, model, body, extra, header, default).settings
-        _settings.keep(key, settings, 64 * 1024 + 40 * len(key[-1]))
+        _settings.keep(key, settings, 192 * 1024 + 40 * len(key[-1]))  # most of it for what the script keeps
     return ChatRequest(settings, messages, len(body))
 
 
 _encode = msgspec.json.Encoder().encode
-_settings: BoundedCache[tuple[Any, ...], Settings] = BoundedCache(8_000_000)
+_settings: BoundedCache[tuple[Any, ...], Settings] = BoundedCache(24_000_000)
 
 
 def _validated(kind: Kind, model: Model, body: bytes, extra: str, header: str | None, default: str) -> ChatRequest:
