@@ -5,8 +5,8 @@ Each literal is used once, and by these rules in this order:
 - a literal directly after a word of the parameter's name, as in "age 30" or "unit: kelvin", or a number before it, as
   in "30 days";
 - what one parameter alone can take: a member of `enum` that the text contains, a literal of the `format` or of the kind
-  that the parameter's name has a word for ("email"), a literal or a word with digits that matches the `pattern`, or
-  true for a boolean whose name the text contains;
+  that the parameter's name has a word for ("email"), one that matches the `pattern`, or true for a boolean whose name
+  the text contains;
 - for required parameters (for all, if none is required), the first literal of a suitable kind. A parameter named for
   the prompt ("query") takes a quotation or all of the prompt.
 
@@ -247,10 +247,7 @@ class Arguments:
         else:
             suits |= dict.fromkeys(("quoted", "name", "code", "email", "uri", "uuid"), SUITABLE)
         yield from self._literals(text, name, rule, suits, spelled=True)
-        if "pattern" in schema and rule >= SPECIFIC:
-            found = re.finditer(r"[^\s.,;:!?()\"']+", text.text[:2000])
-            yield from ((each.group(), each.start()) for each in found if any(map(str.isdigit, each.group())))
-        elif name & _PROMPTS and rule >= SUITABLE and not format:
+        if name & _PROMPTS and rule >= SUITABLE and "pattern" not in schema and not format:
             yield text.text.strip()[: schema.get("maxLength")], 0
 
     def _literals(
@@ -267,7 +264,7 @@ class Arguments:
         for each in sorted(fitting, key=lambda each: not name & each.beside):
             if suits[each.kind] > rule and not name & each.beside:
                 continue
-            if each.kind not in ("name", "code") or not self._never.issuperset(words(str(each.value))):
+            if each.kind != "name" or not self._never.issuperset(words(str(each.value))):
                 yield text.text[each.start : each.end] if spelled and each.kind == "number" else each.value, each.start
 
     def _members(self, members: list[Any], text: Text, name: frozenset[str], rule: int) -> list[tuple[Any, int]]:

@@ -41,7 +41,7 @@ class Literal:
     """A value that a text contains.
 
     Attributes:
-        kind: a group of `_TOKEN`, name, code (a name with digits), or opening (a single word that opens a sentence).
+        kind: a group of `_TOKEN`, name, code (a word with digits), or opening (a single word that opens a sentence).
         value: the argument that it would be.
         start, end: its characters in the text, as for a slice.
         beside: the word directly before it, and the one after a number.
@@ -116,6 +116,8 @@ def _spelled(tokens: Sequence[re.Match]) -> Iterator[_Found]:
             yield kind, float(plain) if "." in plain else int(plain), place, place
         elif kind == "boolean":
             yield kind, value.lower() == "true", place, place
+        elif kind == "word" and _has_digit(value):
+            yield "code", value, place, place
         elif kind not in ("word", "end", "pause"):
             yield kind, value[1:-1] if kind == "quoted" else value, place, place
 
@@ -139,8 +141,7 @@ def _names(text: str, tokens: Sequence[re.Match], whole: bool) -> Iterator[_Foun
             continue
         value = text[tokens[first].start() : tokens[place - 1].end()]
         if len(value) > 1:  # no name is a single letter
-            kind = "opening" if alone else "code" if any(map(str.isdigit, value)) else "name"
-            yield kind, value, first, place - 1
+            yield "opening" if alone else "name", value, first, place - 1
 
 
 def _gap(text: str, tokens: Sequence[re.Match], place: int) -> str:
@@ -149,4 +150,8 @@ def _gap(text: str, tokens: Sequence[re.Match], place: int) -> str:
 
 
 def _is_capital(token: re.Match) -> bool:
-    return token.lastgroup == "word" and not token.group()[0].islower()
+    return token.lastgroup == "word" and not token.group()[0].islower() and not _has_digit(token.group())
+
+
+def _has_digit(text: str) -> bool:
+    return any(map(str.isdigit, text))
