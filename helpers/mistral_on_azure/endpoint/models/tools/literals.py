@@ -1,7 +1,7 @@
 """Literals: numbers, names and other values that a text contains, and that may be arguments of a tool call.
 
-Numbers in digits, quotations, e-mail addresses, URLs, UUIDs, dates and times are recognised by their spelling. A name
-is a sequence of words that begin with a capital letter, without the word that opens a sentence.
+Numbers in digits, quotations, e-mail addresses, URLs, UUIDs, dates, times and words with digits are recognised by their
+spelling. A name is a sequence of words that begin with a capital letter, without the word that opens a sentence.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_REGION = re.compile(r", [A-Z]{2}\b")  # what follows the city in "San Francisco, CA"
+_REGION = re.compile(r", [A-Z]{2}(?![\w@-])")  # what follows the city in "San Francisco, CA"
 _QUESTION = re.compile(r"[^.?!\n]*\?")
 _BETWEEN_ITEMS = re.compile(r"(?:,|,? and(?: \w+)?) ")  # as in "Paris, Rome and in Oslo"
 _WORD = re.compile(r"[^\W\d_]+")
@@ -69,7 +69,7 @@ class Text:
 
     Args:
         text: the text.
-        whole: whether names include the word that opens a sentence which is no question, as in "Jane Doe is 30".
+        whole: whether names include the word that opens a sentence, as in "Jane Doe is 30", unless it is a question.
             Literals of the kind opening are found only then.
     """
 
@@ -129,7 +129,9 @@ def _names(text: str, tokens: Sequence[re.Match], whole: bool) -> Iterator[_Foun
         if not _is_capital(tokens[first]):
             opens = tokens[first].lastgroup == "end"
             continue
-        while place < len(tokens) and _is_capital(tokens[place]) and _gap(text, tokens, place) == " ":
+        while place < len(tokens) and _is_capital(tokens[place]):
+            if text[tokens[place - 1].end() : tokens[place].start()] != " ":
+                break
             place += 1
         alone = opens and place == first + 1
         if _REGION.match(text, tokens[place - 1].end()):
@@ -142,11 +144,6 @@ def _names(text: str, tokens: Sequence[re.Match], whole: bool) -> Iterator[_Foun
         value = text[tokens[first].start() : tokens[place - 1].end()]
         if len(value) > 1:  # no name is a single letter
             yield "opening" if alone else "name", value, first, place - 1
-
-
-def _gap(text: str, tokens: Sequence[re.Match], place: int) -> str:
-    """The characters before a token that belong to no other one."""
-    return text[tokens[place - 1].end() : tokens[place].start()]
 
 
 def _is_capital(token: re.Match) -> bool:
