@@ -186,15 +186,21 @@ class Sessions:
                     known[name] = new
         return new
 
-    def of_header(self, authorization: str) -> Session | None:
+    def of_header(self, authorization: str, known: dict[str, Any]) -> Session | None:
         """The session of an `Authorization` header `Bearer KEY`, if the key is known.
 
         Digests are compared, so that the time of the lookup does not reveal how much of a guessed key is right.
+
+        Args:
+            known: keeps the digest for further requests with the same head.
         """
-        return self._by_header.get(_digest(authorization))
+        digest = known.get("digest")
+        if digest is None:
+            digest = known["digest"] = _digest(authorization)
+        return self._by_header.get(digest)
 
     def of_key(self, key: str) -> Session | None:
-        return self.of_header(_BEARER + key)
+        return self._by_header.get(_digest(_BEARER + key))
 
     def of_identity_secret(self, secret: str) -> Session | None:
         return self._by_secret.get(_digest(secret))
