@@ -206,13 +206,12 @@ def faults(repeats: int, check: bool, render: bool) -> None:
     """
     from mistral_on_azure.upkeep.faults import page
 
-    folder = Path(page.__file__).parent
     if check and render:
         raise click.UsageError("Give --check or --render, not both.")
     if check or render:
-        (page.check if check else page.render)(folder)
+        (page.check if check else page.render)()
     else:
-        page.measure(folder, repeats)
+        page.measure(repeats)
 
 
 @main.command(cls=OfCheckout)

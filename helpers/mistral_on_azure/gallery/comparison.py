@@ -15,16 +15,15 @@ from mistral_on_azure.gallery.drawings import draw
 from mistral_on_azure.gallery.pages import filled
 from mistral_on_azure.gallery.runs import Programs, Runs
 from mistral_on_azure.notebook.figures import Colours, Drawing
+from mistral_on_azure.notebook.kept_measurements import kept
 from mistral_on_azure.snippets.starter import FIRST_ANSWER, KEY
-from mistral_on_azure.upkeep import measurements
-from mistral_on_azure.upkeep.faults import archive, measuring
+from mistral_on_azure.upkeep.faults import measuring
 from mistral_on_azure.upkeep.faults.archive import LONG, Results
 from mistral_on_azure.upkeep.faults.cases import CASES
 from mistral_on_azure.upkeep.faults.page import foreign, lost
 
 FLOOR_NAME = "Python alone"
 _FLOOR = "floor"  # the results of Python's standard library, beside those of the clients
-_FILE = measurements.FOLDER / "clients.json"
 _CHARTS = {
     "start_cpu": "Seconds of work from start to first answer",
     "call_cpu": "Milliseconds of work for a completion",
@@ -33,11 +32,6 @@ _CHARTS = {
 }
 
 Costs = dict[str, Any]
-
-
-def load_costs() -> Costs:
-    """Read the measurements of the clients' costs."""
-    return json.loads(_FILE.read_text(encoding="utf-8"))
 
 
 def median(costs: Costs, client: str, measure: str) -> float | None:
@@ -127,7 +121,7 @@ def comparison_page(programs: Programs, runs: Runs, drawings: Path) -> str:
     Args:
         drawings: a folder that the charts are drawn into.
     """
-    measured, faults = load_costs(), archive.load(archive.FOLDER)
+    measured, faults = kept("clients"), kept("faults")
     return filled(
         "comparison",
         clients=clients().values(),
