@@ -23,6 +23,7 @@ import machine
 from installed import megabytes, needed
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.files import write_json
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import Cell
 from mistral_on_azure.endpoint.starting import new_key, start
@@ -82,9 +83,7 @@ def main() -> None:
         },
         "values": values,
     }
-    options.results.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-    (options.results / "clients.json").write_text(text, encoding="utf-8")
+    write_json(options.results / "clients.json", results)
 
 
 def _same_question(sent: dict[str, str]) -> None:

@@ -21,8 +21,8 @@ from typing import Any
 import contenders
 import installing
 import machine
-from reporting import keep, load
 
+from mistral_on_azure.azure.files import read_json, write_json
 from mistral_on_azure.upkeep import measurements
 
 NAME, RESULTS = "doubles", measurements.FOLDER
@@ -103,7 +103,7 @@ def main() -> None:
         "missing": missing,
         "values": values,
     }
-    keep(results, NAME, options.results)
+    write_json(options.results / f"{NAME}.json", results)
     render(options.results)
 
 
@@ -182,7 +182,7 @@ def costs(results: dict[str, Any]) -> dict[str, tuple[float, float, float, float
 
 def render(folder: Path) -> None:
     """Rebuild the page from the JSON beside it."""
-    results = load(folder, NAME)
+    results = read_json(folder / f"{NAME}.json")
     about, settings = results["machine"], results["settings"]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     rows = [

@@ -6,9 +6,11 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from reporting import RESULTS, keep, load, target_rows, verdict_line
+from reporting import RESULTS, target_rows, verdict_line
 from wanted_ratios import Target, Verdict, judge
 from ways import FLOOR, NBMAKE, OURS, PAPERMILL
+
+from mistral_on_azure.azure.files import read_json, write_json
 
 NAME = "notebooks"
 TARGETS = (
@@ -22,13 +24,13 @@ TARGETS = (
 
 def save(results: dict[str, Any], folder: Path = RESULTS) -> None:
     """Keep results and their page."""
-    keep(results, NAME, folder)
+    write_json(folder / f"{NAME}.json", results)
     render(folder)
 
 
 def render(folder: Path = RESULTS) -> None:
     """Rebuild the page from the JSON beside it."""
-    (folder / f"{NAME}.md").write_text(page(load(folder, NAME)), encoding="utf-8")
+    (folder / f"{NAME}.md").write_text(page(read_json(folder / f"{NAME}.json")), encoding="utf-8")
 
 
 def page(results: dict[str, Any]) -> str:

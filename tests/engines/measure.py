@@ -22,6 +22,7 @@ from protocol_questions import ask_everything
 
 from engines import ENGINES, Engine, Missing, Served
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.files import read_json, write_json, write_whole
 from mistral_on_azure.upkeep import measurements
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +41,7 @@ def main() -> int:
     given = wanted.parse_args()
     if unknown := set(given.engines) - {engine.name for engine in ENGINES}:
         sys.exit(f"There is no engine {unknown.pop()!r}. There are: {', '.join(engine.name for engine in ENGINES)}.")
-    kept = measurements.load(given.results, page.NAME)
+    kept = read_json(given.results / f"{page.NAME}.json") or {}
     for engine in ENGINES:
         if not given.render and (not given.engines or engine.name in given.engines):
             print(f"{engine.name} {engine.version}", flush=True)
@@ -56,7 +57,8 @@ def main() -> int:
 
 def _save(kept: dict[str, Any], results: Path) -> None:
     ordered = {engine.name: kept[engine.name] for engine in ENGINES if engine.name in kept}
-    measurements.save(ordered, page.page(ordered), results, page.NAME)
+    write_json(results / f"{page.NAME}.json", ordered)
+    write_whole(results / f"{page.NAME}.md", page.page(ordered))
 
 
 def _measure(engine: Engine, served: Served) -> dict[str, Any]:

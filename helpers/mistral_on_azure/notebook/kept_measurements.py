@@ -19,7 +19,7 @@ from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.notebook.figures import ShownFigure, colours, show_figure
 
 _UPKEEP = Path(__file__).resolve().parents[1] / "upkeep"
-_FILES = {
+FILES = {
     "batch": _UPKEEP / "measurements" / "batch.json",
     "clients": _UPKEEP / "measurements" / "clients.json",
     "faults": _UPKEEP / "faults" / "clients_and_faults.json",
@@ -74,9 +74,9 @@ def kept(name: str) -> dict[str, Any]:
     Raises:
         CookbookError: for any other name.
     """
-    if name not in _FILES:
-        raise CookbookError(f"Nothing is kept as {name!r}. Choose one of: {', '.join(_FILES)}.")
-    return json.loads(_FILES[name].read_text(encoding="utf-8"))
+    if name not in FILES:
+        raise CookbookError(f"Nothing is kept as {name!r}. Choose one of: {', '.join(FILES)}.")
+    return json.loads(FILES[name].read_text(encoding="utf-8"))
 
 
 def recipe_programs(recipe: str) -> dict[str, str]:
