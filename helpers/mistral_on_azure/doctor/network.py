@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -24,23 +25,16 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
         TimeoutError: when it takes longer than `seconds`.
         Exception: what the function raises.
     """
-    results: list[Result] = []
-    errors: list[Exception] = []
+    done: Future[Result] = Future()
 
     def run() -> None:
         try:
-            results.append(work())
+            done.set_result(work())
         except Exception as error:
-            errors.append(error)
+            done.set_exception(error)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not results:
-        raise TimeoutError
-    return results[0]
+    threading.Thread(target=run, daemon=True).start()
+    return done.result(seconds)
 
 
 _FIREWALL = "A firewall may drop it: try from another network, or set HTTPS_PROXY if your company has a proxy."

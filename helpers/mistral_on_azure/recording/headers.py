@@ -38,19 +38,9 @@ def credential_for(url: str, kind: DeploymentKind | None = None) -> Callable[[],
 CREDENTIALS = ("authorization", "api-key", "x-api-key")
 # Headers that are about one connection (RFC 9110, section 7.6.1), and are not forwarded.
 _OF_A_CONNECTION = {
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-}
+    "connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization",
+    "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+}  # fmt: skip
 
 
 def holds(headers: Mapping[str, str], key: str) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,17 +75,9 @@ def record_script(file: Path, port: int) -> None:
 def _wait(ready: str) -> None:
     """Wait for Ctrl-C or SIGTERM."""
     ended = threading.Event()
-    with _handled(ended):
-        print(ready, flush=True)
-        while not ended.wait(0.2):  # on Windows, a wait without a timeout would delay signals
-            pass
-
-
-@contextlib.contextmanager
-def _handled(ended: threading.Event) -> Iterator[None]:
     before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    print(ready, flush=True)
+    while not ended.wait(0.2):  # on Windows, a wait without a timeout would delay signals
+        pass
+    for number, handler in before.items():
+        signal.signal(number, handler)
