@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.gallery.drawings import draw
 from mistral_on_azure.gallery.pages import filled
 from mistral_on_azure.gallery.runs import Programs, Runs
-from mistral_on_azure.notebook.figures import Colours, Drawing
+from mistral_on_azure.notebook.charts import Bars
 from mistral_on_azure.notebook.kept_measurements import kept
 from mistral_on_azure.snippets.starter import FIRST_ANSWER, KEY
 from mistral_on_azure.upkeep.faults import measuring
@@ -65,39 +63,6 @@ def _span(values: list[float] | None, digits: int) -> str:
         return "–"
     middle, low, high = (f"{pick(values):,.{digits}f}" for pick in (statistics.median, min, max))
     return middle if low == high else f"{middle}<br><small>{low} to {high}</small>"
-
-
-@dataclass(frozen=True, repr=False)
-class Bars(Drawing):
-    """A bar chart with one bar for each name.
-
-    Attributes:
-        digits: decimal places.
-    """
-
-    title: str
-    bars: Sequence[tuple[str, float]]
-    digits: int
-
-    size = (460, 260)
-
-    @property
-    def alt(self) -> str:
-        """The alternative text of the chart."""
-        return f"{self.title}: {', '.join(f'{name} {value:.{self.digits}f}' for name, value in self.bars)}."
-
-    def draw(self, figure: Any, colours: Colours) -> None:
-        """Draw the bars, the first on top."""
-        figure.set_layout_engine("constrained")
-        axes = figure.add_subplot(facecolor="none")
-        names, values = zip(*reversed(self.bars), strict=True)
-        shown = axes.barh(names, values, color=colours.strong, height=0.62)
-        axes.bar_label(shown, [f"{value:.{self.digits}f}" for value in values], padding=4)
-        figure.suptitle(self.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        axes.margins(x=0.16)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0)
-        axes.set_xticks([])
 
 
 _SLOW, _BIG = 3.0, 50.0  # times the median start, MiB: above these the page warns

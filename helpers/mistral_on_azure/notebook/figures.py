@@ -85,6 +85,14 @@ def show_figure(figure: Figure, alt: str) -> ShownFigure:
     return ShownFigure(alt, round(figure.get_figwidth() * _DOTS), _png(figure))
 
 
+def axes_of(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of a size in inches, and axes in it."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
 def _png(figure: Figure) -> bytes:
     """A figure as a PNG with few colours, so that a notebook stays small.
 
