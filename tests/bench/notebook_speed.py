@@ -23,6 +23,7 @@ import ways
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.running.processes import adopt_orphans
+from mistral_on_azure.upkeep import measurements
 
 _IMPORT = "import time; began = time.perf_counter(); import mistral_on_azure; print(time.perf_counter() - began)"
 _IMPORTS = 15  # times that `import mistral_on_azure` is measured
@@ -32,7 +33,7 @@ _PACKAGES = ("papermill", "nbclient", "ipykernel", "litellm", "langchain", "open
 def main() -> None:
     options = _options()
     if options.render:
-        return page.render(options.results)
+        return measurements.keep(page.NAME, page.page, options.results)
     adopt_orphans()  # so that the processor time of what a way leaves behind when it ends is counted, too
     installing.CACHE.mkdir(parents=True, exist_ok=True)
     contenders, missing = ways.available()
@@ -56,7 +57,7 @@ def main() -> None:
         results["set_up"] = {} if options.no_set_up else set_up.measure()
     except ways.Failed as error:
         sys.exit(f"The benchmark stopped: {error}.")
-    page.save(results, options.results)
+    measurements.keep(page.NAME, page.page, options.results, results)
     print(*page.verdict_lines(results), sep="\n")
 
 
@@ -65,7 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, choices=range(1, 21), metavar="N", help="repeats (1 to 20)")
     parser.add_argument("--no-set-up", action="store_true", help="do not measure setting up in an empty folder")
     parser.add_argument("--render", action="store_true", help="only rebuild the page from the kept results")
-    parser.add_argument("--results", type=Path, default=page.RESULTS, help="the folder that keeps the results")
+    parser.add_argument("--results", type=Path, default=measurements.FOLDER, help="the folder that keeps the results")
     return parser.parse_args()
 
 

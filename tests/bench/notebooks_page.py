@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from pathlib import Path
 from typing import Any
 
-from reporting import RESULTS, target_rows, verdict_line
+from reporting import target_rows, verdict_line
 from wanted_ratios import Target, Verdict, judge
 from ways import FLOOR, NBMAKE, OURS, PAPERMILL
-
-from mistral_on_azure.azure.files import read_json, write_json
 
 NAME = "notebooks"
 TARGETS = (
@@ -20,17 +17,6 @@ TARGETS = (
     Target("`import mistral_on_azure`", "import", 0.1, False, unit=" s"),
     Target("what helpers adds to a notebook, the one it adds most to", "share", 1, False, unit=" %"),
 )
-
-
-def save(results: dict[str, Any], folder: Path = RESULTS) -> None:
-    """Keep results and their page."""
-    write_json(folder / f"{NAME}.json", results)
-    render(folder)
-
-
-def render(folder: Path = RESULTS) -> None:
-    """Rebuild the page from the JSON beside it."""
-    (folder / f"{NAME}.md").write_text(page(read_json(folder / f"{NAME}.json")), encoding="utf-8")
 
 
 def page(results: dict[str, Any]) -> str:

@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from slices import MEASURES, Measure
 from wanted_ratios import TARGETS, Target, Verdict, judge
 
-from mistral_on_azure.azure.files import read_json, write_json
-from mistral_on_azure.upkeep import measurements
-
-RESULTS = measurements.FOLDER
 NAME = "endpoint"
-
-
-def save(results: dict[str, Any], folder: Path = RESULTS) -> None:
-    """Keep results and their page."""
-    write_json(folder / f"{NAME}.json", results)
-    render(folder)
-
-
-def render(folder: Path = RESULTS) -> None:
-    """Rebuild the page from the JSON beside it."""
-    (folder / f"{NAME}.md").write_text(page(read_json(folder / f"{NAME}.json")), encoding="utf-8")
 
 
 def page(results: dict[str, Any]) -> str:

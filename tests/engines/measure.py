@@ -22,7 +22,7 @@ from protocol_questions import ask_everything
 
 from engines import ENGINES, Engine, Missing, Served
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
-from mistral_on_azure.azure.files import read_json, write_json, write_whole
+from mistral_on_azure.azure.files import read_json
 from mistral_on_azure.upkeep import measurements
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,8 +57,7 @@ def main() -> int:
 
 def _save(kept: dict[str, Any], results: Path) -> None:
     ordered = {engine.name: kept[engine.name] for engine in ENGINES if engine.name in kept}
-    write_json(results / f"{page.NAME}.json", ordered)
-    write_whole(results / f"{page.NAME}.md", page.page(ordered))
+    measurements.keep(page.NAME, page.page, results, ordered)
 
 
 def _measure(engine: Engine, served: Served) -> dict[str, Any]:

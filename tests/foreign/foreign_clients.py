@@ -22,7 +22,7 @@ from typing import Any
 from foreign_page import NAME, page
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
-from mistral_on_azure.azure.files import read_json, write_json, write_whole
+from mistral_on_azure.azure.files import read_json
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.package_index import pip_settings
 from mistral_on_azure.upkeep import measurements
@@ -63,8 +63,7 @@ def main() -> int:
         kept[name] = {"packages": table[name]["packages"], "day": time.strftime("%Y-%m-%d"), "tried": tried}
         print(f"{sum(not error for error in tried.values())} of {len(tried)}", flush=True)
     kept = {name: kept[name] for name in table if name in kept}
-    write_json(given.results / f"{NAME}.json", kept)
-    write_whole(given.results / f"{NAME}.md", page(kept))
+    measurements.keep(NAME, page, given.results, kept)
     return bool(left_out)
 
 
