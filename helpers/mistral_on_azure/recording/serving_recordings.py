@@ -13,9 +13,8 @@ from mistral_on_azure.azure.children import own_secrets
 from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording import tape as tapes
-from mistral_on_azure.recording.doors import Door, Doors
+from mistral_on_azure.recording.doors import Door, Doors, credential_for
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer
-from mistral_on_azure.recording.headers import credential_for
 from mistral_on_azure.recording.recorded_script import ScriptRecorder
 from mistral_on_azure.recording.tape import Scrubber, hosts_of
 from mistral_on_azure.recording.usage import Budget
