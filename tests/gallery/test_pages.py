@@ -16,12 +16,12 @@ from visiting import NARROW, visitor
 from browsing import needs_chromium
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import tasks
+from mistral_on_azure.catalog.selection import slug
 from mistral_on_azure.gallery import comparison
 from mistral_on_azure.gallery.drawings import task_pictures
 from mistral_on_azure.gallery.pages import SUMMARIES, page_name
 from mistral_on_azure.notebook.figures import THEMES
 from mistral_on_azure.notebook.kept_measurements import kept
-from mistral_on_azure.snippets.offering import slug
 from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 
 CLIENTS = names()

@@ -18,13 +18,14 @@ from docutils.nodes import make_id
 from mistral_on_azure.catalog.clients import FIRST, clients, how_many
 from mistral_on_azure.catalog.models import OLD, Model, as_of, models, parts
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, anchor
+from mistral_on_azure.catalog.selection import slug
 from mistral_on_azure.doctor.failures import BY_STATUS
 from mistral_on_azure.gallery.drawings import draw
 from mistral_on_azure.gallery.runs import Programs, Run, Runs
 from mistral_on_azure.notebook.kept_measurements import kept
 from mistral_on_azure.notebook.model_views import GROUPS, TimeLine, facts
 from mistral_on_azure.notebook.wire import Wire
-from mistral_on_azure.snippets.offering import shell_script, slug
+from mistral_on_azure.snippets.offering import shell_script
 from mistral_on_azure.snippets.starter import KEY, snippets
 from mistral_on_azure.upkeep import markdown
 from mistral_on_azure.upkeep.beyond_python import PROGRAMS
