@@ -190,14 +190,7 @@ LAYERS = (
             "400 tools, JSON mode, extra parameters",
         ),
     ),
-    Layer(
-        "engine",
-        "runs the model",
-        (
-            "400 the roles do not alternate",
-            "400 the prompt is too long",
-        ),
-    ),
+    Layer("engine", "runs the model", ("400 the roles do not alternate", "400 the prompt is too long")),
 )
 
 

@@ -83,12 +83,7 @@ def plan(options: Options, output: Path | None = None) -> tuple[Plan, list[Job]]
 
 
 def _run(
-    options: Options,
-    results: list[Result],
-    target: Target,
-    folder: Path,
-    console: Console,
-    interrupts: Interrupts,
+    options: Options, results: list[Result], target: Target, folder: Path, console: Console, interrupts: Interrupts
 ) -> Run:
     """Execute the jobs that wait. `results.json` is written at each step, so that `--resume` works after a crash."""
     this = Run(results, target.label, options.limits, options.budget.prices)

@@ -111,10 +111,7 @@ def _cut(page: str, most: int) -> str:
 
 
 def _markdown(run: Run) -> str:
-    rows = [
-        "| client | deployment | seconds | calls | tokens | status |",
-        "| --- | --- | ---: | ---: | ---: | --- |",
-    ]
+    rows = ["| client | deployment | seconds | calls | tokens | status |", "| --- | --- | ---: | ---: | ---: | --- |"]
     rows += [_markdown_row(result) for result in run.results]
     usage = total([result.usage for result in run.results])
     rows.append(f"| **all** | | {run.wall:.1f} | {_count_cells(usage)} | |")

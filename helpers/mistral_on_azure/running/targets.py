@@ -8,13 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import (
-    CREDENTIAL,
-    ENDPOINT,
-    ENGINE_KEY,
-    endpoint_in_variables,
-    label_of,
-)
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, ENGINE_KEY, endpoint_in_variables, label_of
 from mistral_on_azure.azure.children import OF_AN_IDENTITY
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.azure.offline import Changes, away_from_others
