@@ -40,12 +40,10 @@ class Bars(Drawing):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels of the page."""
         return max(460, 10 * len(self.title)), 68 + 32 * len(self.bars)
 
     @property
     def alt(self) -> str:
-        """The alternative text of the chart."""
         return f"{self.title}: {', '.join(f'{name} {value:,.{self.digits}f}' for name, value in self.bars)}."
 
     def draw(self, figure: Figure, colours: Colours) -> None:

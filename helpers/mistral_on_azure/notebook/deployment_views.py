@@ -100,7 +100,6 @@ class DeploymentPlot(Drawing):
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
         said = "; ".join(f"{_short(each)} {_label(each)}" for each in self.deployments)
         return f"Bar chart of parameters in billions, all of them and those that a token uses: {said}."
 

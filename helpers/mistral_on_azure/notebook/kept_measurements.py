@@ -124,13 +124,11 @@ class ClientFaults(Drawing):
 
     @property
     def alt(self) -> str:
-        """The table in words."""
         said = ". ".join(repr(self).splitlines())
         return f"What each client does by itself when a fault does not go away. {said}"
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels of the page."""
         return 860, 40 * len(self.faults) + 90
 
     def __repr__(self) -> str:
@@ -210,7 +208,6 @@ class QuotaUse(Drawing):
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
         said = "; ".join(
             f"{_CONTENDERS[name]}: {row['used']:.3f} of the quota, {row['refused']:,} refused, "
             f"95 of 100 answers within {row['p95']:.1f}"
@@ -220,7 +217,6 @@ class QuotaUse(Drawing):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels of the page."""
         return 860, 34 * len(self._rows) + 100
 
     def draw(self, figure: Figure, colours: Colours) -> None:

@@ -169,7 +169,6 @@ class TimeLine(Drawing):
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
         return f"Time line of models, API and library, as of {as_of()}. {'; '.join(row.words for row in spans())}."
 
     def draw(self, figure: Any, colours: Colours) -> None:

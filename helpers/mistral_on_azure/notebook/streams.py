@@ -89,7 +89,6 @@ class Arrivals(Drawing):
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
         note = f" ({self.note})" if self.note else ""
         return (
             f"The same answer on a time line{note}. Whole: nothing to read for {self.whole:.2f} s, then all of it. "
