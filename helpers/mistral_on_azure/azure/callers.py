@@ -7,9 +7,10 @@ both.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection, Mapping
+
+from mistral_on_azure.azure.addresses import is_loopback
 
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
 _PATH = re.compile(r"/(?![/\\])[!-\[\]-~\x80-\uffff]*")  # printable, no space, no backslash, and no second slash first
@@ -44,9 +45,4 @@ def _is_ours(authority: str, allowed: Collection[str]) -> bool:
     if not found:
         return False
     name = (found[1] or found[2]).lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost") or name in allowed:
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(name) or name.endswith(".localhost") or name in allowed

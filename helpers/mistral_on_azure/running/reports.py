@@ -114,7 +114,7 @@ def _markdown(run: Run) -> str:
     rows = ["| client | deployment | seconds | calls | tokens | status |", "| --- | --- | ---: | ---: | ---: | --- |"]
     rows += [_markdown_row(result) for result in run.results]
     usage = total([result.usage for result in run.results])
-    rows.append(f"| **all** | | {run.wall:.1f} | {_count_cells(usage)} | |")
+    rows.append(f"| **all** | | {run.wall:.1f} | {' | '.join(_counts(usage))} | |")
     return "\n".join(rows)
 
 
@@ -122,12 +122,8 @@ def _markdown_row(result: Result) -> str:
     status = "passed" if result.passed else f"**{result.status}**: {_escape(result.error)}"
     status += " (earlier run)" if result.resumed else ""
     job = result.job
-    cells = (_escape(job.client), _escape(job.deployment), f"{result.seconds:.1f}", _count_cells(result.usage), status)
+    cells = (_escape(job.client), _escape(job.deployment), f"{result.seconds:.1f}", *_counts(result.usage), status)
     return f"| {' | '.join(cells)} |"
-
-
-def _count_cells(usage: object) -> str:
-    return f"{count_text(usage and usage.calls)} | {count_text(usage and usage.tokens, not usage or usage.exact)}"
 
 
 def _failure(result: Result) -> str:
