@@ -28,11 +28,9 @@ def refusal(headers: Mapping[str, str], allowed: Collection[str] = ()) -> str:
     if not _is_ours(host, allowed):
         return f"This address answers to names of this machine alone, not to {host[:80]!r}."
     origin = headers.get("origin")
-    if origin is not None and not _is_ours(origin.partition("://")[2], allowed):
-        return "This address is not for pages in a browser."
-    if headers.get("sec-fetch-site", "") in _FOREIGN:
-        return "This address is not for pages in a browser."
-    return ""
+    foreign = origin is not None and not _is_ours(origin.partition("://")[2], allowed)
+    foreign = foreign or headers.get("sec-fetch-site", "") in _FOREIGN
+    return "This address is not for pages in a browser." if foreign else ""
 
 
 def is_path(target: str) -> bool:

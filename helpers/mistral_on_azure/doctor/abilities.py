@@ -27,14 +27,15 @@ def json_mode(e: Examination) -> Finding:
     """Whether `response_format: json_object` makes the answer JSON."""
     prompt = 'Answer in JSON: {"hello": true}'
     answer = ask(e, prompt, max_tokens=16, response_format={"type": "json_object"})
+    remedy = "Ask for JSON in the prompt, and check the answer."
     if answer.status != 200:
-        return note(refused(answer), "Ask for JSON in the prompt, and check the answer.")
+        return note(refused(answer), remedy)
     text = str(message(answer).get("content") or "")
     if _is_json(text):
         return ok("the answer is JSON")
     if text.lstrip().startswith("{") and choice(answer).get("finish_reason") == "length":
         return ok("the answer begins as JSON does")
-    return note("ignored: the answer is not JSON", "Ask for JSON in the prompt, and check the answer.")
+    return note("ignored: the answer is not JSON", remedy)
 
 
 def logprobs(e: Examination) -> Finding:

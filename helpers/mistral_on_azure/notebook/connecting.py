@@ -17,6 +17,7 @@ from mistral_on_azure.azure.addresses import (
     CREDENTIAL,
     ENDPOINT,
     ENGINE,
+    ONLY_CREDENTIAL,
     OPENAI_ENDPOINT,
     SECURE_ENDPOINT,
     check_credential,
@@ -222,7 +223,7 @@ def imitate_pace() -> Iterator[None]:
 def _start_local() -> None:
     global _started
     if os.environ.get(CREDENTIAL) and _started is None:
-        raise CookbookError(f"{CREDENTIAL} is set but {ENDPOINT} is not. Set both, or neither for the local endpoint.")
+        raise CookbookError(ONLY_CREDENTIAL)
     if _started is None or _started.process.poll() is not None:
         _started = start(engine=os.environ.get(ENGINE) or None)
     os.environ[ENDPOINT], os.environ[CREDENTIAL] = _started.url, _started.keys[0]

@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, ENGINE_KEY, endpoint_in_variables, label_of
+from mistral_on_azure.azure.addresses import (
+    CREDENTIAL,
+    ENDPOINT,
+    ENGINE_KEY,
+    ONLY_CREDENTIAL,
+    endpoint_in_variables,
+    label_of,
+)
 from mistral_on_azure.azure.children import OF_AN_IDENTITY
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.azure.offline import Changes, away_from_others
@@ -119,7 +126,7 @@ def endpoint_of_user() -> tuple[str, DeploymentKind | None]:
     """
     url = os.environ.get(ENDPOINT, "")
     if not url and os.environ.get(CREDENTIAL):
-        raise CookbookError(f"{CREDENTIAL} is set but {ENDPOINT} is not. Set both, or neither for the local endpoint.")
+        raise CookbookError(ONLY_CREDENTIAL)
     return endpoint_in_variables() if url else ("", None)
 
 
