@@ -19,13 +19,12 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
-from foreign_page import NAME, page
-
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.files import read_json
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.package_index import pip_settings
 from mistral_on_azure.upkeep import measurements
+from mistral_on_azure.upkeep.measurements import Results
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS, BUILD = HERE / "programs", HERE.parents[1] / "build" / "foreign"
@@ -65,6 +64,33 @@ def main() -> int:
     kept = {name: kept[name] for name in table if name in kept}
     measurements.keep(NAME, page, given.results, kept)
     return bool(left_out)
+
+
+NAME = "foreign"
+
+
+def page(results: Results) -> str:
+    """The page's Markdown."""
+    rows = ["| Client | Versions | Works | Tried on |", "|---|---|---:|---|"]
+    for name, result in results.items():
+        tried = result["tried"]
+        works = f"{sum(not error for error in tried.values())} of {len(tried)}"
+        rows.append(f"| {name} | {', '.join(result['packages'])} | {works} | {result['day']} |")
+    parts = [
+        "# Other people's clients on the local endpoint",
+        "Made by `make foreign`; rebuilt from `foreign.json` by `make foreign ARGS=--render`.",
+        "Each client is installed from its registry, unchanged, in an environment of its own, and asks the serverless "
+        "kind for Mixtral-8x22B-Instruct, which calls tools. For LangChain these are the standard tests that it "
+        "publishes for chat models (those that need images, audio or JSON mode are skipped by the suite itself); for "
+        "the others, small programs in `tests/foreign/programs`.",
+        "\n".join(rows),
+    ]
+    failed = [(name, *pair) for name, result in results.items() for pair in result["tried"].items() if pair[1]]
+    if failed:
+        parts += ["## What is refused", "The errors are the endpoint's own words, and Mistral's rules."]
+        lines = [f"| {name} | {tried} | {error.replace('|', chr(92) + '|')} |" for name, tried, error in failed]
+        parts.append("\n".join(["| Client | Tried | Error |", "|---|---|---|", *lines]))
+    return "\n\n".join(parts) + "\n"
 
 
 def clients() -> dict[str, dict[str, Any]]:
