@@ -128,20 +128,16 @@ def _markdown_row(result: Result) -> str:
 
 def _failure(result: Result) -> str:
     fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", result.source)), default=0))
-    job = result.job
-    return "\n".join(
-        [
-            f"### {_escape(job.client)} on {_escape(job.deployment)}",
-            "",
-            f"Cell {result.cell} of {result.cells} failed: {_escape(result.error)}",
-            "",
-            f"{fence}python",
-            result.source.rstrip(),
-            fence,
-            "",
-            f"Executed notebook: `{result.output}`",
-        ]
-    )
+    return f"""\
+### {_escape(result.job.client)} on {_escape(result.job.deployment)}
+
+Cell {result.cell} of {result.cells} failed: {_escape(result.error)}
+
+{fence}python
+{result.source.rstrip()}
+{fence}
+
+Executed notebook: `{result.output}`"""
 
 
 def _versions(differing: dict[str, tuple[str, str]]) -> str:
