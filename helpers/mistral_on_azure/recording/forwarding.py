@@ -80,9 +80,8 @@ class Forwarder:
             return own_answer(400, "bad_request", "The request is for another host than the endpoint's.")
         try:
             own = holds(request.headers, door.key)
-            credential = (
-                await asyncio.to_thread(self.credential, door) if own else ""
-            )  # requesting a token may take seconds
+            # In a thread, as requesting a token may take seconds.
+            credential = await asyncio.to_thread(self.credential, door) if own else ""
         except Exception as error:  # azure-identity raises errors of many classes
             return own_answer(502, "no_credential", f"No token could be requested: {type(error).__name__}.")
         sent = outgoing(request.headers, door.key, credential)
