@@ -83,7 +83,6 @@ class Rule:
         back: the number of bytes from the credential's beginning to that text.
         before: 1 where no letter, digit or underscore may stand in front of the credential.
         regex: a pattern that matches at the credential's beginning; the last group is the secret, where there is one.
-        short: whether it may have no long run of letters and digits; credentials with such a run are found faster.
         example: a credential with placeholders, as in `rules.toml`.
     """
 
@@ -92,7 +91,6 @@ class Rule:
     regex: re.Pattern[bytes]
     back: int
     before: int
-    short: bool
     example: str
 
     def find(self, text: bytes) -> Iterator[Found]:
@@ -125,7 +123,6 @@ def rules() -> tuple[Rule, ...]:
             re.compile(row["regex"].encode()),
             row.get("back", 0),
             row.get("before", 0),
-            row.get("short", False),
             row["example"],
         )
         for row in rows

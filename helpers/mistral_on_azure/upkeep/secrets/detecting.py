@@ -10,7 +10,7 @@ import base64
 import binascii
 import os
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from html import unescape
@@ -99,12 +99,10 @@ def _decoded(found: re.Match[bytes]) -> bytes:
 
 def _in(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
     yield from _of_environment(text)
-    dense, slices = _around_runs(text)
     for rule in rules():
-        for found in rule.find(text if rule.short else dense):
-            if not PLACEHOLDER.search((text if rule.short else dense)[found.start : found.end]):
-                moved = 0 if rule.short else slices[bisect_right(slices, (found.start, len(text))) - 1][1]
-                yield Found(found.start + moved, found.end + moved, found.kind)
+        for found in rule.find(text):
+            if not PLACEHOLDER.search(text[found.start : found.end]):
+                yield found
     lower = text.lower()
     if b"passw" in lower or b"pwd" in lower:
         yield from _matches(_QUOTED_PASSWORD, text, (b"passw", b"pwd"), lower, PASSWORD)
@@ -112,33 +110,6 @@ def _in(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
         yield from _matches(_OPTION_USER, text, (b"-u", b"--user", b"--proxy-user"), text, "Basic Auth Credentials")
     yield from _matches(_OPTION_PASSWORD, text, (b"sshpass", b"docker login", b"mysql"), text, PASSWORD)
     yield from _values(text, about, depth)
-
-
-def _around_runs(text: bytes) -> tuple[bytes, list[tuple[int, int]]]:
-    """The parts of a text around long runs of characters without a space.
-
-    Returns:
-        The parts, one a line; and for each part its offset in these lines, and how much larger its offset in the text
-        is.
-    """
-    runs, wanted = text.translate(_RUNS), b"x" * _RUN
-    parts, slices, length, begin, until = [], [], 0, 0, -1
-    start = runs.find(wanted)
-    while start >= 0:
-        end = runs.find(b" ", start + _RUN)
-        end = len(text) if end < 0 else end
-        if start - NEAR > until:
-            if until >= 0:
-                parts.append(text[begin:until])
-                slices.append((length, begin - length))
-                length += until - begin + 1
-            begin = max(0, start - NEAR)
-        until = min(len(text), end + NEAR)
-        start = runs.find(wanted, end)
-    if until >= 0:
-        parts.append(text[begin:until])
-        slices.append((length, begin - length))
-    return b"\n".join(parts), slices
 
 
 def _matches(
