@@ -40,6 +40,11 @@ _OPTION_USER = re.compile(rb"""(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"'${}<]{
 _OPTION_PASSWORD = re.compile(
     rb"""(?:sshpass|docker login|mysql(?:dump)?)(?: [^\n]{0,80})? -p ?["']?([^\s"'${}<>*-][^\s"'${}<>*]{7,63})"""
 )
+_PASSWORDS = (  # patterns, and for each the words without which a text has none
+    (_QUOTED_PASSWORD, (b"passw", b"pwd"), PASSWORD),
+    (_OPTION_USER, (b"curl", b"--user", b"wget"), "Basic Auth Credentials"),
+    (_OPTION_PASSWORD, (b"sshpass", b"docker login", b"mysql"), PASSWORD),
+)
 _JOINED = (b'" "', b"' '", b'" + "', b"' + '")  # what stands between the parts of one text in a program
 _JOIN = re.compile(rb"""(?<=[A-Za-z0-9]{8})(?:" (?:\+ )?"|' (?:\+ )?')(?=[A-Za-z0-9]{8})""")
 _SPAN = re.compile(rb"</?span[^<>\n]{0,200}>")
@@ -104,24 +109,12 @@ def _in(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
             if not PLACEHOLDER.search(text[found.start : found.end]):
                 yield found
     lower = text.lower()
-    if b"passw" in lower or b"pwd" in lower:
-        yield from _matches(_QUOTED_PASSWORD, text, (b"passw", b"pwd"), lower, PASSWORD)
-    if b"curl" in lower or b"--user" in lower or b"wget" in lower:
-        yield from _matches(_OPTION_USER, text, (b"-u", b"--user", b"--proxy-user"), text, "Basic Auth Credentials")
-    yield from _matches(_OPTION_PASSWORD, text, (b"sshpass", b"docker login", b"mysql"), text, PASSWORD)
+    for pattern, words, kind in _PASSWORDS:
+        if any(word in lower for word in words):
+            for match in pattern.finditer(text):
+                if _may_be_password(match[match.lastindex]):
+                    yield Found(*match.span(match.lastindex), kind)
     yield from _values(text, about, depth)
-
-
-def _matches(
-    pattern: re.Pattern[bytes], text: bytes, words: tuple[bytes, ...], where: bytes, kind: str
-) -> Iterator[Found]:
-    for word in words:
-        at = where.find(word)
-        while at >= 0:
-            found = pattern.match(text, at)
-            if found and _may_be_password(found[found.lastindex]):
-                yield Found(*found.span(found.lastindex), kind)
-            at = where.find(word, at + len(word))
 
 
 def _may_be_password(password: bytes) -> bool:
