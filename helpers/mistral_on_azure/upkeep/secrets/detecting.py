@@ -25,11 +25,10 @@ OF_THIS_ENVIRONMENT = "the credential of this environment"
 PASSWORD = "Password"
 
 _RUN = 16  # characters of a random value, at least
-_INSIDE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~-"
-_RUNS = bytes(120 if byte in _INSIDE else 32 for byte in range(256))  # x for a character of a value, else a space
-_WIDE_RUNS = bytes(120 if byte in _INSIDE + b"+/" else 32 for byte in range(256))  # the same for base64
+_OF_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~-+/"
+_RUNS = re.compile(rb"(?<![\w~-])[\w~-]{%d,}[\w~+/-]*" % _RUN)
 _LONGEST = 700  # bytes in front of a run in which the beginning of a base64 value is looked for
-_LETTERS_AND_MARKS = bytes(byte for byte in _INSIDE + b"+/" if not 48 <= byte <= 57)
+_LETTERS_AND_MARKS = bytes(byte for byte in _OF_BASE64 if not 48 <= byte <= 57)
 _WRAPPED = re.compile(rb"(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t]{0,8}){1,400}[A-Za-z0-9+/]{1,76}={0,2}")
 _UNPRINTABLE = bytes([*range(9), 11, 12, *range(14, 27), *range(28, 32), *range(127, 256)])
 
@@ -140,24 +139,22 @@ def _spelled(value: str) -> list[bytes]:
 
 def _values(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
     """Random values with the name of a credential, and credentials in encoded values."""
-    runs, wide, wanted = text.translate(_RUNS), text.translate(_WIDE_RUNS), b"x" * _RUN
-    start = runs.find(wanted)
-    while start >= 0:
-        end = wide.find(b" ", start + _RUN)
-        end = len(text) if end < 0 else end
+    for run in _RUNS.finditer(text):
+        start, end = run.span()
         if text[start - 1 : start] in (b"+", b"/"):
-            start = wide.rfind(b" ", max(0, start - _LONGEST), start) + 1
+            before = text[max(0, start - _LONGEST) : start]
+            start -= len(before) - len(before.rstrip(_OF_BASE64))
         value = text[start:end]
-        if value.translate(None, _LETTERS_AND_MARKS):  # it has a digit
-            if kind := judged(text, start, end, value, about):
+        if not value.translate(None, _LETTERS_AND_MARKS):  # it has no digit
+            continue
+        if kind := judged(text, start, end, value, about):
+            yield Found(start, end, kind)
+        if depth and (inside := _encoded(text, start, value)):
+            before = text[max(0, start - NEAR) : start]
+            if before[-6:].lower() == b"basic " and re.search(rb"^[^:]+:.*\d", inside):
+                yield Found(start, end, "Basic Auth Credentials")
+            for _, kind in detect(inside, before, depth - 1):
                 yield Found(start, end, kind)
-            if depth and (inside := _encoded(text, start, value)):
-                before = text[max(0, start - NEAR) : start]
-                if before[-6:].lower() == b"basic " and re.search(rb"^[^:]+:.*\d", inside):
-                    yield Found(start, end, "Basic Auth Credentials")
-                for _, kind in detect(inside, before, depth - 1):
-                    yield Found(start, end, kind)
-        start = runs.find(wanted, end)
 
 
 def _encoded(text: bytes, start: int, value: bytes) -> bytes:
