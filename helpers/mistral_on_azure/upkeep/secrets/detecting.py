@@ -44,14 +44,12 @@ _PASSWORDS = (  # patterns, and for each the words without which a text has none
     (_OPTION_USER, (b"curl", b"--user", b"wget"), "Basic Auth Credentials"),
     (_OPTION_PASSWORD, (b"sshpass", b"docker login", b"mysql"), PASSWORD),
 )
-_JOINED = (b'" "', b"' '", b'" + "', b"' + '")  # what stands between the parts of one text in a program
-_JOIN = re.compile(rb"""(?<=[A-Za-z0-9]{8})(?:" (?:\+ )?"|' (?:\+ )?')(?=[A-Za-z0-9]{8})""")
-_SPAN = re.compile(rb"</?span[^<>\n]{0,200}>")
+_JOIN = re.compile(rb"""(?<=[A-Za-z0-9]{8})(?:" (?:\+ )?"|' (?:\+ )?')(?=[A-Za-z0-9]{8})""")  # parts of a text
+_SPAN = re.compile(rb"</?span[^<>\n]{0,200}>")  # colours in HTML
 _ENCODED = re.compile(
     rb"%[0-9A-Fa-f]{2}|&(?:#\d{2,4}|#x[0-9a-fA-F]{2,4}|quot|amp|lt|gt|apos);|\\(?:u00[0-9a-fA-F]{2}|x[0-9a-fA-F]{2}|.)"
 )
 _ESCAPED = 2  # how many levels of escapes are decoded
-_COLOURED = (b"\x1b", b"\\u001", b"\\x1", b"\\033[", b"\\e[", b"\x08")
 _COLOUR = re.compile(
     rb"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|\x08"
 )
@@ -64,12 +62,7 @@ def detect(text: bytes, about: bytes = b"", depth: int = 2) -> Iterator[tuple[in
         about: the context of the text in its file, such as the source of the cell whose output it is.
         depth: how many levels of encoded values are decoded and searched.
     """
-    if any(mark in text for mark in _COLOURED):
-        text = _COLOUR.sub(b"", text)
-    if b"</span>" in text:
-        text = _SPAN.sub(b"", text)  # colours in HTML
-    if any(mark in text for mark in _JOINED):
-        text = _JOIN.sub(b"", text)
+    text = _JOIN.sub(b"", _SPAN.sub(b"", _COLOUR.sub(b"", text)))
     yield from _by_line(text, _in(text, about, depth))
     for _ in range(_ESCAPED):
         if not _ENCODED.search(text):
