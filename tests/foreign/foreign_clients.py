@@ -22,6 +22,7 @@ from typing import Any
 from foreign_page import NAME, page
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.files import read_json
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.package_index import pip_settings
 from mistral_on_azure.upkeep import measurements
@@ -49,7 +50,7 @@ def main() -> int:
     table = {row["name"]: row for row in choice["client"]}
     if unknown := set(given.clients) - set(table):
         sys.exit(f"There is no client {unknown.pop()!r}. There are: {', '.join(table)}.")
-    kept = measurements.load(given.results, NAME)
+    kept = read_json(given.results / f"{NAME}.json") or {}
     chosen = [] if given.render else [name for name in table if not given.clients or name in given.clients]
     left_out = 0
     for name in chosen:
@@ -63,7 +64,7 @@ def main() -> int:
         kept[name] = {"packages": table[name]["packages"], "day": time.strftime("%Y-%m-%d"), "tried": tried}
         print(f"{sum(not error for error in tried.values())} of {len(tried)}", flush=True)
     kept = {name: kept[name] for name in table if name in kept}
-    measurements.save(kept, page(kept, choice), given.results, NAME)
+    measurements.keep(NAME, lambda results: page(results, choice), given.results, kept)
     return bool(left_out)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 from collections.abc import Iterator
@@ -17,14 +16,13 @@ from visiting import NARROW, visitor
 from browsing import needs_chromium
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import tasks
+from mistral_on_azure.catalog.selection import slug
 from mistral_on_azure.gallery import comparison
 from mistral_on_azure.gallery.drawings import task_pictures
 from mistral_on_azure.gallery.pages import SUMMARIES, page_name
 from mistral_on_azure.notebook.figures import THEMES
-from mistral_on_azure.snippets.offering import slug
-from mistral_on_azure.upkeep import measurements
+from mistral_on_azure.notebook.kept_measurements import kept
 from mistral_on_azure.upkeep.beyond_python import PROGRAMS
-from mistral_on_azure.upkeep.faults import archive
 
 CLIENTS = names()
 
@@ -156,11 +154,10 @@ def test_no_secret_and_nothing_of_this_machine(pages):
 
 def test_the_comparison_says_what_is_kept(pages):
     text = pages["comparison.html"]["text"]
-    kept = json.loads((measurements.FOLDER / "clients.json").read_text(encoding="utf-8"))
-    for measure, about in kept["measures"].items():
+    costs = kept("clients")
+    for measure, about in costs["measures"].items():
         for client in CLIENTS:
-            assert f"{statistics.median(kept['values'][client][measure]):,.{about['digits']}f}" in text
-    kept_faults = archive.load(archive.FOLDER)
+            assert f"{statistics.median(costs['values'][client][measure]):,.{about['digits']}f}" in text
     for client in CLIENTS:
-        for fault in comparison.quiet_losses(kept_faults, client):
+        for fault in comparison.quiet_losses(kept("faults"), client):
             assert fault.removesuffix(" (streamed)") in text

@@ -12,8 +12,8 @@ from visiting import NARROW, Visitor, visitor
 
 from browsing import needs_chromium
 from mistral_on_azure.catalog.clients import names
+from mistral_on_azure.catalog.selection import slug
 from mistral_on_azure.gallery.pages import FAULTS_PAGE
-from mistral_on_azure.snippets.offering import slug
 
 CLIENTS = names()
 

@@ -15,7 +15,7 @@ from PIL import Image
 from mistral_on_azure import plot_models, show_models
 from mistral_on_azure.catalog import models as table
 from mistral_on_azure.catalog.models import as_of, models, parts
-from mistral_on_azure.gallery.models_page import models_page
+from mistral_on_azure.gallery.pages import models_page
 from mistral_on_azure.notebook.model_views import spans
 from mistral_on_azure.running.saving import settled
 from mistral_on_azure.upkeep.generated import model_list, with_tables

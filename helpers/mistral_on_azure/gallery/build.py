@@ -18,13 +18,18 @@ from mistral_on_azure.catalog.notebooks import ENDING, load, notebooks, tasks
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.gallery.comparison import comparison_page
 from mistral_on_azure.gallery.drawings import in_both_themes, task_pictures
-from mistral_on_azure.gallery.models_page import NAME as MODELS
-from mistral_on_azure.gallery.models_page import models_page
-from mistral_on_azure.gallery.pages import front_page, other_languages_page, page_name, task_page
+from mistral_on_azure.gallery.pages import (
+    MODELS,
+    WRONG,
+    front_page,
+    models_page,
+    other_languages_page,
+    page_name,
+    task_page,
+    what_went_wrong_page,
+)
 from mistral_on_azure.gallery.runs import runs
 from mistral_on_azure.gallery.sphinx_extension import configuration
-from mistral_on_azure.gallery.what_went_wrong import NAME as WRONG
-from mistral_on_azure.gallery.what_went_wrong import what_went_wrong_page
 from mistral_on_azure.snippets.starter import starters
 
 _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)")

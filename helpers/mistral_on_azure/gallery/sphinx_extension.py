@@ -32,7 +32,7 @@ class WireLexer(RegexLexer):
             (r"-?\b\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\b", Number),
             (r"[{}\[\],:]+", Punctuation),
             (r"\s+|\w+|.", Text),
-        ],
+        ]
     }
 
 

@@ -18,10 +18,9 @@ from pathlib import Path
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.files import ROOT
 from mistral_on_azure.catalog.notebooks import Kind, notebooks
-from mistral_on_azure.catalog.selection import Selection
+from mistral_on_azure.catalog.selection import Selection, slug
 from mistral_on_azure.running.command import execute
 from mistral_on_azure.running.run_options import Options
-from mistral_on_azure.snippets.offering import slug
 from mistral_on_azure.snippets.starter import ENTRA_ID, KEY
 
 FOLDER = ROOT / "notebooks" / "beyond-python"

@@ -17,6 +17,7 @@ from mistral_on_azure.catalog.notebooks import START, Kind, anchor, notebooks, t
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.starter import install_line
+from mistral_on_azure.upkeep.markdown import table
 
 EXTRAS, GROUPS = ("notebooks", "gallery"), ("test", "tools")  # the extras and groups in requirements.lock
 SEPARATE = ("evaluation", "retrieval", "tracing", "batch", "langchain")  # groups with a lock of their own
@@ -85,6 +86,7 @@ dependencies:
 """
 
 
+_NO_RECIPE = "There is no recipe yet: `make recipe NAME=hello` begins one."
 _MARKS = "<!-- {name}: made by `make tables` -->", "<!-- end of {name} -->"
 
 
@@ -95,32 +97,29 @@ def task_table(folder: Path) -> str:
         folder: where the notebooks are.
     """
     known = clients().values()
-    rows = [["Task", *(client.name for client in known)], ["---"] * (len(known) + 1)]
+    rows = [["Task", *(client.name for client in known)]]
     for task in tasks(folder):
         links = [f"[{client.name}]({client.notebook}#{anchor(task)})" for client in known]
         rows.append([task, *links])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return table(rows)
 
 
 def client_table(_: Path) -> str:
     """The table for choosing a client, as Markdown: the client for new code first."""
-    rows = [["Notebook", "Install", "Take it when"], ["---"] * 3]
+    rows = [["Notebook", "Install", "Take it when"]]
     for client in sorted(clients().values(), key=lambda client: client.key != FIRST):
         rows.append([f"[{client.name}]({client.notebook})", f"`{install_line(client.imports)}`", client.reason])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return table(rows)
 
 
 def recipe_table(folder: Path) -> str:
     """The table of recipes, as Markdown; without recipes, a sentence."""
-    recipes = notebooks(folder, Kind.RECIPE).values()
-    if not recipes:
-        return "There is no recipe yet: `make recipe NAME=hello` begins one."
-    rows = [["Recipe", "Sections"], ["---"] * 2]
-    for recipe in recipes:
+    rows = [["Recipe", "Sections"]]
+    for recipe in notebooks(folder, Kind.RECIPE).values():
         path = recipe.path.relative_to(folder).as_posix()
         sections = [f"[{section}]({path}#{anchor(section)})" for section in recipe.sections if section not in _FRAME]
         rows.append([f"[{recipe.title}]({path})", ", ".join(sections)])
-    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows)
+    return table(rows) if len(rows) > 1 else _NO_RECIPE
 
 
 def task_list(folder: Path) -> str:
@@ -132,7 +131,7 @@ def recipe_list(folder: Path) -> str:
     """The recipes as a list in Markdown; without recipes, a sentence."""
     recipes = notebooks(folder, Kind.RECIPE).values()
     lines = [f"- [{each.title}](notebooks/{each.path.relative_to(folder).as_posix()})" for each in recipes]
-    return "\n".join(lines) or "There is no recipe yet: `make recipe NAME=hello` begins one."
+    return "\n".join(lines) or _NO_RECIPE
 
 
 def model_list(_: Path) -> str:
