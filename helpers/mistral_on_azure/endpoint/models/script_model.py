@@ -15,7 +15,7 @@ from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import completions, published_tokens
 from mistral_on_azure.endpoint.models.completions import Result
 from mistral_on_azure.endpoint.models.conversation import conversation, request_of
-from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation, guarded, refuse_filtered, text_of
+from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation, guarded, last_text, refuse_filtered
 from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Spend
 from mistral_on_azure.endpoint.models.sampling import pick
 from mistral_on_azure.endpoint.models.script import Completion, calling, cut
@@ -170,17 +170,17 @@ def _prompt_tokens(deployment: Deployment, talk: Conversation, parameters: dict[
 
 def _question(talk: Conversation, parameters: dict[str, Any], deployment: Deployment) -> Question:
     """The properties of a request that exchanges are matched with."""
-    last = parameters["messages"][-1]
+    messages = parameters["messages"]
     tools, choice = bool(parameters.get("tools")), parameters.get("tool_choice", "auto")
     return Question(
         talk.prompt,
         talk.system,
-        text_of(last.get("content") or ""),
+        last_text(messages),
         deployment.name,
         tools,
         may_call=tools and choice != "none",
         must_call=choice not in ("none", "auto"),
-        returned=last["role"] == "tool",
+        returned=messages[-1]["role"] == "tool",
     )
 
 
