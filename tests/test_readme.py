@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from mistral_on_azure.catalog.notebooks import anchor, tasks
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.notebooks import Kind, anchor, notebooks, tasks
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.upkeep.generated import current, pages
 from mistral_on_azure.upkeep.pictures import answer_arriving
 
@@ -36,6 +41,24 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)|src=\"([^\"]+)", text):
         name = target[0] or target[1]
         assert name.startswith("https://") or (page.parent / name).exists(), name
+
+
+def test_the_call_on_the_readme_is_answered():
+    """The code of its first screen, run as it stands."""
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    with start() as local:
+        variables = {**os.environ, ENDPOINT: local.url, CREDENTIAL: local.keys[0]}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=variables, capture_output=True, text=True, timeout=60
+        )
+    assert done.stdout.startswith("As of now, it's estimated"), done.stderr
+
+
+def test_each_recipe_says_in_one_sentence_what_it_is_about():
+    page = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+    for name, recipe in notebooks(ROOT / "notebooks", Kind.RECIPE).items():
+        about = recipe.sidecar.about
+        assert about.endswith(".") and 40 < len(about) < 120 and f"| {about}<br>" in page, name
 
 
 def test_each_task_links_to_its_section():

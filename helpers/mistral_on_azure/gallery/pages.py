@@ -132,7 +132,7 @@ def front_page(
         "front",
         tabs=[(client, install_command(programs[key][KEY])) for key, client in clients().items()],
         tasks=[(page_name(task), task, SUMMARIES.get(task, "")) for task in tasks],
-        recipes=[(f"notebooks/{each.id}", each.title, _about(each)) for each in recipes],
+        recipes=[(f"notebooks/{each.id}", each.title, each.sidecar.about) for each in recipes],
         notebooks=[f"{title} <{page}>" for page, title in notebooks.items()],
         others=sorted(page for page in mirrored if page not in elsewhere),
     )
@@ -148,9 +148,3 @@ def _short(notebook: Notebook) -> str:
     if notebook.kind is Kind.CLIENT:
         return notebook.name
     return notebook.title.rpartition(" with ")[2] if notebook.kind is _OTHER else notebook.title.partition(": ")[0]
-
-
-def _about(recipe: Notebook) -> str:
-    """The first sentence below the title."""
-    text = recipe.markdown[0].source.partition("\n\n")[2].partition("\n\n")[0].replace("\n", " ")
-    return re.match(r".*?[.?!](?=\s|$)|.*", text)[0]

@@ -115,11 +115,12 @@ def recipe_table(folder: Path) -> str:
     recipes = notebooks(folder, Kind.RECIPE).values()
     if not recipes:
         return "There is no recipe yet: `make recipe NAME=hello` begins one."
-    rows = [["Recipe", "Sections"], ["---"] * 2]
+    rows = [["Recipe", "What you learn, and its sections"], ["---"] * 2]
     for recipe in recipes:
         path = recipe.path.relative_to(folder).as_posix()
         sections = [f"[{section}]({path}#{anchor(section)})" for section in recipe.sections if section not in _FRAME]
-        rows.append([f"[{recipe.title}]({path})", ", ".join(sections)])
+        about = f"{recipe.sidecar.about}<br><small>{', '.join(sections)}</small>"
+        rows.append([f"[{recipe.title}]({path})", about])
     return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows)
 
 
@@ -129,9 +130,11 @@ def task_list(folder: Path) -> str:
 
 
 def recipe_list(folder: Path) -> str:
-    """The recipes as a list in Markdown; without recipes, a sentence."""
+    """The recipes as a list in Markdown, with their titles up to a colon; without recipes, a sentence."""
     recipes = notebooks(folder, Kind.RECIPE).values()
-    lines = [f"- [{each.title}](notebooks/{each.path.relative_to(folder).as_posix()})" for each in recipes]
+    lines = [
+        f"- [{each.title.partition(': ')[0]}](notebooks/{each.path.relative_to(folder).as_posix()})" for each in recipes
+    ]
     return "\n".join(lines) or "There is no recipe yet: `make recipe NAME=hello` begins one."
 
 
@@ -146,8 +149,7 @@ def model_list(_: Path) -> str:
     return "\n".join(
         (
             f"As of {as_of()}:\n",
-            f"- **open, on managed compute**: the models of this cookbook. Mistral's own API retired them on {maker}; "
-            "no page names an end on Azure.",
+            f"- **open, on managed compute**: the four of this cookbook. Mistral's own API retired them on {maker}.",
             f"- **sold today, per token**: {names['sold today']}.",
             f"- **retired on Azure**: {names['retired']}. Use {instead}.",
         )
