@@ -19,6 +19,7 @@ from mistral_on_azure.snippets.starter import KEY, snippets
 from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 
 FAULTS_PAGE = "helpers/mistral_on_azure/upkeep/faults/CLIENTS_AND_FAULTS"
+MEASUREMENTS = "helpers/mistral_on_azure/upkeep/measurements/"
 _TEMPLATES = Path(__file__).with_name("templates")
 SUMMARIES = tomllib.loads((_TEMPLATES / "summaries.toml").read_text(encoding="utf-8"))
 _OTHER = Kind.OTHER_LANGUAGE
@@ -127,7 +128,8 @@ def front_page(
     listed = [each for each in known.values() if each not in recipes]
     listed.sort(key=lambda each: (kinds.index(each.kind), each.id in keys and keys.index(each.id)))
     notebooks = {f"notebooks/{each.id}": _short(each) for each in listed}
-    elsewhere = {*notebooks, *(f"notebooks/{each.id}" for each in recipes), FAULTS_PAGE, "README"}
+    measured = sorted(page for page in mirrored if page.startswith(MEASUREMENTS))
+    elsewhere = {*measured, *notebooks, *(f"notebooks/{each.id}" for each in recipes), FAULTS_PAGE, "README"}
     return filled(
         "front",
         tabs=[(client, install_command(programs[key][KEY])) for key, client in clients().items()],
@@ -135,6 +137,7 @@ def front_page(
         recipes=[(f"notebooks/{each.id}", each.title, each.sidecar.about) for each in recipes],
         notebooks=[f"{title} <{page}>" for page, title in notebooks.items()],
         others=sorted(page for page in mirrored if page not in elsewhere),
+        measured=measured,
     )
 
 
