@@ -70,8 +70,8 @@ PROGRAMS = {
     "webrequests": Program("curl", "curl.sh", "bash", "curl"),
     "openai-sdk": Program("OpenAI package", "openai-sdk.mjs", "javascript", "javascript"),
     "azure-sdk": Program("@azure-rest/ai-inference", "azure-rest.mjs", "javascript", "javascript"),
-    "csharp-openai": Program("C#, OpenAI package (not run here)", "csharp/openai-sdk.cs", "csharp"),
-    "csharp-azure": Program("C#, Azure.AI.Inference (not run here)", "csharp/azure-ai-inference.cs", "csharp"),
+    "csharp-openai": Program("C#, OpenAI package (untested)", "csharp/openai-sdk.cs", "csharp"),
+    "csharp-azure": Program("C#, Azure.AI.Inference (untested)", "csharp/azure-ai-inference.cs", "csharp"),
 }
 
 
