@@ -36,7 +36,7 @@ async function post(body, { through = client, headers = {} } = {}) {
   const response = await through.path("/chat/completions").post({ body: { model, max_tokens: 256, ...body }, headers });
   if (!isUnexpected(response)) return response.body;
   const { error, detail, message = error?.message ?? detail, code = error?.code } = response.body ?? {};
-  throw Object.assign(new Error(message ?? "without a word"), { status: response.status, code });
+  throw Object.assign(new Error(message ?? "without a word"), { status: Number(response.status), code });
 }
 
 begin("Ask what is deployed");
@@ -50,6 +50,7 @@ let completion;
 try {
   completion = await post({ messages: [system, user(prompt)], temperature: 0 });
 } catch (error) {
+  if (![400, 422, 424].includes(error.status)) throw error;
   console.log("The system message is refused here:", error.status); // by Mistral-7B v01 on managed compute
   completion = await post({ messages: [user(`${system.content}\n${prompt}`)], temperature: 0 });
 }

@@ -45,6 +45,7 @@ let completion;
 try {
   completion = await complete({ messages: [system, user(prompt)], temperature: 0 });
 } catch (error) {
+  if (![400, 422, 424].includes(error.status)) throw error;
   console.log("The system message is refused here:", error.status); // by Mistral-7B v01 on managed compute
   completion = await complete({ messages: [user(`${system.content}\n${prompt}`)], temperature: 0 });
 }

@@ -58,11 +58,11 @@ class Program:
             **{task: text.strip() for task, text in zip(split[1::2], split[2::2], strict=True)},
         }
 
-    def not_run(self) -> str:
-        """The remark in the first lines of a program that the tests do not run; empty for a program that they run."""
+    def by_hand(self) -> str:
+        """The remark in the first lines of a program that the tests run only where there is .NET; else empty."""
         lines = self.parts()[SET_UP].partition("\n// Run:")[0].splitlines()[1:]  # the first line is the title
         said = " ".join(line.removeprefix("// ") for line in lines)
-        return said if "NOT RUN HERE" in said else ""
+        return said if said.startswith("Compiled and run by hand on") else ""
 
 
 # The keys are those of the Python clients to which the programs correspond, where there is one.
@@ -70,8 +70,8 @@ PROGRAMS = {
     "webrequests": Program("curl", "curl.sh", "bash", "curl"),
     "openai-sdk": Program("OpenAI package", "openai-sdk.mjs", "javascript", "javascript"),
     "azure-sdk": Program("@azure-rest/ai-inference", "azure-rest.mjs", "javascript", "javascript"),
-    "csharp-openai": Program("C#, OpenAI package (untested)", "csharp/openai-sdk.cs", "csharp"),
-    "csharp-azure": Program("C#, Azure.AI.Inference (untested)", "csharp/azure-ai-inference.cs", "csharp"),
+    "csharp-openai": Program("C#, OpenAI package", "csharp/openai-sdk.cs", "csharp"),
+    "csharp-azure": Program("C#, Azure.AI.Inference", "csharp/azure-ai-inference.cs", "csharp"),
 }
 
 
