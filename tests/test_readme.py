@@ -13,12 +13,12 @@ import pytest
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.catalog.notebooks import Kind, anchor, notebooks, tasks
 from mistral_on_azure.endpoint.starting import start
-from mistral_on_azure.upkeep.generated import current, pages
+from mistral_on_azure.upkeep.generated import allowed, current, pages
 from mistral_on_azure.upkeep.pictures import answer_arriving
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
-    *pages(ROOT),
+    *(page for page in pages(ROOT) if page.suffix == ".md"),  # notebooks have a rule for their links
     ROOT / "CONTRIBUTING.md",
     ROOT / "notebooks" / "coming-from-microsoft.md",
     ROOT / "helpers" / "mistral_on_azure" / "running" / "README.md",
@@ -29,6 +29,20 @@ MOST = 6_000  # bytes of the README, which is read on one screen
 @pytest.mark.parametrize("page", pages(ROOT), ids=lambda page: f"{page.parent.name}/{page.name}")
 def test_the_tables_are_current(page):
     assert current(page, ROOT / "notebooks") == page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 1}, "a number above 0 to 1"),
+        ({"type": "number", "minimum": -2, "maximum": 2}, "a number from -2 to 2"),
+        ({"type": "integer", "minimum": 1, "maximum": 2**63 - 1}, "a whole number from 1"),
+        ({"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}, "a whole number"),
+        ({"anyOf": [{"type": "string"}, {"type": "array"}]}, "a text or a list"),
+    ],
+)
+def test_the_values_of_a_parameter_in_words(schema, words):
+    assert allowed(schema) == words
 
 
 def test_the_readme_is_short():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from packaging.specifiers import SpecifierSet
@@ -15,6 +16,7 @@ from mistral_on_azure.catalog.clients import FIRST, clients
 from mistral_on_azure.catalog.models import as_of, models
 from mistral_on_azure.catalog.notebooks import START, Kind, anchor, notebooks, tasks
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
+from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.starter import install_line
 
@@ -156,8 +158,36 @@ def model_list(_: Path) -> str:
     )
 
 
+_ABOUT_THE_CALL = ("messages", "model", "stream", "tools", "tool_choice")  # each has a section of its own
+_LARGEST = 2**53  # limits beyond which are those of the format, not of the parameter
+_KINDS = {"boolean": "true or false", "string": "a text", "array": "a list", "object": "an object"}
+
+
+def parameter_table(_: Path) -> str:
+    """The parameters that shape an answer, as the local endpoint checks them: the API's, then those that are extra."""
+    rows = [["Parameter", "Values", "Extra", "What it does"], ["---"] * 4]
+    for name, field in PARAMETERS.items():
+        if name not in _ABOUT_THE_CALL:
+            about = re.sub(r"\b(\w+_\w+|logprobs)\b", r"`\1`", str(field.meta.description))
+            rows.append([f"`{name}`", allowed(field.schema), "yes" * field.extra, about])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def allowed(schema: dict[str, Any]) -> str:
+    """The values that a JSON schema of a parameter allows, in words."""
+    if options := schema.get("anyOf"):
+        return " or ".join(allowed(option) for option in options)
+    if schema["type"] not in ("number", "integer"):
+        return _KINDS[schema["type"]]
+    low, above, high = (schema.get(key) for key in ("minimum", "exclusiveMinimum", "maximum"))
+    words = [f"from {low}" * (low is not None and low > -_LARGEST), f"above {above}" * (above is not None)]
+    words.append(f"to {high}" * (high is not None and high < _LARGEST))
+    return " ".join([{"number": "a number", "integer": "a whole number"}[schema["type"]], *filter(None, words)])
+
+
 _GENERATED = {
     "models": model_list,
+    "parameters": parameter_table,
     "tasks": task_table,
     "clients": client_table,
     "recipes": recipe_table,
@@ -177,8 +207,9 @@ def with_tables(text: str, folder: Path) -> str:
 
 
 def pages(root: Path) -> tuple[Path, ...]:
-    """The pages with generated parts; Start here is one of them."""
-    return root / "README.md", root / "notebooks" / "README.md", root / "notebooks" / f"{START}.ipynb"
+    """The pages with generated parts; Start here and the notebook of the client for new code are among them."""
+    folder = root / "notebooks"
+    return root / "README.md", folder / "README.md", folder / f"{START}.ipynb", folder / f"{FIRST}.ipynb"
 
 
 def current(page: Path, folder: Path) -> str:
@@ -192,6 +223,6 @@ def current(page: Path, folder: Path) -> str:
 
 
 def write_tables(root: Path) -> None:
-    """Rebuild the lists in README.md, the tables in notebooks/README.md, and the table of clients in Start here."""
+    """Rebuild the generated parts of all pages."""
     for page in pages(root):
         page.write_text(current(page, root / "notebooks"), encoding="utf-8")
