@@ -114,7 +114,11 @@ def other_languages_page(known: Mapping[str, Notebook]) -> str:
 
 
 def front_page(
-    known: Mapping[str, Notebook], tasks: Sequence[str], programs: Programs, mirrored: Collection[str]
+    known: Mapping[str, Notebook],
+    tasks: Sequence[str],
+    programs: Programs,
+    mirrored: Collection[str],
+    pictures: Mapping[str, str] | None = None,
 ) -> str:
     """The front page with clients, tasks and recipes, and the table of contents of the site.
 
@@ -122,6 +126,7 @@ def front_page(
         known: the notebooks by their ids.
         tasks: the headings of the tasks.
         mirrored: the names of the pages that are copied into the site.
+        pictures: the names of notebooks' pictures, by the notebooks' ids.
     """
     recipes = [each for each in known.values() if each.kind is Kind.RECIPE]
     kinds, keys = (Kind.GUIDE, Kind.CLIENT, _OTHER), list(clients())
@@ -138,6 +143,7 @@ def front_page(
         notebooks=[f"{title} <{page}>" for page, title in notebooks.items()],
         others=sorted(page for page in mirrored if page not in elsewhere),
         measured=measured,
+        pictures={f"notebooks/{name}": picture for name, picture in (pictures or {}).items()},
     )
 
 
