@@ -45,7 +45,8 @@ def main() -> int:
     wanted.add_argument("--render", action="store_true", help="try nothing, write the page again")
     wanted.add_argument("--results", type=Path, default=measurements.FOLDER)
     given = wanted.parse_args()
-    table = clients()
+    choice = tomllib.loads((HERE / "foreign.toml").read_text(encoding="utf-8"))
+    table = {row["name"]: row for row in choice["client"]}
     if unknown := set(given.clients) - set(table):
         sys.exit(f"There is no client {unknown.pop()!r}. There are: {', '.join(table)}.")
     kept = measurements.load(given.results, NAME)
@@ -62,13 +63,8 @@ def main() -> int:
         kept[name] = {"packages": table[name]["packages"], "day": time.strftime("%Y-%m-%d"), "tried": tried}
         print(f"{sum(not error for error in tried.values())} of {len(tried)}", flush=True)
     kept = {name: kept[name] for name in table if name in kept}
-    measurements.save(kept, page(kept), given.results, NAME)
+    measurements.save(kept, page(kept, choice), given.results, NAME)
     return bool(left_out)
-
-
-def clients() -> dict[str, dict[str, Any]]:
-    """The rows of foreign.toml by the client's name."""
-    return {row["name"]: row for row in tomllib.loads((HERE / "foreign.toml").read_text(encoding="utf-8"))["client"]}
 
 
 def try_client(row: dict[str, Any]) -> dict[str, str]:
@@ -78,7 +74,9 @@ def try_client(row: dict[str, Any]) -> dict[str, str]:
         Missing: when it cannot be installed or its program does not come to its end.
     """
     with start(requests_per_minute=100_000, tokens_per_minute=100_000_000) as endpoint:
-        variables = {ENDPOINT: endpoint.url, CREDENTIAL: endpoint.keys[0], "MODEL": MODEL}
+        home = BUILD / "home"  # several keep files there
+        home.mkdir(parents=True, exist_ok=True)
+        variables = {ENDPOINT: endpoint.url, CREDENTIAL: endpoint.keys[0], "MODEL": MODEL, "HOME": str(home)}
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AZURE_"))}
         environment |= variables
         if "module" in row:
@@ -93,8 +91,8 @@ def _lines(command: list[Any], environment: dict[str, str]) -> dict[str, str]:
     """Run a program that prints a JSON object for each thing it tried."""
     done = _run(command, environment, _TRYING)
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if not rows:
-        raise Missing(f"tried nothing: {done.stderr.strip().splitlines()[-1:]}")
+    if not rows or done.returncode:
+        raise Missing(f"did not come to its end: {done.stderr.strip().splitlines()[-1:]}")
     return {row["tried"].replace("_", " "): clean(row["error"]) for row in rows}
 
 
