@@ -281,8 +281,8 @@ def test_old_rows_are_named_and_fail_the_weekly_job_only(monkeypatch):
     assert set(table.stale_names(as_of() + timedelta(days=91))) == {*models(), *parts()}
     monkeypatch.setattr(table, "FRESH", timedelta(days=-1))
     code, text = run("--stale")
-    assert code == 1 and "Not looked at for 90 days: mistralai-Mistral-7B" in text
-    assert "not looked at for 90 days" in run()[1].replace("\n", " ") and json.loads(run("--json")[1])[0]["stale"]
+    assert code == 1 and "Not checked for 90 days: mistralai-Mistral-7B" in text
+    assert "not checked for 90 days" in run()[1].replace("\n", " ") and json.loads(run("--json")[1])[0]["stale"]
 
 
 def test_the_command_tells_all_rows_one_row_and_json(monkeypatch):

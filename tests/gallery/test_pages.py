@@ -15,10 +15,10 @@ from visiting import NARROW, visitor
 
 from browsing import needs_chromium
 from mistral_on_azure.catalog.clients import names
-from mistral_on_azure.catalog.notebooks import tasks
+from mistral_on_azure.catalog.notebooks import Kind, notebooks, tasks
 from mistral_on_azure.catalog.selection import slug
 from mistral_on_azure.gallery import comparison
-from mistral_on_azure.gallery.drawings import task_pictures
+from mistral_on_azure.gallery.drawings import first_pictures, task_pictures
 from mistral_on_azure.gallery.pages import SUMMARIES, page_name
 from mistral_on_azure.notebook.figures import THEMES
 from mistral_on_azure.notebook.kept_measurements import kept
@@ -88,6 +88,18 @@ def test_every_task_has_every_client(pages, programs, kept_runs, task):
 def test_the_front_page_leads_to_everything(pages):
     links = {address for address, _, _ in pages["index.html"]["links"]}
     assert {page for page in MADE if page not in ("index.html", "search.html")} <= links
+
+
+def test_the_front_page_says_where_to_begin_and_shows_a_picture_of_each_recipe(pages, tmp_path):
+    page = pages["index.html"]
+    assert [text for address, _, text in page["links"] if address == "notebooks/start-here.html"][-1] == "Start here"
+    names = first_pictures(notebooks(ROOT / "notebooks", Kind.RECIPE).values(), tmp_path)
+    assert len(names) > 10 and {path.name for path in tmp_path.iterdir()} == {
+        f"{name}-{theme}.svg" for name in names.values() for theme in THEMES
+    }
+    shown = {unquote(urlsplit(source).path).rpartition("/")[2] for source, _ in page["images"]}
+    assert {path.name for path in tmp_path.iterdir()} <= shown
+    assert all(path.read_text(encoding="utf-8").startswith("<?xml") for path in tmp_path.iterdir())
 
 
 def test_the_tasks_in_other_languages(pages):

@@ -19,7 +19,7 @@ from mistral_on_azure.catalog.script_format import WrongValue, read_toml
 from mistral_on_azure.errors import CookbookError
 
 FRESH = timedelta(days=90)  # a row that was not checked for longer is marked as old
-OLD = f"not looked at for {FRESH.days} days"
+OLD = f"not checked for {FRESH.days} days"
 KINDS = ("serverless", "managed", "foundry")
 _WORD = re.compile(r"[a-z]+|\d\w*")  # of a model's name
 _PATH = Path(__file__).with_name("models.toml")

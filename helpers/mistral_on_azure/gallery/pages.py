@@ -31,6 +31,7 @@ from mistral_on_azure.upkeep import markdown
 from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 
 FAULTS_PAGE = "helpers/mistral_on_azure/upkeep/faults/CLIENTS_AND_FAULTS"
+MEASUREMENTS = "helpers/mistral_on_azure/upkeep/measurements/"
 _TEMPLATES = Path(__file__).with_name("templates")
 SUMMARIES = tomllib.loads((_TEMPLATES / "summaries.toml").read_text(encoding="utf-8"))
 _OTHER = Kind.OTHER_LANGUAGE
@@ -103,7 +104,11 @@ def other_languages_page(known: Mapping[str, Notebook]) -> str:
 
 
 def front_page(
-    known: Mapping[str, Notebook], tasks: Sequence[str], programs: Programs, mirrored: Collection[str]
+    known: Mapping[str, Notebook],
+    tasks: Sequence[str],
+    programs: Programs,
+    mirrored: Collection[str],
+    pictures: Mapping[str, str] | None = None,
 ) -> str:
     """The front page with clients, tasks and recipes, and the table of contents of the site.
 
@@ -111,20 +116,24 @@ def front_page(
         known: the notebooks by their ids.
         tasks: the headings of the tasks.
         mirrored: the names of the pages that are copied into the site.
+        pictures: the names of notebooks' pictures, by the notebooks' ids.
     """
     recipes = [each for each in known.values() if each.kind is Kind.RECIPE]
     kinds, keys = (Kind.GUIDE, Kind.CLIENT, _OTHER), list(clients())
     listed = [each for each in known.values() if each not in recipes]
     listed.sort(key=lambda each: (kinds.index(each.kind), each.id in keys and keys.index(each.id)))
     notebooks = {f"notebooks/{each.id}": _short(each) for each in listed}
-    elsewhere = {*notebooks, *(f"notebooks/{each.id}" for each in recipes), FAULTS_PAGE, "README"}
+    measured = sorted(page for page in mirrored if page.startswith(MEASUREMENTS))
+    elsewhere = {*measured, *notebooks, *(f"notebooks/{each.id}" for each in recipes), FAULTS_PAGE, "README"}
     return filled(
         "front",
         tabs=[(client, install_command(programs[key][KEY])) for key, client in clients().items()],
         tasks=[(page_name(task), task, SUMMARIES.get(task, "")) for task in tasks],
-        recipes=[(f"notebooks/{each.id}", each.title, _about(each)) for each in recipes],
+        recipes=[(f"notebooks/{each.id}", each.title, each.sidecar.about) for each in recipes],
         notebooks=[f"{title} <{page}>" for page, title in notebooks.items()],
         others=sorted(page for page in mirrored if page not in elsewhere),
+        measured=measured,
+        pictures={f"notebooks/{name}": picture for name, picture in (pictures or {}).items()},
     )
 
 
@@ -138,12 +147,6 @@ def _short(notebook: Notebook) -> str:
     if notebook.kind is Kind.CLIENT:
         return notebook.name
     return notebook.title.rpartition(" with ")[2] if notebook.kind is _OTHER else notebook.title.partition(": ")[0]
-
-
-def _about(recipe: Notebook) -> str:
-    """The first sentence below the title."""
-    text = recipe.markdown[0].source.partition("\n\n")[2].partition("\n\n")[0].replace("\n", " ")
-    return re.match(r".*?[.?!](?=\s|$)|.*", text)[0]
 
 
 def models_page(drawings: Path, today: date | None = None) -> str:

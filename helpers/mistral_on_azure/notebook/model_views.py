@@ -76,7 +76,7 @@ def _table_row(row: Model) -> str:
 def stale_line() -> str:
     """The names of the rows that were not checked for 90 days, in half a sentence."""
     old = stale_names()
-    return f"{OLD}: {', '.join(old)}" if old else "every row was looked at within 90 days"
+    return f"{OLD}: {', '.join(old)}" if old else "every row was checked in the last 90 days"
 
 
 def show_models(group: str = "") -> ModelTable:

@@ -62,6 +62,7 @@ _ENDING = """\
 _BESIDE = """\
 # The prompts of {name}.ipynb and the local endpoint's answers to them, the likeliest answer first.
 # Packages that the recipe needs besides those of the cookbook: packages = ["name>=1.2"], above the first exchange.
+about = "Ask a Mistral deployment one question, and print its answer."
 
 [[exchange]]
 prompt = "{prompt}"
