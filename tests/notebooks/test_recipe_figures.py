@@ -49,7 +49,12 @@ def test_no_answer_in_words_would_have_been_a_row_with_a_higher_limit():
 
 def test_no_kept_answer_that_was_cut_has_been_sent_back():
     kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))["answers"]
-    cut = [(way, place) for way in ("in words", "by examples") for place, each in enumerate(kept[way]) if each[1] == "length"]
+    cut = [
+        (way, place)
+        for way in ("in words", "by examples")
+        for place, each in enumerate(kept[way])
+        if each[1] == "length"
+    ]
     assert len(cut) == 40
     for way, place in cut:
         assert kept[f"{way}, sent back"][place] == kept[way][place]

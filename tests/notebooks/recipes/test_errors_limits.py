@@ -81,7 +81,7 @@ def test_the_limits_in_the_notebooks_table_are_those_of_the_requests(clients, ca
         "Azure SDK": lambda: ChatCompletionsClient(url, AzureKeyCredential(key)).complete(**asked),
         "OpenAI SDK": lambda: openai.OpenAI(**v1).chat.completions.create(**asked),
         "LangChain": lambda: ChatMistralAI(model=MODEL, **v1).invoke(REQUEST["messages"]),
-        "Mistral SDK": lambda: Mistral(server_url=url, api_key=key).chat.complete(**asked),
+        "MistralAI": lambda: Mistral(server_url=url, api_key=key).chat.complete(**asked),
         "LiteLLM": lambda: clients["litellm"].completion(**asked | there),
     }
     for call in calls.values():

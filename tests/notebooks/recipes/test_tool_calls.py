@@ -27,7 +27,7 @@ MODES = load(NOTEBOOKS / "recipes" / "json-you-can-trust.ipynb", NOTEBOOKS)
 MODEL = "mistralai-Mixtral-8x22B-Instruct-v0-1"
 RAISED = {
     "Azure SDK": AzureError,
-    "Mistral SDK": MistralError,
+    "MistralAI": MistralError,
     "LiteLLM": OpenAIError,
     "Requests": requests.HTTPError,
     "LangChain": HTTPStatusError,
