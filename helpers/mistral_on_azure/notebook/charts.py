@@ -236,9 +236,9 @@ def plot_trade(
         )
     for axes, furthest in ((by_cost, max(costs.values())), (by_wait, max(long for _, long in seconds.values()))):
         axes.axhline(100 * required, color=colours.contrast, ls="--", lw=1.5)
-        axes.set(xlim=(0, 1.15 * furthest), ylim=(0, 105))
+        axes.set(xlim=(-0.05 * furthest, 1.15 * furthest), ylim=(0, 105))  # a candidate may cost nothing
     by_cost.text(0, 100 * required - 2, f"  needed: {100 * required:.0f} %", va="top", color=colours.contrast)
-    by_cost.set(xlabel="cost of 1,000 answers, at `prices`", ylabel="right answers, in %")
+    by_cost.set(xlabel="cost of 1,000 answers", ylabel="right answers, in %")
     by_wait.set(xlabel="seconds: median, to 95th percentile")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns)
     alt = f"Accuracy, cost of 1,000 answers and seconds of one; {100 * required:.0f} % needed. {'; '.join(said)}."

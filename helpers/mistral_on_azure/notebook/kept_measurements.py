@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mistral_on_azure.azure.files import NOTEBOOKS
+from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import ENDING, load
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.notebook.figures import Colours, Drawing
@@ -47,9 +48,9 @@ _RETRY_AFTER = 2.0  # seconds in the Retry-After header of "429 with Retry-After
 _MORE, _MOST = 0.12, 0.6  # the opacity that each further try adds to a cell's colour, and the highest one
 _CONTENDERS = {  # the contenders' names in the picture, in its order
     "naive": "a loop that obeys Retry-After",
-    "requests": "requests, no retries",
+    "requests": "Requests, no retries",
     "langchain": "LangChain, its own retries",
-    "mistralai": "mistralai, its own retries",
+    "mistralai": "MistralAI, its own retries",
     "litellm": "LiteLLM, its own retries",
     "azure-sdk": "Azure SDK, its own retries",
     "openai-sdk": "OpenAI SDK, its own retries",
@@ -135,7 +136,7 @@ class ClientFaults(Drawing):
         width = max(len(_FAULTS[fault]) for fault in self.faults)
         lines = []
         for fault in self.faults:
-            cells = (f"{client}: {', '.join(filter(None, self.words(fault, client)))}" for client in self.clients)
+            cells = (f"{_name(key)}: {', '.join(filter(None, self.words(fault, key)))}" for key in self.clients)
             lines.append(f"{_FAULTS[fault]:<{width}}  {' · '.join(cells)}")
         return "\n".join([*lines, self.source])
 
@@ -148,7 +149,7 @@ class ClientFaults(Drawing):
         axes.set(xlim=(-2.05, columns + 0.05), ylim=(rows + 0.55, -0.75))
         axes.axis("off")
         for column, client in enumerate(self.clients):
-            axes.text(column + 0.5, -0.35, client, ha="center", va="center", size=9, weight="bold")
+            axes.text(column + 0.5, -0.35, _name(client), ha="center", va="center", size=9, weight="bold")
         for row, fault in enumerate(self.faults):
             axes.text(-0.08, row + 0.5, _FAULTS[fault], ha="right", va="center", size=9)
             for column, client in enumerate(self.clients):
@@ -161,6 +162,11 @@ class ClientFaults(Drawing):
                 text, heavy = f"{first}\n{second}".rstrip(), "bold" if lost else "normal"
                 axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", size=7.5, weight=heavy)
         axes.text(columns, rows + 0.3, self.source, ha="right", va="center", size=7)
+
+
+def _name(client: str) -> str:
+    """A client's name above its column, where that of tables and pages is too long for one."""
+    return "Requests" if client == "webrequests" else clients()[client].name
 
 
 def plot_client_faults() -> ClientFaults:
@@ -235,7 +241,7 @@ class QuotaUse(Drawing):
             _write(refused, row["refused"], place, f"{row['refused']:,}")
             _write(waits, row["p95"], place, f"{row['p95']:.1f}")
         used.set(yticks=places, yticklabels=[_CONTENDERS[name] for name, _ in rows], ylim=(len(rows) - 0.4, -0.6))
-        titles = ("tokens, of the quota", "requests refused", "seconds, 95 of 100")
+        titles = ("share of the quota used", "requests refused", "95 of 100 answers took\nat most, in seconds")
         for axes, title in zip((used, refused, waits), titles, strict=True):
             axes.set_title(title, size=9.5)
             axes.set(xlim=(0, axes.get_xlim()[1] * 1.3), xticks=[], facecolor="none")
