@@ -49,7 +49,7 @@ def begin(module: str, environment: dict[str, str]) -> subprocess.Popen:
     environment = dict(environment)
     apply(own_python(environment), environment)
     return subprocess.Popen(
-        [sys.executable, "-m", module],
+        [sys.executable, "-P", "-m", module],  # -P: a file of the current folder, such as attr.py, is no module of ours
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
