@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from asking import LARGE
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
@@ -38,6 +39,17 @@ def test_it_answers_and_stops():
         assert endpoint.url.startswith("http://127.0.0.1:") and len(endpoint.keys[0]) == 32
         assert http.request("GET", f"{endpoint.url}/info", endpoint.keys[0]).status == 200
     assert gone(endpoint.url) and endpoint.process.returncode == 0
+
+
+def test_files_of_the_current_folder_are_no_modules_of_the_endpoint(tmp_path, monkeypatch):
+    for name in ("attr", "jsonschema", "json", "uvloop"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('This is somebody else's file.')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    tool = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
+    body = {"model": LARGE, "messages": [{"role": "user", "content": "find it"}], "tools": [tool]}
+    with start() as endpoint:
+        found = http.request("POST", f"{endpoint.url}/v1/chat/completions", endpoint.keys[0], body)
+        assert found.status == 200
 
 
 def test_two_at_once():

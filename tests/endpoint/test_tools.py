@@ -45,23 +45,19 @@ def cities(*names: str, tool: str = "get_weather") -> list[tuple[str, dict[str, 
     [
         (BOTH, cities("Paris", "Rome")),
         ("What's the weather like today in Paris", cities("Paris")),
-        ("weather in new york?", cities("new york")),
-        ("Paris weather", cities("Paris")),
         ("What will the weather be in São Paulo tomorrow?", cities("São Paulo")),
         (
             "What is the weather of New York, San Francisco and Chicago?",
             cities("New York", "San Francisco", "Chicago"),
         ),
-        ("Weather for Rome, Milan and in Rio de Janeiro", cities("Rome", "Milan", "Rio de Janeiro")),
+        ("Weather for Rome, Milan, and in Oslo", cities("Rome", "Milan", "Oslo")),
+        ("What is the weather in Paris on Monday?", cities("Paris")),
         ("What's the weather in San Francisco, CA?", cities("San Francisco, CA")),
+        ("Austin, TX, and its weather", cities("Austin, TX")),
+        ("The weather in Austin, AB@example.com asks", cities("Austin")),
+        ("Is San Francisco, CA sunny? The weather, please.", cities("San Francisco, CA")),
+        ("Tell me the Weather in Paris", cities("Paris")),
         ("I am in Paris. How is the weather?", cities("Paris")),
-        (
-            "What is the weather in Paris in celsius and in Rome in fahrenheit?",
-            [
-                ("get_weather", {"city": "Paris", "unit": "celsius"}),
-                ("get_weather", {"city": "Rome", "unit": "fahrenheit"}),
-            ],
-        ),
         (
             "The weather in Paris and Rome, in celsius",
             [("get_weather", {"city": city, "unit": "celsius"}) for city in ("Paris", "Rome")],
@@ -72,13 +68,16 @@ def cities(*names: str, tool: str = "get_weather") -> list[tuple[str, dict[str, 
         ),
         ("In Paris, what's the weather and the time?", cities("Paris") + cities("Paris", tool="get_time")),
         ("Multiply 3 by 12. Also, add 11 and 49.", [("multiply", {"a": 3, "b": 12}), ("add", {"a": 11, "b": 49})]),
-        ("Multiply 7 by 8 and multiply 5 by 6", [("multiply", {"a": 7, "b": 8}), ("multiply", {"a": 5, "b": 6})]),
+        ("Add 11 and 49, and multiply 3 by 12.", [("add", {"a": 11, "b": 49}), ("multiply", {"a": 3, "b": 12})]),
         ("add 3 and 4", [("add", {"a": 3, "b": 4})]),
         (
             "Book a flight from Paris to Rome on 2026-12-24 for 2 passengers",
             [("book_flight", {"origin": "Paris", "destination": "Rome", "date": "2026-12-24", "passengers": 2})],
         ),
-        ("Book me a flight to Rome from New York", [("book_flight", {"origin": "New York", "destination": "Rome"})]),
+        (
+            "Book me a flight, destination Rome, origin Oslo",
+            [("book_flight", {"origin": "Oslo", "destination": "Rome"})],
+        ),
         ("Search for news about Mistral AI", [("search", {"query": "Search for news about Mistral AI"})]),
         ('Search "open models"', [("search", {"query": "open models"})]),
         (
@@ -86,7 +85,7 @@ def cities(*names: str, tool: str = "get_weather") -> list[tuple[str, dict[str, 
             [("send_email", {"to": "bob@example.com", "subject": "Lunch"})],
         ),
         (
-            'Email bob@example.com with the subject "Lunch", saying "See you at noon"',
+            'Email bob@example.com with the subject "Lunch" and the body "See you at noon"',
             [("send_email", {"to": "bob@example.com", "subject": "Lunch", "body": "See you at noon"})],
         ),
         (
@@ -109,14 +108,25 @@ def test_values_come_from_the_rest_of_the_conversation_too():
         {"role": "user", "content": "What is the weather where I live?"},
     ]
     assert called(talk, [WEATHER]) == cities("Lyon")
+    talk[0] = {"role": "user", "content": "I have 2 cats. They live in order 12, in celsius."}
+    track = tool("get_weather", "", ["order"], order={"type": "integer"}, unit={"enum": ["celsius"]})
+    assert called(talk, [track]) == [("get_weather", {"order": 12})]  # what is optional stands in the prompt
 
 
-def test_a_follow_up_calls_the_same_tool_again():
-    talk = [USER, calls(call()), result(), {"role": "assistant", "content": "22."}]
-    assert called([*talk, {"role": "user", "content": "And in Berlin?"}], [TIME, WEATHER]) == cities("Berlin")
+def test_a_required_parameter_goes_before_an_optional_one():
+    date = {"type": "string", "format": "date"}
+    book = tool("book", "", ["leaves"], returns=date, leaves=date)
+    assert called("Book it on 2026-12-24", [book]) == [("book", {"leaves": "2026-12-24"})]
 
 
-@pytest.mark.parametrize("prompt", ["How many languages are in the world?", "Hello!", "Tell me a joke about cats.", ""])
+def test_a_tool_is_called_by_two_longer_words_of_its_description():
+    track = tool("track", "Look up where an order is.", order={"type": "integer"})
+    assert called("Where is order 1042?", [track]) == [("track", {"order": 1042})]
+    assert called("What is an order?", [track]) == []
+    assert called("What is this?", [tool("help", "Say what this does.")]) == []
+
+
+@pytest.mark.parametrize("prompt", ["How many languages are in the world?", "Hello!", "How do I get there?", ""])
 def test_a_prompt_no_tool_fits_is_answered_in_text(prompt):
     choice = answered(prompt, [WEATHER, TIME, ADD])["choices"][0]
     assert choice["message"]["tool_calls"] is None and choice["finish_reason"] == "stop"
@@ -146,7 +156,15 @@ def test_tool_choice():
     for forced in ("required", "any"):
         assert called("Hello from Paris", [WEATHER], tool_choice=forced) == cities("Paris")
     assert called(BOTH, [WEATHER, TIME], tool_choice=NAMED) == cities("Paris", "Rome", tool="get_time")
-    assert called("Hello!", [WEATHER], tool_choice="required") == cities("unknown")
+    assert called("How are you?", [WEATHER], tool_choice="required") == cities("unknown")
+
+
+@pytest.mark.parametrize("prompt", ["What is the weather?", "weather in new york?", "Paris weather", "Weather, 5 days"])
+def test_a_city_is_asked_for_where_no_name_stands(prompt):
+    assert called(prompt, [WEATHER]) == []
+    assert "what is the city?" in message_of(prompt, [WEATHER])["content"]
+    lax = tool("get_weather", "", ["city"], city={"type": "string", "pattern": "^[A-Za-z ]+$"})
+    assert called(prompt, [lax]) == []
 
 
 def test_a_required_argument_that_nobody_gave_is_asked_for():

@@ -26,7 +26,7 @@ def _taught(last: str) -> dict[str, Any]:
     names: dict[str, Any] = {}
     for cell in ("say-what-a-row-is-1", "tell-three-failures-apart-1"):
         exec(cells[cell], names)
-    exec(cells["ask-in-words-or-by-examples-2"].partition("asked = {}")[0], names)
+    exec(cells["ask-in-words-or-by-examples-2"].partition("responses = {}")[0], names)
     exec(cells[last], names)
     return names
 
@@ -42,14 +42,19 @@ def test_the_kept_answers_are_of_a_real_model_to_every_booking_with_the_settings
             assert reason in ("stop", "length", "tool_calls")
 
 
-def test_no_answer_that_was_told_would_have_been_a_row_with_a_higher_limit():
+def test_no_answer_in_words_would_have_been_a_row_with_a_higher_limit():
     kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))
-    assert all(re.search(r'"customer":\s*\{', text) for text, *_ in kept["answers"]["told"])
+    assert all(re.search(r'"customer":\s*\{', text) for text, *_ in kept["answers"]["in words"])
 
 
 def test_no_kept_answer_that_was_cut_has_been_sent_back():
     kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))["answers"]
-    cut = [(way, place) for way in ("told", "shown") for place, each in enumerate(kept[way]) if each[1] == "length"]
+    cut = [
+        (way, place)
+        for way in ("in words", "by examples")
+        for place, each in enumerate(kept[way])
+        if each[1] == "length"
+    ]
     assert len(cut) == 40
     for way, place in cut:
         assert kept[f"{way}, sent back"][place] == kept[way][place]
@@ -79,7 +84,7 @@ def test_small_numbers_may_be_written_as_words(message, lessons, kind):
 
 def test_a_rule_for_prices_refuses_three_of_the_four_false_rows_that_stand_in_their_messages():
     kept = json.loads((RECIPES / "bookings-measured.json").read_text(encoding="utf-8"))
-    texts = [text for text, *_ in kept["answers"]["shown, checked"]]
+    texts = [text for text, *_ in kept["answers"]["by examples, checked"]]
     rows = [json.loads(text) for text in texts if re.search('"customer":"(Marieke|Minji|Lucas|Sara)"', text)]
     assert {row["customer"]: 25 <= row["euros"] / row["lessons"] <= 60 for row in rows} == {
         "Marieke": True,

@@ -49,7 +49,7 @@ def begin(module: str, environment: dict[str, str]) -> subprocess.Popen:
     environment = dict(environment)
     apply(own_python(environment), environment)
     return subprocess.Popen(
-        [sys.executable, "-m", module],
+        [sys.executable, "-P", "-m", module],  # -P: a file of the current folder, such as attr.py, is no module of ours
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -81,9 +81,8 @@ def stop(process: subprocess.Popen) -> None:
         process.wait(_END_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
-        with contextlib.suppress(
-            subprocess.TimeoutExpired
-        ):  # a process in a system call, such as a write to a slow disk, ends after that call
+        # A process in a system call, such as a write to a slow disk, ends after that call.
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_END_TIMEOUT)
     process.stdout.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable
 from typing import Any
 
@@ -32,16 +31,19 @@ class Application(Service):
         """
         session = None
         try:
-            route = find(self.routes, request, self.kind)
+            route = request.known.get("route")
+            if route is None:
+                route = request.known["route"] = find(self.routes, request, self.kind)
             session = None if route.open else self.kind.authenticate(request, self.sessions, self.tokens)
             answer = route.handler(self, request, session)
         except ApiError as error:
             answer = self.kind.error(error)
         except Exception as error:
             answer = self._failed(request, error)
-        if not isinstance(answer, Answer):
+        if type(answer) is not Answer:
             return self._later(answer, request, session)
-        _note(request, answer, session)
+        if session is not None:
+            session.note(request, answer)
         return answer
 
     def admit(self, request: Request) -> None:
@@ -62,7 +64,7 @@ class Application(Service):
             answer = self.kind.error(error)
         except Exception as error:
             answer = self._failed(request, error)
-        _note(request, answer, session)
+        session.note(request, answer)
         return answer
 
     def _failed(self, request: Request, error: Exception) -> Answer:
@@ -74,9 +76,3 @@ class Application(Service):
         _log.error("The local endpoint failed on %s: %s at %s", request.method, type(error).__name__, where)
         _log.debug("In full:", exc_info=error)
         return self.kind.error(ApiError(500, "internal_server_error", "The local endpoint failed; its log says where."))
-
-
-def _note(request: Request, answer: Answer, session: Session | None) -> None:
-    if session is not None and not request.path.startswith("/local/"):
-        session.calls += 1
-        session.journal.add(time.monotonic(), request, answer)

@@ -30,7 +30,7 @@ def open_lab(root: Path, port: int | None, browser: bool, arguments: Sequence[st
         browser: whether to open a browser.
         arguments: further arguments for `jupyter lab`.
     """
-    command = [sys.executable, "-m", "jupyterlab"]
+    command = [sys.executable, "-P", "-m", "jupyterlab"]
     if port is not None:
         command.append(f"--port={port}")
     if not browser:

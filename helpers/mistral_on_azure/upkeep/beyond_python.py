@@ -17,11 +17,11 @@ from pathlib import Path
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.catalog.clients import FIRST
 from mistral_on_azure.catalog.notebooks import Kind, notebooks
-from mistral_on_azure.catalog.selection import Selection
+from mistral_on_azure.catalog.selection import Selection, slug
 from mistral_on_azure.running.command import execute
 from mistral_on_azure.running.run_options import Options
-from mistral_on_azure.snippets.offering import slug
 from mistral_on_azure.snippets.starter import ENTRA_ID, KEY
 
 FOLDER = ROOT / "notebooks" / "beyond-python"
@@ -57,11 +57,11 @@ class Program:
             **{task: text.strip() for task, text in zip(split[1::2], split[2::2], strict=True)},
         }
 
-    def not_run(self) -> str:
-        """The remark in the first lines of a program that the tests do not run; empty for a program that they run."""
+    def by_hand(self) -> str:
+        """The remark in the first lines of a program that the tests run only where there is .NET; else empty."""
         lines = self.parts()[SET_UP].partition("\n// Run:")[0].splitlines()[1:]  # the first line is the title
         said = " ".join(line.removeprefix("// ") for line in lines)
-        return said if "NOT RUN HERE" in said else ""
+        return said if said.startswith("Compiled and run by hand on") else ""
 
 
 # The keys are those of the Python clients to which the programs correspond, where there is one.
@@ -69,8 +69,8 @@ PROGRAMS = {
     "webrequests": Program("curl", "curl.sh", "bash", "curl"),
     "openai-sdk": Program("OpenAI package", "openai-sdk.mjs", "javascript", "javascript"),
     "azure-sdk": Program("@azure-rest/ai-inference", "azure-rest.mjs", "javascript", "javascript"),
-    "csharp-openai": Program("C#, OpenAI package (not run here)", "csharp/openai-sdk.cs", "csharp"),
-    "csharp-azure": Program("C#, Azure.AI.Inference (not run here)", "csharp/azure-ai-inference.cs", "csharp"),
+    "csharp-openai": Program("C#, OpenAI package", "csharp/openai-sdk.cs", "csharp"),
+    "csharp-azure": Program("C#, Azure.AI.Inference", "csharp/azure-ai-inference.cs", "csharp"),
 }
 
 
@@ -110,6 +110,7 @@ def _bash(client: str) -> dict[str, str]:
 
 def _javascript(client: str) -> dict[str, str]:
     parts = PROGRAMS[client].parts()
+    repeated = _repeated(parts) if client != FIRST else ()
     connecting = "\n\n".join(parts.pop(task) for task in (SET_UP, KEY, ENTRA_ID))
     connecting = re.sub(r"\A(?://.*\n)+|^const begin = .*\n", "", connecting, flags=re.MULTILINE)
     packages = "".join(found[0] for found in _IMPORT.finditer(connecting))
@@ -119,10 +120,16 @@ def _javascript(client: str) -> dict[str, str]:
         _id(KEY, client): _file(f"{client}-client.mjs", _module(connecting)),
         _id(_TOOLS, "file"): _file("tools.mjs", _module(defined)),
     }
-    for task, part in parts.items():
+    for task, part in ((task, part) for task, part in parts.items() if task not in repeated):
         imports = [_used(names, part, source) for names, source in _offered(packages, modules)]
         made[_id(task, client)] = "\n".join([_NODE, *filter(None, imports), part])
     return made
+
+
+def _repeated(parts: dict[str, str]) -> set[str]:
+    """The tasks whose code is that of the OpenAI package but for the name of the function: the notebook has it once."""
+    first = PROGRAMS[FIRST].parts()
+    return {task for task, part in parts.items() if part == first[task].replace("complete(", "post(")}
 
 
 _CELLS = {"bash": _bash, "javascript": _javascript}  # by the language of the program

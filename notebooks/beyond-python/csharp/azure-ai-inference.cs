@@ -1,21 +1,24 @@
 // The cookbook's tasks in C#, with Microsoft's package for the Azure AI Model Inference API.
-// An earlier form of this program was compiled and run on 2026-11-27, as a project at commit 9e49b39, with .NET SDK
-// 10.0.401 against the local endpoint. THIS FORM WAS NOT COMPILED AND NOT RUN HERE: each name that it has of the
-// packages was compiled then, but for AuthenticationFailedException.
+// Compiled and run by hand on 2026-11-28, against the local endpoint, as each kind and model, with a key and with
+// Microsoft Entra ID: C# 12 on .NET 10.0.13, with Azure.AI.Inference 1.0.0-beta.4 and Azure.Identity 1.15.0. NOT RUN
+// with `dotnet run` and the versions below, since there was no .NET SDK. The package's list of changes says that
+// beta.5 differs in AIInferenceExtensions alone, which is not used here. An earlier form ran with the versions below
+// and the .NET SDK 10.0.401, on 2026-11-27.
 // The package is a beta and its API is deprecated: for new code take openai-sdk.cs.
 // Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… dotnet run azure-ai-inference.cs
 // In a project of your own: dotnet add package Azure.AI.Inference --version 1.0.0-beta.5 and Azure.Identity
 #:package Azure.AI.Inference@1.0.0-beta.5
 #:package Azure.Identity@1.17.1
 #:property PublishAot=false
-#:property Nullable=disable
 using System.Text.Json;
 using Azure;
 using Azure.AI.Inference;
+using Azure.Core;
+using Azure.Core.Pipeline;
 using Azure.Identity;
 
 // An empty variable counts as none.
-string Variable(string name)
+string? Variable(string name)
 {
     var value = Environment.GetEnvironmentVariable(name);
     return string.IsNullOrEmpty(value) ? null : value;
@@ -42,15 +45,29 @@ if (key is null && endpoint.Scheme != "https")
 void Begin(string task) => Console.WriteLine($"\n## {task}");
 ChatRequestUserMessage User(string content) => new(content);
 ChatCompletionsOptions Ask(params ChatRequestMessage[] turns) => new(turns) { Model = model, MaxTokens = 256 };
+// Message is the whole exchange; its first line is the service's own.
+string Said(Exception error) => error.Message.Split('\n')[0].Trim();
 
 Begin("Connect with a key");
-ChatCompletionsClient client = null;
-if (key is not null) client = new ChatCompletionsClient(endpoint, new AzureKeyCredential(key));
+ChatCompletionsClient Connect(Uri address, AzureAIInferenceClientOptions options) => key is null
+    ? new ChatCompletionsClient(address, new DefaultAzureCredential(), options)
+    : new ChatCompletionsClient(address, new AzureKeyCredential(key), options);
 
 Begin("Connect with Microsoft Entra ID");
-// The package itself asks for the scope https://ml.azure.com/.default, and fetches a new token in time. On your own
-// machine, new DefaultAzureCredential(includeInteractiveCredentials: true) also opens a browser to sign in.
-client ??= new ChatCompletionsClient(endpoint, new DefaultAzureCredential());
+// Without a key, the package asks for the scope https://ml.azure.com/.default, and fetches a new token in time. For
+// another one, such as https://ai.azure.com/.default of a Foundry resource, add a policy: it comes after the package's.
+// On your own machine, new DefaultAzureCredential(includeInteractiveCredentials: true) also opens a browser to sign in.
+AzureAIInferenceClientOptions Settings()
+{
+    var options = new AzureAIInferenceClientOptions();
+    if (key is null && Variable("AZURE_INFERENCE_SCOPE") is { } scope)
+    {
+        var policy = new BearerTokenAuthenticationPolicy(new DefaultAzureCredential(), scope);
+        options.AddPolicy(policy, HttpPipelinePosition.PerRetry);
+    }
+    return options;
+}
+ChatCompletionsClient client = Connect(endpoint, Settings());
 
 Begin("Ask what is deployed");
 // Some endpoints have no /info. This is the first request, so what keeps it from being answered is told here.
@@ -65,7 +82,7 @@ catch (RequestFailedException error) when (error.Status is 404 or 424)
 }
 catch (Exception error) when (error is RequestFailedException or AggregateException or AuthenticationFailedException)
 {
-    Console.Error.WriteLine($"{endpoint} cannot be used: {error.Message.Split('\n')[0]}");
+    Console.Error.WriteLine($"{endpoint} cannot be used: {Said(error)}");
     return 1;
 }
 
@@ -75,10 +92,15 @@ try
 {
     completion = client.Complete(Ask(new ChatRequestSystemMessage(tone), User(prompt))).Value;
 }
-catch (RequestFailedException error)
+catch (RequestFailedException error) when (error.Status is 400 or 422 or 424)
 {
     Console.WriteLine($"The system message is refused here: {error.Status}"); // by 7B v01 on managed compute
     completion = client.Complete(Ask(User($"{tone}\n{prompt}"))).Value;
+}
+catch (RequestFailedException error)
+{
+    Console.Error.WriteLine($"{endpoint} cannot be used: {Said(error)}");
+    return 1;
 }
 Console.WriteLine(completion.Content);
 Console.WriteLine($"Finish reason: {completion.FinishReason}");
@@ -109,7 +131,7 @@ Console.WriteLine(client.Complete(Ask(messages.ToArray())).Value.Content);
 Begin("Stream the answer");
 // Where a stream ends without its last line, this package reads on for ever. So leave once the finish reason and the
 // usage are there, and limit the time: a minute for the whole, and a second for the usage after the finish reason.
-CompletionsUsage streamed = null;
+CompletionsUsage? streamed = null;
 bool finished = false;
 using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
 try
@@ -124,11 +146,12 @@ try
         if (finished) limit.CancelAfter(TimeSpan.FromSeconds(1));
     }
 }
-catch (Exception error) when (error is IOException or OperationCanceledException)
+catch (Exception error) when (error is IOException or JsonException or OperationCanceledException)
 {
     Console.WriteLine($"\n{error.Message}");
 }
-Console.WriteLine(!finished ? "\nThe answer broke off." : $"\n{streamed?.CompletionTokens} tokens");
+var count = streamed?.CompletionTokens.ToString() ?? "unknown"; // managed compute does not say in a stream
+Console.WriteLine(finished ? $"\n{count} tokens" : "\nThe answer broke off.");
 
 Begin("Shape the answer with parameters");
 ChatRequestUserMessage counting = User("Count from one to ten in Spanish.");
@@ -166,7 +189,7 @@ foreach (var (what, options) in settings)
 }
 
 Begin("Ask for JSON");
-// There is no JSON mode: ask in the prompt, and be ready for something else.
+// Where there is no JSON mode, ask in the prompt, and be ready for something else.
 ChatCompletionsOptions wanted = Ask(User(
     "List the three languages with the most native speakers as a JSON array of objects with the keys language and "
     + "speakers_millions. Answer with JSON only."));
@@ -174,10 +197,11 @@ try
 {
     wanted.ResponseFormat = ChatCompletionsResponseFormat.CreateJsonFormat();
     client.Complete(wanted);
+    Console.WriteLine("JSON mode is there.");
 }
 catch (RequestFailedException error)
 {
-    Console.WriteLine($"{error.Status} {error.ErrorCode}");
+    Console.WriteLine($"{error.Status} {Said(error)}");
 }
 try
 {
@@ -274,12 +298,10 @@ foreach (var pair in questions.Chunk(2))
 Begin("Handle errors and retries");
 // The package tries again three times, unless Retry says otherwise; 424 it does not try again. Between two tries it
 // waits for Retry-After or its own pause, whichever is longer.
-var patience = new AzureAIInferenceClientOptions { Retry = { MaxRetries = 5 } };
-ChatCompletionsClient patient = key is null
-    ? new ChatCompletionsClient(endpoint, new DefaultAzureCredential(), patience)
-    : new ChatCompletionsClient(endpoint, new AzureKeyCredential(key), patience);
+AzureAIInferenceClientOptions patience = Settings();
+patience.Retry.MaxRetries = 5;
+ChatCompletionsClient patient = Connect(endpoint, patience), lost = Connect(new Uri(endpoint, "v2"), Settings());
 ChatCompletionsClient stranger = new(endpoint, new AzureKeyCredential("wrong"));
-ChatCompletionsClient lost = new(new Uri(endpoint, "v2"), new AzureKeyCredential(key ?? "none"));
 ChatCompletionsOptions cold = Ask(counting);
 cold.Temperature = -1;
 var attempts = new Dictionary<string, Func<ChatCompletions>>
@@ -297,7 +319,7 @@ foreach (var (what, attempt) in attempts)
     }
     catch (RequestFailedException error)
     {
-        Console.WriteLine($"{what}: {error.Status} {error.ErrorCode}"); // Message has many lines more
+        Console.WriteLine($"{what}: {error.Status} {Said(error)}");
     }
 }
 
@@ -307,7 +329,9 @@ Begin("Know the limits of this client");
 // log probabilities. And it has a client for what these deployments do not do:
 try
 {
-    var embeddings = new EmbeddingsClient(endpoint, new AzureKeyCredential(key ?? "none"));
+    EmbeddingsClient embeddings = key is null
+        ? new EmbeddingsClient(endpoint, new DefaultAzureCredential(), Settings())
+        : new EmbeddingsClient(endpoint, new AzureKeyCredential(key), Settings());
     embeddings.Embed(new EmbeddingsOptions(new[] { prompt }));
 }
 catch (RequestFailedException error)

@@ -1,24 +1,27 @@
 // The cookbook's tasks in C#, with the OpenAI package: the one to take for new code.
-// NOT COMPILED AND NOT RUN HERE: the cookbook's tests have no .NET. Its names were compiled in other programs on
-// 2026-11-27, with version 2.15.0 of the package and .NET SDK 10.0.401, but for EmbeddingClient, OpenAIModel,
-// OpenAIModelClient with a token and AuthenticationFailedException.
+// Compiled and run by hand on 2026-11-28, against the local endpoint, as each kind and model, with a key and with
+// Microsoft Entra ID: C# 12 on .NET 10.0.13, with the package built from its source of 2026-08-21, which is newer than
+// 2.13.0, System.ClientModel 1.16.0, and Azure.Core 1.62.0, which has the classes of Azure.Identity. NOT RUN with
+// `dotnet run` and the versions below, since there was no .NET SDK. Most of its names were compiled with them in other
+// programs, on 2026-11-27, with the .NET SDK 10.0.401; not so EmbeddingClient, OpenAIModel, OpenAIModelClient with a
+// token, and AuthenticationFailedException.
 // Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… dotnet run openai-sdk.cs
 // In a project of your own: dotnet add package OpenAI --version 2.15.0 and Azure.Identity
 #:package OpenAI@2.15.0
 #:package Azure.Identity@1.21.0
 #:property PublishAot=false
-#:property Nullable=disable
-#:property NoWarn=OPENAI001;SCME0001
+#pragma warning disable OPENAI001, SCME0001 // of names that the package marks as experimental, as Seed and Patch
 using System.ClientModel;
 using System.ClientModel.Primitives;
 using System.Text.Json;
 using Azure.Identity;
 using OpenAI;
 using OpenAI.Chat;
+using OpenAI.Embeddings;
 using OpenAI.Models;
 
 // An empty variable counts as none.
-string Variable(string name)
+string? Variable(string name)
 {
     var value = Environment.GetEnvironmentVariable(name);
     return string.IsNullOrEmpty(value) ? null : value;
@@ -46,6 +49,12 @@ if (key is null && endpoint.Scheme != "https")
 
 void Begin(string task) => Console.WriteLine($"\n## {task}");
 UserChatMessage User(string content) => new(content);
+// When the service refuses, the last line of Message is its own sentence; when something else fails, the first says it.
+string Said(Exception error)
+{
+    var lines = error.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    return error is ClientResultException ? lines[^1] : lines[0];
+}
 // MaxOutputTokenCount goes out as max_completion_tokens, which managed compute drops; Patch sends the old name.
 ChatCompletionOptions Limit(int tokens)
 {
@@ -74,7 +83,10 @@ try
     OpenAIModelClient models = key is null
         ? new OpenAIModelClient(Token(), settings)
         : new OpenAIModelClient(new ApiKeyCredential(key), settings);
-    foreach (OpenAIModel each in (await models.GetModelsAsync()).Value) Console.WriteLine(each.Id);
+    foreach (OpenAIModel each in (await models.GetModelsAsync()).Value)
+    {
+        Console.WriteLine($"{each.Id} by {each.OwnedBy}");
+    }
 }
 catch (ClientResultException error) when (error.Status is 404 or 424)
 {
@@ -82,7 +94,7 @@ catch (ClientResultException error) when (error.Status is 404 or 424)
 }
 catch (Exception error) when (error is ClientResultException or AggregateException or AuthenticationFailedException)
 {
-    Console.Error.WriteLine($"{endpoint} cannot be used: {error.Message.Split('\n')[0]}");
+    Console.Error.WriteLine($"{endpoint} cannot be used: {Said(error)}");
     return 1;
 }
 
@@ -95,10 +107,15 @@ try
     var both = new ChatMessage[] { new SystemChatMessage(tone), User(prompt) };
     completion = await client.CompleteChatAsync(both, cool);
 }
-catch (ClientResultException error)
+catch (ClientResultException error) when (error.Status is 400 or 422 or 424)
 {
     Console.WriteLine($"The system message is refused here: {error.Status}"); // by 7B v01 on managed compute
     completion = await client.CompleteChatAsync(new ChatMessage[] { User($"{tone}\n{prompt}") }, cool);
+}
+catch (ClientResultException error)
+{
+    Console.Error.WriteLine($"{endpoint} cannot be used: {Said(error)}");
+    return 1;
 }
 Console.WriteLine(completion.Content[0].Text);
 Console.WriteLine($"Finish reason: {completion.FinishReason}");
@@ -130,16 +147,24 @@ Console.WriteLine(last.Content[0].Text);
 
 Begin("Stream the answer");
 // The package asks for the usage by itself. An error in the middle ends the stream silently: look for a finish reason.
-int streamed = 0;
+ChatTokenUsage? streamed = null;
 bool finished = false;
-await foreach (StreamingChatCompletionUpdate update in
-    client.CompleteChatStreamingAsync(new ChatMessage[] { User(prompt) }, Limit(256)))
+var turns = new ChatMessage[] { User(prompt) };
+try
 {
-    foreach (ChatMessageContentPart part in update.ContentUpdate) Console.Write(part.Text);
-    finished = finished || update.FinishReason is not null;
-    streamed = update.Usage?.OutputTokenCount ?? streamed;
+    await foreach (StreamingChatCompletionUpdate update in client.CompleteChatStreamingAsync(turns, Limit(256)))
+    {
+        foreach (ChatMessageContentPart part in update.ContentUpdate) Console.Write(part.Text);
+        finished = finished || update.FinishReason is not null;
+        streamed = update.Usage ?? streamed;
+    }
 }
-Console.WriteLine(finished ? $"\n{streamed} tokens" : "\nThe answer broke off.");
+catch (Exception error) when (error is IOException or JsonException)
+{
+    Console.WriteLine($"\n{error.Message}");
+}
+var count = streamed?.OutputTokenCount.ToString() ?? "unknown"; // managed compute does not say in a stream
+Console.WriteLine(finished ? $"\n{count} tokens" : "\nThe answer broke off.");
 
 Begin("Shape the answer with parameters");
 UserChatMessage counting = User("Count from one to ten in Spanish.");
@@ -176,7 +201,7 @@ foreach (var (what, asked, options) in tried)
 }
 
 Begin("Ask for JSON");
-// There is no JSON mode: ask in the prompt, and be ready for something else.
+// Where there is no JSON mode, ask in the prompt, and be ready for something else.
 var wanted = new ChatMessage[]
 {
     User("List the three languages with the most native speakers as a JSON array of objects with the keys language and "
@@ -188,10 +213,11 @@ try
 {
     json.ResponseFormat = ChatResponseFormat.CreateJsonObjectFormat();
     await client.CompleteChatAsync(wanted, json);
+    Console.WriteLine("JSON mode is there.");
 }
 catch (ClientResultException error)
 {
-    Console.WriteLine(error.Status);
+    Console.WriteLine($"{error.Status} {Said(error)}");
 }
 try
 {
@@ -262,7 +288,9 @@ sure.TopLogProbabilityCount = 2;
 try
 {
     ChatCompletion answer = await client.CompleteChatAsync(new ChatMessage[] { User(prompt) }, sure);
-    foreach (var each in answer.ContentTokenLogProbabilities)
+    var probabilities = answer.ContentTokenLogProbabilities;
+    if (probabilities.Count == 0) Console.WriteLine("None came back: they were dropped on the way.");
+    foreach (var each in probabilities)
     {
         Console.WriteLine($"\"{each.Token}\" {100 * Math.Exp(each.LogProbability):F0} %");
     }
@@ -292,7 +320,7 @@ foreach (var pair in questions.Chunk(2))
 
 Begin("Handle errors and retries");
 // The package tries again three times, without a pause unless the answer has Retry-After. 424 it does not try again.
-ChatClient With(OpenAIClientOptions options, string secret) => new(model, new ApiKeyCredential(secret), options);
+var stranger = new ChatClient(model, new ApiKeyCredential("wrong"), settings);
 var patience = new OpenAIClientOptions { Endpoint = endpoint, RetryPolicy = new ClientRetryPolicy(5) };
 var elsewhere = new OpenAIClientOptions { Endpoint = new Uri(endpoint, "v2") };
 ChatCompletionOptions cold = Limit(256);
@@ -300,8 +328,8 @@ cold.Temperature = -1;
 var hello = new ChatMessage[] { counting };
 var attempts = new Dictionary<string, Func<Task<ClientResult<ChatCompletion>>>>
 {
-    ["a wrong key"] = () => With(settings, "wrong").CompleteChatAsync(hello),
-    ["a wrong address"] = () => With(elsewhere, key ?? "none").CompleteChatAsync(hello),
+    ["a wrong key"] = () => stranger.CompleteChatAsync(hello),
+    ["a wrong address"] = () => Connect(model, elsewhere).CompleteChatAsync(hello),
     ["a wrong value"] = () => client.CompleteChatAsync(hello, cold),
     ["more patience"] = () => Connect(model, patience).CompleteChatAsync(hello, Limit(256)),
 };
@@ -313,7 +341,7 @@ foreach (var (what, attempt) in attempts)
     }
     catch (ClientResultException error)
     {
-        Console.WriteLine($"{what}: {error.Status} {error.Message.Split('\n')[0]}");
+        Console.WriteLine($"{what}: {error.Status} {Said(error)}");
     }
 }
 
@@ -322,7 +350,9 @@ Begin("Know the limits of this client");
 // in a stream it says nothing. And it has clients for what these deployments do not do:
 try
 {
-    var embeddings = new OpenAI.Embeddings.EmbeddingClient(model, new ApiKeyCredential(key ?? "none"), settings);
+    EmbeddingClient embeddings = key is null
+        ? new EmbeddingClient(model, Token(), settings)
+        : new EmbeddingClient(model, new ApiKeyCredential(key), settings);
     await embeddings.GenerateEmbeddingAsync(prompt);
 }
 catch (ClientResultException error)

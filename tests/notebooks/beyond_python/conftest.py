@@ -1,4 +1,4 @@
-"""What the programs need: packages for those in JavaScript, curl and jq for the one in bash."""
+"""What the programs need: packages for those in JavaScript, curl and jq for the one in bash, .NET for those in C#."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from mistral_on_azure.upkeep.beyond_python import FOLDER
+from mistral_on_azure.upkeep.beyond_python import FOLDER, PROGRAMS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -33,6 +33,28 @@ def curl() -> str:
     if not shutil.which("curl") or not shutil.which("jq"):
         pytest.skip("there is no curl, or no jq")
     return shutil.which("curl")
+
+
+@pytest.fixture(scope="session")
+def dotnet() -> str:
+    """The path of dotnet, where there is the .NET SDK 10. The programs have been built, without a warning."""
+    path = shutil.which("dotnet")
+    version = path and subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60).stdout
+    if not version or int(re.match(r"\d*", version)[0] or 0) < 10:
+        pytest.skip("there is no .NET SDK 10, the first that runs a single file")
+    (ROOT / "build").mkdir(exist_ok=True)
+    with FileLock(ROOT / "build" / "csharp.lock"):
+        for program in PROGRAMS.values():
+            if program.language == "csharp":
+                _build(path, program.path)
+    return path
+
+
+def _build(dotnet: str, program: Path) -> None:
+    done = subprocess.run([dotnet, "build", program], capture_output=True, text=True, timeout=300)
+    if re.search("error NU1301", done.stdout):
+        pytest.skip("no package registry can be reached")
+    assert done.returncode == 0 and "warning CS" not in done.stdout, done.stdout
 
 
 def _install(folder: Path) -> None:

@@ -11,18 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from mistral_on_azure.azure.addresses import CREDENTIAL
+from local_endpoint import Local
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, OPENAI_ENDPOINT, TOKEN_SCOPE
 from mistral_on_azure.catalog.notebooks import Kind, notebooks, tasks
+from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.gallery.pages import other_languages_page
 from mistral_on_azure.upkeep.beyond_python import FOLDER, PROGRAMS, SET_UP
 from scripted import script
 
 ROOT = Path(__file__).resolve().parents[3]
-NOT_RUN = [name for name in PROGRAMS if PROGRAMS[name].language == "csharp"]  # there is no .NET here
-RUN = [name for name in PROGRAMS if name not in NOT_RUN]
-JAVASCRIPT = [name for name in RUN if PROGRAMS[name].language == "javascript"]
+JAVASCRIPT = [name for name in PROGRAMS if PROGRAMS[name].language == "javascript"]
 KEY, ENTRA_ID, *OTHERS = tasks(ROOT / "notebooks")
-RETRIES = {"webrequests": 0, "openai-sdk": 2, "azure-sdk": 3}  # of each by itself, unless it is told otherwise
+# Of each by itself, unless it is told otherwise.
+RETRIES = {"webrequests": 0, "openai-sdk": 2, "azure-sdk": 3, "csharp-openai": 3, "csharp-azure": 3}
 SAID = {
     "Ask what is deployed": "mistralai-Mistral-7B-Instruct-v01 by MistralAI",
     "Complete a chat": "Finish reason: stop\n19 + 72 = 91 tokens",
@@ -30,13 +31,14 @@ SAID = {
     "Hold a conversation": "zǎoshang hǎo",
     "Stream the answer": "\n72 tokens",
     "Shape the answer with parameters": "→ length",
-    "Call tools": "returned: 485 million\nThe tool native_speakers returned: 234 million",
+    "Call tools": "Spanish has 485 million native speakers, and Bengali has 234 million.",
     "Call asynchronously": "- The hardest language",
     "Handle errors and retries": "more patience: stop",
     "Know the limits of this client": "404",
 }
 _CHOICES = "error → 400\ndrop → log probabilities: false\npass-through → log prob"
 _ROWS = "language: 'Spanish', speakers_millions: 485"
+_JSON = '{"language": "Spanish", "speakers_millions": 485}'
 OF_ONE = {
     "webrequests": {
         "Pass extra parameters": _CHOICES,
@@ -50,6 +52,14 @@ OF_ONE = {
         "Handle errors and retries": "AuthenticationError 401",
     },
     "azure-sdk": {"Pass extra parameters": _CHOICES, "Ask for JSON": _ROWS},
+    "csharp-openai": {
+        "Complete a chat": "Finish reason: Stop\n19 + 72 = 91 tokens",
+        "Shape the answer with parameters": "→ Length",
+        "Pass extra parameters": '" of" 39 %',
+        "Ask for JSON": _JSON,
+        "Handle errors and retries": "more patience: Stop",
+    },
+    "csharp-azure": {"Pass extra parameters": "log probabilities: True", "Ask for JSON": _JSON},
 }
 
 
@@ -60,6 +70,8 @@ def told(request: pytest.FixtureRequest) -> Callable[..., dict[str, str]]:
     def run(name: str, **environment: str) -> dict[str, str]:
         if name in JAVASCRIPT:
             return _told(["node", request.getfixturevalue("installed") / PROGRAMS[name].file], environment)
+        if PROGRAMS[name].language == "csharp":
+            return _told([request.getfixturevalue("dotnet"), "run", PROGRAMS[name].path], environment)
         request.getfixturevalue("curl")
         return _told(["bash", PROGRAMS[name].path], environment)
 
@@ -74,7 +86,7 @@ def _told(command: list[str | Path], environment: dict[str, str]) -> dict[str, s
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_every_task_is_done_with_a_key(told, local, name):
     """And the first completion succeeds although it is refused as often as the package tries again by itself."""
     if RETRIES[name]:
@@ -92,13 +104,36 @@ def test_every_task_is_done_with_a_key(told, local, name):
     assert local.key not in str(said)
 
 
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_every_task_is_done_without_a_key(told, local, monkeypatch, name):
     identity = local.identity()
     monkeypatch.delenv(CREDENTIAL)
     said = told(name, **identity)
     for task, words in {**SAID, **OF_ONE[name]}.items():
         assert words in said[task], task
+
+
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if PROGRAMS[name].language != "bash"])
+def test_a_foundry_resource_has_addresses_and_a_scope_of_its_own(told, monkeypatch, name):
+    """Not curl, which says beside the answers that there is no /info."""
+    monkeypatch.delenv(CREDENTIAL, raising=False)
+    with start([key := new_key()], kind="foundry", deployment="Mistral-Large-3") as endpoint:
+        identity = Local(endpoint.url, key).identity()
+        paths = {ENDPOINT: "/models", OPENAI_ENDPOINT: "/openai/v1"}
+        addresses = {variable: f"{identity[ENDPOINT]}{path}" for variable, path in paths.items()}
+        scope = {TOKEN_SCOPE: "https://ai.azure.com/.default", "AZURE_INFERENCE_MODEL": "Mistral-Large-3"}
+        said = told(name, **{**identity, **addresses, **scope})
+    for task in ("Send a system message", "Hold a conversation", "Stream the answer", "Call tools"):
+        assert SAID[task] in said[task], task
+
+
+@pytest.mark.parametrize("name", JAVASCRIPT)
+def test_a_wrong_address_is_no_refusal_of_the_system_message(installed, local, name):
+    environment = {**os.environ, ENDPOINT: f"{local.url}/v3"}
+    done = subprocess.run(
+        ["node", installed / PROGRAMS[name].file], env=environment, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1 and "There is no route /v3/" in done.stderr and "refused here" not in done.stdout
 
 
 def test_curl_tries_again_when_it_is_told_to(local, curl):
@@ -144,27 +179,6 @@ def test_a_program_names_what_to_install(name):
     assert asked_for <= set(re.findall(r'"(\S+)": "\d', (FOLDER / "package.json").read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("name", NOT_RUN)
-def test_what_was_not_run_says_so_and_what_was_compiled(name):
-    text = PROGRAMS[name].path.read_text(encoding="utf-8")
-    head = " ".join(text[:700].replace("//", "").split())
-    assert "NOT COMPILED AND NOT RUN HERE" in head and "2026-11-27" in head and ".NET SDK 10.0.401" in head
-    packages = re.findall(r"^#:package (\S+)@(\S+)$", text, re.MULTILINE)
-    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert packages and all(f"{package} {version}" in readme for package, version in packages)
-    assert f"dotnet run notebooks/beyond-python/{PROGRAMS[name].file}" in readme
-
-
-def test_the_gallery_says_of_what_was_not_run_when_and_with_what_it_was_compiled():
-    """In the page's own words, above the programs, from their first lines."""
-    rows = re.findall(
-        r"^- \*\*(.*)\*\*: (.*)$", other_languages_page(notebooks(FOLDER.parent)).partition("\n## ")[0], re.MULTILINE
-    )
-    assert [title for title, _ in rows] == [PROGRAMS[name].title for name in NOT_RUN]
-    for _, said in rows:
-        assert "NOT COMPILED AND NOT RUN HERE" in said and "2026-11-27" in said and ".NET SDK 10.0.401" in said
-
-
 def test_the_gallery_links_to_each_notebook_in_another_language():
     ours = notebooks(FOLDER.parent, Kind.OTHER_LANGUAGE)
     go = replace(ours["beyond-python/curl"], id="beyond-python/go")
@@ -172,31 +186,6 @@ def test_the_gallery_links_to_each_notebook_in_another_language():
     for name in ("[curl alone](notebooks/beyond-python/curl", "[JavaScript](notebooks/beyond-python/javascript"):
         assert f"{name}.ipynb)" in page
     assert "(notebooks/beyond-python/go.ipynb)" in page
-
-
-# Without PublishAot=false, JSON from an anonymous type fails at run time; without NoWarn, names that the OpenAI package
-# marks as experimental do not compile.
-PROPERTIES = {
-    "csharp-openai": {"PublishAot": "false", "Nullable": "disable", "NoWarn": "OPENAI001;SCME0001"},
-    "csharp-azure": {"PublishAot": "false", "Nullable": "disable"},
-}
-
-
-@pytest.mark.parametrize("name", NOT_RUN)
-def test_what_was_not_run_has_the_properties_that_it_was_compiled_with(name):
-    text = PROGRAMS[name].path.read_text(encoding="utf-8")
-    assert dict(re.findall(r"^#:property (\w+)=(.+)$", text, re.MULTILINE)) == PROPERTIES[name]
-
-
-@pytest.mark.parametrize("name", NOT_RUN)
-def test_what_was_not_run_tells_a_mistake_in_the_set_up_in_one_line(name):
-    """Each in its own `Console.Error.WriteLine`, and the first request is guarded with a key and without one."""
-    program = PROGRAMS[name].parts()
-    assert 'endpoint.Scheme is not ("http" or "https")' in program[SET_UP]
-    assert "string.IsNullOrEmpty" in program[SET_UP] and program[SET_UP].count("return 1;") == 2
-    first = program["Ask what is deployed"]
-    assert "AuthenticationFailedException" in first and "AggregateException" in first and "return 1;" in first
-    assert "if (key is not null)" not in first
 
 
 PARAMETERS = {  # what the documented pages list, as each language writes it
@@ -217,7 +206,7 @@ def test_every_parameter_is_shown(name):
         assert parameter in part, parameter
 
 
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_every_parameter_does_something_one_can_see(told, local, name):
     lines = told(name)["Shape the answer with parameters"].strip().split("\n")
     answers = [re.sub(r"^.*?→ | → \w+$", "", line) for line in lines]

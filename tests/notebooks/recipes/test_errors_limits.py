@@ -22,6 +22,7 @@ from mistral_on_azure.notebook.kept_measurements import plot_client_faults
 from mistral_on_azure.snippets.starter import composed
 
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
+RECIPE = load(NOTEBOOKS / "recipes" / "errors.ipynb")
 MODEL = "mistralai-Mistral-7B-Instruct-v01"
 REQUEST = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 10}
 
@@ -32,7 +33,7 @@ def test_the_picture_says_what_was_measured():
     assert plot.words("error event (streamed)", "litellm") == ("1 try", "a part, no error")
     assert plot.words("502", "openai-sdk") == ("3 tries", "waits 1.5 s")
     assert {plot.words("424 around 503", client)[0] for client in plot.clients} == {"1 try"}
-    assert plot.picture().png == plot.picture().png and len(plot.alt) > 200
+    assert plot.png() == plot.png() and len(plot.alt) > 200
     assert "local endpoint, 20" in plot.alt and "openai 2" in plot.alt
 
 
@@ -70,26 +71,28 @@ def carried(monkeypatch) -> list[float | None]:
     return limits
 
 
-def test_the_limits_that_the_notebook_prints_are_those_of_the_requests(clients, carried):
+def test_the_limits_in_the_notebooks_table_are_those_of_the_requests(clients, carried):
     """Each client is asked with nothing set, as its notebook does."""
     url, key, v1 = clients["url"], clients["key"], clients["v1"]
     asked = {"model": MODEL, **REQUEST}
     bearer, there = {"Authorization": f"Bearer {key}"}, {"model": f"azure_ai/{MODEL}", "api_base": url, "api_key": key}
     calls = {
-        "requests": lambda: requests.post(f"{url}/chat/completions", json=asked, headers=bearer),
+        "Requests": lambda: requests.post(f"{url}/chat/completions", json=asked, headers=bearer),
         "Azure SDK": lambda: ChatCompletionsClient(url, AzureKeyCredential(key)).complete(**asked),
         "OpenAI SDK": lambda: openai.OpenAI(**v1).chat.completions.create(**asked),
         "LangChain": lambda: ChatMistralAI(model=MODEL, **v1).invoke(REQUEST["messages"]),
-        "mistralai": lambda: Mistral(server_url=url, api_key=key).chat.complete(**asked),
+        "MistralAI": lambda: Mistral(server_url=url, api_key=key).chat.complete(**asked),
         "LiteLLM": lambda: clients["litellm"].completion(**asked | there),
     }
     for call in calls.values():
         call()
-    (cell,) = (cell for cell in load(NOTEBOOKS / "recipes" / "errors.ipynb").code if cell.id == "clients-2")
-    printed = "".join(cell.outputs[0]["text"])
-    limits = ["no limit" if each is None else f"{each:.0f}" for each in carried]
-    said = [f"{name:10} {limit}" for name, limit in zip(calls, limits, strict=True)]
-    assert printed.splitlines() == said
+    (table,) = (cell.source for cell in RECIPE.markdown if "| forever |" in cell.source)
+    names, _, limits = (line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|"))
+    table = {
+        name: None if limit == "forever" else float(limit.removesuffix(" s"))
+        for name, limit in zip(names, limits, strict=True)
+    }
+    assert table == dict(zip(calls, carried, strict=True))
     assert openai.DEFAULT_MAX_RETRIES == 2
 
 

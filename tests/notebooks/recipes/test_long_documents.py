@@ -31,7 +31,7 @@ def taught() -> dict[str, Any]:
         for cell in ("cut-1", "cut-3", "cut-4", "search-7", "check-1", "both-expected"):
             exec(CELLS[cell], names)
         exec(re.search("^CITATION.*$", CELLS["answer-1"], re.MULTILINE)[0], names)
-        exec(re.search(r"^def proves.*?\n\n\n", CELLS["score-1"], re.DOTALL | re.MULTILINE)[0], names)
+        exec(re.search(r"^def proves.*?\n\n", CELLS["score-1"], re.DOTALL | re.MULTILINE)[0], names)
     finally:
         os.chdir(before)
     return names

@@ -26,11 +26,11 @@ RECIPE = load(NOTEBOOKS / "recipes" / "call-tools-in-a-loop.ipynb", NOTEBOOKS)
 MODES = load(NOTEBOOKS / "recipes" / "json-you-can-trust.ipynb", NOTEBOOKS)
 MODEL = "mistralai-Mixtral-8x22B-Instruct-v0-1"
 RAISED = {
-    "azure-ai-inference": AzureError,
-    "mistralai": MistralError,
-    "litellm": OpenAIError,
-    "requests": requests.HTTPError,
-    "langchain": HTTPStatusError,
+    "Azure SDK": AzureError,
+    "MistralAI": MistralError,
+    "LiteLLM": OpenAIError,
+    "Requests": requests.HTTPError,
+    "LangChain": HTTPStatusError,
 }
 
 
@@ -111,6 +111,28 @@ def test_no_call_runs_in_the_last_round(recipe, rounds, runs):
     ran, asked = [], iter([calling(PUBLISH), calling(("languages", '{"country": "FI"}'))])
     found = recipe["converse"](lambda _: (next(asked), {}, "tool_calls"), "?", rounds, lambda **call: ran.append(call))
     assert len(ran) == runs and found[-1] == f"no answer after {rounds} rounds"
+
+
+def test_a_call_with_other_spaces_is_a_repetition(recipe):
+    """A real model wrote the same call in four ways, one after the other."""
+    texts = ('{"country": "FI"}', '{\n  "country" : "FI"\n}')
+    asked = iter([calling(("languages", text)) for text in texts])
+    found = recipe["converse"](lambda _: (next(asked), {}, "tool_calls"), "?")
+    assert found[-1] == "stopped at a repetition"
+
+
+def test_the_kept_transcripts_are_of_a_real_model_and_the_text_quotes_them():
+    kept = json.loads((NOTEBOOKS / "recipes" / "calls-measured.json").read_text(encoding="utf-8"))
+    assert kept["model"] == "SmolLM2-135M-Instruct"
+    rows = {way: [row for row in kept["rows"] if row["way"] == way] for way in ("offered", "required", "prompted")}
+    questions = [row["question"] for row in rows["offered"]]
+    assert questions[0] == RECIPE.parameters["question"].default and len(set(questions)) == 10
+    assert all([row["question"] for row in some] == questions for some in rows.values())
+    assert not any(message.get("tool_calls") for row in rows["offered"] for message in row["messages"])
+    assert {row["end"] for row in rows["required"]} == {"stopped at a repetition"}
+    words = " ".join(" ".join(cell.source for cell in RECIPE.markdown).split())
+    (quoted,) = re.findall('made up its answers: "(.+?)"', words)
+    assert any(quoted in message["content"] for row in rows["offered"] for message in row["messages"])
 
 
 @pytest.mark.parametrize("arguments", ['{"language": "German"', '{"language": "Germn", "countries": ["CH"]}', "{}"])

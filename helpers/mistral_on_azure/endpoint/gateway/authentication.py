@@ -178,7 +178,7 @@ def _refused(message: str) -> ApiError:
 class SessionsByCredential(Protocol):
     """Looks up sessions by their credential. Each method returns None for an unknown credential."""
 
-    def of_header(self, authorization: str) -> Any: ...
+    def of_header(self, authorization: str, known: dict[str, Any]) -> Any: ...
 
     def of_key(self, key: str) -> Any: ...
 
@@ -207,7 +207,7 @@ def authenticate(
     authorization = request.headers.get("authorization")
     if authorization is None:
         return _by_key(request.headers.get("api-key"), sessions)
-    session = sessions.of_header(authorization)
+    session = sessions.of_header(authorization, request.known)
     if session is not None:
         return session
     scheme, _, credential = authorization.partition(" ")

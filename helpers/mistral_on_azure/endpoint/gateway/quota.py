@@ -48,26 +48,21 @@ class Bucket:
 
     Args:
         capacity: the amount that the full bucket holds.
-        now: monotonic seconds.
         minute: seconds in which an empty bucket refills.
     """
 
-    __slots__ = ("at", "capacity", "level", "rate", "rounding")
+    __slots__ = ("capacity", "level", "rate")
 
-    def __init__(self, capacity: int, now: float, minute: float = 60.0) -> None:
-        self.capacity, self.rate, self.rounding = capacity, capacity / minute, capacity * _ROUNDING
-        self.level, self.at = float(capacity), now
+    def __init__(self, capacity: int, minute: float) -> None:
+        self.capacity, self.rate, self.level = capacity, capacity / minute, float(capacity)
 
-    def wait_for(self, amount: float, now: float) -> float:
+    def wait_for(self, amount: float) -> float:
         """Seconds until `amount` fits; 0 if it fits now.
 
         An amount above the capacity fits into a full bucket, whose level is negative afterwards.
         """
-        level = self.level + (now - self.at) * self.rate
-        self.level = level = level if level < self.capacity else self.capacity
-        self.at = now
-        missing = (amount if amount < self.capacity else self.capacity) - level
-        return missing / self.rate if missing > self.rounding else 0.0
+        missing = min(amount, self.capacity) - self.level
+        return missing / self.rate if missing > self.capacity * _ROUNDING else 0.0
 
 
 class Quota:
@@ -81,8 +76,8 @@ class Quota:
 
     def __init__(self, limits: Limits, clock: Callable[[], float], usual: int = 200_000) -> None:
         self.clock, tokens = clock, usual if limits.tokens is None else limits.tokens
-        self.requests = Bucket(limits.requests, clock(), limits.minute)
-        self.tokens = Bucket(tokens, clock(), limits.minute)
+        self.requests, self.tokens = Bucket(limits.requests, limits.minute), Bucket(tokens, limits.minute)
+        self._at = clock()
         self._lines = _LINES  # the limits, which never change, are filled in once
         for limit in (limits.requests, tokens):
             self._lines = self._lines.replace(b"LIMIT", b"%d" % limit, 1)
@@ -93,10 +88,7 @@ class Quota:
         Raises:
             QuotaExceeded: 429 with `Retry-After` in whole seconds when the request or its tokens do not fit.
         """
-        now = self.clock()
-        for_requests, for_tokens = self.requests.wait_for(1, now), self.tokens.wait_for(tokens, now)
-        if for_requests or for_tokens:
-            raise self._exceeded(math.ceil(max(for_requests, for_tokens)))
+        self.check(tokens)
         self.requests.level -= 1
         self.tokens.level -= tokens
 
@@ -109,10 +101,16 @@ class Quota:
         Raises:
             QuotaExceeded: as `take` does.
         """
-        now = self.clock()
-        for_requests, for_tokens = self.requests.wait_for(1, now), self.tokens.wait_for(least, now)
-        if for_requests or for_tokens:
-            raise self._exceeded(math.ceil(max(for_requests, for_tokens)))
+        now, requests, tokens = self.clock(), self.requests, self.tokens
+        elapsed, self._at = now - self._at, now
+        left = requests.level + elapsed * requests.rate
+        requests.level = left if left < requests.capacity else requests.capacity
+        left = tokens.level + elapsed * tokens.rate
+        tokens.level = left if left < tokens.capacity else tokens.capacity
+        if requests.level < 1 or tokens.level < least:
+            wait = max(requests.wait_for(1), tokens.wait_for(least))
+            if wait:
+                raise self._exceeded(math.ceil(wait))
 
     def settle(self, tokens: int) -> None:
         """Charge the difference between an engine's actual tokens and the estimate; it may be negative.

@@ -28,7 +28,7 @@ from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import STATUSES, Fault, fault_of
 from mistral_on_azure.endpoint.fields import read
 from mistral_on_azure.endpoint.gateway.managed import REASON, STATUS
-from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, fields, lines
+from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, fields, lines, size_of
 
 HEADER = "x-local-fault"
 _REMEMBERED = 256  # different headers of a session whose requests are counted
@@ -138,7 +138,7 @@ def damaged(answer: Answer, fault: Fault) -> Answer:
         answer, note = _DAMAGE[fault.answer](answer)
         notes.append(note)
     if fault.reset is not None:
-        size = len(answer.body) if answer.events is None else sum(map(len, answer.events))
+        size = len(answer.body) if answer.events is None else size_of(answer.events)
         answer = replace(answer, cut={"before": 0, "within": max(1, size // 2), "after": size}[fault.reset])
         notes.append(f"connection reset {fault.reset} the answer")
     return replace(answer, note=f"Fault: {'; '.join(notes) or 'none'}.")

@@ -21,7 +21,7 @@ from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.local.faults import Faults
 from mistral_on_azure.endpoint.local.timing import OFF, Setting
 from mistral_on_azure.endpoint.models.script_layers import SessionScript
-from mistral_on_azure.endpoint.transport.exchange import Answer, Request, fields
+from mistral_on_azure.endpoint.transport.exchange import Answer, Request, fields, joined, size_of
 
 LIMITS = {"requests_per_minute": "requests", "tokens_per_minute": "tokens"}  # fields of a session and of `Limits`
 KEPT_BYTES = 64 * 1024  # bytes for each exchange of a journal; all share them, so that one may take more
@@ -36,7 +36,7 @@ class Journal:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._ring: deque[tuple[float, Request, Answer, int]] = deque()
-        self._kept, self._bytes = kept, 0
+        self._kept, self._most, self._bytes = kept, kept * KEPT_BYTES, 0
 
     def add(self, at: float, request: Request, answer: Answer) -> None:
         """Add an exchange, and drop the oldest ones that exceed the limits. The newest one is kept at any size.
@@ -44,11 +44,14 @@ class Journal:
         Args:
             at: monotonic seconds.
         """
-        sent = sum(map(len, answer.events)) if answer.events else len(answer.body)
-        ring, size = self._ring, len(request.body) + sent
+        ring, size = self._ring, len(request.body) + len(answer.body)
+        if answer.events:
+            size += size_of(answer.events)
         ring.append((at, request, answer, size))
+        if len(ring) > self._kept:
+            size -= ring.popleft()[3]
         self._bytes += size
-        while len(ring) > self._kept or (self._bytes > self._kept * KEPT_BYTES and len(ring) > 1):
+        while self._bytes > self._most and len(ring) > 1:
             self._bytes -= ring.popleft()[3]
 
     def last(self, how_many: int) -> list[dict[str, Any]]:
@@ -57,7 +60,7 @@ class Journal:
 
 
 def _describe(at: float, request: Request, answer: Answer) -> dict[str, Any]:
-    sent = b"".join(answer.events) if answer.events is not None else answer.body
+    sent = joined(answer.events) if answer.events is not None else answer.body
     never_came = answer.cut == 0
     return {
         "at": at,
@@ -112,6 +115,12 @@ class Session:
         self.token_lifetime: int | None = None
         self.calls = self.prompt_tokens = self.completion_tokens = 0
         self._quotas: dict[str, Quota] = {}
+
+    def note(self, request: Request, answer: Answer) -> None:
+        """Count a request and add it to the journal, unless its route is one under `/local`."""
+        if not request.path.startswith("/local/"):
+            self.calls += 1
+            self.journal.add(time.monotonic(), request, answer)
 
     def spend(self, prompt_tokens: int, completion_tokens: int) -> None:
         """Add the tokens of a completion to the session's totals."""
@@ -177,15 +186,21 @@ class Sessions:
                     known[name] = new
         return new
 
-    def of_header(self, authorization: str) -> Session | None:
+    def of_header(self, authorization: str, known: dict[str, Any]) -> Session | None:
         """The session of an `Authorization` header `Bearer KEY`, if the key is known.
 
         Digests are compared, so that the time of the lookup does not reveal how much of a guessed key is right.
+
+        Args:
+            known: keeps the digest for further requests with the same head.
         """
-        return self._by_header.get(_digest(authorization))
+        digest = known.get("digest")
+        if digest is None:
+            digest = known["digest"] = _digest(authorization)
+        return self._by_header.get(digest)
 
     def of_key(self, key: str) -> Session | None:
-        return self.of_header(_BEARER + key)
+        return self._by_header.get(_digest(_BEARER + key))
 
     def of_identity_secret(self, secret: str) -> Session | None:
         return self._by_secret.get(_digest(secret))

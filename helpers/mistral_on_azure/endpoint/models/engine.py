@@ -113,14 +113,14 @@ class RealModel:
             QuotaExceeded: 429 when the estimate does not fit into the quota.
             ApiError: the engine's error response, 502 when it cannot be reached, 504 after 300 seconds.
         """
-        estimate = engine_adapter.estimated_tokens(asked.parameters["messages"])
+        estimate = engine_adapter.estimated_tokens(asked.messages)
         quota.take(estimate)
 
         def settle(usage: dict[str, int]) -> None:
             quota.settle(usage["total_tokens"] - estimate)
             spend(usage["prompt_tokens"], usage["completion_tokens"])
 
-        ask = self._stream if asked.parameters.get("stream") else self._whole
+        ask = self._stream if asked.settings.parameters.get("stream") else self._whole
         try:
             answer = await ask(asked.parameters, settle)
         except ApiError as error:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 from msgspec import Struct
@@ -150,12 +150,16 @@ def plain(messages: list[dict[str, Any]]) -> Conversation | None:
     Returns:
         The conversation; None for messages with tools or `prefix`, and for messages that break a rule.
     """
+    if len(messages) <= 2 and (question := _single(messages)):
+        return question
     instructions: list[str] = []
     spoken: list[tuple[str, str]] = []
     earlier = ""
     try:
         for message in messages:
-            role, text = message["role"], text_of(message["content"])
+            role, text = message["role"], message["content"]
+            if type(text) is not str:
+                text = text_of(text)
             if role not in _AFTER[earlier] or (role == "assistant" and not text):
                 return None
             if role == "system":
@@ -172,10 +176,29 @@ def plain(messages: list[dict[str, Any]]) -> Conversation | None:
     if len(spoken) > 1 and (mentions_tools(messages) or any(message.get("prefix") for message in messages)):
         return None
     prompt = spoken[-1][1]
+    if not instructions:
+        return Conversation(None, tuple(spoken), prompt)
     system = JOINT.join(instructions) or None
     if system:
         spoken[0] = ("user", f"{system}{JOINT}{spoken[0][1]}")
     return Conversation(system, tuple(spoken), prompt)
+
+
+def _single(messages: list[Any]) -> Conversation | None:
+    """Read a single question, with or without a system message, as most requests are; None for anything else."""
+    try:
+        first, last = messages[0], messages[-1]
+        text = last["content"]
+        if last["role"] != "user" or type(text) is not str:
+            return None
+        if first is last:
+            return Conversation(None, (("user", text),), text)
+        system = first["content"]
+        if first["role"] == "system" and type(system) is str and system:
+            return Conversation(system, (("user", f"{system}{JOINT}{text}"),), text)
+    except (KeyError, TypeError, IndexError):
+        pass
+    return None
 
 
 def mentions_tools(messages: list[Any]) -> bool:
@@ -195,6 +218,16 @@ def has_prefix(messages: list[Any]) -> bool:
 def join(texts: Iterable[str]) -> str:
     """Join the texts of adjacent messages or content parts with an empty line. Empty texts are left out."""
     return JOINT.join(text for text in texts if text)
+
+
+def last_text(messages: Sequence[dict[str, Any]]) -> str:
+    """The text of the last message; of several tool results at the end, all texts in their order, one below the other.
+
+    Raises:
+        ApiError: 422 for a part that is not text.
+    """
+    results = [*takewhile(lambda message: message["role"] == "tool", reversed(messages))]
+    return "\n".join(text_of(message.get("content") or "") for message in reversed(results or messages[-1:]))
 
 
 def text_of(content: str | list[dict[str, Any]]) -> str:

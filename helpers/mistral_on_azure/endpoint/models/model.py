@@ -20,20 +20,43 @@ from mistral_on_azure.endpoint.transport.exchange import Answer
 Spend = Callable[[int, int], None]  # called with the prompt tokens and the completion tokens of a completion
 
 
-class ChatRequest(msgspec.Struct, eq=False):
-    """A chat request with validated parameters. Requests with the same body may share one object.
+class Settings(msgspec.Struct, eq=False):
+    """What a request asks for besides its messages. Requests that differ in their messages only share one object.
 
     Attributes:
         deployment: the deployment that the request is for.
-        parameters: the validated parameters; `messages` and `tools` are not validated yet.
-        size: bytes of the request body.
-        kept: a cache of the model that answers the request; other code must not use it.
+        parameters: the validated parameters without `messages`; `tools` are not validated yet.
+        kept: a cache of the model that answers; other code must not use it.
     """
 
     deployment: Deployment
     parameters: dict[str, Any]
     kept: Any = None
+
+
+class ChatRequest(msgspec.Struct, eq=False):
+    """A chat request with validated parameters. Requests with the same body may share one object.
+
+    Attributes:
+        settings: its deployment and its parameters without `messages`.
+        messages: the messages, which are not validated yet.
+        size: bytes of the request body.
+        kept: a cache of the model that answers the request; other code must not use it.
+    """
+
+    settings: Settings
+    messages: list[Any]
     size: int = 0
+    kept: Any = None
+
+    @property
+    def deployment(self) -> Deployment:
+        return self.settings.deployment
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All parameters, with `messages`."""
+        return {**self.settings.parameters, "messages": self.messages}
 
 
 class FaultAsked(Exception):

@@ -27,7 +27,7 @@ class Question(Struct):
     Attributes:
         prompt: the last user message.
         system: the system message; None if there is none.
-        last: the text of the last message, of any role.
+        last: the text of the last message, of any role, or of all tool results at the end.
         deployment: the name of the deployment.
         tools: whether the request has tools.
         may_call: whether the completion may have tool calls.
@@ -72,9 +72,6 @@ def _too_slow(pattern: str) -> ApiError:
     return invalid(f"{limit} Simplify or remove patterns, or shorten the message.", code="pattern_too_slow")
 
 
-_NO_GROUPS: dict[str, str] = {}
-
-
 @dataclass(frozen=True, slots=True)
 class Given:
     """A reply of an exchange: its ranked texts or tool calls, and the fault that applies to the answer."""
@@ -103,6 +100,9 @@ class Entry:
         place: the exchange's index in its source.
         staged: whether its reply depends on earlier requests.
         plain: whether `prompt` is its only key for matching, as in most. The layer has compared the prompt already.
+        textual: whether its first reply is a text.
+        fixed: whether its texts are the same for all requests: one reply without placeholders.
+        system: the stripped system message that it is for; None for any.
         weight: number of keys for matching besides prompt and pattern: of several matches, the heaviest is taken.
         length: characters of the longest answer, before its placeholders are filled.
     """
@@ -113,6 +113,9 @@ class Entry:
     replies: tuple[Given, ...]
     staged: bool
     plain: bool
+    textual: bool
+    fixed: bool
+    system: str | None
     weight: int
     length: int
 
@@ -128,15 +131,13 @@ class Entry:
             reply: the index of the reply that is due.
         """
         if self.plain:
-            return _NO_GROUPS if self.replies[0].suits(asked, self) else None
-        if self.exchange.system is not None and not self.has_system(asked):
-            return None  # the most frequent mismatch, so it is checked first
+            return {} if self.replies[0].suits(asked, self) else None
         groups: dict[str, str] = {}
         return groups if all(fits for _, fits in self.checks(asked, reply, watch, groups)) else None
 
     def has_system(self, asked: Question) -> bool:
         """Whether the request has the system message of this exchange."""
-        return (self.exchange.system or "").strip() == (asked.system or "").strip()
+        return self.system == (asked.system or "").strip()
 
     def checks(self, asked: Question, reply: int, watch: Watch, groups: dict[str, str]) -> Iterator[tuple[str, bool]]:
         """Each key for matching, and whether the request matches it; the slowest checks come last."""
@@ -213,7 +214,10 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
     staged = len(replies) > 1 or any(reply.fault for reply in replies)
     weight = sum(value is not None for value in (exchange.system, exchange.deployment, exchange.tools, exchange.last))
     plain = not weight and not staged and bool(exchange.prompt)
-    return Entry(exchange, source, place, tuple(replies), staged, plain, weight, length)
+    system = None if exchange.system is None else exchange.system.strip()
+    textual = not replies[0].calls
+    fixed = textual and not staged and not (exchange.pattern or exchange.last)
+    return Entry(exchange, source, place, tuple(replies), staged, plain, textual, fixed, system, weight, length)
 
 
 def _called(call: ToolCall) -> str:

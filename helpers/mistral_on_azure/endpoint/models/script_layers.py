@@ -58,17 +58,22 @@ class Layer:
             ApiError: 400 for patterns that take too long.
         """
         prompt = asked.prompt.strip()
-        found = self._first(self.exact.get(prompt, ()), asked, due, watch)
+        exact = self.exact.get(prompt)
+        found = self._first(exact, asked, due, watch) if exact else None
         if found is None and self.instructed and "\n" in prompt:
             instruction, _, rest = prompt.partition("\n")
             below = msgspec.structs.replace(asked, prompt=rest, system=instruction)
             found = self._first(self.exact.get(rest.strip(), ()), below, due, watch)
-        return found or self._first(self.others, asked, due, watch)
+        return found or (self._first(self.others, asked, due, watch) if self.others else None)
 
     def _first(
         self, entries: Sequence[Entry], asked: Question, due: Callable[[Entry], int], watch: Watch
     ) -> Found | None:
         for entry in entries:
+            if entry.system is not None and not entry.has_system(asked):
+                continue  # the most frequent mismatch, so it is checked first
+            if entry.plain and entry.textual and not asked.must_call:
+                return Found(entry, 0)  # as most are
             reply = due(entry) if entry.staged else 0
             groups = entry.match(asked, reply, watch)
             if groups is not None:

@@ -9,28 +9,35 @@ from typing import Any
 from msgspec.structs import replace
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported, shown
-from mistral_on_azure.endpoint.bounds import LARGE, LONG, in_background, in_event_loop
+from mistral_on_azure.endpoint.api_errors import not_supported
+from mistral_on_azure.endpoint.bounds import LARGE, in_background
 from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import completions, published_tokens
 from mistral_on_azure.endpoint.models.completions import Result
 from mistral_on_azure.endpoint.models.conversation import conversation, request_of
-from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation, guarded, refuse_filtered, text_of
+from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation, guarded, last_text, refuse_filtered
 from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Spend
 from mistral_on_azure.endpoint.models.sampling import pick
 from mistral_on_azure.endpoint.models.script import Completion, calling, cut
 from mistral_on_azure.endpoint.models.script_entries import Found, Question
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_layers import Answers, Layer, SessionScript
-from mistral_on_azure.endpoint.models.tokens import count_prompt, vocabulary_is_read, vocabulary_size
+from mistral_on_azure.endpoint.models.script_request import (
+    FEW,
+    LONGEST_TOKEN,
+    Wanted,
+    characters,
+    check_answers,
+    check_bias,
+    check_context,
+    takes_long,
+    wanted_of,
+)
+from mistral_on_azure.endpoint.models.tokens import BLOCK, count_prompt
 from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
-MOST_WRITTEN = 350_000  # tokens of all choices with their alternatives; in a stream, a token counts as five
-_FEW = 10_000  # tokens: fewer never exceed MOST_WRITTEN
+_EVENTS = "text/event-stream"
 _ESTIMATED = lines((("x-local-tokens", "estimated"),))  # for models whose tokenizer is not published
-# Characters of the longest token in v3 and v7, from which bounds are estimated. Tekken has longer ones (of up to 76
-# hyphens, asterisks or spaces), so for Tekken the bounds do not hold for a text that consists of these.
-LONGEST_TOKEN = 18
 
 
 class Script:
@@ -52,27 +59,28 @@ class Script:
         A request that may take long, because it is large or has tools, is checked first: a lower bound of its tokens
         must fit into the context and the quota.
         """
-        answers = self.files.answers(own.strict)
-        long = asked.size > LARGE or bool(asked.parameters.get("tools"))
-        if long:
-            least = _characters(asked.parameters["messages"]) // LONGEST_TOKEN
-            _check_context(asked.deployment, least, asked.parameters.get("max_tokens"), "at least ")
+        answers, settings = self.files.answers(own.strict), asked.settings
+        wanted = settings.kept
+        if wanted is None:
+            wanted = settings.kept = wanted_of(settings.deployment, settings.parameters)
+        if asked.size > LARGE or wanted.tools:
+            least = characters(asked.messages) // LONGEST_TOKEN
+            check_context(wanted.deployment, least, wanted.max_tokens, "at least ")
             quota.check(least)
         kept = asked.kept
         if kept is not None and kept[0] is answers and kept[1] is own.layer:
             return self._charged(kept[2], quota, spend, own)
-        long = long or _much_is_written(asked.parameters, own.longest(answers)) or not vocabulary_is_read(asked.size)
-        if (long or _waits_for_a_tokenizer(asked.deployment)) and in_event_loop():
-            return self._answer_later(asked, answers, quota, spend, own)
-        layer, result = own.layer, work_out(asked.deployment, asked.parameters, answers, own)
+        if (asked.size > 2 * BLOCK or not wanted.quick) and takes_long(asked.size, wanted, own.longest(answers)):
+            return self._answer_later(asked, wanted, answers, quota, spend, own)
+        layer, result = own.layer, work_out(wanted, asked.messages, answers, own)
         _keep(asked, answers, layer, result)
         return self._charged(result, quota, spend, own)
 
     async def _answer_later(
-        self, asked: ChatRequest, answers: Answers, quota: Quota, spend: Spend, own: SessionScript
+        self, asked: ChatRequest, wanted: Wanted, answers: Answers, quota: Quota, spend: Spend, own: SessionScript
     ) -> Answer:
         layer = own.layer  # a client may replace it meanwhile
-        result, written = await in_background(_write_out, asked.deployment, asked.parameters, answers, own)
+        result, written = await in_background(_write_out, wanted, asked.messages, answers, own)
         if asked.size <= LARGE:
             _keep(asked, answers, layer, result)
         return self._charged(result, quota, spend, own, written)
@@ -81,21 +89,22 @@ class Script:
         self, result: Result, quota: Quota, spend: Spend, own: SessionScript, written: completions.Written | None = None
     ) -> Answer:
         prompt, completed, found = result.prompt_tokens, result.completion_tokens, result.found
-        fault, delay = None, found.given.more.delay if found is not None else 0.0
-        if found is not None and found.entry.staged:
-            quota.check(prompt + completed)  # before `advance`: a request that gets 429 must not use up a reply
-            fault = own.advance(found)
-            if fault is not None and fault.status is not None:
-                raise FaultAsked(fault, delay=delay)
+        fault, delay = None, 0.0
+        if found is not None:
+            delay = found.entry.replies[found.reply].more.delay
+            if found.entry.staged:
+                quota.check(prompt + completed)  # before `advance`: a request that gets 429 must not use up a reply
+                fault = own.advance(found)
+                if fault is not None and fault.status is not None:
+                    raise FaultAsked(fault, delay=delay)
         quota.take(prompt + completed)
         spend(prompt, completed)
         headers = quota.headers() + (_ESTIMATED if result.deployment.estimated else b"")
         written = written or completions.written(result)
-        if isinstance(written, tuple):
-            answer = Answer(200, b"", headers, "text/event-stream", written, delay)
+        if type(written) is bytes:
+            answer = Answer(200, written, headers, delay=delay, tokens=completed, prompt_tokens=prompt)
         else:
-            answer = Answer(200, written, headers, delay=delay)
-        answer.tokens, answer.prompt_tokens = completed, prompt
+            answer = Answer(200, b"", headers, _EVENTS, written, delay, tokens=completed, prompt_tokens=prompt)
         if fault is not None:
             raise FaultAsked(fault, answer)
         return answer
@@ -113,7 +122,7 @@ def _write_out(*given: Any) -> tuple[Result, completions.Written]:
     return result, completions.written(result)
 
 
-def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answers, own: SessionScript) -> Result:
+def work_out(wanted: Wanted, messages: list[Any], answers: Answers, own: SessionScript) -> Result:
     """Compute the result of a request.
 
     Args:
@@ -124,63 +133,75 @@ def work_out(deployment: Deployment, parameters: dict[str, Any], answers: Answer
         ApiError: 400 for messages that break a rule, exceed the context, are filtered or unexpected; 422 for features
             that the deployment does not support.
     """
-    if not parameters["messages"]:
+    deployment, parameters, tools, limit = wanted.deployment, wanted.parameters, wanted.tools, wanted.max_tokens
+    if not messages:
         raise not_supported("messages", [], NO_MESSAGES)
-    tools = parameters.get("tools") or ()
     if tools and not deployment.tools:
         raise not_supported("tools", "tools", f"{deployment.name} cannot call tools.")
-    talk = conversation(parameters["messages"], tools)
+    talk = conversation(messages, tools)
     if talk.history and not deployment.tools:
         raise not_supported("messages", "tool_calls", f"{deployment.name} cannot call tools.")
     refuse_filtered(talk.prompt, answers.filtered)
-    if parameters.get("logit_bias"):
-        _check_bias(parameters["logit_bias"], deployment)
-    if parameters.get("safe_prompt"):
-        parameters = {**parameters, "messages": guarded(parameters["messages"])}
-        # Exchanges match the client's system message, without the guardrail.
-        talk = replace(conversation(parameters["messages"], tools), system=talk.system)
+    if wanted.special:
+        if parameters.get("logit_bias"):
+            check_bias(parameters["logit_bias"], deployment)
+        if parameters.get("safe_prompt"):
+            messages = guarded(messages)
+            # Exchanges match the client's system message, without the guardrail.
+            talk = replace(conversation(messages, tools), system=talk.system)
     most = 2 * deployment.context  # counting stops here, as the prompt does not fit
-    prompt_tokens = _prompt_tokens(deployment, talk, parameters, most)
-    least = "at least " if prompt_tokens > most else ""
-    _check_context(deployment, prompt_tokens, parameters.get("max_tokens"), least)
+    if deployment.sold:
+        prompt_tokens = _tokens_of_sold(deployment, talk, messages, tools, most)
+    else:
+        prompt_tokens = count_prompt(talk.turns, most)  # in the v3 format
+    if prompt_tokens + (limit or 1) > deployment.context:
+        check_context(deployment, prompt_tokens, limit, "at least " if prompt_tokens > most else "")
+    found = own.find(answers, _question(talk, messages, wanted))
+    repeats = wanted.greedy and found is not None and found.entry.fixed and not talk.prefix
+    if repeats:
+        completion = wanted.known.get(found.entry)
+        if completion is not None:
+            completed, choice = len(completion.ids), b"" if wanted.alternatives else completion.choice
+            return Result(deployment, (completion,), prompt_tokens, parameters, completed, found, choice)
     limited = parameters
-    if "max_tokens" not in parameters:  # the rest of the context limits the completion
+    if limit is None:  # the rest of the context limits the completion
         room = deployment.context - prompt_tokens
         limited = {**parameters, "max_tokens": min(room, deployment.output or room)}
-    found = own.find(answers, _question(talk, parameters, deployment))
     choices, completed = [], 0
-    for index in range(parameters.get("n", 1)):
+    for index in range(wanted.choices):
         completion = _complete(talk, limited, index, found, answers.unknown_prompt or "", deployment.counted_with)
         choices.append(completion)
         completed += len(completion.ids)
-        if completed > _FEW:
-            _check_answers(completed, parameters)
+        if completed > FEW:
+            check_answers(completed, parameters)
+    if repeats:
+        wanted.keep(found.entry, choices[0])
     return Result(deployment, tuple(choices), prompt_tokens, parameters, completed, found)
 
 
-def _prompt_tokens(deployment: Deployment, talk: Conversation, parameters: dict[str, Any], most: int) -> int:
-    """The prompt tokens: in the v3 format for the cookbook's four models, in its own for a model that is sold."""
-    if not deployment.sold:
-        return count_prompt(talk.turns, most)
+def _tokens_of_sold(
+    deployment: Deployment, talk: Conversation, messages: list[Any], tools: Sequence[Any], most: int
+) -> int:
+    """The prompt tokens of a model that is sold per token, in its own format where its tokenizer is published."""
     if not deployment.estimated:
-        asked = request_of(parameters["messages"], parameters.get("tools") or ())
-        return published_tokens.count_request(deployment.tokenizer, *asked)
+        return published_tokens.count_request(deployment.tokenizer, *request_of(messages, tools))
     return count_prompt(published_tokens.with_system_turn(talk), most)
 
 
-def _question(talk: Conversation, parameters: dict[str, Any], deployment: Deployment) -> Question:
+def _question(talk: Conversation, messages: list[Any], wanted: Wanted) -> Question:
     """The properties of a request that exchanges are matched with."""
-    last = parameters["messages"][-1]
-    tools, choice = bool(parameters.get("tools")), parameters.get("tool_choice", "auto")
+    text, returned, choice = last_text(messages), messages[-1]["role"] == "tool", wanted.choice
+    if not wanted.tools and choice is None:
+        return Question(talk.prompt, talk.system, text, wanted.deployment.name, returned=returned)
     return Question(
         talk.prompt,
         talk.system,
-        text_of(last.get("content") or ""),
-        deployment.name,
-        tools,
-        may_call=tools and choice != "none",
-        must_call=choice not in ("none", "auto"),
-        returned=last["role"] == "tool",
+        text,
+        wanted.deployment.name,
+        bool(wanted.tools),
+        may_call=bool(wanted.tools) and choice != "none",
+        must_call=choice not in ("none", "auto", None),
+        returned=returned,
     )
 
 
@@ -230,69 +251,3 @@ def _continued(prefix: str, text: str, parameters: dict[str, Any], tokenizer: st
     generated = cut(rest, parameters.get("max_tokens"), parameters.get("stop"), tokenizer)
     first, *others = generated.pieces
     return replace(generated, text=prefix + generated.text, pieces=(prefix + first, *others))
-
-
-def _check_bias(biases: dict[str, float], deployment: Deployment) -> None:
-    """Refuse token ids outside the vocabulary with vLLM's message; the vocabulary's size is unknown for some models."""
-    size = None if deployment.estimated else vocabulary_size(deployment.counted_with)
-    unknown = [token for token in map(int, biases) if token < 0 or (size is not None and token >= size)]
-    if unknown:
-        told = shown(unknown)
-        known = "" if size is None else f" Vocabulary size: {size}"
-        raise invalid(
-            f"token_id(s) {told} in logit_bias contain out-of-vocab token ids.{known} "
-            f"(parameter=logit_bias, value={told})",
-            param="logit_bias",
-        )
-
-
-def _check_answers(tokens: int, parameters: dict[str, Any]) -> None:
-    """Refuse choices whose encoded JSON would take too much memory.
-
-    Raises:
-        ApiError: 422.
-    """
-    alternatives = (parameters.get("top_logprobs") or 0) + 1 if parameters.get("logprobs") else 0
-    if tokens * (1 + alternatives + (4 if parameters.get("stream") else 0)) > MOST_WRITTEN:
-        n = parameters.get("n", 1)
-        raise not_supported("n", n, f"The {n} choices are too long together: ask for fewer, or for fewer alternatives.")
-
-
-def _characters(messages: list[Any]) -> int:
-    """The characters of all texts in messages, which need not be valid."""
-    contents = [message.get("content") for message in messages if isinstance(message, dict)]
-    parts = [part.get("text") for each in contents if isinstance(each, list) for part in each if isinstance(part, dict)]
-    return sum(len(text.rstrip(" ")) for text in (*contents, *parts) if isinstance(text, str))  # as `count_prompt` does
-
-
-def _waits_for_a_tokenizer(deployment: Deployment) -> bool:
-    """Whether mistral-common counts the tokens, which takes seconds to load."""
-    return deployment.sold and not deployment.estimated
-
-
-def _much_is_written(parameters: dict[str, Any], longest: int) -> bool:
-    """Whether encoding the choices may take long, judged by the script's longest answer (in characters)."""
-    alternatives = 1 + (parameters.get("top_logprobs") or 0) if parameters.get("logprobs") else 0
-    limit = parameters.get("max_tokens")
-    if limit is not None and LONGEST_TOKEN * limit < longest:
-        longest = LONGEST_TOKEN * limit
-    return parameters.get("n", 1) * (1 + alternatives) * longest > LONG
-
-
-def _check_context(deployment: Deployment, prompt_tokens: int, max_tokens: int | None, least: str = "") -> None:
-    """Refuse a request that exceeds the context. The message is vLLM's, by which LiteLLM recognises the error.
-
-    Args:
-        least: "at least " if `prompt_tokens` is a lower bound.
-    """
-    if prompt_tokens + (max_tokens or 1) <= deployment.context:
-        return
-    if max_tokens is None:
-        wanted = f"{least}{prompt_tokens} tokens in the messages, Please reduce the length of the messages."
-    else:
-        wanted = (
-            f"{least}{prompt_tokens + max_tokens} tokens ({prompt_tokens} in the messages, {max_tokens} in the "
-            "completion). Please reduce the length of the messages or completion."
-        )
-    limit = f"This model's maximum context length is {deployment.context} tokens. However, you requested {wanted}"
-    raise ApiError(400, "context_length_exceeded", limit, param="messages")

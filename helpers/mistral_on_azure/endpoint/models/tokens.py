@@ -147,6 +147,7 @@ ALONE = "0123456789\t\n"  # characters that no token has beside others
 INDIVISIBLE = "[REFERENCE_DOC_"  # the beginning of the only tokens that are an exception to that
 _pieces = re.compile(rf"[{ALONE}]| *[^ {ALONE}]+| +").findall
 _REMEMBERED, _LONGEST = 5_000_000, 128  # bytes of words, and characters of one
+_NO_WORD = 10**9  # stands for the tokens of a word that is not counted by itself, as where two spaces follow each other
 
 
 class _Counts(BoundedCache[str, int]):
@@ -174,7 +175,7 @@ class _Words(_Counts):
     def __missing__(self, word: str) -> int:
         if word.isascii() and word.isdigit():  # not cached, as there are too many numbers
             return 1 + len(word)
-        return self.put(word, _word(word))
+        return self.put(word, _word(word) if word and "▁" not in word and INDIVISIBLE not in word else _NO_WORD)
 
 
 _pieces_known, _words_known = _Pieces(), _Words()
@@ -187,16 +188,16 @@ def _word(text: str) -> int:
 
 def count(text: str) -> int:
     """The number of tokens of a text in v3."""
-    if not text:
-        return 0
     if len(text) > 2 * BLOCK:
         return sum(_counts_of(text))
+    total = sum(map(_words_known.__getitem__, text.split(" ")))
+    if total < _NO_WORD:
+        return total
+    if not text:
+        return 0
     if INDIVISIBLE in text:
         return len(processor().encode(text))
-    text = text.replace("▁", " ")  # which is how sentencepiece writes a space
-    if "  " in text or text[0] == " " or text[-1] == " ":
-        return _word(text)
-    return sum(map(_words_known.__getitem__, text.split(" ")))
+    return _word(text.replace("▁", " "))  # which is how sentencepiece writes a space
 
 
 BLOCK = 2_048  # characters of a part of a long text, which takes the tokenizer a few milliseconds

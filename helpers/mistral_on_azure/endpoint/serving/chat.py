@@ -18,7 +18,7 @@ from mistral_on_azure.endpoint.local.faults import damaged, error_of
 from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.models.completions import usage_asked
 from mistral_on_azure.endpoint.models.messages import NO_MESSAGES
-from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Model
+from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Model, Settings
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving.info import check_api_version
@@ -26,7 +26,8 @@ from mistral_on_azure.endpoint.serving.request_parameters import check_response_
 from mistral_on_azure.endpoint.transport.contents import check_content_type, read_object
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
-_seen = [0] * 1024  # hashes of request bodies
+_PLACES = 1024
+_seen = [0] * _PLACES  # hashes of request bodies
 _LONGEST_NAME = 200  # characters of a deployment's name in a header; a longer one is cut
 _REMEMBERED = 16 * 1024  # bytes: a longer body is parsed each time
 
@@ -35,12 +36,17 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
     """Answer a chat completion request, on any of the paths that the kind of deployment has for it."""
     fault, asked, default = None, None, session.deployment or service.default
     try:
-        fault = session.faults.next(request.headers.get(faults.HEADER))
-        setting = pace_of(request, session)
+        head = request.known.get("chat")
+        if head is None:
+            head = request.known["chat"] = _head_of(request)
+        fault = session.faults.next(head.fault)
+        setting = session.timing if head.timing is None else timing.setting(head.timing)
         if fault is not None and fault.status is not None:
             raise error_of(fault)
-        asked = _understand(service, request, default)
-        answer = service.model.answer(asked, session.quota(asked.deployment.name), session.spend, session.script)
+        asked = _understand(service, request, head, default)
+        answer = service.model.answer(
+            asked, session.quota(asked.settings.deployment.name), session.spend, session.script
+        )
     except QuotaExceeded:
         raise  # not charged, and no fault is applied to it
     except FaultAsked as scripted:
@@ -78,7 +84,9 @@ async def _awaited(
     if answer.source is not None:
         answer = replace(answer, source=None, events=tuple([event async for event in answer.source]))
     if answer.events is not None and not answer.tokens:
-        around = 4 if usage_asked(asked.parameters) else 3  # events with the role, the end, [DONE] and perhaps usage
+        around = (
+            4 if usage_asked(asked.settings.parameters) else 3
+        )  # events with the role, the end, [DONE] and perhaps usage
         answer = replace(answer, tokens=len(answer.events) - around)
     return _slowed_or_damaged(answer, asked, setting, fault)
 
@@ -98,28 +106,57 @@ def _slowed_or_damaged(answer: Answer, asked: ChatRequest, setting: timing.Setti
     return damaged(answer, fault) if fault else answer
 
 
-def _understand(service: Service, request: Request, default: str) -> ChatRequest:
+class _Head(msgspec.Struct):
+    """The headers of a chat request that are read here.
+
+    Attributes:
+        fault, timing: what the client asks of the local endpoint.
+        deployment: the deployment's name.
+        extra: what becomes of parameters that the API does not define; "" until the headers and the query are checked.
+    """
+
+    fault: str | None
+    timing: str | None
+    deployment: str | None
+    extra: str = ""
+
+
+def _head_of(request: Request) -> _Head:
+    headers = request.headers
+    name = headers.get("azureml-model-deployment")
+    if name is not None:
+        name = name[:_LONGEST_NAME]  # no deployment has a longer one
+    return _Head(headers.get(faults.HEADER), headers.get(timing.HEADER), name)
+
+
+def _check_head(kind: Kind, request: Request, head: _Head) -> None:
+    """Check the query and the headers, which need not be done again for the same head.
+
+    Raises:
+        ApiError: 400 or 415.
+    """
+    if request.query:
+        check_api_version(request, kind.api_versions)
+    check_content_type(request)
+    extra = request.headers.get("extra-parameters")
+    head.extra = kind.addresses[request.path].extra if extra is None else checked_extra(extra)
+
+
+def _understand(service: Service, request: Request, head: _Head, default: str) -> ChatRequest:
     """Parse and validate a chat request.
 
     The result is cached when the same body comes a second time, as most bodies come only once.
     """
-    kind = service.kind
-    if request.query:
-        check_api_version(request, kind.api_versions)
-    check_content_type(request)
-    body, headers = request.body, request.headers
-    extra = headers.get("extra-parameters")
-    extra = kind.addresses[request.path].extra if extra is None else checked_extra(extra)
-    header = headers.get("azureml-model-deployment")
-    if header is not None and len(header) > _LONGEST_NAME:
-        header = header[:_LONGEST_NAME]  # no deployment has so long a name
+    if not head.extra:
+        _check_head(service.kind, request, head)
+    body = request.body
     if len(body) <= _REMEMBERED:
         mark = hash(body)
-        place = mark % len(_seen)
+        place = mark % _PLACES
         if _seen[place] == mark:
-            return _remembered(kind, service.model, body, extra, header, default)
+            return _remembered(service.kind, service.model, body, head.extra, head.deployment, default)
         _seen[place] = mark
-    return _read(kind, service.model, body, extra, header, default)
+    return _read(service.kind, service.model, body, head.extra, head.deployment, default)
 
 
 def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None, default: str) -> ChatRequest:
@@ -136,13 +173,34 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     Raises:
         ApiError: 400, 404, 410, 413 or 422 for an invalid body.
     """
+    if len(body) > _REMEMBERED:
+        return _validated(kind, model, body, extra, header, default)
+    given = read_object(body)
+    messages = given.pop("messages", None)
+    if type(messages) is not list or "tools" in given:
+        return _validated(kind, model, body, extra, header, default)
+    key = kind, model.name, extra, header, default, _encode(given)
+    settings = _settings.get(key)
+    if settings is None:  # read again, as an error names the first wrong parameter
+        settings = _validated(kind, model, body, extra, header, default).settings
+        _settings.keep(key, settings, 192 * 1024 + 40 * len(key[-1]))  # most of it for what the script keeps
+    return ChatRequest(settings, messages, len(body))
+
+
+_encode = msgspec.json.Encoder().encode
+_settings: BoundedCache[tuple[Any, ...], Settings] = BoundedCache(24_000_000)
+
+
+def _validated(kind: Kind, model: Model, body: bytes, extra: str, header: str | None, default: str) -> ChatRequest:
+    """`_read` without the cache of settings."""
     parameters = validate(read_object(body), extra)
     named = parameters.get("model")
     deployment = kind.deployment(header, None if named == model.name else named, default)
     check_response_format(parameters, deployment.json)
     if "messages" not in parameters:
         raise not_supported("messages", None, NO_MESSAGES)
-    return ChatRequest(deployment, parameters, size=len(body))
+    messages = parameters.pop("messages")
+    return ChatRequest(Settings(deployment, parameters), messages, len(body))
 
 
 _understood: BoundedCache[tuple[Any, ...], ChatRequest] = BoundedCache(24_000_000)

@@ -11,7 +11,7 @@ import struct
 from collections import deque
 
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.transport.exchange import Answer, Request
+from mistral_on_azure.endpoint.transport.exchange import Answer, Request, joined
 from mistral_on_azure.endpoint.transport.listener import Shared
 from mistral_on_azure.endpoint.transport.reader import RequestReader
 from mistral_on_azure.endpoint.transport.writer import (
@@ -207,7 +207,7 @@ class Connection(asyncio.Protocol):
         elif answer.events is None:
             self.transport.write(head + answer.body)
         else:
-            self.transport.write(head + frame(b"".join(answer.events), True))
+            self.transport.write(head + frame(joined(answer.events), True))
         if not manner.keep:
             self.close()
 

@@ -78,7 +78,7 @@ def read_object(body: bytes) -> dict[str, Any]:
         ApiError: 400 with the place of a syntax error, or for a value of another type; 413 for too many values.
     """
     value = read_json(body)
-    if not isinstance(value, dict):
+    if type(value) is not dict:
         raise invalid("The body is valid JSON, but it is not an object.", code="invalid_json")
     return value
 
@@ -91,7 +91,8 @@ def read_json(body: bytes) -> Any:
     """
     if not body:
         raise invalid("The body is empty. Send a JSON object.", code="invalid_json")
-    check_size(body)
+    if len(body) > 2 * DEEPEST:  # a shorter one is within all bounds, as every bracket is closed
+        check_size(body)
     try:
         return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -139,8 +140,6 @@ def check_size(body: bytes) -> None:
     Raises:
         ApiError: 413 for too many values or escaped characters, 400 for nesting or numbers beyond the bounds above.
     """
-    if len(body) <= 2 * DEEPEST:
-        return  # too short for all bounds, as every bracket is closed
     if len(body) <= LONGEST_NUMBER and body.count(b"[") + body.count(b"{") <= DEEPEST:
         return  # most bodies, which are too short for the other bounds
     escaped = b"\\" in body  # faster than counting

@@ -65,7 +65,8 @@ _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".en
 _HEAD = b"%b%bx-ms-request-id: %b\r\napim-request-id: %b\r\nx-request-id: %b\r\n%b%b\r\n"
 _CLIENT_ID = "x-ms-client-request-id"  # sent back with the value that the client chose
 _series, _places = str(uuid.uuid4()).encode()[:-13], itertools.count(1)  # an id is a random prefix and a counter
-_second, _beginnings = 0, {}  # the results of `_beginning` in the current second
+_KEPT = 64
+_beginnings: dict[tuple[int, str, int], bytes] = {}  # the last results of `_beginning`
 
 
 def render(answer: Answer, length: bytes, connection: bytes, request: Request | None = None) -> bytes:
@@ -79,21 +80,20 @@ def render(answer: Answer, length: bytes, connection: bytes, request: Request | 
     more = answer.headers
     if request is not None and _CLIENT_ID in request.headers:
         more += lines(((_CLIENT_ID, request.headers[_CLIENT_ID]),))
+    beginning = _beginnings.get((answer.status, answer.content_type, int(time.time())))
+    if beginning is None:
+        beginning = _beginning(answer.status, answer.content_type, int(time.time()))
     given = b"%b-%012x" % (_series, next(_places))
-    return _HEAD % (_beginning(answer.status, answer.content_type), length, given, given, given, more, connection)
+    return _HEAD % (beginning, length, given, given, given, more, connection)
 
 
-def _beginning(status: int, content_type: str) -> bytes:
+def _beginning(status: int, content_type: str, second: int) -> bytes:
     """The header lines that do not change within a second, for a status and content type."""
-    global _second, _beginnings
-    second = int(time.time())
-    if _second != second:
-        _second, _beginnings = second, {}
-    made = _beginnings.get((status, content_type))
-    if made is None:
-        date = formatdate(second, usegmt=True).encode()
-        kind = f"content-type: {content_type}\r\n".encode() if content_type else b""  # an empty body has none
-        made = _beginnings[status, content_type] = _SAME % (_STATUS_LINES[status], date) + kind
+    date = formatdate(second, usegmt=True).encode()
+    kind = f"content-type: {content_type}\r\n".encode() if content_type else b""  # an empty body has none
+    if len(_beginnings) >= _KEPT:
+        _beginnings.clear()
+    made = _beginnings[status, content_type, second] = _SAME % (_STATUS_LINES[status], date) + kind
     return made
 
 

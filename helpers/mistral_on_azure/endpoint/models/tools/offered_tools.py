@@ -1,22 +1,20 @@
-"""The tools of a request: checks them, applies `tool_choice`, and scores how well a text matches a tool."""
+"""The tools of a request: checks them, applies `tool_choice`, and finds those that a text asks for.
+
+A text asks for a tool if it has a word of the tool's name that is longer than three letters (any word, if the name has
+only short ones). If it has none of any tool, it asks for the tool with whose description and parameters it has most
+words of at least five letters in common, if these are two or more.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import invalid
 from mistral_on_azure.endpoint.models.tools.literals import words
 from mistral_on_azure.endpoint.models.tools.patterns import Steps, Unsatisfiable
-from mistral_on_azure.endpoint.models.tools.tool_schemas import BadSchema, ToolSchema, kind_of
-
-_VERBS = frozenset(
-    words("get fetch find list show create make add check set update read write run open query look lookup retrieve do")
-    + words("current new tool function use")
-)
-_SAYING_LITTLE = frozenset(
-    words("with from that this given some about what when have your their into value information")
-)
+from mistral_on_azure.endpoint.models.tools.tool_schemas import BadSchema, ToolSchema
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,21 +23,19 @@ class Tool:
 
     Attributes:
         schema: the schema of its arguments.
-        named: the words of its name.
-        distinctive: the words of its name without common verbs such as "get"; all words if nothing else is left.
-        described: the longer words of its name, of its description and of the names of its parameters.
+        telling: the words of its name that are longer than three letters; all if none is.
+        described: the words of at least five letters in its description and in the names of its parameters.
     """
 
     name: str
     schema: ToolSchema
-    named: frozenset[str]
-    distinctive: frozenset[str]
+    telling: frozenset[str]
     described: frozenset[str]
 
     def score(self, said: frozenset[str]) -> int:
-        """The words that a text has in common with the tool: 3 for each distinctive word, 1 for each other one."""
+        """The words that a text has in common with the tool: 3 for each telling one, 1 for each other one."""
         self.schema.steps.take(3)
-        return 3 * len(said & self.distinctive) + len(said & (self.described - self.distinctive))
+        return 3 * len(said & self.telling) + len(said & (self.described - self.telling))
 
 
 def read_tool(function: dict[str, Any], steps: Steps) -> Tool:
@@ -60,10 +56,10 @@ def read_tool(function: dict[str, Any], steps: Steps) -> Tool:
         resolved = schema.resolve(schema.root)
     except (BadSchema, Unsatisfiable) as error:
         raise invalid(f"Invalid tool schema of {name}: {error}.", param="tools", code="invalid_tools") from None
-    named = frozenset(words(name))
-    described = words(" ".join([name, function.get("description", ""), *resolved.get("properties", ())]))
-    telling = {word for word in described if len(word) > 3} - _SAYING_LITTLE - (_VERBS - named)
-    return Tool(name, schema, named, named - _VERBS or named, frozenset(telling))
+    named = words(name)
+    described = words(" ".join([function.get("description", ""), *resolved.get("properties", ())]))
+    telling = frozenset(word for word in named if len(word) > 3) or frozenset(named)
+    return Tool(name, schema, telling, frozenset(word for word in described if len(word) > 4))
 
 
 def chosen(tools: list[Tool], choice: str | dict[str, Any]) -> list[Tool]:
@@ -86,13 +82,24 @@ def chosen(tools: list[Tool], choice: str | dict[str, Any]) -> list[Tool]:
     return named
 
 
-def parameters_of(tool: Tool) -> dict[str, dict[str, Any]]:
-    """The resolved schemas of the required parameters by name, or of all if none is required."""
-    schema = tool.schema.resolve(tool.schema.root)
-    properties, required = schema.get("properties", {}), schema.get("required", ())
-    return {name: tool.schema.resolve(properties[name]) for name in properties if name in required or not required}
+def asked_for(tools: Sequence[Tool], prompt: str, *, forced: bool) -> list[Tool]:
+    """The tools that a prompt asks for, in the order in which it names them.
 
+    Of tools that it names by the same word, it asks for the one with the highest score.
 
-def takes_all(tool: Tool) -> bool:
-    """Whether one call can take several values, because a parameter is a list or an object."""
-    return any(kind_of(schema) in ("array", "object") for schema in parameters_of(tool).values())
+    Args:
+        tools: at least one tool.
+        forced: whether a tool must be called: the one with the highest score, if the prompt asks for none.
+    """
+    order = words(prompt)
+    said = frozenset(order)
+    ranked = sorted(tools, key=lambda tool: -tool.score(said))
+    named: list[Tool] = []
+    taken: frozenset[str] = frozenset()
+    for tool in ranked:
+        if (common := tool.telling & said) and not common & taken:
+            named.append(tool)
+            taken |= tool.telling
+    if not named and (forced or ranked[0].score(said) >= 2):
+        return ranked[:1]
+    return sorted(named, key=lambda tool: min(map(order.index, tool.telling & said)))
