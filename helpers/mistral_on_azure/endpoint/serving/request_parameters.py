@@ -87,7 +87,7 @@ _TYPES: dict[str, Any] = {
     ),
     "response_format": _parameter(
         dict,
-        "Text; the cookbook's models have no JSON mode.",
+        "Text; the four open models have no JSON mode, except Mistral-7B v01 on managed compute.",
         schema={"properties": {"type": {"const": "text"}}},
     ),
     "tools": _parameter(
