@@ -108,7 +108,7 @@ def front_page(
     tasks: Sequence[str],
     programs: Programs,
     mirrored: Collection[str],
-    pictures: Mapping[str, str] | None = None,
+    pictures: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """The front page with clients, tasks and recipes, and the table of contents of the site.
 
@@ -116,7 +116,7 @@ def front_page(
         known: the notebooks by their ids.
         tasks: the headings of the tasks.
         mirrored: the names of the pages that are copied into the site.
-        pictures: the names of notebooks' pictures, by the notebooks' ids.
+        pictures: the names and alternative texts of notebooks' pictures, by the notebooks' ids.
     """
     recipes = [each for each in known.values() if each.kind is Kind.RECIPE]
     kinds, keys = (Kind.GUIDE, Kind.CLIENT, _OTHER), list(clients())

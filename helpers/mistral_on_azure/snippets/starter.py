@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -31,6 +32,7 @@ _MEANING = {
     TOKEN_SCOPE: "on a Foundry resource only: https://ai.azure.com/.default",
     CREDENTIAL: "the endpoint's key",
 }
+_WIDE = 88  # columns, so that the gallery shows a program without a scroll bar
 _NO_KEY = "No key: sign in with `az login`, or run it where a managed identity is."
 
 
@@ -48,7 +50,9 @@ def header(title: str, section: str, first: Sequence[str], code: str) -> str:
     if variables:
         width = max(map(len, variables))
         lines.append(f"Set {'these environment variables' if len(variables) > 1 else 'this environment variable'}:")
-        lines += [f"  {name:{width}}  {_MEANING[name]}" for name in variables]
+        for name in variables:
+            first, *rest = textwrap.wrap(_MEANING[name], _WIDE - len("#   ") - width - len("  "))
+            lines += [f"  {name:{width}}  {first}", *(f"  {'':{width}}  {each}" for each in rest)]
     if variables and CREDENTIAL not in variables:
         lines.append(_NO_KEY)
     return "\n".join(f"# {line}" for line in lines)
