@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.models.log_probabilities import logprobs
+from mistral_on_azure.endpoint.models.sampling import logprobs
 from mistral_on_azure.endpoint.models.script import Completion
 from mistral_on_azure.endpoint.models.script_entries import Found
 from mistral_on_azure.endpoint.transport.exchange import Chunks
