@@ -19,9 +19,9 @@ from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.gateway.quota import Limits as Quota
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models import script, script_model, tokens
-from mistral_on_azure.endpoint.models.chat_template import _counts
 from mistral_on_azure.endpoint.server import run
 from mistral_on_azure.endpoint.serving.chat import _understood
+from mistral_on_azure.endpoint.serving.engine_messages import _counts
 from mistral_on_azure.endpoint.transport import contents
 from mistral_on_azure.endpoint.transport.exchange import Request
 from mistral_on_azure.endpoint.transport.reader import Limits

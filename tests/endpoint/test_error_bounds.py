@@ -23,9 +23,9 @@ from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.gateway.quota import QuotaExceeded
 from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.models import chat_template, completions, script_model
+from mistral_on_azure.endpoint.models import completions, script_model
 from mistral_on_azure.endpoint.server import run
-from mistral_on_azure.endpoint.serving import engine_request, managed_routes
+from mistral_on_azure.endpoint.serving import engine_messages, engine_request, managed_routes
 from mistral_on_azure.endpoint.serving.container_body import schemas_are_read
 
 LONG = "\x7f" * 500_000  # four characters in Python's own writing, six in JSON
@@ -216,7 +216,7 @@ def test_all_answers_to_a_request_are_bounded_on_managed_compute(monkeypatch):
 
 
 def test_a_prompt_that_fits_nowhere_is_not_counted_for_a_score(monkeypatch):
-    monkeypatch.setattr(chat_template, "count", None)  # to call it would be an error
+    monkeypatch.setattr(engine_messages, "count", None)  # to call it would be an error
     text = "ab" * 1_000_000
     got = asked(MANAGED, {"input_data": {"input_string": [{"role": "user", "content": text}]}}, "/score")
     assert (got.status, got.json) == (200, {"output": "None"})

@@ -21,22 +21,20 @@ from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.local.faults import damaged, error_of
 from mistral_on_azure.endpoint.local.sessions import Session
-from mistral_on_azure.endpoint.models import chat_template
 from mistral_on_azure.endpoint.models.model import FaultAsked
 from mistral_on_azure.endpoint.models.sampling import pick
 from mistral_on_azure.endpoint.models.script import Completion, cut
 from mistral_on_azure.endpoint.models.script_entries import Question
 from mistral_on_azure.endpoint.models.script_layers import Answers
 from mistral_on_azure.endpoint.models.script_model import is_object
-from mistral_on_azure.endpoint.models.tokens import vocabulary_is_read
+from mistral_on_azure.endpoint.models.tokens import vocabulary_is_read, vocabulary_size
 from mistral_on_azure.endpoint.service import Service
-from mistral_on_azure.endpoint.serving import container, scoring
+from mistral_on_azure.endpoint.serving import container, engine_messages, scoring
 from mistral_on_azure.endpoint.serving import container_answers as answers
 from mistral_on_azure.endpoint.serving.chat import pace_of, slowed
 from mistral_on_azure.endpoint.serving.container import Adapter, ContainerChat
 from mistral_on_azure.endpoint.serving.container_answers import Refused
 from mistral_on_azure.endpoint.serving.container_body import schemas_are_read
-from mistral_on_azure.endpoint.serving.engine_messages import check_template
 from mistral_on_azure.endpoint.serving.engine_request import EngineError, StreamOptions
 from mistral_on_azure.endpoint.serving.engine_sampling import (
     check_characters,
@@ -193,7 +191,7 @@ def _chat(
 ) -> Answer:
     body = asked.body
     prompt_tokens = _check(asked, deployment)
-    late = late_error(body, chat_template.VOCABULARY[deployment.tokenizer])
+    late = late_error(body, vocabulary_size(deployment.tokenizer))
     if late is not None and not body.stream:
         raise answers.from_engine(late)
     if late is not None:
@@ -248,11 +246,11 @@ def _check(asked: ContainerChat, deployment: Deployment) -> int:
     context, body = deployment.context, asked.body
     try:
         check_limit(body, context)
-        check_template(asked.messages)
+        engine_messages.check_template(asked.messages)
         check_continuing(body)
-        prompt = chat_template.render(asked.turns)
-        check_characters(prompt, body, context, chat_template.LONGEST_TOKEN[deployment.tokenizer])
-        prompt_tokens = chat_template.count(asked.turns, deployment.tokenizer)
+        prompt = engine_messages.render(asked.turns)
+        check_characters(prompt, body, context, engine_messages.LONGEST_TOKEN[deployment.tokenizer])
+        prompt_tokens = engine_messages.count(asked.turns, deployment.tokenizer)
         check_length(prompt_tokens, len(prompt), body, context)
         check_sampling(body)
     except EngineError as error:
@@ -286,9 +284,9 @@ def _score(body: bytes, deployment: Deployment, session: Session, known: Answers
         return Answer(200, b"{}")
     turns, given = read
     parameters = scoring.score_parameters(given)
-    longest = chat_template.LONGEST_TOKEN[deployment.tokenizer] * deployment.context
+    longest = engine_messages.LONGEST_TOKEN[deployment.tokenizer] * deployment.context
     fits = parameters is not None and sum(len(text) for _, text in turns) <= longest
-    prompt_tokens = chat_template.count(turns, deployment.tokenizer) if fits else 0
+    prompt_tokens = engine_messages.count(turns, deployment.tokenizer) if fits else 0
     if not fits or prompt_tokens > deployment.context:
         return Answer(200, answers.written({"output": "None"}))
     prompt = next(text for role, text in reversed(turns) if role == "user")
