@@ -20,7 +20,6 @@ from typing import Any, Protocol
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.transport.exchange import Request
 
-AUDIENCE = "https://ml.azure.com"  # of tokens for serverless deployments and managed compute
 _DIRECTORY = "00000000-0000-0000-0000-00000000c00b"
 _ISSUER = f"https://sts.windows.net/{_DIRECTORY}/"
 _ALGORITHM = "RS256"
@@ -78,7 +77,7 @@ class TokenService:
             "token_type": "Bearer",
         }
 
-    def check(self, token: str, audiences: Sequence[str] = (AUDIENCE,)) -> str:
+    def check(self, token: str, audiences: Sequence[str]) -> str:
         """Verify a token and return the object id that it was issued for.
 
         Args:
@@ -189,8 +188,8 @@ def authenticate(
     request: Request,
     sessions: SessionsByCredential,
     tokens: TokenService,
-    audiences: Sequence[str] = (AUDIENCE,),
-    bare_key: bool = False,
+    audiences: Sequence[str],
+    bare_key: bool,
 ) -> Any:
     """Find the session of a request.
 

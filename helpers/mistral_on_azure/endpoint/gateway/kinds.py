@@ -1,7 +1,7 @@
-"""`Kind`: the protocol of a kind of deployment, which decides paths, credentials, error responses, quota and `/info`.
+"""`Kind`: the base class of a kind of deployment, which decides paths, credentials, errors, quota and `/info`.
 
-`serverless.py` (the default), `managed.py` and `foundry.py` implement it. `SoldModels` has the models that `serverless`
-and `foundry` sell per token; `catalog/models.toml` has their dates of release and retirement.
+`serverless.py` (the default), `managed.py` and `foundry.py` derive from it. `SoldModels` has the models that
+`serverless` and `foundry` sell per token; `catalog/models.toml` has their dates of release and retirement.
 
 Documented: a retired model answers `410 Gone` to every request, 404 in older pages. The messages of both are inferred,
 as no page quotes them.
@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 from mistral_on_azure.azure.deployments import Deployment, deployments, retired_deployments, sold_deployments
 from mistral_on_azure.catalog import models
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.gateway.authentication import SessionsByCredential, TokenService
+from mistral_on_azure.endpoint.gateway.authentication import SessionsByCredential, TokenService, authenticate
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
@@ -39,7 +39,7 @@ class Address:
     extra: str = "error"
 
 
-class Kind(Protocol):
+class Kind:
     """A kind of deployment. It has no state of a request or session, so all of them can share one object.
 
     Attributes:
@@ -48,13 +48,15 @@ class Kind(Protocol):
         fallback: the operation of every other path; None answers 404.
         api_versions: the valid values of `api-version`, the current one first; if empty, the parameter is ignored.
         audiences: the accepted audiences of Microsoft Entra ID tokens; error messages recommend the first.
+        bare_key: whether the key may be sent without `Bearer`.
     """
 
     name: str
     addresses: Mapping[str, Address]
-    fallback: Address | None
-    api_versions: tuple[str, ...]
+    fallback: Address | None = None
+    api_versions: tuple[str, ...] = ()
     audiences: tuple[str, ...]
+    bare_key = False
 
     def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
         """The session of a request's credential.
@@ -62,9 +64,11 @@ class Kind(Protocol):
         Raises:
             ApiError: 401 for a missing, unknown or invalid credential.
         """
+        return authenticate(request, sessions, tokens, self.audiences, self.bare_key)
 
     def deployments(self) -> Mapping[str, Deployment]:
         """The deployments of an endpoint of this kind, by name, the default one first."""
+        raise NotImplementedError
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
         """The deployment that a request is for.
@@ -77,15 +81,19 @@ class Kind(Protocol):
         Raises:
             ApiError: 404 for an unknown deployment, 410 for a retired model, 400 where `model` is required.
         """
+        raise NotImplementedError
 
     def error(self, error: ApiError) -> Answer:
         """The error response: status, body and headers in this kind's form."""
+        raise NotImplementedError
 
     def quota(self, limits: Limits, clock: Callable[[], float]) -> Quota:
         """A new quota of one deployment for one key."""
+        return Quota(limits, clock)
 
     def info(self, deployment: Deployment) -> dict[str, str]:
         """The body of the response to `GET /info`."""
+        return deployment.info
 
 
 def deployment_named(name: Any, known: Mapping[str, Deployment] | None = None) -> Deployment:
