@@ -16,7 +16,7 @@ from mistral_on_azure.endpoint.bounds import in_background, in_event_loop
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Session
-from mistral_on_azure.endpoint.service import Route, Routes, Service
+from mistral_on_azure.endpoint.service import Handler, Route, Routes, Service
 from mistral_on_azure.endpoint.serving import info
 from mistral_on_azure.endpoint.serving import local_handlers as local
 from mistral_on_azure.endpoint.serving.chat import chat
@@ -30,6 +30,7 @@ _ASKED_OF_CHAT = ("api-version", "azureml-model-deployment", "x-local-fault", "x
 
 
 def _document(service: Service, request: Request, session: None) -> Answer:
+    """This document; it needs no credential"""
     return _encoded_document(service.kind)
 
 
@@ -79,126 +80,45 @@ OPERATIONS: dict[str, Route] = {
         asked=_ASKED_OF_CHAT[:1],
     ),
     "model": Route(
-        "GET",
-        info.model,
-        "One deployment, as in the list",
-        "Model",
-        (*_KNOWN, 404),
-        asked=(*_ASKED_OF_CHAT[:1], "model"),
+        "GET", info.model, "One deployment, as in the list", "Model", (*_KNOWN, 404), asked=("api-version", "model")
     ),
     "container": Route("POST", _container, "Any path of the container of managed compute", None, _CHAT),
     "score": Route(
-        "POST",
-        info.score,
-        "The scoring route of a managed endpoint, which refuses chat requests",
-        None,
-        (*_KNOWN, 424),
+        "POST", info.score, "The scoring route of a managed endpoint, which refuses chat requests", None, (*_KNOWN, 424)
     ),
 }
 
 
-def _local(method: str, handler: local.LocalHandler, summary: str, answer: str, errors=_KNOWN, **more) -> Route:
-    return Route(method, handler, summary, answer, errors, tag="local", **more)
+def _local(method: str, handler: Handler, answer: str, errors: tuple[int, ...] = _KNOWN, **more: Any) -> Route:
+    """A route under `/local`. The handler's docstring is its summary and description."""
+    summary, _, description = (handler.__doc__ or "").partition("\n\n")
+    described = " ".join(description.split())
+    return Route(method, handler, summary, answer, errors, description=described, tag="local", **more)
 
 
 _DOCUMENT = "/openapi.json"
 _OWN: dict[str, tuple[Route, ...]] = {
-    _DOCUMENT: (
-        _local(
-            "GET",
-            _document,
-            "This document; it needs no credential",
-            "Document",
-            _ALWAYS,
-            open=True,
-            security=[],
-        ),
-    ),
+    _DOCUMENT: (_local("GET", _document, "Document", _ALWAYS, open=True, security=[]),),
     "/local/identity/token": (
-        _local(
-            "GET",
-            local.token,
-            "The token service, as App Service offers it to a managed identity",
-            "Token",
-            asked=("resource",),
-            open=True,
-            security=[{"identity": []}],
-        ),
+        _local("GET", local.token, "Token", asked=("resource",), open=True, security=[{"identity": []}]),
     ),
     "/local/session": (
-        _local(
-            "POST",
-            local.session,
-            "Change the settings of this key's session, and get the addresses for signing in with Microsoft Entra ID",
-            "Session",
-            (*_KNOWN, 404, 415),
-            body="SessionRequest",
-            description="`token_lifetime` is the lifetime in seconds of tokens that are issued from now on. "
-            "`requests_per_minute` and `tokens_per_minute` set a new quota, of which nothing is used; `strict` refuses "
-            "prompts that no script of the user's own has. Null for one of these three restores the setting with which "
-            "the endpoint was started.",
-        ),
-        _local(
-            "GET",
-            local.spent,
-            "The number of requests of this session, their tokens, and the prompts that were refused as unexpected",
-            "Spent",
-        ),
-        _local(
-            "DELETE",
-            local.renew,
-            "Replace this key's session by a new one: its script, faults, quota and exchanges are dropped",
-            "Spent",
-        ),
+        _local("POST", local.session, "Session", (*_KNOWN, 404, 415), body="SessionRequest"),
+        _local("GET", local.spent, "Spent"),
+        _local("DELETE", local.renew, "Spent"),
     ),
-    "/local/exchanges": (
-        _local(
-            "GET",
-            local.exchanges,
-            "The last exchanges of this session, with credentials masked",
-            "Exchanges",
-            asked=("last",),
-        ),
-    ),
+    "/local/exchanges": (_local("GET", local.exchanges, "Exchanges", asked=("last",)),),
     "/local/faults": (
-        _local(
-            "POST",
-            local.ask_faults,
-            "Queue faults for the next chat completions of this session; `fault.py` describes them",
-            "Faults",
-            body="FaultsRequest",
-        ),
-        _local("GET", local.faults, "The queued faults", "Faults"),
-        _local("DELETE", local.forget_faults, "Drop all queued faults", "Faults"),
+        _local("POST", local.ask_faults, "Faults", body="FaultsRequest"),
+        _local("GET", local.faults, "Faults"),
+        _local("DELETE", local.forget_faults, "Faults"),
     ),
     "/local/script": (
-        _local(
-            "POST",
-            local.add_script,
-            "Add exchanges to the script of this session, which goes before the script files",
-            "Script",
-            body="ScriptRequest",
-            description="They go before the session's earlier exchanges, and replace those for the same requests.",
-        ),
-        _local("GET", local.script, "The exchanges of this session", "Script"),
-        _local(
-            "DELETE",
-            local.forget_script,
-            "Drop the exchanges of this session, and restart all sequences of replies",
-            "Script",
-        ),
+        _local("POST", local.add_script, "Script", body="ScriptRequest"),
+        _local("GET", local.script, "Script"),
+        _local("DELETE", local.forget_script, "Script"),
     ),
-    "/local/timing": (
-        _local(
-            "POST",
-            local.set_timing,
-            'Set the pace of this session\'s responses, as in {"timing": "imitate"}; `local/timing.py` has the values',
-            "Timing",
-            (*_KNOWN, 415),
-            body="TimingRequest",
-            description="The response has the new timing and the one before.",
-        ),
-    ),
+    "/local/timing": (_local("POST", local.set_timing, "Timing", (*_KNOWN, 415), body="TimingRequest"),),
 }
 LOCAL: Routes = {path: {route.method: route for route in routes} for path, routes in _OWN.items()}
 
