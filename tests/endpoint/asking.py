@@ -8,11 +8,10 @@ from typing import Any
 
 import documented
 
-from mistral_on_azure.endpoint.application import Application
+from mistral_on_azure.endpoint.application import Application, routes_of
 from mistral_on_azure.endpoint.gateway.quota import Limits
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.routes import routes_of
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
 
 KEY = "key"

@@ -10,10 +10,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from mistral_on_azure.endpoint.application import Application
+from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.quota import Limits as Quota
+from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.local.timing import OFF, Setting
 from mistral_on_azure.endpoint.server import Server
+from mistral_on_azure.endpoint.transport.listener import Callers
 from mistral_on_azure.endpoint.transport.reader import Limits
 
 KEY = "k" * 32
@@ -97,10 +101,12 @@ async def serving(
     limits: Limits | None = None,
     quota: Quota | None = None,
     timing: Setting = OFF,
-    **more: Any,
+    callers: Callers | None = None,
+    kind: Kind = SERVERLESS,
 ) -> AsyncIterator[Server]:
     """A running server, which ends with the block."""
-    server = Server(Sessions(keys, quota or Quota(10**9, 10**12), timing=timing), limits=limits, **more)
+    application = Application(Sessions(keys, quota or Quota(10**9, 10**12), timing=timing), kind=kind)
+    server = Server(application, limits=limits, callers=callers)
     ready, stop = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(server.run(lambda url: ready.set(), stop))
     await ready.wait()

@@ -17,6 +17,7 @@ from mistral_on_azure.endpoint.ending import BUSY
 PROGRAM = f"""
 import re, time
 from mistral_on_azure.endpoint.__main__ import until_parent_ends
+from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.server import Server, run
 
@@ -27,7 +28,7 @@ class Busy:
         print("busy", flush=True)
         {{}}
 
-run(until_parent_ends(Server(Sessions([{KEY!r}]), model=Busy())))
+run(until_parent_ends(Server(Application(Sessions([{KEY!r}]), model=Busy()))))
 """
 LOOP, PATTERN, SLEEP = "while True: pass", "re.match('(a|aa)+$', 'a' * 80 + 'b')", "time.sleep(600)"
 

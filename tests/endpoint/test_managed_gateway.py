@@ -13,9 +13,8 @@ from asking import KEY, PROMPT, QUESTION, Got, chat, get, send
 from managed_compute import managed
 
 from mistral_on_azure.azure.deployments import deployments
-from mistral_on_azure.endpoint.application import Application
+from mistral_on_azure.endpoint.application import Application, document
 from mistral_on_azure.endpoint.gateway.managed import MANAGED, Managed
-from mistral_on_azure.endpoint.routes import document
 from mistral_on_azure.endpoint.serving import engine_messages
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request

@@ -16,11 +16,6 @@ from mistral_on_azure.azure.files import PrivateFolder
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.bounds import busy, in_background
 from mistral_on_azure.endpoint.ending import Deadline, signals
-from mistral_on_azure.endpoint.gateway.authentication import TokenService
-from mistral_on_azure.endpoint.gateway.kinds import Kind
-from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
-from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.transport import connection
 from mistral_on_azure.endpoint.transport.connection import Connection
 from mistral_on_azure.endpoint.transport.listener import Callers, Shared
@@ -104,14 +99,10 @@ class Server:
     """The local endpoint as a server. It listens on http from the start, and on https after the first request for it.
 
     Args:
-        sessions: the sessions by the keys that are accepted.
+        application: answers the requests.
         host: the address to listen on.
         port: 0 takes a free one.
-        default: the deployment that answers when a request names none; None is the first one of the kind.
-        lifetime: lifetime of a Microsoft Entra ID token in seconds.
         limits: sizes and times that a client may take.
-        model: generates completions; None is the script.
-        kind: the kind of deployment to imitate.
         callers: the hosts and origins that requests may name.
 
     Raises:
@@ -120,22 +111,16 @@ class Server:
 
     def __init__(
         self,
-        sessions: Sessions,
+        application: Application,
         host: str = "127.0.0.1",
         port: int = 0,
-        default: str | None = None,
-        lifetime: int = 3600,
         limits: Limits | None = None,
-        model: Model | None = None,
-        kind: Kind = SERVERLESS,
         callers: Callers | None = None,
     ) -> None:
-        self.host = host
-        self.application = Application(sessions, default, TokenService(lifetime), self._secure_soon, model, kind)
-        callers, application = callers or Callers(), self.application
-        respond = callers.answering(application.answer)
+        self.host, callers = host, callers or Callers()
+        application.secure = self._secure_soon
         self.shared = Shared(
-            respond,
+            callers.answering(application.answer),
             limits or Limits(),
             lambda error, headers: callers.opened(application.kind.error(error), headers),
             application.admit,

@@ -31,7 +31,7 @@ class Address:
     """The operation of one path.
 
     Attributes:
-        operation: a key of `OPERATIONS` in routes.py.
+        operation: a key of `OPERATIONS` in application.py.
         extra: the default of the header `extra-parameters`, one of `EXTRA`.
     """
 
