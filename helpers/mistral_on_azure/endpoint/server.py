@@ -117,7 +117,7 @@ class Server:
         limits: Limits | None = None,
         callers: Callers | None = None,
     ) -> None:
-        self.host, callers = host, callers or Callers()
+        self.host, self.application, callers = host, application, callers or Callers()
         application.secure = self._secure_soon
         self.shared = Shared(
             callers.answering(application.answer),
