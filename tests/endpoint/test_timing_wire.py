@@ -14,29 +14,25 @@ from mistral_on_azure import imitate_pace
 from mistral_on_azure.azure import http
 from mistral_on_azure.endpoint.local.faults import HEADER as FAULT
 from mistral_on_azure.endpoint.local.timing import HEADER, setting
-from mistral_on_azure.endpoint.server import run
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 STEP = 0.5  # seconds
 
 
-def test_the_request_overrides_the_session_and_the_session_the_server():
-    async def main():
-        async with serving(timing=setting(f"first-token={STEP}")) as server:
-            slow, off = {HEADER: f"first-token={2 * STEP}"}, {HEADER: "off"}
-            assert [await _steps(server, headers) for headers in ({}, slow, off)] == [1, 2, 0]
-            told = await ask(server, post("/local/timing", b'{"timing": "off"}', AUTHORIZED))
-            assert told.json() == {"timing": "off", "before": f"first-token={STEP}"}
-            assert [await _steps(server, headers) for headers in ({}, slow)] == [0, 2]
-            assert await _steps(server, {**slow, FAULT: f"first-token={STEP}"}) == 1
-            back = json.dumps({"timing": told.json()["before"]}).encode()
-            assert (await ask(server, post("/local/timing", back, AUTHORIZED))).json()["before"] == "off"
-            assert await _steps(server, {}) == 1
-            for wrong in (b"{}", b'{"timing": "fast"}', b'{"timing": 1}'):
-                assert (await ask(server, post("/local/timing", wrong, AUTHORIZED))).status == 400
-            assert (await ask(server, chat(headers={HEADER: "fast"}))).status == 400
-
-    run(main())
+async def test_the_request_overrides_the_session_and_the_session_the_server():
+    async with serving(timing=setting(f"first-token={STEP}")) as server:
+        slow, off = {HEADER: f"first-token={2 * STEP}"}, {HEADER: "off"}
+        assert [await _steps(server, headers) for headers in ({}, slow, off)] == [1, 2, 0]
+        told = await ask(server, post("/local/timing", b'{"timing": "off"}', AUTHORIZED))
+        assert told.json() == {"timing": "off", "before": f"first-token={STEP}"}
+        assert [await _steps(server, headers) for headers in ({}, slow)] == [0, 2]
+        assert await _steps(server, {**slow, FAULT: f"first-token={STEP}"}) == 1
+        back = json.dumps({"timing": told.json()["before"]}).encode()
+        assert (await ask(server, post("/local/timing", back, AUTHORIZED))).json()["before"] == "off"
+        assert await _steps(server, {}) == 1
+        for wrong in (b"{}", b'{"timing": "fast"}', b'{"timing": 1}'):
+            assert (await ask(server, post("/local/timing", wrong, AUTHORIZED))).status == 400
+        assert (await ask(server, chat(headers={HEADER: "fast"}))).status == 400
 
 
 async def _steps(server, headers: dict[str, str]) -> int:
@@ -46,20 +42,17 @@ async def _steps(server, headers: dict[str, str]) -> int:
     return int((time.monotonic() - began) / STEP)
 
 
-def test_the_first_token_can_be_seen_before_the_last_is_sent():
-    async def main():
-        async with serving() as server:
-            peer = await connect(server)
-            began = time.monotonic()
-            peer.send(chat(stream=True, headers={HEADER: "first-token=1; tokens-per-second=200"}))
-            await peer.reader.readuntil(b"\r\n\r\n")
-            assert time.monotonic() - began < 0.9  # the head does not wait
-            await peer.reader.readuntil(b'"content":"As"')
-            assert time.monotonic() - began >= 0.99
-            await peer.reader.readuntil(b"[DONE]")
-            assert time.monotonic() - began >= 0.99 + 71 * 0.005
-
-    run(main())
+async def test_the_first_token_can_be_seen_before_the_last_is_sent():
+    async with serving() as server:
+        peer = await connect(server)
+        began = time.monotonic()
+        peer.send(chat(stream=True, headers={HEADER: "first-token=1; tokens-per-second=200"}))
+        await peer.reader.readuntil(b"\r\n\r\n")
+        assert time.monotonic() - began < 0.9  # the head does not wait
+        await peer.reader.readuntil(b'"content":"As"')
+        assert time.monotonic() - began >= 0.99
+        await peer.reader.readuntil(b"[DONE]")
+        assert time.monotonic() - began >= 0.99 + 71 * 0.005
 
 
 class Listener(asyncio.Protocol):
@@ -83,7 +76,7 @@ class Listener(asyncio.Protocol):
             self.ended.set_result(None)
 
 
-def test_sixty_four_paced_streams_end_on_time(local):
+async def test_sixty_four_paced_streams_end_on_time(local):
     """200 ms to the first token and 20 ms a token, all at once: none waits for another.
 
     How exactly they keep their schedule is for `make bench` to measure; peers that sleep between events end late.
@@ -102,16 +95,13 @@ def test_sixty_four_paced_streams_end_on_time(local):
         assert {each.heard.count(b"data: ") for each in heard} == {EVENTS}
         return sorted((each.last - each.began) / schedule - 1 for each in heard)
 
-    async def main() -> None:
-        await lateness(1)  # loads the tokenizer
-        for _ in range(5):  # a machine that is busy with something else gets another chance
-            late = await lateness()
-            assert late[0] > -0.001  # never early
-            if statistics.median(late) < 0.03:
-                return
-        raise AssertionError(f"{statistics.median(late):.3%} late")
-
-    run(main())
+    await lateness(1)  # loads the tokenizer
+    for _ in range(5):  # a machine that is busy with something else gets another chance
+        late = await lateness()
+        assert late[0] > -0.001  # never early
+        if statistics.median(late) < 0.03:
+            return
+    raise AssertionError(f"{statistics.median(late):.3%} late")
 
 
 def test_a_notebook_that_imitated_a_pace_puts_back_what_was_there(local):
