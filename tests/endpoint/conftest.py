@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from own_scripts import serve
+from asking import serve
 
 
 @pytest.fixture

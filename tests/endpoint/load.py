@@ -2,7 +2,7 @@
 
 The server is a process of its own; it is asked for its tasks, its connections, its sockets and its memory while the
 load runs and after it has ended. Ends with status 1 if anything is left or grows, or if others wait for too long.
-`test_load` asks only for what is left: a busy machine has longer waits.
+`test_processes` asks only for what is left: a busy machine has longer waits.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from mistral_on_azure.endpoint.transport.listener import Callers
 from mistral_on_azure.endpoint.transport.reader import Limits
 
 KEY = "k" * 32
+AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 PROMPT = "How many languages are in the world?"  # answered in 72 tokens: a stream of 75 events
 EVENTS = 75
 ROUTE = "/v1/chat/completions"
@@ -145,6 +146,9 @@ def get(path: str, headers: dict[str, str] | None = None, version: str = "1.1") 
     fields = {"host": "localhost", "authorization": f"Bearer {KEY}", **(headers or {})}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"GET {path} HTTP/{version}\r\n{head}\r\n".encode()
+
+
+INFO = get("/info")
 
 
 async def ask(server: Server, data: bytes) -> Got:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from raw import KEY, ask, chat, get, post, serving
+from raw import AUTHORIZED, ask, chat, get, post, serving
 
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.local.faults import HEADER, Faults
-
-AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 
 
 async def statuses(server, header: str | None, count: int) -> list[int]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from raw import EVENTS, KEY, ROUTE, ask, chat, connect, connect_by_tls, get, post, serving, until
+from raw import EVENTS, INFO, KEY, ROUTE, ask, chat, connect, connect_by_tls, get, post, serving, until
 
 from mistral_on_azure.endpoint.transport.reader import Limits
-
-INFO = get("/info")
-AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 
 
 async def test_chunked_request_bodies():

@@ -6,12 +6,11 @@ import json
 import time
 
 import pytest
-from raw import KEY, Got, ask, chat, connect, get, post, serving
+from raw import AUTHORIZED, Got, ask, chat, connect, get, post, serving
 
 from mistral_on_azure.endpoint.gateway.quota import Limits
 from scripted import script
 
-AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 ROUTES = ("/chat/completions", "/v1/chat/completions", "/models/chat/completions")
 PROMPTS = [prompt for system, prompt in script() if system is None]
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from raw import KEY, ROUTE, ask, chat, connect, get, post, serving
+from raw import AUTHORIZED, INFO, KEY, ROUTE, ask, chat, connect, get, post, serving
 
 from mistral_on_azure.endpoint.transport.reader import Limits
 
-INFO = get("/info")
-AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 OFFER = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABkAAQ"}
 
 
