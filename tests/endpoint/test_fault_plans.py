@@ -29,10 +29,7 @@ async def test_out_of_band_a_sequence():
     async with serving() as server:
         wanted = [{"status": 503, "count": 2}, {"status": 429, "retry_after": 1, "after": 1}]
         asked = await ask(server, post("/local/faults", json.dumps(wanted).encode(), AUTHORIZED))
-        assert asked.json() == [
-            {"status": 503, "count": 2},
-            {"status": 429, "retry_after": 1, "count": 1, "after": 1},
-        ]
+        assert asked.json() == [{"status": 503, "count": 2}, {"status": 429, "retry_after": 1, "count": 1, "after": 1}]
         assert await statuses(server, None, 5) == [503, 503, 200, 429, 200]
         assert (await ask(server, get("/local/faults"))).json() == []
         await ask(server, post("/local/faults", b'{"status": 500, "probability": 1.0, "count": 9}', AUTHORIZED))

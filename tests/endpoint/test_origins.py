@@ -104,10 +104,7 @@ async def test_managed_compute_passes_a_preflight_with_a_credential_on_and_nothi
     rebound = keyed.replace(b"host: ", b"host: evil.example", 1)
     async with serving(kind=Managed()) as server:
         got = await ask(server, keyed)
-        assert (got.status, got["access-control-allow-origin"]) == (
-            200 if method == "POST" else 424,
-            EVIL["origin"],
-        )
+        assert (got.status, got["access-control-allow-origin"]) == (200 if method == "POST" else 424, EVIL["origin"])
         for refused in (keyless, rebound, keyed.replace(b"OPTIONS", b"POST", 1), chat(headers=EVIL)):
             got = await ask(server, refused)
             assert got.status == 403 and "access-control-allow-origin" not in dict(got.headers)

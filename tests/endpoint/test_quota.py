@@ -131,9 +131,7 @@ def test_more_than_a_minute_holds_passes_once_and_is_owed():
 
 
 @given(
-    st.integers(1, 50),
-    st.integers(1, 500),
-    st.lists(st.tuples(st.floats(0, 100), st.integers(0, 200)), max_size=60),
+    st.integers(1, 50), st.integers(1, 500), st.lists(st.tuples(st.floats(0, 100), st.integers(0, 200)), max_size=60)
 )
 def test_never_more_than_the_limits_allow(requests, tokens, arrivals):
     """In any span of time, at most what a bucket holds and what flows into it meanwhile."""

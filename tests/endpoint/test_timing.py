@@ -68,13 +68,7 @@ def events(tokens: int) -> tuple[bytes, ...]:
 
 def test_each_token_at_its_time():
     answer = paced(Answer(200, events=events(4)), Timing(0.2, 50), 4)
-    assert timeline(answer) == [
-        (0.0, b"HEAD"),
-        (0.2, b"role1"),
-        (0.22, b"2"),
-        (0.24, b"3"),
-        (0.26, b"4end[DONE]"),
-    ]
+    assert timeline(answer) == [(0.0, b"HEAD"), (0.2, b"role1"), (0.22, b"2"), (0.24, b"3"), (0.26, b"4end[DONE]")]
 
 
 def test_lateness_does_not_add_up():

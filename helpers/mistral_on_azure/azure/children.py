@@ -81,9 +81,8 @@ def stop(process: subprocess.Popen) -> None:
         process.wait(_END_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
-        with contextlib.suppress(
-            subprocess.TimeoutExpired
-        ):  # a process in a system call, such as a write to a slow disk, ends after that call
+        # A process in a system call, such as a write to a slow disk, ends after that call.
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_END_TIMEOUT)
     process.stdout.close()
 

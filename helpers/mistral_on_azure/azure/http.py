@@ -109,10 +109,7 @@ def stream(url: str, credential: str, body: Any, headers: dict[str, str]) -> Ite
     Raises:
         CookbookError: when no answer comes or it breaks off, or SSL_CERT_FILE holds no certificates.
     """
-    with (
-        _errors_in_one_line(url, ENDPOINT),
-        _sent("POST", url, credential, body, headers) as (answer, sent),
-    ):
+    with _errors_in_one_line(url, ENDPOINT), _sent("POST", url, credential, body, headers) as (answer, sent):
         received = {name.lower(): value for name, value in answer.getheaders()}
         yield Streamed(answer.status, received, urlsplit(url).path, sent, json.dumps(body), answer, credential)
 
@@ -203,12 +200,7 @@ class Probe:
 
 
 def probe(
-    base: str,
-    credential: str,
-    kind: DeploymentKind | None = None,
-    *,
-    list_models: bool = True,
-    by_address: bool = True,
+    base: str, credential: str, kind: DeploymentKind | None = None, *, list_models: bool = True, by_address: bool = True
 ) -> Probe:
     """Find out an endpoint's kind and model, with TIMEOUT seconds for each of at most three requests.
 

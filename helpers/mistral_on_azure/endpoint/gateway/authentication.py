@@ -70,12 +70,7 @@ class TokenService:
             "ver": "1.0",
         }
         token = jwt.encode(claims, self._signing_key(), algorithm=_ALGORITHM, headers={"kid": "local"})
-        return {
-            "access_token": token,
-            "expires_on": str(claims["exp"]),
-            "resource": resource,
-            "token_type": "Bearer",
-        }
+        return {"access_token": token, "expires_on": str(claims["exp"]), "resource": resource, "token_type": "Bearer"}
 
     def check(self, token: str, audiences: Sequence[str]) -> str:
         """Verify a token and return the object id that it was issued for.
@@ -185,11 +180,7 @@ class SessionsByCredential(Protocol):
 
 
 def authenticate(
-    request: Request,
-    sessions: SessionsByCredential,
-    tokens: TokenService,
-    audiences: Sequence[str],
-    bare_key: bool,
+    request: Request, sessions: SessionsByCredential, tokens: TokenService, audiences: Sequence[str], bare_key: bool
 ) -> Any:
     """Find the session of a request.
 

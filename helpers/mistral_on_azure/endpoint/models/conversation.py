@@ -12,12 +12,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mistral_on_azure.endpoint.api_errors import invalid
+from mistral_on_azure.endpoint.api_errors import broken, invalid
 from mistral_on_azure.endpoint.models.messages import (
     JOINT,
     Conversation,
     History,
-    broken,
     check_ids,
     check_order,
     check_roles,
