@@ -113,8 +113,7 @@ def _choice(answer: Result, index: int, completion: Completion) -> bytes:
 
 def _spoken(completion: Completion, index: int) -> bytes:
     """The JSON of a choice without log probabilities."""
-    calls = [call.member for call in completion.calls] or None
-    message = {"role": "assistant", "content": completion.text, "tool_calls": calls}
+    message = {"role": "assistant", "content": completion.text, "tool_calls": completion.calls or None}
     choice = {"index": index, "message": message, "finish_reason": completion.finish_reason}
     return _encode(choice)[:-1] + b',"logprobs":null}'
 
@@ -141,7 +140,7 @@ def _tails(answer: Result) -> Iterator[dict[str, Any]]:
         for place, piece in enumerate(completion.pieces):
             yield tail_of(index, {"content": piece}, {"content": [tokens[place]]} if tokens else None)
         for place, call in enumerate(completion.calls):
-            yield tail_of(index, {"tool_calls": [{"index": place, **call.member}]})
+            yield tail_of(index, {"tool_calls": [{"index": place, **call}]})
         end = tail_of(index, {} if completion.calls else {"content": ""}, finish_reason=completion.finish_reason)
         yield {**end, "usage": answer.usage} if index == last and asked is None else end
     if asked:

@@ -17,8 +17,8 @@ from functools import lru_cache
 from typing import Any
 
 from mistral_on_azure.catalog.script_format import TokenLogprob
-from mistral_on_azure.endpoint.models.script import Completion
-from mistral_on_azure.endpoint.models.tokens import processor, tokenize
+from mistral_on_azure.endpoint.models.script import Completion, whole
+from mistral_on_azure.endpoint.models.tokens import processor
 
 _RANK_STEP = 0.6  # the difference of logits between a text and the next one in rank
 _ADJUSTING = {"frequency_penalty", "presence_penalty", "logit_bias"}
@@ -58,7 +58,7 @@ def _adjustment(text: str, parameters: dict[str, Any]) -> float:
     bias = parameters.get("logit_bias") or {}
     if not (frequency or presence or bias):
         return 0.0
-    seen = Counter(tokenize(text).ids)
+    seen = Counter(whole(text).ids)
     repeats = sum(seen.values()) - len(seen)
     repeated = sum(1 for times in seen.values() if times > 1)
     penalty = frequency * repeats / seen.total() + presence * repeated / len(seen)
