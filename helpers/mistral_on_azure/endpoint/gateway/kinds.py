@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from mistral_on_azure.azure.deployments import Deployment, deployments, retired_deployments, sold_deployments
 from mistral_on_azure.catalog import models
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.gateway.authentication import SessionsByCredential, TokenService, authenticate
+from mistral_on_azure.endpoint.gateway.authentication import TokenService, looks_like_token
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
@@ -39,6 +39,16 @@ class Address:
     extra: str = "error"
 
 
+class SessionsByCredential(Protocol):
+    """Looks up sessions by their credential. Each method returns None for an unknown credential."""
+
+    def of_header(self, authorization: str, known: dict[str, Any]) -> Any: ...
+
+    def of_key(self, key: str) -> Any: ...
+
+    def of_object(self, object_id: str) -> Any: ...
+
+
 class Kind:
     """A kind of deployment. It has no state of a request or session, so all of them can share one object.
 
@@ -48,7 +58,7 @@ class Kind:
         fallback: the operation of every other path; None answers 404.
         api_versions: the valid values of `api-version`, the current one first; if empty, the parameter is ignored.
         audiences: the accepted audiences of Microsoft Entra ID tokens; error messages recommend the first.
-        bare_key: whether the key may be sent without `Bearer`.
+        bare_key: whether `Authorization` may be a key without `Bearer`.
     """
 
     name: str
@@ -59,12 +69,29 @@ class Kind:
     bare_key = False
 
     def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
-        """The session of a request's credential.
+        """The session of a request's credential: a key or a token in `Authorization: Bearer`, or a key in `api-key`.
 
         Raises:
             ApiError: 401 for a missing, unknown or invalid credential.
         """
-        return authenticate(request, sessions, tokens, self.audiences, self.bare_key)
+        authorization = request.headers.get("authorization")
+        if authorization is None:
+            return _by_key(request.headers.get("api-key"), sessions)
+        session = sessions.of_header(authorization, request.known)
+        if session is not None:
+            return session
+        scheme, _, credential = authorization.partition(" ")
+        credential = credential.strip()
+        if self.bare_key and not credential and scheme.lower() != "bearer" and not looks_like_token(scheme):
+            return _by_key(scheme, sessions)
+        if scheme.lower() != "bearer" or not credential:
+            raise _refused("The Authorization header must read 'Bearer', a space, and the key or token.")
+        if looks_like_token(credential):
+            session = sessions.of_object(tokens.check(credential, self.audiences))
+            if session is None:
+                raise _refused("The token's identity is not known to this endpoint.")
+            return session
+        return _by_key(credential, sessions)
 
     def deployments(self) -> Mapping[str, Deployment]:
         """The deployments of an endpoint of this kind, by name, the default one first."""
@@ -94,6 +121,19 @@ class Kind:
     def info(self, deployment: Deployment) -> dict[str, str]:
         """The body of the response to `GET /info`."""
         return deployment.info
+
+
+def _by_key(key: str | None, sessions: SessionsByCredential) -> Any:
+    if key is None:
+        raise _refused("No credential was sent: add the header 'Authorization: Bearer' with the key or token.")
+    session = sessions.of_key(key)
+    if session is None:
+        raise _refused("The key was refused. Check that it belongs to this endpoint and has no stray characters.")
+    return session
+
+
+def _refused(message: str) -> ApiError:
+    return ApiError(401, "unauthorized", message, headers=(("www-authenticate", "Bearer"),))
 
 
 def deployment_named(name: Any, known: Mapping[str, Deployment] | None = None) -> Deployment:
