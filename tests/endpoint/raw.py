@@ -124,7 +124,7 @@ async def connect(server: Server, **options: Any) -> Peer:
 
 
 async def connect_by_tls(server: Server) -> Peer:
-    secure = server.secure()
+    secure = server.secured
     context = ssl.create_default_context(cafile=secure["authorities"])
     port = int(secure["https_endpoint"].rpartition(":")[2])
     return Peer(*await asyncio.open_connection("127.0.0.1", port, ssl=context))

@@ -147,7 +147,11 @@ class Server:
         return make_certificate(self._folder.path)
 
     @cached_property
-    def _secured(self) -> dict[str, str]:
+    def secured(self) -> dict[str, str]:
+        """The addresses of the https listener and of the token service, and the path of the CA file.
+
+        The first access makes the certificate and opens the listener.
+        """
         context, trusted = self._certificate
         sock = listen(self.host, 0)
         self._opening = asyncio.get_running_loop().create_task(self._serve(sock, context))
@@ -157,20 +161,13 @@ class Server:
             "authorities": str(trusted),
         }
 
-    def secure(self) -> dict[str, str]:
-        """The addresses of the https listener and of the token service, and the path of the CA file.
-
-        The first call makes the certificate and opens the listener.
-        """
-        return self._secured
-
     def _secure_soon(self) -> dict[str, str] | Awaitable[dict[str, str]]:
-        """As `secure`, but the certificate, which takes half a second to make, is made in the background thread."""
-        return self._secured if "_secured" in self.__dict__ else self._secure_later()
+        """As `secured`, but the certificate, which takes half a second to make, is made in the background thread."""
+        return self.secured if "secured" in self.__dict__ else self._secure_later()
 
     async def _secure_later(self) -> dict[str, str]:
         await in_background(lambda: self._certificate)
-        return self._secured
+        return self.secured
 
     async def run(
         self, ready: Callable[[str], None], until: asyncio.Event | None = None, deadline: Deadline | None = None

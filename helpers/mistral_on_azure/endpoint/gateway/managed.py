@@ -135,13 +135,6 @@ class Managed(Kind):
     def quota(self, limits: Limits, clock: Callable[[], float]) -> ConcurrencyLimit:
         return ConcurrencyLimit(self.most, clock, self.limit, self.instances)
 
-    def info(self, deployment: Deployment) -> dict[str, str]:
-        return {
-            "model_type": "chat-completion",
-            "model_provider_name": deployment.container_provider,
-            "model_name": deployment.container_name,
-        }
-
 
 def wrapped(
     status: int, body: bytes, headers: tuple[tuple[str, str], ...] = (), content_type: str = "application/json"

@@ -32,7 +32,7 @@ from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving import container, engine_messages, scoring
 from mistral_on_azure.endpoint.serving import container_answers as answers
 from mistral_on_azure.endpoint.serving.chat import pace_of, slowed
-from mistral_on_azure.endpoint.serving.container import Adapter, ContainerChat
+from mistral_on_azure.endpoint.serving.container import ContainerChat
 from mistral_on_azure.endpoint.serving.container_answers import Refused
 from mistral_on_azure.endpoint.serving.container_body import schemas_are_read
 from mistral_on_azure.endpoint.serving.engine_request import EngineError, StreamOptions
@@ -128,18 +128,14 @@ def _passed_on(call: _Call, outcome: _Outcome) -> Answer:
     if isinstance(outcome, FaultAsked):
         fault = outcome.fault
         if made is None:
-            return damaged(_named(_faulty(call.kind, outcome), deployment), fault)
+            made = timing.paced(call.kind.error(error_of(fault)), slowed(timing.Timing(), fault), 0)
+            return damaged(_named(made, deployment), fault)
     if isinstance(made, Refused):
         made = wrapped(made.status, made.body, made.headers, made.content_type)
     else:
         made = timing.paced(made, slowed(call.pace, fault), made.tokens)
     made = _named(pending.waits(made) if isinstance(pending, ConcurrencyLimit) else made, deployment)
     return damaged(made, fault) if fault else made
-
-
-def _faulty(kind: Kind, scripted: FaultAsked) -> Answer:
-    """The error response of a fault with a status, with the fault's delay."""
-    return timing.paced(kind.error(error_of(scripted.fault)), slowed(timing.Timing(), scripted.fault), 0)
 
 
 def _check_size(body: bytes) -> None:
@@ -165,11 +161,10 @@ def _container(request: Request, deployment: Deployment, session: Session, known
     if listener.is_preflight(request.method, request.headers):
         return answers.preflight(request)
     answers.check_route(request.method, request.path)
-    adapter = Adapter(deployment.container_name, deployment.container_provider)
     if request.path == "/":
         return Answer(200, b'"healthy"')
     if request.path == "/info":
-        return Answer(200, adapter.info)
+        return Answer(200, answers.info(deployment))
     if request.path == "/swagger.json":
         return Answer(200, answers.description())
     if request.path == "/redoc":
@@ -181,21 +176,20 @@ def _container(request: Request, deployment: Deployment, session: Session, known
         container.read_completions(request.body, content_type)
     extra = request.headers.get("extra-parameters")
     azure = request.path == "/chat/completions"
-    asked = container.read_chat(request.body, content_type, extra, adapter, azure=azure, filtered=known.filtered)
+    provider = deployment.container_provider
+    asked = container.read_chat(request.body, content_type, extra, provider, azure=azure, filtered=known.filtered)
     identifier = request.headers.get("x-request-id", "")[:_LONGEST_ID] or f"{random.getrandbits(64):016x}"
-    return _chat(asked, adapter, deployment, session, known, f"chatcmpl-{identifier}")
+    return _chat(asked, deployment, session, known, f"chatcmpl-{identifier}")
 
 
-def _chat(
-    asked: ContainerChat, adapter: Adapter, deployment: Deployment, session: Session, known: Answers, identifier: str
-) -> Answer:
+def _chat(asked: ContainerChat, deployment: Deployment, session: Session, known: Answers, identifier: str) -> Answer:
     body = asked.body
     prompt_tokens = _check(asked, deployment)
     late = late_error(body, vocabulary_size(deployment.tokenizer))
     if late is not None and not body.stream:
         raise answers.from_engine(late)
     if late is not None:
-        return Answer(200, b"", b"", _EVENTS, answers.broken_stream(late, adapter.name))
+        return Answer(200, b"", b"", _EVENTS, answers.broken_stream(late, deployment.container_name))
     parameters = {
         "temperature": body.temperature if body.temperature is not None else 0.0 if body.seed is None else 1.0,
         "top_p": 1.0 if body.top_p is None else body.top_p,
@@ -218,7 +212,7 @@ def _chat(
             raise answers.from_engine(EngineError(_TOO_MUCH))
     reason = found.given.more.finish_reason if found else None
     written = [completion.ended(reason, None) for completion, _ in choices]
-    made = _written(asked, written, adapter.name, (prompt_tokens, completed), identifier)
+    made = _written(asked, written, deployment.container_name, (prompt_tokens, completed), identifier)
     made = replace(made, delay=delay, tokens=completed, prompt_tokens=prompt_tokens)
     if fault is not None:
         raise FaultAsked(fault, made)
