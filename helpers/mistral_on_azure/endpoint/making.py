@@ -50,7 +50,7 @@ def make(keys: Sequence[str], options: Options) -> Server:
     except ApiError as error:
         raise CookbookError(error.message) from None
     limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute, options.minute)
-    sessions = Sessions(keys, limits, timing=pace, quota=kind.quota, kept=options.exchanges)
+    sessions = Sessions(keys, limits, timing=pace, kept=options.exchanges)
     application = Application(sessions, options.deployment, TokenService(options.token_lifetime), _model(options), kind)
     callers = _callers(options)
     try:

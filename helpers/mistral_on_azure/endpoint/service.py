@@ -40,6 +40,7 @@ class Service:
         kind: Kind = SERVERLESS,
     ) -> None:
         self.sessions, self.default = sessions, default or next(iter(kind.deployments()))
+        sessions.new_quota = kind.quota
         self.tokens, self.model, self.kind = tokens or TokenService(), model or Script(), kind
         self.script = self.model if isinstance(self.model, Script) else Script()
 

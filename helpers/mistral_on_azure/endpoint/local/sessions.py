@@ -148,8 +148,10 @@ class Sessions:
         limits: the quota of each deployment, for each key.
         clock: returns monotonic seconds.
         timing: the pace of responses in new sessions.
-        quota: makes the quota of one deployment for one key; the kind of deployment provides it.
         kept: number of exchanges in each journal.
+
+    Attributes:
+        new_quota: makes the quota of one deployment for one key; `Service` takes it from the kind of deployment.
     """
 
     def __init__(
@@ -158,10 +160,10 @@ class Sessions:
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
         timing: Setting = OFF,
-        quota: Callable[[Limits, Callable[[], float]], Quota] = Quota,
         kept: int = KEPT,
     ) -> None:
-        self._new = partial(Session, lambda limits: quota(limits, clock), limits or Limits(), timing, kept)
+        self.new_quota: Callable[[Limits, Callable[[], float]], Quota] = Quota
+        self._new = partial(Session, lambda limits: self.new_quota(limits, clock), limits or Limits(), timing, kept)
         self._by_header = {_digest(_BEARER + key): self._new() for key in keys}
         self._by_secret = {_digest(session.identity_secret): session for session in self._by_header.values()}
         self._by_object = {session.object_id: session for session in self._by_header.values()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,7 +16,6 @@ from mistral_on_azure.endpoint.bounds import LARGE, LONG, in_background, in_even
 from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.managed import ConcurrencyLimit, wrapped
-from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.local.faults import damaged, error_of
 from mistral_on_azure.endpoint.local.sessions import Session
@@ -66,7 +64,7 @@ class _Call:
     kind: Kind
     deployment: Deployment
     session: Session
-    pending: ConcurrencyLimit | Quota
+    pending: ConcurrencyLimit
     pace: timing.Timing
     fault: Fault | None
 
@@ -103,7 +101,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
 
 async def _answer_later(call: _Call, request: Request, known: Answers) -> Answer:
     """Make the container's response in the background thread. The request counts as concurrent meanwhile."""
-    with call.pending.working() if isinstance(call.pending, ConcurrencyLimit) else nullcontext():
+    with call.pending.working():
         outcome = await in_background(_outcome, request, call.deployment, call.session, known)
     return _passed_on(call, outcome)
 
@@ -134,7 +132,7 @@ def _passed_on(call: _Call, outcome: _Outcome) -> Answer:
         made = wrapped(made.status, made.body, made.headers, made.content_type)
     else:
         made = timing.paced(made, slowed(call.pace, fault), made.tokens)
-    made = _named(pending.waits(made) if isinstance(pending, ConcurrencyLimit) else made, deployment)
+    made = _named(pending.waits(made), deployment)
     return damaged(made, fault) if fault else made
 
 
