@@ -41,6 +41,16 @@ def new_application(**options: Any) -> Application:
 APPLICATION = new_application()
 
 
+class Clock:
+    """Seconds, as a test says."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @dataclass(frozen=True, slots=True)
 class Got:
     """One answer."""

@@ -9,6 +9,7 @@ import time
 
 import jwt
 import pytest
+from asking import Clock
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -24,19 +25,9 @@ KEY, AUDIENCE = "k" * 32, SERVERLESS.audience
 FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-class Clock:
-    """Seconds since the epoch, as a test says."""
-
-    def __init__(self) -> None:
-        self.now = float(int(time.time()))
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(float(int(time.time())))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from asking import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 from raw import KEY, ask, chat, get, post, serving
@@ -20,16 +21,6 @@ from mistral_on_azure.errors import CookbookError
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
 NAMES = ("requests", "tokens")
-
-
-class Clock:
-    """Seconds, as a test says."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def application(limits: Limits, clock: Clock) -> Application:

@@ -42,7 +42,6 @@ class Service:
         self.sessions, self.default = sessions, default or next(iter(kind.deployments()))
         sessions.new_quota = kind.quota
         self.tokens, self.model, self.kind = tokens or TokenService(), model or Script(), kind
-        self.script = self.model if isinstance(self.model, Script) else Script()
 
 
 # Arguments: the service, the request, and the session of its credential; None on routes that need no credential.

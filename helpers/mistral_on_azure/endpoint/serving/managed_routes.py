@@ -1,4 +1,4 @@
-"""The handler of all paths on managed compute: gateway, container and engine, with the script as the model."""
+"""The handler of all paths on managed compute: gateway, container and engine; the model is always the script."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         _check_size(request.body)
-        known = service.script.files.answers(session.script.strict)
+        known = service.model.files.answers(session.script.strict)
     except ApiError as error:
         return _passed_on(call, error)
     size = len(request.body)
