@@ -241,15 +241,11 @@ def _check_companions(given: dict[str, Any]) -> None:
         raise not_supported("top_logprobs", given["top_logprobs"], "top_logprobs needs logprobs: set it to true.")
     if given.get("n", 1) > 1 and given.get("temperature") == 0:
         raise invalid(f"n must be 1 when using greedy sampling, got {given['n']}.", param="n")
-    if "" in _stops(given):
+    stop = given.get("stop", [])
+    if "" in ([stop] if isinstance(stop, str) else stop):
         raise invalid("stop cannot contain an empty string.", param="stop")
     if given.get("tool_choice", "none") != "none" and "tools" not in given:
         raise invalid("When using `tool_choice`, `tools` must be set.", param="tool_choice")
-
-
-def _stops(given: dict[str, Any]) -> list[str]:
-    stop = given.get("stop", [])
-    return [stop] if isinstance(stop, str) else stop
 
 
 def checked_extra(header: str) -> str:
