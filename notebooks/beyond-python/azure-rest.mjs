@@ -8,7 +8,8 @@ import { createSseStream } from "@azure/core-sse";
 import { DefaultAzureCredential } from "@azure/identity";
 
 const model = process.env.AZURE_INFERENCE_MODEL || "mistralai-Mistral-7B-Instruct-v01";
-// Of the four open models one can call tools. A model of another name, as on a Foundry resource, is asked itself.
+// Only one of the four open models can call tools, so the request goes to that one. A model with another name, as on a
+// Foundry resource, gets the request itself.
 const toolModel = model.startsWith("mistralai-") ? "mistralai-Mixtral-8x22B-Instruct-v0-1" : model;
 const prompt = "How many languages are in the world?";
 const endpoint = process.env.AZURE_INFERENCE_ENDPOINT;
@@ -35,7 +36,7 @@ async function post(body, { through = client, headers = {} } = {}) {
   const response = await through.path("/chat/completions").post({ body: { model, max_tokens: 256, ...body }, headers });
   if (!isUnexpected(response)) return response.body;
   const { error, detail, message = error?.message ?? detail, code = error?.code } = response.body ?? {};
-  throw Object.assign(new Error(message ?? "without a word"), { status: response.status, code });
+  throw Object.assign(new Error(message ?? "without a word"), { status: Number(response.status), code });
 }
 
 begin("Ask what is deployed");
@@ -49,7 +50,7 @@ let completion;
 try {
   completion = await post({ messages: [system, user(prompt)], temperature: 0 });
 } catch (error) {
-  if (![400, 422, 424].includes(Number(error.status))) throw error;
+  if (![400, 422, 424].includes(error.status)) throw error;
   console.log("The system message is refused here:", error.status); // by Mistral-7B v01 on managed compute
   completion = await post({ messages: [user(`${system.content}\n${prompt}`)], temperature: 0 });
 }
@@ -141,7 +142,8 @@ const tools = [
     },
   },
 ];
-// What the model wrote is what a stranger typed: call only what is listed. What goes wrong is a result too.
+// Treat what the model wrote like a stranger's input: call only functions that are listed. An error goes back as a
+// result, too.
 function run({ name, arguments: written }) {
   try {
     if (!Object.hasOwn(functions, name)) return `error: no function ${name}`;

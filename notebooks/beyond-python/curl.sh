@@ -6,7 +6,7 @@ begin() { printf '\n## %s\n' "$1"; }
 
 begin "Connect with a key"
 url="$AZURE_INFERENCE_ENDPOINT/chat/completions?api-version=2024-05-01-preview"
-# For jq: the answer's text, or what the service objects to.
+# For jq: the answer's text, or the service's error message.
 text='(.choices // error(.error.message? // .message))[0].message.content'
 # Send a JSON body; further arguments are curl's own. The key goes to curl on its standard input (--header @-),
 # because the process list shows the arguments of a running command to everyone.
@@ -135,7 +135,8 @@ tools='[{
     }
   }
 }]'
-# What the model wrote is what a stranger typed: call only what is listed. What goes wrong is a result too.
+# Treat what the model wrote like a stranger's input: call only functions that are listed. An error goes back as a
+# result, too.
 run() {
   local language
   case $1 in
@@ -144,7 +145,8 @@ run() {
     *) echo "error: no function $1" ;;
   esac
 }
-# Of the four open models one can call tools. A model of another name, as on a Foundry resource, is asked itself.
+# Only one of the four open models can call tools, so the request goes to that one. A model with another name, as on a
+# Foundry resource, gets the request itself.
 tool_model=mistralai-Mixtral-8x22B-Instruct-v0-1
 [[ ${AZURE_INFERENCE_MODEL:-mistralai-} == mistralai-* ]] || tool_model=$AZURE_INFERENCE_MODEL
 ask() {
@@ -191,8 +193,8 @@ jq --raw-output "\"- \" + $text" "$folder"/*
 rm -r "$folder"
 
 begin "Handle errors and retries"
-# For curl an error is an answer like any other, unless it is told --fail. With --retry it waits as Retry-After says and
-# tries again; --fail then keeps the refusals out of the answer. Not every body has the status: curl writes it behind.
+# Without --fail, curl treats an error like any other answer. With --retry it waits as Retry-After says and tries again;
+# --fail then keeps the refusals out of the answer. Not every body contains the status, so curl appends it.
 hello='{"messages": [{"role": "user", "content": "How many languages are in the world?"}], "max_tokens": 256}'
 told() { post "$1" --write-out '%{http_code}' | jq --slurp --raw-output "$refusal"; }
 refusal='"\(last) \((first | objects | (.error | objects) // . | .message // .detail) // "without a word")"'
@@ -202,7 +204,7 @@ echo "a wrong value: $(told "$(jq '.temperature = -1' <<< "$hello")")"
 echo "more patience: $(post "$hello" --fail --retry 5 | jq --raw-output '.choices[0].finish_reason')"
 
 begin "Know the limits of this client"
-# Nobody checks what is sent. Only one of the two routes objects to a parameter with a slip in its name.
+# curl checks nothing that is sent. Only one of the two routes refuses a parameter whose name is misspelt.
 for route in "$url" "${AZURE_INFERENCE_OPENAI_ENDPOINT:-$AZURE_INFERENCE_ENDPOINT/v1}/chat/completions"; do
   misspelt='{"messages": [{"role": "user", "content": "How many languages are in the world?"}], "temprature": 0}'
   url=$route post "$misspelt" --output /dev/null --write-out "/${route#*://*/} → %{http_code}\n"

@@ -5,7 +5,8 @@ import { DefaultAzureCredential, getBearerTokenProvider } from "@azure/identity"
 import OpenAI from "openai";
 
 const model = process.env.AZURE_INFERENCE_MODEL || "mistralai-Mistral-7B-Instruct-v01";
-// Of the four open models one can call tools. A model of another name, as on a Foundry resource, is asked itself.
+// Only one of the four open models can call tools, so the request goes to that one. A model with another name, as on a
+// Foundry resource, gets the request itself.
 const toolModel = model.startsWith("mistralai-") ? "mistralai-Mixtral-8x22B-Instruct-v0-1" : model;
 const prompt = "How many languages are in the world?";
 const endpoint = process.env.AZURE_INFERENCE_ENDPOINT;
@@ -132,7 +133,8 @@ const tools = [
     },
   },
 ];
-// What the model wrote is what a stranger typed: call only what is listed. What goes wrong is a result too.
+// Treat what the model wrote like a stranger's input: call only functions that are listed. An error goes back as a
+// result, too.
 function run({ name, arguments: written }) {
   try {
     if (!Object.hasOwn(functions, name)) return `error: no function ${name}`;

@@ -24,11 +24,11 @@ import machine
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-from reporting import keep
 
 from mistral_on_azure import recipe_programs
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.files import write_json
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 from mistral_on_azure.upkeep import measurements
 
@@ -125,7 +125,7 @@ def main() -> None:
             print(json.dumps({way: measured}), flush=True)
             for name, value in measured.items():
                 kept["ways"][way][name].append(value)
-    keep(kept, "batch", given.results)
+    write_json(given.results / "batch.json", kept)
 
 
 if __name__ == "__main__":

@@ -15,14 +15,17 @@ import shlex
 import subprocess
 import sys
 import time
-from importlib.metadata import version
+from collections.abc import Iterable
+from importlib.metadata import Distribution, distribution, version
 from pathlib import Path
 from typing import Any
 
 import machine
-from installed import megabytes, needed
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.files import write_json
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import Cell
 from mistral_on_azure.endpoint.starting import new_key, start
@@ -82,9 +85,31 @@ def main() -> None:
         },
         "values": values,
     }
-    options.results.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-    (options.results / "clients.json").write_text(text, encoding="utf-8")
+    write_json(options.results / "clients.json", results)
+
+
+def needed(requirements: Iterable[str]) -> dict[str, Distribution]:
+    """The installed distributions that requirements name, and all that these need in turn."""
+    found: dict[str, Distribution] = {}
+    waiting = [Requirement(each) for each in requirements]
+    while waiting:
+        wanted = waiting.pop()
+        name = canonicalize_name(wanted.name)
+        if name in found and not wanted.extras:
+            continue
+        found[name] = distribution(name)
+        for text in found[name].requires or []:
+            one = Requirement(text)
+            environments = [{"extra": extra} for extra in wanted.extras or {""}]
+            if one.marker is None or any(one.marker.evaluate(each) for each in environments):
+                waiting.append(one)
+    return found
+
+
+def megabytes(distributions: Iterable[Distribution]) -> float:
+    """Their files on disk in MiB, without compiled bytecode."""
+    files = [one.locate_file(file) for one in distributions for file in one.files or [] if file.suffix != ".pyc"]
+    return sum(path.stat().st_size for path in files if path.is_file()) / 2**20
 
 
 def _same_question(sent: dict[str, str]) -> None:

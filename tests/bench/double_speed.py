@@ -21,11 +21,10 @@ from typing import Any
 import contenders
 import installing
 import machine
-from reporting import keep, load
 
 from mistral_on_azure.upkeep import measurements
 
-NAME, RESULTS = "doubles", measurements.FOLDER
+NAME = "doubles"
 MANY, NOBODY = 200, "no double"
 PACKAGES = {"respx": "0.23.1", "pytest-httpserver": "1.2.0", "pytest": None, "httpx": None}
 _TIMEOUT = 300  # seconds for a session
@@ -81,8 +80,7 @@ def emulator():
 def main() -> None:
     options = _options()
     if options.render:
-        render(options.results)
-        return
+        return measurements.keep(NAME, page, options.results)
     python = _environment()
     suites, missing = _suites()
     values: dict[str, dict[str, list[list[float]]]] = {name: {"one": [], "many": []} for name in suites}
@@ -103,15 +101,14 @@ def main() -> None:
         "missing": missing,
         "values": values,
     }
-    keep(results, NAME, options.results)
-    render(options.results)
+    measurements.keep(NAME, page, options.results, results)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--tests", type=int, default=MANY, help="in the longer sessions, one less than there are")
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, default=measurements.FOLDER)
     parser.add_argument("--render", action="store_true", help="write the page again from the kept results")
     return parser.parse_args()
 
@@ -180,9 +177,8 @@ def costs(results: dict[str, Any]) -> dict[str, tuple[float, float, float, float
     return found
 
 
-def render(folder: Path) -> None:
-    """Rebuild the page from the JSON beside it."""
-    results = load(folder, NAME)
+def page(results: dict[str, Any]) -> str:
+    """The whole page."""
     about, settings = results["machine"], results["settings"]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     rows = [
@@ -209,7 +205,7 @@ def render(folder: Path) -> None:
         "and nothing is reset between tests.",
         *(f"\n{line}" for line in results["missing"]),
     ]  # fmt: skip
-    (folder / f"{NAME}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -21,13 +21,14 @@ import slices
 from contenders import MOCKTOPUS, Contender, available
 from generator import LoadError
 
+from mistral_on_azure.upkeep import measurements
 from running import CORES, Running, verify
 
 
 def main() -> None:
     options = _options()
     if options.render:
-        return reporting.render(options.results)
+        return measurements.keep(reporting.NAME, reporting.page, options.results)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended
     described = machine.describe()  # before this process keeps to one core
     installing.CACHE.mkdir(parents=True, exist_ok=True)
@@ -48,7 +49,7 @@ def main() -> None:
             _repeat(contenders[repeat % len(contenders) :] + contenders[: repeat % len(contenders)], options, results)
     except LoadError as error:
         sys.exit(f"The benchmark stopped: {error}.")
-    reporting.save(results, options.results)
+    measurements.keep(reporting.NAME, reporting.page, options.results, results)
     for target, verdict in zip(reporting.TARGETS, reporting.verdicts(results), strict=True):
         print(reporting.verdict_line(verdict) if verdict else f"not measured: {target.name}")
 
@@ -58,7 +59,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds of load for each measure and server")
     parser.add_argument("--repeats", type=int, default=3, choices=range(1, 21), metavar="N", help="repeats (1 to 20)")
     parser.add_argument("--render", action="store_true", help="only rebuild the page from the kept results")
-    parser.add_argument("--results", type=Path, default=reporting.RESULTS, help="the folder that keeps the results")
+    parser.add_argument("--results", type=Path, default=measurements.FOLDER, help="the folder that keeps the results")
     options = parser.parse_args()
     if not 0.1 <= options.seconds <= 60:
         parser.error("--seconds is from 0.1 to 60")

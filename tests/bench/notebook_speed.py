@@ -8,21 +8,27 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import installing
 import machine
-import notebooks_page as page
-import set_up
 import ways
+from installing import CACHE, ROOT
+from reporting import target_rows, verdict_line
+from wanted_ratios import Target, Verdict, judge
+from ways import FLOOR, NBMAKE, OURS, PAPERMILL, Failed, environment
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.running.processes import adopt_orphans
+from mistral_on_azure.upkeep import measurements
 
 _IMPORT = "import time; began = time.perf_counter(); import mistral_on_azure; print(time.perf_counter() - began)"
 _IMPORTS = 15  # times that `import mistral_on_azure` is measured
@@ -32,7 +38,7 @@ _PACKAGES = ("papermill", "nbclient", "ipykernel", "litellm", "langchain", "open
 def main() -> None:
     options = _options()
     if options.render:
-        return page.render(options.results)
+        return measurements.keep(NAME, page, options.results)
     adopt_orphans()  # so that the processor time of what a way leaves behind when it ends is counted, too
     installing.CACHE.mkdir(parents=True, exist_ok=True)
     contenders, missing = ways.available()
@@ -53,11 +59,146 @@ def main() -> None:
             print(f"Repeat {repeat + 1} of {options.repeats}", flush=True)
             _repeat(contenders, results["values"])
         results["helpers"] = _helpers()
-        results["set_up"] = {} if options.no_set_up else set_up.measure()
+        results["set_up"] = {} if options.no_set_up else measure_set_up()
     except ways.Failed as error:
         sys.exit(f"The benchmark stopped: {error}.")
-    page.save(results, options.results)
-    print(*page.verdict_lines(results), sep="\n")
+    measurements.keep(NAME, page, options.results, results)
+    print(*verdict_lines(results), sep="\n")
+
+
+_SET_UP_TIMEOUT = 900  # seconds
+
+
+def measure_set_up() -> dict[str, float]:
+    """Set up twice, first with nothing downloaded and then with everything.
+
+    Returns:
+        Seconds from `make run` in a fresh copy of the project to "Set up." and to the first executed notebook.
+
+    Raises:
+        Failed: when it does not come to that.
+    """
+    caches = {"UV_CACHE_DIR": str(CACHE / "cache" / "uv"), "PIP_CACHE_DIR": str(CACHE / "cache" / "pip")}
+    shutil.rmtree(CACHE / "cache", ignore_errors=True)
+    measured = {}
+    try:
+        for packages in ("cold", "warm"):
+            with tempfile.TemporaryDirectory(dir=CACHE) as folder:  # on the caches' disk, so that uv can link
+                ready, executed = _set_up(Path(folder) / "cookbook", caches)
+                measured |= {f"{packages}, set up": ready, f"{packages}, first notebook": executed}
+    finally:
+        shutil.rmtree(CACHE / "cache", ignore_errors=True)
+    return measured
+
+
+def _set_up(folder: Path, caches: dict[str, str]) -> tuple[float, float]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    kept = {name: value for name, value in environment().items() if not name.startswith(("MAKE", "MFLAGS", "VIRTUAL"))}
+    began, ready = time.perf_counter(), 0.0
+    command = ["timeout", str(_SET_UP_TIMEOUT), "make", "run", "ARGS=webrequests"]
+    process = subprocess.Popen(
+        command, cwd=folder, env=kept | caches, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    with process:
+        for line in process.stdout:
+            if line.startswith("Set up."):
+                ready = time.perf_counter() - began
+            if ": passed in " in line:
+                return ready, time.perf_counter() - began
+    raise Failed("setting up in an empty folder did not lead to an executed notebook")
+
+
+NAME = "notebooks"
+TARGETS = (
+    Target("wall time over serial papermill on the command line", "wall", 0.4, False, (PAPERMILL,)),
+    Target("wall time over `pytest --nbmake -n 2`", "wall", 0.55, False, (NBMAKE,)),
+    Target("wall time over the floor", "wall", 2, False, (FLOOR,)),
+    Target("`import mistral_on_azure`", "import", 0.1, False, unit=" s"),
+    Target("what helpers adds to a notebook, the one it adds most to", "share", 1, False, unit=" %"),
+)
+
+
+def page(results: dict[str, Any]) -> str:
+    """The whole page."""
+    machine, repeats = results["machine"], results["settings"]["repeats"]
+    return "\n".join(
+        [
+            "# Executing the clients' notebooks",
+            "",
+            "Made by `make bench-notebooks`; rebuilt from `notebooks.json` by "
+            "`python tests/bench/notebook_speed.py --render`.",
+            "",
+            f"{results['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}; repeats: {repeats}, "
+            "all ways in turn, each alone; medians, with the smallest and the largest repeat in parentheses.",
+            "",
+            *target_rows(TARGETS, _verdicts(results)),
+            "",
+            *_table(results),
+            "",
+            *_set_up_table(results["set_up"]),
+            *_notes(results),
+            "",
+        ]
+    )
+
+
+def verdict_lines(results: dict[str, Any]) -> list[str]:
+    """Each target in one line, for the terminal."""
+    pairs = zip(TARGETS, _verdicts(results), strict=True)
+    return [verdict_line(verdict) if verdict else f"not measured: {target.name}" for target, verdict in pairs]
+
+
+def _verdicts(results: dict[str, Any]) -> list[Verdict | None]:
+    values, cores = results["values"], results["machine"]["cores"]
+    walls = {name: {"wall": measured["wall"]} for name, measured in values.items()}
+    walls[FLOOR] = {"wall": [seconds / cores for seconds in values[FLOOR]["cpu"]]}
+    helpers = results["helpers"]
+    walls[OURS] |= {"import": [helpers["import"]], "share": [max(helpers["share"].values())]} if helpers else {}
+    return [judge(target, walls, OURS) for target in TARGETS]
+
+
+def _table(results: dict[str, Any]) -> list[str]:
+    values = results["values"]
+    serial = statistics.median(values[PAPERMILL]["wall"])
+    rows = ["| way | wall time (s) | over papermill | time on a core (s) |", "|---|---|---|---|"]
+    for name, measured in values.items():
+        ratio = statistics.median(measured["wall"]) / serial
+        rows.append(f"| {name} | {_spread(measured['wall'])} | {ratio:.2f}× | {_spread(measured['cpu'])} |")
+    return rows
+
+
+def _spread(measured: list[float]) -> str:
+    return f"{statistics.median(measured):.1f} ({min(measured):.1f} to {max(measured):.1f})"
+
+
+def _set_up_table(seconds: dict[str, float]) -> list[str]:
+    if not seconds:
+        return []
+    rows = ["| from an empty folder, `make run` | set up (s) | first notebook executed (s) |", "|---|---|---|"]
+    for packages, how in (("cold", "every package downloaded"), ("warm", "every package in uv's and pip's caches")):
+        rows.append(f"| {how} | {seconds[f'{packages}, set up']:.0f} | {seconds[f'{packages}, first notebook']:.0f} |")
+    return [*rows, ""]
+
+
+def _notes(results: dict[str, Any]) -> list[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    shares = ", ".join(f"{name} {share:.2f} %" for name, share in results["helpers"].get("share", {}).items())
+    return [
+        "- The floor is the time on a core of the plain programs over the number of cores: the notebooks' code with "
+        "neither kernel nor notebook, perfectly spread.",
+        "- Time on a core counts every process of a way. Byte code is there for all; the runner has seen each notebook "
+        "once, as it has from a team's second run on.",
+        "- The runner starts one local endpoint; every other way starts one in each notebook, as the notebooks do.",
+        "- nbmake has an environment without the plugins that the project's packages bring to pytest.",
+        f"- helpers adds, over a notebook's wall time in `cookbook run`: {shares}. That is its functions' time on a "
+        "core, and its imports once the client's own are loaded.",
+        *(f"- {line}" for line in results["missing"]),
+        f"- Versions: {versions}.",
+    ]
 
 
 def _options() -> argparse.Namespace:
@@ -65,7 +206,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, choices=range(1, 21), metavar="N", help="repeats (1 to 20)")
     parser.add_argument("--no-set-up", action="store_true", help="do not measure setting up in an empty folder")
     parser.add_argument("--render", action="store_true", help="only rebuild the page from the kept results")
-    parser.add_argument("--results", type=Path, default=page.RESULTS, help="the folder that keeps the results")
+    parser.add_argument("--results", type=Path, default=measurements.FOLDER, help="the folder that keeps the results")
     return parser.parse_args()
 
 

@@ -29,6 +29,7 @@ from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.files import write_json
 from mistral_on_azure.catalog.notebooks import load
 from mistral_on_azure.endpoint.starting import LocalEndpoint, new_key, start
 from mistral_on_azure.upkeep import measurements
@@ -181,8 +182,7 @@ def main() -> None:
             "date": datetime.date.today().isoformat(), "machine": machine.describe(), "minutes": given.minutes,
             "minute": given.minute, "sample": SAMPLE, "pace": PACE, "results": results,
         }  # fmt: skip
-        text = json.dumps(kept, ensure_ascii=False)
-        (measurements.FOLDER / "quota.json").write_text(f"{text}\n", encoding="utf-8")
+        write_json(measurements.FOLDER / "quota.json", kept)
 
 
 if __name__ == "__main__":

@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from slices import MEASURES, Measure
 from wanted_ratios import TARGETS, Target, Verdict, judge
 
-from mistral_on_azure.upkeep import measurements
-
-RESULTS = measurements.FOLDER
 NAME = "endpoint"
-
-
-def save(results: dict[str, Any], folder: Path = RESULTS) -> None:
-    """Keep results and their page."""
-    keep(results, NAME, folder)
-    render(folder)
-
-
-def keep(results: dict[str, Any], name: str, folder: Path) -> None:
-    """Write results as `name`.json."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(results, indent=2, ensure_ascii=False) + "\n"
-    (folder / f"{name}.json").write_text(text, encoding="utf-8")
-
-
-def render(folder: Path = RESULTS) -> None:
-    """Rebuild the page from the JSON beside it."""
-    (folder / f"{NAME}.md").write_text(page(load(folder)), encoding="utf-8")
-
-
-def load(folder: Path = RESULTS, name: str = NAME) -> dict[str, Any]:
-    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def page(results: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The table of clients: what is wrong in it is told with its row and its key."""
+"""The table of clients: what is wrong in it is told with its line and its key."""
 
 from __future__ import annotations
 
@@ -40,19 +40,20 @@ def test_they_are_counted_in_words(number, word):
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ('name = "LiteLLM"\n', "", "clients.toml, client litellm: there is no `name`."),
-        ('key = "litellm"\n', "", "clients.toml, client 6: there is no `key`."),
-        ('package = "litellm"', "package = 7", "clients.toml, client litellm: Expected `str`, got `int` (`package`)."),
-        ('package = "litellm"', 'packages = "x"', "clients.toml, client litellm: "),
-        ('key = "litellm"', 'key = "mistralai"', "clients.toml, client mistralai: the key is there twice."),
-        ("[[client]]", "[client", "clients.toml cannot be read: "),
-        ("[brought_by]", "[brought]", "clients.toml: "),
+        ('name = "LiteLLM"\n', "", ": client 6: object missing required field `name`."),
+        ('key = "litellm"\n', "", ": client 6: object missing required field `key`."),
+        ('package = "litellm"', "package = 7", ": client 6, package: expected `str`, got `int`."),
+        ('package = "litellm"', 'packages = "x"', ": client 6, packages: there is no such key."),
+        ('key = "litellm"', 'key = "mistralai"', ": client 6, key: it is the key of another client."),
+        ("[[client]]", "[client", " cannot be used: "),
+        ("[brought_by]", "[brought]", ": brought: there is no such key."),
     ],
 )
-def test_a_mistake_is_told_with_its_row_and_key(tmp_path, before, after, said):
+def test_a_mistake_is_told_with_its_line_and_key(tmp_path, monkeypatch, before, after, said):
     file = tmp_path / "clients.toml"
     assert before in TEXT
     file.write_text(TEXT.replace(before, after), encoding="utf-8")
+    monkeypatch.setattr(clients, "_FILE", file)
     with pytest.raises(CookbookError) as raised:
-        clients.read(file)
-    assert str(raised.value).startswith(said) and "\n" not in str(raised.value)
+        clients._table.__wrapped__()
+    assert said in str(raised.value) and "\n" not in str(raised.value)

@@ -6,9 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import fields
 from datetime import date, timedelta
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -236,7 +236,7 @@ def test_machines_of_the_open_models_are_known_with_their_memory():
 
 
 def test_a_row_has_every_fact_that_a_page_states():
-    facts = {each.name for each in fields(table.Model) if each.type == "Facts"}
+    facts = {each.name for each in msgspec.structs.fields(table.Model) if each.type == table.Facts}
     for model in models().values():
         unsaid = {"gpus", "needs"} if model.sizes[0].value.endswith("sold per token") else set()
         if model.group == "retired" or model.name == "mistral-medium-3-5":
@@ -258,20 +258,21 @@ ROW = "[sources]\n[[model]]\nname = 'x'\nasset = 'x'\ngroup = 'open'\n"
 
 def test_a_table_that_cannot_be_read_gets_one_line(monkeypatch, tmp_path):
     for text, words in {
-        "[[model]": "models.toml cannot be read",
-        '[sources]\n[[model]]\nname = "x"\nazure = [["GA", "nowhere"]]': "row x, azure: each fact is",
-        '[sources]\n[[model]]\nname = "x"\nspelled = 1': "row x: ",
-        "": r"there is no \[sources\]",
-        "[sources]\n": r"there is no \[\[model\]\]",
-        "[sources]\n[model]\nname = 'x'": r"there is no \[\[model\]\]",
-        f"{ROW}checked = '2026'": "row x, checked: it must be a date",
-        f"{ROW}checked = 2026-01-01\nazure = 'GA'": "row x, azure: it must be a list of facts",
+        "[[model]": "models.toml cannot be used",
+        f'{ROW}checked = 2026-01-01\nazure = [["GA", "nowhere"]]': "line 7: model 1, azure: there is no source nowhere",
+        f"{ROW}checked = 2026-01-01\nazure = [['GA']]": "line 7: model 1, azure 1: expected `array` of at least",
+        f"{ROW}spelled = 1": "line 6: model 1, spelled: there is no such key",
+        "": "object missing required field `sources`",
+        "[sources]\n": "object missing required field `model`",
+        "[sources]\n[model]\nname = 'x'": "line 2: model: expected `array`, got `object`",
+        f"{ROW}checked = '2026'": "line 6: model 1, checked: invalid RFC3339 encoded date",
+        f"{ROW}checked = 2026-01-01\nazure = 'GA'": "line 7: model 1, azure: expected `array`, got `str`",
     }.items():
         path = tmp_path / "models.toml"
         path.write_text(text)
         monkeypatch.setattr(table, "_PATH", path)
         with pytest.raises(CookbookError, match=words):
-            table.models.__wrapped__()
+            table._table.__wrapped__()
 
 
 def test_old_rows_are_named_and_fail_the_weekly_job_only(monkeypatch):
@@ -280,8 +281,8 @@ def test_old_rows_are_named_and_fail_the_weekly_job_only(monkeypatch):
     assert set(table.stale_names(as_of() + timedelta(days=91))) == {*models(), *parts()}
     monkeypatch.setattr(table, "FRESH", timedelta(days=-1))
     code, text = run("--stale")
-    assert code == 1 and "Not looked at for 90 days: mistralai-Mistral-7B" in text
-    assert "not looked at for 90 days" in run()[1].replace("\n", " ") and json.loads(run("--json")[1])[0]["stale"]
+    assert code == 1 and "Not checked for 90 days: mistralai-Mistral-7B" in text
+    assert "not checked for 90 days" in run()[1].replace("\n", " ") and json.loads(run("--json")[1])[0]["stale"]
 
 
 def test_the_command_tells_all_rows_one_row_and_json(monkeypatch):

@@ -90,7 +90,8 @@ def test_nbval_takes_what_needs_nothing_but_python(begun):
 
 def test_it_is_linked_and_has_a_page(begun):
     copy, _ = begun
-    line = "| [Hello](recipes/hello.ipynb) | [Ask](recipes/hello.ipynb#Ask) |"
+    about = "Ask a Mistral deployment one question, and print its answer."
+    line = f"| [Hello](recipes/hello.ipynb) | {about}<br><small>[Ask](recipes/hello.ipynb#Ask)</small> |"
     assert line in (copy.root / "notebooks/README.md").read_text(encoding="utf-8")
     assert "- [Hello](notebooks/recipes/hello.ipynb)" in (copy.root / "README.md").read_text(encoding="utf-8")
     assert "notebooks/recipes/hello" in copy.python("-c", GALLERY).splitlines()

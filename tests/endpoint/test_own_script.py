@@ -141,6 +141,24 @@ def test_a_tool_is_called_and_its_result_answered(served):
     assert agent(application, "What is the weather in Oslo?") == "-3 degrees outside."
 
 
+TWO = r"""
+    [[exchange]]
+    last = '^(?P<rome>-?\d+) degrees\n(?P<oslo>-?\d+) degrees$'
+    answers = ["${rome} in Rome, ${oslo} in Oslo."]
+"""
+
+
+def test_an_answer_can_have_all_results_of_a_round(served):
+    call = {"type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+    talk = [
+        {"role": "user", "content": "Rome and Oslo?"},
+        {"role": "assistant", "tool_calls": [{**call, "id": "aaaaaaaaa"}, {**call, "id": "bbbbbbbbb"}]},
+        {"role": "tool", "tool_call_id": "aaaaaaaaa", "content": "18 degrees"},
+        {"role": "tool", "tool_call_id": "bbbbbbbbb", "content": "-3 degrees"},
+    ]
+    assert chat(talk, model=LARGE, application=served(TWO)).text == "18 in Rome, -3 in Oslo."
+
+
 def test_a_sequence_belongs_to_a_session_and_its_last_reply_stays(served):
     application = served("""
         [[exchange]]

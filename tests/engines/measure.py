@@ -13,16 +13,21 @@ import re
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import engines_page as page
-from passed_sections import errors_by_section
+from nbclient import NotebookClient
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
 from protocol_questions import ask_everything
 
 from engines import ENGINES, Engine, Missing, Served
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.files import read_json
+from mistral_on_azure.running.worker import one_line
 from mistral_on_azure.upkeep import measurements
+from mistral_on_azure.upkeep.measurements import Results
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORTS = ROOT / "build" / "engines"
@@ -40,7 +45,7 @@ def main() -> int:
     given = wanted.parse_args()
     if unknown := set(given.engines) - {engine.name for engine in ENGINES}:
         sys.exit(f"There is no engine {unknown.pop()!r}. There are: {', '.join(engine.name for engine in ENGINES)}.")
-    kept = measurements.load(given.results, page.NAME)
+    kept = read_json(given.results / f"{NAME}.json") or {}
     for engine in ENGINES:
         if not given.render and (not given.engines or engine.name in given.engines):
             print(f"{engine.name} {engine.version}", flush=True)
@@ -54,9 +59,104 @@ def main() -> int:
     return 0
 
 
+_CELL_TIMEOUT = 120  # seconds; a cell over it is interrupted and counts as failed
+_BEGINNING = "Set up"
+
+
+def errors_by_section(notebook: Path, parameters: dict[str, Any]) -> dict[str, str]:
+    """The first error in each section of a notebook, empty for a section in which every cell passed."""
+    content = load_notebook_node(str(notebook))
+    content = parameterize_notebook(content, parameters, kernel_name="python3", language="python")
+    settings = {"timeout": _CELL_TIMEOUT, "interrupt_on_timeout": True, "shutdown_kernel": "immediate"}
+    where = {"metadata": {"path": str(notebook.parent)}}
+    NotebookClient(content, kernel_name="python3", allow_errors=True, resources=where, **settings).execute()
+    section, errors = _BEGINNING, {}
+    for cell in content.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            section = cell.source.splitlines()[0].removeprefix("## ")
+        errors.setdefault(section, "")
+        if cell.cell_type == "code":
+            errors[section] = errors[section] or _error(cell)
+    return errors
+
+
+def _error(cell: Any) -> str:
+    for output in cell.outputs:
+        if output.output_type == "error":
+            return one_line(output.ename, output.evalue, output.traceback)
+    return ""
+
+
+NAME = "engines"
+_LONGEST = 160  # characters of an error
+
+
+def page(results: Results) -> str:
+    parts = [
+        "# The notebooks on other people's servers",
+        "Made by `make engines`; rebuilt from `engines.json` by `make engines ARGS=--render`.",
+        "Each server is `AZURE_INFERENCE_ENDPOINT` itself. The local endpoint has no part in it; only the runner's "
+        "counter is in between. The notebooks are the same as on Azure, with short answers and long patience (`-p "
+        "max_tokens 48 -p timeout 200`), and only those that have both parameters. A real engine has to pass them all, "
+        "and a gateway all whose answers it leaves as they are. A mock may break what holds on every endpoint, and "
+        "stops a notebook that asserts it: the tables say where.",
+        _overview(results),
+        "## What each cannot do",
+        "Of what an endpoint on Azure does. Notebooks need a few of these; the others they show or step around.",
+        _wire(results),
+    ]
+    for name, result in results.items():
+        parts += _failures(name, result)
+    return "\n\n".join(parts) + "\n"
+
+
+def _overview(results: Results) -> str:
+    rows = [
+        "| engine | version | what it is | notebooks that pass | calls | measured on |",
+        "|---|---|---|---|---:|---|",
+    ]
+    for name, result in results.items():
+        jobs = result["notebooks"]
+        passed = sum(job["status"] == "passed" for job in jobs)
+        calls = sum(job["calls"] for job in jobs)
+        cells = (name, result["version"], result["what"], f"{passed} of {len(jobs)}", f"{calls}", result["day"])
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _wire(results: Results) -> str:
+    rows = [f"| | {' | '.join(results)} |", f"|---|{':---:|' * len(results)}"]
+    for question in next(iter(results.values()))["wire"]:
+        answers = ("yes" if result["wire"].get(question) else "**no**" for result in results.values())
+        rows.append(f"| {question} | {' | '.join(answers)} |")
+    return "\n".join(rows)
+
+
+def _failures(name: str, result: dict[str, Any]) -> list[str]:
+    """The sections that an engine cannot serve, those of a client with the same error together."""
+    failed = [job for job in result["notebooks"] if job["status"] != "passed"]
+    if not failed:
+        return []
+    together: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for job in failed:
+        for section, error in job["sections"].items():
+            if error:
+                together[job["client"], _short(error)].append(section)
+    rows = ["| client | error | sections |", "|---|---|---|"]
+    rows += [f"| {client} | {error} | {', '.join(sections)} |" for (client, error), sections in together.items()]
+    sections = [error for job in failed for error in job["sections"].values()]
+    said = f"Of the {len(sections)} sections in notebooks that fail, {sections.count('')} pass."
+    return [f"## Where {name} stops a notebook", f"{said} These do not:", "\n".join(rows)]
+
+
+def _short(error: str) -> str:
+    shown = error if len(error) <= _LONGEST else f"{error[: _LONGEST - 1]}…"
+    return f"`{shown.replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+
+
 def _save(kept: dict[str, Any], results: Path) -> None:
     ordered = {engine.name: kept[engine.name] for engine in ENGINES if engine.name in kept}
-    measurements.save(ordered, page.page(ordered), results, page.NAME)
+    measurements.keep(NAME, page, results, ordered)
 
 
 def _measure(engine: Engine, served: Served) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from typing import Any
 from foreign_page import NAME, page
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.files import read_json
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.package_index import pip_settings
 from mistral_on_azure.upkeep import measurements
@@ -45,10 +46,11 @@ def main() -> int:
     wanted.add_argument("--render", action="store_true", help="try nothing, write the page again")
     wanted.add_argument("--results", type=Path, default=measurements.FOLDER)
     given = wanted.parse_args()
-    table = clients()
+    choice = tomllib.loads((HERE / "foreign.toml").read_text(encoding="utf-8"))
+    table = {row["name"]: row for row in choice["client"]}
     if unknown := set(given.clients) - set(table):
         sys.exit(f"There is no client {unknown.pop()!r}. There are: {', '.join(table)}.")
-    kept = measurements.load(given.results, NAME)
+    kept = read_json(given.results / f"{NAME}.json") or {}
     chosen = [] if given.render else [name for name in table if not given.clients or name in given.clients]
     left_out = 0
     for name in chosen:
@@ -62,13 +64,8 @@ def main() -> int:
         kept[name] = {"packages": table[name]["packages"], "day": time.strftime("%Y-%m-%d"), "tried": tried}
         print(f"{sum(not error for error in tried.values())} of {len(tried)}", flush=True)
     kept = {name: kept[name] for name in table if name in kept}
-    measurements.save(kept, page(kept), given.results, NAME)
+    measurements.keep(NAME, lambda results: page(results, choice), given.results, kept)
     return bool(left_out)
-
-
-def clients() -> dict[str, dict[str, Any]]:
-    """The rows of foreign.toml by the client's name."""
-    return {row["name"]: row for row in tomllib.loads((HERE / "foreign.toml").read_text(encoding="utf-8"))["client"]}
 
 
 def try_client(row: dict[str, Any]) -> dict[str, str]:
@@ -78,7 +75,9 @@ def try_client(row: dict[str, Any]) -> dict[str, str]:
         Missing: when it cannot be installed or its program does not come to its end.
     """
     with start(requests_per_minute=100_000, tokens_per_minute=100_000_000) as endpoint:
-        variables = {ENDPOINT: endpoint.url, CREDENTIAL: endpoint.keys[0], "MODEL": MODEL}
+        home = BUILD / "home"  # several keep files there
+        home.mkdir(parents=True, exist_ok=True)
+        variables = {ENDPOINT: endpoint.url, CREDENTIAL: endpoint.keys[0], "MODEL": MODEL, "HOME": str(home)}
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AZURE_"))}
         environment |= variables
         if "module" in row:
@@ -93,8 +92,8 @@ def _lines(command: list[Any], environment: dict[str, str]) -> dict[str, str]:
     """Run a program that prints a JSON object for each thing it tried."""
     done = _run(command, environment, _TRYING)
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if not rows:
-        raise Missing(f"tried nothing: {done.stderr.strip().splitlines()[-1:]}")
+    if not rows or done.returncode:
+        raise Missing(f"did not come to its end: {done.stderr.strip().splitlines()[-1:]}")
     return {row["tried"].replace("_", " "): clean(row["error"]) for row in rows}
 
 

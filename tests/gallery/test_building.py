@@ -83,10 +83,11 @@ def test_a_recipe_has_a_card_and_a_place_in_the_navigation(tmp_path):
     fronts = []
     for name in ("none", "recipes/ask-twice"):
         if name != "none":
-            cell = {"cell_type": "markdown", "source": "# Ask twice\n\nTwo answers\nare better. Why?", "metadata": {}}
+            cell = {"cell_type": "markdown", "source": "# Ask twice\n\nA story.", "metadata": {}}
             path = project / "notebooks" / f"{name}.ipynb"
             path.parent.mkdir()
             path.write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
+            path.with_suffix(".toml").write_text('about = "Two answers are better."', encoding="utf-8")
         pages = mirror(project, tmp_path / "sources")
         fronts.append(front_page(notebooks(project / "notebooks"), tasks(NOTEBOOKS), programs, pages))
     assert (tmp_path / "sources" / "notebooks" / "recipes" / "ask-twice.ipynb").is_file()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 from collections.abc import Iterator
@@ -16,15 +15,14 @@ from visiting import NARROW, visitor
 
 from browsing import needs_chromium
 from mistral_on_azure.catalog.clients import names
-from mistral_on_azure.catalog.notebooks import tasks
+from mistral_on_azure.catalog.notebooks import Kind, notebooks, tasks
+from mistral_on_azure.catalog.selection import slug
 from mistral_on_azure.gallery import comparison
-from mistral_on_azure.gallery.drawings import task_pictures
+from mistral_on_azure.gallery.drawings import first_pictures, task_pictures
 from mistral_on_azure.gallery.pages import SUMMARIES, page_name
 from mistral_on_azure.notebook.figures import THEMES
-from mistral_on_azure.snippets.offering import slug
-from mistral_on_azure.upkeep import measurements
+from mistral_on_azure.notebook.kept_measurements import kept
 from mistral_on_azure.upkeep.beyond_python import PROGRAMS
-from mistral_on_azure.upkeep.faults import archive
 
 CLIENTS = names()
 
@@ -92,6 +90,18 @@ def test_the_front_page_leads_to_everything(pages):
     assert {page for page in MADE if page not in ("index.html", "search.html")} <= links
 
 
+def test_the_front_page_says_where_to_begin_and_shows_a_picture_of_each_recipe(pages, tmp_path):
+    page = pages["index.html"]
+    assert [text for address, _, text in page["links"] if address == "notebooks/start-here.html"][-1] == "Start here"
+    names = first_pictures(notebooks(ROOT / "notebooks", Kind.RECIPE).values(), tmp_path)
+    assert len(names) > 10 and {path.name for path in tmp_path.iterdir()} == {
+        f"{name}-{theme}.svg" for name in names.values() for theme in THEMES
+    }
+    shown = {unquote(urlsplit(source).path).rpartition("/")[2] for source, _ in page["images"]}
+    assert {path.name for path in tmp_path.iterdir()} <= shown
+    assert all(path.read_text(encoding="utf-8").startswith("<?xml") for path in tmp_path.iterdir())
+
+
 def test_the_tasks_in_other_languages(pages):
     page = pages["beyond-python.html"]
     assert {slug(task).lower() for task in TASKS} <= {name.lower() for name in page["ids"]}
@@ -156,11 +166,10 @@ def test_no_secret_and_nothing_of_this_machine(pages):
 
 def test_the_comparison_says_what_is_kept(pages):
     text = pages["comparison.html"]["text"]
-    kept = json.loads((measurements.FOLDER / "clients.json").read_text(encoding="utf-8"))
-    for measure, about in kept["measures"].items():
+    costs = kept("clients")
+    for measure, about in costs["measures"].items():
         for client in CLIENTS:
-            assert f"{statistics.median(kept['values'][client][measure]):,.{about['digits']}f}" in text
-    kept_faults = archive.load(archive.FOLDER)
+            assert f"{statistics.median(costs['values'][client][measure]):,.{about['digits']}f}" in text
     for client in CLIENTS:
-        for fault in comparison.quiet_losses(kept_faults, client):
+        for fault in comparison.quiet_losses(kept("faults"), client):
             assert fault.removesuffix(" (streamed)") in text

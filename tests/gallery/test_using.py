@@ -12,8 +12,8 @@ from visiting import NARROW, Visitor, visitor
 
 from browsing import needs_chromium
 from mistral_on_azure.catalog.clients import names
+from mistral_on_azure.catalog.selection import slug
 from mistral_on_azure.gallery.pages import FAULTS_PAGE
-from mistral_on_azure.snippets.offering import slug
 
 CLIENTS = names()
 
@@ -142,6 +142,40 @@ def test_every_column_of_a_table_is_in_sight(window, name, width):
         "table", "all => all.map(table => [table.scrollWidth, table.parentElement.clientWidth])"
     )
     assert len(tables) >= 4 and all(table <= box for table, box in tables), tables
+
+
+BROKEN_WORDS = """() => [...document.querySelectorAll("table:not(.cell_output table) :is(th, td)")].flatMap(cell => {
+  const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), broken = [];
+  while (texts.nextNode()) {
+    for (const word of texts.currentNode.data.matchAll(/[\\p{L}\\p{N}]+/gu)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, word.index);
+      range.setEnd(texts.currentNode, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1) broken.push(word[0]);
+    }
+  }
+  return broken;
+})"""
+
+
+@pytest.mark.parametrize("width", [NARROW, 1280])
+@pytest.mark.parametrize("name", ["comparison.html", FAULTS, "models.html", "notebooks/README.html"])
+def test_no_word_of_a_table_is_broken(window, name, width):
+    assert window(width=width).open(name).evaluate(BROKEN_WORDS) == []
+
+
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_no_line_of_a_notebooks_code_is_cut_off(window, width):
+    page = window(width=width).open(NOTEBOOK)
+    cut = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.textContent)"
+    assert page.eval_on_selector_all(".cell_input pre", cut) == []
+
+
+def test_the_contents_of_a_notebook_open_where_they_would_take_its_room(window):
+    page = window().open(NOTEBOOK)
+    page.locator("button.secondary-toggle").click()
+    page.locator("dialog a", has_text="Call tools").click()
+    page.wait_for_url("**/openai-sdk.html#call-tools")
 
 
 def test_on_a_phone_what_each_client_raises_stands_one_below_the_other(window):

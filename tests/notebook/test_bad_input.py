@@ -236,7 +236,7 @@ def test_the_local_endpoints_key_and_identity_are_shown_to_no_other(monkeypatch)
     assert "IDENTITY_ENDPOINT" not in os.environ and os.environ["SSL_CERT_FILE"] == trusted
 
 
-def test_a_key_without_an_endpoint(monkeypatch):
+def test_a_key_without_an_endpoint(monkeypatch, unconnected):
     monkeypatch.setenv(CREDENTIAL, "k" * 32)
     assert f"{CREDENTIAL} is set but {ENDPOINT} is not" in refused()
 

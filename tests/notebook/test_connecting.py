@@ -31,10 +31,7 @@ KEY = "k" * 32
 NOT_FOUND = Reply({"error": {"code": "404", "message": "Resource not found"}}, 404)
 
 
-@pytest.fixture(autouse=True)
-def unconnected(monkeypatch) -> None:
-    monkeypatch.setattr(connecting, "_current", None)
-    monkeypatch.setattr(connecting, "_started", None)
+pytestmark = pytest.mark.usefixtures("unconnected")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from PIL import Image
 from mistral_on_azure import plot_models, show_models
 from mistral_on_azure.catalog import models as table
 from mistral_on_azure.catalog.models import as_of, models, parts
-from mistral_on_azure.gallery.models_page import models_page
+from mistral_on_azure.gallery.pages import models_page
 from mistral_on_azure.notebook.model_views import spans
 from mistral_on_azure.running.saving import settled
 from mistral_on_azure.upkeep.generated import model_list, with_tables
@@ -48,14 +48,14 @@ def test_a_row_that_is_old_is_named_and_no_kept_output_changes_for_the_tests(mon
     kept = {"text/plain": repr(fresh), "text/html": fresh._repr_html_()}
     monkeypatch.setattr(table, "FRESH", timedelta(days=-1))
     old = {"text/plain": repr(fresh), "text/html": fresh._repr_html_()}
-    assert "not looked at for 90 days: mistralai-Mistral-7B" in old["text/plain"]
+    assert "not checked for 90 days: mistralai-Mistral-7B" in old["text/plain"]
     assert old != kept and settled(old) == settled(kept)
 
 
 @pytest.mark.parametrize(("days", "old"), [(90, 0), (91, len(models()) + len(parts()))])
 def test_the_gallery_marks_a_row_that_is_old(tmp_path, days, old):
     page = models_page(tmp_path, as_of() + timedelta(days=days))
-    assert page.count("**not looked at for 90 days**") == old
+    assert page.count("**not checked for 90 days**") == old
     assert {path.name for path in tmp_path.iterdir()} == {"models-light.svg", "models-dark.svg"}
     for row in models().values():
         assert f"`{row.name}`" in page and f"dropdown}} {row.name}, checked on {row.checked}" in page

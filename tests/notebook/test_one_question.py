@@ -8,14 +8,9 @@ from click.testing import CliRunner, Result
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.cli import main
 from mistral_on_azure.endpoint.starting import start
-from mistral_on_azure.notebook import connecting
 from servers import Asked, Reply, serving
 
-
-@pytest.fixture(autouse=True)
-def unconnected(monkeypatch) -> None:
-    monkeypatch.setattr(connecting, "_current", None)
-    monkeypatch.setattr(connecting, "_started", None)
+pytestmark = pytest.mark.usefixtures("unconnected")
 
 
 def ask(monkeypatch, url: str, key: str, *arguments: str) -> Result:

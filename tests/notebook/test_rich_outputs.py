@@ -178,4 +178,4 @@ def test_the_picture_of_faults_has_room_for_any_number_of_tries():
     entry = {"tries": 2, "waits": [[1.0, 1.0]], "raised": "x.Error", "kept": "none"}
     for tries in (2, 12):
         shown = ClientFaults({"503": {"new": {**entry, "tries": tries}}}, "Measured now.", ("503",), ("new",))
-        assert f"{tries} tries" in shown.picture().alt
+        assert f"{tries} tries" in shown.alt

@@ -140,7 +140,7 @@ def _cell(notebook: Notebook, *tags: str, code: bool = True) -> Cell:
     return list(found)[-1]
 
 
-OPENAI, BATCH = ALL["openai-sdk"], ALL["recipes/a-million-prompts"]
+OPENAI, START, BATCH = ALL["openai-sdk"], ALL["start-here"], ALL["recipes/a-million-prompts"]
 CODE, SNIPPET, WORDS = _cell(OPENAI), _cell(OPENAI, "snippet"), OPENAI.markdown[3]
 PLAIN = next(cell for cell in OPENAI.markdown if not cell.source.startswith("#"))
 LEAD = next(cell for cell in OPENAI.markdown if cell.source.startswith("## Call tools"))
@@ -184,6 +184,7 @@ STDERR = ({"output_type": "stream", "name": "stderr", "text": "!"},)
             _with(OPENAI, PARAMETERS.number, source=f"{PARAMETERS.source}\nclient: int = 1"),
             "its parameters cell differs",
         ),
+        (_with(START, PARAMETERS.number, source='model: str = "another"  # its name'), "its parameters cell differs"),
         (_with(OPENAI, PARAMETERS.number, source="model: str ="), "is not Python"),
         (_with(OPENAI, SNIPPET.number, source="import mistral_on_azure"), "is a snippet and uses mistral_on_azure"),
         (_with(OPENAI, CODE.number, source="import mistral_on_azure.azure.http"), "imports from below"),

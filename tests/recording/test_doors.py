@@ -6,47 +6,20 @@ import json
 
 import pytest
 import requests
-from upstream import KEY, USAGE, Upstream
+from upstream import KEY, USAGE, Notebook
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Budget, Prices, Usage
 from mistral_on_azure.running import door_targets
-from mistral_on_azure.running.jobs import Job
-from mistral_on_azure.running.results import Result
 
 CHAT = "/v1/chat/completions"
 
 
 @pytest.fixture
-def upstream(monkeypatch):
-    with Upstream() as running:
-        monkeypatch.setenv(CREDENTIAL, KEY)
-        yield running
-
-
-class Client:
-    """What a notebook is: somebody with an address and a key."""
-
-    def __init__(self, through: door_targets.ThroughDoors, tmp_path) -> None:
-        self.result = Result(Job(tmp_path / "n.ipynb", "d", tmp_path / "out.ipynb"))
-        self.target = through
-        environment = through.environment(self.result)
-        self.url, self.key = environment[ENDPOINT], environment[CREDENTIAL]
-
-    def post(self, body: dict, path: str = CHAT, key: str = "", **more) -> requests.Response:
-        headers = {"Authorization": f"Bearer {key or self.key}", **more.pop("headers", {})}
-        return requests.post(self.url + path, json=body, headers=headers, timeout=100, **more)
-
-    @property
-    def usage(self) -> Usage:
-        return self.target.usage(self.result)
-
-
-@pytest.fixture
-def client(upstream, tmp_path):
+def client(upstream):
     with door_targets.real(upstream.url, Budget(), lambda *_: None) as through:
-        yield Client(through, tmp_path)
+        yield Notebook(through)
 
 
 def test_a_request_arrives_as_it_was_sent_but_with_the_real_credential(client, upstream):
@@ -149,7 +122,7 @@ def test_a_refused_key_is_said_before_anything_runs(local, monkeypatch):
 )
 def test_the_budget_stops_before_it_is_overspent(upstream, tmp_path, budget):
     with door_targets.real(upstream.url, budget, lambda *_: None) as through:
-        client = Client(through, tmp_path)
+        client = Notebook(through)
         body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 100}
         body["usage"] = {"prompt_tokens": 10, "completion_tokens": 90, "total_tokens": 100}
         statuses = [client.post(body).status_code for _ in range(5)]

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 import requests
-from test_recordings import Notebook
-from upstream import KEY, Upstream
+from upstream import Notebook, recorder
 
-from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.recording.tape import Recorder, Scrubber, read
+from mistral_on_azure.recording.tape import read
 from mistral_on_azure.recording.usage import Budget
 from mistral_on_azure.running import door_targets
 
@@ -17,20 +15,10 @@ EVENT = 'data: {"choices": [{"delta": {"content": "é"}}]}\n\n'.encode()
 WITHIN_A_CHARACTER = EVENT.index("é".encode()) + 1
 
 
-@pytest.fixture
-def upstream(monkeypatch):
-    with Upstream() as running:
-        monkeypatch.setenv(CREDENTIAL, KEY)
-        yield running
-
-
 def recorded(upstream, file, *bodies: dict) -> list:
     """Record these requests; what each of them got."""
 
-    def recorder(label, secrets, hosts):
-        return Recorder(file, {"endpoint": label, "parameters": {}}, Scrubber(secrets, hosts))
-
-    with door_targets.real(upstream.url, Budget(), recorder) as through:
+    with door_targets.real(upstream.url, Budget(), recorder(file)) as through:
         job = Notebook(through)
         got = [received(job, body) for body in bodies]
         through.usage(job.result)  # which waits for what is under way

@@ -6,40 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-import requests
-from upstream import KEY, TENANT, USAGE, Upstream
+from upstream import KEY, TENANT, USAGE, Notebook, recorder
 
 from commanding import needs_a_full_disk
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.tape import Exchange, Recorder, Scrubber, read
 from mistral_on_azure.recording.usage import Budget
 from mistral_on_azure.running import door_targets
-from mistral_on_azure.running.jobs import Job
-from mistral_on_azure.running.results import Result
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJ0aWQiOiI3MmY5ODhiZiJ9.c2lnbmF0dXJlLW9mLWl0"  # pragma: allowlist secret
-
-
-class Notebook:
-    """One notebook's side of a door."""
-
-    def __init__(self, through: door_targets.ThroughDoors, name: str = "n") -> None:
-        self.result = Result(Job(Path(f"{name}.ipynb"), "d", Path("out.ipynb")))
-        self.through, environment = through, through.environment(self.result)
-        self.url, self.key = environment[ENDPOINT], environment[CREDENTIAL]
-
-    def post(self, body: dict, key: str = "", stream: bool = False) -> requests.Response:
-        headers = {"Authorization": f"Bearer {key or self.key}"}
-        url = f"{self.url}/v1/chat/completions"
-        return requests.post(url, json=body, headers=headers, timeout=100, stream=stream)
-
-
-@pytest.fixture
-def upstream(monkeypatch):
-    with Upstream() as running:
-        monkeypatch.setenv(CREDENTIAL, KEY)
-        yield running
 
 
 @pytest.fixture
@@ -47,10 +22,7 @@ def recorded(upstream, tmp_path):
     """A recording of an answer, two different answers to one request, a stream and a refusal."""
     file = tmp_path / "tape.jsonl"
 
-    def recorder(label, secrets, hosts):
-        return Recorder(file, {"endpoint": label, "parameters": {}}, Scrubber(secrets, hosts))
-
-    with door_targets.real(upstream.url, Budget(), recorder) as through:
+    with door_targets.real(upstream.url, Budget(), recorder(file)) as through:
         job = Notebook(through)
         answers = [
             job.post({"ask": 1, "n": 1}),
@@ -117,10 +89,7 @@ def test_a_replay_tells_of_what_was_not_asked_for(recorded):
 def test_a_stream_that_its_client_leaves_is_recorded_as_far_as_it_came(upstream, tmp_path):
     file, body = tmp_path / "tape.jsonl", {"how": "stream", "words": ["x"] * 200, "gap": 0.05}
 
-    def recorder(label, secrets, hosts):
-        return Recorder(file, {"endpoint": label, "parameters": {}}, Scrubber(secrets, hosts))
-
-    with door_targets.real(upstream.url, Budget(), recorder) as through:
+    with door_targets.real(upstream.url, Budget(), recorder(file)) as through:
         job = Notebook(through)
         with job.post(body, stream=True) as answer:
             next(answer.iter_lines(chunk_size=1))

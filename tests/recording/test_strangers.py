@@ -48,13 +48,6 @@ class Door:
 
 
 @pytest.fixture
-def upstream(monkeypatch):
-    with Upstream() as running:
-        monkeypatch.setenv(CREDENTIAL, KEY)
-        yield running
-
-
-@pytest.fixture
 def foreign():
     """Another host, to which nothing may be sent."""
     with Upstream() as running:

@@ -6,9 +6,18 @@ import asyncio
 import gzip
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
+import requests
 from aiohttp import web
+
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.recording.tape import Recorder, Scrubber
+from mistral_on_azure.recording.usage import Usage
+from mistral_on_azure.running import door_targets
+from mistral_on_azure.running.jobs import Job
+from mistral_on_azure.running.results import Result
 
 KEY = "the-real-key-of-the-real-endpoint"
 USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
@@ -112,3 +121,27 @@ class Upstream:
         except ConnectionError:
             self.gone.set()
         return response
+
+
+class Notebook:
+    """A notebook behind a door: somebody with an address and a key."""
+
+    def __init__(self, through: door_targets.ThroughDoors, name: str = "n") -> None:
+        self.result = Result(Job(Path(f"{name}.ipynb"), "d", Path("out.ipynb")))
+        self.through, environment = through, through.environment(self.result)
+        self.url, self.key = environment[ENDPOINT], environment[CREDENTIAL]
+
+    def post(
+        self, body: dict, path: str = "/v1/chat/completions", key: str = "", headers: dict | None = None, **more: Any
+    ) -> requests.Response:
+        sent = {"Authorization": f"Bearer {key or self.key}", **(headers or {})}
+        return requests.post(self.url + path, json=body, headers=sent, timeout=100, **more)
+
+    @property
+    def usage(self) -> Usage:
+        return self.through.usage(self.result)
+
+
+def recorder(file: Path) -> door_targets.NewRecorder:
+    """Records into a file."""
+    return lambda label, secrets, hosts: Recorder(file, {"endpoint": label, "parameters": {}}, Scrubber(secrets, hosts))

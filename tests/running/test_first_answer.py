@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mistral_on_azure.running.first_answer import first_answer
 from mistral_on_azure.running.jobs import Job
-from mistral_on_azure.running.results import Result, Status
+from mistral_on_azure.running.results import Result, Status, first_answer
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "openai-sdk.ipynb"

@@ -229,7 +229,7 @@ def test_entra_id_needs_no_secret_and_the_chain_finds_it_at_once(monkeypatch):
 def test_the_newest_versions_tell_what_other_packages_hold_back():
     outdated = [
         {"name": "openai", "version": "2.54.0", "latest_version": "3.54.0"},
-        {"name": "filelock", "version": "3.32.7", "latest_version": "4.2.12"},  # of others, not the project's own
+        {"name": "attrs", "version": "26.1.0", "latest_version": "27.2.12"},  # of others, not the project's own
     ]
     lines = NOX["held_back"](outdated)
     assert lines == ["Held back by other packages: openai 2.54.0; 3.54.0 is out."]

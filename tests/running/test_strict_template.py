@@ -17,10 +17,12 @@ from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.package_index import ROOT
 from servers import Asked, Reply, serving
 
-SOON = ("start-here",)
-NAMES = [
-    pytest.param(name, marks=() if name in SOON else pytest.mark.all)
-    for name in notebooks(ROOT / "notebooks", Kind.GUIDE, Kind.CLIENT)
+SOON = ("start-here", "openai-sdk")
+RUNS = [
+    pytest.param(name, system, marks=() if name in SOON and not system else pytest.mark.all)
+    for name, notebook in notebooks(ROOT / "notebooks", Kind.GUIDE, Kind.CLIENT).items()
+    for system in ([], ["-p", "system_prompt", ""])
+    if not system or "system_prompt" in notebook.parameters
 ]
 REFUSED = "Conversation roles must alternate user/assistant/user/assistant/..."
 
@@ -45,8 +47,7 @@ def strict(upstream: str):
     return answer
 
 
-@pytest.mark.parametrize("system", [[], ["-p", "system_prompt", ""]], ids=["told", "empty"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "system"), RUNS)
 def test_a_template_without_a_system_role_stops_no_notebook(name, system, tmp_path):
     command = [COOKBOOK, "run", name, *system, "--reports", tmp_path / "run"]
     with start() as local, serving(strict(local.url)) as url:

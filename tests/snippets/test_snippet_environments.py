@@ -14,8 +14,8 @@ import pytest
 from environments import environment
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.catalog.clients import names
+from mistral_on_azure.catalog.selection import slug
 from mistral_on_azure.package_index import ROOT
-from mistral_on_azure.snippets.offering import slug
 from mistral_on_azure.snippets.starter import starter
 
 CLIENTS = names()

@@ -29,7 +29,8 @@ from mistral_on_azure.catalog import clients
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import Kind, tasks
 from mistral_on_azure.catalog.notebooks import notebooks as every_notebook
-from mistral_on_azure.snippets.offering import choose, slug, write_all
+from mistral_on_azure.catalog.selection import named, slug
+from mistral_on_azure.snippets.offering import write_all
 from mistral_on_azure.snippets.starter import ENTRA_ID, snippets, starter
 
 CLIENTS = names()
@@ -226,21 +227,27 @@ def statements(program: str) -> tuple[list[str], set[str]]:
     ],
 )
 def test_tasks_are_understood(said, meant):
-    assert choose("task", said, TASKS) == meant
+    assert named("task", said, TASKS) == meant
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_clients_are_understood(client):
     for said in (client, client.upper(), CLIENTS[client]):
-        assert choose("client", said, CLIENTS, CLIENTS) == client
+        assert named("client", said, CLIENTS, CLIENTS) == client
 
 
 @pytest.mark.parametrize(
     ("said", "meant"),
-    [("openai", "openai-sdk"), ("azure", "azure-sdk"), ("curl", "webrequests"), ("litelm", "litellm")],
+    [
+        ("openai", "openai-sdk"),
+        ("open ai", "openai-sdk"),
+        ("azure", "azure-sdk"),
+        ("curl", "webrequests"),
+        ("litelm", "litellm"),
+    ],
 )
 def test_clients_are_understood_by_a_part(said, meant):
-    assert choose("client", said, CLIENTS, CLIENTS) == meant
+    assert named("client", said, CLIENTS, CLIENTS) == meant
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_results_name_no_path_and_no_host():
 
 def test_a_notebook_goes_on_to_its_end_whatever_fails(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(ENGINES)
-    from passed_sections import errors_by_section
+    from measure import errors_by_section
 
     cell, text = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
     first = cell("count: int = 1", metadata={"tags": ["parameters"]})

@@ -11,6 +11,8 @@ from importlib.metadata import version
 import pytest
 
 from mistral_on_azure import CookbookError, kept, recipe_programs
+from mistral_on_azure.azure.files import read_json, write_json
+from mistral_on_azure.notebook import kept_measurements
 from mistral_on_azure.upkeep import embedded_measurements
 from mistral_on_azure.upkeep.embedded_measurements import LANGUAGES, evaluation_set
 
@@ -43,10 +45,10 @@ def test_the_kept_answers_are_a_real_models_to_questions_of_the_set():
             assert isinstance(text, str) and prompt > 40 and 0 < completion <= 16 and seconds > 0
 
 
-def test_the_kept_file_is_written_as_the_command_writes_it():
-    about = {name: value for name, value in SCORES.items() if name != "answers"}
-    given = {shown: SCORES["answers"][f"examples: {shown}"] for shown in embedded_measurements.EXAMPLES}
-    assert embedded_measurements._written(about, given) == embedded_measurements.SCORES.read_text(encoding="utf-8")
+def test_what_is_kept_is_laid_out_as_the_commands_write_it(tmp_path):
+    for file in kept_measurements.FILES.values():
+        write_json(tmp_path / file.name, read_json(file))
+        assert (tmp_path / file.name).read_bytes() == file.read_bytes()
 
 
 def test_nothing_else_is_kept():

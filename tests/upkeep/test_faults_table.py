@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from mistral_on_azure.azure.files import read_json
 from mistral_on_azure.upkeep.faults import archive, measuring, page
 from mistral_on_azure.upkeep.faults.archive import PAIRS, measure_all
 from mistral_on_azure.upkeep.faults.cases import GROUPS
@@ -17,17 +18,12 @@ AGAIN = "not what is kept; look at it, then run `make faults`"
 
 
 @pytest.fixture
-def folder():
-    return archive.FOLDER
+def kept() -> archive.Results:
+    return read_json(archive.FILE)
 
 
-@pytest.fixture
-def kept(folder) -> archive.Results:
-    return archive.load(folder)
-
-
-def test_the_page_is_made_from_the_measurements(kept, folder):
-    assert page.page(kept) == (folder / page.NAME).read_text(encoding="utf-8"), "run `cookbook faults --render`"
+def test_the_page_is_made_from_the_measurements(kept):
+    assert page.page(kept) == page.PAGE.read_text(encoding="utf-8"), "run `cookbook faults --render`"
 
 
 def test_every_client_and_fault_is_measured_with_what_is_installed(kept):

@@ -13,6 +13,7 @@ from mistral_on_azure.errors import CookbookError
 
 ENDPOINT = "AZURE_INFERENCE_ENDPOINT"
 CREDENTIAL = "AZURE_INFERENCE_CREDENTIAL"
+ONLY_CREDENTIAL = f"{CREDENTIAL} is set but {ENDPOINT} is not. Set both, or neither for the local endpoint."
 OPENAI_ENDPOINT = "AZURE_INFERENCE_OPENAI_ENDPOINT"  # the base URL of OpenAI-compatible clients
 TOKEN_SCOPE = "AZURE_INFERENCE_SCOPE"  # what a Microsoft Entra ID token is requested for
 SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of the proxy that a run puts in front of an endpoint

@@ -7,9 +7,10 @@ both.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection, Mapping
+
+from mistral_on_azure.azure.addresses import is_loopback
 
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
 _PATH = re.compile(r"/(?![/\\])[!-\[\]-~\x80-\uffff]*")  # printable, no space, no backslash, and no second slash first
@@ -27,11 +28,9 @@ def refusal(headers: Mapping[str, str], allowed: Collection[str] = ()) -> str:
     if not _is_ours(host, allowed):
         return f"This address answers to names of this machine alone, not to {host[:80]!r}."
     origin = headers.get("origin")
-    if origin is not None and not _is_ours(origin.partition("://")[2], allowed):
-        return "This address is not for pages in a browser."
-    if headers.get("sec-fetch-site", "") in _FOREIGN:
-        return "This address is not for pages in a browser."
-    return ""
+    foreign = origin is not None and not _is_ours(origin.partition("://")[2], allowed)
+    foreign = foreign or headers.get("sec-fetch-site", "") in _FOREIGN
+    return "This address is not for pages in a browser." if foreign else ""
 
 
 def is_path(target: str) -> bool:
@@ -44,9 +43,4 @@ def _is_ours(authority: str, allowed: Collection[str]) -> bool:
     if not found:
         return False
     name = (found[1] or found[2]).lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost") or name in allowed:
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(name) or name.endswith(".localhost") or name in allowed

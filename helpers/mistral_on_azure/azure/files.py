@@ -63,7 +63,28 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_whole(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    write_whole(path, laid_out(value) + "\n")
+
+
+def laid_out(value: Any, width: int = 300, step: str = " ", indent: str = "") -> str:
+    """JSON in which a value that fits on one line, and any list of numbers, stays on one line.
+
+    Args:
+        width: characters of a line.
+        step: what each level is indented by.
+        indent: what this value is indented by.
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    if len(indent) + len(line) <= width or all(isinstance(each, int | float) for each in inner):
+        return line
+    deeper = indent + step
+    parts = [laid_out(each, width, step, deeper) for each in inner]
+    start, end = "[]"
+    if isinstance(value, dict):
+        start, end = "{}"
+        parts = [f"{json.dumps(str(name))}: {part}" for name, part in zip(value, parts, strict=True)]
+    return f"{start}\n{deeper}" + f",\n{deeper}".join(parts) + f"\n{indent}{end}"
 
 
 def read_json(path: Path) -> Any:

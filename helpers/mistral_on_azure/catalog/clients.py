@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.catalog.script_format import WrongValue, read_toml
 
 FIRST = "openai-sdk"  # what a page shows until a reader chooses: the client for new code
 _FILE = Path(__file__).with_name("clients.toml")
@@ -67,64 +65,36 @@ class Packages(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         extras: for a package, by the names that a program may assign: the requirement with an extra to install then.
     """
 
-    imports: dict[str, str]
-    brought_by: dict[str, frozenset[str]]
-    extras: dict[str, dict[str, str]]
+    imports: dict[str, str] = {}
+    brought_by: dict[str, frozenset[str]] = {}
+    extras: dict[str, dict[str, str]] = {}
 
 
-class Table(msgspec.Struct, frozen=True):
-    """The content of clients.toml: the rows by key, in order, and the packages."""
+class Table(Packages, frozen=True):
+    """The content of clients.toml: the rows in order, and the packages of modules that several clients use."""
 
-    clients: Mapping[str, Client]
-    packages: Packages
+    client: tuple[Client, ...] = ()
 
-
-def read(file: Path) -> Table:
-    """Read a table of clients.
-
-    Raises:
-        CookbookError: one line that names the row and the key that is wrong.
-    """
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CookbookError(f"{file.name} cannot be read: {error}") from None
-    rows = content.pop("client", [])
-    if not isinstance(rows, list):
-        raise CookbookError(f"{file.name}: write each client as [[client]].")
-    clients: dict[str, Client] = {}
-    for number, row in enumerate(rows, 1):
-        key = row.get("key") if isinstance(row, dict) else None
-        place = f"{file.name}, client {key if isinstance(key, str) else number}"
-        client = _converted(row, Client, place)
-        if client.key in clients:
-            raise CookbookError(f"{place}: the key is there twice.")
-        clients[client.key] = client
-    packages = _converted({"brought_by": {}, "extras": {}, "imports": {}, **content}, Packages, file.name)
-    own = {module: package for client in clients.values() for module, package in client.imports.items()}
-    return Table(clients, msgspec.structs.replace(packages, imports={**own, **packages.imports}))
-
-
-def _converted(value: Any, to: type, place: str) -> Any:
-    try:
-        return msgspec.convert(value, to)
-    except msgspec.ValidationError as error:
-        said = str(error).replace("Object missing required field", "there is no").replace(" - at `$", " (`")
-        raise CookbookError(f"{place}: {said.replace('(`.', '(`')}{')' if '(`' in said else ''}.") from None
+    def __post_init__(self) -> None:
+        keys = [row.key for row in self.client]
+        for place, key in enumerate(keys):
+            if key in keys[:place]:
+                raise WrongValue("it is the key of another client", "client", place, "key")
 
 
 @cache
 def _table() -> Table:
-    return read(_FILE)
+    return read_toml(_FILE, Table)
 
 
+@cache
 def clients() -> Mapping[str, Client]:
     """The clients by their keys, in the order of tables and tabs.
 
     Raises:
         CookbookError: when clients.toml is damaged.
     """
-    return _table().clients
+    return {row.key: row for row in _table().client}
 
 
 def names() -> dict[str, str]:
@@ -134,7 +104,8 @@ def names() -> dict[str, str]:
 
 def packages() -> Packages:
     """The pip packages to install for the clients' imports."""
-    return _table().packages
+    own = {module: package for client in clients().values() for module, package in client.imports.items()}
+    return msgspec.structs.replace(_table(), imports={**own, **_table().imports})
 
 
 def in_words(number: int) -> str:

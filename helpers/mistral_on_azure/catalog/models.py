@@ -7,40 +7,55 @@ table.
 from __future__ import annotations
 
 import re
-import tomllib
-from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
+import msgspec
+
+from mistral_on_azure.catalog.script_format import WrongValue, read_toml
 from mistral_on_azure.errors import CookbookError
 
 FRESH = timedelta(days=90)  # a row that was not checked for longer is marked as old
-OLD = f"not looked at for {FRESH.days} days"
+OLD = f"not checked for {FRESH.days} days"
 KINDS = ("serverless", "managed", "foundry")
 _WORD = re.compile(r"[a-z]+|\d\w*")  # of a model's name
 _PATH = Path(__file__).with_name("models.toml")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A source's name, as a reader would look for it, and its date."""
+
+    name: str
+    seen: date = msgspec.field(name="date")
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One fact with its source.
 
     Attributes:
         value: the fact.
-        source: the source's name, as a reader would look for it.
-        seen: the source's date.
+        key: the source, by its name in `[sources]`.
     """
 
     value: str
-    source: str
-    seen: date
+    key: str
 
     def __str__(self) -> str:
         return f"{self.value} ({self.source}, {self.seen})"
+
+    @property
+    def source(self) -> str:
+        """The source's name."""
+        return _table().sources[self.key].name
+
+    @property
+    def seen(self) -> date:
+        """The source's date."""
+        return _table().sources[self.key].seen
 
     @property
     def day(self) -> date | None:
@@ -52,9 +67,10 @@ class Fact:
 Facts = tuple[Fact, ...]  # empty where no source says anything; several where they disagree
 
 
-class _Row:
+class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A row of the table, for a model or a part."""
 
+    name: str
     checked: date
 
     def stale(self, today: date | None = None) -> bool:
@@ -63,19 +79,16 @@ class _Row:
 
     def facts(self) -> dict[str, Facts]:
         """All facts by name, without those that have no source."""
-        return {
-            each.name: value for each in fields(self) if isinstance(value := getattr(self, each.name), tuple) and value
-        }
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: value for name, value in values.items() if isinstance(value, tuple) and value}
 
 
-@dataclass(frozen=True)
-class Model(_Row):
+class Model(_Row, frozen=True):
     """One model.
 
     Attributes:
         name: the deployment's name in the cookbook, or the model's on Azure.
         asset: the name in Azure's catalog.
-        group: "open", "sold today" or "retired".
         checked: the day on which the row was last compared with its sources.
         released: the day on which Mistral AI published the model.
         sizes: VM sizes on managed compute, or that it is sold per token; `gpus` is the least number of GPUs that it
@@ -84,10 +97,8 @@ class Model(_Row):
         tokenizer_here: whether mistral-common brings the tokenizer's data, so that counts are exact.
     """
 
-    name: str
     asset: str
-    group: str
-    checked: date
+    group: Literal["open", "sold today", "retired"]
     released: Facts = ()
     version: Facts = ()
     serverless: Facts = ()
@@ -113,8 +124,7 @@ class Model(_Row):
         return self.azure[0].day if self.azure and self.azure[0].value.startswith("retired ") else None
 
 
-@dataclass(frozen=True)
-class Part(_Row):
+class Part(_Row, frozen=True):
     """An API, a client library or a VM size: since when it is available, and when it ends.
 
     Attributes:
@@ -122,15 +132,12 @@ class Part(_Row):
         ends: the day on which its maker retires it; several days where sources disagree.
     """
 
-    name: str
-    checked: date
     since: Facts = ()
     ends: Facts = ()
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Size:
+class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A VM size.
 
     Attributes:
@@ -138,7 +145,7 @@ class Size:
         gpu_memory: of each GPU, in GB.
         memory: of the machine, in GB.
         family: the quota family.
-        sources: where these figures are from.
+        sources: where these figures are from, by their names in `[sources]`.
     """
 
     name: str
@@ -147,7 +154,7 @@ class Size:
     gpu_memory: int
     memory: int
     family: str
-    sources: Facts
+    sources: tuple[str, ...]
 
     @property
     def all_gpu_memory(self) -> int:
@@ -155,28 +162,47 @@ class Size:
         return self.gpus * self.gpu_memory
 
 
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of models.toml."""
+
+    sources: dict[str, Source]
+    model: Annotated[tuple[Model, ...], msgspec.Meta(min_length=1)]
+    part: tuple[Part, ...] = ()
+    size: tuple[Size, ...] = ()
+
+    def __post_init__(self) -> None:
+        for kind in ("model", "part"):
+            for place, row in enumerate(getattr(self, kind)):
+                for name, facts in row.facts().items():
+                    if unknown := [fact.key for fact in facts if fact.key not in self.sources]:
+                        raise WrongValue(f"there is no source {unknown[0]}", kind, place, name)
+
+
+@cache
+def _table() -> Table:
+    return read_toml(_PATH, Table)
+
+
 @cache
 def models() -> dict[str, Model]:
     """Every model by name.
 
     Raises:
-        CookbookError: when the table cannot be read; it names the row and the key.
+        CookbookError: when the table cannot be read; it names the line and the key.
     """
-    return {row.name: row for row in _rows("model", Model)}
+    return {row.name: row for row in _table().model}
 
 
 @cache
 def parts() -> dict[str, Part]:
     """APIs, libraries and sizes whose time is limited, by name. Raises what `models` does."""
-    return {row.name: row for row in _rows("part", Part)}
+    return {row.name: row for row in _table().part}
 
 
 @cache
 def sizes() -> dict[str, Size]:
     """The VM sizes that the open models are deployed to, by name. Raises what `models` does."""
-    table = _table()
-    rows = [{**row, "sources": [["", each] for each in row.get("sources", ())]} for row in table.get("size", ())]
-    return {row.get("name", ""): _made(Size, row, table.get("sources", {})) for row in rows}
+    return {row.name: row for row in _table().size}
 
 
 def size(name: str) -> Size:
@@ -186,7 +212,7 @@ def size(name: str) -> Size:
         CookbookError: when the table has no such row.
     """
     if name not in sizes():
-        raise _broken(f"there is no [[size]] {name}")
+        raise CookbookError(f"{_PATH.name}: there is no [[size]] {name}.")
     return sizes()[name]
 
 
@@ -253,46 +279,3 @@ def advice(model: Model) -> str:
     instead = f" Use {model.successor[0].value}." if model.successor else ""
     other = next((f" (a page of {each.seen} says {each.value})" for each in model.azure[1:]), "")
     return f"{model.name} was retired on {model.retired}{other}.{instead}"
-
-
-def _table() -> dict[str, Any]:
-    try:
-        return tomllib.loads(_PATH.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CookbookError(f"{_PATH.name} cannot be read: {error}. Restore it with `git checkout`.") from None
-
-
-def _rows(kind: str, row: type) -> list[Any]:
-    table = _table()
-    if not isinstance(table.get("sources"), dict):
-        raise _broken("there is no [sources]")
-    rows = table.get(kind)
-    if not isinstance(rows, list) or not rows:
-        raise _broken(f"there is no [[{kind}]]")
-    return [_made(row, values, table["sources"]) for values in rows]
-
-
-def _made(row: type, values: dict[str, Any], sources: dict[str, Any]) -> Any:
-    name = values.get("name", "without a name")
-    made, kinds = {}, {each.name: each.type for each in fields(row)}
-    for key, value in values.items():
-        made[key] = _facts(name, key, value, sources) if isinstance(value, list) else value
-        if kinds.get(key) == "date" and not isinstance(value, date):
-            raise _broken(f"row {name}, {key}: it must be a date")
-        if kinds.get(key) == "Facts" and not isinstance(value, list):
-            raise _broken(f"row {name}, {key}: it must be a list of facts")
-    try:
-        return row(**made)
-    except TypeError as error:
-        raise _broken(f"row {name}: {error}") from None
-
-
-def _broken(why: str) -> CookbookError:
-    return CookbookError(f"{_PATH.name}, {why}. Restore it with `git checkout`.")
-
-
-def _facts(row: str, key: str, pairs: list[list[str]], sources: dict[str, Any]) -> Facts:
-    try:
-        return tuple(Fact(value, sources[source]["name"], sources[source]["date"]) for value, source in pairs)
-    except (KeyError, ValueError, TypeError):
-        raise _broken(f"row {row}, {key}: each fact is [value, name of a source]") from None

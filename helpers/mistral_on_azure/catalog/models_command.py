@@ -42,7 +42,7 @@ def run(name: str, as_json: bool, check: bool, stale: bool, location: str = azur
         return _check(location)
     elif stale:
         old = stale_names()
-        print(f"{OLD.capitalize()}: {', '.join(old)}." if old else f"Every row was looked at since {as_of()}.")
+        print(f"{OLD.capitalize()}: {', '.join(old)}." if old else f"Every row was checked since {as_of()}.")
         return 1 if old else 0
     else:
         show(Console())

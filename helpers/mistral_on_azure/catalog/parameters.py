@@ -127,11 +127,8 @@ def _resolved(annotation: ast.expr) -> Any:
             if origin is Literal:
                 return Literal[tuple(_literal(part) for part in parts)]
             try:
-                return (
-                    Any
-                    if origin is Any
-                    else origin[tuple(... if _is_dots(part) else _resolved(part) for part in parts)]
-                )
+                inner = tuple(... if _is_dots(part) else _resolved(part) for part in parts)
+                return Any if origin is Any else origin[inner]
             except TypeError:
                 return Any
     return Any
@@ -186,10 +183,8 @@ def value(kind: Any, text: str) -> Any:
     """Convert a text of the command line to a type; one that cannot be converted is returned, for `check` to refuse."""
     if get_origin(kind) in (Union, types.UnionType):
         others = [each for each in get_args(kind) if each is not str]
-        found = next(
-            (each for each in (value(other, text) for other in others) if any(fits(o, each) for o in others)), text
-        )
-        return found
+        values_of_others = (value(other, text) for other in others)
+        return next((each for each in values_of_others if any(fits(other, each) for other in others)), text)
     if kind is str:
         return text
     if get_origin(kind) is Literal and text in get_args(kind):

@@ -27,6 +27,9 @@ Text = Annotated[str, Meta(description="A text that must be equal, apart from wh
 Pattern = Annotated[
     str, Meta(max_length=LONGEST_PATTERN, description="A regular expression, searched anywhere in the text.")
 ]
+Last = Annotated[
+    Pattern, Meta(description="A regular expression, searched in the last message, or in all tool results at the end.")
+]
 Logprob = Annotated[float, Meta(le=0)]
 
 
@@ -97,9 +100,7 @@ class Exchange(Struct, frozen=True):
     pattern: Annotated[Pattern, Meta(description="A regular expression, searched in the last user message.")] | None = (
         None
     )
-    last: (
-        Annotated[Pattern, Meta(description="A regular expression, searched in the last message of any role.")] | None
-    ) = None
+    last: Last | None = None
     system: Annotated[Text, Meta(description="The system message, apart from white space around it.")] | None = None
     deployment: Annotated[str, Meta(description="The deployment that gets the request.")] | None = None
     tools: Annotated[bool, Meta(description="Whether the request offers tools.")] | None = None

@@ -1,4 +1,4 @@
-"""Choosing notebooks: by id, by path, by client, by tag."""
+"""Choosing notebooks by id, path, client and tag, and names by a part of them or a similar spelling."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from mistral_on_azure.catalog.clients import clients, names
 from mistral_on_azure.catalog.notebooks import ENDING, Notebook, load, notebooks
 from mistral_on_azure.catalog.parameters import hint
 from mistral_on_azure.errors import CookbookError
+
+_CLOSE = 0.75  # a word that is at least as similar to a known one counts as mistyped or inflected
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def choose(folder: Path, selection: Selection) -> dict[str, Notebook]:
     if selection.names:
         chosen &= {_named(name, folder, known, outside) for name in selection.names}
     if selection.clients:
-        chosen &= {_client(name) for name in selection.clients}
+        chosen &= {named("client", name, names(), names()) for name in selection.clients}
     if selection.tags:
         chosen &= _tagged(everything, selection.tags)
     if not chosen:
@@ -106,18 +109,6 @@ def _named(name: str, folder: Path, known: Mapping[str, Notebook], outside: Mapp
     raise CookbookError(f"There is no notebook {name!r}. {hint(name, list(known), 'There are')}")
 
 
-def _client(name: str) -> str:
-    wanted = _letters(name)
-    labels = names()
-    found = [key for key, label in labels.items() if wanted in (_letters(key), _letters(label))]
-    found = found or [key for key, label in labels.items() if wanted in _letters(key) or wanted in _letters(label)]
-    if not wanted or not found:
-        raise CookbookError(f"There is no client {name!r}. {hint(name, list(labels), 'There are')}")
-    if len(found) > 1:
-        raise CookbookError(f"The client {name!r} may be any of: {', '.join(found)}.")
-    return found[0]
-
-
 def _tagged(known: Mapping[str, Notebook], tags: Sequence[str]) -> set[str]:
     there = sorted(frozenset[str]().union(*(notebook.tags for notebook in known.values())))
     for tag in tags:
@@ -126,5 +117,47 @@ def _tagged(known: Mapping[str, Notebook], tags: Sequence[str]) -> set[str]:
     return {name for name, notebook in known.items() if notebook.tags & set(tags)}
 
 
-def _letters(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower())
+def slug(heading: str) -> str:
+    """A heading as a command-line argument and file name: `stream-the-answer`."""
+    return "-".join(re.findall(r"\w+", heading.lower()))
+
+
+def named(kind: str, wanted: str, names: Iterable[str], also: dict[str, str] | None = None) -> str:
+    """Find a name by its exact spelling, by a part of it, or by a similar spelling.
+
+    Args:
+        kind: what the names are of, for error messages: "task" or "client".
+        names: the names to choose from.
+        also: another spelling for some of the names.
+
+    Raises:
+        CookbookError: when no name matches, or several do.
+    """
+    spellings = {name: [slug(name), slug((also or {}).get(name, name))] for name in names}
+    typed = slug(wanted.removesuffix(".ipynb"))
+    for fits in (str.__eq__, _contains, _like):
+        found = [name for name, spelled in spellings.items() if any(fits(each, typed) for each in spelled)]
+        if len(found) == 1:
+            return found[0]
+        if found and typed:
+            raise CookbookError(f"The {kind} {wanted!r} may be any of: {listed(found)}.")
+    raise CookbookError(f"There is no {kind} {wanted!r}. There are: {listed(spellings)}.")
+
+
+def _contains(name: str, typed: str) -> bool:
+    return bool(typed) and typed.replace("-", "") in name.replace("-", "")
+
+
+def _like(name: str, typed: str) -> bool:
+    """Whether two names are similar, or each word of the first is similar to a word of the second."""
+    words = name.split("-")
+    return _alike(typed, name) or all(any(_alike(word, other) for other in words) for word in typed.split("-"))
+
+
+def _alike(one: str, other: str) -> bool:
+    return SequenceMatcher(None, one, other).ratio() >= _CLOSE
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as command-line arguments, in one text."""
+    return ", ".join(name if "/" in name else slug(name) for name in names)

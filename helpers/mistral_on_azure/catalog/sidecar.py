@@ -1,4 +1,4 @@
-"""A recipe's TOML file, which lies beside its notebook: its prompts, their answers, packages, links and mistakes."""
+"""A recipe's TOML file, which lies beside its notebook: what it is about, its prompts and their answers, and more."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ class Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of a recipe's TOML file.
 
     Attributes:
+        about: what a reader learns, in one sentence of Markdown, for lists of recipes.
         packages: pip packages that the recipe needs besides the cookbook's, with or without a version.
         links: pages for further reading.
         exchange: the recipe's prompts and the local endpoint's answers to them.
         mistake: wrong answers to the recipe's exercise.
     """
 
+    about: str = ""
     packages: tuple[str, ...] = ()
     links: tuple[Documentation, ...] = ()
     exchange: tuple[Exchange, ...] = ()

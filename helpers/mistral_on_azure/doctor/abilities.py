@@ -10,7 +10,7 @@ from mistral_on_azure.azure.http import object_of
 from mistral_on_azure.doctor.calling import Answer
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
 from mistral_on_azure.doctor.failures import refused
-from mistral_on_azure.doctor.first_requests import PROMPT, ask, choice, message, prompt_tokens
+from mistral_on_azure.doctor.first_requests import PROMPT, ask, choice, in_words, message, prompt_tokens
 
 _PASS = {"extra-parameters": "pass-through"}
 _TOOL = {
@@ -27,14 +27,15 @@ def json_mode(e: Examination) -> Finding:
     """Whether `response_format: json_object` makes the answer JSON."""
     prompt = 'Answer in JSON: {"hello": true}'
     answer = ask(e, prompt, max_tokens=16, response_format={"type": "json_object"})
+    remedy = "Ask for JSON in the prompt, and check the answer."
     if answer.status != 200:
-        return note(refused(answer), "Ask for JSON in the prompt, and check the answer.")
+        return note(refused(answer), remedy)
     text = str(message(answer).get("content") or "")
     if _is_json(text):
         return ok("the answer is JSON")
     if text.lstrip().startswith("{") and choice(answer).get("finish_reason") == "length":
         return ok("the answer begins as JSON does")
-    return note("ignored: the answer is not JSON", "Ask for JSON in the prompt, and check the answer.")
+    return note("ignored: the answer is not JSON", remedy)
 
 
 def logprobs(e: Examination) -> Finding:
@@ -101,7 +102,7 @@ def streaming(e: Examination) -> Finding:
 
 def _verdict(answer: Answer, events: list[str], chunks: list[dict[str, Any]]) -> Finding:
     first, last = answer.arrivals[0], answer.arrivals[-1]
-    found = f"{len(chunks)} chunks, the first after {_time(first)}, the last after {_time(last)}"
+    found = f"{len(chunks)} chunks, the first after {in_words(first)}, the last after {in_words(last)}"
     if events[-1] != "[DONE]":
         return note(f"{found}, but no [DONE] at the end", "Read until the connection closes.")
     found += ", then [DONE]"
@@ -122,10 +123,6 @@ def _finished(chunks: list[dict[str, Any]]) -> bool:
     lists = (chunk.get("choices") for chunk in chunks)
     choices = (choice for each in lists if isinstance(each, list) for choice in each)
     return any(isinstance(choice, dict) and choice.get("finish_reason") for choice in choices)
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 _SYSTEM, _LONGER = "Be brief.", "Be brief. Be very brief. Be as brief as you can be."

@@ -11,7 +11,7 @@ from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
 from mistral_on_azure.doctor.examination import Examination, Finding, fails
 from mistral_on_azure.doctor.identity import claims_of
 from mistral_on_azure.doctor.known_beforehand import about_gone, about_missing
-from mistral_on_azure.doctor.tls import speaks_tls
+from mistral_on_azure.doctor.network import speaks_tls
 
 REASON = "ms-azureml-model-error-reason"  # of managed compute's gateway
 _PENDING = "too_many_pending_request"

@@ -148,8 +148,11 @@ _CALLS = 3
 def round_trip(e: Examination) -> Finding:
     """The median of three calls for one token, on an open connection."""
     seconds = median(ask(e).seconds for _ in range(_CALLS))
-    shown = f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
-    return ok(f"{shown} for one token (median of {_CALLS})")
+    return ok(f"{in_words(seconds)} for one token (median of {_CALLS})")
+
+
+def in_words(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 _LOW = 0.1  # of a minute's quota

@@ -58,9 +58,8 @@ def token(e: Examination) -> Finding:
         wait = _duration(begins - now)
         return fails(f"The token is valid only in {wait}, by this machine's clock.", "Set the clock.", goes_on=True)
     left, audience, wanted = expires - now, str(claims.get("aud")), e.kind.audiences
-    if (
-        "://" in audience and audience.rstrip("/") not in wanted
-    ):  # an audience may also be an application's id, which cannot be compared with a URL
+    # An audience may also be an application's id, which cannot be compared with a URL.
+    if "://" in audience and audience.rstrip("/") not in wanted:
         found = f"The token is for {audience}; this endpoint's are for {' or '.join(wanted)}."
         return fails(found, _fresh(e)) if is_azure(e.host) else note(found, _fresh(e))
     if left < _SHORT:

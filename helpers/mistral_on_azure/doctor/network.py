@@ -1,18 +1,29 @@
-"""The network: the host's name, proxies, and whether a server listens on the port."""
+"""The network and TLS: the host's name, proxies, whether a server listens on the port, and its certificate.
+
+Of a certificate that is not trusted the names, the issuer and the dates are told.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
+import ssl
 import threading
+import time
+from base64 import b64encode
 from collections.abc import Callable
-from typing import TypeVar
-from urllib.parse import urlsplit
+from concurrent.futures import Future
+from http.client import HTTPException, HTTPSConnection
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
+
+import httpx
 
 from mistral_on_azure.azure.addresses import is_loopback
 from mistral_on_azure.azure.deployment_kinds import is_azure
-from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
+from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok, skipped
 
 Result = TypeVar("Result")
 
@@ -24,23 +35,16 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
         TimeoutError: when it takes longer than `seconds`.
         Exception: what the function raises.
     """
-    results: list[Result] = []
-    errors: list[Exception] = []
+    done: Future[Result] = Future()
 
     def run() -> None:
         try:
-            results.append(work())
+            done.set_result(work())
         except Exception as error:
-            errors.append(error)
+            done.set_exception(error)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not results:
-        raise TimeoutError
-    return results[0]
+    threading.Thread(target=run, daemon=True).start()
+    return done.result(seconds)
 
 
 _FIREWALL = "A firewall may drop it: try from another network, or set HTTPS_PROXY if your company has a proxy."
@@ -147,3 +151,147 @@ def proxy(e: Examination) -> Finding:
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+_NOT_YET, _EXPIRED, _WRONG_HOST, _WRONG_ADDRESS = 9, 10, 62, 64  # OpenSSL's verify codes
+_SOON = 14  # days
+_DAY = 86_400  # seconds
+_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")  # read by httpx (OpenAI, Mistral), and by requests (Azure)
+
+
+def tls(e: Examination) -> Finding:
+    """Whether the certificate is trusted by the public authorities or those in SSL_CERT_FILE."""
+    if not e.secure:
+        return skipped("plain http, which does not leave this machine")
+    try:
+        e.trust = httpx.create_ssl_context()
+    except OSError:
+        return fails(
+            f"SSL_CERT_FILE is {os.environ.get('SSL_CERT_FILE')!r}, which holds no certificates that can be read.",
+            "Set it to a .pem file with your company's authority and the public ones, or unset it.",
+        )
+    if e.proxy.startswith("https://"):
+        return skipped("not checked: the connection to the proxy uses TLS, too")
+    try:
+        certificate, version = _handshake(e, e.trust)
+    except ssl.SSLCertVerificationError as error:
+        return _distrusted(e, error.verify_code)
+    except TimeoutError:
+        return fails(f"{e.host} did not begin TLS within {e.timeout:g} s.", _not_tls(e))
+    except ssl.SSLError as error:
+        return fails(f"Port {e.port} of {e.host} does not speak TLS ({error.reason or 'it hung up'}).", _not_tls(e))
+    except (OSError, HTTPException) as error:
+        return _no_tunnel(e, error)
+    days = int((ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) // _DAY)
+    found = f"{version}; the certificate is trusted and good for {days} days"
+    if days < _SOON:
+        return note(found, "Have it renewed in time.")
+    if os.environ.get("SSL_CERT_FILE") and not os.environ.get("REQUESTS_CA_BUNDLE"):
+        return note(found, "Set REQUESTS_CA_BUNDLE like SSL_CERT_FILE: requests and the Azure SDK read only that.")
+    return ok(found)
+
+
+def speaks_tls(e: Examination) -> bool:
+    """Whether the port of an http address speaks TLS."""
+    try:
+        _handshake(e, _unverified())
+    except (OSError, HTTPException):
+        return False
+    return True
+
+
+def _handshake(e: Examination, context: ssl.SSLContext) -> tuple[dict[str, Any], str]:
+    """The certificate's fields and the TLS version, through the proxy if there is one."""
+    connection = _connect(e, context)
+    try:
+        return connection.sock.getpeercert(), connection.sock.version()
+    finally:
+        connection.close()
+
+
+def _connect(e: Examination, context: ssl.SSLContext) -> HTTPSConnection:
+    if not e.proxy:
+        connection = HTTPSConnection(e.host, e.port, timeout=e.wait, context=context)
+    else:
+        parts = urlsplit(e.proxy)
+        connection = HTTPSConnection(parts.hostname or "", parts.port or 80, timeout=e.wait, context=context)
+        user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+        login = {"Proxy-Authorization": f"Basic {b64encode(user.encode()).decode()}"} if parts.username else {}
+        connection.set_tunnel(e.host, e.port, login)
+    connection.connect()
+    return connection
+
+
+def _distrusted(e: Examination, code: int) -> Finding:
+    names, issuer, begins, ends = _certificate(e)
+    if code in (_WRONG_HOST, _WRONG_ADDRESS):
+        return fails(
+            f"The certificate is for {names}, not for {e.host}.",
+            f"Use the name that it is for in {e.source}; an alias or a bare IP address does not do.",
+        )
+    if code == _EXPIRED:
+        return fails(f"The certificate expired on {ends}.", "Have it renewed; or set this machine's clock.")
+    if code == _NOT_YET:
+        return fails(f"The certificate is not valid before {begins}.", "Set this machine's clock.")
+    return fails(f"The certificate was issued by {issuer}, whom this machine does not trust.", _trust(e))
+
+
+def _trust(e: Examination) -> str:
+    both = " and ".join(_BUNDLES)
+    if is_loopback(e.host):
+        return f"Set {both} to the server's file of authorities; the local endpoint's `/local/session` names it."
+    if os.environ.get("REQUESTS_CA_BUNDLE") and not os.environ.get("SSL_CERT_FILE"):
+        return "Set SSL_CERT_FILE like REQUESTS_CA_BUNDLE: the OpenAI and Mistral libraries read only that."
+    return (
+        f"If that is your company, whose proxy reads along, set {both} to a .pem file with its authority and the "
+        "public ones; your IT has it. If it is not, send no key there."
+    )
+
+
+def _certificate(e: Examination) -> tuple[str, str, str, str]:
+    """The names, the issuer, and the first and last day of a certificate that is not trusted."""
+    from cryptography import x509
+
+    connection = _connect(e, _unverified())
+    try:
+        certificate = x509.load_der_x509_certificate(connection.sock.getpeercert(binary_form=True))
+    finally:
+        connection.close()
+    try:
+        listed = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = ", ".join(str(name.value) for name in listed) or "no name"
+    except x509.ExtensionNotFound:
+        names = certificate.subject.rfc4514_string()
+    known = {attribute.oid: str(attribute.value) for attribute in certificate.issuer}
+    issuer = known.get(x509.NameOID.ORGANIZATION_NAME) or known.get(x509.NameOID.COMMON_NAME) or "nobody"
+    days = (f"{day:%Y-%m-%d}" for day in (certificate.not_valid_before_utc, certificate.not_valid_after_utc))
+    return (names, repr(issuer), *days)
+
+
+def _unverified() -> ssl.SSLContext:
+    """A context that accepts any certificate, to read it. No request is sent over such a connection."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _not_tls(e: Examination) -> str:
+    if is_loopback(e.host):
+        return f"If the server speaks plain http, set {e.source} to http://{e.url.removeprefix('https://')}"
+    if is_azure(e.host):
+        return "Check the port; Azure's addresses name none. Does a firewall end the connection?"
+    return (
+        f"Put TLS in front of the server, or make a tunnel (ssh -L {e.port}:localhost:{e.port} {e.host}) and set "
+        f"{e.source} to http://127.0.0.1:{e.port}"
+    )
+
+
+def _no_tunnel(e: Examination, error: Exception) -> Finding:
+    why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if e.proxy:
+        return fails(
+            f"The proxy made no connection to {e.host} ({why}).",
+            f"Have the proxy let {e.host} through; give it a user and password in HTTPS_PROXY if it wants them.",
+        )
+    return fails(f"{e.host} ended the connection before TLS began ({why}).", _not_tls(e))

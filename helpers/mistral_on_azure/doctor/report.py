@@ -26,9 +26,8 @@ from mistral_on_azure.doctor.failures import explain_refusal, explain_silence
 from mistral_on_azure.doctor.first_requests import access, concurrency, deployment, http, quota, round_trip
 from mistral_on_azure.doctor.identity import identity, token
 from mistral_on_azure.doctor.known_beforehand import address, credential, model, netrc_entries
-from mistral_on_azure.doctor.network import connection, dns, proxy
+from mistral_on_azure.doctor.network import connection, dns, proxy, tls
 from mistral_on_azure.doctor.served_routes import api_version, chat, extra_parameters, info, kind, models
-from mistral_on_azure.doctor.tls import tls
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import INTERRUPTED
 

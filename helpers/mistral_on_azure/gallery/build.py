@@ -14,17 +14,22 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from mistral_on_azure.catalog.clients import FIRST, clients
-from mistral_on_azure.catalog.notebooks import ENDING, load, notebooks, tasks
+from mistral_on_azure.catalog.notebooks import ENDING, Kind, load, notebooks, tasks
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.gallery.comparison import comparison_page
-from mistral_on_azure.gallery.drawings import in_both_themes, task_pictures
-from mistral_on_azure.gallery.models_page import NAME as MODELS
-from mistral_on_azure.gallery.models_page import models_page
-from mistral_on_azure.gallery.pages import front_page, other_languages_page, page_name, task_page
+from mistral_on_azure.gallery.drawings import first_pictures, in_both_themes, task_pictures
+from mistral_on_azure.gallery.pages import (
+    MODELS,
+    WRONG,
+    front_page,
+    models_page,
+    other_languages_page,
+    page_name,
+    task_page,
+    what_went_wrong_page,
+)
 from mistral_on_azure.gallery.runs import runs
 from mistral_on_azure.gallery.sphinx_extension import configuration
-from mistral_on_azure.gallery.what_went_wrong import NAME as WRONG
-from mistral_on_azure.gallery.what_went_wrong import what_went_wrong_page
 from mistral_on_azure.snippets.starter import starters
 
 _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)")
@@ -85,7 +90,8 @@ def collect(root: Path, work: Path) -> Path:
     mirrored, known, wanted = mirror(root, sources), notebooks(folder), tasks(folder)
     pictures = task_pictures(ran[FIRST], sources / "charts")
     pages = {page_name(task): task_page(known, task, programs, ran, pictures.get(task)) for task in wanted}
-    pages["index"] = front_page(known, wanted, programs, mirrored)
+    shown = first_pictures(notebooks(folder, Kind.RECIPE).values(), sources / "charts")
+    pages["index"] = front_page(known, wanted, programs, mirrored, shown)
     pages["comparison"] = comparison_page(programs, ran, sources / "charts")
     pages["beyond-python"] = other_languages_page(known)
     pages[MODELS] = models_page(sources / "charts")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +12,16 @@ from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.gallery.drawings import draw
 from mistral_on_azure.gallery.pages import filled
 from mistral_on_azure.gallery.runs import Programs, Runs
-from mistral_on_azure.notebook.figures import Colours, Drawing
+from mistral_on_azure.notebook.charts import Bars
+from mistral_on_azure.notebook.kept_measurements import kept
 from mistral_on_azure.snippets.starter import FIRST_ANSWER, KEY
-from mistral_on_azure.upkeep import measurements
-from mistral_on_azure.upkeep.faults import archive, measuring
+from mistral_on_azure.upkeep.faults import measuring
 from mistral_on_azure.upkeep.faults.archive import LONG, Results
 from mistral_on_azure.upkeep.faults.cases import CASES
 from mistral_on_azure.upkeep.faults.page import foreign, lost
 
 FLOOR_NAME = "Python alone"
 _FLOOR = "floor"  # the results of Python's standard library, beside those of the clients
-_FILE = measurements.FOLDER / "clients.json"
 _CHARTS = {
     "start_cpu": "Seconds of work from start to first answer",
     "call_cpu": "Milliseconds of work for a completion",
@@ -33,11 +30,6 @@ _CHARTS = {
 }
 
 Costs = dict[str, Any]
-
-
-def load_costs() -> Costs:
-    """Read the measurements of the clients' costs."""
-    return json.loads(_FILE.read_text(encoding="utf-8"))
 
 
 def median(costs: Costs, client: str, measure: str) -> float | None:
@@ -73,39 +65,6 @@ def _span(values: list[float] | None, digits: int) -> str:
     return middle if low == high else f"{middle}<br><small>{low} to {high}</small>"
 
 
-@dataclass(frozen=True, repr=False)
-class Bars(Drawing):
-    """A bar chart with one bar for each name.
-
-    Attributes:
-        digits: decimal places.
-    """
-
-    title: str
-    bars: Sequence[tuple[str, float]]
-    digits: int
-
-    size = (460, 260)
-
-    @property
-    def alt(self) -> str:
-        """The alternative text of the chart."""
-        return f"{self.title}: {', '.join(f'{name} {value:.{self.digits}f}' for name, value in self.bars)}."
-
-    def draw(self, figure: Any, colours: Colours) -> None:
-        """Draw the bars, the first on top."""
-        figure.set_layout_engine("constrained")
-        axes = figure.add_subplot(facecolor="none")
-        names, values = zip(*reversed(self.bars), strict=True)
-        shown = axes.barh(names, values, color=colours.strong, height=0.62)
-        axes.bar_label(shown, [f"{value:.{self.digits}f}" for value in values], padding=4)
-        figure.suptitle(self.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        axes.margins(x=0.16)
-        axes.spines[:].set_visible(False)
-        axes.tick_params(length=0)
-        axes.set_xticks([])
-
-
 _SLOW, _BIG = 3.0, 50.0  # times the median start, MiB: above these the page warns
 _LIMITS = "Know the limits of this client"
 _ASKED = {"model", "messages", "temperature", "max_tokens"}  # the fields of the body that the programs set themselves
@@ -127,7 +86,7 @@ def comparison_page(programs: Programs, runs: Runs, drawings: Path) -> str:
     Args:
         drawings: a folder that the charts are drawn into.
     """
-    measured, faults = load_costs(), archive.load(archive.FOLDER)
+    measured, faults = kept("clients"), kept("faults")
     return filled(
         "comparison",
         clients=clients().values(),

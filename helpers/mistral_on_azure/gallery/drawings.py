@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.deployments import default_name, imitated_paces
 from mistral_on_azure.azure.http import object_of
+from mistral_on_azure.catalog.notebooks import Notebook
 from mistral_on_azure.gallery.runs import Run
 from mistral_on_azure.notebook.figures import THEMES, Drawing, svg_in
 from mistral_on_azure.notebook.kept_measurements import kept
@@ -64,6 +65,23 @@ def _of_each_theme(found: re.Match[str]) -> str:
         )
         or found[0]
     )
+
+
+def first_pictures(recipes: Iterable[Notebook], folder: Path) -> dict[str, str]:
+    """Write the first picture of each recipe that has one into a folder, for each theme.
+
+    Returns:
+        The pictures' names by the recipes' ids.
+    """
+    found = {}
+    for recipe in recipes:
+        outputs = (output.get("data", {}).get("text/html", "") for cell in recipe.code for output in cell.outputs)
+        if shown := _SHOWN.search("".join(map("".join, outputs))):
+            found[recipe.id] = f"first-{recipe.path.stem}"
+            for theme in THEMES:
+                svg = svg_in(b64decode(shown[2]), theme) or ""
+                (folder / f"{found[recipe.id]}-{theme}.svg").write_text(svg, encoding="utf-8")
+    return found
 
 
 def task_pictures(runs: Mapping[str, Run], folder: Path) -> dict[str, dict[str, str]]:

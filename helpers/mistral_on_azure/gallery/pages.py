@@ -1,58 +1,49 @@
-"""The site's pages: the templates in `templates/`, filled with programs, their runs, and the catalog's notebooks."""
+"""The site's pages: templates, filled with programs and their runs, the catalog's notebooks and models, and symptoms.
+
+The symptoms of "What went wrong?" are in `templates/symptoms.toml`; exceptions and messages are those of the measured
+clients and faults, and remedies those of the doctor.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import jinja2
+from docutils.nodes import make_id
 
 from mistral_on_azure.catalog.clients import FIRST, clients, how_many
+from mistral_on_azure.catalog.models import OLD, Model, as_of, models, parts
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, anchor
+from mistral_on_azure.catalog.selection import slug
+from mistral_on_azure.doctor.failures import BY_STATUS
+from mistral_on_azure.gallery.drawings import draw
 from mistral_on_azure.gallery.runs import Programs, Run, Runs
+from mistral_on_azure.notebook.kept_measurements import kept
+from mistral_on_azure.notebook.model_views import GROUPS, TimeLine, facts
 from mistral_on_azure.notebook.wire import Wire
-from mistral_on_azure.snippets.offering import shell_script, slug
+from mistral_on_azure.snippets.offering import shell_script
 from mistral_on_azure.snippets.starter import KEY, snippets
+from mistral_on_azure.upkeep import markdown
 from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 
 FAULTS_PAGE = "helpers/mistral_on_azure/upkeep/faults/CLIENTS_AND_FAULTS"
+MEASUREMENTS = "helpers/mistral_on_azure/upkeep/measurements/"
 _TEMPLATES = Path(__file__).with_name("templates")
 SUMMARIES = tomllib.loads((_TEMPLATES / "summaries.toml").read_text(encoding="utf-8"))
 _OTHER = Kind.OTHER_LANGUAGE
 _AT_ONCE = "Call asynchronously"
-_FORCED = ("csharp",)  # the lexer does not know all of the language, such as the first lines of a one-file program
-
-
-def code(text: str, language: str, style: str = "") -> str:
-    """A code block in MyST Markdown, with a longer fence than any in its text."""
-    fence = "`" * max((len(found) + 1 for found in re.findall(r"^`{3,}", text, re.M)), default=3)
-    option = f":class: {style}\n" if style else ""
-    if language in _FORCED:
-        option += ":force:\n"
-    return f"{fence}{{code-block}} {language}\n{option}\n{text.rstrip()}\n{fence}"
-
-
-def table(rows: Sequence[Sequence[str]], align: str = "left") -> str:
-    """A table in Markdown. The first row is its head."""
-    head, *rest = rows
-    lines = [head, [":---", *["---:" if align == "right" else "---"] * (len(head) - 1)], *rest]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '¦') for cell in row)} |" for row in lines)
+MODELS, WRONG = "models", "what-went-wrong"  # names of pages
+_LONGEST = 110  # characters of a message
 
 
 def filled(template: str, **values: Any) -> str:
-    """The text of a template in the folder `templates`, filled with values. Its name comes without `.md.j2`."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {"anchor": anchor, "slug": slug, "code": code, "table": table}
-    environment.globals |= {"first": FIRST, "how_many": how_many(), "faults_page": FAULTS_PAGE}
-    return environment.get_template(f"{template}.md.j2").render(values)
+    """The text of a template in the folder `templates`. Its name comes without `.md.j2`."""
+    names = {"anchor": anchor, "slug": slug, "first": FIRST, "how_many": how_many(), "faults_page": FAULTS_PAGE}
+    return markdown.filled(_TEMPLATES / template, names, **values)
 
 
 def page_name(task: str) -> str:
@@ -113,7 +104,11 @@ def other_languages_page(known: Mapping[str, Notebook]) -> str:
 
 
 def front_page(
-    known: Mapping[str, Notebook], tasks: Sequence[str], programs: Programs, mirrored: Collection[str]
+    known: Mapping[str, Notebook],
+    tasks: Sequence[str],
+    programs: Programs,
+    mirrored: Collection[str],
+    pictures: Mapping[str, str] | None = None,
 ) -> str:
     """The front page with clients, tasks and recipes, and the table of contents of the site.
 
@@ -121,20 +116,24 @@ def front_page(
         known: the notebooks by their ids.
         tasks: the headings of the tasks.
         mirrored: the names of the pages that are copied into the site.
+        pictures: the names of notebooks' pictures, by the notebooks' ids.
     """
     recipes = [each for each in known.values() if each.kind is Kind.RECIPE]
     kinds, keys = (Kind.GUIDE, Kind.CLIENT, _OTHER), list(clients())
     listed = [each for each in known.values() if each not in recipes]
     listed.sort(key=lambda each: (kinds.index(each.kind), each.id in keys and keys.index(each.id)))
     notebooks = {f"notebooks/{each.id}": _short(each) for each in listed}
-    elsewhere = {*notebooks, *(f"notebooks/{each.id}" for each in recipes), FAULTS_PAGE, "README"}
+    measured = sorted(page for page in mirrored if page.startswith(MEASUREMENTS))
+    elsewhere = {*measured, *notebooks, *(f"notebooks/{each.id}" for each in recipes), FAULTS_PAGE, "README"}
     return filled(
         "front",
         tabs=[(client, install_command(programs[key][KEY])) for key, client in clients().items()],
         tasks=[(page_name(task), task, SUMMARIES.get(task, "")) for task in tasks],
-        recipes=[(f"notebooks/{each.id}", each.title, _about(each)) for each in recipes],
+        recipes=[(f"notebooks/{each.id}", each.title, each.sidecar.about) for each in recipes],
         notebooks=[f"{title} <{page}>" for page, title in notebooks.items()],
         others=sorted(page for page in mirrored if page not in elsewhere),
+        measured=measured,
+        pictures={f"notebooks/{name}": picture for name, picture in (pictures or {}).items()},
     )
 
 
@@ -150,7 +149,103 @@ def _short(notebook: Notebook) -> str:
     return notebook.title.rpartition(" with ")[2] if notebook.kind is _OTHER else notebook.title.partition(": ")[0]
 
 
-def _about(recipe: Notebook) -> str:
-    """The first sentence below the title."""
-    text = recipe.markdown[0].source.partition("\n\n")[2].partition("\n\n")[0].replace("\n", " ")
-    return re.match(r".*?[.?!](?=\s|$)|.*", text)[0]
+def models_page(drawings: Path, today: date | None = None) -> str:
+    """The page, in MyST Markdown.
+
+    Args:
+        drawings: a folder that the time line is drawn into, once for each theme.
+        today: the day on which a row counts as old or not; None is the current day.
+    """
+    return filled(
+        "models",
+        as_of=as_of(),
+        picture=draw(TimeLine(), MODELS, drawings),
+        groups=[(title, _model_rows(group, today)) for group, title in GROUPS.items()],
+        parts=[
+            ["Part", "Ends", "Note"],
+            *([part.name + _mark(part.stale(today)), _sourced(part.facts()["ends"]), part.note]
+              for part in parts().values()),
+        ],
+        details=[(row, [[name, _sourced(said)] for name, said in row.facts().items()]) for row in models().values()],
+    )  # fmt: skip
+
+
+def _model_rows(group: str, today: date | None) -> list[list[str]]:
+    """The rows of a group, the head first, without the columns that are empty in all of them."""
+    rows = [row for row in models().values() if row.group == group]
+    said = {row.name: facts(row) for row in rows}
+    labels = [label for label in facts(rows[0]) if any(values[label] != "–" for values in said.values())]
+    head = ["Model", *labels]
+    return [head, *([_model_name(row, today), *(said[row.name][label] for label in labels)] for row in rows)]
+
+
+def _model_name(row: Model, today: date | None) -> str:
+    also = f"<br>in the catalog `{row.asset}`" if row.asset != row.name else ""
+    return f"`{row.name}`{also}{_mark(row.stale(today))}"
+
+
+def _mark(stale: bool) -> str:
+    return f"<br>**{OLD}**" if stale else ""
+
+
+def _sourced(said: tuple) -> str:
+    return "<br>".join(f"{fact.value} <small>({fact.source}, {fact.seen})</small>" for fact in said)
+
+
+def what_went_wrong_page() -> str:
+    """The page, in MyST Markdown."""
+    measured = kept("faults")
+    symptoms = [
+        {
+            **symptom,
+            "doctor": [(status, BY_STATUS[status]) for status in statuses if status in BY_STATUS],
+            "page": page_name(symptom["task"]),
+            "rows": _raised_rows(symptom["faults"], measured["measured"]),
+            "id": make_id(symptom["title"]),
+            "entries": _entries(symptom, statuses, measured["measured"]),
+        }
+        for symptom in symptoms_of()
+        for statuses in [_statuses(symptom["title"])]
+    ]
+    return filled(WRONG.replace("-", "_"), symptoms=symptoms, measured=measured)
+
+
+def symptoms_of() -> list[dict[str, Any]]:
+    """The rows of symptoms.toml, each with all of its fields."""
+    known = tomllib.loads((_TEMPLATES / "symptoms.toml").read_text(encoding="utf-8"))
+    rows = [{"raised": [], "words": [], **row} for row in known["symptom"]]
+    for row in rows:
+        row["words"] = [*row["words"], *(known["every_status"] if _statuses(row["title"]) else [])]
+    return rows
+
+
+def _statuses(title: str) -> list[int]:
+    return [int(found) for found in re.findall(r"\b[45]\d\d\b", title)]
+
+
+def _entries(symptom: dict[str, Any], statuses: list[int], measured: dict[str, Any]) -> list[str]:
+    """What the search finds a symptom by: statuses, exceptions without their modules, and words, each once."""
+    raised = [measured[name][client]["raised"] for name in symptom["faults"] for client in clients()]
+    exceptions = [each.rpartition(".")[2] for each in [*raised, *symptom["raised"]] if each]
+    title = [text for text in [symptom["title"].replace("`", "")] if "," not in text]
+    return list(dict.fromkeys([*map(str, statuses), *exceptions, *symptom["words"], *title]))
+
+
+def _raised_rows(names: list[str], measured: dict[str, Any]) -> list[list[str]]:
+    """A table of what each client raises, with its message. Faults with the same exception and message share a row."""
+    if not names:
+        return []
+    rows = [["Client", "What you see", "Raised", "Its message"]]
+    for key, client in clients().items():
+        together: dict[tuple[str, str], list[str]] = {}
+        for name in names:
+            entry = measured[name][key]
+            raised = f"`{entry['raised']}`" if entry["raised"] else "nothing"
+            together.setdefault((raised, _quoted(entry["sees"])), []).append(name)
+        rows += [[client.name, "; ".join(same), raised, sees] for (raised, sees), same in together.items()]
+    return rows
+
+
+def _quoted(text: str) -> str:
+    text = " ".join(text.split()).replace("`", "'")
+    return f"`{text[: _LONGEST - 1]}…`" if len(text) > _LONGEST else f"`{text}`"

@@ -18,7 +18,7 @@ from typing import Any
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import AUTHORITIES, CREDENTIAL, ENDPOINT
-from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.azure.files import ROOT, read_json, write_json
 from mistral_on_azure.azure.offline import apply, away_from_others
 from mistral_on_azure.endpoint.starting import LocalEndpoint, new_key, start
 from mistral_on_azure.errors import CookbookError
@@ -56,23 +56,15 @@ def runs(starters: Programs, kept: Path) -> Runs:
         CookbookError: when a starter fails.
     """
     fingerprint = _fingerprint(starters)
-    found = _read(kept)
+    found = read_json(kept) or {}
     if found.get("fingerprint") != fingerprint:
         made = _run_all(starters)
         found = {
             "fingerprint": fingerprint,
             "runs": {client: {task: asdict(run) for task, run in of.items()} for client, of in made.items()},
         }
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+        write_json(kept, found)
     return {client: {task: Run(**run) for task, run in of.items()} for client, of in found["runs"].items()}
-
-
-def _read(kept: Path) -> dict[str, Any]:
-    try:
-        return json.loads(kept.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def _fingerprint(starters: Programs) -> str:

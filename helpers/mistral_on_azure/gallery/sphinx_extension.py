@@ -32,7 +32,7 @@ class WireLexer(RegexLexer):
             (r"-?\b\d+(?:\.\d+)?(?:[eE][-+]?\d+)?\b", Number),
             (r"[{}\[\],:]+", Punctuation),
             (r"\s+|\w+|.", Text),
-        ],
+        ]
     }
 
 
@@ -120,7 +120,20 @@ def configuration() -> dict[str, Any]:
     }
 
 
+def _break_between_words(_: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
+    """Let a long name in a table break where a word of it ends, as after `Service` and `Response`, and nowhere else."""
+    context["body"] = _TABLE.sub(
+        lambda table: _LONG.sub(lambda name: _END.sub("<wbr>", name[0]), table[0]), context.get("body", "")
+    )
+
+
+_TABLE = re.compile(r"(?s)<table.*?</table>")
+_LONG = re.compile(r"[\w.]{14,}(?=[^<>]*<)")  # in a text, not in a tag
+_END = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[._])(?=\w)")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("html-page-context", _break_between_words)
     app.add_search_language(SearchWithStatuses)
     app.add_lexer("wire", WireLexer)
     app.add_lexer("ipython3", CellLexer)

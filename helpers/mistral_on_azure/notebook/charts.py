@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mistral_on_azure.notebook.figures import ShownFigure, colours, show_figure
+from mistral_on_azure.notebook.figures import Colours, Drawing, ShownFigure, axes_of, colours, show_figure
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
 
 # Each part has a hatch of its own, so that no reader has to tell colours apart.
 _STYLES = (
@@ -24,25 +26,48 @@ _MARKERS = "osD^vPX*"
 Interval = Callable[["np.ndarray"], Sequence[float]]
 
 
-def plot_bars(values: Mapping[str, float], label: str, digits: int) -> ShownFigure:
+@dataclass(frozen=True, repr=False)
+class Bars(Drawing):
+    """A bar chart with one bar for each name.
+
+    Attributes:
+        digits: decimal places.
+    """
+
+    title: str
+    bars: Sequence[tuple[str, float]]
+    digits: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return max(460, 10 * len(self.title)), 68 + 32 * len(self.bars)
+
+    @property
+    def alt(self) -> str:
+        return f"{self.title}: {', '.join(f'{name} {value:,.{self.digits}f}' for name, value in self.bars)}."
+
+    def draw(self, figure: Figure, colours: Colours) -> None:
+        """Draw the bars, the first on top."""
+        figure.set_layout_engine("constrained")
+        axes = figure.add_subplot(facecolor="none")
+        names, values = zip(*reversed(self.bars), strict=True)
+        shown = axes.barh(names, values, color=colours.strong, height=0.62)
+        axes.bar_label(shown, [f"{value:,.{self.digits}f}" for value in values], padding=4)
+        figure.suptitle(self.title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        axes.margins(x=0.16)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        axes.set_xticks([])
+
+
+def plot_bars(values: Mapping[str, float], label: str, digits: int) -> Bars:
     """Plot one bar for each name, with its value written beside it.
 
     Args:
         label: what is measured, with its unit.
         digits: decimal places.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 0.9 + 0.32 * len(values)), layout="constrained")
-    axes = figure.add_subplot()
-    bars = axes.barh(list(values), list(values.values()), color=colours.strong, height=0.6)
-    axes.bar_label(bars, [f"{value:,.{digits}f}" for value in values.values()], padding=4, color=colours.ink)
-    axes.invert_yaxis()
-    axes.margins(x=0.12)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlabel(label)
-    said = ", ".join(f"{name} {value:,.{digits}f}" for name, value in values.items())
-    return show_figure(figure, f"Bars of {label}: {said}.")
+    return Bars(label, list(values.items()), digits)
 
 
 def show_bars(
@@ -73,13 +98,11 @@ def show_bars(
         raise ValueError(f"Bars have one row or more, and 1 to {len(_STYLES)} kinds of parts, not {len(parts)}.")
     written = {name: f"{sum(row.values()):,.6g}" for name, row in rows.items()} | dict(labels or {})
     from matplotlib import rc_context
-    from matplotlib.figure import Figure
 
     with rc_context(
         {"font.size": 10, "text.color": colours.ink, "axes.labelcolor": colours.ink, "hatch.linewidth": 0.7}
     ):
-        figure = Figure(figsize=(_WIDTH, _AROUND + _ROW * len(rows)), layout="constrained")
-        axes = figure.add_subplot()
+        figure, axes = axes_of(_WIDTH, _AROUND + _ROW * len(rows))
         _draw(axes, rows, parts)
         ends = {}
         for place, (name, row) in enumerate(rows.items()):
@@ -138,10 +161,7 @@ def plot_scores(right: Mapping[str, np.ndarray], *intervals: tuple[str, Interval
         right: for each candidate, whether each answer is right.
         intervals: names and functions; a function returns the two ends of an interval, as shares.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 1.2 + 0.55 * len(right)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = axes_of(6.4, 1.2 + 0.55 * len(right))
     said = []
     for row, (name, hits) in enumerate(right.items()):
         for place, (kind, interval) in enumerate(intervals):
@@ -162,10 +182,7 @@ def plot_needed(gaps: Sequence[float], needed: Sequence[float], *counts: int) ->
         needed: questions for each of them.
         counts: numbers of questions to mark.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = axes_of(6.4, 3.2)
     points = [100 * gap for gap in gaps]
     axes.loglog(points, needed, color=colours.strong, lw=2)
     said = []
@@ -236,10 +253,7 @@ def plot_likeness(likeness: Mapping[str, tuple[Sequence[float], Sequence[float]]
             which it is tested.
         at: the threshold.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.8, 1.5 + 0.5 * len(likeness)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = axes_of(6.8, 1.5 + 0.5 * len(likeness))
     said = []
     for row, (kind, lists) in enumerate(likeness.items()):
         for values, marker, place in zip(lists, "xo", (-0.16, 0.16), strict=True):

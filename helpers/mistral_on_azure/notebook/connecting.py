@@ -1,4 +1,7 @@
-"""Connects a notebook: finds the endpoint or starts the local one, and sets the clients' environment variables."""
+"""Connects a notebook: finds the endpoint or starts the local one, and sets the clients' environment variables.
+
+The local endpoint also fails or answers slowly where a notebook asks for it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from mistral_on_azure.azure.addresses import (
     CREDENTIAL,
     ENDPOINT,
     ENGINE,
+    ONLY_CREDENTIAL,
     OPENAI_ENDPOINT,
     SECURE_ENDPOINT,
     check_credential,
@@ -174,10 +178,52 @@ def local_endpoint(kind: str = SERVERLESS.name, model: str = "", **options: Any)
         yield {**variables_of(started.url, found), CREDENTIAL: started.keys[0]}
 
 
+def fail_next(status: int | None = None, times: int = 1, retry_after: int | None = None, **fault: Any) -> bool:
+    """Make the local endpoint answer the next chat completions with an error.
+
+    Args:
+        status: the HTTP status, such as 429; None for a fault that is no error answer.
+        times: the number of requests that fail; 0 cancels earlier faults.
+        retry_after: seconds in the `Retry-After` header; None sends no such header.
+        fault: other faults, such as first_token=3 (seconds), reset="within", answer="empty", retry_after_ms=500 or
+            model_status=503 (inside of 424); all are listed in mistral_on_azure/endpoint/fault.py.
+
+    Returns:
+        True on the local endpoint; False on any other endpoint, where nothing happens.
+    """
+    connection = current()
+    if not connection.local:
+        print("Only the local endpoint can be asked to fail; this cell does nothing here.")
+        return False
+    if times:
+        wanted = {"status": status, "count": times, "retry_after": retry_after, **fault}
+        connection.ask("POST", "/local/faults", wanted)
+    else:
+        connection.ask("DELETE", "/local/faults")
+    return True
+
+
+@contextmanager
+def imitate_pace() -> Iterator[None]:
+    """Within the block, the local endpoint imitates the deployment's pace. Afterwards its pace is as before.
+
+    On any other endpoint nothing happens.
+    """
+    connection = current()
+    if not connection.local:
+        yield
+        return
+    before = connection.ask("POST", "/local/timing", {"timing": "imitate"})["before"]
+    try:
+        yield
+    finally:
+        connection.ask("POST", "/local/timing", {"timing": before})
+
+
 def _start_local() -> None:
     global _started
     if os.environ.get(CREDENTIAL) and _started is None:
-        raise CookbookError(f"{CREDENTIAL} is set but {ENDPOINT} is not. Set both, or neither for the local endpoint.")
+        raise CookbookError(ONLY_CREDENTIAL)
     if _started is None or _started.process.poll() is not None:
         _started = start(engine=os.environ.get(ENGINE) or None)
     os.environ[ENDPOINT], os.environ[CREDENTIAL] = _started.url, _started.keys[0]

@@ -7,12 +7,10 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from mistral_on_azure.azure.deployments import Deployment, deployments
-from mistral_on_azure.notebook.figures import Colours, Drawing
+from mistral_on_azure.notebook.figures import LEFT, Colours, Drawing, table_in_html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_LEFT = ' style="text-align: left; vertical-align: top"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +29,8 @@ class DeploymentTable:
         return "\n\n".join(blocks)
 
     def _repr_html_(self) -> str:
-        head = "".join(
-            f'<th scope="col"{_LEFT}>{name}</th>' for name in ("Deployment", "Parameters", "Context", "Tools")
-        )
-        body = "".join(map(_rows, self.deployments))
-        return (
-            f"<table><caption>The four deployments</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        labels = ("Deployment", "Parameters", "Context", "Tools")
+        return table_in_html("The four deployments", labels, "".join(map(_rows, self.deployments)), LEFT)
 
 
 def show_deployments() -> DeploymentTable:
@@ -62,11 +55,11 @@ def facts(deployment: Deployment) -> dict[str, str]:
 def _rows(deployment: Deployment) -> str:
     said = facts(deployment)
     size = f"{said['Parameters']}, {said['Active for a token']} active"
-    cells = "".join(f"<td{_LEFT}>{escape(value)}</td>" for value in (size, said["Context"], said["Calls tools"]))
+    cells = "".join(f"<td{LEFT}>{escape(value)}</td>" for value in (size, said["Context"], said["Calls tools"]))
     more = "<br>".join(f"{label}: {escape(said[label])}" for label in ("Languages", "Architecture", "Mistral AI says"))
     return (
-        f'<tr><th scope="row" rowspan="2"{_LEFT}>{_name(deployment)}</th>{cells}</tr>'
-        f'<tr><td colspan="3"{_LEFT}>{more}</td></tr>'
+        f'<tr><th scope="row" rowspan="2"{LEFT}>{_name(deployment)}</th>{cells}</tr>'
+        f'<tr><td colspan="3"{LEFT}>{more}</td></tr>'
     )
 
 
@@ -100,7 +93,6 @@ class DeploymentPlot(Drawing):
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
         said = "; ".join(f"{_short(each)} {_label(each)}" for each in self.deployments)
         return f"Bar chart of parameters in billions, all of them and those that a token uses: {said}."
 

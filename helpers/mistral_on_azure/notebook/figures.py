@@ -1,10 +1,11 @@
-"""Shows a matplotlib figure with an alternative text, and defines the style that all pictures share."""
+"""Shows a matplotlib figure with an alternative text, and a table; defines the style that all pictures share."""
 
 from __future__ import annotations
 
 import io
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from html import escape
@@ -83,6 +84,14 @@ def show_figure(figure: Figure, alt: str) -> ShownFigure:
     for axes in figure.axes:
         axes.set_facecolor("none")  # the figure's background shows through
     return ShownFigure(alt, round(figure.get_figwidth() * _DOTS), _png(figure))
+
+
+def axes_of(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of a size in inches, and axes in it."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
 
 
 def _png(figure: Figure) -> bytes:
@@ -198,3 +207,16 @@ def sheet(figure: Figure) -> Axes:
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
     return axes
+
+
+LEFT = ' style="text-align: left; vertical-align: top"'  # for a cell of a table
+
+
+def table_in_html(caption: str, labels: Iterable[str], rows: str, style: str = "") -> str:
+    """A table, whose `rows` are HTML already.
+
+    Args:
+        style: the style of the head's cells.
+    """
+    head = "".join(f'<th scope="col"{style}>{label}</th>' for label in labels)
+    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

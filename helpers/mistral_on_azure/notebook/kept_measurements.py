@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mistral_on_azure.azure.files import NOTEBOOKS
 from mistral_on_azure.catalog.notebooks import ENDING, load
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.notebook.figures import ShownFigure, colours, show_figure
+from mistral_on_azure.notebook.figures import Colours, Drawing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _UPKEEP = Path(__file__).resolve().parents[1] / "upkeep"
-_FILES = {
+FILES = {
     "batch": _UPKEEP / "measurements" / "batch.json",
     "clients": _UPKEEP / "measurements" / "clients.json",
     "faults": _UPKEEP / "faults" / "clients_and_faults.json",
@@ -74,9 +76,9 @@ def kept(name: str) -> dict[str, Any]:
     Raises:
         CookbookError: for any other name.
     """
-    if name not in _FILES:
-        raise CookbookError(f"Nothing is kept as {name!r}. Choose one of: {', '.join(_FILES)}.")
-    return json.loads(_FILES[name].read_text(encoding="utf-8"))
+    if name not in FILES:
+        raise CookbookError(f"Nothing is kept as {name!r}. Choose one of: {', '.join(FILES)}.")
+    return json.loads(FILES[name].read_text(encoding="utf-8"))
 
 
 def recipe_programs(recipe: str) -> dict[str, str]:
@@ -91,8 +93,8 @@ def recipe_programs(recipe: str) -> dict[str, str]:
     return load(NOTEBOOKS / "recipes" / f"{recipe}{ENDING}").programs
 
 
-@dataclass(frozen=True)
-class ClientFaults:
+@dataclass(frozen=True, repr=False)
+class ClientFaults(Drawing):
     """Tries, waits and outcome by fault and client.
 
     Attributes:
@@ -120,14 +122,14 @@ class ClientFaults:
         middle = sum(low + high for low, high in entry["waits"]) / 2
         return tries, f"waits {round(2 * middle) / 2:g} s"  # rounded to half a second, by which repeats differ
 
-    @cached_property
+    @property
     def alt(self) -> str:
-        """The table in words."""
-        said = []
-        for fault in self.faults:
-            cells = (f"{client} {', '.join(filter(None, self.words(fault, client)))}" for client in self.clients)
-            said.append(f"{_FAULTS[fault]}: {'; '.join(cells)}")
-        return f"What each client does by itself when a fault does not go away. {'. '.join(said)}. {self.source}"
+        said = ". ".join(repr(self).splitlines())
+        return f"What each client does by itself when a fault does not go away. {said}"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return 860, 40 * len(self.faults) + 90
 
     def __repr__(self) -> str:
         width = max(len(_FAULTS[fault]) for fault in self.faults)
@@ -137,38 +139,28 @@ class ClientFaults:
             lines.append(f"{_FAULTS[fault]:<{width}}  {' · '.join(cells)}")
         return "\n".join([*lines, self.source])
 
-    def _repr_html_(self) -> str:
-        return self.picture()._repr_html_()
-
-    def picture(self) -> ShownFigure:
-        """The table as a picture."""
-        from matplotlib.figure import Figure
+    def draw(self, figure: Figure, colours: Colours) -> None:
+        """Draw a row for each fault and a column for each client; the more tries, the darker a cell."""
         from matplotlib.patches import Rectangle
 
         rows, columns = len(self.faults), len(self.clients)
-        figure = Figure(figsize=(8.6, 0.4 * rows + 0.9))
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(-2.05, columns + 0.05), ylim=(rows + 0.55, -0.75))
         axes.axis("off")
         for column, client in enumerate(self.clients):
-            axes.text(column + 0.5, -0.35, client, ha="center", va="center", size=9, weight="bold", color=colours.ink)
+            axes.text(column + 0.5, -0.35, client, ha="center", va="center", size=9, weight="bold")
         for row, fault in enumerate(self.faults):
-            axes.text(-0.08, row + 0.5, _FAULTS[fault], ha="right", va="center", size=9, color=colours.ink)
+            axes.text(-0.08, row + 0.5, _FAULTS[fault], ha="right", va="center", size=9)
             for column, client in enumerate(self.clients):
                 first, second = self.words(fault, client)
                 lost = second.startswith("a part")
                 opacity = min(_MORE * (self.measured[fault][client]["tries"] - 1), _MOST)
                 fill = colours.sand if lost else (colours.strong, opacity)
-                axes.add_patch(
-                    Rectangle((column + 0.03, row + 0.05), 0.94, 0.9, fc=fill, ec=colours.strong, lw=2 if lost else 0.6)
-                )
-                text = f"{first}\n{second}" if second else first
-                heavy = "bold" if lost else "normal"
-                axes.text(
-                    column + 0.5, row + 0.5, text, ha="center", va="center", size=7.5, weight=heavy, color=colours.ink
-                )
-        axes.text(columns, rows + 0.3, self.source, ha="right", va="center", size=7, color=colours.ink)
-        return show_figure(figure, self.alt)
+                place, line = (column + 0.03, row + 0.05), 2 if lost else 0.6
+                axes.add_patch(Rectangle(place, 0.94, 0.9, fc=fill, ec=colours.strong, lw=line))
+                text, heavy = f"{first}\n{second}".rstrip(), "bold" if lost else "normal"
+                axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", size=7.5, weight=heavy)
+        axes.text(columns, rows + 0.3, self.source, ha="right", va="center", size=7)
 
 
 def plot_client_faults() -> ClientFaults:
@@ -182,8 +174,8 @@ def plot_client_faults() -> ClientFaults:
     return ClientFaults(measured, source, tuple(_FAULTS), tuple(measured["429"]))
 
 
-@dataclass(frozen=True)
-class QuotaUse:
+@dataclass(frozen=True, repr=False)
+class QuotaUse(Drawing):
     """How much of a quota each way of sending requests used, how many were refused, and how long a question took.
 
     Attributes:
@@ -216,7 +208,6 @@ class QuotaUse:
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
         said = "; ".join(
             f"{_CONTENDERS[name]}: {row['used']:.3f} of the quota, {row['refused']:,} refused, "
             f"95 of 100 answers within {row['p95']:.1f}"
@@ -224,42 +215,36 @@ class QuotaUse:
         )
         return f"Measured on {self.date} for {self.minutes:g} minutes each. {said} (in seconds)."
 
-    def _repr_html_(self) -> str:
-        return self.picture()._repr_html_()
+    @property
+    def size(self) -> tuple[int, int]:
+        return 860, 34 * len(self._rows) + 100
 
-    def picture(self) -> ShownFigure:
-        """Three columns of bars: the share of the quota, the refused requests, and the seconds of a question."""
-        from matplotlib.figure import Figure
-
+    def draw(self, figure: Figure, colours: Colours) -> None:
+        """Draw three columns of bars: the share of the quota, the refused requests, and the seconds of a question."""
         rows = self._rows
-        figure = Figure(figsize=(8.6, 0.34 * len(rows) + 1.0), layout="constrained")
+        figure.set_layout_engine("constrained")
         used, refused, waits = figure.subplots(1, 3, sharey=True, width_ratios=(3, 2.4, 2.4))
         places = range(len(rows))
         fill = [colours.strong if name.startswith("ledger") else colours.pale for name, _ in rows]
         used.barh(places, [row["used"] for _, row in rows], color=fill, edgecolor=colours.strong)
-        refused.barh(
-            places, [row["refused"] for _, row in rows], color=colours.sand, edgecolor=colours.ink, hatch="///"
-        )
+        counts = [row["refused"] for _, row in rows]
+        refused.barh(places, counts, color=colours.sand, edgecolor=colours.ink, hatch="///")
         waits.barh(places, [row["p95"] for _, row in rows], color=fill, edgecolor=colours.strong)
         for place, (_, row) in enumerate(rows):
             _write(used, row["used"], place, f"{row['used']:.3f}")
             _write(refused, row["refused"], place, f"{row['refused']:,}")
             _write(waits, row["p95"], place, f"{row['p95']:.1f}")
-        used.set(yticks=places, yticklabels=[_CONTENDERS[name] for name, _ in rows], title="tokens, of the quota")
-        refused.set(title="requests refused")
-        waits.set(title="seconds, 95 of 100")
-        used.set_ylim(len(rows) - 0.4, -0.6)
-        for axes in (used, refused, waits):
-            axes.set_xlim(0, axes.get_xlim()[1] * 1.3)
-            axes.set_xticks([])
-            axes.tick_params(length=0, labelsize=9, labelcolor=colours.ink)
+        used.set(yticks=places, yticklabels=[_CONTENDERS[name] for name, _ in rows], ylim=(len(rows) - 0.4, -0.6))
+        titles = ("tokens, of the quota", "requests refused", "seconds, 95 of 100")
+        for axes, title in zip((used, refused, waits), titles, strict=True):
+            axes.set_title(title, size=9.5)
+            axes.set(xlim=(0, axes.get_xlim()[1] * 1.3), xticks=[], facecolor="none")
+            axes.tick_params(length=0, labelsize=9)
             axes.spines[["top", "right", "bottom"]].set_visible(False)
-            axes.title.set(size=9.5, color=colours.ink)
-        return show_figure(figure, self.alt)
 
 
 def _write(axes: Any, length: float, place: int, text: str) -> None:
-    axes.annotate(text, (length, place), (3, 0), textcoords="offset points", va="center", size=8.5, color=colours.ink)
+    axes.annotate(text, (length, place), (3, 0), textcoords="offset points", va="center", size=8.5)
 
 
 def plot_quota_use() -> QuotaUse:

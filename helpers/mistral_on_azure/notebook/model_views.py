@@ -9,9 +9,8 @@ from typing import Any
 
 from mistral_on_azure.catalog.models import KINDS, OLD, Model, Part, as_of, models, parts, stale_names
 from mistral_on_azure.catalog.models_command import catalog_name, every, runs_on, tokens_here
-from mistral_on_azure.notebook.figures import Colours, Drawing
+from mistral_on_azure.notebook.figures import LEFT, Colours, Drawing, table_in_html
 
-_ALIGNED = ' style="text-align: left; vertical-align: top"'
 GROUPS = {
     "open": "Open models, on managed compute",
     "sold today": "Sold today, per token",
@@ -39,17 +38,14 @@ class ModelTable:
 
     def _repr_html_(self) -> str:
         labels = list(facts(self.rows[0]))
-        head = "".join(f'<th scope="col"{_ALIGNED}>{label}</th>' for label in ("Model", *labels))
         body = []
         for group, title in GROUPS.items():
             rows = [row for row in self.rows if row.group == group]
             if rows:
-                body.append(f'<tr><th colspan="{len(labels) + 1}"{_ALIGNED}>{title}</th></tr>')
+                body.append(f'<tr><th colspan="{len(labels) + 1}"{LEFT}>{title}</th></tr>')
             body += [_table_row(row) for row in rows]
         caption = f"Mistral's chat models on Azure, as of {as_of()}; {stale_line()}"
-        return (
-            f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-        )
+        return table_in_html(caption, ("Model", *labels), "".join(body), LEFT)
 
 
 def facts(row: Model) -> dict[str, str]:
@@ -72,15 +68,15 @@ def facts(row: Model) -> dict[str, str]:
 
 
 def _table_row(row: Model) -> str:
-    cells = "".join(f"<td{_ALIGNED}>{escape(value)}</td>" for value in facts(row).values())
+    cells = "".join(f"<td{LEFT}>{escape(value)}</td>" for value in facts(row).values())
     also = f"<br>{escape(catalog_name(row))}" if catalog_name(row) else ""
-    return f'<tr><th scope="row"{_ALIGNED}>{escape(row.name)}{also}</th>{cells}</tr>'
+    return f'<tr><th scope="row"{LEFT}>{escape(row.name)}{also}</th>{cells}</tr>'
 
 
 def stale_line() -> str:
     """The names of the rows that were not checked for 90 days, in half a sentence."""
     old = stale_names()
-    return f"{OLD}: {', '.join(old)}" if old else "every row was looked at within 90 days"
+    return f"{OLD}: {', '.join(old)}" if old else "every row was checked in the last 90 days"
 
 
 def show_models(group: str = "") -> ModelTable:
@@ -169,7 +165,6 @@ class TimeLine(Drawing):
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
         return f"Time line of models, API and library, as of {as_of()}. {'; '.join(row.words for row in spans())}."
 
     def draw(self, figure: Any, colours: Colours) -> None:

@@ -98,7 +98,6 @@ class Rounds(Drawing):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels of the page."""
         return _WIDTH, _TOP + sum(step.height for step in self.steps) + 8
 
     def __repr__(self) -> str:
@@ -109,7 +108,6 @@ class Rounds(Drawing):
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
         return f"A tool call, message by message. {'. '.join(repr(self).splitlines())}."
 
     def draw(self, figure: Figure, colours: Colours) -> None:

@@ -63,7 +63,6 @@ class BaseUrls(Drawing):
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
         return f"From the address to the base URL. {'. '.join(repr(self).splitlines())}."
 
     def draw(self, figure: Figure, colours: Colours) -> None:
@@ -190,14 +189,7 @@ LAYERS = (
             "400 tools, JSON mode, extra parameters",
         ),
     ),
-    Layer(
-        "engine",
-        "runs the model",
-        (
-            "400 the roles do not alternate",
-            "400 the prompt is too long",
-        ),
-    ),
+    Layer("engine", "runs the model", ("400 the roles do not alternate", "400 the prompt is too long")),
 )
 
 
@@ -219,7 +211,6 @@ class LayerPlot(Drawing):
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
         said = "; ".join(f"{layer.name} ({layer.role}): {', '.join(layer.statuses)}" for layer in self.layers)
         return f"The way of a request on managed compute, from layer to layer, and the statuses of each: {said}."
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mistral_on_azure.notebook.connecting import answers_are_scripted
-from mistral_on_azure.notebook.figures import Colours, Drawing
+from mistral_on_azure.notebook.figures import Colours, Drawing, table_in_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,7 +89,6 @@ class Arrivals(Drawing):
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
         note = f" ({self.note})" if self.note else ""
         return (
             f"The same answer on a time line{note}. Whole: nothing to read for {self.whole:.2f} s, then all of it. "
@@ -188,6 +187,4 @@ def _read(usage: Any, places: tuple[str, ...]) -> int:
 
 
 def _table(caption: str, facts: Mapping[str, object]) -> str:
-    head = "".join(f'<th scope="col">{name}</th>' for name in facts)
-    body = "".join(f"<td>{value}</td>" for value in facts.values())
-    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody><tr>{body}</tr></tbody></table>"
+    return table_in_html(caption, facts, f"<tr>{''.join(f'<td>{value}</td>' for value in facts.values())}</tr>")

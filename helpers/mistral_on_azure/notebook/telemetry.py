@@ -70,7 +70,7 @@ class Backend:
         """The spans that have arrived: those of one name, or all."""
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-        read = [ExportTraceServiceRequest.FromString(body) for route, body in self.bodies if route == "/v1/traces"]
+        read = self._read("/v1/traces", ExportTraceServiceRequest)
         scopes = [scope for body in read for resource in body.resource_spans for scope in resource.scope_spans]
         wanted = ((scope.scope.name, span) for scope in scopes for span in scope.spans if name in ("", span.name))
         return [_span(library, span) for library, span in wanted]
@@ -91,21 +91,21 @@ class Backend:
         """The sums of all histograms that have arrived, by name; the last report of each counts."""
         from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-        sums: dict[str, float] = {}
-        for route, body in self.bodies:
-            read = ExportMetricsServiceRequest.FromString(body) if route == "/v1/metrics" else None
-            for resource in read.resource_metrics if read else ():
-                for metric in (metric for scope in resource.scope_metrics for metric in scope.metrics):
-                    sums[metric.name] = sum(point.sum for point in metric.histogram.data_points)
-        return sums
+        read = self._read("/v1/metrics", ExportMetricsServiceRequest)
+        scopes = [scope for body in read for resource in body.resource_metrics for scope in resource.scope_metrics]
+        metrics = (metric for scope in scopes for metric in scope.metrics)
+        return {metric.name: sum(point.sum for point in metric.histogram.data_points) for metric in metrics}
 
     def logs(self) -> list[tuple[str, str]]:
         """The text of each log record that has arrived, and the id of its trace."""
         from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-        read = [ExportLogsServiceRequest.FromString(body) for route, body in self.bodies if route == "/v1/logs"]
+        read = self._read("/v1/logs", ExportLogsServiceRequest)
         scopes = [scope for body in read for resource in body.resource_logs for scope in resource.scope_logs]
         return [(each.body.string_value, each.trace_id.hex()) for scope in scopes for each in scope.log_records]
+
+    def _read(self, route: str, message: Any) -> list[Any]:
+        return [message.FromString(body) for at, body in self.bodies if at == route]
 
     def wait(self, true: Callable[[], object]) -> None:
         """Wait until a condition on the received telemetry is true.

@@ -128,7 +128,6 @@ class Sampling(Drawing):
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
         said = []
         for temperature in self.temperatures:
             found = shares(self.measured, temperature, self.top_p)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from mistral_on_azure.azure.files import laid_out
 from mistral_on_azure.notebook.connecting import current
 
 _ID = re.compile(r"\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\b")
@@ -97,22 +98,9 @@ def _pretty(body: str) -> str:
             events = [*events[:_EVENTS_SHOWN], f"… {hidden} more events …", *events[-_EVENTS_SHOWN:]]
         return "\n\n".join(events)
     try:
-        return _json(json.loads(body))
+        return laid_out(json.loads(body), _LINE, "  ")
     except ValueError:
         return body
-
-
-def _json(value: Any, indent: str = "") -> str:
-    """JSON in which a value that fits on one line stays on one line."""
-    line = json.dumps(value, ensure_ascii=False)
-    if not value or not isinstance(value, dict | list) or len(indent) + len(line) <= _LINE:
-        return line
-    deeper = indent + "  "
-    if isinstance(value, list):
-        parts, (start, end) = [_json(each, deeper) for each in value], "[]"
-    else:
-        parts, (start, end) = [f"{json.dumps(name)}: {_json(each, deeper)}" for name, each in value.items()], "{}"
-    return f"{start}\n{deeper}" + f",\n{deeper}".join(parts) + f"\n{indent}{end}"
 
 
 def _settle(text: str) -> str:

@@ -15,8 +15,7 @@ from aiohttp import web
 from yarl import URL
 
 from mistral_on_azure.azure.addresses import is_loopback
-from mistral_on_azure.recording import headers
-from mistral_on_azure.recording.doors import Door, own_answer
+from mistral_on_azure.recording.doors import Door, holds, incoming, is_the_jobs, outgoing, own_answer
 from mistral_on_azure.recording.tape import Exchange, Scrubber, Tape
 from mistral_on_azure.recording.usage import FREE, Budget, Exhausted, Meter, at_most, may_cost
 
@@ -57,7 +56,7 @@ class Forwarder:
 
     async def answer(self, door: Door, request: web.Request, body: bytes) -> web.StreamResponse:
         """Answer a request to a door with the endpoint's answer, or with an error of the cookbook's own."""
-        costly, counts = may_cost(request.method), headers.is_the_jobs(request.headers, door.key)
+        costly, counts = may_cost(request.method), is_the_jobs(request.headers, door.key)
         most, meter = at_most(body) if costly and counts else FREE, Meter(body, costly)
         try:
             self.budget.reserve(most)
@@ -80,13 +79,12 @@ class Forwarder:
         if target.origin() != self._origin or target.user is not None:  # a request line may name another host
             return own_answer(400, "bad_request", "The request is for another host than the endpoint's.")
         try:
-            own = headers.holds(request.headers, door.key)
-            credential = (
-                await asyncio.to_thread(self.credential, door) if own else ""
-            )  # requesting a token may take seconds
+            own = holds(request.headers, door.key)
+            # In a thread, as requesting a token may take seconds.
+            credential = await asyncio.to_thread(self.credential, door) if own else ""
         except Exception as error:  # azure-identity raises errors of many classes
             return own_answer(502, "no_credential", f"No token could be requested: {type(error).__name__}.")
-        sent = headers.outgoing(request.headers, door.key, credential)
+        sent = outgoing(request.headers, door.key, credential)
         exchange = self.recorder and Exchange.of(door, request, body, self.recorder.scrubber)
         try:
             async with self._turn:
@@ -114,9 +112,7 @@ class Forwarder:
     async def _pass_back(
         self, request: web.Request, answer: aiohttp.ClientResponse, exchange: Exchange | None, meter: Meter
     ) -> web.StreamResponse:
-        response = web.StreamResponse(
-            status=answer.status, reason=answer.reason, headers=headers.incoming(answer.headers)
-        )
+        response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=incoming(answer.headers))
         if answer.content_length is not None and "content-encoding" not in answer.headers:
             response.content_length = answer.content_length
         await response.prepare(request)
@@ -191,7 +187,7 @@ class Replayer:
         recorded = self._waiting.get(Exchange.of(door, request, body, self.scrubber).request)
         if not recorded:
             what = f"{request.method} {request.path}"
-            if headers.is_the_jobs(request.headers, door.key):
+            if is_the_jobs(request.headers, door.key):
                 door.refused.append(f"{what} is not in the recording. Record it again.")
             return own_answer(501, "not_recorded", f"{what} with this body is not in the recording.")
         exchange = recorded[0] if self._stay and len(recorded) == 1 else recorded.popleft()

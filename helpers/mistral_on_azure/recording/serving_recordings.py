@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +13,8 @@ from mistral_on_azure.azure.children import own_secrets
 from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording import tape as tapes
-from mistral_on_azure.recording.doors import Door, Doors
+from mistral_on_azure.recording.doors import Door, Doors, credential_for
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer
-from mistral_on_azure.recording.headers import credential_for
 from mistral_on_azure.recording.recorded_script import ScriptRecorder
 from mistral_on_azure.recording.tape import Scrubber, hosts_of
 from mistral_on_azure.recording.usage import Budget
@@ -77,17 +74,9 @@ def record_script(file: Path, port: int) -> None:
 def _wait(ready: str) -> None:
     """Wait for Ctrl-C or SIGTERM."""
     ended = threading.Event()
-    with _handled(ended):
-        print(ready, flush=True)
-        while not ended.wait(0.2):  # on Windows, a wait without a timeout would delay signals
-            pass
-
-
-@contextlib.contextmanager
-def _handled(ended: threading.Event) -> Iterator[None]:
     before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    print(ready, flush=True)
+    while not ended.wait(0.2):  # on Windows, a wait without a timeout would delay signals
+        pass
+    for number, handler in before.items():
+        signal.signal(number, handler)

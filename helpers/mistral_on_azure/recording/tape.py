@@ -23,8 +23,7 @@ from aiohttp import web
 
 from mistral_on_azure.azure.masking import MASK, Masker
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.recording.doors import Door
-from mistral_on_azure.recording.headers import CREDENTIALS, holds
+from mistral_on_azure.recording.doors import CREDENTIALS, Door, holds
 
 HOST = "endpoint.example"
 # The headers that change what a client does. The others are left out, since they may name a tenant or a resource.

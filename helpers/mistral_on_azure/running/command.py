@@ -17,14 +17,13 @@ from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
 from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running import dry_run, record, reports
-from mistral_on_azure.running.first_answer import first_answer
 from mistral_on_azure.running.history import History, code, fingerprint
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.plans import Plan, plan_of
 from mistral_on_azure.running.pool import prepare, run
 from mistral_on_azure.running.processes import Interrupts
 from mistral_on_azure.running.record import Run
-from mistral_on_azure.running.results import Progress, Result, Status
+from mistral_on_azure.running.results import Progress, Result, Status, first_answer
 from mistral_on_azure.running.run_options import Options
 from mistral_on_azure.running.targets import Target
 
@@ -84,12 +83,7 @@ def plan(options: Options, output: Path | None = None) -> tuple[Plan, list[Job]]
 
 
 def _run(
-    options: Options,
-    results: list[Result],
-    target: Target,
-    folder: Path,
-    console: Console,
-    interrupts: Interrupts,
+    options: Options, results: list[Result], target: Target, folder: Path, console: Console, interrupts: Interrupts
 ) -> Run:
     """Execute the jobs that wait. `results.json` is written at each step, so that `--resume` works after a crash."""
     this = Run(results, target.label, options.limits, options.budget.prices)

@@ -22,9 +22,8 @@ from mistral_on_azure.azure.children import own_secrets
 from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, DeploymentKind
 from mistral_on_azure.azure.files import scratch
 from mistral_on_azure.azure.offline import Changes, away_from_others
-from mistral_on_azure.recording.doors import Door, Doors
+from mistral_on_azure.recording.doors import Door, Doors, credential_for
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer
-from mistral_on_azure.recording.headers import credential_for
 from mistral_on_azure.recording.tape import Recorder, Tape, hosts_of
 from mistral_on_azure.recording.usage import Budget, Usage
 from mistral_on_azure.running.results import Result

@@ -83,9 +83,8 @@ class KernelClient(PapermillNotebookClient):
 
     async def _check_raise_for_error(self, cell: NotebookNode, cell_index: int, exec_reply: Any) -> None:
         await super()._check_raise_for_error(cell, cell_index, exec_reply)
-        if not may_raise(cell) and (
-            shown := _error_of(cell)
-        ):  # a display formatter's error, after which the cell goes on
+        # After a display formatter's error, the cell goes on.
+        if not may_raise(cell) and (shown := _error_of(cell)):
             raise CellExecutionError.from_cell_and_msg(cell, shown)
 
     def output(self, outs: list[NotebookNode], msg: dict[str, Any], *more: Any) -> NotebookNode | None:

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from filelock import FileLock, Timeout
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -174,11 +175,6 @@ def _is_whole(row: dict[str, Any]) -> bool:
     )
 
 
-try:
-    import fcntl
-except ImportError:  # Windows, where two runs may share a folder
-    fcntl = None
-
 _MOST = 50  # runs at a time
 
 
@@ -196,15 +192,19 @@ def claim(wanted: Path, must: bool) -> Iterator[Path]:
     """
     for number in range(1, 2 if must else _MOST):
         folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        lock = FileLock(folder / ".lock")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = (folder / ".lock").open("a")
+            lock.acquire(blocking=False)
+        except Timeout:
+            continue
         except OSError as error:
             raise CookbookError(f"{folder} cannot be written ({error.strerror}). Choose another --reports.") from None
-        with lock:
-            if _locked(lock):
-                yield folder
-                return
+        try:
+            yield folder
+        finally:
+            lock.release()
+        return
     raise CookbookError(f"Another run is using {wanted}. Wait for its end, or leave out --resume.")
 
 
@@ -225,13 +225,3 @@ def clear(folder: Path, keep: set[Path]) -> None:
                     place.rmdir()
     for name in (FILE, JUNIT, SUMMARY):
         (folder / name).unlink(missing_ok=True)
-
-
-def _locked(lock: IO[str]) -> bool:
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

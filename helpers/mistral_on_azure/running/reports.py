@@ -111,13 +111,10 @@ def _cut(page: str, most: int) -> str:
 
 
 def _markdown(run: Run) -> str:
-    rows = [
-        "| client | deployment | seconds | calls | tokens | status |",
-        "| --- | --- | ---: | ---: | ---: | --- |",
-    ]
+    rows = ["| client | deployment | seconds | calls | tokens | status |", "| --- | --- | ---: | ---: | ---: | --- |"]
     rows += [_markdown_row(result) for result in run.results]
     usage = total([result.usage for result in run.results])
-    rows.append(f"| **all** | | {run.wall:.1f} | {_count_cells(usage)} | |")
+    rows.append(f"| **all** | | {run.wall:.1f} | {' | '.join(_counts(usage))} | |")
     return "\n".join(rows)
 
 
@@ -125,30 +122,22 @@ def _markdown_row(result: Result) -> str:
     status = "passed" if result.passed else f"**{result.status}**: {_escape(result.error)}"
     status += " (earlier run)" if result.resumed else ""
     job = result.job
-    cells = (_escape(job.client), _escape(job.deployment), f"{result.seconds:.1f}", _count_cells(result.usage), status)
+    cells = (_escape(job.client), _escape(job.deployment), f"{result.seconds:.1f}", *_counts(result.usage), status)
     return f"| {' | '.join(cells)} |"
-
-
-def _count_cells(usage: object) -> str:
-    return f"{count_text(usage and usage.calls)} | {count_text(usage and usage.tokens, not usage or usage.exact)}"
 
 
 def _failure(result: Result) -> str:
     fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", result.source)), default=0))
-    job = result.job
-    return "\n".join(
-        [
-            f"### {_escape(job.client)} on {_escape(job.deployment)}",
-            "",
-            f"Cell {result.cell} of {result.cells} failed: {_escape(result.error)}",
-            "",
-            f"{fence}python",
-            result.source.rstrip(),
-            fence,
-            "",
-            f"Executed notebook: `{result.output}`",
-        ]
-    )
+    return f"""\
+### {_escape(result.job.client)} on {_escape(result.job.deployment)}
+
+Cell {result.cell} of {result.cells} failed: {_escape(result.error)}
+
+{fence}python
+{result.source.rstrip()}
+{fence}
+
+Executed notebook: `{result.output}`"""
 
 
 def _versions(differing: dict[str, tuple[str, str]]) -> str:

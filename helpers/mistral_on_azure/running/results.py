@@ -1,12 +1,14 @@
-"""The result of each job, from its plan to its end, and the display of a run's progress.
+"""The result of each job, from its plan to its end; the display of a run's progress, and the answer at its end.
 
 A terminal shows live lines; a log gets a line for each notebook that ends, and one every 30 seconds.
 """
 
 from __future__ import annotations
 
+import textwrap
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -15,6 +17,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.catalog.notebooks import load
+from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running.jobs import Job
 
@@ -129,6 +134,42 @@ def usage_from_json(row: dict[str, Any]) -> Usage | None:
     if row.get("calls") is None:
         return None
     return Usage(row["calls"], row["prompt_tokens"], row["completion_tokens"], row.get("counted_exactly", True))
+
+
+_SECTION = "Complete a chat"
+_AFTER = "\nModel: "  # what a client's notebook prints below the answer
+_REFUSED = "The system message is refused here:"  # and above it, where the answer is to a second request
+_COLUMNS = 100  # columns
+
+
+def first_answer(results: Iterable[Result]) -> str:
+    """The prompt and the answer in a client's section "Complete a chat"; empty where no executed notebook has them.
+
+    The text is read from the executed notebook, so it comes from the endpoint of this run.
+    """
+    for result in results:
+        ran = result.passed and not result.resumed and result.job.name in clients()
+        if ran and (answer := _answer(result)):
+            asked = load(result.job.notebook).parameters["prompt"].default
+            prompt = str(result.job.parameters.get("prompt", asked))
+            heading = f"From {result.job.name}, {_SECTION}:"
+            body = [*textwrap.wrap(f"> {prompt}", _COLUMNS), *textwrap.wrap(answer, _COLUMNS)]
+            return "\n".join(["", heading, *(f"  {line}" for line in body), ""])
+    return ""
+
+
+def _answer(result: Result) -> str:
+    """The first line of the answer that the section printed; empty where the executed notebook cannot be read."""
+    try:
+        cells = load(result.job.output).code
+    except CookbookError:
+        return ""
+    for output in (output for cell in cells if cell.section == _SECTION for output in cell.outputs):
+        printed = "".join(output["text"]) if output.get("name") == "stdout" else ""
+        lines = printed.partition(_AFTER)[0].split("\n") if _AFTER in printed else []
+        if answer := [line for line in lines if not line.startswith(_REFUSED)]:
+            return answer[0]
+    return ""
 
 
 class Progress:

@@ -35,7 +35,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple((re.compile(row["regex"]), row["replace"]) for row in rows)
 
 
-_KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _LANGUAGE = {
     "file_extension": ".py",
     "mimetype": "text/x-python",
@@ -54,7 +54,8 @@ def save(executed: Path, notebook: Path) -> None:
     Raises:
         CookbookError: when the notebook's sources have changed since it was executed.
     """
-    cells = [cell for cell in nbformat.read(executed, 4).cells if "injected-parameters" not in _tags(cell)]
+    read = nbformat.read(executed, 4).cells
+    cells = [cell for cell in read if "injected-parameters" not in (cell.metadata.get("tags") or ())]
     kept = nbformat.read(notebook, 4)
     if [cell.source for cell in cells] != [cell.source for cell in kept.cells]:
         raise CookbookError(f"{notebook.name} was changed while it ran; its outputs are not kept. Run it again.")
@@ -70,13 +71,6 @@ def save(executed: Path, notebook: Path) -> None:
             if "execution_count" in output:
                 output.execution_count = counter
         source.metadata = {key: value for key, value in source.metadata.items() if key == "tags"}
-    kept.metadata = {**_tagged(kept), "kernelspec": _KERNEL, "language_info": _LANGUAGE}
+    tags = {name: value for name, value in kept.metadata.items() if name == "tags"}
+    kept.metadata = {**tags, "kernelspec": KERNEL, "language_info": _LANGUAGE}
     nbformat.write(kept, notebook)
-
-
-def _tagged(notebook: nbformat.NotebookNode) -> dict[str, object]:
-    return {"tags": notebook.metadata.tags} if "tags" in notebook.metadata else {}
-
-
-def _tags(cell: nbformat.NotebookNode) -> list[str]:
-    return cell.metadata.get("tags") or []

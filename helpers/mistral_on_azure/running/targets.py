@@ -12,6 +12,7 @@ from mistral_on_azure.azure.addresses import (
     CREDENTIAL,
     ENDPOINT,
     ENGINE_KEY,
+    ONLY_CREDENTIAL,
     endpoint_in_variables,
     label_of,
 )
@@ -125,7 +126,7 @@ def endpoint_of_user() -> tuple[str, DeploymentKind | None]:
     """
     url = os.environ.get(ENDPOINT, "")
     if not url and os.environ.get(CREDENTIAL):
-        raise CookbookError(f"{CREDENTIAL} is set but {ENDPOINT} is not. Set both, or neither for the local endpoint.")
+        raise CookbookError(ONLY_CREDENTIAL)
     return endpoint_in_variables() if url else ("", None)
 
 

@@ -79,12 +79,7 @@ class Ended:
 
 
 def work(
-    job: Job,
-    environment: Changes,
-    limit: float,
-    sockets: Path,
-    tell: Connection,
-    secrets: Sequence[str] = (),
+    job: Job, environment: Changes, limit: float, sockets: Path, tell: Connection, secrets: Sequence[str] = ()
 ) -> None:
     """Execute a notebook, and send its progress to the runner.
 

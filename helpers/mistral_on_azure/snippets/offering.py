@@ -3,62 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from difflib import SequenceMatcher
 from pathlib import Path
 
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import Notebook
+from mistral_on_azure.catalog.selection import listed, named, slug
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.starter import header, read, sections, snippets, starter, starters
-
-_CLOSE = 0.75  # a word that is at least as similar to a known one counts as mistyped or inflected
-
-
-def slug(heading: str) -> str:
-    """A heading as a command-line argument and file name: `stream-the-answer`."""
-    return "-".join(re.findall(r"\w+", heading.lower()))
-
-
-def choose(kind: str, wanted: str, names: Iterable[str], also: dict[str, str] | None = None) -> str:
-    """Find a name by its exact spelling, by a part of it, or by a similar spelling.
-
-    Args:
-        kind: what the names are of, for error messages: "task" or "client".
-        names: the names to choose from.
-        also: another spelling for some of the names.
-
-    Raises:
-        CookbookError: when no name matches, or several do.
-    """
-    spellings = {name: [slug(name), slug((also or {}).get(name, name))] for name in names}
-    typed = slug(wanted.removesuffix(".ipynb"))
-    for fits in (str.__eq__, _contains, _like):
-        found = [name for name, spelled in spellings.items() if any(fits(each, typed) for each in spelled)]
-        if len(found) == 1:
-            return found[0]
-        if found and typed:
-            raise CookbookError(f"The {kind} {wanted!r} may be any of: {_listed(found)}.")
-    raise CookbookError(f"There is no {kind} {wanted!r}. There are: {_listed(spellings)}.")
-
-
-def _contains(name: str, typed: str) -> bool:
-    return bool(typed) and typed in name
-
-
-def _like(name: str, typed: str) -> bool:
-    """Whether two names are similar, or each word of the first is similar to a word of the second."""
-    words = name.split("-")
-    return _alike(typed, name) or all(any(_alike(word, other) for other in words) for word in typed.split("-"))
-
-
-def _alike(one: str, other: str) -> bool:
-    return SequenceMatcher(None, one, other).ratio() >= _CLOSE
-
-
-def _listed(names: Iterable[str]) -> str:
-    """Names as command-line arguments, in one text."""
-    return ", ".join(name if "/" in name else slug(name) for name in names)
 
 
 def shell_script(notebook: Notebook, section: str) -> str:
@@ -93,16 +44,16 @@ def snippet(folder: Path, task: str, client: str, shell: bool) -> str:
     if not task or not client:
         recipes = [name for name in known if name not in labels]
         raise CookbookError(
-            f"Name a task and a client. Tasks: {_listed(known[next(iter(labels))])}. Clients: {_listed(labels)}."
-            + (f" Recipes, each with sections of its own: {_listed(recipes)}." if recipes else "")
+            f"Name a task and a client. Tasks: {listed(known[next(iter(labels))])}. Clients: {listed(labels)}."
+            + (f" Recipes, each with sections of its own: {listed(recipes)}." if recipes else "")
         )
-    name = choose("client", client, known, labels)
-    section = choose("task", task, known[name])
+    name = named("client", client, known, labels)
+    section = named("task", task, known[name])
     if not shell:
         return starter(folder, section, name)
     scripts = _with_shell(folder)
     if section not in scripts.get(name, []):
-        there = "; ".join(f"{each}: {_listed(of)}" for each, of in scripts.items())
+        there = "; ".join(f"{each}: {listed(of)}" for each, of in scripts.items())
         raise CookbookError(f"There is no shell script for {slug(section)} with {name}. There are scripts for {there}.")
     return shell_script(read(folder, name), section)
 

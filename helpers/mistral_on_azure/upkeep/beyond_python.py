@@ -17,11 +17,11 @@ from pathlib import Path
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.files import ROOT
+from mistral_on_azure.catalog.clients import FIRST
 from mistral_on_azure.catalog.notebooks import Kind, notebooks
-from mistral_on_azure.catalog.selection import Selection
+from mistral_on_azure.catalog.selection import Selection, slug
 from mistral_on_azure.running.command import execute
 from mistral_on_azure.running.run_options import Options
-from mistral_on_azure.snippets.offering import slug
 from mistral_on_azure.snippets.starter import ENTRA_ID, KEY
 
 FOLDER = ROOT / "notebooks" / "beyond-python"
@@ -110,6 +110,7 @@ def _bash(client: str) -> dict[str, str]:
 
 def _javascript(client: str) -> dict[str, str]:
     parts = PROGRAMS[client].parts()
+    repeated = _repeated(parts) if client != FIRST else ()
     connecting = "\n\n".join(parts.pop(task) for task in (SET_UP, KEY, ENTRA_ID))
     connecting = re.sub(r"\A(?://.*\n)+|^const begin = .*\n", "", connecting, flags=re.MULTILINE)
     packages = "".join(found[0] for found in _IMPORT.finditer(connecting))
@@ -119,10 +120,16 @@ def _javascript(client: str) -> dict[str, str]:
         _id(KEY, client): _file(f"{client}-client.mjs", _module(connecting)),
         _id(_TOOLS, "file"): _file("tools.mjs", _module(defined)),
     }
-    for task, part in parts.items():
+    for task, part in ((task, part) for task, part in parts.items() if task not in repeated):
         imports = [_used(names, part, source) for names, source in _offered(packages, modules)]
         made[_id(task, client)] = "\n".join([_NODE, *filter(None, imports), part])
     return made
+
+
+def _repeated(parts: dict[str, str]) -> set[str]:
+    """The tasks whose code is that of the OpenAI package but for the name of the function: the notebook has it once."""
+    first = PROGRAMS[FIRST].parts()
+    return {task for task, part in parts.items() if part == first[task].replace("complete(", "post(")}
 
 
 _CELLS = {"bash": _bash, "javascript": _javascript}  # by the language of the program

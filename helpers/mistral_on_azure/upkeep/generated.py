@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from packaging.specifiers import SpecifierSet
@@ -15,8 +16,10 @@ from mistral_on_azure.catalog.clients import FIRST, clients
 from mistral_on_azure.catalog.models import as_of, models
 from mistral_on_azure.catalog.notebooks import START, Kind, anchor, notebooks, tasks
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
+from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.starter import install_line
+from mistral_on_azure.upkeep.markdown import table
 
 EXTRAS, GROUPS = ("notebooks", "gallery"), ("test", "tools")  # the extras and groups in requirements.lock
 SEPARATE = ("evaluation", "retrieval", "tracing", "batch", "langchain")  # groups with a lock of their own
@@ -85,6 +88,7 @@ dependencies:
 """
 
 
+_NO_RECIPE = "There is no recipe yet: `make recipe NAME=hello` begins one."
 _MARKS = "<!-- {name}: made by `make tables` -->", "<!-- end of {name} -->"
 
 
@@ -95,32 +99,30 @@ def task_table(folder: Path) -> str:
         folder: where the notebooks are.
     """
     known = clients().values()
-    rows = [["Task", *(client.name for client in known)], ["---"] * (len(known) + 1)]
+    rows = [["Task", *(client.name for client in known)]]
     for task in tasks(folder):
         links = [f"[{client.name}]({client.notebook}#{anchor(task)})" for client in known]
         rows.append([task, *links])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return table(rows)
 
 
 def client_table(_: Path) -> str:
     """The table for choosing a client, as Markdown: the client for new code first."""
-    rows = [["Notebook", "Install", "Take it when"], ["---"] * 3]
+    rows = [["Notebook", "Install", "Take it when"]]
     for client in sorted(clients().values(), key=lambda client: client.key != FIRST):
         rows.append([f"[{client.name}]({client.notebook})", f"`{install_line(client.imports)}`", client.reason])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return table(rows)
 
 
 def recipe_table(folder: Path) -> str:
     """The table of recipes, as Markdown; without recipes, a sentence."""
-    recipes = notebooks(folder, Kind.RECIPE).values()
-    if not recipes:
-        return "There is no recipe yet: `make recipe NAME=hello` begins one."
-    rows = [["Recipe", "Sections"], ["---"] * 2]
-    for recipe in recipes:
+    rows = [["Recipe", "What you learn, and its sections"]]
+    for recipe in notebooks(folder, Kind.RECIPE).values():
         path = recipe.path.relative_to(folder).as_posix()
         sections = [f"[{section}]({path}#{anchor(section)})" for section in recipe.sections if section not in _FRAME]
-        rows.append([f"[{recipe.title}]({path})", ", ".join(sections)])
-    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows)
+        about = f"{recipe.sidecar.about}<br><small>{', '.join(sections)}</small>"
+        rows.append([f"[{recipe.title}]({path})", about])
+    return table(rows) if len(rows) > 1 else _NO_RECIPE
 
 
 def task_list(folder: Path) -> str:
@@ -129,10 +131,12 @@ def task_list(folder: Path) -> str:
 
 
 def recipe_list(folder: Path) -> str:
-    """The recipes as a list in Markdown; without recipes, a sentence."""
+    """The recipes as a list in Markdown, with their titles up to a colon; without recipes, a sentence."""
     recipes = notebooks(folder, Kind.RECIPE).values()
-    lines = [f"- [{each.title}](notebooks/{each.path.relative_to(folder).as_posix()})" for each in recipes]
-    return "\n".join(lines) or "There is no recipe yet: `make recipe NAME=hello` begins one."
+    lines = [
+        f"- [{each.title.partition(': ')[0]}](notebooks/{each.path.relative_to(folder).as_posix()})" for each in recipes
+    ]
+    return "\n".join(lines) or _NO_RECIPE
 
 
 def model_list(_: Path) -> str:
@@ -146,16 +150,43 @@ def model_list(_: Path) -> str:
     return "\n".join(
         (
             f"As of {as_of()}:\n",
-            f"- **open, on managed compute**: the models of this cookbook. Mistral's own API retired them on {maker}; "
-            "no page names an end on Azure.",
+            f"- **open, on managed compute**: the four of this cookbook. Mistral's own API retired them on {maker}.",
             f"- **sold today, per token**: {names['sold today']}.",
             f"- **retired on Azure**: {names['retired']}. Use {instead}.",
         )
     )
 
 
+_ABOUT_THE_CALL = ("messages", "model", "stream", "tools", "tool_choice")  # each has a section of its own
+_LARGEST = 2**53  # limits beyond which are those of the format, not of the parameter
+_KINDS = {"boolean": "true or false", "string": "a text", "array": "a list", "object": "an object"}
+
+
+def parameter_table(_: Path) -> str:
+    """The parameters that shape an answer, as the local endpoint checks them: the API's, then those that are extra."""
+    rows = [["Parameter", "Values", "Extra", "What it does"]]
+    for name, field in PARAMETERS.items():
+        if name not in _ABOUT_THE_CALL:
+            about = re.sub(r"\b(\w+_\w+|logprobs)\b", r"`\1`", str(field.meta.description))
+            rows.append([f"`{name}`", allowed(field.schema), "yes" * field.extra, about])
+    return table(rows)
+
+
+def allowed(schema: dict[str, Any]) -> str:
+    """The values that a JSON schema of a parameter allows, in words."""
+    if options := schema.get("anyOf"):
+        return " or ".join(allowed(option) for option in options)
+    if schema["type"] not in ("number", "integer"):
+        return _KINDS[schema["type"]]
+    low, above, high = (schema.get(key) for key in ("minimum", "exclusiveMinimum", "maximum"))
+    words = [f"from {low}" * (low is not None and low > -_LARGEST), f"above {above}" * (above is not None)]
+    words.append(f"to {high}" * (high is not None and high < _LARGEST))
+    return " ".join([{"number": "a number", "integer": "a whole number"}[schema["type"]], *filter(None, words)])
+
+
 _GENERATED = {
     "models": model_list,
+    "parameters": parameter_table,
     "tasks": task_table,
     "clients": client_table,
     "recipes": recipe_table,
@@ -175,8 +206,9 @@ def with_tables(text: str, folder: Path) -> str:
 
 
 def pages(root: Path) -> tuple[Path, ...]:
-    """The pages with generated parts; Start here is one of them."""
-    return root / "README.md", root / "notebooks" / "README.md", root / "notebooks" / f"{START}.ipynb"
+    """The pages with generated parts; Start here and the notebook of the client for new code are among them."""
+    folder = root / "notebooks"
+    return root / "README.md", folder / "README.md", folder / f"{START}.ipynb", folder / f"{FIRST}.ipynb"
 
 
 def current(page: Path, folder: Path) -> str:
@@ -190,6 +222,6 @@ def current(page: Path, folder: Path) -> str:
 
 
 def write_tables(root: Path) -> None:
-    """Rebuild the lists in README.md, the tables in notebooks/README.md, and the table of clients in Start here."""
+    """Rebuild the generated parts of all pages."""
     for page in pages(root):
         page.write_text(current(page, root / "notebooks"), encoding="utf-8")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.files import write_whole
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.running.saving import KERNEL
 
 _TITLE = """\
 # {title}
@@ -58,6 +62,7 @@ _ENDING = """\
 _BESIDE = """\
 # The prompts of {name}.ipynb and the local endpoint's answers to them, the likeliest answer first.
 # Packages that the recipe needs besides those of the cookbook: packages = ["name>=1.2"], above the first exchange.
+about = "Ask a Mistral deployment one question, and print its answer."
 
 [[exchange]]
 prompt = "{prompt}"
@@ -83,26 +88,18 @@ def begin(notebooks: Path, name: str) -> Path:
         raise CookbookError(f"There is a recipe {name!r} already: {path}.")
     prompt = _PROMPT.format(name=name)
     cells = [
-        _cell("title", "markdown", _TITLE.format(title=name.replace("-", " ").capitalize())),
-        _cell("parameters", "code", _PARAMETERS.format(model=default_name(), prompt=prompt), "parameters"),
-        _cell("set-up", "code", _SET_UP),
-        _cell("ask", "markdown", _SECTION),
-        _cell("ask-code", "code", _SNIPPET, "snippet"),
-        _cell("ending", "markdown", _ENDING),
+        new_markdown_cell(_TITLE.format(title=name.replace("-", " ").capitalize()), id="title"),
+        _code("parameters", _PARAMETERS.format(model=default_name(), prompt=prompt), tags=["parameters"]),
+        _code("set-up", _SET_UP),
+        new_markdown_cell(_SECTION, id="ask"),
+        _code("ask-code", _SNIPPET, tags=["snippet"]),
+        new_markdown_cell(_ENDING, id="ending"),
     ]
-    document = {"cells": cells, "metadata": _METADATA, "nbformat": 4, "nbformat_minor": 5}
-    write_whole(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    write_whole(path, nbformat.writes(notebook) + "\n")
     write_whole(path.with_suffix(".toml"), _BESIDE.format(name=name, prompt=prompt))
     return path
 
 
-_METADATA = {
-    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
-}
-
-
-def _cell(id_: str, kind: str, source: str, *tags: str) -> dict[str, object]:
-    cell: dict[str, object] = {"cell_type": kind, "id": id_, "metadata": {"tags": list(tags)} if tags else {}}
-    code = {"execution_count": None, "outputs": []} if kind == "code" else {}
-    return {**cell, **code, "source": source.splitlines(keepends=True)}
+def _code(name: str, source: str, **metadata: list[str]) -> NotebookNode:
+    return new_code_cell(source, id=name, metadata=metadata)

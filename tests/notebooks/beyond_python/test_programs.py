@@ -31,7 +31,7 @@ SAID = {
     "Hold a conversation": "zǎoshang hǎo",
     "Stream the answer": "\n72 tokens",
     "Shape the answer with parameters": "→ length",
-    "Call tools": "returned: 485 million\nThe tool native_speakers returned: 234 million",
+    "Call tools": "Spanish has 485 million native speakers, and Bengali has 234 million.",
     "Call asynchronously": "- The hardest language",
     "Handle errors and retries": "more patience: stop",
     "Know the limits of this client": "404",

@@ -92,8 +92,10 @@ def test_the_solutions_pass_the_checks(client, forks, local, tmp_path):
     assert printed_after(notebook, solved, forks, tmp_path) == "Solved.\n" * len(found)
 
 
-@pytest.mark.parametrize("client", WRONG)
+@pytest.mark.parametrize("client", CLIENTS)
 def test_a_wrong_answer_is_told_what_is_wrong(client, forks, local, tmp_path):
+    if client not in WRONG:  # a client is added with its notebook and its row, and with nothing here
+        pytest.skip(f"there are no wrong answers to the exercises of {client} in WRONG")
     notebook = read(NOTEBOOKS, client)
     found = exercises(notebook)
     assert {number for number, _, _ in WRONG[client]} == {*range(len(found))}

@@ -143,7 +143,7 @@ def test_the_picture_has_the_measured_figures():
     kept = plot_quota_use()
     for row in kept.results.values():
         assert f"{row['used']:.3f}" in kept.alt and f"{row['used']:.3f}" in repr(kept)
-    assert kept.picture().png == kept.picture().png
+    assert kept.png() == kept.png()
     assert {"naive", "router", "openai-sdk", "ledger", "ledger-4"} <= set(kept.results)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 from msgspec import Struct
@@ -213,6 +213,16 @@ def has_prefix(messages: list[Any]) -> bool:
 def join(texts: Iterable[str]) -> str:
     """Join the texts of adjacent messages or content parts with an empty line. Empty texts are left out."""
     return JOINT.join(text for text in texts if text)
+
+
+def last_text(messages: Sequence[dict[str, Any]]) -> str:
+    """The text of the last message; of several tool results at the end, all texts in their order, one below the other.
+
+    Raises:
+        ApiError: 422 for a part that is not text.
+    """
+    results = [*takewhile(lambda message: message["role"] == "tool", reversed(messages))]
+    return "\n".join(text_of(message.get("content") or "") for message in reversed(results or messages[-1:]))
 
 
 def text_of(content: str | list[dict[str, Any]]) -> str:

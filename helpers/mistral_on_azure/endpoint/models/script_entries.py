@@ -27,7 +27,7 @@ class Question(Struct):
     Attributes:
         prompt: the last user message.
         system: the system message; None if there is none.
-        last: the text of the last message, of any role.
+        last: the text of the last message, of any role, or of all tool results at the end.
         deployment: the name of the deployment.
         tools: whether the request has tools.
         may_call: whether the completion may have tool calls.

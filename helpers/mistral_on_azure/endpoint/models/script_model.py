@@ -15,7 +15,7 @@ from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import completions, published_tokens
 from mistral_on_azure.endpoint.models.completions import Result
 from mistral_on_azure.endpoint.models.conversation import conversation, request_of
-from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation, guarded, refuse_filtered, text_of
+from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation, guarded, last_text, refuse_filtered
 from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Spend
 from mistral_on_azure.endpoint.models.sampling import pick
 from mistral_on_azure.endpoint.models.script import Completion, calling, cut
@@ -190,10 +190,9 @@ def _tokens_of_sold(
 
 def _question(talk: Conversation, messages: list[Any], wanted: Wanted) -> Question:
     """The properties of a request that exchanges are matched with."""
-    last, choice = messages[-1], wanted.choice
-    text = text_of(last.get("content") or "")
+    text, returned, choice = last_text(messages), messages[-1]["role"] == "tool", wanted.choice
     if not wanted.tools and choice is None:
-        return Question(talk.prompt, talk.system, text, wanted.deployment.name, returned=last["role"] == "tool")
+        return Question(talk.prompt, talk.system, text, wanted.deployment.name, returned=returned)
     return Question(
         talk.prompt,
         talk.system,
@@ -202,7 +201,7 @@ def _question(talk: Conversation, messages: list[Any], wanted: Wanted) -> Questi
         bool(wanted.tools),
         may_call=bool(wanted.tools) and choice != "none",
         must_call=choice not in ("none", "auto", None),
-        returned=last["role"] == "tool",
+        returned=returned,
     )
 
 

@@ -4,5 +4,5 @@
 `CLIENTS_AND_FAULTS.md`, a page made from them alone.
 
 Read the modules in this order: `cases` (the faults), `calls` (the clients), `measuring` (one call with one fault),
-`archive` (all calls, and the comparison with kept results), `page` (the Markdown).
+`archive` (all calls, and the comparison with kept results), `page` (what fills the template).
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import multiprocessing
 import platform
@@ -64,8 +63,7 @@ def at_once(client: str) -> int:
     return 1 if clients()[client].shares_connections else 8
 
 
-FOLDER = Path(__file__).parent
-NAME = "clients_and_faults.json"
+FILE = Path(__file__).with_name("clients_and_faults.json")
 LONG = 10.0  # seconds of waiting
 
 Results = dict[str, Any]
@@ -104,17 +102,6 @@ def _entry(repeats: list[Measured]) -> Results:
         else:
             entry[name] = measuring.spans([each[name] for each in seen if each["tries"] == entry["tries"]])
     return entry | ({"varies": varies} if varies else {})
-
-
-def save(kept: Results, folder: Path) -> None:
-    """Write the results to a folder."""
-    text = json.dumps(kept, indent=1, ensure_ascii=False)
-    (folder / NAME).write_text(f"{text}\n", encoding="utf-8")
-
-
-def load(folder: Path) -> Results:
-    """Read the results from a folder."""
-    return json.loads((folder / NAME).read_text(encoding="utf-8"))
 
 
 def clients_in(kept: Results) -> list[str]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 
+from mistral_on_azure.azure.files import read_json, write_json, write_whole
 from mistral_on_azure.catalog.clients import clients, in_words
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.upkeep.faults import archive, measuring
 from mistral_on_azure.upkeep.faults.archive import LONG, PAIRS, Results, clients_in, measure_all, waits_long
 from mistral_on_azure.upkeep.faults.cases import CASES, GROUPS, Case, Group
+from mistral_on_azure.upkeep.markdown import filled
 
 
 @dataclass(slots=True)
@@ -103,30 +104,28 @@ def _code(text: Any) -> str:
 Question = Callable[[Results, Case, str], bool]
 
 
-def summary(kept: Results) -> list[str]:
-    """The lines of the summary."""
-    return [
-        "## What stands out",
-        "",
-        *_finding(kept, "No exception, and yet only a part of the answer", lost),
-        *_finding(kept, "And this part even has a `finish_reason`, as if it were whole", _looks_whole),
-        *_finding(kept, "Tries again", lambda entry, case, client: entry["tries"] > 1),
-        *_finding(kept, f"Waits long, over {LONG:g} seconds altogether", lambda entry, *_: waits_long(entry)),
-        *_finding(kept, "An exception that is not of the client's own, so its base class does not catch it", foreign),
-        *_finding(kept, "A status in the exception that the endpoint never sent", _made_up),
-        *_finding(kept, "Depends on chance", lambda entry, case, client: "varies" in entry),
-    ]
+def _findings(kept: Results) -> list[tuple[str, list[str]]]:
+    """What stands out: for each finding its title, and a line for each client with such faults."""
+    questions: dict[str, Question] = {
+        "No exception, and yet only a part of the answer": lost,
+        "And this part even has a `finish_reason`, as if it were whole": _looks_whole,
+        "Tries again": lambda entry, case, client: entry["tries"] > 1,
+        f"Waits long, over {LONG:g} seconds altogether": lambda entry, case, client: waits_long(entry),
+        "An exception that is not of the client's own, so its base class does not catch it": foreign,
+        "A status in the exception that the endpoint never sent": _made_up,
+        "Depends on chance": lambda entry, case, client: "varies" in entry,
+    }
+    return [(title, _found(kept, question)) for title, question in questions.items()]
 
 
-def _finding(kept: Results, title: str, question: Question) -> list[str]:
-    """One finding: a title, and a line for each client with such faults."""
+def _found(kept: Results, question: Question) -> list[str]:
     lines = []
     for client in clients_in(kept):
         found = [name for name, case in CASES.items() if question(kept["measured"][name][client], case, client)]
         if found:
             base = f" (`{clients()[client].exception}`)" if question is foreign else ""
-            lines.append(f"  - {client}{base}: {'; '.join(found)}")
-    return [f"- {title}:{'' if lines else ' none.'}", *lines]
+            lines.append(f"{client}{base}: {'; '.join(found)}")
+    return lines
 
 
 def lost(entry: Results, case: Case, client: str) -> bool:
@@ -148,113 +147,51 @@ def _made_up(entry: Results, case: Case, client: str) -> bool:
     return entry["status"] is not None and entry["status"] not in (case.fault.get("status"), 200)
 
 
-NAME = "CLIENTS_AND_FAULTS.md"
-
-
-def save(kept: Results, folder: Path) -> None:
-    """Write the page."""
-    (folder / NAME).write_text(page(kept), encoding="utf-8")
+PAGE = archive.FILE.with_name("CLIENTS_AND_FAULTS.md")
 
 
 def page(kept: Results) -> str:
     """The whole page."""
-    return "\n".join([*_head(kept), *summary(kept), "", *_overview(kept), *_groups(kept)])
+    measured = {name: clients()[name] for name in clients_in(kept)}
+    overview = [["Fault", *measured]]
+    overview += [[name, *(short(kept["measured"][name][client]) for client in measured)] for name in CASES]
+    return filled(
+        PAGE.with_suffix(""),
+        {"in_words": in_words},
+        kept=kept,
+        measured=measured,
+        findings=_findings(kept),
+        overview=overview,
+        groups=[(group, _rows(kept, group)) for group in GROUPS],
+    )
 
 
-def _head(kept: Results) -> list[str]:
-    versions = ", ".join(f"{name} {version}" for name, version in kept["versions"].items())
-    return [
-        f"# How {in_words(len(clients_in(kept)))} clients handle faults",
-        "",
-        "Made by `make faults`, which measures everything again; a test compares it. The data is in "
-        "`clients_and_faults.json`, and `endpoint/fault.py` lists the faults to request yourself.",
-        "",
-        "Each client made one chat completion as in its notebook, with its own defaults: no retries added, no timeout "
-        "given unless a table says so. The fault was there for every try. Tries are the requests that the endpoint "
-        f"received, waits the seconds between them. {kept['repeats']} repeats on {kept['date']}, "
-        f"{kept['system']}, Python {kept['python']}: {versions}. No entry was written by hand.",
-        "",
-    ]
+def _rows(kept: Results, group: Group) -> list[list[str]]:
+    """The table of a group, the head first; a group without streamed calls has no last column."""
+    rows = [["Client", "Fault", "Tries", "Waits (s)", "Raised", "Its user sees", "Text kept"]]
+    rows += [row for client in clients_in(kept) for row in detailed(kept, client, group)]
+    return rows if any(case.stream for case in group.cases) else [row[:-1] for row in rows]
 
 
-def _overview(kept: Results) -> list[str]:
-    measured = clients_in(kept)
-    lines = [
-        "## At a glance",
-        "",
-        "Tries, then what the user gets. **Bold**: no exception, and yet not the whole answer.",
-        "",
-        *_table_head(["Fault", *measured]),
-    ]
-    for group in GROUPS:
-        for case in group.cases:
-            cells = [short(kept["measured"][case.name][client]) for client in measured]
-            lines.append(_row_page([case.name, *cells]))
-    return [*lines, ""]
-
-
-def _groups(kept: Results) -> list[str]:
-    lines, measured = [], clients_in(kept)
-    for group in GROUPS:
-        streamed = any(case.stream for case in group.cases)
-        columns = ["Client", "Fault", "Tries", "Waits (s)", "Raised", "Its user sees", "Text kept"]
-        lines += [f"## {group.title}", "", group.about, "", *_table_head(columns if streamed else columns[:-1])]
-        for client in measured:
-            for row in detailed(kept, client, group):
-                lines.append(_row_page(row if streamed else row[:-1]))
-        lines.append("")
-    return [*lines, *_notes(measured)]
-
-
-def _notes(measured: list[str]) -> list[str]:
-    installed = ", ".join(f"{each} is the package `{clients()[each].package}`" for each in measured)
-    return [
-        "## How to read it",
-        "",
-        f"- {installed}.",
-        "- Faults that one client treats alike share a row, and the spans of their waits.",
-        "- `{status}`, `{reason}`, `{code}`, `{message}` and `{body}` stand for parts of the endpoint's response that "
-        "the client repeats.",
-        "- *As told*: the client waited as long as the response's header says.",
-        "- A wait includes the short time of the try before it, but no timeout. Spans are the shortest and the longest "
-        "wait that was measured: some clients choose their waits at random.",
-        "- The status after an exception's name is that of the exception, which may differ from the response's.",
-        "- *Own code*: the client returned the damaged answer, and the user's own line raised the exception.",
-        "- Text kept: the part of a stream's text that the user had received when it ended.",
-        "- *Varies*: the repeats differed, so it depends on chance; the test does not compare it.",
-        "- HOST, PORT, ID, N and … stand for values that differ between runs or machines; long texts are cut.",
-        "",
-    ]
-
-
-def _table_head(columns: list[str]) -> list[str]:
-    return [_row_page(columns), f"|{' --- |' * len(columns)}"]
-
-
-def _row_page(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def measure(folder: Path, repeats: int) -> None:
-    """Measure all pairs of client and fault, and write the results and the page to a folder."""
+def measure(repeats: int) -> None:
+    """Measure all pairs of client and fault, and keep the results and the page."""
     rounds = []
     for number in range(repeats):
         began = time.monotonic()
         rounds.append(measure_all(PAIRS))
         click.echo(f"Round {number + 1} of {repeats}: {len(PAIRS)} calls in {time.monotonic() - began:.0f} s")
-    kept = archive.results(rounds)
-    archive.save(kept, folder)
-    save(kept, folder)
-    click.echo(f"Wrote {folder / NAME} and {archive.NAME}")
+    write_json(archive.FILE, archive.results(rounds))
+    render()
+    click.echo(f"Wrote {PAGE} and {archive.FILE.name}")
 
 
-def check(folder: Path) -> None:
+def check() -> None:
     """Measure once, and compare with the kept results.
 
     Raises:
         CookbookError: when a value differs.
     """
-    found = archive.differences(archive.load(folder), measure_all(PAIRS))
+    found = archive.differences(read_json(archive.FILE), measure_all(PAIRS))
     for line in found:
         click.echo(line)
     if found:
@@ -264,6 +201,6 @@ def check(folder: Path) -> None:
     click.echo(f"All {len(PAIRS)} measurements are as they are kept.")
 
 
-def render(folder: Path) -> None:
+def render() -> None:
     """Write the page again from the kept results."""
-    save(archive.load(folder), folder)
+    write_whole(PAGE, page(read_json(archive.FILE)))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mistral_on_azure.azure.files import read_json, write_json, write_whole
+
 FOLDER = Path(__file__).parent
-Results = dict[str, dict[str, Any]]
+Results = dict[str, Any]
 
 
-def load(folder: Path, name: str) -> Results:
-    """The results in NAME.json; empty where there is no such file."""
-    file = folder / f"{name}.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+def keep(name: str, page: Callable[[Results], str], folder: Path, results: Results | None = None) -> None:
+    """Write results to NAME.json, and the page that is made from them to NAME.md.
 
-
-def save(results: Results, page: str, folder: Path, name: str) -> None:
-    """Write results to NAME.json, and the page that is made from them to NAME.md."""
-    text = json.dumps(results, indent=1, ensure_ascii=False) + "\n"
-    (folder / f"{name}.json").write_text(text, encoding="utf-8")
-    (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    Args:
+        results: None keeps those that are there, and makes their page again.
+    """
+    if results is not None:
+        write_json(folder / f"{name}.json", results)
+    write_whole(folder / f"{name}.md", page(read_json(folder / f"{name}.json")))

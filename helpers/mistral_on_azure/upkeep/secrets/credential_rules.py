@@ -80,38 +80,19 @@ class Rule:
 
     Attributes:
         prefixes: literal texts, of which every credential of this kind has one.
-        back: the number of bytes from the credential's beginning to that text.
-        before: 1 where no letter, digit or underscore may stand in front of the credential.
-        regex: a pattern that matches at the credential's beginning; the last group is the secret, where there is one.
-        short: whether it may have no long run of letters and digits; credentials with such a run are found faster.
+        regex: its pattern; the last group is the secret, where there is one.
         example: a credential with placeholders, as in `rules.toml`.
     """
 
     name: str
     prefixes: tuple[bytes, ...]
     regex: re.Pattern[bytes]
-    back: int
-    before: int
-    short: bool
     example: str
 
     def find(self, text: bytes) -> Iterator[Found]:
-        """Each credential of this kind. Only text at a prefix is examined, so the time is linear."""
-        for prefix in self.prefixes:
-            at = text.find(prefix)
-            while at >= 0:
-                start = at - self.back
-                alone = start >= 0 and not (self.before and _in_a_word(text, start))
-                found = self.regex.match(text, start) if alone else None
-                if found:
-                    group = found.lastindex or 0
-                    yield Found(found.start(group), found.end(group), self.name)
-                at = text.find(prefix, max(found.end() if found else 0, at + len(prefix)))
-
-
-def _in_a_word(text: bytes, start: int) -> bool:
-    before = text[start - 1 : start]
-    return before.isalnum() or before == b"_"
+        """Each credential of this kind."""
+        for found in self.regex.finditer(text) if any(prefix in text for prefix in self.prefixes) else ():
+            yield Found(*found.span(found.lastindex or 0), self.name)
 
 
 @cache
@@ -119,15 +100,7 @@ def rules() -> tuple[Rule, ...]:
     """All rules, in the order of the file."""
     rows = tomllib.loads(Path(__file__).with_name("rules.toml").read_text(encoding="utf-8"))["rule"]
     return tuple(
-        Rule(
-            row["name"],
-            tuple(each.encode() for each in row["prefixes"]),
-            re.compile(row["regex"].encode()),
-            row.get("back", 0),
-            row.get("before", 0),
-            row.get("short", False),
-            row["example"],
-        )
+        Rule(row["name"], tuple(map(str.encode, row["prefixes"])), re.compile(row["regex"].encode()), row["example"])
         for row in rows
     )
 

@@ -10,7 +10,7 @@ import base64
 import binascii
 import os
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from html import unescape
@@ -25,11 +25,10 @@ OF_THIS_ENVIRONMENT = "the credential of this environment"
 PASSWORD = "Password"
 
 _RUN = 16  # characters of a random value, at least
-_INSIDE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~-"
-_RUNS = bytes(120 if byte in _INSIDE else 32 for byte in range(256))  # x for a character of a value, else a space
-_WIDE_RUNS = bytes(120 if byte in _INSIDE + b"+/" else 32 for byte in range(256))  # the same for base64
+_OF_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~-+/"
+_RUNS = re.compile(rb"(?<![\w~-])[\w~-]{%d,}[\w~+/-]*" % _RUN)
 _LONGEST = 700  # bytes in front of a run in which the beginning of a base64 value is looked for
-_LETTERS_AND_MARKS = bytes(byte for byte in _INSIDE + b"+/" if not 48 <= byte <= 57)
+_LETTERS_AND_MARKS = bytes(byte for byte in _OF_BASE64 if not 48 <= byte <= 57)
 _WRAPPED = re.compile(rb"(?:[A-Za-z0-9+/]{60,76}\r?\n[ \t]{0,8}){1,400}[A-Za-z0-9+/]{1,76}={0,2}")
 _UNPRINTABLE = bytes([*range(9), 11, 12, *range(14, 27), *range(28, 32), *range(127, 256)])
 
@@ -40,14 +39,17 @@ _OPTION_USER = re.compile(rb"""(?:-u|--user|--proxy-user)[ =]?["']?[^\s:"'${}<]{
 _OPTION_PASSWORD = re.compile(
     rb"""(?:sshpass|docker login|mysql(?:dump)?)(?: [^\n]{0,80})? -p ?["']?([^\s"'${}<>*-][^\s"'${}<>*]{7,63})"""
 )
-_JOINED = (b'" "', b"' '", b'" + "', b"' + '")  # what stands between the parts of one text in a program
-_JOIN = re.compile(rb"""(?<=[A-Za-z0-9]{8})(?:" (?:\+ )?"|' (?:\+ )?')(?=[A-Za-z0-9]{8})""")
-_SPAN = re.compile(rb"</?span[^<>\n]{0,200}>")
+_PASSWORDS = (  # patterns, and for each the words without which a text has none
+    (_QUOTED_PASSWORD, (b"passw", b"pwd"), PASSWORD),
+    (_OPTION_USER, (b"curl", b"--user", b"wget"), "Basic Auth Credentials"),
+    (_OPTION_PASSWORD, (b"sshpass", b"docker login", b"mysql"), PASSWORD),
+)
+_JOIN = re.compile(rb"""(?<=[A-Za-z0-9]{8})(?:" (?:\+ )?"|' (?:\+ )?')(?=[A-Za-z0-9]{8})""")  # parts of a text
+_SPAN = re.compile(rb"</?span[^<>\n]{0,200}>")  # colours in HTML
 _ENCODED = re.compile(
     rb"%[0-9A-Fa-f]{2}|&(?:#\d{2,4}|#x[0-9a-fA-F]{2,4}|quot|amp|lt|gt|apos);|\\(?:u00[0-9a-fA-F]{2}|x[0-9a-fA-F]{2}|.)"
 )
 _ESCAPED = 2  # how many levels of escapes are decoded
-_COLOURED = (b"\x1b", b"\\u001", b"\\x1", b"\\033[", b"\\e[", b"\x08")
 _COLOUR = re.compile(
     rb"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|\x08"
 )
@@ -60,12 +62,7 @@ def detect(text: bytes, about: bytes = b"", depth: int = 2) -> Iterator[tuple[in
         about: the context of the text in its file, such as the source of the cell whose output it is.
         depth: how many levels of encoded values are decoded and searched.
     """
-    if any(mark in text for mark in _COLOURED):
-        text = _COLOUR.sub(b"", text)
-    if b"</span>" in text:
-        text = _SPAN.sub(b"", text)  # colours in HTML
-    if any(mark in text for mark in _JOINED):
-        text = _JOIN.sub(b"", text)
+    text = _JOIN.sub(b"", _SPAN.sub(b"", _COLOUR.sub(b"", text)))
     yield from _by_line(text, _in(text, about, depth))
     for _ in range(_ESCAPED):
         if not _ENCODED.search(text):
@@ -99,58 +96,17 @@ def _decoded(found: re.Match[bytes]) -> bytes:
 
 def _in(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
     yield from _of_environment(text)
-    dense, slices = _around_runs(text)
     for rule in rules():
-        for found in rule.find(text if rule.short else dense):
-            if not PLACEHOLDER.search((text if rule.short else dense)[found.start : found.end]):
-                moved = 0 if rule.short else slices[bisect_right(slices, (found.start, len(text))) - 1][1]
-                yield Found(found.start + moved, found.end + moved, found.kind)
+        for found in rule.find(text):
+            if not PLACEHOLDER.search(text[found.start : found.end]):
+                yield found
     lower = text.lower()
-    if b"passw" in lower or b"pwd" in lower:
-        yield from _matches(_QUOTED_PASSWORD, text, (b"passw", b"pwd"), lower, PASSWORD)
-    if b"curl" in lower or b"--user" in lower or b"wget" in lower:
-        yield from _matches(_OPTION_USER, text, (b"-u", b"--user", b"--proxy-user"), text, "Basic Auth Credentials")
-    yield from _matches(_OPTION_PASSWORD, text, (b"sshpass", b"docker login", b"mysql"), text, PASSWORD)
+    for pattern, words, kind in _PASSWORDS:
+        if any(word in lower for word in words):
+            for match in pattern.finditer(text):
+                if _may_be_password(match[match.lastindex]):
+                    yield Found(*match.span(match.lastindex), kind)
     yield from _values(text, about, depth)
-
-
-def _around_runs(text: bytes) -> tuple[bytes, list[tuple[int, int]]]:
-    """The parts of a text around long runs of characters without a space.
-
-    Returns:
-        The parts, one a line; and for each part its offset in these lines, and how much larger its offset in the text
-        is.
-    """
-    runs, wanted = text.translate(_RUNS), b"x" * _RUN
-    parts, slices, length, begin, until = [], [], 0, 0, -1
-    start = runs.find(wanted)
-    while start >= 0:
-        end = runs.find(b" ", start + _RUN)
-        end = len(text) if end < 0 else end
-        if start - NEAR > until:
-            if until >= 0:
-                parts.append(text[begin:until])
-                slices.append((length, begin - length))
-                length += until - begin + 1
-            begin = max(0, start - NEAR)
-        until = min(len(text), end + NEAR)
-        start = runs.find(wanted, end)
-    if until >= 0:
-        parts.append(text[begin:until])
-        slices.append((length, begin - length))
-    return b"\n".join(parts), slices
-
-
-def _matches(
-    pattern: re.Pattern[bytes], text: bytes, words: tuple[bytes, ...], where: bytes, kind: str
-) -> Iterator[Found]:
-    for word in words:
-        at = where.find(word)
-        while at >= 0:
-            found = pattern.match(text, at)
-            if found and _may_be_password(found[found.lastindex]):
-                yield Found(*found.span(found.lastindex), kind)
-            at = where.find(word, at + len(word))
 
 
 def _may_be_password(password: bytes) -> bool:
@@ -176,24 +132,22 @@ def _spelled(value: str) -> list[bytes]:
 
 def _values(text: bytes, about: bytes, depth: int) -> Iterator[Found]:
     """Random values with the name of a credential, and credentials in encoded values."""
-    runs, wide, wanted = text.translate(_RUNS), text.translate(_WIDE_RUNS), b"x" * _RUN
-    start = runs.find(wanted)
-    while start >= 0:
-        end = wide.find(b" ", start + _RUN)
-        end = len(text) if end < 0 else end
+    for run in _RUNS.finditer(text):
+        start, end = run.span()
         if text[start - 1 : start] in (b"+", b"/"):
-            start = wide.rfind(b" ", max(0, start - _LONGEST), start) + 1
+            before = text[max(0, start - _LONGEST) : start]
+            start -= len(before) - len(before.rstrip(_OF_BASE64))
         value = text[start:end]
-        if value.translate(None, _LETTERS_AND_MARKS):  # it has a digit
-            if kind := judged(text, start, end, value, about):
+        if not value.translate(None, _LETTERS_AND_MARKS):  # it has no digit
+            continue
+        if kind := judged(text, start, end, value, about):
+            yield Found(start, end, kind)
+        if depth and (inside := _encoded(text, start, value)):
+            before = text[max(0, start - NEAR) : start]
+            if before[-6:].lower() == b"basic " and re.search(rb"^[^:]+:.*\d", inside):
+                yield Found(start, end, "Basic Auth Credentials")
+            for _, kind in detect(inside, before, depth - 1):
                 yield Found(start, end, kind)
-            if depth and (inside := _encoded(text, start, value)):
-                before = text[max(0, start - NEAR) : start]
-                if before[-6:].lower() == b"basic " and re.search(rb"^[^:]+:.*\d", inside):
-                    yield Found(start, end, "Basic Auth Credentials")
-                for _, kind in detect(inside, before, depth - 1):
-                    yield Found(start, end, kind)
-        start = runs.find(wanted, end)
 
 
 def _encoded(text: bytes, start: int, value: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ def differences(one: Row, other: Row) -> list[str]:
     if "error" in names and "error" not in free:
         mine, theirs = one.get("error") or {}, other.get("error") or {}
         for name in sorted(mine.keys() | theirs.keys()):
-            same = _same_message if name == "message" else _equal
+            same = _same_message if name == "message" else eq
             if not same(mine.get(name), theirs.get(name)):
                 found.append(f"error.{name}")
     return found
@@ -197,10 +198,6 @@ def _settled(value: Any) -> Any:
                 forms.append(inner)
         return forms
     return value
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return one == other
 
 
 def _same_message(one: Any, other: Any) -> bool:

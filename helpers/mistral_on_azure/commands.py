@@ -1,7 +1,8 @@
-"""`cookbook serve` and its options."""
+"""`cookbook serve` and `cookbook models`: their options. What they do is imported when they run."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,20 @@ def _check_alone(ctx: click.Context, name: str) -> None:
     others = [f"--{each.replace('_', '-')}" for each in given if each not in (name, "port")]
     if others:
         raise click.UsageError(f"--{name} goes with {_ALONE} alone, not with {others[0]}.", ctx)
+
+
+@click.command()
+@click.argument("name", required=False, default="")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--check", is_flag=True, help="Compare with what your signed-in `az` lists; nothing is changed.")
+@click.option("--location", default="eastus2", show_default=True, help="The region whose models --check lists.")
+@click.option("--stale", is_flag=True, help="Fail when a row was not checked for 90 days; for a weekly job.")
+def models(name: str, as_json: bool, check: bool, location: str, stale: bool) -> None:
+    """Print which Mistral models Azure has, or the facts about the model NAME.
+
+    NAME may be a text that contains the name, such as an address or an error message. Every fact has a source and a
+    date. The exit status is 1 if --check finds a difference or --stale an old row.
+    """
+    from mistral_on_azure.catalog.models_command import run
+
+    sys.exit(run(name, as_json, check, stale, location))
