@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from raw import KEY, chat
 
-from mistral_on_azure.endpoint.ending import BUSY
+from mistral_on_azure.endpoint.server import BUSY
 
 PROGRAM = f"""
 import re, time

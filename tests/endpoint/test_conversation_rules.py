@@ -12,7 +12,7 @@ import pytest
 from asking import LARGE, PROMPT, chat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mistral_objections import ours, theirs
+from mistral_objections import ours, their_count, theirs
 from tool_requests import WEATHER, call
 
 from mistral_on_azure.endpoint.models import tokens
@@ -70,18 +70,9 @@ def test_neighbours_of_one_role_are_one_message(neighbours, one, tools):
     assert chat(neighbours, **tools).usage == chat(one, **tools).usage
 
 
-def _counted(messages: list) -> int:
-    """The prompt tokens that mistral-common counts."""
-    from mistral_common.protocol.instruct.request import ChatCompletionRequest
-    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
-
-    request = ChatCompletionRequest(model="any", messages=messages)
-    return len(MistralTokenizer.v3().encode_chat_completion(request).tokens)
-
-
 @pytest.mark.parametrize("messages", [[U, U], [U, A, A, U], [S, S, U], [U, P], [U, {**P, "content": "Hi "}]])
 def test_neighbours_and_prefixes_are_the_tokens_of_mistral_common(messages):
-    assert chat(messages).usage[0] == _counted(messages)
+    assert chat(messages).usage[0] == their_count(messages)
 
 
 def test_a_prompt_in_two_messages_is_answered_as_one():

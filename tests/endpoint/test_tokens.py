@@ -8,6 +8,7 @@ import string
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mistral_objections import their_count, tokenizer_of
 from tool_requests import FLIGHT, MULTIPLY, SEARCH, TIME, WEATHER, answered, calls, result
 
 from mistral_on_azure.endpoint.models.tokens import ALONE, INDIVISIBLE, count, count_prompt, processor, tokenize
@@ -25,20 +26,6 @@ TEXTS = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def theirs():
-    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
-
-    return MistralTokenizer.v3()
-
-
-def their_count(theirs, turns) -> int:
-    from mistral_common.protocol.instruct.request import ChatCompletionRequest
-
-    messages = [{"role": role, "content": text} for role, text in turns]
-    return len(theirs.encode_chat_completion(ChatCompletionRequest(messages=messages)).tokens)
-
-
 def test_the_documented_exchange():
     system, prompt = "You are a helpful assistant.", "How many languages are in the world?"
     assert count_prompt([("user", f"{system}\n\n{prompt}")]) == 19
@@ -48,9 +35,9 @@ def test_the_documented_exchange():
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(TEXTS.filter(str.strip), min_size=1, max_size=5).filter(lambda texts: len(texts) % 2))
-def test_prompts_are_counted_as_mistral_common_counts_them(theirs, texts):
+def test_prompts_are_counted_as_mistral_common_counts_them(texts):
     turns = [("assistant" if place % 2 else "user", text) for place, text in enumerate(texts)]
-    assert count_prompt(turns) == their_count(theirs, turns)
+    assert count_prompt(turns) == their_count([{"role": role, "content": text} for role, text in turns])
 
 
 @settings(max_examples=500, deadline=None)
@@ -131,32 +118,27 @@ def rounds(draw):
 
 @settings(max_examples=150, deadline=None)
 @given(conversations(), TOOLS)
-def test_prompts_with_tools(theirs, messages, tools):
-    from mistral_common.protocol.instruct.request import ChatCompletionRequest
-
+def test_prompts_with_tools(messages, tools):
     if not tools and not any(message.get("tool_calls") for message in messages):
         tools = [WEATHER]
-    expected = theirs.encode_chat_completion(ChatCompletionRequest.from_openai(messages, tools or None))
-    assert answered(messages, tools)["usage"]["prompt_tokens"] == len(expected.tokens)
+    assert answered(messages, tools)["usage"]["prompt_tokens"] == their_count(messages, tools)
 
 
 @pytest.mark.parametrize(
     "prompt", ["Weather in Paris?", "Weather in Paris, São Paulo and 東京?", 'Search "a \\"b\\" c"', "Multiply 2 by 3"]
 )
-def test_calls(theirs, prompt):
+def test_calls(prompt):
     from mistral_common.protocol.instruct.messages import AssistantMessage
 
     body = answered(prompt, [WEATHER, SEARCH, MULTIPLY])
     message = AssistantMessage.from_openai(body["choices"][0]["message"])
-    tokens = theirs.instruct_tokenizer.encode_assistant_message(message, False)
-    assert message.tool_calls and tokens[-1] == theirs.instruct_tokenizer.tokenizer.eos_id
+    theirs = tokenizer_of().instruct_tokenizer
+    tokens = theirs.encode_assistant_message(message, False)
+    assert message.tool_calls and tokens[-1] == theirs.tokenizer.eos_id
     assert body["usage"]["completion_tokens"] == len(tokens) - 1  # the end of a text is not counted either
 
 
-def test_the_example_of_the_model_card(theirs):
+def test_the_example_of_the_model_card():
     """The prompt on Mixtral-8x22B's model card, encoded by Mistral's tokenizer."""
-    from mistral_common.protocol.instruct.request import ChatCompletionRequest
-
     messages = [{"role": "user", "content": "What's the weather like today in Paris"}]
-    tokens = theirs.encode_chat_completion(ChatCompletionRequest.from_openai(messages, [WEATHER])).tokens
-    assert answered(messages, [WEATHER])["usage"]["prompt_tokens"] == len(tokens)
+    assert answered(messages, [WEATHER])["usage"]["prompt_tokens"] == their_count(messages, [WEATHER])

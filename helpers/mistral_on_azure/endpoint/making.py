@@ -11,7 +11,6 @@ from typing import Any
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential, shown
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.application import Application
-from mistral_on_azure.endpoint.ending import Deadline
 from mistral_on_azure.endpoint.gateway import quota
 from mistral_on_azure.endpoint.gateway.authentication import TokenService
 from mistral_on_azure.endpoint.local import timing
@@ -20,7 +19,7 @@ from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.options import Options, kind_of
-from mistral_on_azure.endpoint.server import Server, run
+from mistral_on_azure.endpoint.server import Deadline, Server, run
 from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.endpoint.transport.listener import HOST, ORIGIN, Callers
 from mistral_on_azure.errors import CookbookError
