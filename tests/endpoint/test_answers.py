@@ -66,11 +66,6 @@ def test_each_sampling_parameter_does_something():
     assert complete(None, CHANT, {"presence_penalty": 2.0}).text != complete(None, CHANT, {}).text
 
 
-def test_logit_bias_bans_a_token():
-    banned = tokenize(script()[None, NAMES][0]).ids[0]
-    assert complete(None, NAMES, {"logit_bias": {str(banned): -100}}).text == script()[None, NAMES][1]
-
-
 def test_the_same_request_gets_the_same_answer():
     parameters = {"temperature": 1.0, "seed": 7}
     assert complete(None, NAMES, parameters) == complete(None, NAMES, parameters)

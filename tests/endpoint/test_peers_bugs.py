@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
-from raw import AUTHORIZED, Got, ask, chat, connect, get, post, serving
+from raw import AUTHORIZED, Got, ask, chat, post, serving
 
 from mistral_on_azure.endpoint.gateway.quota import Limits
 from scripted import script
@@ -84,22 +83,8 @@ async def test_missing_messages_are_the_clients_mistake(route, body):
     assert got.json()["message"]
 
 
-async def test_an_unknown_route_is_404():
-    assert [got.status for got in await answers(get("/nowhere"), post("/chat", b"{}", AUTHORIZED))] == [404, 404]
-
-
 @pytest.mark.parametrize("wanted", [None, "keep-alive", "close"])
 async def test_one_connection_header_at_most(wanted):
     for data in (chat(headers={"connection": wanted} if wanted else {}), chat(stream=True), b"nonsense\r\n\r\n"):
         (got,) = await answers(data)
         assert len([value for name, value in got.headers if name == "connection"]) <= 1
-
-
-async def test_nothing_is_slept_before_the_first_byte_of_a_stream():
-    async with serving() as server:
-        peer = await connect(server)
-        began = time.monotonic()
-        peer.send(chat(stream=True, headers={"x-local-timing": "first-token=1"}))
-        assert (await peer.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-        assert time.monotonic() - began < 0.9
-        peer.close()
