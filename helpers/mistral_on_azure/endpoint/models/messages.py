@@ -221,8 +221,10 @@ def last_text(messages: Sequence[dict[str, Any]]) -> str:
     Raises:
         ApiError: 422 for a part that is not text.
     """
+    if messages[-1]["role"] != "tool":  # as in most requests
+        return text_of(messages[-1].get("content") or "")
     results = [*takewhile(lambda message: message["role"] == "tool", reversed(messages))]
-    return "\n".join(text_of(message.get("content") or "") for message in reversed(results or messages[-1:]))
+    return "\n".join(text_of(message.get("content") or "") for message in reversed(results))
 
 
 def text_of(content: str | list[dict[str, Any]]) -> str:
