@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Awaitable
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import NO_RESPONSES, ApiError
@@ -188,10 +188,9 @@ _HINTS = {
 class Application(Service):
     """Answers requests. Its constructor takes the arguments of `Service`."""
 
-    @cached_property
-    def routes(self) -> Routes:
-        """Its routes, by path and method."""
-        return routes_of(self.kind)
+    def __init__(self, *parts: Any, **named: Any) -> None:
+        super().__init__(*parts, **named)
+        self.routes = routes_of(self.kind)
 
     def answer(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request.
