@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from asking import AZURE, EXPERTS, KEY, LARGE, OPENAI, PROMPT, chat, get, send
-from own_scripts import WEATHER, agent
+from asking import AZURE, EXPERTS, KEY, LARGE, OPENAI, PROMPT, WEATHER, agent, chat, get, send
 
 from mistral_on_azure.catalog.script_format import MATCHERS, compiled
 from mistral_on_azure.endpoint.api_errors import ApiError
