@@ -38,7 +38,7 @@ LONG = (
     "tests/endpoint/test_identity_clients.py::test_litellm",
     "tests/endpoint/test_managed_gateway.py::test_the_openapi_document_of_this_kind_is_valid",
     "tests/endpoint/test_messages.py::test_a_filtered_prompt_in_the_six_clients",
-    "tests/endpoint/test_mistral_rules.py::test_the_same_is_refused_in_the_same_words",
+    "tests/endpoint/test_conversation_rules.py::test_the_same_is_refused_in_the_same_words",
     "tests/endpoint/test_openapi.py::test_it_is_a_valid_openapi_3_1_document",
     "tests/endpoint/test_openapi_fuzz.py",
     "tests/endpoint/test_parameters.py::test_the_schema_of_",
@@ -52,7 +52,7 @@ LONG = (
     "tests/endpoint/test_tokens.py::test_the_pieces_joined_are_the_text",
     "tests/endpoint/test_tool_bounds.py::test_patterns_match_what_the_standard_library_matches",
     "tests/endpoint/test_tool_bounds.py::test_values_fit_where_jsonschema_says_so",
-    "tests/endpoint/test_tool_tokens.py::test_prompts_with_tools",
+    "tests/endpoint/test_tokens.py::test_prompts_with_tools",
     "tests/gallery/",  # the whole site, for which each program is executed
     "tests/lab/test_jupyterlab.py::test_every_cell_runs",
     "tests/lab/test_jupyterlab.py::test_outputs_can_be_read",

@@ -262,7 +262,7 @@ def openapi() -> None:
     """
     import json
 
-    from mistral_on_azure.endpoint.routes import document
+    from mistral_on_azure.endpoint.application import document
 
     click.echo(json.dumps(document(), indent=2, ensure_ascii=False))
 

@@ -54,7 +54,7 @@ def serve(
     if script_schema:
         import json
 
-        from mistral_on_azure.endpoint.models.script_schema import script_schema as schema
+        from mistral_on_azure.endpoint.models.script_files import script_schema as schema
 
         click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))
         return

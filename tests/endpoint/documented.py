@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from mistral_on_azure.endpoint.routes import document
+from mistral_on_azure.endpoint.application import document
 
 DOCUMENT = document()
 

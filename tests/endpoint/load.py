@@ -2,7 +2,7 @@
 
 The server is a process of its own; it is asked for its tasks, its connections, its sockets and its memory while the
 load runs and after it has ended. Ends with status 1 if anything is left or grows, or if others wait for too long.
-`test_load` asks only for what is left: a busy machine has longer waits.
+`test_processes` asks only for what is left: a busy machine has longer waits.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 from raw import EVENTS, KEY, ROUTE, Peer, chat, get, post  # noqa: E402
 
+from mistral_on_azure.endpoint.application import Application  # noqa: E402
 from mistral_on_azure.endpoint.gateway.quota import Limits  # noqa: E402
 from mistral_on_azure.endpoint.local.sessions import Sessions  # noqa: E402
 from mistral_on_azure.endpoint.server import Server, run  # noqa: E402
@@ -54,7 +55,7 @@ GROWTH = 1.05  # of memory, from a third of the time to its end
 
 def serve() -> None:
     """The server process: says its address, then what it holds each time a line comes in."""
-    server = Server(Sessions([KEY], Limits(10**9, 10**12)))
+    server = Server(Application(Sessions([KEY], Limits(10**9, 10**12))))
 
     async def main() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()

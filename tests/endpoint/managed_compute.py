@@ -6,13 +6,11 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from asking import KEY
+from asking import KEY, new_application
 
 from mistral_on_azure.azure.deployments import Deployment, deployments
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway.managed import STATUS, Managed
-from mistral_on_azure.endpoint.gateway.quota import Limits
-from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
 from mistral_on_azure.endpoint.transport.listener import Callers
 from mistral_on_azure.upkeep.truth.asking_truth import ANSWERS, MODEL, QUESTIONS
@@ -39,9 +37,7 @@ def managed(name: str | None = None, kind: Managed | None = None) -> Application
         name: of the deployment that answers.
         kind: None is one that lets many requests in at a time.
     """
-    kind = kind or Managed(concurrent=50)
-    sessions = Sessions([KEY], Limits(requests=10**9, tokens=10**12), quota=kind.quota)
-    return Application(sessions, name, kind=kind)
+    return new_application(default=name, kind=kind or Managed(concurrent=50))
 
 
 def layer_of(deployment: Deployment) -> str:

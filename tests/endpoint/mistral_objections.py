@@ -1,8 +1,9 @@
-"""What mistral-common objects to in a conversation, and what the endpoint's own rules say to the same."""
+"""What mistral-common counts and objects to in a conversation, and what the endpoint's own rules say to the same."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError
@@ -40,3 +41,21 @@ def theirs(messages: list[Any], tools: Sequence[Any] = ()) -> str | None:
     except MistralCommonException as error:
         return str(error)
     return None
+
+
+@cache
+def tokenizer_of(name: str = "v3") -> Any:
+    """A tokenizer of mistral-common: v3, v7 or tekken."""
+    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
+
+    return MistralTokenizer.v7() if name == "v7" else MistralTokenizer.v3(is_tekken=name == "tekken")
+
+
+def their_count(messages: list[Any], tools: Sequence[Any] = (), name: str = "v3") -> int:
+    """The prompt tokens that mistral-common counts."""
+    from mistral_common.protocol.instruct.request import ChatCompletionRequest
+
+    request = ChatCompletionRequest(messages=messages)
+    if tools:
+        request = ChatCompletionRequest.from_openai(messages, [*tools])  # which leaves out `prefix`
+    return len(tokenizer_of(name).encode_chat_completion(request).tokens)

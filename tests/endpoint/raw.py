@@ -10,13 +10,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from mistral_on_azure.endpoint.application import Application
+from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.quota import Limits as Quota
+from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.local.timing import OFF, Setting
 from mistral_on_azure.endpoint.server import Server
+from mistral_on_azure.endpoint.transport.listener import Callers
 from mistral_on_azure.endpoint.transport.reader import Limits
 
 KEY = "k" * 32
+AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 PROMPT = "How many languages are in the world?"  # answered in 72 tokens: a stream of 75 events
 EVENTS = 75
 ROUTE = "/v1/chat/completions"
@@ -97,10 +102,12 @@ async def serving(
     limits: Limits | None = None,
     quota: Quota | None = None,
     timing: Setting = OFF,
-    **more: Any,
+    callers: Callers | None = None,
+    kind: Kind = SERVERLESS,
 ) -> AsyncIterator[Server]:
     """A running server, which ends with the block."""
-    server = Server(Sessions(keys, quota or Quota(10**9, 10**12), timing=timing), limits=limits, **more)
+    application = Application(Sessions(keys, quota or Quota(10**9, 10**12), timing=timing), kind=kind)
+    server = Server(application, limits=limits, callers=callers)
     ready, stop = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(server.run(lambda url: ready.set(), stop))
     await ready.wait()
@@ -117,7 +124,7 @@ async def connect(server: Server, **options: Any) -> Peer:
 
 
 async def connect_by_tls(server: Server) -> Peer:
-    secure = server.secure()
+    secure = server.secured
     context = ssl.create_default_context(cafile=secure["authorities"])
     port = int(secure["https_endpoint"].rpartition(":")[2])
     return Peer(*await asyncio.open_connection("127.0.0.1", port, ssl=context))
@@ -139,6 +146,9 @@ def get(path: str, headers: dict[str, str] | None = None, version: str = "1.1") 
     fields = {"host": "localhost", "authorization": f"Bearer {KEY}", **(headers or {})}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"GET {path} HTTP/{version}\r\n{head}\r\n".encode()
+
+
+INFO = get("/info")
 
 
 async def ask(server: Server, data: bytes) -> Got:

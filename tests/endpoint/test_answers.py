@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mistral_on_azure.endpoint.models.log_probabilities import logprobs
+from mistral_on_azure.endpoint.models.sampling import logprobs
 from mistral_on_azure.endpoint.models.script import cut
 from mistral_on_azure.endpoint.models.tokens import count, tokenize
 from scripted import complete, script, unknown_prompt
@@ -64,11 +64,6 @@ def test_each_sampling_parameter_does_something():
     assert len(picks(NAMES, temperature=1.5, top_p=0.1)) == 1
     assert complete(None, CHANT, {"frequency_penalty": 0.8}).text != complete(None, CHANT, {}).text
     assert complete(None, CHANT, {"presence_penalty": 2.0}).text != complete(None, CHANT, {}).text
-
-
-def test_logit_bias_bans_a_token():
-    banned = tokenize(script()[None, NAMES][0]).ids[0]
-    assert complete(None, NAMES, {"logit_bias": {str(banned): -100}}).text == script()[None, NAMES][1]
 
 
 def test_the_same_request_gets_the_same_answer():

@@ -19,9 +19,8 @@ from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.gateway.quota import Limits as Quota
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models import script, script_model, tokens
-from mistral_on_azure.endpoint.models.chat_template import _counts
-from mistral_on_azure.endpoint.server import run
 from mistral_on_azure.endpoint.serving.chat import _understood
+from mistral_on_azure.endpoint.serving.engine_messages import _counts
 from mistral_on_azure.endpoint.transport import contents
 from mistral_on_azure.endpoint.transport.exchange import Request
 from mistral_on_azure.endpoint.transport.reader import Limits
@@ -92,8 +91,8 @@ def test_of_a_long_answer_no_more_is_split_than_is_answered(tokenizer):
         answer = script.cut(text + "w", most, ["dog"] if most > 1_000 else None, tokenizer)
         assert answer.ids == ids[: len(answer.ids)] and text.startswith(answer.text)
         assert (answer.finish_reason, len(answer.ids)) == ("length", most) or answer.text.endswith("lazy ")
-    assert len(tokens.tokenize("ab " * 1_000_000, tokenizer, 10).ids) < tokens.BLOCK
-    assert ("ab " * 1_000_000, tokenizer) not in tokens._tokenized
+    assert len(script.whole("ab " * 1_000_000, tokenizer, 10).ids) < tokens.BLOCK
+    assert ("ab " * 1_000_000, tokenizer) not in script._wholes
 
 
 def test_a_prompt_that_fits_nowhere_is_counted_no_further():
@@ -126,7 +125,7 @@ def test_a_cache_is_bounded_by_bytes():
 def test_large_requests_leave_no_memory_behind():
     """While the quota has room, and while it refuses: 429 comes before the text is taken apart."""
     application = Application(Sessions([KEY], Quota(tokens=50_000)))
-    statuses, filled = set(), [script._wholes, tokens._tokenized, tokens._words_known, _understood, _counts]
+    statuses, filled = set(), [script._wholes, tokens._words_known, _understood, _counts]
     tracemalloc.start()
     try:
         for number in range(60):
@@ -153,67 +152,54 @@ def test_the_quota_comes_before_the_work_that_a_schema_decides(monkeypatch):
         assert send(json.dumps(body).encode(), application).status == 429
 
 
-def test_an_answer_to_a_request_with_tools_is_kept(monkeypatch):
+async def test_an_answer_to_a_request_with_tools_is_kept(monkeypatch):
     """It is worked out beside the event loop, and kept as any other: bodies are remembered from the second time on."""
     worked, work_out = [], script_model.work_out
     monkeypatch.setattr(script_model, "work_out", lambda *given: worked.append(given) or work_out(*given))
     tool = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
     body = {"model": LARGE, "messages": [{"role": "user", "content": "find it once"}], "tools": [tool]}
     request = post(ROUTE, json.dumps(body).encode(), {"authorization": f"Bearer {WIRE_KEY}"})
-
-    async def main():
-        async with serving() as server:
-            statuses = [(await ask(server, request)).status for _ in range(5)]
-            assert statuses == [200] * 5 and len(worked) == 2
-
-    run(main())
+    async with serving() as server:
+        statuses = [(await ask(server, request)).status for _ in range(5)]
+        assert statuses == [200] * 5 and len(worked) == 2
 
 
 @pytest.mark.parametrize("key", ["", "wrong"])
-def test_no_body_is_kept_for_somebody_unknown(key):
-    async def main():
-        async with serving() as server:
-            peers = []
-            for _ in range(50):
-                headers = {"authorization": f"Bearer {key}"} if key else {}
-                whole = post(ROUTE, b"x" * 400_000, headers)
-                peer = await connect(server)
-                peers.append(peer.send(whole[:-1]))
-            for peer in peers:
-                got = await peer.get()
-                assert (got.status, got["connection"]) == (401, "close")
-            assert server.shared.held == 0
-            assert not any(each.reader.body for each in server.peers if each.reader.parser)
-
-    run(main())
+async def test_no_body_is_kept_for_somebody_unknown(key):
+    async with serving() as server:
+        peers = []
+        for _ in range(50):
+            headers = {"authorization": f"Bearer {key}"} if key else {}
+            whole = post(ROUTE, b"x" * 400_000, headers)
+            peer = await connect(server)
+            peers.append(peer.send(whole[:-1]))
+        for peer in peers:
+            got = await peer.get()
+            assert (got.status, got["connection"]) == (401, "close")
+        assert server.shared.held == 0
+        assert not any(each.reader.body for each in server.peers if each.reader.parser)
 
 
-def test_bodies_that_are_not_whole_are_bounded_together():
-    async def main():
-        async with serving(limits=Limits(bodies=1_000_000)) as server:
-            whole = wired("x" * 300_000)
-            peers = [(await connect(server)).send(whole[:-1]) for _ in range(3)]
-            await until(lambda: server.shared.held > 900_000)
-            refused = (await connect(server)).send(whole[:-1])
-            assert (await refused.get()).status == 503
-            for peer in peers:
-                assert (await peer.send(whole[-1:]).get()).status in (200, 400)
-            await until(lambda: server.shared.held == 0)
-
-    run(main())
+async def test_bodies_that_are_not_whole_are_bounded_together():
+    async with serving(limits=Limits(bodies=1_000_000)) as server:
+        whole = wired("x" * 300_000)
+        peers = [(await connect(server)).send(whole[:-1]) for _ in range(3)]
+        await until(lambda: server.shared.held > 900_000)
+        refused = (await connect(server)).send(whole[:-1])
+        assert (await refused.get()).status == 503
+        for peer in peers:
+            assert (await peer.send(whole[-1:]).get()).status in (200, 400)
+        await until(lambda: server.shared.held == 0)
 
 
-def test_a_large_request_is_answered_beside_the_event_loop():
-    async def main():
-        async with serving() as server:
-            letters = random.Random(0)  # new words take 60 ms to count; numbers take 11 ms, which `until` may miss
-            words = " ".join("".join(letters.choices(ascii_lowercase, k=8)) for _ in range(8_000))
-            large = wired(f"What? {words}", model=LARGE)
-            one, other = await connect(server), await connect(server)
-            one.send(large)
-            await until(lambda: any(peer.stream for peer in server.peers))
-            assert (await other.send(wired()).get()).status == 200
-            assert (await one.get()).status == 200
-            assert (await one.send(wired(WIRE_KEY)).get()).status == 200
-
-    run(main())
+async def test_a_large_request_is_answered_beside_the_event_loop():
+    async with serving() as server:
+        letters = random.Random(0)  # new words take 60 ms to count; numbers take 11 ms, which `until` may miss
+        words = " ".join("".join(letters.choices(ascii_lowercase, k=8)) for _ in range(8_000))
+        large = wired(f"What? {words}", model=LARGE)
+        one, other = await connect(server), await connect(server)
+        one.send(large)
+        await until(lambda: any(peer.stream for peer in server.peers))
+        assert (await other.send(wired()).get()).status == 200
+        assert (await one.get()).status == 200
+        assert (await one.send(wired(WIRE_KEY)).get()).status == 200

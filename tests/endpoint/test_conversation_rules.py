@@ -1,11 +1,21 @@
-"""Which conversations are read, and as what. Rules lent by mistral-common are pinned: a release may change them."""
+"""Which conversations are read, and as what: the same objections as mistral-common's, in the same words.
+
+Rules lent by mistral-common are pinned: a release may change them.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import mistral_common
 import pytest
 from asking import LARGE, PROMPT, chat
-from mistral_objections import ours, theirs
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mistral_objections import ours, their_count, theirs
 from tool_requests import WEATHER, call
+
+from mistral_on_azure.endpoint.models import tokens
 
 U, A, S = ({"role": role, "content": text} for role, text in (("user", "Hello"), ("assistant", "Hi"), ("system", "s")))
 P = {**A, "prefix": True}
@@ -60,18 +70,9 @@ def test_neighbours_of_one_role_are_one_message(neighbours, one, tools):
     assert chat(neighbours, **tools).usage == chat(one, **tools).usage
 
 
-def _counted(messages: list) -> int:
-    """The prompt tokens that mistral-common counts."""
-    from mistral_common.protocol.instruct.request import ChatCompletionRequest
-    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
-
-    request = ChatCompletionRequest(model="any", messages=messages)
-    return len(MistralTokenizer.v3().encode_chat_completion(request).tokens)
-
-
 @pytest.mark.parametrize("messages", [[U, U], [U, A, A, U], [S, S, U], [U, P], [U, {**P, "content": "Hi "}]])
 def test_neighbours_and_prefixes_are_the_tokens_of_mistral_common(messages):
-    assert chat(messages).usage[0] == _counted(messages)
+    assert chat(messages).usage[0] == their_count(messages)
 
 
 def test_a_prompt_in_two_messages_is_answered_as_one():
@@ -118,3 +119,57 @@ def test_a_history_of_another_service_is_told_what_to_do_about_its_ids(place):
     assert (got.status, got.code) == (400, "invalid_messages")
     assert "must be a-z, A-Z, 0-9, with a length of 9" in got.message
     assert "give each call and its result the same new id of nine letters and digits" in got.message
+
+
+TEXT = st.sampled_from(["", "x", "Hello"])
+JUNK = st.sampled_from([None, 3, True, [], {}, "x"])
+PART = st.fixed_dictionaries({"type": st.just("text"), "text": TEXT | JUNK}) | JUNK
+CONTENT = TEXT | JUNK | st.lists(PART, max_size=2)
+NAME = st.sampled_from(["weather", "two words", "x" * 65, ""]) | JUNK
+ID = st.sampled_from(["abcdefghi", "call_1", "null", ""]) | JUNK
+CALL = st.fixed_dictionaries(
+    {
+        "function": st.fixed_dictionaries({"name": NAME, "arguments": st.sampled_from(["{}", "", "no JSON"]) | JUNK})
+        | JUNK
+    },
+    optional={"id": ID, "type": st.sampled_from(["function", "other"])},
+)
+GOOD = st.sampled_from(
+    [
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": "Hi"},
+        {"role": "assistant", "content": "Hi", "prefix": True},
+        {"role": "assistant", "tool_calls": [{"id": "abcdefghi", "function": {"name": "weather", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "abcdefghi", "content": "r"},
+    ]
+)
+MESSAGE = st.fixed_dictionaries(
+    {"role": st.sampled_from(["system", "user", "assistant", "tool"])},
+    optional={
+        "content": CONTENT,
+        "prefix": st.booleans(),
+        "tool_calls": st.lists(CALL, max_size=2) | st.none(),
+        "tool_call_id": ID,
+    },
+)
+TOOL = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(["function", "other"]),
+        "function": st.fixed_dictionaries(
+            {"name": NAME, "parameters": st.just({}) | JUNK}, optional={"description": JUNK}
+        ),
+    }
+)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.lists(GOOD | GOOD | GOOD | MESSAGE | JUNK, max_size=4), st.lists(TOOL, max_size=2))
+def test_the_same_is_refused_in_the_same_words(messages, tools):
+    assert ours(messages, tools) == theirs(messages, tools)
+
+
+@pytest.mark.parametrize("name", tokens._FILES.values())
+def test_the_tokenizer_files_are_those_of_mistral_common(name):
+    own = Path(tokens.__file__).with_name("tokenizers") / name
+    assert own.read_bytes() == (Path(mistral_common.__file__).parent / "data" / name).read_bytes()

@@ -6,8 +6,7 @@ import re
 import subprocess
 from itertools import pairwise
 
-from asking import chat
-from own_scripts import agent
+from asking import agent, chat
 
 POLICY = "What is our return policy?"
 

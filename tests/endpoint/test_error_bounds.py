@@ -23,9 +23,8 @@ from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.gateway.quota import QuotaExceeded
 from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.models import chat_template, completions, script_model
-from mistral_on_azure.endpoint.server import run
-from mistral_on_azure.endpoint.serving import engine_request, managed_routes
+from mistral_on_azure.endpoint.models import completions, script_model
+from mistral_on_azure.endpoint.serving import engine_messages, engine_request, managed_routes
 from mistral_on_azure.endpoint.serving.container_body import schemas_are_read
 
 LONG = "\x7f" * 500_000  # four characters in Python's own writing, six in JSON
@@ -216,7 +215,7 @@ def test_all_answers_to_a_request_are_bounded_on_managed_compute(monkeypatch):
 
 
 def test_a_prompt_that_fits_nowhere_is_not_counted_for_a_score(monkeypatch):
-    monkeypatch.setattr(chat_template, "count", None)  # to call it would be an error
+    monkeypatch.setattr(engine_messages, "count", None)  # to call it would be an error
     text = "ab" * 1_000_000
     got = asked(MANAGED, {"input_data": {"input_string": [{"role": "user", "content": text}]}}, "/score")
     assert (got.status, got.json) == (200, {"output": "None"})
@@ -233,20 +232,16 @@ def test_a_prompt_that_fits_nowhere_is_not_counted_for_a_score(monkeypatch):
         (MANAGED, (managed_routes, "_outcome"), {"a": "x" * LARGE_BODY}, True),
     ],
 )
-def test_what_takes_long_is_worked_on_in_the_background(kind, working, more, expected, monkeypatch):
+async def test_what_takes_long_is_worked_on_in_the_background(kind, working, more, expected, monkeypatch):
     """A large request, and a small one for many alternatives, which are written there, too."""
     threads, work = [], getattr(*working)
     monkeypatch.setattr(*working, lambda *given: threads.append(threading.current_thread().name) or work(*given))
     body = json.dumps({"messages": [{"role": "user", "content": PROMPT}], **more}).encode()
     sent = post(ROUTE, body, {"authorization": f"Bearer {WIRE_KEY}", **({} if kind == MANAGED else PASS)})
-
-    async def main():
-        async with serving(kind=Managed()) if kind == MANAGED else serving() as server:
-            assert (await ask(server, sent)).status == 200
-            spent = (await ask(server, wire("/local/session"))).json()
-            assert spent["calls"] == 1 and spent["completion_tokens"] > 0
-
-    run(main())
+    async with serving(kind=Managed()) if kind == MANAGED else serving() as server:
+        assert (await ask(server, sent)).status == 200
+        spent = (await ask(server, wire("/local/session"))).json()
+        assert spent["calls"] == 1 and spent["completion_tokens"] > 0
     assert [name.startswith("long-requests") for name in threads] == [expected]
 
 

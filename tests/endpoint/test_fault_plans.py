@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from raw import KEY, ask, chat, get, post, serving
+from raw import AUTHORIZED, ask, chat, get, post, serving
 
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.local.faults import HEADER, Faults
-from mistral_on_azure.endpoint.server import run
-
-AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 
 
 async def statuses(server, header: str | None, count: int) -> list[int]:
@@ -19,35 +16,26 @@ async def statuses(server, header: str | None, count: int) -> list[int]:
     return [(await ask(server, data)).status for _ in range(count)]
 
 
-def test_in_a_header_the_first_two_fail_and_the_retry_succeeds():
-    async def main():
-        async with serving() as server:
-            assert await statuses(server, "status=503; count=2", 4) == [503, 503, 200, 200]
-            assert await statuses(server, "status=503; count=2; name=again", 3) == [503, 503, 200]
-            assert await statuses(server, "status=500; after=1; count=1", 3) == [200, 500, 200]
-            assert await statuses(server, "status=500", 3) == [500, 500, 500]
-            assert await statuses(server, None, 1) == [200]
-
-    run(main())
+async def test_in_a_header_the_first_two_fail_and_the_retry_succeeds():
+    async with serving() as server:
+        assert await statuses(server, "status=503; count=2", 4) == [503, 503, 200, 200]
+        assert await statuses(server, "status=503; count=2; name=again", 3) == [503, 503, 200]
+        assert await statuses(server, "status=500; after=1; count=1", 3) == [200, 500, 200]
+        assert await statuses(server, "status=500", 3) == [500, 500, 500]
+        assert await statuses(server, None, 1) == [200]
 
 
-def test_out_of_band_a_sequence():
-    async def main():
-        async with serving() as server:
-            wanted = [{"status": 503, "count": 2}, {"status": 429, "retry_after": 1, "after": 1}]
-            asked = await ask(server, post("/local/faults", json.dumps(wanted).encode(), AUTHORIZED))
-            assert asked.json() == [
-                {"status": 503, "count": 2},
-                {"status": 429, "retry_after": 1, "count": 1, "after": 1},
-            ]
-            assert await statuses(server, None, 5) == [503, 503, 200, 429, 200]
-            assert (await ask(server, get("/local/faults"))).json() == []
-            await ask(server, post("/local/faults", b'{"status": 500, "probability": 1.0, "count": 9}', AUTHORIZED))
-            assert await statuses(server, None, 1) == [500]
-            assert (await ask(server, get("/local/faults").replace(b"GET", b"DELETE"))).json() == []
-            assert await statuses(server, None, 1) == [200]
-
-    run(main())
+async def test_out_of_band_a_sequence():
+    async with serving() as server:
+        wanted = [{"status": 503, "count": 2}, {"status": 429, "retry_after": 1, "after": 1}]
+        asked = await ask(server, post("/local/faults", json.dumps(wanted).encode(), AUTHORIZED))
+        assert asked.json() == [{"status": 503, "count": 2}, {"status": 429, "retry_after": 1, "count": 1, "after": 1}]
+        assert await statuses(server, None, 5) == [503, 503, 200, 429, 200]
+        assert (await ask(server, get("/local/faults"))).json() == []
+        await ask(server, post("/local/faults", b'{"status": 500, "probability": 1.0, "count": 9}', AUTHORIZED))
+        assert await statuses(server, None, 1) == [500]
+        assert (await ask(server, get("/local/faults").replace(b"GET", b"DELETE"))).json() == []
+        assert await statuses(server, None, 1) == [200]
 
 
 def test_probability_repeats_with_its_seed():
@@ -79,30 +67,23 @@ def test_probability_repeats_with_its_seed():
         ("=503", "not 'name=value'"),
     ],
 )
-def test_a_fault_that_does_not_exist(wanted, said):
+async def test_a_fault_that_does_not_exist(wanted, said):
     with pytest.raises(ApiError, match=said) as raised:
         Faults().next(wanted)
     assert raised.value.status == 400
-
-    async def main():
-        async with serving() as server:
-            got = await ask(server, chat(headers={HEADER: wanted}))
-            assert (got.status, got["x-ms-error-code"]) == (400, "invalid_field")
-
-    run(main())
+    async with serving() as server:
+        got = await ask(server, chat(headers={HEADER: wanted}))
+        assert (got.status, got["x-ms-error-code"]) == (400, "invalid_field")
 
 
 @pytest.mark.parametrize(
     "wanted", ["[1]", "3", '{"status": true}', '{"status": 503.0}', '{"count": 1.5}', '{"seed": "a"}']
 )
-def test_what_is_no_fault_is_refused_and_nothing_is_kept(wanted):
-    async def main():
-        async with serving() as server:
-            data = f'[{{"status": 500}}, {wanted}]' if wanted != "3" else wanted
-            assert (await ask(server, post("/local/faults", data.encode(), AUTHORIZED))).status == 400
-            assert await statuses(server, None, 1) == [200]
-
-    run(main())
+async def test_what_is_no_fault_is_refused_and_nothing_is_kept(wanted):
+    async with serving() as server:
+        data = f'[{{"status": 500}}, {wanted}]' if wanted != "3" else wanted
+        assert (await ask(server, post("/local/faults", data.encode(), AUTHORIZED))).status == 400
+        assert await statuses(server, None, 1) == [200]
 
 
 def test_faults_do_not_pile_up():
@@ -115,14 +96,11 @@ def test_faults_do_not_pile_up():
     assert len(faults._headers) <= 256
 
 
-def test_one_key_never_meets_the_faults_of_another():
-    async def main():
-        async with serving(["a" * 32, "b" * 32]) as server:
-            await ask(server, post("/local/faults", b'{"status": 500}', {"authorization": f"Bearer {'a' * 32}"}))
-            assert (await ask(server, chat(key="b" * 32))).status == 200
-            assert (await ask(server, chat(key="a" * 32))).status == 500
-
-    run(main())
+async def test_one_key_never_meets_the_faults_of_another():
+    async with serving(["a" * 32, "b" * 32]) as server:
+        await ask(server, post("/local/faults", b'{"status": 500}', {"authorization": f"Bearer {'a' * 32}"}))
+        assert (await ask(server, chat(key="b" * 32))).status == 200
+        assert (await ask(server, chat(key="a" * 32))).status == 500
 
 
 def test_a_notebook_can_ask_for_any_fault(local):

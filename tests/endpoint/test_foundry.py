@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 
 import pytest
 import requests
+from mistral_objections import their_count, tokenizer_of
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.deployments import retired_deployments, sold_deployments
@@ -35,19 +35,6 @@ def before():
             headers = {"Authorization": f"Bearer {endpoint.keys[0]}"}
             requests.post(endpoint.url + OPENAI, json=body, headers=headers, timeout=120)
         yield endpoint
-
-
-@cache
-def tokenizer_of(name: str):
-    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
-
-    return MistralTokenizer.v7() if name == "v7" else MistralTokenizer.v3(is_tekken=True)
-
-
-def their_count(name: str, messages) -> int:
-    from mistral_common.protocol.instruct.request import ChatCompletionRequest
-
-    return len(tokenizer_of(name).encode_chat_completion(ChatCompletionRequest(messages=messages)).tokens)
 
 
 def ask(resource, path: str, **body):
@@ -178,7 +165,7 @@ def test_what_is_served_is_what_the_table_of_models_says():
 def test_the_system_message_is_a_turn_of_its_own_and_estimates_say_so(resource):
     """v7 has two tokens around it, where v3 has a blank line between it and the question."""
     counted = ask(resource, OPENAI, model="Mistral-Large-3")
-    assert counted.json()["usage"]["prompt_tokens"] == their_count("v7", HELLO) == 12
+    assert counted.json()["usage"]["prompt_tokens"] == their_count(HELLO, name="v7") == 12
     assert counted.headers["x-local-tokens"] == "estimated"
 
 
@@ -188,7 +175,7 @@ def test_tokens_are_exact_where_the_tokenizer_is_here(before, model, tokenizer):
     for messages in (HELLO, [*HELLO, {"role": "assistant", "content": "Hello."}, question]):
         body = {"model": model, "messages": messages, "max_tokens": 9}
         answer = http.request("POST", before.url + OPENAI, before.keys[0], body)
-        assert answer.json()["usage"]["prompt_tokens"] == their_count(tokenizer, messages)
+        assert answer.json()["usage"]["prompt_tokens"] == their_count(messages, name=tokenizer)
         assert "x-local-tokens" not in answer.headers
         assert answer.json()["usage"]["completion_tokens"] == 9
     whole = http.request("POST", before.url + OPENAI, before.keys[0], {"model": model, "messages": HELLO})
@@ -200,16 +187,11 @@ def test_tokens_are_exact_where_the_tokenizer_is_here(before, model, tokenizer):
 
 
 def test_tools_are_in_the_count_with_their_schemas(before):
-    from mistral_common.protocol.instruct.request import ChatCompletionRequest
-    from mistral_common.protocol.instruct.tool_calls import Function, Tool
-
     schema = {"type": "object", "properties": {"city": {"type": "string", "description": "as Paris"}}}
     function = {"name": "get_weather", "description": "The weather in a city.", "parameters": schema}
     body = {"model": "Mistral-Nemo", "messages": HELLO, "tools": [{"type": "function", "function": function}]}
     answer = http.request("POST", before.url + OPENAI, before.keys[0], body)
-    request = ChatCompletionRequest(messages=HELLO, tools=[Tool(function=Function(**function))])
-    expected = len(tokenizer_of("tekken").encode_chat_completion(request).tokens)
-    assert answer.json()["usage"]["prompt_tokens"] == expected
+    assert answer.json()["usage"]["prompt_tokens"] == their_count(HELLO, body["tools"], "tekken")
 
 
 def test_a_stream_in_tekken_has_the_text_in_its_tokens(before):

@@ -82,10 +82,7 @@ def test_a_known_head_is_not_parsed_again():
 
 
 @settings(max_examples=400, deadline=None)
-@given(
-    st.lists(st.sampled_from(SENT), max_size=12),
-    st.lists(st.integers(0, 2), min_size=12, max_size=12),
-)
+@given(st.lists(st.sampled_from(SENT), max_size=12), st.lists(st.integers(0, 2), min_size=12, max_size=12))
 def test_what_is_sent_means_the_same(requests, glued):
     """Whole requests, some of them several at a time or in two parts."""
     arrived = [b""]

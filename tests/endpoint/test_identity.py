@@ -9,33 +9,25 @@ import time
 
 import jwt
 import pytest
+from asking import Clock
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mistral_on_azure.azure import http
+from mistral_on_azure.azure.deployment_kinds import SERVERLESS
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.application import Application
-from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, TokenService
+from mistral_on_azure.endpoint.gateway.authentication import TokenService
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
 
-KEY = "k" * 32
+KEY, AUDIENCE = "k" * 32, SERVERLESS.audience
 FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-class Clock:
-    """Seconds since the epoch, as a test says."""
-
-    def __init__(self) -> None:
-        self.now = float(int(time.time()))
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(float(int(time.time())))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
 import subprocess
@@ -53,18 +52,15 @@ def test_requests(url, provider):
         assert answer.json()["usage"]["completion_tokens"] == TOKENS
 
 
-def test_requests_async(url):
+async def test_requests_async(url):
     """requests knows no await: the notebook goes on with httpx."""
     import httpx
     from azure.identity.aio import DefaultAzureCredential, get_bearer_token_provider
 
-    async def main() -> int:
-        async with DefaultAzureCredential(process_timeout=60) as credential, httpx.AsyncClient() as client:
-            headers = {"Authorization": f"Bearer {await get_bearer_token_provider(credential, SCOPE)()}"}
-            answer = await client.post(f"{url}/chat/completions", headers=headers, json={"messages": MESSAGES})
-            return answer.json()["usage"]["completion_tokens"]
-
-    assert asyncio.run(main()) == TOKENS
+    async with DefaultAzureCredential(process_timeout=60) as credential, httpx.AsyncClient() as client:
+        headers = {"Authorization": f"Bearer {await get_bearer_token_provider(credential, SCOPE)()}"}
+        answer = await client.post(f"{url}/chat/completions", headers=headers, json={"messages": MESSAGES})
+    assert answer.json()["usage"]["completion_tokens"] == TOKENS
 
 
 def test_azure_sdk(url, credential):
@@ -75,21 +71,17 @@ def test_azure_sdk(url, credential):
             assert client.complete(messages=MESSAGES).usage.completion_tokens == TOKENS
 
 
-def test_azure_sdk_async(url):
+async def test_azure_sdk_async(url):
     from azure.ai.inference.aio import ChatCompletionsClient
     from azure.identity.aio import DefaultAzureCredential
 
     # aiohttp reads SSL_CERT_FILE when it is imported, which another test may have done long ago.
     trust = {"connection_verify": os.environ["SSL_CERT_FILE"]}
-
-    async def main() -> int:
-        async with (
-            DefaultAzureCredential(process_timeout=60) as credential,
-            ChatCompletionsClient(url, credential, credential_scopes=[SCOPE], **trust) as client,
-        ):
-            return (await client.complete(messages=MESSAGES)).usage.completion_tokens
-
-    assert asyncio.run(main()) == TOKENS
+    async with (
+        DefaultAzureCredential(process_timeout=60) as credential,
+        ChatCompletionsClient(url, credential, credential_scopes=[SCOPE], **trust) as client,
+    ):
+        assert (await client.complete(messages=MESSAGES)).usage.completion_tokens == TOKENS
 
 
 def test_openai(url, provider):
@@ -100,32 +92,28 @@ def test_openai(url, provider):
     assert answer.usage.completion_tokens == TOKENS
 
 
-def test_openai_async(url):
+async def test_openai_async(url):
     from azure.identity.aio import DefaultAzureCredential, get_bearer_token_provider
     from openai import AsyncOpenAI
 
-    async def main() -> int:
-        async with DefaultAzureCredential(process_timeout=60) as credential:
-            provider = get_bearer_token_provider(credential, SCOPE)
-            async with AsyncOpenAI(base_url=f"{url}/v1", api_key=provider) as client:
-                return (await client.chat.completions.create(model=MODEL, messages=MESSAGES)).usage.completion_tokens
-
-    assert asyncio.run(main()) == TOKENS
+    async with DefaultAzureCredential(process_timeout=60) as credential:
+        provider = get_bearer_token_provider(credential, SCOPE)
+        async with AsyncOpenAI(base_url=f"{url}/v1", api_key=provider) as client:
+            answer = await client.chat.completions.create(model=MODEL, messages=MESSAGES)
+    assert answer.usage.completion_tokens == TOKENS
 
 
-def test_mistralai(url, provider):
+async def test_mistralai(url, provider):
     from mistralai.client import Mistral
-
-    async def later(client: Mistral) -> int:
-        async with client:
-            return (await client.chat.complete_async(model=MODEL, messages=MESSAGES)).usage.completion_tokens
 
     with Mistral(api_key=provider, server_url=url) as client:
         assert client.chat.complete(model=MODEL, messages=MESSAGES).usage.completion_tokens == TOKENS
-    assert asyncio.run(later(Mistral(api_key=provider, server_url=url))) == TOKENS
+    async with Mistral(api_key=provider, server_url=url) as client:
+        answer = await client.chat.complete_async(model=MODEL, messages=MESSAGES)
+    assert answer.usage.completion_tokens == TOKENS
 
 
-def test_langchain(url, provider):
+async def test_langchain(url, provider):
     """Its own TLS context trusts certifi only, so a private authority comes with clients of one's own."""
     import httpx
     from langchain_mistralai import ChatMistralAI
@@ -135,14 +123,11 @@ def test_langchain(url, provider):
     with httpx.Client(headers=headers, **common) as client:
         model = ChatMistralAI(model=MODEL, endpoint=f"{url}/v1", client=client)
         assert model.invoke("How many languages are in the world?").usage_metadata["output_tokens"] == TOKENS
-
-    async def later() -> int:
-        async with httpx.AsyncClient(headers=headers, **common) as client:
-            model = ChatMistralAI(model=MODEL, endpoint=f"{url}/v1", async_client=client)
-            return (await model.ainvoke("How many languages are in the world?")).usage_metadata["output_tokens"]
-
     headers["Authorization"] = f"Bearer {provider()}"
-    assert asyncio.run(later()) == TOKENS
+    async with httpx.AsyncClient(headers=headers, **common) as client:
+        model = ChatMistralAI(model=MODEL, endpoint=f"{url}/v1", async_client=client)
+        answer = await model.ainvoke("How many languages are in the world?")
+    assert answer.usage_metadata["output_tokens"] == TOKENS
 
 
 LITELLM = """

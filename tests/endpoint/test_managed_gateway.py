@@ -13,10 +13,9 @@ from asking import KEY, PROMPT, QUESTION, Got, chat, get, send
 from managed_compute import managed
 
 from mistral_on_azure.azure.deployments import deployments
-from mistral_on_azure.endpoint.application import Application
+from mistral_on_azure.endpoint.application import Application, document
 from mistral_on_azure.endpoint.gateway.managed import MANAGED, Managed
-from mistral_on_azure.endpoint.models import chat_template
-from mistral_on_azure.endpoint.routes import document
+from mistral_on_azure.endpoint.serving import engine_messages
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 from scripted import listed
@@ -155,7 +154,7 @@ def test_a_wrong_key_is_401_before_the_container(credential: str):
 def test_usage_is_that_of_the_chat_template(name: str, stream: bool):
     options = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
     got = chat(application=managed(name), headers={"extra-parameters": "pass-through"}, max_tokens=7, **options)
-    prompt = chat_template.count([("user", PROMPT)], deployments()[name].tokenizer)
+    prompt = engine_messages.count([("user", PROMPT)], deployments()[name].tokenizer)
     usage = got.chunks[-1]["usage"] if stream else got.json["usage"]
     assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (prompt, 7, prompt + 7)
 
@@ -167,7 +166,7 @@ def test_a_system_message_is_counted_where_it_is_moved_to(name: str):
     if not deployments()[name].container_provider:
         assert (got.status, got.headers[STATUS]) == (424, "400")
         return
-    moved = chat_template.count([("user", f"Be brief.\n{PROMPT}")], deployments()[name].tokenizer)
+    moved = engine_messages.count([("user", f"Be brief.\n{PROMPT}")], deployments()[name].tokenizer)
     assert got.json["usage"]["prompt_tokens"] == moved
 
 

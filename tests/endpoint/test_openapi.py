@@ -15,12 +15,12 @@ from tool_requests import MULTIPLY, WEATHER, call, calls, result
 
 import mistral_on_azure.endpoint
 from mistral_on_azure.endpoint.api_errors import invalid, not_supported
+from mistral_on_azure.endpoint.application import document
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.openapi.answers import CODES
 from mistral_on_azure.endpoint.openapi.answers import ENGINE as ENGINE_CODE
-from mistral_on_azure.endpoint.routes import document
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 from mistral_on_azure.endpoint.transport.exchange import Request
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from asking import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 from raw import KEY, ask, chat, get, post, serving
@@ -15,22 +16,11 @@ from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.making import make
 from mistral_on_azure.endpoint.options import Options
-from mistral_on_azure.endpoint.server import run
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
 from mistral_on_azure.errors import CookbookError
 
 AUTHORIZED = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
 NAMES = ("requests", "tokens")
-
-
-class Clock:
-    """Seconds, as a test says."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def application(limits: Limits, clock: Clock) -> Application:
@@ -132,9 +122,7 @@ def test_more_than_a_minute_holds_passes_once_and_is_owed():
 
 
 @given(
-    st.integers(1, 50),
-    st.integers(1, 500),
-    st.lists(st.tuples(st.floats(0, 100), st.integers(0, 200)), max_size=60),
+    st.integers(1, 50), st.integers(1, 500), st.lists(st.tuples(st.floats(0, 100), st.integers(0, 200)), max_size=60)
 )
 def test_never_more_than_the_limits_allow(requests, tokens, arrivals):
     """In any span of time, at most what a bucket holds and what flows into it meanwhile."""
@@ -158,22 +146,17 @@ def test_never_more_than_the_limits_allow(requests, tokens, arrivals):
         assert len(taken) - first <= requests + span * requests / 60 + 1e-6
 
 
-def test_over_the_wire_every_chat_answer_says_what_is_left():
-    async def main():
-        async with serving(quota=Limits(5, 1_000)) as server:
-            answers = [
-                await ask(server, data) for data in (chat(), chat(stream=True), chat(n="x"), chat(), chat(), chat())
-            ]
-            assert [got.status for got in answers] == [200, 200, 422, 200, 200, 429]
-            left = [tuple(int(got[f"x-ratelimit-remaining-{name}"]) for name in NAMES) for got in answers]
-            used = answers[0].json()["usage"]["total_tokens"]
-            assert [each for each, _ in left] == [4, 3, 2, 1, 0, 0]
-            assert left[1][1] == pytest.approx(1_000 - 2 * used, abs=5)  # a little flows in meanwhile
-            assert int(answers[-1]["retry-after"]) == 12
-            assert (await ask(server, get("/info"))).status == 200  # takes nothing
-            assert (await ask(server, post("/local/faults", b'{"status":500}', AUTHORIZED))).status == 200
-
-    run(main())
+async def test_over_the_wire_every_chat_answer_says_what_is_left():
+    async with serving(quota=Limits(5, 1_000)) as server:
+        answers = [await ask(server, data) for data in (chat(), chat(stream=True), chat(n="x"), chat(), chat(), chat())]
+        assert [got.status for got in answers] == [200, 200, 422, 200, 200, 429]
+        left = [tuple(int(got[f"x-ratelimit-remaining-{name}"]) for name in NAMES) for got in answers]
+        used = answers[0].json()["usage"]["total_tokens"]
+        assert [each for each, _ in left] == [4, 3, 2, 1, 0, 0]
+        assert left[1][1] == pytest.approx(1_000 - 2 * used, abs=5)  # a little flows in meanwhile
+        assert int(answers[-1]["retry-after"]) == 12
+        assert (await ask(server, get("/info"))).status == 200  # takes nothing
+        assert (await ask(server, post("/local/faults", b'{"status":500}', AUTHORIZED))).status == 200
 
 
 def test_a_minute_of_fewer_seconds_has_the_same_size_and_refills_sooner():

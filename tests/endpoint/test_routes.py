@@ -8,7 +8,6 @@ from raw import KEY as WIRE_KEY
 from raw import connect, post, serving
 
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
-from mistral_on_azure.endpoint.server import run
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
 from mistral_on_azure.endpoint.transport.reader import Limits
 
@@ -39,8 +38,7 @@ def test_an_api_version_that_does_not_exist(method, path, query):
 
 
 @pytest.mark.parametrize(
-    "query",
-    ["x-api-version=1", "api-version-of-mine=1", f"a=b&api-version={API_VERSIONS[0]}&c", "API-VERSION=1"],
+    "query", ["x-api-version=1", "api-version-of-mine=1", f"a=b&api-version={API_VERSIONS[0]}&c", "API-VERSION=1"]
 )
 def test_other_parameters_are_none_of_its_business(query):
     assert sent("GET", f"/info?{query}").status == 200
@@ -162,17 +160,14 @@ def test_json_that_is_none(path):
 
 
 @pytest.mark.parametrize("path", CHAT_ROUTES)
-def test_a_body_over_the_limit(path):
-    async def main():
-        async with serving(limits=Limits(body=len(BODY))) as server:
-            peer = await connect(server)
-            authorized = {"authorization": f"Bearer {WIRE_KEY}"}
-            assert (await peer.send(post(path, BODY, authorized)).get()).status == 200
-            got = await peer.send(post(path, BODY + b" ", authorized)).get()
-            assert (got.status, got["x-ms-error-code"], got.json()["code"]) == (413, "body_too_large", "body_too_large")
-            assert got["connection"] == "close"
-
-    run(main())
+async def test_a_body_over_the_limit(path):
+    async with serving(limits=Limits(body=len(BODY))) as server:
+        peer = await connect(server)
+        authorized = {"authorization": f"Bearer {WIRE_KEY}"}
+        assert (await peer.send(post(path, BODY, authorized)).get()).status == 200
+        got = await peer.send(post(path, BODY + b" ", authorized)).get()
+        assert (got.status, got["x-ms-error-code"], got.json()["code"]) == (413, "body_too_large", "body_too_large")
+        assert got["connection"] == "close"
 
 
 def test_every_error_has_the_shape_of_all_clients():

@@ -9,8 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from mistral_on_azure.catalog.script_format import Exchange
-from mistral_on_azure.endpoint.models.script_files import ScriptFiles
-from mistral_on_azure.endpoint.models.script_schema import script_schema
+from mistral_on_azure.endpoint.models.script_files import ScriptFiles, script_schema
 from mistral_on_azure.errors import CookbookError
 
 ONE = '[[exchange]]\nprompt = "a"\n'

@@ -1,10 +1,9 @@
-"""Strict mode, the exchanges of a session, and files that change."""
+"""Strict mode, the exchanges of a session and what it keeps of refusals, and files that change."""
 
 from __future__ import annotations
 
 import pytest
-from asking import AZURE, EXPERTS, LARGE, PROMPT, chat, get, new_application, send
-from own_scripts import WEATHER, add
+from asking import AZURE, EXPERTS, LARGE, PROMPT, WEATHER, add, agent, chat, get, new_application, send
 
 from client_calls import CLIENTS
 from mistral_on_azure.azure import http
@@ -14,7 +13,7 @@ from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
-from mistral_on_azure.endpoint.models.script_layers import MOST, SessionScript
+from mistral_on_azure.endpoint.models.script_layers import MOST, MOST_REFUSED, SessionScript
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.starting import start
 
@@ -160,19 +159,19 @@ def test_the_filter_and_the_unknown_prompt_are_the_scripts(served):
     assert got.status == 424 and b"content safety" in got.body
 
 
-def test_a_changed_file_is_read_again_and_a_broken_one_keeps_the_answers(tmp_path):
-    file, told = tmp_path / "mine.toml", []
+def test_a_changed_file_is_read_again_and_a_broken_one_keeps_the_answers(tmp_path, capsys):
+    file = tmp_path / "mine.toml"
     file.write_text('[[exchange]]\nprompt = "Who?"\nanswers = ["one"]')
-    files = ScriptFiles([file], tell=told.append)
-    application = new_application(model=Script(files))
+    application = new_application(model=Script(ScriptFiles([file])))
     assert [chat("Who?", application=application).text for _ in range(3)] == ["one"] * 3
     file.write_text('[[exchange]]\nprompt = "Who?"\nanswers = ["two!"]')
     assert [chat("Who?", application=application).text for _ in range(2)] == ["two!"] * 2
     for text in ("[[exchange", None):
         file.write_text(text) if text else file.unlink()
         assert [chat("Who?", application=application).text for _ in range(2)] == ["two!"] * 2
+    told = capsys.readouterr().err.splitlines()
     assert len(told) == 3 and "mine.toml cannot be used" in told[1] and "There is no file" in told[2]
-    assert all(line.endswith("The answers from before stay.") and "\n" not in line for line in told[1:])
+    assert all(line.endswith("The answers from before stay.") for line in told[1:])
 
 
 def test_any_text_is_matched_by_itself(served):
@@ -188,3 +187,42 @@ def test_an_error_of_a_session_is_an_error_of_the_api():
     with pytest.raises(ApiError, match="at most 1,000 exchanges"):
         script.add([Exchange(prompt="x", answers=("y",))] * (MOST + 1))
     assert script.exchanges == ()
+
+
+CALL = {"prompt": "Rome?", "calls": [{"name": "get_weather", "arguments": {"city": "Rome"}}]}
+
+
+def test_what_a_session_is_told_last_is_asked_first(served):
+    application = served()
+    add(application, {"pattern": "Who", "answers": ["one"]}, {"pattern": "W", "answers": ["never"]})
+    add(application, {"pattern": "Who", "answers": ["two"]})
+    assert chat("Who?", application=application).text == "two"
+    add(application, {"pattern": ".", "answers": ["three"]})
+    assert chat("Who?", application=application).text == "three"
+    patterns = [exchange["pattern"] for exchange in get("/local/script", application=application).json]
+    assert patterns == [".", "Who", "W"]  # the first answer to Who is gone
+
+
+def test_a_call_stands_beside_the_text_that_follows_it(served):
+    application = served()
+    for exchange, says in (
+        (CALL, None),
+        ({"prompt": "Rome?", "answers": ["Sun."]}, "Sun."),
+        ({"prompt": "Rome? ", "answers": ["Rain."]}, "Rain."),
+        (CALL, "Rain."),
+    ):
+        add(application, exchange)
+        if says:
+            assert agent(application, "Rome?") == says
+    assert len(get("/local/script", application=application).json) == 2
+
+
+def test_a_session_says_what_was_unexpected(served):
+    application = served(strict=True)
+    for number in range(MOST_REFUSED + 5):
+        chat(f"Number {number}?", application=application)
+    spent = get("/local/session", application=application).json
+    assert spent["calls"] == MOST_REFUSED + 5 and len(spent["refused"]) == MOST_REFUSED
+    assert "'Number 0?'" in spent["refused"][0]
+    again = send("DELETE", "/local/session", application=application).json
+    assert again["calls"] == 0 and again["refused"] == [] and again["refused_ever"] == spent["refused"]

@@ -1,10 +1,15 @@
-"""Counts are those of mistral-common, to the token."""
+"""Counts are those of mistral-common, to the token: of texts, and of tools, calls and results."""
 
 from __future__ import annotations
+
+import json
+import string
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mistral_objections import their_count, tokenizer_of
+from tool_requests import FLIGHT, MULTIPLY, SEARCH, TIME, WEATHER, answered, calls, result
 
 from mistral_on_azure.endpoint.models.tokens import ALONE, INDIVISIBLE, count, count_prompt, processor, tokenize
 from scripted import script
@@ -21,20 +26,6 @@ TEXTS = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def theirs():
-    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
-
-    return MistralTokenizer.v3()
-
-
-def their_count(theirs, turns) -> int:
-    from mistral_common.protocol.instruct.request import ChatCompletionRequest
-
-    messages = [{"role": role, "content": text} for role, text in turns]
-    return len(theirs.encode_chat_completion(ChatCompletionRequest(messages=messages)).tokens)
-
-
 def test_the_documented_exchange():
     system, prompt = "You are a helpful assistant.", "How many languages are in the world?"
     assert count_prompt([("user", f"{system}\n\n{prompt}")]) == 19
@@ -44,9 +35,9 @@ def test_the_documented_exchange():
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(TEXTS.filter(str.strip), min_size=1, max_size=5).filter(lambda texts: len(texts) % 2))
-def test_prompts_are_counted_as_mistral_common_counts_them(theirs, texts):
+def test_prompts_are_counted_as_mistral_common_counts_them(texts):
     turns = [("assistant" if place % 2 else "user", text) for place, text in enumerate(texts)]
-    assert count_prompt(turns) == their_count(theirs, turns)
+    assert count_prompt(turns) == their_count([{"role": role, "content": text} for role, text in turns])
 
 
 @settings(max_examples=500, deadline=None)
@@ -75,3 +66,79 @@ def test_what_is_taken_apart_is_never_in_one_token():
     assert len(pieces) > 20_000
     assert not [piece for piece in pieces if "▁" in piece.lstrip("▁")]
     assert not [piece for piece in pieces if set(ALONE) & set(piece)]
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
+    ["1, 2", " hi ", "[INST]", "42"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+IDS = st.lists(
+    st.text(string.ascii_letters + string.digits, min_size=9, max_size=9), min_size=1, max_size=3, unique=True
+)
+BARE = {"type": "function", "function": {"name": "bare", "strict": True}}
+TOOLS = st.lists(st.sampled_from([WEATHER, TIME, MULTIPLY, FLIGHT, SEARCH, BARE]), max_size=3)
+
+
+def contents(texts):
+    """A text, or a list of text parts."""
+    return texts | st.lists(texts, min_size=1, max_size=2).map(
+        lambda all: [{"type": "text", "text": text} for text in all]
+    )
+
+
+@st.composite
+def conversations(draw):
+    """Conversations in which tools were called, ending with a user or with results."""
+    messages = [{"role": "system", "content": draw(contents(WORDS))}] if draw(st.booleans()) else []
+    for _ in range(draw(st.integers(1, 3))):
+        messages.append({"role": "user", "content": draw(contents(WORDS))})
+        for _ in range(draw(st.integers(0, 2))):
+            messages += draw(rounds())
+        messages.append({"role": "assistant", "content": draw(WORDS.filter(str.strip))})
+    if messages[-2]["role"] == "tool" and draw(st.booleans()):
+        return messages[:-1]
+    return [*messages, {"role": "user", "content": draw(contents(WORDS))}]
+
+
+@st.composite
+def rounds(draw):
+    """Calls and their results, in any order."""
+    ids = draw(IDS)
+    written = JSON.map(json.dumps) | JSON.map(lambda value: json.dumps(value, ensure_ascii=False, indent=1)) | WORDS
+    made = [{"id": each, "type": "function", "function": {"name": "f", "arguments": draw(written)}} for each in ids]
+    return [
+        calls(*made, content=draw(st.sampled_from([None, ""]))),
+        *(result(draw(contents(written)), each) for each in draw(st.permutations(ids))),
+    ]
+
+
+@settings(max_examples=150, deadline=None)
+@given(conversations(), TOOLS)
+def test_prompts_with_tools(messages, tools):
+    if not tools and not any(message.get("tool_calls") for message in messages):
+        tools = [WEATHER]
+    assert answered(messages, tools)["usage"]["prompt_tokens"] == their_count(messages, tools)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["Weather in Paris?", "Weather in Paris, São Paulo and 東京?", 'Search "a \\"b\\" c"', "Multiply 2 by 3"]
+)
+def test_calls(prompt):
+    from mistral_common.protocol.instruct.messages import AssistantMessage
+
+    body = answered(prompt, [WEATHER, SEARCH, MULTIPLY])
+    message = AssistantMessage.from_openai(body["choices"][0]["message"])
+    theirs = tokenizer_of().instruct_tokenizer
+    tokens = theirs.encode_assistant_message(message, False)
+    assert message.tool_calls and tokens[-1] == theirs.tokenizer.eos_id
+    assert body["usage"]["completion_tokens"] == len(tokens) - 1  # the end of a text is not counted either
+
+
+def test_the_example_of_the_model_card():
+    """The prompt on Mixtral-8x22B's model card, encoded by Mistral's tokenizer."""
+    messages = [{"role": "user", "content": "What's the weather like today in Paris"}]
+    assert answered(messages, [WEATHER])["usage"]["prompt_tokens"] == their_count(messages, [WEATHER])

@@ -138,11 +138,7 @@ def test_pydantic_models_are_filled(model, prompt):
         (Pet, "the cat has 9 lives, owner: Tom", {"pet": {"kind": "cat", "lives": 9}, "owner": "Tom"}),
         (Pet, "The dog is a Beagle of Alice", {"pet": {"kind": "dog", "breed": "Beagle"}, "owner": "Alice"}),
         (Conversion, PROMPTS[4], {"value": 20, "from_unit": "celsius", "to_unit": "fahrenheit"}),
-        (
-            Conversion,
-            "To fahrenheit from celsius: 20",
-            {"value": 20, "from_unit": "celsius", "to_unit": "fahrenheit"},
-        ),
+        (Conversion, "To fahrenheit from celsius: 20", {"value": 20, "from_unit": "celsius", "to_unit": "fahrenheit"}),
         (
             Order,
             ORDER,
@@ -214,16 +210,7 @@ def test_words_become_values(name, schema, prompt, expected):
 
 @pytest.mark.parametrize(
     "pattern",
-    [
-        r"^\d{5}$",
-        r"^[A-Z]{3}-\d{4}$",
-        r"^(foo|bar)+$",
-        r"[^a-z]",
-        r"^\w+@\w+\.\w{2,}$",
-        r"^.{3,5}$",
-        r"^\S+\s\W$",
-        "é",
-    ],
+    [r"^\d{5}$", r"^[A-Z]{3}-\d{4}$", r"^(foo|bar)+$", r"[^a-z]", r"^\w+@\w+\.\w{2,}$", r"^.{3,5}$", r"^\S+\s\W$", "é"],
 )
 def test_patterns_are_matched(pattern):
     assert next(Pattern(pattern, Steps(10_000)).examples())

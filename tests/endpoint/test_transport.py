@@ -5,19 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from raw import KEY, ROUTE, ask, chat, connect, get, post, serving
+from raw import AUTHORIZED, INFO, KEY, ROUTE, ask, chat, connect, get, post, serving
 
-from mistral_on_azure.endpoint.server import run
 from mistral_on_azure.endpoint.transport.reader import Limits
 
-INFO = get("/info")
-AUTHORIZED = {"authorization": f"Bearer {KEY}"}
 OFFER = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABkAAQ"}
-
-
-async def status_of(data: bytes, **server) -> int:
-    async with serving(**server) as running:
-        return (await ask(running, data)).status
 
 
 @pytest.mark.parametrize(
@@ -63,17 +55,14 @@ async def status_of(data: bytes, **server) -> int:
         (get(f"/{'a' * 70_000}"), 431, "header_too_large"),
     ],
 )
-def test_what_is_wrong_is_said_in_json(data, status, code):
-    async def main():
-        async with serving() as server:
-            got = await ask(server, data)
-            assert (got.status, got["x-ms-error-code"]) == (status, code)
-            body = got.json()
-            assert (body["status"], body["code"], body["error"]["code"]) == (status, code, code)
-            assert body["message"] == body["error"]["message"] != ""
-            assert got["content-type"] == "application/json"
-
-    run(main())
+async def test_what_is_wrong_is_said_in_json(data, status, code):
+    async with serving() as server:
+        got = await ask(server, data)
+        assert (got.status, got["x-ms-error-code"]) == (status, code)
+        body = got.json()
+        assert (body["status"], body["code"], body["error"]["code"]) == (status, code, code)
+        assert body["message"] == body["error"]["message"] != ""
+        assert got["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize(
@@ -94,86 +83,60 @@ def test_what_is_wrong_is_said_in_json(data, status, code):
         b"GET /info HTTP/1.0\r\nauthorization: Bearer " + KEY.encode() + b"\r\n\r\n",
     ],
 )
-def test_what_is_unusual_but_right_is_answered(data):
-    assert run_for(status_of(data)) == 200
-
-
-def run_for(main):
-    """The result of a coroutine, on the event loop that the server uses."""
-    kept = []
-
-    async def keep():
-        kept.append(await main)
-
-    run(keep())
-    return kept[0]
+async def test_what_is_unusual_but_right_is_answered(data):
+    async with serving() as server:
+        assert (await ask(server, data)).status == 200
 
 
 @pytest.mark.parametrize("data", [get("/info"), get("/nowhere"), get(ROUTE), chat(), chat(stream=True), chat(n="x")])
-def test_every_answer_has_its_own_ids_and_its_date(data):
-    async def main():
-        async with serving() as server:
-            one, two = await ask(server, data), await ask(server, data)
-            assert len(one["x-ms-request-id"]) == 36
-            assert one["x-ms-request-id"] == one["apim-request-id"] == one["x-request-id"] != two["x-request-id"]
-            assert one["date"].endswith("GMT")
-            names = [name for name, _ in one.headers]
-            assert len(names) == len(set(names))
-
-    run(main())
-
-
-def test_the_clients_own_id_comes_back():
-    assert run_for(_answer(get("/info", {"x-ms-client-request-id": "mine"})))["x-ms-client-request-id"] == "mine"
-
-
-async def _answer(data):
+async def test_every_answer_has_its_own_ids_and_its_date(data):
     async with serving() as server:
-        return await ask(server, data)
+        one, two = await ask(server, data), await ask(server, data)
+        assert len(one["x-ms-request-id"]) == 36
+        assert one["x-ms-request-id"] == one["apim-request-id"] == one["x-request-id"] != two["x-request-id"]
+        assert one["date"].endswith("GMT")
+        names = [name for name, _ in one.headers]
+        assert len(names) == len(set(names))
+
+
+async def test_the_clients_own_id_comes_back():
+    async with serving() as server:
+        got = await ask(server, get("/info", {"x-ms-client-request-id": "mine"}))
+        assert got["x-ms-client-request-id"] == "mine"
 
 
 @pytest.mark.parametrize("step", [1, 7, 10_000])
-def test_a_body_may_follow_an_offer_of_another_protocol(step):
+async def test_a_body_may_follow_an_offer_of_another_protocol(step):
     """In whatever pieces it arrives, before and after other requests, sent in chunks or not."""
-
-    async def main():
-        chunked = chat(headers={**OFFER, "transfer-encoding": "chunked"})
-        lines, _, body = chunked.partition(b"\r\n\r\n")
-        head = b"\r\n".join(line for line in lines.split(b"\r\n") if not line.startswith(b"content-length"))
-        chunked = head + b"\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-        data = INFO + chat(headers=OFFER) + get("/info", OFFER) + chunked + INFO
-        async with serving() as server:
-            peer = await connect(server, limit=2**20)
-            for place in range(0, len(data), step):
-                peer.send(data[place : place + step])
-                await asyncio.sleep(0)
-            assert [(await peer.get()).status for _ in range(5)] == [200] * 5
-
-    run(main())
+    chunked = chat(headers={**OFFER, "transfer-encoding": "chunked"})
+    lines, _, body = chunked.partition(b"\r\n\r\n")
+    head = b"\r\n".join(line for line in lines.split(b"\r\n") if not line.startswith(b"content-length"))
+    chunked = head + b"\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    data = INFO + chat(headers=OFFER) + get("/info", OFFER) + chunked + INFO
+    async with serving() as server:
+        peer = await connect(server, limit=2**20)
+        for place in range(0, len(data), step):
+            peer.send(data[place : place + step])
+            await asyncio.sleep(0)
+        assert [(await peer.get()).status for _ in range(5)] == [200] * 5
 
 
-def test_head_is_get_without_the_body():
-    async def main():
-        async with serving() as server:
-            whole = await ask(server, INFO)
-            peer = await connect(server)
-            got = await peer.send(INFO.replace(b"GET", b"HEAD")).get(head_only=True)
-            assert (got.status, got["content-length"]) == (200, str(len(whole.body)))
-            assert (await peer.send(INFO).get()).body == whole.body  # nothing was left in between
-
-    run(main())
+async def test_head_is_get_without_the_body():
+    async with serving() as server:
+        whole = await ask(server, INFO)
+        peer = await connect(server)
+        got = await peer.send(INFO.replace(b"GET", b"HEAD")).get(head_only=True)
+        assert (got.status, got["content-length"]) == (200, str(len(whole.body)))
+        assert (await peer.send(INFO).get()).body == whole.body  # nothing was left in between
 
 
-def test_one_byte_at_a_time():
-    async def main():
-        async with serving() as server:
-            peer = await connect(server, limit=2**20)
-            for byte in chat():
-                peer.send(bytes([byte]))
-                await asyncio.sleep(0)
-            assert (await peer.get()).status == 200
-
-    run(main())
+async def test_one_byte_at_a_time():
+    async with serving() as server:
+        peer = await connect(server, limit=2**20)
+        for byte in chat():
+            peer.send(bytes([byte]))
+            await asyncio.sleep(0)
+        assert (await peer.get()).status == 200
 
 
 @pytest.mark.parametrize(
@@ -186,14 +149,11 @@ def test_one_byte_at_a_time():
         b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n1;",
     ],
 )
-def test_an_endless_head_is_cut_off(start):
-    async def main():
-        async with serving(limits=Limits(header=4096)) as server:
-            peer = await connect(server)
-            peer.send(start)
-            for _ in range(200):
-                peer.send(b"a" * 100 if start[-2:] != b"\r\n" else b"a: b\r\n" * 16)
-                await asyncio.sleep(0.0005)
-            assert (await peer.get()).status in (400, 431)
-
-    run(main())
+async def test_an_endless_head_is_cut_off(start):
+    async with serving(limits=Limits(header=4096)) as server:
+        peer = await connect(server)
+        peer.send(start)
+        for _ in range(200):
+            peer.send(b"a" * 100 if start[-2:] != b"\r\n" else b"a: b\r\n" * 16)
+            await asyncio.sleep(0.0005)
+        assert (await peer.get()).status in (400, 431)

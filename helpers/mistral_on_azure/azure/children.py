@@ -28,16 +28,6 @@ OF_AN_IDENTITY = ("AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFI
 _SET_DUMPABLE = 4  # prctl(2)
 
 
-def spawn(module: str, environment: dict[str, str], otherwise: str) -> tuple[subprocess.Popen, str]:
-    """Run a module that starts a server, and wait for its address: `begin`, then `address`.
-
-    Returns:
-        The process, and its address.
-    """
-    process = begin(module, environment)
-    return process, address(process, otherwise)
-
-
 def begin(module: str, environment: dict[str, str]) -> subprocess.Popen:
     """Run a module that prints its address in one line and ends at the end of its standard input.
 

@@ -9,19 +9,18 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from mistral_on_azure.catalog.script_patterns import groups_of, placeholders
 from mistral_on_azure.catalog.toml_lines import line_of
 from mistral_on_azure.errors import CookbookError
 
 LONGEST_PATTERN = 1_000  # characters
 Keys = tuple[str | int, ...]
-_PLACEHOLDER = re.compile(r"(\$?)\$\{(\w+)\}")
 
 Text = Annotated[str, Meta(description="A text that must be equal, apart from white space around it.")]
 Pattern = Annotated[
@@ -206,41 +205,6 @@ def strings_of(value: Any) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
             yield from strings_of(each)
-
-
-def placeholders(text: str) -> set[str]:
-    """The names in a text's placeholders."""
-    return {name for escape, name in _PLACEHOLDER.findall(text) if not escape}
-
-
-def filled(text: str, groups: dict[str, str]) -> str:
-    """A text in which each placeholder is replaced by the match of its group; `$${name}` becomes `${name}`."""
-    return _PLACEHOLDER.sub(lambda found: found[0][1:] if found[1] else groups[found[2]], text)
-
-
-@lru_cache(maxsize=1_000)
-def compiled(pattern: str) -> Any:
-    """A compiled pattern of the package `regex`, whose search can be given a time limit.
-
-    Raises:
-        ValueError: for what is no regular expression.
-    """
-    import regex  # only where there is a pattern: it takes a while to import
-
-    try:
-        return regex.compile(pattern)
-    except (regex.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"the pattern {pattern!r} is no regular expression: {error}") from None
-
-
-def groups_of(pattern: str) -> list[str]:
-    """The names and numbers of a pattern's groups, `0` for all that matched.
-
-    Raises:
-        ValueError: for what is no regular expression.
-    """
-    form = compiled(pattern)
-    return [*map(str, range(form.groups + 1)), *form.groupindex]
 
 
 _Kind = TypeVar("_Kind")

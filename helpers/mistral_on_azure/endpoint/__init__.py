@@ -2,8 +2,7 @@
 
 A request passes these folders in the order of Azure's own layers:
 
-1. `transport/` parses bytes into requests and writes responses as bytes. `application` then looks the route up in
-   `routes`.
+1. `transport/` parses bytes into requests and writes responses as bytes. `application` then looks the route up.
 2. `gateway/` checks the credential and the quota. The kind of deployment (see `gateway/kinds.py`) decides which paths
    exist, which credentials are accepted, how much quota there is, and what an error response looks like.
 3. `serving/` is the API in front of the model: its handlers check parameters and apply faults and timing.
@@ -15,7 +14,7 @@ the routes. `service` holds the objects that every handler needs, `fields` defin
 `api_errors` has the exception for an error response, and `bounds` limits the time of requests and the size of caches.
 `server`, `options`, `making`, `starting` and `__main__` start the endpoint.
 
-A file imports only from those to its right: `application`, `routes`, `openapi`, `serving`, `service`, `local`,
+A file imports only from those to its right: `application`, `openapi`, `serving`, `service`, `local`,
 `models`, `gateway`, `transport`, `fields`, `api_errors`.
 """
 

@@ -16,10 +16,9 @@ import threading
 
 from mistral_on_azure.azure.children import MISTAKE
 from mistral_on_azure.endpoint import KEYS, OPTIONS
-from mistral_on_azure.endpoint.ending import Deadline
 from mistral_on_azure.endpoint.making import make
 from mistral_on_azure.endpoint.options import Options
-from mistral_on_azure.endpoint.server import Server, run
+from mistral_on_azure.endpoint.server import Deadline, Server, run
 from mistral_on_azure.errors import CookbookError
 
 

@@ -79,6 +79,11 @@ def not_supported(name: str, value: Any, why: str = "One of the parameters conta
     return ApiError(422, "parameter_not_supported", why, param=name, detail=detail)
 
 
+def broken(message: str) -> ApiError:
+    """400: the messages break a rule."""
+    return invalid(message, param="messages", code="invalid_messages")
+
+
 def invalid(message: str, *, param: str | None = None, code: str = "invalid_request") -> ApiError:
     """400: the request cannot be understood or breaks a rule of the API."""
     return ApiError(400, code, message, param=param)

@@ -11,15 +11,16 @@ from typing import Any
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, MODEL, check_credential, shown, variables_of
 from mistral_on_azure.azure.deployment_kinds import kind_named
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.ending import Deadline
+from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway import quota
+from mistral_on_azure.endpoint.gateway.authentication import TokenService
 from mistral_on_azure.endpoint.local import timing
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.options import Options, kind_of
-from mistral_on_azure.endpoint.server import Server, run
+from mistral_on_azure.endpoint.server import Deadline, Server, run
 from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.endpoint.transport.listener import HOST, ORIGIN, Callers
 from mistral_on_azure.errors import CookbookError
@@ -49,18 +50,11 @@ def make(keys: Sequence[str], options: Options) -> Server:
     except ApiError as error:
         raise CookbookError(error.message) from None
     limits = quota.Limits(options.requests_per_minute, options.tokens_per_minute, options.minute)
-    sessions = Sessions(keys, limits, timing=pace, quota=kind.quota, kept=options.exchanges)
+    sessions = Sessions(keys, limits, timing=pace, kept=options.exchanges)
+    application = Application(sessions, options.deployment, TokenService(options.token_lifetime), _model(options), kind)
+    callers = _callers(options)
     try:
-        return Server(
-            sessions,
-            options.host,
-            options.port,
-            options.deployment,
-            options.token_lifetime,
-            model=_model(options),
-            kind=kind,
-            callers=_callers(options),
-        )
+        return Server(application, options.host, options.port, callers=callers)
     except OSError as error:
         port = options.port and error.errno in (errno.EADDRINUSE, errno.EACCES)
         where, option = (f"Port {options.port}", "--port") if port else (f"The address {options.host}", "--host")
@@ -98,12 +92,11 @@ def _model(options: Options) -> Model:
     return choose(options.engine)
 
 
-def serve(port: int, deployment: str | None = None, **options: Any) -> None:
+def serve(port: int, **options: Any) -> None:
     """Serve in this process until Ctrl-C. The key is that of AZURE_INFERENCE_CREDENTIAL; without one, one is made.
 
     Args:
         port: 0 takes a free port.
-        deployment: the deployment that answers when a request names none; None is the first one of the kind.
         options: the other fields of `Options`.
 
     Raises:
@@ -113,7 +106,7 @@ def serve(port: int, deployment: str | None = None, **options: Any) -> None:
     if key:
         check_credential(key)
     made = "" if key else new_key()
-    chosen = Options(port=port, deployment=deployment, **options)
+    chosen = Options(port=port, **options)
     server = make([key or made], chosen)
     if made:
         print(f"{CREDENTIAL}={made}", flush=True)

@@ -1,13 +1,18 @@
-"""The server: runs the event loop, the http and https listeners with their certificate, and a graceful shutdown."""
+"""The server: runs the event loop, the http and https listeners with their certificate, and a graceful shutdown.
+
+The process ends within seconds of a signal, even while its event loop is blocked.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import os
+import signal
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,12 +20,6 @@ from typing import Any
 from mistral_on_azure.azure.files import PrivateFolder
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.bounds import busy, in_background
-from mistral_on_azure.endpoint.ending import Deadline, signals
-from mistral_on_azure.endpoint.gateway.authentication import TokenService
-from mistral_on_azure.endpoint.gateway.kinds import Kind
-from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
-from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.transport import connection
 from mistral_on_azure.endpoint.transport.connection import Connection
 from mistral_on_azure.endpoint.transport.listener import Callers, Shared
@@ -97,6 +96,55 @@ def make_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
     return context, trusted
 
 
+class Deadline:
+    """A timer that exits the process unless it is restarted or stopped in time.
+
+    The timer is a C thread of faulthandler, so that it also runs out while a call holds the interpreter lock (GIL). A
+    thread of Python's own, or a callback of the event loop, would have to wait for that call.
+    """
+
+    def __init__(self) -> None:
+        self._nowhere = open(os.devnull, "w")  # noqa: SIM115  # for faulthandler's traceback, which nobody reads
+        self._over = False
+
+    def start(self) -> None:
+        """Start or restart the timer of `BUSY` seconds. May be called from any thread and from a signal handler."""
+        if not self._over:
+            faulthandler.dump_traceback_later(BUSY, exit=True, file=self._nowhere)
+
+    def stop(self) -> None:
+        """Cancel the timer for good: the event loop has ended."""
+        self._over = True
+        faulthandler.cancel_dump_traceback_later()
+
+
+@contextlib.contextmanager
+def signals(end: Callable[[], None], deadline: Deadline | None) -> Iterator[None]:
+    """Handle SIGTERM and SIGINT within the block, also while the event loop is blocked.
+
+    Args:
+        end: called in the event loop, for each signal.
+        deadline: started by each signal; None starts no timer.
+    """
+    loop, before = asyncio.get_running_loop(), {}
+
+    def hear(*_: object) -> None:
+        # Python calls this between two bytecode instructions; a handler of asyncio's would wait for the event loop.
+        if deadline is not None:
+            deadline.start()
+        loop.call_soon_threadsafe(end)
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(ValueError):  # not the main thread
+            before[name] = signal.signal(name, hear)
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+BUSY = 2.0  # seconds that one callback may block the event loop after the process was asked to end
 _STEP = 0.02  # seconds between two checks for open connections during the shutdown
 
 
@@ -104,14 +152,10 @@ class Server:
     """The local endpoint as a server. It listens on http from the start, and on https after the first request for it.
 
     Args:
-        sessions: the sessions by the keys that are accepted.
+        application: answers the requests.
         host: the address to listen on.
         port: 0 takes a free one.
-        default: the deployment that answers when a request names none; None is the first one of the kind.
-        lifetime: lifetime of a Microsoft Entra ID token in seconds.
         limits: sizes and times that a client may take.
-        model: generates completions; None is the script.
-        kind: the kind of deployment to imitate.
         callers: the hosts and origins that requests may name.
 
     Raises:
@@ -120,22 +164,16 @@ class Server:
 
     def __init__(
         self,
-        sessions: Sessions,
+        application: Application,
         host: str = "127.0.0.1",
         port: int = 0,
-        default: str | None = None,
-        lifetime: int = 3600,
         limits: Limits | None = None,
-        model: Model | None = None,
-        kind: Kind = SERVERLESS,
         callers: Callers | None = None,
     ) -> None:
-        self.host = host
-        self.application = Application(sessions, default, TokenService(lifetime), self._secure_soon, model, kind)
-        callers, application = callers or Callers(), self.application
-        respond = callers.answering(application.answer)
+        self.host, self.application, callers = host, application, callers or Callers()
+        application.secure = self._secure_soon
         self.shared = Shared(
-            respond,
+            callers.answering(application.answer),
             limits or Limits(),
             lambda error, headers: callers.opened(application.kind.error(error), headers),
             application.admit,
@@ -162,7 +200,11 @@ class Server:
         return make_certificate(self._folder.path)
 
     @cached_property
-    def _secured(self) -> dict[str, str]:
+    def secured(self) -> dict[str, str]:
+        """The addresses of the https listener and of the token service, and the path of the CA file.
+
+        The first access makes the certificate and opens the listener.
+        """
         context, trusted = self._certificate
         sock = listen(self.host, 0)
         self._opening = asyncio.get_running_loop().create_task(self._serve(sock, context))
@@ -172,20 +214,13 @@ class Server:
             "authorities": str(trusted),
         }
 
-    def secure(self) -> dict[str, str]:
-        """The addresses of the https listener and of the token service, and the path of the CA file.
-
-        The first call makes the certificate and opens the listener.
-        """
-        return self._secured
-
     def _secure_soon(self) -> dict[str, str] | Awaitable[dict[str, str]]:
-        """As `secure`, but the certificate, which takes half a second to make, is made in the background thread."""
-        return self._secured if "_secured" in self.__dict__ else self._secure_later()
+        """As `secured`, but the certificate, which takes half a second to make, is made in the background thread."""
+        return self.secured if "secured" in self.__dict__ else self._secure_later()
 
     async def _secure_later(self) -> dict[str, str]:
         await in_background(lambda: self._certificate)
-        return self._secured
+        return self.secured
 
     async def run(
         self, ready: Callable[[str], None], until: asyncio.Event | None = None, deadline: Deadline | None = None

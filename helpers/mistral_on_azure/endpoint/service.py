@@ -22,24 +22,26 @@ class Service:
         sessions: the sessions by the keys that are accepted.
         default: the deployment that answers when a request names none; None is the first one of the kind.
         tokens: issues and checks Microsoft Entra ID tokens.
-        secure: returns the https address, the token service's address and the path of the CA file.
         model: generates completions; None is the script.
         kind: the kind of deployment to imitate.
+
+    Attributes:
+        secure: returns the https address, the token service's address and the path of the CA file; `Server` sets it.
     """
+
+    secure: Callable[[], dict[str, str] | Awaitable[dict[str, str]]] = dict
 
     def __init__(
         self,
         sessions: Sessions,
         default: str | None = None,
         tokens: TokenService | None = None,
-        secure: Callable[[], dict[str, str] | Awaitable[dict[str, str]]] = dict,
         model: Model | None = None,
         kind: Kind = SERVERLESS,
     ) -> None:
         self.sessions, self.default = sessions, default or next(iter(kind.deployments()))
-        self.tokens, self.secure = tokens or TokenService(), secure
-        self.model, self.kind = model or Script(), kind
-        self.script = self.model if isinstance(self.model, Script) else Script()
+        sessions.new_quota = kind.quota
+        self.tokens, self.model, self.kind = tokens or TokenService(), model or Script(), kind
 
 
 # Arguments: the service, the request, and the session of its credential; None on routes that need no credential.

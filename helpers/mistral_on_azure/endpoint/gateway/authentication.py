@@ -1,4 +1,4 @@
-"""Authentication: finds the session of a request by its key or its Microsoft Entra ID token, or answers 401.
+"""The token service: issues and checks Microsoft Entra ID tokens.
 
 `DefaultAzureCredential` finds the token service on loopback by itself, as it implements App Service's managed identity
 protocol (`IDENTITY_ENDPOINT`, `IDENTITY_HEADER`, version 2019-08-01). It signs tokens with its own RSA key.
@@ -15,12 +15,10 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
-from mistral_on_azure.endpoint.transport.exchange import Request
 
-AUDIENCE = "https://ml.azure.com"  # of tokens for serverless deployments and managed compute
 _DIRECTORY = "00000000-0000-0000-0000-00000000c00b"
 _ISSUER = f"https://sts.windows.net/{_DIRECTORY}/"
 _ALGORITHM = "RS256"
@@ -71,14 +69,9 @@ class TokenService:
             "ver": "1.0",
         }
         token = jwt.encode(claims, self._signing_key(), algorithm=_ALGORITHM, headers={"kid": "local"})
-        return {
-            "access_token": token,
-            "expires_on": str(claims["exp"]),
-            "resource": resource,
-            "token_type": "Bearer",
-        }
+        return {"access_token": token, "expires_on": str(claims["exp"]), "resource": resource, "token_type": "Bearer"}
 
-    def check(self, token: str, audiences: Sequence[str] = (AUDIENCE,)) -> str:
+    def check(self, token: str, audiences: Sequence[str]) -> str:
         """Verify a token and return the object id that it was issued for.
 
         Args:
@@ -173,69 +166,3 @@ def _duration(seconds: float) -> str:
 def _refused(message: str) -> ApiError:
     challenge = f'Bearer error="invalid_token", error_description="{message}"'
     return ApiError(401, "invalid_token", message, headers=(("www-authenticate", challenge),))
-
-
-class SessionsByCredential(Protocol):
-    """Looks up sessions by their credential. Each method returns None for an unknown credential."""
-
-    def of_header(self, authorization: str, known: dict[str, Any]) -> Any: ...
-
-    def of_key(self, key: str) -> Any: ...
-
-    def of_object(self, object_id: str) -> Any: ...
-
-
-def authenticate(
-    request: Request,
-    sessions: SessionsByCredential,
-    tokens: TokenService,
-    audiences: Sequence[str] = (AUDIENCE,),
-    bare_key: bool = False,
-) -> Any:
-    """Find the session of a request.
-
-    Args:
-        request: has a key or a token in `Authorization: Bearer`, or a key in `api-key`.
-        sessions: the sessions by credential.
-        tokens: verifies tokens.
-        audiences: the accepted audiences of tokens; error messages recommend the first.
-        bare_key: whether `Authorization` may be a key without `Bearer`.
-
-    Raises:
-        ApiError: 401 for a missing, unknown or invalid credential.
-    """
-    authorization = request.headers.get("authorization")
-    if authorization is None:
-        return _by_key(request.headers.get("api-key"), sessions)
-    session = sessions.of_header(authorization, request.known)
-    if session is not None:
-        return session
-    scheme, _, credential = authorization.partition(" ")
-    credential = credential.strip()
-    if bare_key and not credential and scheme.lower() != "bearer" and not looks_like_token(scheme):
-        return _by_key(scheme, sessions)
-    if scheme.lower() != "bearer" or not credential:
-        raise _refused_authentication("The Authorization header must read 'Bearer', a space, and the key or token.")
-    if looks_like_token(credential):
-        session = sessions.of_object(tokens.check(credential, audiences))
-        if session is None:
-            raise _refused_authentication("The token's identity is not known to this endpoint.")
-        return session
-    return _by_key(credential, sessions)
-
-
-def _by_key(key: str | None, sessions: SessionsByCredential) -> Any:
-    if key is None:
-        raise _refused_authentication(
-            "No credential was sent: add the header 'Authorization: Bearer' with the key or token."
-        )
-    session = sessions.of_key(key)
-    if session is None:
-        raise _refused_authentication(
-            "The key was refused. Check that it belongs to this endpoint and has no stray characters."
-        )
-    return session
-
-
-def _refused_authentication(message: str) -> ApiError:
-    return ApiError(401, "unauthorized", message, headers=(("www-authenticate", "Bearer"),))

@@ -14,22 +14,21 @@ from typing import Any, ClassVar
 import msgspec
 
 from mistral_on_azure.azure.addresses import API_VERSION
+from mistral_on_azure.azure.deployment_kinds import FOUNDRY
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import NO_RESPONSES, ApiError
-from mistral_on_azure.endpoint.gateway.authentication import authenticate
-from mistral_on_azure.endpoint.gateway.kinds import Address, SoldModels
+from mistral_on_azure.endpoint.gateway.kinds import Address, Kind, SoldModels
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
-from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
+from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
 TOKENS_PER_MINUTE = 400_000
-AUDIENCES = ("https://ai.azure.com", "https://cognitiveservices.azure.com")  # of Microsoft's newer and older pages
 _DENIED = (
     "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an "
     "active subscription and use a correct regional API endpoint for your resource."
 )
 
 
-class Foundry:
+class Foundry(Kind):
     """A Foundry resource. `kinds.Kind` describes the members.
 
     Args:
@@ -37,10 +36,9 @@ class Foundry:
         sold: the models that are sold, and the status of retired ones.
     """
 
-    name = "foundry"
-    fallback = None
+    name = FOUNDRY.name
     api_versions = (API_VERSION, "2024-08-01-preview", "2025-04-01")
-    audiences = AUDIENCES
+    audiences = FOUNDRY.audiences
     _ADDRESSES: ClassVar[dict[str, Address]] = {
         "/models/chat/completions": Address("chat", extra="error"),
         "/openai/v1/chat/completions": Address("chat", extra="pass-through"),
@@ -55,9 +53,6 @@ class Foundry:
             for path, address in self._ADDRESSES.items()
             if not (without_models and path.startswith("/models/"))
         }
-
-    def authenticate(self, request: Request, sessions: Any, tokens: Any) -> Any:
-        return authenticate(request, sessions, tokens, self.audiences)
 
     def deployments(self) -> Mapping[str, Deployment]:
         return self.sold.deployments

@@ -1,7 +1,7 @@
-"""`Kind`: the protocol of a kind of deployment, which decides paths, credentials, error responses, quota and `/info`.
+"""`Kind`: the base class of a kind of deployment, which decides paths, credentials, errors, quota and `/info`.
 
-`serverless.py` (the default), `managed.py` and `foundry.py` implement it. `SoldModels` has the models that `serverless`
-and `foundry` sell per token; `catalog/models.toml` has their dates of release and retirement.
+`serverless.py` (the default), `managed.py` and `foundry.py` derive from it. `SoldModels` has the models that
+`serverless` and `foundry` sell per token; `catalog/models.toml` has their dates of release and retirement.
 
 Documented: a retired model answers `410 Gone` to every request, 404 in older pages. The messages of both are inferred,
 as no page quotes them.
@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from mistral_on_azure.azure.deployments import Deployment, deployments, retired_deployments, sold_deployments
 from mistral_on_azure.catalog import models
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.gateway.authentication import SessionsByCredential, TokenService
+from mistral_on_azure.endpoint.gateway.authentication import TokenService, looks_like_token
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
@@ -31,7 +31,7 @@ class Address:
     """The operation of one path.
 
     Attributes:
-        operation: a key of `OPERATIONS` in routes.py.
+        operation: a key of `OPERATIONS` in application.py.
         extra: the default of the header `extra-parameters`, one of `EXTRA`.
     """
 
@@ -39,7 +39,17 @@ class Address:
     extra: str = "error"
 
 
-class Kind(Protocol):
+class SessionsByCredential(Protocol):
+    """Looks up sessions by their credential. Each method returns None for an unknown credential."""
+
+    def of_header(self, authorization: str, known: dict[str, Any]) -> Any: ...
+
+    def of_key(self, key: str) -> Any: ...
+
+    def of_object(self, object_id: str) -> Any: ...
+
+
+class Kind:
     """A kind of deployment. It has no state of a request or session, so all of them can share one object.
 
     Attributes:
@@ -48,23 +58,44 @@ class Kind(Protocol):
         fallback: the operation of every other path; None answers 404.
         api_versions: the valid values of `api-version`, the current one first; if empty, the parameter is ignored.
         audiences: the accepted audiences of Microsoft Entra ID tokens; error messages recommend the first.
+        bare_key: whether `Authorization` may be a key without `Bearer`.
     """
 
     name: str
     addresses: Mapping[str, Address]
-    fallback: Address | None
-    api_versions: tuple[str, ...]
+    fallback: Address | None = None
+    api_versions: tuple[str, ...] = ()
     audiences: tuple[str, ...]
+    bare_key = False
 
     def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
-        """The session of a request's credential.
+        """The session of a request's credential: a key or a token in `Authorization: Bearer`, or a key in `api-key`.
 
         Raises:
             ApiError: 401 for a missing, unknown or invalid credential.
         """
+        authorization = request.headers.get("authorization")
+        if authorization is None:
+            return _by_key(request.headers.get("api-key"), sessions)
+        session = sessions.of_header(authorization, request.known)
+        if session is not None:
+            return session
+        scheme, _, credential = authorization.partition(" ")
+        credential = credential.strip()
+        if self.bare_key and not credential and scheme.lower() != "bearer" and not looks_like_token(scheme):
+            return _by_key(scheme, sessions)
+        if scheme.lower() != "bearer" or not credential:
+            raise _refused("The Authorization header must read 'Bearer', a space, and the key or token.")
+        if looks_like_token(credential):
+            session = sessions.of_object(tokens.check(credential, self.audiences))
+            if session is None:
+                raise _refused("The token's identity is not known to this endpoint.")
+            return session
+        return _by_key(credential, sessions)
 
     def deployments(self) -> Mapping[str, Deployment]:
         """The deployments of an endpoint of this kind, by name, the default one first."""
+        raise NotImplementedError
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
         """The deployment that a request is for.
@@ -77,15 +108,32 @@ class Kind(Protocol):
         Raises:
             ApiError: 404 for an unknown deployment, 410 for a retired model, 400 where `model` is required.
         """
+        raise NotImplementedError
 
     def error(self, error: ApiError) -> Answer:
         """The error response: status, body and headers in this kind's form."""
+        raise NotImplementedError
 
     def quota(self, limits: Limits, clock: Callable[[], float]) -> Quota:
         """A new quota of one deployment for one key."""
+        return Quota(limits, clock)
 
     def info(self, deployment: Deployment) -> dict[str, str]:
         """The body of the response to `GET /info`."""
+        return deployment.info
+
+
+def _by_key(key: str | None, sessions: SessionsByCredential) -> Any:
+    if key is None:
+        raise _refused("No credential was sent: add the header 'Authorization: Bearer' with the key or token.")
+    session = sessions.of_key(key)
+    if session is None:
+        raise _refused("The key was refused. Check that it belongs to this endpoint and has no stray characters.")
+    return session
+
+
+def _refused(message: str) -> ApiError:
+    return ApiError(401, "unauthorized", message, headers=(("www-authenticate", "Bearer"),))
 
 
 def deployment_named(name: Any, known: Mapping[str, Deployment] | None = None) -> Deployment:

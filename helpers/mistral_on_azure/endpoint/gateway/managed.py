@@ -17,12 +17,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from mistral_on_azure.azure.deployment_kinds import MANAGED as KIND
 from mistral_on_azure.azure.deployments import Deployment, deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, SessionsByCredential, TokenService, authenticate
-from mistral_on_azure.endpoint.gateway.kinds import Address, deployment_named
+from mistral_on_azure.endpoint.gateway.kinds import Address, Kind, deployment_named
 from mistral_on_azure.endpoint.gateway.quota import Limits, QuotaExceeded
-from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
+from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
 REASON, STATUS = "ms-azureml-model-error-reason", "ms-azureml-model-error-statuscode"
 TOO_MANY = "too_many_pending_request"
@@ -95,7 +95,7 @@ class ConcurrencyLimit:
         return answer
 
 
-class Managed:
+class Managed(Kind):
     """A deployment on managed compute. `kinds.Kind` describes the members.
 
     Args:
@@ -104,17 +104,13 @@ class Managed:
         timeout: `request_timeout_ms`: milliseconds that a response without streaming may take.
     """
 
-    name = "managed"
+    name = KIND.name
     addresses: Mapping[str, Address] = MappingProxyType({})
     fallback = Address("container")  # the gateway forwards every path to the container
-    api_versions = ()
-    audiences = (AUDIENCE,)
+    audiences = KIND.audiences
 
     def __init__(self, concurrent: int = CONCURRENT, instances: int = 1, timeout: int = REQUEST_TIMEOUT) -> None:
         self.most, self.limit, self.instances = 2 * concurrent * instances, timeout / 1000, instances
-
-    def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
-        return authenticate(request, sessions, tokens, self.audiences)
 
     def deployments(self) -> Mapping[str, Deployment]:
         return deployments()
@@ -138,13 +134,6 @@ class Managed:
 
     def quota(self, limits: Limits, clock: Callable[[], float]) -> ConcurrencyLimit:
         return ConcurrencyLimit(self.most, clock, self.limit, self.instances)
-
-    def info(self, deployment: Deployment) -> dict[str, str]:
-        return {
-            "model_type": "chat-completion",
-            "model_provider_name": deployment.container_provider,
-            "model_name": deployment.container_name,
-        }
 
 
 def wrapped(

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
 import msgspec
 
+from mistral_on_azure.azure import deployment_kinds
 from mistral_on_azure.azure.addresses import API_VERSION
 from mistral_on_azure.azure.deployments import Deployment, deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.gateway.authentication import AUDIENCE, SessionsByCredential, TokenService, authenticate
-from mistral_on_azure.endpoint.gateway.kinds import Address, SoldModels, deployment_named
-from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
-from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
+from mistral_on_azure.endpoint.gateway.kinds import Address, Kind, SoldModels, deployment_named
+from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
 _NO_MODEL = "azureai"  # the `model` that Mistral's client MistralAzure sends by default
 
 
-class Serverless:
+class Serverless(Kind):
     """A serverless deployment. `kinds.Kind` describes the members.
 
     Args:
@@ -28,7 +27,7 @@ class Serverless:
         sold: the models that are sold per token besides the cookbook's four, and the status of retired ones.
     """
 
-    name = "serverless"
+    name = deployment_kinds.SERVERLESS.name
     addresses: ClassVar[dict[str, Address]] = {
         "/info": Address("info"),
         "/chat/completions": Address("chat", extra="error"),
@@ -39,16 +38,12 @@ class Serverless:
         "/v1/models/{model}": Address("model"),
         "/score": Address("score"),
     }
-    fallback = None
     api_versions = (API_VERSION, "2024-04-01-preview", "2025-04-01")
-    audiences = (AUDIENCE,)
+    audiences = deployment_kinds.SERVERLESS.audiences
+    bare_key = True  # as published samples send it
 
     def __init__(self, strict_model: bool = False, sold: SoldModels | None = None) -> None:
         self.strict_model, self.sold = strict_model, sold or SoldModels("serverless")
-
-    def authenticate(self, request: Request, sessions: SessionsByCredential, tokens: TokenService) -> Any:
-        """The session of a request's credential. Published samples send the key without `Bearer`, which is accepted."""
-        return authenticate(request, sessions, tokens, bare_key=True)
 
     def deployments(self) -> Mapping[str, Deployment]:
         return {**deployments(), **self.sold.deployments}
@@ -81,12 +76,6 @@ class Serverless:
         body["error"] = {"code": error.code, "message": error.message, "param": error.param, "type": error.code}
         headers = lines((("x-ms-error-code", error.code), *error.headers))
         return Answer(error.status, msgspec.json.encode(body), headers)
-
-    def quota(self, limits: Limits, clock: Callable[[], float]) -> Quota:
-        return Quota(limits, clock)
-
-    def info(self, deployment: Deployment) -> dict[str, str]:
-        return deployment.info
 
 
 SERVERLESS = Serverless()

@@ -28,6 +28,7 @@ from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import STATUSES, Fault, fault_of
 from mistral_on_azure.endpoint.fields import read
 from mistral_on_azure.endpoint.gateway.managed import REASON, STATUS
+from mistral_on_azure.endpoint.transport.contents import event
 from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, fields, lines, size_of
 
 HEADER = "x-local-fault"
@@ -178,22 +179,22 @@ def _truncated(answer: Answer) -> tuple[Answer, str]:
     if answer.events is None:
         return replace(answer, body=answer.body[: len(answer.body) // 2]), "JSON truncated"
     middle = len(answer.events) // 2
-    event = answer.events[middle].rstrip()
-    events = (*answer.events[:middle], event[: len(event) // 2] + b"\n\n")
+    last = answer.events[middle].rstrip()
+    events = (*answer.events[:middle], last[: len(last) // 2] + b"\n\n")
     return replace(answer, events=events), f"JSON truncated in event {middle + 1}, which is the last"
 
 
 def _no_done(answer: Answer) -> tuple[Answer, str]:
     if answer.events is None:
         return answer, "no-done has no effect without streaming"
-    return replace(answer, events=tuple(event for event in answer.events if event != DONE)), "stream without [DONE]"
+    return replace(answer, events=tuple(each for each in answer.events if each != DONE)), "stream without [DONE]"
 
 
 def _no_choices(answer: Answer) -> tuple[Answer, str]:
     if answer.events is None:
-        return replace(answer, body=_without_choices(answer.body)), "empty list of choices"
-    first = b"data: " + _without_choices(answer.events[0].removeprefix(b"data: ")) + b"\n\n"
-    return replace(answer, events=(first, *answer.events)), "empty list of choices in the first event"
+        return replace(answer, body=msgspec.json.encode(_without_choices(answer.body))), "empty list of choices"
+    first = _without_choices(answer.events[0].removeprefix(b"data: "))
+    return replace(answer, events=(event(first), *answer.events)), "empty list of choices in the first event"
 
 
 def _error_event(answer: Answer) -> tuple[Answer, str]:
@@ -202,15 +203,14 @@ def _error_event(answer: Answer) -> tuple[Answer, str]:
     middle = len(answer.events) // 2
     code, message = STATUSES[500]
     error = {"code": code, "message": f"{message} {_ASKED}", "param": None, "type": code}
-    event = b"data: " + msgspec.json.encode({"error": error}) + b"\n\n"
-    return replace(answer, events=(*answer.events[:middle], event, DONE)), f"error in event {middle + 1}"
+    return replace(
+        answer, events=(*answer.events[:middle], event({"error": error}), DONE)
+    ), f"error in event {middle + 1}"
 
 
-def _without_choices(body: bytes) -> bytes:
+def _without_choices(body: bytes) -> dict[str, Any]:
     decoded = msgspec.json.decode(body)
-    if "choices" in decoded:
-        decoded["choices"] = []
-    return msgspec.json.encode(decoded)
+    return {**decoded, "choices": []} if "choices" in decoded else decoded
 
 
 _DAMAGE = {

@@ -34,7 +34,7 @@ class Journal:
         kept: number of exchanges.
     """
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, kept: int) -> None:
         self._ring: deque[tuple[float, Request, Answer, int]] = deque()
         self._kept, self._most, self._bytes = kept, kept * KEPT_BYTES, 0
 
@@ -100,14 +100,8 @@ class Session:
         prompt_tokens: prompt tokens of all completions; `completion_tokens` likewise.
     """
 
-    def __init__(
-        self,
-        new_quota: Callable[[Limits], Quota],
-        limits: Limits | None = None,
-        timing: Setting = OFF,
-        kept: int = KEPT,
-    ) -> None:
-        self._new_quota, self._limits, self.timing = new_quota, limits or Limits(), timing
+    def __init__(self, new_quota: Callable[[Limits], Quota], limits: Limits, timing: Setting, kept: int) -> None:
+        self._new_quota, self._limits, self.timing = new_quota, limits, timing
         self._chosen: dict[str, int | None] = {}
         self.journal, self.faults, self.script = Journal(kept), Faults(), SessionScript()
         self.identity_secret, self.object_id = secrets.token_hex(16), secrets.token_hex(16)
@@ -154,8 +148,10 @@ class Sessions:
         limits: the quota of each deployment, for each key.
         clock: returns monotonic seconds.
         timing: the pace of responses in new sessions.
-        quota: makes the quota of one deployment for one key; the kind of deployment provides it.
         kept: number of exchanges in each journal.
+
+    Attributes:
+        new_quota: makes the quota of one deployment for one key; `Service` takes it from the kind of deployment.
     """
 
     def __init__(
@@ -164,10 +160,10 @@ class Sessions:
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
         timing: Setting = OFF,
-        quota: Callable[[Limits, Callable[[], float]], Quota] = Quota,
         kept: int = KEPT,
     ) -> None:
-        self._new = partial(Session, lambda limits: quota(limits, clock), limits, timing, kept)
+        self.new_quota: Callable[[Limits, Callable[[], float]], Quota] = Quota
+        self._new = partial(Session, lambda limits: self.new_quota(limits, clock), limits or Limits(), timing, kept)
         self._by_header = {_digest(_BEARER + key): self._new() for key in keys}
         self._by_secret = {_digest(session.identity_secret): session for session in self._by_header.values()}
         self._by_object = {session.object_id: session for session in self._by_header.values()}

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.models.log_probabilities import logprobs
+from mistral_on_azure.endpoint.models.sampling import logprobs
 from mistral_on_azure.endpoint.models.script import Completion
 from mistral_on_azure.endpoint.models.script_entries import Found
 from mistral_on_azure.endpoint.transport.exchange import Chunks
@@ -59,11 +59,7 @@ class Result(Struct):
 
     @property
     def usage(self) -> dict[str, int]:
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-            "total_tokens": self.prompt_tokens + self.completion_tokens,
-        }
+        return usage_of(self.prompt_tokens, self.completion_tokens)
 
     def logprobs(self, completion: Completion) -> dict[str, Any] | None:
         """The `logprobs` member of a choice; None unless the request asks for it and the completion is text."""
@@ -80,6 +76,11 @@ _PREFIX, _numbers = secrets.token_hex(10).encode(), count(1)
 def new_id() -> str:
     """An id of 32 hexadecimal digits, the form of the service's ids."""
     return f"{_PREFIX.decode()}{next(_numbers):012x}"
+
+
+def usage_of(prompt: int, completion: int) -> dict[str, int]:
+    """The member `usage` of a completion."""
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
 Written = bytes | Chunks  # a JSON object, or the events of a stream
@@ -112,8 +113,7 @@ def _choice(answer: Result, index: int, completion: Completion) -> bytes:
 
 def _spoken(completion: Completion, index: int) -> bytes:
     """The JSON of a choice without log probabilities."""
-    calls = [call.member for call in completion.calls] or None
-    message = {"role": "assistant", "content": completion.text, "tool_calls": calls}
+    message = {"role": "assistant", "content": completion.text, "tool_calls": completion.calls or None}
     choice = {"index": index, "message": message, "finish_reason": completion.finish_reason}
     return _encode(choice)[:-1] + b',"logprobs":null}'
 
@@ -136,12 +136,12 @@ def _tails(answer: Result) -> Iterator[dict[str, Any]]:
     last, asked = len(answer.completions) - 1, usage_asked(answer.parameters)
     for index, completion in enumerate(answer.completions):
         tokens = (answer.logprobs(completion) or {}).get("content")
-        yield _tail(index, {"role": "assistant", "content": ""})
+        yield tail_of(index, {"role": "assistant", "content": ""})
         for place, piece in enumerate(completion.pieces):
-            yield _tail(index, {"content": piece}, {"content": [tokens[place]]} if tokens else None)
+            yield tail_of(index, {"content": piece}, {"content": [tokens[place]]} if tokens else None)
         for place, call in enumerate(completion.calls):
-            yield _tail(index, {"tool_calls": [{"index": place, **call.member}]})
-        end = _tail(index, {} if completion.calls else {"content": ""}, finish_reason=completion.finish_reason)
+            yield tail_of(index, {"tool_calls": [{"index": place, **call}]})
+        end = tail_of(index, {} if completion.calls else {"content": ""}, finish_reason=completion.finish_reason)
         yield {**end, "usage": answer.usage} if index == last and asked is None else end
     if asked:
         yield {"choices": [], "usage": answer.usage}
@@ -152,8 +152,9 @@ def usage_asked(parameters: dict[str, Any]) -> bool | None:
     return parameters.get("stream_options", {}).get("include_usage")
 
 
-def _tail(
+def tail_of(
     index: int, delta: dict[str, Any], logprobs: dict[str, Any] | None = None, finish_reason: str | None = None
 ) -> dict[str, Any]:
+    """The member `choices` of a chunk."""
     choice = {"index": index, "delta": delta, "finish_reason": finish_reason, "logprobs": logprobs}
     return {"choices": [choice]}

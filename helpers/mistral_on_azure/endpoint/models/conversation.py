@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from mistral_on_azure.endpoint.api_errors import invalid
+from mistral_on_azure.endpoint.api_errors import broken, invalid
 from mistral_on_azure.endpoint.models.messages import (
     JOINT,
     Conversation,
     History,
-    broken,
     check_ids,
     check_order,
     check_roles,
@@ -252,7 +251,7 @@ def _turn(message: Any) -> Iterator[tuple[str, str]]:
         yield message.role, message.content
 
 
-def calls_text(calls: Iterator[tuple[str, str, str]]) -> str:
+def calls_text(calls: Iterable[tuple[str, str, str]]) -> str:
     """The JSON of tool calls (name, arguments, id) that the model generates after `[TOOL_CALLS]`."""
     written = [{"name": name, "arguments": _parsed(arguments), "id": call_id} for name, arguments, call_id in calls]
     return json.dumps(written, ensure_ascii=False)

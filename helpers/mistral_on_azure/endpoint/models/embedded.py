@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mistral_on_azure.azure.addresses import ENGINE_KEY
-from mistral_on_azure.azure.children import spawn
+from mistral_on_azure.azure.children import address, begin
 from mistral_on_azure.azure.files import is_checkout
 from mistral_on_azure.errors import CookbookError
 
@@ -69,8 +69,8 @@ def start(key: str) -> tuple[subprocess.Popen, str]:
         CookbookError: when the optional packages are not installed, or the engine does not start.
     """
     weights()
-    otherwise = "The embedded engine did not start; see the error above."
-    return spawn("mistral_on_azure.endpoint.models.embedded", {**os.environ, ENGINE_KEY: key}, otherwise)
+    process = begin("mistral_on_azure.endpoint.models.embedded", {**os.environ, ENGINE_KEY: key})
+    return process, address(process, "The embedded engine did not start; see the error above.")
 
 
 def main() -> None:

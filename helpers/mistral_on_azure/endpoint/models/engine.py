@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from mistral_on_azure.azure import http
@@ -23,6 +22,7 @@ from mistral_on_azure.endpoint.models import engine_adapter
 from mistral_on_azure.endpoint.models.engine_adapter import forced
 from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
 from mistral_on_azure.endpoint.models.script_layers import SessionScript
+from mistral_on_azure.endpoint.transport.contents import event, json_answer
 from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, fields
 from mistral_on_azure.errors import CookbookError
 
@@ -132,7 +132,7 @@ class RealModel:
         parts = [await self._choice(parameters, index) for index in range(parameters.get("n", 1))]
         body = engine_adapter.whole(parts)
         settle(body["usage"])
-        return Answer(200, msgspec.json.encode(body))
+        return json_answer(body)
 
     async def _choice(self, parameters: dict[str, Any], index: int) -> dict[str, Any]:
         if index and "seed" in parameters:
@@ -180,16 +180,16 @@ class RealModel:
                     break
                 chunk = json.loads(data)
                 if "error" in chunk:  # an error within the stream, after the status was sent
-                    yield b"data: " + msgspec.json.encode({"error": chunk["error"]}) + b"\n\n"
+                    yield event({"error": chunk["error"]})
                     yield DONE
                     return
-                for event in stream.chunks(chunk):
-                    yield event
+                for each in stream.chunks(chunk):
+                    yield each
             if stream.finish_reason is None:
                 raise ConnectionError("the engine's stream ended without a finish reason")
             settle(stream.usage)
-            for event in stream.end():
-                yield event
+            for each in stream.end():
+                yield each
             yield DONE
 
     async def _post(self, session: Any, body: dict[str, Any]) -> Any:

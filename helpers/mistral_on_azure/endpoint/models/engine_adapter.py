@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.models.completions import new_id, usage_asked
+from mistral_on_azure.endpoint.models.completions import new_id, tail_of, usage_asked, usage_of
 from mistral_on_azure.endpoint.models.messages import guarded, text_of
+from mistral_on_azure.endpoint.transport.contents import event
 
 
 def forced(parameters: dict[str, Any]) -> dict[str, Any] | None:
@@ -95,15 +94,12 @@ def incoming(
     if tool:  # a call that max_tokens cut short stays text
         message = as_call(tool, message["content"])
         choice = {**choice, "finish_reason": "tool_calls"}
+    calls = message.get("tool_calls") or None
     return {
         "model": label,
         "choice": {
             "index": index,
-            "message": {
-                "role": "assistant",
-                "content": message.get("content"),
-                "tool_calls": message.get("tool_calls") or None,
-            },
+            "message": {"role": "assistant", "content": message.get("content"), "tool_calls": calls},
             "finish_reason": choice.get("finish_reason") or "stop",
             "logprobs": _logprobs(choice.get("logprobs"), parameters),
         },
@@ -113,7 +109,6 @@ def incoming(
 
 def whole(parts: list[dict[str, Any]]) -> dict[str, Any]:
     """The `chat.completion` object of one or more choices. Usage counts the prompt once."""
-    prompt = parts[0]["usage"]["prompt_tokens"]
     completed = sum(part["usage"]["completion_tokens"] for part in parts)
     return {
         "id": new_id(),
@@ -121,11 +116,7 @@ def whole(parts: list[dict[str, Any]]) -> dict[str, Any]:
         "created": int(time.time()),
         "model": parts[0]["model"],
         "choices": [part["choice"] for part in parts],
-        "usage": {
-            "prompt_tokens": prompt,
-            "completion_tokens": completed,
-            "total_tokens": prompt + completed,
-        },
+        "usage": usage_of(parts[0]["usage"]["prompt_tokens"], completed),
     }
 
 
@@ -142,7 +133,7 @@ class StreamAdapter:
         self.head = {"id": new_id(), "object": "chat.completion.chunk", "created": int(time.time()), "model": label}
         self.finish_reason: str | None = None
         self.called = False
-        self.usage = _usage_of(None)
+        self.usage = usage_of(0, 0)
 
     def begin(self) -> bytes:
         return self._event({"role": "assistant", "content": ""})
@@ -177,19 +168,17 @@ class StreamAdapter:
             {} if self.called else {"content": ""}, finish_reason=reason, **(usage if asked is None else {})
         )
         if asked:
-            yield b"data: " + msgspec.json.encode({**self.head, "choices": [], **usage}) + b"\n\n"
+            yield event({**self.head, "choices": [], **usage})
 
     def _event(
         self, delta: dict[str, Any], logprobs: Any = None, finish_reason: str | None = None, **more: Any
     ) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": logprobs}
-        return b"data: " + msgspec.json.encode({**self.head, "choices": [choice], **more}) + b"\n\n"
+        return event({**self.head, **tail_of(0, delta, logprobs, finish_reason), **more})
 
 
 def _usage_of(usage: dict[str, Any] | None) -> dict[str, int]:
     """The three counts of an engine's usage, without further members."""
-    prompt, completed = ((usage or {}).get(name) or 0 for name in ("prompt_tokens", "completion_tokens"))
-    return {"prompt_tokens": prompt, "completion_tokens": completed, "total_tokens": prompt + completed}
+    return usage_of(*((usage or {}).get(name) or 0 for name in ("prompt_tokens", "completion_tokens")))
 
 
 def _folded(messages: list[Any]) -> list[Any]:
@@ -214,13 +203,11 @@ def _logprobs(logprobs: dict[str, Any] | None, parameters: dict[str, Any]) -> di
     if not parameters.get("logprobs") or not logprobs or not logprobs.get("content"):
         return None
     top = parameters.get("top_logprobs") or 0
-    return {"content": [_entry(entry, top) for entry in logprobs["content"]]}
 
+    def of(token: dict[str, Any]) -> dict[str, Any]:
+        return {name: token.get(name) for name in ("token", "logprob", "bytes")}
 
-def _entry(entry: dict[str, Any], top: int) -> dict[str, Any]:
-    kept = {name: entry.get(name) for name in ("token", "logprob", "bytes")}
-    return {**kept, "top_logprobs": [_entry_of(item) for item in (entry.get("top_logprobs") or [])[:top]]}
+    def entry(token: dict[str, Any]) -> dict[str, Any]:
+        return {**of(token), "top_logprobs": [of(each) for each in (token.get("top_logprobs") or [])[:top]]}
 
-
-def _entry_of(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: item.get(name) for name in ("token", "logprob", "bytes")}
+    return {"content": [entry(each) for each in logprobs["content"]]}

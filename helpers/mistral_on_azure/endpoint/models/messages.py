@@ -18,7 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supported
+from mistral_on_azure.endpoint.api_errors import ApiError, broken, not_supported
 
 JOINT = "\n\n"  # separates texts that are joined
 NO_MESSAGES = "The body has no messages: at least one is needed."
@@ -52,11 +52,6 @@ def explain(messages: list[Any]) -> ApiError:
     except ApiError as error:
         return error
     return broken(STARTS)
-
-
-def broken(message: str) -> ApiError:
-    """400: the messages break a rule."""
-    return invalid(message, param="messages", code="invalid_messages")
 
 
 def check_roles(messages: list[Any]) -> None:
@@ -226,8 +221,10 @@ def last_text(messages: Sequence[dict[str, Any]]) -> str:
     Raises:
         ApiError: 422 for a part that is not text.
     """
+    if messages[-1]["role"] != "tool":  # as in most requests
+        return text_of(messages[-1].get("content") or "")
     results = [*takewhile(lambda message: message["role"] == "tool", reversed(messages))]
-    return "\n".join(text_of(message.get("content") or "") for message in reversed(results or messages[-1:]))
+    return "\n".join(text_of(message.get("content") or "") for message in reversed(results))
 
 
 def text_of(content: str | list[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from mistral_on_azure.endpoint.api_errors import ApiError, invalid
+from mistral_on_azure.endpoint.api_errors import broken, invalid
 
 UNDEFINED = "null"  # mistral-common's id of a call without one
 _NAME = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
@@ -136,10 +136,6 @@ def _telling(errors: list[Any]) -> Any:
     return max((error for error in errors if error["loc"][:2] == errors[0]["loc"][:2]), key=lambda e: len(e["loc"]))
 
 
-def _refused(message: str) -> ApiError:
-    return invalid(message, param="messages", code="invalid_messages")
-
-
 def _name(name: str) -> str:
     allowed = "a-z, A-Z, 0-9, or contain underscores and dashes, with a maximum length of 64."
     return f"Function name was {name} but must be {allowed}"
@@ -147,16 +143,16 @@ def _name(name: str) -> str:
 
 def _check_order(messages: Sequence[Any]) -> None:
     if not messages:
-        raise _refused("Conversation must have at least one message")
+        raise broken("Conversation must have at least one message")
     if len(messages) == 1 and messages[0].role not in ("user", "system"):
-        raise _refused("Conversation must start with a user message or system message")
+        raise broken("Conversation must start with a user message or system message")
     last = messages[-1]
     if len(messages) > 1 and last.role == "assistant" and not last.prefix:
-        raise _refused("Expected last role User or Tool (or Assistant with prefix) for serving but got assistant")
+        raise broken("Expected last role User or Tool (or Assistant with prefix) for serving but got assistant")
     earlier = messages[0].role
     for message in messages[1:]:
         if message.role not in _AFTER[earlier]:
-            raise _refused(f"Unexpected role '{message.role}' after role '{earlier}'")
+            raise broken(f"Unexpected role '{message.role}' after role '{earlier}'")
         earlier = message.role
 
 
@@ -171,28 +167,28 @@ def _check_results(messages: Sequence[Any]) -> None:
                 break
             missing = len(message.tool_calls or ())
     if missing:
-        raise _refused("Not the same number of function calls and responses")
+        raise broken("Not the same number of function calls and responses")
 
 
 def _check_message(message: Any, last: bool) -> None:
     if message.role == "tool":
         if message.tool_call_id is None:
-            raise _refused("Tool call id has to be defined.")
+            raise broken("Tool call id has to be defined.")
         _check_id(message.tool_call_id)
     if message.role != "assistant":
         return
     if bool(message.content) == bool(message.tool_calls):
-        raise _refused("Assistant message must have either content or tool_calls, but not both.")
+        raise broken("Assistant message must have either content or tool_calls, but not both.")
     for call in message.tool_calls or ():
         if call.id == UNDEFINED:
-            raise _refused("Tool call id has to be defined in serving mode.")
+            raise broken("Tool call id has to be defined in serving mode.")
         _check_id(call.id)
         if not _NAME.match(call.function.name):
-            raise _refused(_name(call.function.name))
+            raise broken(_name(call.function.name))
     if message.prefix and not last:
-        raise _refused("Assistant message with prefix True must be last message")
+        raise broken("Assistant message with prefix True must be last message")
 
 
 def _check_id(identifier: str) -> None:
     if not _CALL_ID.match(identifier):
-        raise _refused(f"Tool call id was {identifier} but must be a-z, A-Z, 0-9, with a length of 9.")
+        raise broken(f"Tool call id was {identifier} but must be a-z, A-Z, 0-9, with a length of 9.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -15,21 +14,7 @@ from msgspec.structs import replace
 from mistral_on_azure.catalog.script_format import TokenLogprob
 from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.models.conversation import calls_text
-from mistral_on_azure.endpoint.models.tokens import Tokens, processor, size_of, tokenize
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A tool call. The arguments are a string of JSON."""
-
-    id: str
-    name: str
-    arguments: str
-
-    @property
-    def member(self) -> dict[str, Any]:
-        """The call as an item of `tool_calls`."""
-        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+from mistral_on_azure.endpoint.models.tokens import BLOCK, processor, size_of, tokenize
 
 
 class Completion(Struct, eq=False):
@@ -40,6 +25,7 @@ class Completion(Struct, eq=False):
     Attributes:
         ids: the token ids.
         pieces: the text of each token; joined, they are the text. Empty for tool calls.
+        calls: the items of `tool_calls`.
         choice: the JSON of the first choice with this completion; a cache of `completions`.
         logprobs: the script's log probabilities: one for all tokens, or one for each; None if they are to be invented.
     """
@@ -48,7 +34,7 @@ class Completion(Struct, eq=False):
     ids: tuple[int, ...]
     pieces: tuple[str, ...]
     finish_reason: str
-    calls: tuple[Call, ...] = ()
+    calls: tuple[dict[str, Any], ...] = ()
     choice: bytes = b""
     logprobs: float | Sequence[float | TokenLogprob] | None = None
 
@@ -70,48 +56,46 @@ def cut(text: str, max_tokens: int | None, stop: str | Sequence[str] | None, tok
 
     The tokens of a stop sequence count as generated, but its text is not part of the completion.
     """
-    whole = _whole(text, tokenizer, max_tokens)
-    if not stop and (max_tokens is None or max_tokens > len(whole.ids)):
-        return whole
-    tokens = Tokens(whole.ids, whole.pieces)
-    text = text[: sum(map(len, tokens.pieces))]  # of a long text, only the beginning was split into tokens
-    length, end, reason = len(tokens.ids), len(text), "stop"
+    found = whole(text, tokenizer, max_tokens)
+    if not stop and (max_tokens is None or max_tokens > len(found.ids)):
+        return found
+    text = text[: sum(map(len, found.pieces))]  # of a long text, only the beginning was split into tokens
+    length, end, reason = len(found.ids), len(text), "stop"
     stops = [stop] if isinstance(stop, str) else stop or ()
-    found = [(text.find(word) + len(word), text.find(word)) for word in stops if word and word in text]
-    if found:
-        complete_at, end = min(found)
-        length = next(i for i, size in enumerate(accumulate(map(len, tokens.pieces)), 1) if size >= complete_at)
-    if max_tokens is not None and max_tokens <= length and not (found and max_tokens == length):
+    stopped = [(text.find(word) + len(word), text.find(word)) for word in stops if word and word in text]
+    if stopped:
+        complete_at, end = min(stopped)
+        length = next(i for i, size in enumerate(accumulate(map(len, found.pieces)), 1) if size >= complete_at)
+    if max_tokens is not None and max_tokens <= length and not (stopped and max_tokens == length):
         length, reason = max_tokens, "length"
-        end = min(end, sum(map(len, tokens.pieces[:length])))
-    return _shorten(text, tokens, length, end, reason)
+        end = min(end, sum(map(len, found.pieces[:length])))
+    return _shorten(text, found, length, end, reason)
 
 
 _wholes: BoundedCache[tuple[str, str], Completion] = BoundedCache(8_000_000)
 
 
-def _whole(text: str, tokenizer: str, most: int | None) -> Completion:
-    """The completion of a complete text. Of a text with more than `most` tokens, it may have the first tokens only."""
+def whole(text: str, tokenizer: str = "v3", most: int | None = None) -> Completion:
+    """The completion of a complete text; of a long text with more than `most` tokens, perhaps of its beginning only."""
     known = _wholes.get((text, tokenizer))
     if known is None:
         tokens = tokenize(text, tokenizer, most)
         known = Completion(text, tokens.ids, tokens.pieces, "stop")
-        if most is not None and len(tokens.ids) > most:
-            return known
-        written = 6 * len(text)  # upper bound of the encoded JSON, with an escape for each character
-        _wholes.keep((text, tokenizer), known, size_of(text, len(tokens.ids)) + written)
+        if most is None or len(tokens.ids) <= most or len(text) <= 2 * BLOCK:
+            written = 6 * len(text)  # upper bound of the encoded JSON, with an escape for each character
+            _wholes.keep((text, tokenizer), known, size_of(text, len(tokens.ids)) + written)
     return known
 
 
-def _shorten(text: str, tokens: Tokens, length: int, end: int, reason: str) -> Completion:
+def _shorten(text: str, found: Completion, length: int, end: int, reason: str) -> Completion:
     """The completion of the first `end` characters of a text, with its first `length` tokens."""
     if end == len(text):
-        return Completion(text, tokens.ids, tokens.pieces, reason)
+        return Completion(text, found.ids, found.pieces, reason)
     pieces, room = [], end
-    for piece in tokens.pieces[:length]:
+    for piece in found.pieces[:length]:
         pieces.append(piece[:room])
         room = max(0, room - len(piece))
-    return Completion(text[:end], tokens.ids[:length], tuple(pieces), reason)
+    return Completion(text[:end], found.ids[:length], tuple(pieces), reason)
 
 
 def call_id(seed: str) -> str:
@@ -134,11 +118,15 @@ def calling(
     """
     if parameters.get("parallel_tool_calls") is False:
         called = called[:1]
-    calls = [Call(call_id(f"{seed}|{at}|{call}"), *call) for at, call in enumerate(called)]
-    text = calls_text((call.name, call.arguments, call.id) for call in calls)
+    calls = [(*call, call_id(f"{seed}|{at}|{call}")) for at, call in enumerate(called)]
+    text = calls_text(calls)
     limit = parameters.get("max_tokens")
     written = cut(text, limit and limit - 1, parameters.get("stop"), tokenizer)
     ids = (processor().piece_to_id("[TOOL_CALLS]"), *written.ids)
     if written.text == text:
-        return Completion("", ids, (), "tool_calls", tuple(calls))
+        members = (
+            {"id": identifier, "type": "function", "function": {"name": name, "arguments": arguments}}
+            for name, arguments, identifier in calls
+        )
+        return Completion("", ids, (), "tool_calls", tuple(members))
     return Completion(written.text, ids, ("", *written.pieces), written.finish_reason)

@@ -10,7 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from mistral_on_azure.catalog.script_format import Exchange, Reply, ToolCall, compiled, filled, key_of, placeholders
+from mistral_on_azure.catalog.script_format import Exchange, Reply, ToolCall, key_of
+from mistral_on_azure.catalog.script_patterns import compiled, filled, placeholders
 from mistral_on_azure.catalog.toml_lines import line_of
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import Fault, fault_of

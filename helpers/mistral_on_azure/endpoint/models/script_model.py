@@ -173,7 +173,7 @@ def work_out(wanted: Wanted, messages: list[Any], answers: Answers, own: Session
         choices.append(completion)
         completed += len(completion.ids)
         if completed > FEW:
-            check_answers(completed, parameters)
+            check_answers(completed, wanted)
     if repeats:
         wanted.keep(found.entry, choices[0])
     return Result(deployment, tuple(choices), prompt_tokens, parameters, completed, found)

@@ -113,15 +113,14 @@ def check_bias(biases: dict[str, float], deployment: Deployment) -> None:
         )
 
 
-def check_answers(tokens: int, parameters: dict[str, Any]) -> None:
+def check_answers(tokens: int, wanted: Wanted) -> None:
     """Refuse choices whose encoded JSON would take too much memory.
 
     Raises:
         ApiError: 422.
     """
-    alternatives = (parameters.get("top_logprobs") or 0) + 1 if parameters.get("logprobs") else 0
-    if tokens * (1 + alternatives + (4 if parameters.get("stream") else 0)) > MOST_WRITTEN:
-        n = parameters.get("n", 1)
+    if tokens * (1 + wanted.alternatives + (4 if wanted.parameters.get("stream") else 0)) > MOST_WRITTEN:
+        n = wanted.choices
         raise not_supported("n", n, f"The {n} choices are too long together: ask for fewer, or for fewer alternatives.")
 
 

@@ -60,7 +60,6 @@ def vocabulary_size(tokenizer: str) -> int:
 
 
 _TOKEN, _CHARACTER = 120, 4  # upper bounds of the bytes of a token, and of a character, in memory
-_tokenized: BoundedCache[tuple[str, str], Tokens] = BoundedCache(8_000_000)
 
 
 def size_of(text: str, tokens: int) -> int:
@@ -74,18 +73,9 @@ def tokenize(text: str, tokenizer: str = "v3", most: int | None = None) -> Token
     Args:
         most: a long text with more tokens than this may be split in part; the pieces are then its beginning.
     """
-    known = _tokenized.get((text, tokenizer))
-    if known is None:
-        known = _split(text, tokenizer, inf if most is None else most)
-        if most is None or len(known.ids) <= most or len(text) <= 2 * BLOCK:
-            _tokenized.keep((text, tokenizer), known, size_of(text, len(known.ids)))
-    return known
-
-
-def _split(text: str, tokenizer: str, most: float) -> Tokens:
     if tokenizer == TEKKEN:
         return Tokens(*published_tokens.split(text))
-    ids = tuple(ids_of(text, tokenizer, most))
+    ids = tuple(ids_of(text, tokenizer, inf if most is None else most))
     vocabulary = _vocabulary(tokenizer)
     decode = getincrementaldecoder("utf-8")().decode
     pieces = [decode(vocabulary[token]) for token in ids]

@@ -16,7 +16,6 @@ from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.openapi.bodies import COUNT, TEXT, ref
 
 CLIENT_ID = "x-ms-client-request-id"
-_QUOTA_OF = "a minute in the quota of this deployment"
 
 
 def shared_parameters(kind: Kind) -> dict[str, Any]:
@@ -68,35 +67,31 @@ def _parameter(
     return {"name": name, "in": place, "required": required, "description": words, "schema": typed, **shown}
 
 
+def _header(words: str, schema: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
+    return {"description": words, "schema": schema, "required": required}
+
+
 ALWAYS = ("x-ms-request-id", "apim-request-id", "x-request-id")
-QUOTA = tuple(
-    f"x-ratelimit-{what}-{name}" for name in ("requests", "tokens") for what in ("limit", "remaining", "reset")
-)
-
-
 WAITS = ("retry-after-ms", "x-ms-retry-after-ms")
 CONTAINERS = (STATUS, REASON)
+_SECONDS = {"type": "string", "pattern": r"^[0-9]+\.[0-9]{3}s$"}
+QUOTA = {
+    f"x-ratelimit-{what}-{name}": _header(words, schema)
+    for name in ("requests", "tokens")
+    for what, words, schema in (
+        ("limit", f"The {name} a minute in the quota of this deployment.", COUNT),
+        ("remaining", f"The {name} that are left of that quota.", COUNT),
+        ("reset", f"The time until the quota of {name} is full again.", _SECONDS),
+    )
+}
 
 
 def response_headers() -> dict[str, Any]:
     """The response headers, by name."""
     ids = {name: _header("The id of the response; clients read it from different headers.", TEXT) for name in ALWAYS}
-    quota = {
-        f"x-ratelimit-{what}-{name}": _header(words, schema)
-        for name in ("requests", "tokens")
-        for what, words, schema in (
-            ("limit", f"The {name} {_QUOTA_OF}.", COUNT),
-            ("remaining", f"The {name} that are left of that quota.", COUNT),
-            (
-                "reset",
-                f"The time until the quota of {name} is full again.",
-                {"type": "string", "pattern": r"^[0-9]+\.[0-9]{3}s$"},
-            ),
-        )
-    }
     return {
         **ids,
-        **quota,
+        **QUOTA,
         "x-ms-error-code": _header("The error code of the body.", TEXT),
         "retry-after": _header("Seconds to wait before a retry, or the HTTP date to wait for.", TEXT, required=False),
         **{name: _header("Milliseconds to wait before a retry.", COUNT, required=False) for name in WAITS},
@@ -107,10 +102,6 @@ def response_headers() -> dict[str, Any]:
         "www-authenticate": _header("The expected credential, and the error of a token.", TEXT, required=False),
         "allow": _header("The methods that the path has.", TEXT),
     }
-
-
-def _header(words: str, schema: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
-    return {"description": words, "schema": schema, "required": required}
 
 
 def refs(*names: str) -> dict[str, Any]:

@@ -92,10 +92,11 @@ def document_of(routes: Routes, kind: Kind) -> dict[str, Any]:
         routes: all routes of the endpoint.
         kind: its kind of deployment.
     """
+    version = kind.api_versions[0] if kind.api_versions else API_VERSION
     about = _ABOUT if kind.fallback is None else _ABOUT + _PASSED_ON
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Mistral on Azure, local endpoint", "version": _version(kind), "description": about},
+        "info": {"title": "Mistral on Azure, local endpoint", "version": version, "description": about},
         "servers": [{"url": "/", "description": "The endpoint that served this document"}],
         "security": SECURITY,
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
@@ -108,7 +109,3 @@ def document_of(routes: Routes, kind: Kind) -> dict[str, Any]:
             "securitySchemes": SCHEMES,
         },
     }
-
-
-def _version(kind: Kind) -> str:
-    return kind.api_versions[0] if kind.api_versions else API_VERSION

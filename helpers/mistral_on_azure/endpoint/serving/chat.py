@@ -84,9 +84,8 @@ async def _awaited(
     if answer.source is not None:
         answer = replace(answer, source=None, events=tuple([event async for event in answer.source]))
     if answer.events is not None and not answer.tokens:
-        around = (
-            4 if usage_asked(asked.settings.parameters) else 3
-        )  # events with the role, the end, [DONE] and perhaps usage
+        # Besides its tokens, a stream has events with the role, the end, [DONE] and perhaps usage.
+        around = 4 if usage_asked(asked.settings.parameters) else 3
         answer = replace(answer, tokens=len(answer.events) - around)
     return _slowed_or_damaged(answer, asked, setting, fault)
 

@@ -37,26 +37,6 @@ _NO_TEXT_GENERATION = "task_type chat-completion not available with text generat
 
 
 @dataclass(frozen=True, slots=True)
-class Adapter:
-    """The container's rules for one model.
-
-    Attributes:
-        name: the model's name in `/info`.
-        provider: the provider in the model's files. If it is `mistral`, the system message is moved into the user
-            message and JSON mode is refused; if it is empty, both are sent to the engine unchanged.
-    """
-
-    name: str
-    provider: str
-
-    @property
-    def info(self) -> bytes:
-        """The body of `/info`."""
-        told = {"model_type": "chat-completion", "model_provider_name": self.provider, "model_name": self.name}
-        return json.dumps(told, indent=4).encode()
-
-
-@dataclass(frozen=True, slots=True)
 class ContainerChat:
     """A chat request that container and engine have accepted.
 
@@ -81,12 +61,14 @@ class ContainerChat:
 
 
 def read_chat(
-    body: bytes, content_type: str, extra: str | None, adapter: Adapter, *, azure: bool, filtered: Sequence[str] = ()
+    body: bytes, content_type: str, extra: str | None, provider: str, *, azure: bool, filtered: Sequence[str] = ()
 ) -> ContainerChat:
     """Parse and validate a chat request in the container's order of checks.
 
     Args:
         extra: the header `extra-parameters`.
+        provider: the provider in the model's files. If it is `mistral`, the system message is moved into the user
+            message and JSON mode is refused; if it is empty, both are sent to the engine unchanged.
         azure: whether the path is `/chat/completions`, which refuses extra parameters by default; the other path,
             `/v1/chat/completions`, drops them.
         filtered: texts that content safety refuses.
@@ -102,8 +84,8 @@ def read_chat(
     extras = {name: data[name] for name in data if name not in KNOWN and (azure or name != "extra_params")}
     if azure:
         _check_extras(list(extras), extra)
-    _check_adapter(chat, adapter)
-    messages = _move_system(chat) if adapter.provider else _messages(chat)
+    _check_adapter(chat, provider)
+    messages = _move_system(chat) if provider else _messages(chat)
     passed = extras if extra == "pass-through" else {}
     request = _request(chat, messages, passed, {} if extras else override)
     sent = {name: value for name, value in data.items() if name not in extras or passed or not azure}
@@ -115,7 +97,7 @@ def read_chat(
         check_calls(messages)
     except EngineError as error:
         raise from_engine(error) from None
-    moved = adapter.provider and chat.messages[0].role is Role.system and len(chat.messages) > 1
+    moved = provider and chat.messages[0].role is Role.system and len(chat.messages) > 1
     came = _messages(chat)
     asked = [text_of(message.get("content")) for message in came if message["role"] == "user"]
     system = text_of(came[0].get("content")) if moved else None
@@ -234,10 +216,10 @@ def _check_extras(names: list[str], extra: str | None) -> None:
         raise Refused(400, {"detail": f"Extra parameters {shown(names)} {allowed} {hint}"})
 
 
-def _check_adapter(chat: ChatBody, adapter: Adapter) -> None:
+def _check_adapter(chat: ChatBody, provider: str) -> None:
     if chat.tools is not None or chat.tool_choice is not None:
         raise Refused(400, {"detail": "Tools and tool_choice are not supported."})
-    if adapter.provider and chat.response_format and chat.response_format.type == "json_object":
+    if provider and chat.response_format and chat.response_format.type == "json_object":
         raise Refused(400, {"detail": "mixtral model does not support json response format."})
 
 

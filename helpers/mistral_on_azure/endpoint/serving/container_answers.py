@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.serving.engine_request import EngineError
 from mistral_on_azure.endpoint.transport import listener
 from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, Request, lines
@@ -52,6 +53,13 @@ class Refused(Exception):
         super().__init__(status)
         self.status, self.headers = status, headers
         self.body = b"" if body is None else written(body)
+
+
+def info(deployment: Deployment) -> bytes:
+    """The body of `/info`."""
+    provider, name = deployment.container_provider, deployment.container_name
+    told = {"model_type": "chat-completion", "model_provider_name": provider, "model_name": name}
+    return json.dumps(told, indent=4).encode()
 
 
 def preflight(request: Request) -> Answer:

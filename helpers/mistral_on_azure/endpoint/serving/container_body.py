@@ -36,6 +36,12 @@ class Invalid(Exception):
         self.details = details
 
 
+class _Open(BaseModel):
+    """A part of a message. Members that the container does not know are kept, and sent to the engine."""
+
+    model_config = ConfigDict(extra="allow")
+
+
 class Role(StrEnum):
     """The roles of messages. `developer` and `function` are refused."""
 
@@ -63,33 +69,29 @@ class Detail(Enum):
     high = "high"
 
 
-class ContentImageUrl(BaseModel):
+class ContentImageUrl(_Open):
     """The URL of an image."""
 
-    model_config = ConfigDict(extra="allow")
     url: str
     detail: Detail | None = Detail.auto
 
 
-class ContentImage(BaseModel):
+class ContentImage(_Open):
     """An image whose data is part of the request."""
 
-    model_config = ConfigDict(extra="allow")
     data: Any
     detail: Detail | None = Detail.auto
 
 
-class ContentAudioUrl(BaseModel):
+class ContentAudioUrl(_Open):
     """The URL of an audio file."""
 
-    model_config = ConfigDict(extra="allow")
     url: str
 
 
-class ContentPart(BaseModel):
+class ContentPart(_Open):
     """One part of a message's content. The container's errors contain the names of this class and of its method."""
 
-    model_config = ConfigDict(extra="allow")
     type: ContentPartType
     text: str | None = None
     image: ContentImage | None = None
@@ -116,29 +118,26 @@ def _check_name(value: str) -> str:
     return value
 
 
-class CalledFunction(BaseModel):
+class CalledFunction(_Open):
     """The function of a tool call, with its arguments."""
 
-    model_config = ConfigDict(extra="allow")
     name: str
     arguments: dict[str, Any] | str
 
     _name = field_validator("name")(_check_name)
 
 
-class ToolCall(BaseModel):
+class ToolCall(_Open):
     """A tool call of an assistant message. Its id may be left out."""
 
-    model_config = ConfigDict(extra="allow")
     id: str | None = None
     type: FunctionType = FunctionType.function
     function: CalledFunction
 
 
-class Message(BaseModel):
-    """A message. Other members are kept and sent to the engine."""
+class Message(_Open):
+    """A message."""
 
-    model_config = ConfigDict(extra="allow")
     role: Role
     content: str | list[ContentPart] | None = None
     tool_calls: list[ToolCall] | None = None

@@ -1,15 +1,23 @@
-"""The checks of messages by managed compute's engine (vLLM): their types, tool calls, and the chat template.
+"""Messages in managed compute's engine (vLLM): their types, tool calls, and the chat template that makes the prompt.
 
 The engine validates a message against each kind of message in turn, and lists the errors of all of them. The lists here
 have the engine's count and its first entries, and leave out the entries of kinds that do not help a reader.
+
+The template is the one in these models' files until September 2024, in which user and assistant alternate. With the
+tokenizer v1, `[INST]` is text that takes four tokens; v3 has a control token for it. `<s>` begins the prompt, and
+`</s>` ends each assistant message.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import invalid, shown
+from mistral_on_azure.endpoint.bounds import BoundedCache
+from mistral_on_azure.endpoint.models.tokens import ids_of, size_of
 from mistral_on_azure.endpoint.serving.engine_request import EngineError, Fault, listed
 from mistral_on_azure.endpoint.transport.contents import check_size
 
@@ -18,6 +26,10 @@ _CUSTOM_CALL = "ChatCompletionMessageCustomToolCallParam"
 _KINDS = ("developer", "system", "user", "assistant", "tool")
 _NULL_CONTENT = {"system": 19, "user": 19, "tool": 18}  # errors that the engine counts for null as content, by role
 _WRONG_NAME = 14  # errors that the engine counts for a name that is not a string
+_SPECIAL = re.compile("</?s>|<unk>")  # also in the text of a message, as the template does not escape it
+LONGEST_TOKEN = {"v1": 16, "v3": 18}  # characters: no prompt has more than this many for each of its tokens
+
+Turn = tuple[str, str]  # role, which is user or assistant, and text
 
 
 def message_faults(messages: list[dict[str, Any]]) -> tuple[list[Fault], int]:
@@ -104,6 +116,35 @@ def check_template(messages: list[dict[str, Any]]) -> None:
             raise EngineError("Conversation roles must alternate user/assistant/user/assistant/...")
         if message["role"] not in ("user", "assistant"):
             raise EngineError("Only user and assistant roles are supported!")
+
+
+def render(turns: Sequence[Turn]) -> str:
+    """The prompt as text, with the special tokens as text, too."""
+    return "<s>" + "".join(f"[INST] {text} [/INST]" if role == "user" else f"{text}</s>" for role, text in turns)
+
+
+def count(turns: Sequence[Turn], tokenizer: str) -> int:
+    """The number of tokens of a rendered conversation.
+
+    Args:
+        tokenizer: v1 or v3.
+    """
+    if tokenizer == "v3":  # its markers are control tokens, which no text contains
+        return 1 + sum(_tokens(text, "v3") + (2 if role == "user" else 1) for role, text in turns)
+    parts = _SPECIAL.split(render(turns))
+    return len(parts) - 1 + sum(_tokens(part, tokenizer) for part in parts)
+
+
+_counts: BoundedCache[tuple[str, str], int] = BoundedCache(4_000_000)
+
+
+def _tokens(text: str, tokenizer: str) -> int:
+    if not text:
+        return 0
+    known = _counts.get((text, tokenizer))
+    if known is None:
+        known = _counts.keep((text, tokenizer), len(ids_of(text, tokenizer)), size_of(text, 0))
+    return known
 
 
 def _decoded(arguments: Any) -> Any:

@@ -192,10 +192,7 @@ def _rules(body: EngineBody) -> list[tuple[bool, str, tuple[str, Any] | None]]:
     most = f"n must be at most {MOST_CHOICES}, got {n}. To increase this limit, set the VLLM_MAX_N_SEQUENCES "
     penalties = (
         (abs(value or 0.0) > 2, f"{name} must be in [-2, 2], got {value}.", None)
-        for name, value in (
-            ("presence_penalty", body.presence_penalty),
-            ("frequency_penalty", body.frequency_penalty),
-        )
+        for name, value in (("presence_penalty", body.presence_penalty), ("frequency_penalty", body.frequency_penalty))
     )
     return [
         (n < 1, f"n must be at least 1, got {n}.", None),
@@ -206,19 +203,11 @@ def _rules(body: EngineBody) -> list[tuple[bool, str, tuple[str, Any] | None]]:
             f"repetition_penalty must be greater than zero, got {repetition}.",
             None,
         ),
-        (
-            temperature < 0,
-            f"temperature must be non-negative, got {temperature}.",
-            ("temperature", temperature),
-        ),
+        (temperature < 0, f"temperature must be non-negative, got {temperature}.", ("temperature", temperature)),
         (not 0 < top_p <= 1, f"top_p must be in (0, 1], got {top_p}.", ("top_p", top_p)),
         (top_k < -1, f"top_k must be 0 (disable), or at least 1, got {top_k}.", None),
         (not 0 <= min_p <= 1, f"min_p must be in [0, 1], got {min_p}.", None),
-        (
-            limit is not None and limit < 1,
-            f"max_tokens must be at least 1, got {limit}.",
-            ("max_tokens", limit),
-        ),
+        (limit is not None and limit < 1, f"max_tokens must be at least 1, got {limit}.", ("max_tokens", limit)),
         (least < 0, f"min_tokens must be greater than or equal to 0, got {least}.", None),
         (
             limit is not None and least > limit,

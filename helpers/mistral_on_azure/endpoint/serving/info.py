@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.gateway.kinds import deployment_named
@@ -51,12 +49,16 @@ def info(service: Service, request: Request, session: Session) -> Answer:
 
 def models(service: Service, request: Request, session: Session) -> Answer:
     """`GET /v1/models`: the deployments, in OpenAI's format and with the members that Mistral's client reads."""
+    return json_answer({"object": "list", "data": _cards(service, request, session)})
+
+
+def _cards(service: Service, request: Request, session: Session) -> list[dict[str, Any]]:
     check_api_version(request, service.kind.api_versions)
     cards = [_card(each) for each in service.kind.deployments().values() if _is_listed(service, each)]
     if service.model.name is not None:  # a real engine answers for every deployment
         default = deployment_named(session.deployment or service.default, service.kind.deployments())
         cards.insert(0, {**_card(default), "id": service.model.name, "owned_by": "real engine"})
-    return json_answer({"object": "list", "data": cards})
+    return cards
 
 
 def _is_listed(service: Service, deployment: Deployment) -> bool:
@@ -70,7 +72,7 @@ def _is_listed(service: Service, deployment: Deployment) -> bool:
 
 def model(service: Service, request: Request, session: Session) -> Answer:
     """`GET /v1/models/NAME`: one deployment of the list."""
-    listed = msgspec.json.decode(models(service, request, session).body)["data"]
+    listed = _cards(service, request, session)
     wanted = request.path.partition("/models/")[2]  # the name may have slashes
     for card in listed:
         if card["id"] == wanted:

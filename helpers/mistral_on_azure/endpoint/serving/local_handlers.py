@@ -1,8 +1,11 @@
-"""The handlers of the routes under `/local`, which Azure does not have: notebooks and tests use them."""
+"""The handlers of the routes under `/local`, which Azure does not have: notebooks and tests use them.
+
+Their docstrings are the summaries and descriptions of their routes in the OpenAPI document.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Annotated
 
 import msgspec
@@ -20,8 +23,6 @@ from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.transport.contents import json_answer, query_of, read_body, read_json
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
-LocalHandler = Callable[[Service, Request, Session | None], Answer | Awaitable[Answer]]
-
 _Limit = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 # The fields of `POST /local/session`, besides `deployment`.
 SESSION = {
@@ -33,7 +34,7 @@ SESSION = {
 
 
 def token(service: Service, request: Request, session: None) -> Answer:
-    """`GET /local/identity/token`: issue a token, in the protocol of App Service's managed identity."""
+    """The token service, as App Service offers it to a managed identity"""
     known = service.sessions.of_identity_secret(request.headers.get("x-identity-header", ""))
     if known is None:
         raise ApiError(401, "unauthorized", "The X-IDENTITY-HEADER is missing or wrong.")
@@ -43,12 +44,11 @@ def token(service: Service, request: Request, session: None) -> Answer:
 
 
 def session(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
-    """`POST /local/session`: change the settings of this key's session.
+    """Change the settings of this key's session, and get the addresses for signing in with Microsoft Entra ID
 
     `token_lifetime` is the lifetime in seconds of tokens that are issued from now on. `requests_per_minute` and
-    `tokens_per_minute` set a new quota for each deployment, of which nothing is used. `strict` refuses prompts that no
-    script of the user's own has. Null for one of the latter three restores the setting with which the endpoint was
-    started. The response has the addresses for signing in with Microsoft Entra ID.
+    `tokens_per_minute` set a new quota, of which nothing is used; `strict` refuses prompts that no script of the user's
+    own has. Null for one of these three restores the setting with which the endpoint was started.
     """
     wanted = read_body(request)
     named = wanted.pop("deployment", None)
@@ -69,22 +69,19 @@ async def _told_later(told: dict[str, str], coming: Awaitable[dict[str, str]]) -
 
 
 def renew(service: Service, request: Request, session: Session) -> Answer:
-    """`DELETE /local/session`: replace this key's session by a new one, without script, faults and exchanges.
-
-    The messages of refusals of unexpected prompts stay in `refused_ever`.
-    """
+    """Replace this key's session by a new one: its script, faults, quota and exchanges are dropped"""
     return spent(service, request, service.sessions.renew(session))
 
 
 def spent(service: Service, request: Request, session: Session) -> Answer:
-    """`GET /local/session`: the number of requests, their tokens, and the refusals of unexpected prompts."""
+    """The number of requests of this session, their tokens, and the prompts that were refused as unexpected"""
     counts = {name: getattr(session, name) for name in ("calls", "prompt_tokens", "completion_tokens")}
     refused = {name: getattr(session.script, name) for name in ("refused", "refused_ever")}
     return json_answer({**counts, **refused})
 
 
 def exchanges(service: Service, request: Request, session: Session) -> Answer:
-    """`GET /local/exchanges?last=N`: the last exchanges of this session, with credentials masked."""
+    """The last exchanges of this session, with credentials masked"""
     wanted = query_of(request.query).get("last", "1")
     if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 4 and 1 <= int(wanted) <= 1000):
         raise invalid(f"The query parameter last is a whole number from 1 to 1000, not {wanted!r}.", param="last")
@@ -92,27 +89,26 @@ def exchanges(service: Service, request: Request, session: Session) -> Answer:
 
 
 def ask_faults(service: Service, request: Request, session: Session) -> Answer:
-    """`POST /local/faults`: queue faults for the next chat completions of this session."""
+    """Queue faults for the next chat completions of this session; `fault.py` describes them"""
     session.faults.ask(read_json(request.body))
     return faults(service, request, session)
 
 
 def forget_faults(service: Service, request: Request, session: Session) -> Answer:
-    """`DELETE /local/faults`: drop all queued faults."""
+    """Drop all queued faults"""
     session.faults.clear()
     return faults(service, request, session)
 
 
 def faults(service: Service, request: Request, session: Session) -> Answer:
-    """`GET /local/faults`: the queued faults."""
+    """The queued faults"""
     return json_answer([fault.described for fault in session.faults.waiting()])
 
 
 def add_script(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
-    """`POST /local/script`: add exchanges, in the format of `script_format`, to the script of this session.
+    """Add exchanges to the script of this session, which goes before the script files
 
-    They go before the session's earlier exchanges and the script files, and replace those of the session for the same
-    requests.
+    They go before the session's earlier exchanges, and replace those for the same requests.
     """
     if in_event_loop():  # compiling many patterns would block it
         return in_background(_add_script, service, request, session)
@@ -131,18 +127,18 @@ def _add_script(service: Service, request: Request, session: Session) -> Answer:
 
 
 def forget_script(service: Service, request: Request, session: Session) -> Answer:
-    """`DELETE /local/script`: drop this session's exchanges, and restart all sequences of replies."""
+    """Drop the exchanges of this session, and restart all sequences of replies"""
     session.script.clear()
     return script(service, request, session)
 
 
 def script(service: Service, request: Request, session: Session) -> Answer:
-    """`GET /local/script`: the exchanges of this session."""
+    """The exchanges of this session"""
     return json_answer(session.script.exchanges)
 
 
 def set_timing(service: Service, request: Request, session: Session) -> Answer:
-    """`POST /local/timing`: set the pace of this session's responses, as in {"timing": "imitate"}.
+    """Set the pace of this session's responses, as in {"timing": "imitate"}; `local/timing.py` has the values
 
     The response has the new timing and the one before.
     """

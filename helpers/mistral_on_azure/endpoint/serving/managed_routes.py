@@ -1,11 +1,10 @@
-"""The handler of all paths on managed compute: gateway, container and engine, with the script as the model."""
+"""The handler of all paths on managed compute: gateway, container and engine; the model is always the script."""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Awaitable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,26 +16,23 @@ from mistral_on_azure.endpoint.bounds import LARGE, LONG, in_background, in_even
 from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.managed import ConcurrencyLimit, wrapped
-from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.local.faults import damaged, error_of
 from mistral_on_azure.endpoint.local.sessions import Session
-from mistral_on_azure.endpoint.models import chat_template
 from mistral_on_azure.endpoint.models.model import FaultAsked
 from mistral_on_azure.endpoint.models.sampling import pick
 from mistral_on_azure.endpoint.models.script import Completion, cut
 from mistral_on_azure.endpoint.models.script_entries import Question
 from mistral_on_azure.endpoint.models.script_layers import Answers
 from mistral_on_azure.endpoint.models.script_model import is_object
-from mistral_on_azure.endpoint.models.tokens import vocabulary_is_read
+from mistral_on_azure.endpoint.models.tokens import vocabulary_is_read, vocabulary_size
 from mistral_on_azure.endpoint.service import Service
-from mistral_on_azure.endpoint.serving import container, scoring
+from mistral_on_azure.endpoint.serving import container, engine_messages, scoring
 from mistral_on_azure.endpoint.serving import container_answers as answers
 from mistral_on_azure.endpoint.serving.chat import pace_of, slowed
-from mistral_on_azure.endpoint.serving.container import Adapter, ContainerChat
+from mistral_on_azure.endpoint.serving.container import ContainerChat
 from mistral_on_azure.endpoint.serving.container_answers import Refused
 from mistral_on_azure.endpoint.serving.container_body import schemas_are_read
-from mistral_on_azure.endpoint.serving.engine_messages import check_template
 from mistral_on_azure.endpoint.serving.engine_request import EngineError, StreamOptions
 from mistral_on_azure.endpoint.serving.engine_sampling import (
     check_characters,
@@ -68,7 +64,7 @@ class _Call:
     kind: Kind
     deployment: Deployment
     session: Session
-    pending: ConcurrencyLimit | Quota
+    pending: ConcurrencyLimit
     pace: timing.Timing
     fault: Fault | None
 
@@ -92,7 +88,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         _check_size(request.body)
-        known = service.script.files.answers(session.script.strict)
+        known = service.model.files.answers(session.script.strict)
     except ApiError as error:
         return _passed_on(call, error)
     size = len(request.body)
@@ -105,7 +101,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
 
 async def _answer_later(call: _Call, request: Request, known: Answers) -> Answer:
     """Make the container's response in the background thread. The request counts as concurrent meanwhile."""
-    with call.pending.working() if isinstance(call.pending, ConcurrencyLimit) else nullcontext():
+    with call.pending.working():
         outcome = await in_background(_outcome, request, call.deployment, call.session, known)
     return _passed_on(call, outcome)
 
@@ -130,18 +126,14 @@ def _passed_on(call: _Call, outcome: _Outcome) -> Answer:
     if isinstance(outcome, FaultAsked):
         fault = outcome.fault
         if made is None:
-            return damaged(_named(_faulty(call.kind, outcome), deployment), fault)
+            made = timing.paced(call.kind.error(error_of(fault)), slowed(timing.Timing(), fault), 0)
+            return damaged(_named(made, deployment), fault)
     if isinstance(made, Refused):
         made = wrapped(made.status, made.body, made.headers, made.content_type)
     else:
         made = timing.paced(made, slowed(call.pace, fault), made.tokens)
-    made = _named(pending.waits(made) if isinstance(pending, ConcurrencyLimit) else made, deployment)
+    made = _named(pending.waits(made), deployment)
     return damaged(made, fault) if fault else made
-
-
-def _faulty(kind: Kind, scripted: FaultAsked) -> Answer:
-    """The error response of a fault with a status, with the fault's delay."""
-    return timing.paced(kind.error(error_of(scripted.fault)), slowed(timing.Timing(), scripted.fault), 0)
 
 
 def _check_size(body: bytes) -> None:
@@ -167,11 +159,10 @@ def _container(request: Request, deployment: Deployment, session: Session, known
     if listener.is_preflight(request.method, request.headers):
         return answers.preflight(request)
     answers.check_route(request.method, request.path)
-    adapter = Adapter(deployment.container_name, deployment.container_provider)
     if request.path == "/":
         return Answer(200, b'"healthy"')
     if request.path == "/info":
-        return Answer(200, adapter.info)
+        return Answer(200, answers.info(deployment))
     if request.path == "/swagger.json":
         return Answer(200, answers.description())
     if request.path == "/redoc":
@@ -183,21 +174,20 @@ def _container(request: Request, deployment: Deployment, session: Session, known
         container.read_completions(request.body, content_type)
     extra = request.headers.get("extra-parameters")
     azure = request.path == "/chat/completions"
-    asked = container.read_chat(request.body, content_type, extra, adapter, azure=azure, filtered=known.filtered)
+    provider = deployment.container_provider
+    asked = container.read_chat(request.body, content_type, extra, provider, azure=azure, filtered=known.filtered)
     identifier = request.headers.get("x-request-id", "")[:_LONGEST_ID] or f"{random.getrandbits(64):016x}"
-    return _chat(asked, adapter, deployment, session, known, f"chatcmpl-{identifier}")
+    return _chat(asked, deployment, session, known, f"chatcmpl-{identifier}")
 
 
-def _chat(
-    asked: ContainerChat, adapter: Adapter, deployment: Deployment, session: Session, known: Answers, identifier: str
-) -> Answer:
+def _chat(asked: ContainerChat, deployment: Deployment, session: Session, known: Answers, identifier: str) -> Answer:
     body = asked.body
     prompt_tokens = _check(asked, deployment)
-    late = late_error(body, chat_template.VOCABULARY[deployment.tokenizer])
+    late = late_error(body, vocabulary_size(deployment.tokenizer))
     if late is not None and not body.stream:
         raise answers.from_engine(late)
     if late is not None:
-        return Answer(200, b"", b"", _EVENTS, answers.broken_stream(late, adapter.name))
+        return Answer(200, b"", b"", _EVENTS, answers.broken_stream(late, deployment.container_name))
     parameters = {
         "temperature": body.temperature if body.temperature is not None else 0.0 if body.seed is None else 1.0,
         "top_p": 1.0 if body.top_p is None else body.top_p,
@@ -220,7 +210,7 @@ def _chat(
             raise answers.from_engine(EngineError(_TOO_MUCH))
     reason = found.given.more.finish_reason if found else None
     written = [completion.ended(reason, None) for completion, _ in choices]
-    made = _written(asked, written, adapter.name, (prompt_tokens, completed), identifier)
+    made = _written(asked, written, deployment.container_name, (prompt_tokens, completed), identifier)
     made = replace(made, delay=delay, tokens=completed, prompt_tokens=prompt_tokens)
     if fault is not None:
         raise FaultAsked(fault, made)
@@ -248,11 +238,11 @@ def _check(asked: ContainerChat, deployment: Deployment) -> int:
     context, body = deployment.context, asked.body
     try:
         check_limit(body, context)
-        check_template(asked.messages)
+        engine_messages.check_template(asked.messages)
         check_continuing(body)
-        prompt = chat_template.render(asked.turns)
-        check_characters(prompt, body, context, chat_template.LONGEST_TOKEN[deployment.tokenizer])
-        prompt_tokens = chat_template.count(asked.turns, deployment.tokenizer)
+        prompt = engine_messages.render(asked.turns)
+        check_characters(prompt, body, context, engine_messages.LONGEST_TOKEN[deployment.tokenizer])
+        prompt_tokens = engine_messages.count(asked.turns, deployment.tokenizer)
         check_length(prompt_tokens, len(prompt), body, context)
         check_sampling(body)
     except EngineError as error:
@@ -286,9 +276,9 @@ def _score(body: bytes, deployment: Deployment, session: Session, known: Answers
         return Answer(200, b"{}")
     turns, given = read
     parameters = scoring.score_parameters(given)
-    longest = chat_template.LONGEST_TOKEN[deployment.tokenizer] * deployment.context
+    longest = engine_messages.LONGEST_TOKEN[deployment.tokenizer] * deployment.context
     fits = parameters is not None and sum(len(text) for _, text in turns) <= longest
-    prompt_tokens = chat_template.count(turns, deployment.tokenizer) if fits else 0
+    prompt_tokens = engine_messages.count(turns, deployment.tokenizer) if fits else 0
     if not fits or prompt_tokens > deployment.context:
         return Answer(200, answers.written({"output": "None"}))
     prompt = next(text for role, text in reversed(turns) if role == "user")

@@ -125,10 +125,7 @@ _TYPES: dict[str, Any] = {
     "stream_options": _parameter(
         _StreamOptions,
         "include_usage: send usage in a separate chunk after the last choice.",
-        refusals={
-            "Expected `object`": "must be an object, not {kind}",
-            "": "must have true or false as include_usage",
-        },
+        refusals={"Expected `object`": "must be an object, not {kind}", "": "must have true or false as include_usage"},
         own=True,
     ),
     "parallel_tool_calls": _parameter(bool, "Whether the completion may have several tool calls.", own=True),
@@ -143,15 +140,7 @@ _Others = msgspec.defstruct(
 )
 
 # Parameters that are aliases, that depend on others, or that `_check_companions` checks. Most requests have none.
-_RELATED = {
-    "random_seed",
-    "max_completion_tokens",
-    "stream_options",
-    "top_logprobs",
-    "n",
-    "stop",
-    "tool_choice",
-}
+_RELATED = {"random_seed", "max_completion_tokens", "stream_options", "top_logprobs", "n", "stop", "tool_choice"}
 _STANDARD = {name for name, rule in PARAMETERS.items() if not rule.extra}
 
 
@@ -254,15 +243,11 @@ def _check_companions(given: dict[str, Any]) -> None:
         raise not_supported("top_logprobs", given["top_logprobs"], "top_logprobs needs logprobs: set it to true.")
     if given.get("n", 1) > 1 and given.get("temperature") == 0:
         raise invalid(f"n must be 1 when using greedy sampling, got {given['n']}.", param="n")
-    if "" in _stops(given):
+    stop = given.get("stop", [])
+    if "" in ([stop] if isinstance(stop, str) else stop):
         raise invalid("stop cannot contain an empty string.", param="stop")
     if given.get("tool_choice", "none") != "none" and "tools" not in given:
         raise invalid("When using `tool_choice`, `tools` must be set.", param="tool_choice")
-
-
-def _stops(given: dict[str, Any]) -> list[str]:
-    stop = given.get("stop", [])
-    return [stop] if isinstance(stop, str) else stop
 
 
 def checked_extra(header: str) -> str:
@@ -273,7 +258,6 @@ def checked_extra(header: str) -> str:
     """
     if header not in EXTRA:
         raise invalid(
-            f"Unexpected EXTRA_PARAMETERS option {header}, expected options are {list(EXTRA)}",
-            param="extra-parameters",
+            f"Unexpected EXTRA_PARAMETERS option {header}, expected options are {list(EXTRA)}", param="extra-parameters"
         )
     return header

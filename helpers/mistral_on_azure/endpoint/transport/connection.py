@@ -57,14 +57,6 @@ def end(peer: Connection) -> None:
         peer.close()
 
 
-def reset(transport: asyncio.Transport) -> None:
-    """Reset a connection (TCP RST), as the crash of a server does."""
-    raw = transport.get_extra_info("socket")
-    if raw is not None:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    transport.abort()
-
-
 _LINGER = 2.0  # seconds for a client to read an error response, while the bytes that it still sends are discarded
 
 
@@ -285,6 +277,9 @@ class Connection(asyncio.Protocol):
         self.transport.close()
 
     def reset(self) -> None:
-        """Reset the connection."""
+        """Reset the connection (TCP RST), as the crash of a server does."""
         self.closing = True
-        reset(self.transport)
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()

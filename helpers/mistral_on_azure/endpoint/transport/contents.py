@@ -1,4 +1,4 @@
-"""Parses a request's query string and its JSON body within bounds, and makes an answer with a JSON body."""
+"""Parses a request's query string and its JSON body within bounds, and makes answers and events with JSON."""
 
 from __future__ import annotations
 
@@ -184,3 +184,8 @@ def _too_many() -> ApiError:
 def json_answer(value: Any) -> Answer:
     """An answer of status 200 with a JSON body."""
     return Answer(200, msgspec.json.encode(value))
+
+
+def event(value: Any) -> bytes:
+    """A server-sent event with JSON."""
+    return b"data: " + msgspec.json.encode(value) + b"\n\n"

@@ -6,7 +6,7 @@ A request head is the request line with all headers. A client mostly sends the s
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
-from typing import Any, overload
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -68,13 +68,7 @@ class Chunks(Sequence[bytes]):
         yield from (self._start + tail for tail in self._tails)
         yield DONE
 
-    @overload
-    def __getitem__(self, place: int) -> bytes: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> tuple[bytes, ...]: ...
-
-    def __getitem__(self, place: int | slice) -> bytes | tuple[bytes, ...]:
+    def __getitem__(self, place: int | slice) -> Any:
         return tuple(self)[place]
 
 

@@ -131,8 +131,8 @@ class RequestReader:
             self.admitted = True
             path, query = split(self.url)
             self.receiver.admit(Request(self.parser.get_method().decode(), path, query, self.headers))
-            if "expect" in self.headers:
-                self._expect(self.headers["expect"])
+            if self.headers.get("expect") and self.parser.get_http_version() != "1.0":
+                self.receiver.invite()
         new, self.held = self.size - self.held, self.size
         self.receiver.hold(new)
 
@@ -235,10 +235,6 @@ class RequestReader:
     def _check_expectation(self, wanted: str) -> None:
         if wanted and wanted.lower() != "100-continue":  # an empty one is how some programs turn the header off
             raise ApiError(417, "expectation_failed", f"This endpoint cannot meet the expectation {wanted!r}.")
-
-    def _expect(self, wanted: str) -> None:
-        if wanted and self.parser.get_http_version() != "1.0":
-            self.receiver.invite()
 
     def _combine(self, name: str, value: str) -> str:
         """The value of a header that was sent twice: both values with a comma, or 400 for one that has one value."""

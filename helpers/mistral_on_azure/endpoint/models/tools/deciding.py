@@ -1,10 +1,13 @@
-"""Decides whether the script calls tools of a request, which ones, and with which arguments.
+"""Decides which tools of a request the script calls, and with which arguments.
 
-Unlike a language model, the script goes by words. It calls the tools that the prompt names, as `offered_tools` has it:
-each once, or once for each item of a list such as "Paris, Rome and Oslo" if no other value of the call is a literal of
-the prompt. A tool takes a value that another one has taken only if there is no other. If the conversation does not
-contain a required argument, the completion asks for it, unless `tool_choice` forces a call. The same request always
-gets the same tool calls.
+Unlike a language model, the script goes by words. A text asks for a tool if it has a word of the tool's name that is
+longer than three letters (any word, if the name has only short ones). If it has none of any tool, it asks for the tool
+with whose description and parameters it has most words of at least five letters in common, if these are two or more.
+
+A tool is called once, or once for each item of a list such as "Paris, Rome and Oslo" if no other value of the call is
+a literal of the prompt. A tool takes a value that another one has taken only if there is no other. If the conversation
+does not contain a required argument, the completion asks for it, unless `tool_choice` forces a call. The same request
+always gets the same tool calls.
 """
 
 from __future__ import annotations
@@ -15,21 +18,42 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mistral_on_azure.endpoint.api_errors import not_supported
+from mistral_on_azure.endpoint.api_errors import invalid, not_supported
 from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.models.conversation import definition
 from mistral_on_azure.endpoint.models.messages import Conversation
 from mistral_on_azure.endpoint.models.script import Completion, calling, cut
 from mistral_on_azure.endpoint.models.tools.arguments import Arguments
-from mistral_on_azure.endpoint.models.tools.literals import READ, Text
-from mistral_on_azure.endpoint.models.tools.offered_tools import Tool, asked_for, chosen, read_tool
+from mistral_on_azure.endpoint.models.tools.literals import READ, Text, words
 from mistral_on_azure.endpoint.models.tools.patterns import Steps, Unsatisfiable
+from mistral_on_azure.endpoint.models.tools.tool_schemas import BadSchema, ToolSchema
 
 STEPS = 15_000  # budget of work for the tools of one request; a step takes a few microseconds
 MOST_CALLS = 16  # tool calls of one completion
 MOST_WRITTEN = 100_000  # characters of all arguments: a schema may repeat a long text at each reference to it
 REMEMBERED = 4_000_000  # bytes of the cache of plans
 _EARLIER = 20  # texts of a conversation, besides the prompt, that are searched for values
+
+
+@dataclass(frozen=True, eq=False)
+class Tool:
+    """A tool of a request.
+
+    Attributes:
+        schema: the schema of its arguments.
+        telling: the words of its name that are longer than three letters; all if none is.
+        described: the words of at least five letters in its description and in the names of its parameters.
+    """
+
+    name: str
+    schema: ToolSchema
+    telling: frozenset[str]
+    described: frozenset[str]
+
+    def score(self, said: frozenset[str]) -> int:
+        """The words that a text has in common with the tool: 3 for each telling one, 1 for each other one."""
+        self.schema.steps.take(3)
+        return 3 * len(said & self.telling) + len(said & (self.described - self.telling))
 
 
 @dataclass(slots=True)
@@ -80,7 +104,7 @@ def complete(talk: Conversation, parameters: dict[str, Any], index: int, tokeniz
 
 def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | dict[str, Any]) -> Plan:
     steps, forced = Steps(STEPS), choice not in ("auto", "none")
-    tools = chosen([read_tool(function, steps) for function in offered], choice)
+    tools = _chosen([_read_tool(function, steps) for function in offered], choice)
     if not tools or (talk.history.results and not forced):
         return Plan()
     answered = {name for name, _ in talk.history.results}
@@ -89,7 +113,7 @@ def _plan(talk: Conversation, offered: Sequence[dict[str, Any]], choice: str | d
     plan, made, left = Plan(), dict[tuple[str, str], None](), MOST_WRITTEN  # `made` is an ordered set
     taken: set[tuple[str, int]] = set()
     try:
-        for tool in asked_for(tools, texts[0].text, forced=forced)[:MOST_CALLS]:
+        for tool in _asked_for(tools, texts[0].text, forced=forced)[:MOST_CALLS]:
             filled = Arguments(tool.schema, texts, tool.telling, taken, forced)
             value = filled.value()
             if taken and (filled.missing or filled.invented):  # such as two calls for one city
@@ -150,3 +174,70 @@ def _each(prompt: Text, used: set[tuple[str, int]], value: dict[str, Any]) -> It
     if len(taken) == 1:
         name, first = taken[0]
         yield from ({**value, name: item.value} for item in prompt.listed(first)[:MOST_CALLS])
+
+
+def _read_tool(function: dict[str, Any], steps: Steps) -> Tool:
+    """Read a tool and check its schema.
+
+    Args:
+        function: the tool's function, with `name` and `parameters`.
+        steps: the budget for this and all later work with the tool.
+
+    Raises:
+        ApiError: 400 for an invalid schema, or one that takes too many steps to read.
+    """
+    name, root = function["name"], function["parameters"]
+    try:
+        if "object" not in root.get("type", "object"):  # a type, or a list of them
+            raise BadSchema("the type of a function's parameters must be object")
+        schema = ToolSchema({**root, "type": "object"}, steps)
+        resolved = schema.resolve(schema.root)
+    except (BadSchema, Unsatisfiable) as error:
+        raise invalid(f"Invalid tool schema of {name}: {error}.", param="tools", code="invalid_tools") from None
+    named = words(name)
+    described = words(" ".join([function.get("description", ""), *resolved.get("properties", ())]))
+    telling = frozenset(word for word in named if len(word) > 3) or frozenset(named)
+    return Tool(name, schema, telling, frozenset(word for word in described if len(word) > 4))
+
+
+def _chosen(tools: list[Tool], choice: str | dict[str, Any]) -> list[Tool]:
+    """The tools that `tool_choice` allows.
+
+    Raises:
+        ApiError: 400 for a choice without tools, or of a tool that the request does not have.
+    """
+    if choice == "none":
+        return []
+    if choice != "auto" and not tools:
+        raise invalid("tool_choice asks for a tool, but the request has no tools.", param="tool_choice")
+    if not isinstance(choice, dict):
+        return tools
+    name = choice["function"]["name"]
+    named = [tool for tool in tools if tool.name == name]
+    if not named:
+        names = ", ".join(tool.name for tool in tools)
+        raise invalid(f"tool_choice names {name!r}, which is not among the tools: {names}.", param="tool_choice")
+    return named
+
+
+def _asked_for(tools: Sequence[Tool], prompt: str, *, forced: bool) -> list[Tool]:
+    """The tools that a prompt asks for, in the order in which it names them.
+
+    Of tools that it names by the same word, it asks for the one with the highest score.
+
+    Args:
+        tools: at least one tool.
+        forced: whether a tool must be called: the one with the highest score, if the prompt asks for none.
+    """
+    order = words(prompt)
+    said = frozenset(order)
+    ranked = sorted(tools, key=lambda tool: -tool.score(said))
+    named: list[Tool] = []
+    taken: frozenset[str] = frozenset()
+    for tool in ranked:
+        if (common := tool.telling & said) and not common & taken:
+            named.append(tool)
+            taken |= tool.telling
+    if not named and (forced or ranked[0].score(said) >= 2):
+        return ranked[:1]
+    return sorted(named, key=lambda tool: min(map(order.index, tool.telling & said)))
