@@ -138,7 +138,9 @@ def test_the_kept_transcripts_are_of_a_real_model_and_the_text_quotes_them():
 
 def test_the_kept_outputs_end_with_the_answer_and_agree_with_and_without_tools():
     """A script whose last answer no longer matched once left the results themselves as the answer."""
-    printed = {cell.id: "".join(text) for cell in RECIPE.code for text in (each.get("text", "") for each in cell.outputs)}
+    printed = {
+        cell.id: "".join(text) for cell in RECIPE.code for text in (each.get("text", "") for each in cell.outputs)
+    }
     last = [line for line in printed["go-round-and-come-to-an-end-2"].splitlines() if line.startswith("assistant: ")]
     assert last and re.fullmatch("assistant: German: 1850 of your customers in .+", last[-1])
     assert printed["use-the-client-that-you-have-5"].count("≠") == 1
