@@ -59,6 +59,24 @@ def test_what_others_counted_is_what_the_recipe_counts():
     assert container.endswith("12 {'v1': 12, 'v3': 7}")
 
 
+def test_the_headline_is_what_the_counters_printed_and_a_copied_program_says_what_it_sends(taught):
+    (output,) = CELLS["others-2"]["outputs"]
+    printed, headline = "".join(output["text"]), " ".join(source("title").split())
+    assert "'mistral-common': 1883" in printed and "'o200k_base': 500" in printed
+    assert "finds 500 tokens in a Hindi prompt in which Mistral's own tokenizer counts 1,883." in headline
+    assert len(taught["shapes"]) == 7 and "# seven requests, which are billed" in source("count-4")
+
+
+def test_tekken_is_counted_by_the_line_that_the_text_gives(taught):
+    """`count` with the line in the place of its own takes the vocabulary of newer models."""
+    (line,) = [part for part in source("price-0").split("`") if part.startswith("tokenizer = ")]
+    names: dict[str, Any] = {}
+    changed = [f"    {line}" if "getattr(" in each else each for each in source("count-1").splitlines()]
+    exec("\n".join(changed), names)
+    hindi = [{"role": "user", "content": "सभी मनुष्यों"}]
+    assert names["count"](hindi, "v3") < taught["count"](hindi, "v3")
+
+
 def test_prices_are_parameters_and_said_to_be_made_up():
     parameters = source("set-up-1")
     names = ("prices", "hour_price", "tokens_per_second", "answer_tokens", "max_tokens")

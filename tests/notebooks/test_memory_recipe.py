@@ -17,6 +17,7 @@ from mistral_on_azure.azure.addresses import CREDENTIAL, variables_of
 from mistral_on_azure.azure.deployment_kinds import kind_named
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.snippets.starter import composed
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "recipes"
 RECIPE = json.loads((FOLDER / "chat-with-memory.ipynb").read_text(encoding="utf-8"))
@@ -125,6 +126,12 @@ def test_the_filter_is_recognised_in_every_client(taught, capsys):
     lines = capsys.readouterr().out.strip().splitlines()
     assert len(lines) == 6 and all(line.endswith("filtered: True") for line in lines), lines
     assert not taught["was_filtered"](ValueError("no filter"))
+
+
+def test_the_copied_chat_needs_one_client_and_the_tokenizers():
+    program = composed(FOLDER.parent, "Put it together", "recipes/chat-with-memory")
+    modules = set(re.findall(r"^(?:import|from) (\w+)", program, re.MULTILINE))
+    assert modules == {"os", "itertools", "openai", "mistral_common"} and "litellm" not in program.lower()
 
 
 def completion(content: str | None, reason: str) -> SimpleNamespace:

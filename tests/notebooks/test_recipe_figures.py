@@ -136,3 +136,29 @@ def test_a_recipe_runs_on_the_deployment_that_it_names(tmp_path):
     }
     (chosen,) = plan(FOLDER, Selection(names=["recipes/call-tools-in-a-loop"]), [default_name()], {}, tmp_path)
     assert chosen.deployment == chosen.parameters["model"] == default_name()
+
+
+def _dates(*cells: str) -> dict[str, Any]:
+    """What these cells of the recipe on evaluation define."""
+    found = {each.id: each.source for each in load(RECIPES / "which-model.ipynb", FOLDER).code}
+    names: dict[str, Any] = {}
+    for cell in cells:
+        exec(found[cell], names)
+    return names
+
+
+def test_the_rule_that_needs_no_model_has_as_many_lines_as_the_recipe_says():
+    recipe = load(RECIPES / "which-model.ipynb", FOLDER)
+    (source,) = (cell.source for cell in recipe.code if cell.id == "by-rule")
+    (rule,) = re.findall(r"^def by_rule.+?^    return [^\n]+", source, re.MULTILINE | re.DOTALL)
+    assert len(rule.splitlines()) == 11 and "a rule of eleven lines" in " ".join(recipe.markdown[0].source.split())
+
+
+def test_an_interval_draws_whole_groups_and_the_wider_one_doubts_a_perfect_score():
+    names = _dates("score-what-a-real-model-said-3")
+    np, interval, wilson, wider = (names[name] for name in ("np", "interval", "wilson", "wider"))
+    hits, groups = np.repeat([1, 1, 1, 0], 6), np.arange(24).reshape(4, 6)
+    assert list(interval(hits, groups)) == [0.25, 1] == list(wider(hits, groups))
+    alone = interval(hits, np.arange(24).reshape(24, 1))  # questions that are not related
+    assert abs(alone - wilson(hits)).max() < 0.05
+    assert list(interval(np.ones(24), groups)) == [1, 1] and wider(np.ones(24), groups)[0] < 0.9

@@ -127,12 +127,26 @@ def test_the_kept_transcripts_are_of_a_real_model_and_the_text_quotes_them():
     rows = {way: [row for row in kept["rows"] if row["way"] == way] for way in ("offered", "required", "prompted")}
     questions = [row["question"] for row in rows["offered"]]
     assert questions[0] == RECIPE.parameters["question"].default and len(set(questions)) == 10
+    assert [text for text in questions if not text.endswith("?")] == ["Good morning, dear colleague!"]
     assert all([row["question"] for row in some] == questions for some in rows.values())
     assert not any(message.get("tool_calls") for row in rows["offered"] for message in row["messages"])
     assert {row["end"] for row in rows["required"]} == {"stopped at a repetition"}
     words = " ".join(" ".join(cell.source for cell in RECIPE.markdown).split())
-    (quoted,) = re.findall('made up its answers: "(.+?)"', words)
+    (quoted,) = re.findall('made up most answers: "(.+?)"', words)
     assert any(quoted in message["content"] for row in rows["offered"] for message in row["messages"])
+
+
+def test_the_kept_outputs_end_with_the_answer_and_agree_with_and_without_tools():
+    """A script whose last answer no longer matched once left the results themselves as the answer."""
+    printed = {
+        cell.id: "".join(text) for cell in RECIPE.code for text in (each.get("text", "") for each in cell.outputs)
+    }
+    last = [line for line in printed["go-round-and-come-to-an-end-2"].splitlines() if line.startswith("assistant: ")]
+    assert last and re.fullmatch("assistant: German: 1850 of your customers in .+", last[-1])
+    assert printed["use-the-client-that-you-have-5"].count("≠") == 1
+    everywhere = printed["run-it-everywhere-and-check-the-answer-1"]
+    assert everywhere.count("same messages as with tools: True") == 2 and "False" not in everywhere
+    assert not [name for name, text in printed.items() if "returned: " in text]
 
 
 @pytest.mark.parametrize("arguments", ['{"language": "German"', '{"language": "Germn", "countries": ["CH"]}', "{}"])
