@@ -23,7 +23,7 @@ setup: ## Set up the environment in .venv; the other targets do it by themselves
 	    exec "$$python" -I helpers/mistral_on_azure/setup_environment.py $(if $(CHOSEN),chosen); fi; \
 	done; echo "No Python 3.11 to 3.14 found (tried: "$(CANDIDATES)"). Install one, or name it: make setup PYTHON=/path/to/python" >&2; exit 1
 
-run: setup ## Execute every notebook, on the local endpoint or on AZURE_INFERENCE_ENDPOINT
+run: setup ## Execute every notebook whose packages are installed, on the local endpoint or on AZURE_INFERENCE_ENDPOINT
 	@$(COOKBOOK) run $(ARGS)
 
 test: setup ## Run the tests

@@ -89,6 +89,7 @@ LONG = (
     "tests/notebooks/recipes/test_batch_failures.py",
     "tests/notebooks/recipes/test_errors_limits.py",
     "tests/notebooks/recipes/test_errors_policy.py",
+    "tests/notebooks/recipes/test_long_documents.py::test_the_copied_search_finds_what_the_notebook_found",
     "tests/notebooks/recipes/test_quota_ledger.py::test_the_picture_has_the_measured_figures",
     "tests/notebooks/recipes/test_quota_ledger.py::test_the_copied_program_shares_a_file_and_is_refused_nothing",
     "tests/notebooks/test_cost_recipe.py::test_the_count_is_the_bill[managed",

@@ -12,7 +12,10 @@ import pytest
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.catalog.notebooks import Kind, anchor, notebooks, tasks
+from mistral_on_azure.catalog.selection import grouped
+from mistral_on_azure.catalog.sidecar import GROUPS, read_sidecar
 from mistral_on_azure.endpoint.starting import start
+from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.upkeep.generated import allowed, current, pages
 from mistral_on_azure.upkeep.pictures import answer_arriving
 
@@ -73,6 +76,31 @@ def test_each_recipe_says_in_one_sentence_what_it_is_about():
     for name, recipe in notebooks(ROOT / "notebooks", Kind.RECIPE).items():
         about = recipe.sidecar.about
         assert about.endswith(".") and 40 < len(about) < 120 and f"| {about}<br>" in page, name
+
+
+def test_each_recipe_has_a_group_under_which_both_pages_list_it():
+    readme, page = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "notebooks/README.md"))
+    groups = grouped(notebooks(ROOT / "notebooks", Kind.RECIPE).values())
+    assert tuple(groups) == GROUPS
+    for name, recipes in groups.items():
+        listed, table = (text.partition(head)[2] for text, head in ((readme, f"*{name}*:\n"), (page, f"### {name}\n")))
+        listed, table = listed.partition("\n\n")[0], table.partition("\n###")[0]
+        for recipe in recipes:
+            assert f"(notebooks/{recipe.id}.ipynb)" in listed and f"({recipe.id}.ipynb) |" in table
+
+
+def test_a_recipe_without_a_group_comes_last_and_an_unknown_group_is_told(tmp_path):
+    cells = '{"cells": [], "metadata": {}}'
+    for name, group in (("a", ""), ("b", 'group = "Make it hold"')):
+        (tmp_path / "recipes").mkdir(exist_ok=True)
+        (tmp_path / "recipes" / f"{name}.ipynb").write_text(cells, encoding="utf-8")
+        (tmp_path / "recipes" / f"{name}.toml").write_text(group, encoding="utf-8")
+    found = notebooks(tmp_path, Kind.RECIPE)
+    shown = {group: [each.id for each in some] for group, some in grouped(found.values()).items()}
+    assert [*shown.items()] == [("Make it hold", ["recipes/b"]), ("More", ["recipes/a"])]
+    (tmp_path / "recipes" / "c.toml").write_text('group = "Hold it"', encoding="utf-8")
+    with pytest.raises(CookbookError, match=r"c\.toml"):
+        read_sidecar(tmp_path / "recipes" / "c.toml")
 
 
 def test_each_task_links_to_its_section():

@@ -199,7 +199,7 @@ hello='{"messages": [{"role": "user", "content": "How many languages are in the 
 told() { post "$1" --write-out '%{http_code}' | jq --slurp --raw-output "$refusal"; }
 refusal='"\(last) \((first | objects | (.error | objects) // . | .message // .detail) // "without a word")"'
 echo "a wrong key: $(AZURE_INFERENCE_CREDENTIAL=wrong told "$hello")"
-echo "a wrong address: $(url="$AZURE_INFERENCE_ENDPOINT/v2" told "$hello")"
+echo "a wrong address: $(url="$AZURE_INFERENCE_ENDPOINT/v2/chat/completions" told "$hello")"
 echo "a wrong value: $(told "$(jq '.temperature = -1' <<< "$hello")")"
 echo "more patience: $(post "$hello" --fail --retry 5 | jq --raw-output '.choices[0].finish_reason')"
 

@@ -15,7 +15,7 @@ import pytest
 from asking import LARGE
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, MODEL
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
 
@@ -94,22 +94,55 @@ def test_a_taken_port_is_said():
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def served(until: str, *options: str, **environment: str) -> tuple[subprocess.Popen, list[str]]:
+    """`cookbook serve`, and what it printed until a line began like this."""
+    without = {name: value for name, value in os.environ.items() if name != CREDENTIAL}
+    command = [COOKBOOK, "serve", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**without, **environment})
+    lines = []
+    while not lines or not lines[-1].startswith(until):
+        lines.append(process.stdout.readline())
+        assert lines[-1], f"it ended without a line that begins with {until}"
+    return process, lines
+
+
 @pytest.mark.parametrize("given", ["k" * 32, "", None])
 def test_serving_in_the_foreground(given):
-    environment = {name: value for name, value in os.environ.items() if name != CREDENTIAL}
-    if given is not None:
-        environment[CREDENTIAL] = given
-    process = subprocess.Popen([COOKBOOK, "serve"], stdout=subprocess.PIPE, text=True, env=environment)
-    lines = []
-    while not lines or not lines[-1].startswith("Ready"):
-        lines.append(process.stdout.readline())
-        assert lines[-1], "it ended without a ready line"
+    process, lines = served("Ready", **({} if given is None else {CREDENTIAL: given}))
     values = dict(line.strip().split("=", 1) for line in lines if "=" in line)
     assert (CREDENTIAL in values) == (not given)
     key = given or values[CREDENTIAL]
     assert http.request("GET", f"{values[ENDPOINT]}/info", key).status == 200
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("client", ["openai-sdk", "azure-sdk"])
+def test_a_foundry_resource_prints_what_a_copied_program_needs(client, tmp_path):
+    """The lines are pasted into a shell; the model's name goes into the program."""
+    process, lines = served(f"export {MODEL}=", "--kind", "foundry")
+    key, plain, ready, words, *exports = (line.rstrip("\n") for line in lines)
+    assert re.fullmatch(rf"{ENDPOINT}=http://127\.0\.0\.1:\d+", plain) and ready.startswith("Ready")
+    assert all(line.startswith("export ") for line in exports)
+    settings = dict(line.removeprefix("export ").split("=", 1) for line in (key, *exports))
+    assert settings[MODEL] in words
+    program = copied_for(client, settings[MODEL])
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **settings}, capture_output=True, text=True, timeout=60
+    )
+    process.send_signal(signal.SIGINT)
+    assert (done.returncode, done.stderr) == (0, "") and f"Model: {settings[MODEL]}" in done.stdout
+    assert process.wait(10) == 0
+
+
+def copied_for(client: str, model: str) -> str:
+    """A copied program, with another model's name in it."""
+    copied = subprocess.run(
+        [COOKBOOK, "snippet", "complete", client], capture_output=True, text=True, check=True
+    ).stdout
+    program = re.sub(r'^model = ".*?"', f'model = "{model}"', copied, count=1, flags=re.MULTILINE)
+    assert program != copied
+    return program
 
 
 def test_an_unknown_default_deployment_is_said():

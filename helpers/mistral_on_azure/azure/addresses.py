@@ -16,6 +16,7 @@ CREDENTIAL = "AZURE_INFERENCE_CREDENTIAL"
 ONLY_CREDENTIAL = f"{CREDENTIAL} is set but {ENDPOINT} is not. Set both, or neither for the local endpoint."
 OPENAI_ENDPOINT = "AZURE_INFERENCE_OPENAI_ENDPOINT"  # the base URL of OpenAI-compatible clients
 TOKEN_SCOPE = "AZURE_INFERENCE_SCOPE"  # what a Microsoft Entra ID token is requested for
+MODEL = "AZURE_INFERENCE_MODEL"  # the deployment that the programs in other languages ask
 SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of the proxy that a run puts in front of an endpoint
 ENGINE = "COOKBOOK_ENGINE"  # a real model behind the local endpoint that `connect` starts: `embedded`, or an address
 ENGINE_KEY = "COOKBOOK_ENGINE_KEY"  # the key of that model

@@ -12,9 +12,20 @@ from pathlib import Path
 from mistral_on_azure.catalog.clients import clients, names
 from mistral_on_azure.catalog.notebooks import ENDING, Notebook, load, notebooks
 from mistral_on_azure.catalog.parameters import hint
+from mistral_on_azure.catalog.sidecar import GROUPS
 from mistral_on_azure.errors import CookbookError
 
 _CLOSE = 0.75  # a word that is at least as similar to a known one counts as mistyped or inflected
+
+
+def grouped(recipes: Iterable[Notebook]) -> dict[str, list[Notebook]]:
+    """Recipes by their groups, in the order of `GROUPS`; those without a group are the last, as `More`."""
+    found: dict[str, list[Notebook]] = {}
+    every = list(recipes)
+    for group in (*GROUPS, None):
+        if some := [each for each in every if each.sidecar.group == group]:
+            found[group or "More"] = some
+    return found
 
 
 @dataclass(frozen=True, slots=True)

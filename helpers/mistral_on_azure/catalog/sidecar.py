@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, get_args
 
 import msgspec
 
 from mistral_on_azure.catalog.clients import Documentation
 from mistral_on_azure.catalog.script_format import Exchange, read_toml
+
+# The groups of the cookbook's recipes, in the order of lists.
+Group = Literal["Before you pay", "Make it hold", "Data, documents, tools", "Test and watch", "Choose and move"]
+GROUPS: tuple[Group, ...] = get_args(Group)
 
 
 class Mistake(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,6 +32,7 @@ class Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         about: what a reader learns, in one sentence of Markdown, for lists of recipes.
+        group: the group in which lists have the recipe, one of `GROUPS`; without one, it comes last.
         packages: pip packages that the recipe needs besides the cookbook's, with or without a version.
         links: pages for further reading.
         exchange: the recipe's prompts and the local endpoint's answers to them.
@@ -34,6 +40,7 @@ class Sidecar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     about: str = ""
+    group: Group | None = None
     packages: tuple[str, ...] = ()
     links: tuple[Documentation, ...] = ()
     exchange: tuple[Exchange, ...] = ()

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential, shown
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, MODEL, check_credential, shown, variables_of
+from mistral_on_azure.azure.deployment_kinds import kind_named
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway import quota
@@ -105,11 +106,26 @@ def serve(port: int, **options: Any) -> None:
     if key:
         check_credential(key)
     made = "" if key else new_key()
-    server = make([key or made], Options(port=port, **options))
+    chosen = Options(port=port, **options)
+    server = make([key or made], chosen)
     if made:
         print(f"{CREDENTIAL}={made}", flush=True)
 
     def tell(url: str) -> None:
-        print(f"{ENDPOINT}={url}\nReady: the local endpoint listens. Ctrl-C ends it.", flush=True)
+        ready = "Ready: the local endpoint listens. Ctrl-C ends it."
+        print(f"{ENDPOINT}={url}", ready, *_for_copied_programs(url, chosen), sep="\n", flush=True)
 
     run(server.run(tell, deadline=Deadline()))
+
+
+def _for_copied_programs(url: str, options: Options) -> list[str]:
+    """Lines to paste for programs without `connect`, where these need more than the endpoint's address and the key."""
+    kind = kind_named(options.kind)
+    if not kind.azure_path:
+        return []
+    model = options.deployment or next(iter(kind_of(options).deployments()))
+    return [
+        f"A program that you copied needs these, and the key; if it sets `model`, set it to {model}:",
+        *(f"export {name}={value}" for name, value in variables_of(url, kind).items()),
+        f"export {MODEL}={model}",
+    ]

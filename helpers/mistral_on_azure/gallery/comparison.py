@@ -69,7 +69,7 @@ _SLOW, _BIG = 3.0, 50.0  # times the median start, MiB: above these the page war
 _LIMITS = "Know the limits of this client"
 _ASKED = {"model", "messages", "temperature", "max_tokens"}  # the fields of the body that the programs set themselves
 _CREDENTIALS = ("authorization", "api-key")
-_OVER_QUOTA = "429 with Retry-After"
+_OVER_QUOTA, _BUSY, _TIMED_OUT = "429 with Retry-After", "429 with an empty body", "408 with an empty body"
 _TRIED = {
     "Quota used up (429, `Retry-After: 2`)": _OVER_QUOTA,
     "Service busy (503)": "503",
@@ -124,9 +124,17 @@ def _cautions(client: str, measured: Costs, faults: Results) -> list[str]:
     start, size = (median(measured, client, measure) or 0.0 for measure in ("start", "size"))
     usual = statistics.median_high([median(measured, each, "start") or 0.0 for each in clients()])
     entries = {name: of[client] for name, of in faults["measured"].items() if client in of}
+
+    def tries(fault: str) -> int:
+        return entries.get(fault, {}).get("tries", 0)
+
     wait = max((sum(high for _, high in entry["waits"]) for entry in entries.values()), default=0.0)
     true = {
-        "it does not try again when the quota is used up": entries.get(_OVER_QUOTA, {}).get("tries") == 1,
+        "it does not try again when the quota is used up": tries(_OVER_QUOTA) == 1,
+        "it does not try again after a 429 without `Retry-After`, which is managed compute's": (
+            tries(_OVER_QUOTA) > 1 == tries(_BUSY)
+        ),
+        "it repeats a 408, and waits out the time limit again": tries(_TIMED_OUT) > 1,
         f"it can wait {wait:.0f} s before it gives up": wait > LONG,
         "a stream that breaks off can look whole": bool(quiet_losses(faults, client)),
         f"it takes {start:.0f} s to start": start > _SLOW * usual,

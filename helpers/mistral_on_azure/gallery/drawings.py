@@ -6,6 +6,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -67,20 +68,21 @@ def _of_each_theme(found: re.Match[str]) -> str:
     )
 
 
-def first_pictures(recipes: Iterable[Notebook], folder: Path) -> dict[str, str]:
+def first_pictures(recipes: Iterable[Notebook], folder: Path) -> dict[str, dict[str, str]]:
     """Write the first picture of each recipe that has one into a folder, for each theme.
 
     Returns:
-        The pictures' names by the recipes' ids.
+        The pictures' names and alternative texts, by the recipes' ids.
     """
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     for recipe in recipes:
         outputs = (output.get("data", {}).get("text/html", "") for cell in recipe.code for output in cell.outputs)
         if shown := _SHOWN.search("".join(map("".join, outputs))):
-            found[recipe.id] = f"first-{recipe.path.stem}"
+            alt = unescape(shown[1].partition('alt="')[2].partition('"')[0])
+            found[recipe.id] = {"name": f"first-{recipe.path.stem}", "alt": " ".join(alt.split())}
             for theme in THEMES:
                 svg = svg_in(b64decode(shown[2]), theme) or ""
-                (folder / f"{found[recipe.id]}-{theme}.svg").write_text(svg, encoding="utf-8")
+                (folder / f"{found[recipe.id]['name']}-{theme}.svg").write_text(svg, encoding="utf-8")
     return found
 
 

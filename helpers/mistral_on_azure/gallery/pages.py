@@ -18,7 +18,7 @@ from docutils.nodes import make_id
 from mistral_on_azure.catalog.clients import FIRST, clients, how_many
 from mistral_on_azure.catalog.models import OLD, Model, as_of, models, parts
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, anchor
-from mistral_on_azure.catalog.selection import slug
+from mistral_on_azure.catalog.selection import grouped, slug
 from mistral_on_azure.doctor.failures import BY_STATUS
 from mistral_on_azure.gallery.drawings import draw
 from mistral_on_azure.gallery.runs import Programs, Run, Runs
@@ -108,7 +108,7 @@ def front_page(
     tasks: Sequence[str],
     programs: Programs,
     mirrored: Collection[str],
-    pictures: Mapping[str, str] | None = None,
+    pictures: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """The front page with clients, tasks and recipes, and the table of contents of the site.
 
@@ -116,7 +116,7 @@ def front_page(
         known: the notebooks by their ids.
         tasks: the headings of the tasks.
         mirrored: the names of the pages that are copied into the site.
-        pictures: the names of notebooks' pictures, by the notebooks' ids.
+        pictures: the names and alternative texts of notebooks' pictures, by the notebooks' ids.
     """
     recipes = [each for each in known.values() if each.kind is Kind.RECIPE]
     kinds, keys = (Kind.GUIDE, Kind.CLIENT, _OTHER), list(clients())
@@ -129,7 +129,10 @@ def front_page(
         "front",
         tabs=[(client, install_command(programs[key][KEY])) for key, client in clients().items()],
         tasks=[(page_name(task), task, SUMMARIES.get(task, "")) for task in tasks],
-        recipes=[(f"notebooks/{each.id}", each.title, each.sidecar.about) for each in recipes],
+        recipes={
+            group: [(f"notebooks/{each.id}", each.title, each.sidecar.about) for each in some]
+            for group, some in grouped(recipes).items()
+        },
         notebooks=[f"{title} <{page}>" for page, title in notebooks.items()],
         others=sorted(page for page in mirrored if page not in elsewhere),
         measured=measured,

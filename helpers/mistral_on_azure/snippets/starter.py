@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -31,6 +32,7 @@ _MEANING = {
     TOKEN_SCOPE: "on a Foundry resource only: https://ai.azure.com/.default",
     CREDENTIAL: "the endpoint's key",
 }
+_WIDE = 88  # columns, so that the gallery shows a program without a scroll bar
 _NO_KEY = "No key: sign in with `az login`, or run it where a managed identity is."
 
 
@@ -46,18 +48,16 @@ def header(title: str, section: str, first: Sequence[str], code: str) -> str:
     variables = [name for name in _MEANING if name in code]
     lines = [f"{title}: {section}", *first]
     if variables:
-        width = max(map(len, variables))
-        lines.append(f"Set {'these environment variables' if len(variables) > 1 else 'this environment variable'}:")
-        lines += [f"  {name:{width}}  {_MEANING[name]}" for name in variables]
-    if variables and CREDENTIAL not in variables:
-        lines.append(_NO_KEY)
+        width, several = max(map(len, variables)), len(variables) > 1
+        lines.append(f"Set {'these environment variables' if several else 'this environment variable'}:")
+        for row in (f"  {name:{width}}  {_MEANING[name]}" for name in variables):
+            lines += textwrap.wrap(row, _WIDE - len("# "), subsequent_indent=" " * (width + 4))
+    lines += [_NO_KEY] * (bool(variables) and CREDENTIAL not in variables)
     return "\n".join(f"# {line}" for line in lines)
 
 
 def install_line(modules: Iterable[str], assigned: Collection[str] = (), beside: Sequence[str] = ()) -> str:
-    """The command that installs the packages that a program imports: those of clients.toml in its order, then others.
-
-    The command is empty for a program that imports only the standard library.
+    """The command that installs what a program imports: packages of clients.toml in its order, then others; or empty.
 
     Args:
         modules: dotted names, also of what is imported from a module: `openai`, `azure.identity.AzureCliCredential`.

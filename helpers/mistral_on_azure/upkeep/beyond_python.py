@@ -59,17 +59,17 @@ class Program:
 
     def by_hand(self) -> str:
         """The remark in the first lines of a program that the tests run only where there is .NET; else empty."""
-        lines = self.parts()[SET_UP].partition("\n// Run:")[0].splitlines()[1:]  # the first line is the title
+        lines = self.parts()[SET_UP].partition("\n// What was tried")[0].splitlines()[1:]  # the first line is the title
         said = " ".join(line.removeprefix("// ") for line in lines)
-        return said if said.startswith("Compiled and run by hand on") else ""
+        return said if said.startswith("Tested by hand on") else ""
 
 
 # The keys are those of the Python clients to which the programs correspond, where there is one.
 PROGRAMS = {
     "webrequests": Program("curl", "curl.sh", "bash", "curl"),
-    "openai-sdk": Program("OpenAI package", "openai-sdk.mjs", "javascript", "javascript"),
-    "azure-sdk": Program("@azure-rest/ai-inference", "azure-rest.mjs", "javascript", "javascript"),
-    "csharp-openai": Program("C#, OpenAI package", "csharp/openai-sdk.cs", "csharp"),
+    "openai-sdk": Program("JavaScript, OpenAI", "openai-sdk.mjs", "javascript", "javascript"),
+    "azure-sdk": Program("JavaScript, Azure", "azure-rest.mjs", "javascript", "javascript"),
+    "csharp-openai": Program("C#, OpenAI", "csharp/openai-sdk.cs", "csharp"),
     "csharp-azure": Program("C#, Azure.AI.Inference", "csharp/azure-ai-inference.cs", "csharp"),
 }
 

@@ -14,8 +14,9 @@ from packaging.specifiers import SpecifierSet
 
 from mistral_on_azure.catalog.clients import FIRST, clients
 from mistral_on_azure.catalog.models import as_of, models
-from mistral_on_azure.catalog.notebooks import START, Kind, anchor, notebooks, tasks
+from mistral_on_azure.catalog.notebooks import START, Kind, Notebook, anchor, notebooks, tasks
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
+from mistral_on_azure.catalog.selection import grouped
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.starter import install_line
@@ -115,14 +116,18 @@ def client_table(_: Path) -> str:
 
 
 def recipe_table(folder: Path) -> str:
-    """The table of recipes, as Markdown; without recipes, a sentence."""
-    rows = [["Recipe", "What you learn, and its sections"]]
-    for recipe in notebooks(folder, Kind.RECIPE).values():
-        path = recipe.path.relative_to(folder).as_posix()
-        sections = [f"[{section}]({path}#{anchor(section)})" for section in recipe.sections if section not in _FRAME]
-        about = f"{recipe.sidecar.about}<br><small>{', '.join(sections)}</small>"
-        rows.append([f"[{recipe.title}]({path})", about])
-    return table(rows) if len(rows) > 1 else _NO_RECIPE
+    """A table of recipes for each group, as Markdown; without recipes, a sentence."""
+    parts = []
+    for group, recipes in grouped(notebooks(folder, Kind.RECIPE).values()).items():
+        rows = [["Recipe", "What you learn, and its sections"], *(_recipe_row(folder, recipe) for recipe in recipes)]
+        parts.append(f"### {group}\n\n{table(rows)}")
+    return "\n\n".join(parts) or _NO_RECIPE
+
+
+def _recipe_row(folder: Path, recipe: Notebook) -> list[str]:
+    path = recipe.path.relative_to(folder).as_posix()
+    sections = [f"[{section}]({path}#{anchor(section)})" for section in recipe.sections if section not in _FRAME]
+    return [f"[{recipe.title}]({path})", f"{recipe.sidecar.about}<br><small>{', '.join(sections)}</small>"]
 
 
 def task_list(folder: Path) -> str:
@@ -131,12 +136,13 @@ def task_list(folder: Path) -> str:
 
 
 def recipe_list(folder: Path) -> str:
-    """The recipes as a list in Markdown, with their titles up to a colon; without recipes, a sentence."""
-    recipes = notebooks(folder, Kind.RECIPE).values()
-    lines = [
-        f"- [{each.title.partition(': ')[0]}](notebooks/{each.path.relative_to(folder).as_posix()})" for each in recipes
-    ]
-    return "\n".join(lines) or _NO_RECIPE
+    """The recipes by group as a list in Markdown, the first part of their titles; without recipes, a sentence."""
+    lines = []
+    for group, recipes in grouped(notebooks(folder, Kind.RECIPE).values()).items():
+        paths = {re.split(": |, and ", each.title)[0]: each.path.relative_to(folder).as_posix() for each in recipes}
+        links = " ·\n".join(f"[{title}](notebooks/{path})" for title, path in paths.items())
+        lines.append(f"*{group}*:\n{links}")
+    return "\n\n".join(lines) or _NO_RECIPE
 
 
 def model_list(_: Path) -> str:

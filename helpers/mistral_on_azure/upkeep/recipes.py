@@ -11,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.files import write_whole
+from mistral_on_azure.catalog.sidecar import GROUPS
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running.saving import KERNEL
 
@@ -62,6 +63,8 @@ _ENDING = """\
 _BESIDE = """\
 # The prompts of {name}.ipynb and the local endpoint's answers to them, the likeliest answer first.
 # Packages that the recipe needs besides those of the cookbook: packages = ["name>=1.2"], above the first exchange.
+# The group in which lists have it, also above the first exchange; without one, they have it last:
+# group = "{groups}".
 about = "Ask a Mistral deployment one question, and print its answer."
 
 [[exchange]]
@@ -97,7 +100,7 @@ def begin(notebooks: Path, name: str) -> Path:
     ]
     notebook = new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
     write_whole(path, nbformat.writes(notebook) + "\n")
-    write_whole(path.with_suffix(".toml"), _BESIDE.format(name=name, prompt=prompt))
+    write_whole(path.with_suffix(".toml"), _BESIDE.format(name=name, prompt=prompt, groups='" or "'.join(GROUPS)))
     return path
 
 

@@ -1,9 +1,7 @@
 // The cookbook's tasks in C#, with Microsoft's package for the Azure AI Model Inference API.
-// Compiled and run by hand on 2026-11-28, against the local endpoint, as each kind and model, with a key and with
-// Microsoft Entra ID: C# 12 on .NET 10.0.13, with Azure.AI.Inference 1.0.0-beta.4 and Azure.Identity 1.15.0. NOT RUN
-// with `dotnet run` and the versions below, since there was no .NET SDK. The package's list of changes says that
-// beta.5 differs in AIInferenceExtensions alone, which is not used here. An earlier form ran with the versions below
-// and the .NET SDK 10.0.401, on 2026-11-27.
+// Tested by hand on 2026-11-28: compiled and run with .NET 10.0.13 and older versions of both packages.
+// Not tested: `dotnet run` with exactly the versions of the lines #:package, since there was no .NET SDK.
+// What was tried with which versions: ../README.md.
 // The package is a beta and its API is deprecated: for new code take openai-sdk.cs.
 // Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… dotnet run azure-ai-inference.cs
 // In a project of your own: dotnet add package Azure.AI.Inference --version 1.0.0-beta.5 and Azure.Identity

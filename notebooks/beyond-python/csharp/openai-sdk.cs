@@ -1,10 +1,7 @@
 // The cookbook's tasks in C#, with the OpenAI package: the one to take for new code.
-// Compiled and run by hand on 2026-11-28, against the local endpoint, as each kind and model, with a key and with
-// Microsoft Entra ID: C# 12 on .NET 10.0.13, with the package built from its source of 2026-08-21, which is newer than
-// 2.13.0, System.ClientModel 1.16.0, and Azure.Core 1.62.0, which has the classes of Azure.Identity. NOT RUN with
-// `dotnet run` and the versions below, since there was no .NET SDK. Most of its names were compiled with them in other
-// programs, on 2026-11-27, with the .NET SDK 10.0.401; not so EmbeddingClient, OpenAIModel, OpenAIModelClient with a
-// token, and AuthenticationFailedException.
+// Tested by hand on 2026-11-28: compiled and run with .NET 10.0.13 and a build of the package's own source.
+// Not tested: `dotnet run` with exactly the versions of the lines #:package, since there was no .NET SDK.
+// What was tried with which versions: ../README.md.
 // Run: AZURE_INFERENCE_ENDPOINT=https://… AZURE_INFERENCE_CREDENTIAL=… dotnet run openai-sdk.cs
 // In a project of your own: dotnet add package OpenAI --version 2.15.0 and Azure.Identity
 #:package OpenAI@2.15.0

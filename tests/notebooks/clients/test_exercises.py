@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 
 from exercises import OPEN, exercises
 from forks import Forks
+from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.catalog.clients import names
-from mistral_on_azure.catalog.notebooks import Notebook
+from mistral_on_azure.catalog.notebooks import START, Notebook, load
 from mistral_on_azure.snippets.starter import formatted, read, snippets
 
 CLIENTS = names()
@@ -110,3 +112,28 @@ def test_a_wrong_answer_is_told_what_is_wrong(client, forks, local, tmp_path):
     assert len(said) == len(tried), printed
     for line, (_, answer, words) in zip(said, WRONG[client], strict=True):
         assert words in line, f"{answer}\n{line}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ('mine = "Mixtral-8x7B-Instruct"', "is none of the four names"),
+        ("mine = smallest(context=20_000)", "was not made for Italian"),
+        ('mine = smallest("Italian")', "reads 32,768 tokens"),
+    ],
+)
+def test_the_exercise_of_start_here(answer, says):
+    """It needs no endpoint: the cells above it have the figures of the deployments."""
+    guide = load(NOTEBOOKS / f"{START}.ipynb")
+    (exercise,) = exercises(guide)
+    assert exercise.printed == OPEN and formatted(exercise.solution) == exercise.solution
+    taught = "\n".join(each.source for each in guide.code if re.search("import deployments|def smallest", each.source))
+    scope: dict[str, object] = {}
+    exec(taught, scope)
+    with pytest.raises(AssertionError, match=says):
+        exec(f"{answer}\n{exercise.check}", scope)
+    exec(f"{exercise.solution}\n{exercise.check}", scope)
+    name = f"mistralai-{scope['mine']}"
+    assert f"{2 * deployments()[name].parameters_total:.0f} GB" in next(
+        cell.source for cell in guide.markdown if exercise.solution in cell.source
+    )

