@@ -177,4 +177,4 @@ def test_the_time_limits_that_the_prose_names_are_those_of_the_clients():
     """That requests carry them is tested with the recipe on errors, which prints them."""
     limits = ConnectionConfiguration().read_timeout, openai.DEFAULT_TIMEOUT.read, 1 + openai.DEFAULT_MAX_RETRIES
     said = "".join(CELLS["job-0"]["source"]).replace("\n", " ")
-    assert limits == (300, 600, 3) and "for 300 seconds, once" in said and "three times for 600" in said
+    assert limits == (300, 600, 3) and "waits 300 seconds, once" in said and "waits 600 seconds, three times" in said

@@ -68,8 +68,10 @@ def test_the_table_has_the_medians_of_what_is_kept(told):
 
 
 def test_a_core_carries_what_was_measured_at_once(told):
-    carried, _ = told["pictures"][-1]
+    carried, (drawn, label) = told["carried"], told["pictures"][-1]
     work = told["medians"]("call_cpu")
     assert carried["Python alone"] == 1000 / work["Python alone"]
+    assert drawn["httpx"] == carried["requests"] and {"requests", "Python alone"}.isdisjoint(drawn)
+    assert label.endswith("32 at once")
     assert carried["litellm"] == pytest.approx(1000 / (7.5 if told["measured"] else work["litellm"]))
     assert ("litellm" in told["fits"](calls=1000 / 7.4)) is (not told["measured"] and work["litellm"] <= 7.4)
