@@ -48,6 +48,11 @@ def test_the_values_of_a_parameter_in_words(schema, words):
     assert allowed(schema) == words
 
 
+def test_the_readme_has_the_two_commands():
+    commands = {line.partition("  ")[0] for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()}
+    assert {"make run", "make test"} <= commands
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_bytes()) < MOST
 
