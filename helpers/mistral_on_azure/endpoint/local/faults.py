@@ -203,9 +203,8 @@ def _error_event(answer: Answer) -> tuple[Answer, str]:
     middle = len(answer.events) // 2
     code, message = STATUSES[500]
     error = {"code": code, "message": f"{message} {_ASKED}", "param": None, "type": code}
-    return replace(
-        answer, events=(*answer.events[:middle], event({"error": error}), DONE)
-    ), f"error in event {middle + 1}"
+    events = (*answer.events[:middle], event({"error": error}), DONE)
+    return replace(answer, events=events), f"error in event {middle + 1}"
 
 
 def _without_choices(body: bytes) -> dict[str, Any]:

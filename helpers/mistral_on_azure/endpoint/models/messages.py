@@ -152,9 +152,7 @@ def plain(messages: list[dict[str, Any]]) -> Conversation | None:
     earlier = ""
     try:
         for message in messages:
-            role, text = message["role"], message["content"]
-            if type(text) is not str:
-                text = text_of(text)
+            role, text = message["role"], text_of(message["content"])
             if role not in _AFTER[earlier] or (role == "assistant" and not text):
                 return None
             if role == "system":
@@ -171,8 +169,6 @@ def plain(messages: list[dict[str, Any]]) -> Conversation | None:
     if len(spoken) > 1 and (mentions_tools(messages) or any(message.get("prefix") for message in messages)):
         return None
     prompt = spoken[-1][1]
-    if not instructions:
-        return Conversation(None, tuple(spoken), prompt)
     system = JOINT.join(instructions) or None
     if system:
         spoken[0] = ("user", f"{system}{JOINT}{spoken[0][1]}")

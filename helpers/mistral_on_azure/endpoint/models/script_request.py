@@ -72,6 +72,7 @@ class Wanted(Struct, eq=False):
 
 
 def wanted_of(deployment: Deployment, parameters: dict[str, Any]) -> Wanted:
+    """What the script reads out of a deployment and the validated parameters without `messages`."""
     return Wanted(
         deployment,
         parameters,

@@ -40,7 +40,7 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
         if head is None:
             head = request.known["chat"] = _head_of(request)
         fault = session.faults.next(head.fault)
-        setting = session.timing if head.timing is None else timing.setting(head.timing)
+        setting = pace_of(head.timing, session)
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         asked = _understand(service, request, head, default)
@@ -242,9 +242,8 @@ def _deployment_of(kind: Kind, request: Request, default: str, error: ApiError) 
         return default
 
 
-def pace_of(request: Request, session: Session) -> timing.Setting:
-    """The timing of the request's header, else that of its session."""
-    header = request.headers.get(timing.HEADER)
+def pace_of(header: str | None, session: Session) -> timing.Setting:
+    """The timing of a request's header, else that of its session."""
     return session.timing if header is None else timing.setting(header)
 
 

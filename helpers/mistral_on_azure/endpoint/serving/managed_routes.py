@@ -81,7 +81,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
     fault = (
         session.faults.next(request.headers.get(faults.HEADER)) if request.path.endswith("chat/completions") else None
     )
-    pace = pace_of(request, session).of(deployment.name)
+    pace = pace_of(request.headers.get(timing.HEADER), session).of(deployment.name)
     call = _Call(service.kind, deployment, session, pending, pace, fault)
     try:
         pending.take(0)
