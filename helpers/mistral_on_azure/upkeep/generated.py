@@ -139,9 +139,11 @@ def recipe_list(folder: Path) -> str:
     """The recipes by group as a list in Markdown, the first part of their titles; without recipes, a sentence."""
     lines = []
     for group, recipes in grouped(notebooks(folder, Kind.RECIPE).values()).items():
-        paths = {re.split(": |, and ", each.title)[0]: each.path.relative_to(folder).as_posix() for each in recipes}
-        links = " ·\n".join(f"[{title}](notebooks/{path})" for title, path in paths.items())
-        lines.append(f"*{group}*:\n{links}")
+        links = [
+            f"[{re.split(': |, and ', each.title)[0]}](notebooks/{each.path.relative_to(folder).as_posix()})"
+            for each in recipes
+        ]
+        lines.append(f"*{group}*:\n" + " ·\n".join(links))
     return "\n\n".join(lines) or _NO_RECIPE
 
 
