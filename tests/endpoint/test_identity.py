@@ -17,7 +17,7 @@ from mistral_on_azure.azure import http
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.application import Application
-from mistral_on_azure.endpoint.gateway.authentication import TokenService
+from mistral_on_azure.endpoint.gateway.token_service import TokenService
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
 
@@ -148,7 +148,7 @@ def test_the_token_service_wants_its_secret_and_an_audience(application):
 
 
 def test_what_is_remembered_is_bounded(application, monkeypatch):
-    monkeypatch.setattr("mistral_on_azure.endpoint.gateway.authentication._REMEMBERED", 3)
+    monkeypatch.setattr("mistral_on_azure.endpoint.gateway.token_service._REMEMBERED", 3)
     tokens = [issue(application) for _ in range(5)]
     assert [info(application, token).status for token in tokens * 2] == [200] * 10
     assert len(application.tokens._checked) == 3
@@ -157,7 +157,7 @@ def test_what_is_remembered_is_bounded(application, monkeypatch):
 
 def test_a_bad_resource_never_reaches_a_header():
     with pytest.raises(ApiError):
-        from mistral_on_azure.endpoint.gateway.authentication import resource_of
+        from mistral_on_azure.endpoint.gateway.token_service import resource_of
 
         resource_of({"resource": "a\r\nset-cookie: b"})
 

@@ -53,6 +53,10 @@ def test_the_script_survives_tokenizing(answer):
     assert "".join(tokenize(answer).pieces) == answer
 
 
+def test_a_tokenizers_file_is_loaded_once():
+    assert processor() is processor("v3") is processor("v7") is not processor("v1")
+
+
 def test_a_character_of_several_tokens_is_never_split():
     tokens = tokenize("𐍈")
     assert len(tokens.ids) > 2 and tokens.pieces[-1] == "𐍈" and not any(tokens.pieces[:-1])

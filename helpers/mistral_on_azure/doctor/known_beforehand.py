@@ -16,7 +16,7 @@ from mistral_on_azure.azure.deployment_kinds import SERVERLESS, is_azure
 from mistral_on_azure.catalog.models import Model, advice, as_of, known, mentioned, neighbour
 from mistral_on_azure.doctor.calling import Answer
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok
-from mistral_on_azure.endpoint.gateway.authentication import looks_like_token
+from mistral_on_azure.endpoint.gateway.token_service import looks_like_token
 
 Checked = TypeVar("Checked")
 _SOLD = "`cookbook models` names those that are sold, and what replaces the others."

@@ -13,7 +13,7 @@ from mistral_on_azure.azure.deployment_kinds import kind_named
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway import quota
-from mistral_on_azure.endpoint.gateway.authentication import TokenService
+from mistral_on_azure.endpoint.gateway.token_service import TokenService
 from mistral_on_azure.endpoint.local import timing
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.models.model import Model

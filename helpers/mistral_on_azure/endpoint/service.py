@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mistral_on_azure.endpoint.gateway.authentication import TokenService
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
+from mistral_on_azure.endpoint.gateway.token_service import TokenService
 from mistral_on_azure.endpoint.local.sessions import Session, Sessions
 from mistral_on_azure.endpoint.models.model import Model
 from mistral_on_azure.endpoint.models.script_model import Script

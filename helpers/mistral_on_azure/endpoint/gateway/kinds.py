@@ -18,8 +18,8 @@ from typing import Any, Protocol
 from mistral_on_azure.azure.deployments import Deployment, deployments, retired_deployments, sold_deployments
 from mistral_on_azure.catalog import models
 from mistral_on_azure.endpoint.api_errors import ApiError
-from mistral_on_azure.endpoint.gateway.authentication import TokenService, looks_like_token
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
+from mistral_on_azure.endpoint.gateway.token_service import TokenService, looks_like_token
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
 
 EXTRA = ("error", "drop", "pass-through")  # values of the header `extra-parameters`

@@ -46,12 +46,16 @@ class Tokens:
     pieces: tuple[str, ...]
 
 
-@cache
 def processor(tokenizer: str = "v3") -> Any:
     """The sentencepiece processor of a tokenizer, v1, v3 or v7, loaded on first use."""
+    return _load(_FILES[tokenizer])
+
+
+@cache
+def _load(file: str) -> Any:
     import sentencepiece
 
-    return sentencepiece.SentencePieceProcessor(model_file=str(_FOLDER / _FILES[tokenizer]))
+    return sentencepiece.SentencePieceProcessor(model_file=str(_FOLDER / file))
 
 
 def vocabulary_size(tokenizer: str) -> int:

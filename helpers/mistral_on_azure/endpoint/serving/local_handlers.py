@@ -15,8 +15,8 @@ from mistral_on_azure.catalog.script_format import ScriptFile, explained, key_of
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.bounds import in_background, in_event_loop
 from mistral_on_azure.endpoint.fields import check, field_of
-from mistral_on_azure.endpoint.gateway.authentication import resource_of
 from mistral_on_azure.endpoint.gateway.kinds import deployment_named
+from mistral_on_azure.endpoint.gateway.token_service import resource_of
 from mistral_on_azure.endpoint.local import timing
 from mistral_on_azure.endpoint.local.sessions import LIMITS, Session
 from mistral_on_azure.endpoint.service import Service
