@@ -48,6 +48,11 @@ def test_a_starter_in_full(tmp_path):
     )
 
 
+def test_a_variable_that_only_stands_in_a_text_is_not_asked_for(tmp_path):
+    text = made(tmp_path, "Do", "old = \"os.environ['AZURE_INFERENCE_ENDPOINT']\"\nprint(old)")
+    assert "Set this" not in text and "az login" not in text
+
+
 def test_a_cell_that_writes_a_module_gives_what_it_writes(tmp_path):
     first, second = (
         '%%writefile it.py\n"""What it is."""\nimport os\n\nprint(os.sep)',

@@ -6,6 +6,7 @@ cells' own formatting.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import os
 import re
@@ -36,14 +37,14 @@ _WIDE = 88  # columns, so that the gallery shows a program without a scroll bar
 _NO_KEY = "No key: sign in with `az login`, or run it where a managed identity is."
 
 
-def header(title: str, section: str, first: Sequence[str], code: str) -> str:
+def header(title: str, section: str, first: Sequence[str], code: str | Collection[str]) -> str:
     """The comment at the top of a program.
 
     Args:
         title: the notebook's title.
         section: the section's heading.
         first: lines below the title, such as the install command.
-        code: the program; the environment variables that it reads are explained.
+        code: a script, or the texts in a program; the environment variables that are among them are explained.
     """
     variables = [name for name in _MEANING if name in code]
     lines = [f"{title}: {section}", *first]
@@ -161,12 +162,7 @@ def starters(folder: Path, only: Sequence[str] = ()) -> dict[str, dict[str, str]
 
 
 def starter(folder: Path, section: str, name: str) -> str:
-    """The program of a section, formatted.
-
-    Args:
-        folder: where the notebooks are.
-        section: its heading.
-        name: the notebook's id.
+    """The program of a section of the notebook with the id `name`, formatted.
 
     Raises:
         CookbookError: when the notebook's cells do not make a program.
@@ -217,9 +213,10 @@ def composed(folder: Path, section: str, name: str) -> str:
         "".join("\n" * (one.blank_lines + 1) + one.text for one in program).strip("\n"),
     ]
     code = "\n\n".join(part for part in parts if part)
+    texts = {node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)}
     install = install_line(map(_module, imports.values()), made, notebook.sidecar.packages)
     needs = f"Install: {install}" if install else "Needs nothing but Python."
-    return f"{header(notebook.title, section, [needs], code)}\n\n{code}\n"
+    return f"{header(notebook.title, section, [needs], texts)}\n\n{code}\n"
 
 
 def _before(notebook: Notebook, section: str) -> list[list[Statement]]:

@@ -39,4 +39,4 @@ def call_a_tool() -> None:
 
     agent = _agent(tools=[population], tool_use_behavior="run_llm_again")
     assert Runner.run_sync(agent, "Use the tool population for the city of Kyoto.").final_output
-    assert all(isinstance(city, str) for city in asked)
+    assert asked and all(isinstance(city, str) for city in asked)

@@ -34,7 +34,7 @@ def call_a_tool() -> None:
         return 1_300_000
 
     assert agent.run_sync("Use the tool population for the city of Kyoto.").output
-    assert all(isinstance(city, str) for city in asked)
+    assert asked and all(isinstance(city, str) for city in asked)
 
 
 def get_a_typed_answer() -> None:

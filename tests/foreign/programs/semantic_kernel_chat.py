@@ -51,4 +51,4 @@ def call_a_tool() -> None:
     settings = OpenAIChatPromptExecutionSettings(function_choice_behavior=FunctionChoiceBehavior.Auto())
     history = _history("Use city-population for the city of Kyoto.")
     assert str(asyncio.run(_service().get_chat_message_content(history, settings, kernel=kernel)))
-    assert all(isinstance(city, str) for city in asked)
+    assert asked and all(isinstance(city, str) for city in asked)
