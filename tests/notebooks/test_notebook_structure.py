@@ -142,7 +142,7 @@ def _cell(notebook: Notebook, *tags: str, code: bool = True) -> Cell:
 
 OPENAI, START, BATCH = ALL["openai-sdk"], ALL["start-here"], ALL["recipes/a-million-prompts"]
 CODE, SNIPPET, WORDS = _cell(OPENAI), _cell(OPENAI, "snippet"), OPENAI.markdown[3]
-PLAIN = next(cell for cell in OPENAI.markdown if not cell.source.startswith("#"))
+PLAIN = next(cell for cell in OPENAI.markdown if not re.search("^#", cell.source, re.MULTILINE))
 LEAD = next(cell for cell in OPENAI.markdown if cell.source.startswith("## Call tools"))
 PARAMETERS = _cell(OPENAI, "parameters")
 IMAGE = ({"output_type": "display_data", "data": {"text/html": '<img src="x.png">', "text/plain": ""}},)
