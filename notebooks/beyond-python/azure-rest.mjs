@@ -51,7 +51,7 @@ try {
   completion = await post({ messages: [system, user(prompt)], temperature: 0 });
 } catch (error) {
   if (![400, 422, 424].includes(error.status)) throw error;
-  console.log("The system message is refused here:", error.status); // by Mistral-7B v01 on managed compute
+  console.log("Refused with a system message:", error.status); // by Mistral-7B v01 on managed compute
   completion = await post({ messages: [user(`${system.content}\n${prompt}`)], temperature: 0 });
 }
 console.log(completion.choices[0].message.content);

@@ -46,7 +46,7 @@ try {
   completion = await complete({ messages: [system, user(prompt)], temperature: 0 });
 } catch (error) {
   if (![400, 422, 424].includes(error.status)) throw error;
-  console.log("The system message is refused here:", error.status); // by Mistral-7B v01 on managed compute
+  console.log("Refused with a system message:", error.status); // by Mistral-7B v01 on managed compute
   completion = await complete({ messages: [user(`${system.content}\n${prompt}`)], temperature: 0 });
 }
 console.log(completion.choices[0].message.content);

@@ -45,7 +45,7 @@ def test_it_is_no_raw_answer_and_no_refusal(result):
     said = {"output_type": "stream", "name": "stdout"}
     for cell in document["cells"]:
         if cell["id"] == "complete-a-chat-1":
-            cell["outputs"] = [raw, said | {"text": ["The system message is refused here: 424\n", "Some.\nModel: x\n"]}]
+            cell["outputs"] = [raw, said | {"text": ["Refused with a system message: 424\n", "Some.\nModel: x\n"]}]
     result.job.output.write_text(json.dumps(document), encoding="utf-8")
     assert first_answer([result]).endswith("languages are in the world?\n  Some.\n")
 

@@ -138,7 +138,7 @@ def usage_from_json(row: dict[str, Any]) -> Usage | None:
 
 _SECTION = "Complete a chat"
 _AFTER = "\nModel: "  # what a client's notebook prints below the answer
-_REFUSED = "The system message is refused here:"  # and above it, where the answer is to a second request
+_REFUSED = "Refused with a system message:"  # and above it, where the answer is to a second request
 _COLUMNS = 100  # columns
 
 

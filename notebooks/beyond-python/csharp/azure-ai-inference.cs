@@ -92,7 +92,7 @@ try
 }
 catch (RequestFailedException error) when (error.Status is 400 or 422 or 424)
 {
-    Console.WriteLine($"The system message is refused here: {error.Status}"); // by 7B v01 on managed compute
+    Console.WriteLine($"Refused with a system message: {error.Status}"); // by 7B v01 on managed compute
     completion = client.Complete(Ask(User($"{tone}\n{prompt}"))).Value;
 }
 catch (RequestFailedException error)
