@@ -128,3 +128,11 @@ def test_the_pre_commit_hooks_stop_what_they_are_for(root, tmp_path):
         assert hook["language"] == "system", "a hook of another language would be downloaded"
         command = [*hook["entry"].split(), str(file)]
         assert subprocess.run(command, cwd=root, capture_output=True, timeout=60).returncode == 1, hook["id"]
+
+
+def test_what_is_committed_passes_the_hooks_for_style(root):
+    """Otherwise somebody who corrects a sentence of a notebook would have to reformat its cells first."""
+    ruff = Path(sys.executable).with_name("ruff")
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run([ruff, *command, root], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout
