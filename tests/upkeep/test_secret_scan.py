@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 
