@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 
+from mistral_on_azure import local_endpoint
 from mistral_on_azure.snippets.starter import composed
 
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
@@ -20,9 +23,19 @@ REQUEST = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 10}
 
 @pytest.fixture(scope="module")
 def policy() -> dict[str, Any]:
+    """The program's names, after it has asked its own question."""
     names: dict[str, Any] = {}
-    exec(composed(NOTEBOOKS, "Spend from one budget", "recipes/errors"), names)
+    said = io.StringIO()
+    with local_endpoint() as there, pytest.MonkeyPatch.context() as changed, contextlib.redirect_stdout(said):
+        for name, value in there.items():
+            changed.setenv(name, value)
+        exec(composed(NOTEBOOKS, "Spend from one budget", "recipes/errors"), names)
+    names["said"] = said.getvalue()
     return names
+
+
+def test_the_copied_program_asks_a_question_and_prints_the_answer(policy):
+    assert policy["said"].strip()
 
 
 class Refused(requests.HTTPError):
