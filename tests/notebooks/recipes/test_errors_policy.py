@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,17 +16,42 @@ from typing import Any
 import pytest
 import requests
 
+from mistral_on_azure import local_endpoint
 from mistral_on_azure.snippets.starter import composed
 
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 REQUEST = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 10}
 
 
+def asked(program: str) -> dict[str, Any]:
+    """The program's names, and what it `said` when it asked its own question at a local endpoint."""
+    names, said = {}, io.StringIO()
+    with local_endpoint() as there, pytest.MonkeyPatch.context() as changed, contextlib.redirect_stdout(said):
+        for name, value in there.items():
+            changed.setenv(name, value)
+        exec(program, names)
+    names["said"] = said.getvalue()
+    return names
+
+
 @pytest.fixture(scope="module")
 def policy() -> dict[str, Any]:
-    names: dict[str, Any] = {}
-    exec(composed(NOTEBOOKS, "Spend from one budget", "recipes/errors"), names)
-    return names
+    return asked(composed(NOTEBOOKS, "Spend from one budget", "recipes/errors"))
+
+
+def test_the_copied_program_asks_a_question_and_prints_the_answer(policy):
+    assert policy["said"].strip()
+
+
+def test_what_is_left_for_one_client_needs_no_other_as_the_ending_says():
+    program = composed(NOTEBOOKS, "Spend from one budget", "recipes/errors")
+    others = r"^(import (httpx2?|requests|litellm)|from (azure|mistralai)\b|litellm\.|os\.environ\[.LITELLM).*\n"
+    program = re.sub(others, "", program, flags=re.MULTILINE)
+    own = "FAILURES = (openai.OpenAIError,)\n"
+    program, found = re.subn(r"^BROKEN = .+\nFAILURES = .+\n", own, program, flags=re.MULTILINE)
+    modules = set(re.findall(r"^(?:import|from) (\w+)", program, re.MULTILINE))
+    assert found == 1 and modules - sys.stdlib_module_names == {"openai", "stamina"}
+    assert asked(program)["said"].strip()
 
 
 class Refused(requests.HTTPError):
