@@ -30,6 +30,12 @@ def test_its_text_says_what_the_picture_shows():
     assert re.search(r'<img alt="Bookings \(made up\)[^"]+1,230" width="660"', chart._repr_html_())
 
 
+def test_its_text_says_no_figure_twice():
+    labels = {"told": "2 (both late)", "shown": "1,230"}
+    chart = show_bars({"told": {"right": 2}, "shown": {"right": 1230}}, "Bookings\n(made up)", "bookings", labels)
+    assert repr(chart).splitlines()[1:] == ["told: right 2 (both late)", "shown: right 1,230"]
+
+
 def test_the_whiskers_are_named_in_the_key():
     intervals = {"told": (0.5, 2.75)}
     named, other = (
