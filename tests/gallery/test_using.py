@@ -14,6 +14,7 @@ from browsing import needs_chromium
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.selection import slug
 from mistral_on_azure.gallery.pages import FAULTS_PAGE, symptoms_of
+from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 
 CLIENTS = names()
 
@@ -169,6 +170,17 @@ def test_no_line_of_a_notebooks_code_is_cut_off(window, width):
     page = window(width=width).open(NOTEBOOK)
     cut = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.textContent)"
     assert page.eval_on_selector_all(".cell_input pre", cut) == []
+
+
+def test_no_line_of_a_program_in_another_language_is_cut_off(window):
+    page = window(width=1280).open("beyond-python.html")
+    cut = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.textContent)"
+    tabs = page.locator("label.sd-tab-label").all()[: len(PROGRAMS)]
+    assert len(tabs) == len(PROGRAMS) > 4
+    for tab in tabs:
+        tab.click()
+        assert page.locator(".gallery-long pre:visible").count() > 10
+        assert page.eval_on_selector_all(".gallery-long pre", cut) == []
 
 
 def test_the_contents_of_a_notebook_open_where_they_would_take_its_room(window):
