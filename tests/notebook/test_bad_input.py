@@ -69,7 +69,7 @@ HOST = "https://my-host.eastus2.inference.ai.azure.com"
         (HOST.replace("://", "//"), f"whose scheme is cut. Set it to {HOST}"),
         ("https.example.com", "has no scheme. Set it to https://https.example.com"),
         ('""', "is empty or not set"),
-        ("https://ai.azure.com/resource/deployments/m?wsid=/subscriptions/1", "is the portal's address. Copy the target"),
+        ("https://ai.azure.com/resource/deployments/m?wsid=/subscriptions/1", "is the portal's address. Copy the"),
         (
             "https://your-host-name.your-azure-region.inference.ai.azure.com/score",
             "is the example's address. Set it to",
