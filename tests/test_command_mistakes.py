@@ -37,6 +37,13 @@ def test_a_command_that_does_not_exist_or_makes_no_sense(arguments, line):
     assert said(*arguments, status=2) == line
 
 
+def test_the_list_of_commands_cuts_no_sentence_and_has_each_command_once():
+    shown = CliRunner().invoke(main, ["--help"], prog_name="cookbook", terminal_width=80).output
+    rows = [line.split(maxsplit=1) for line in shown.partition("Commands:\n")[2].splitlines() if line.startswith("  ")]
+    assert sorted(main.commands) == sorted(name for name, _ in rows)
+    assert not [row for row in rows if not row[1].endswith(".") or row[1].endswith("...")]
+
+
 @pytest.mark.parametrize("option", ["--cell-timeout", "--max-cost"])
 @pytest.mark.parametrize("number", ["nan", "inf"])
 def test_a_number_that_nothing_is_above_or_below(option, number):

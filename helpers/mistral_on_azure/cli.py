@@ -27,7 +27,10 @@ _ENGINE = click.option("--engine", help="A real model for the local endpoint, as
 
 @click.group(cls=OneLine)
 def main() -> None:
-    """Mistral on Azure: the cookbook."""
+    """Mistral on Azure: the cookbook.
+
+    Begin with `cookbook ask`. `cookbook COMMAND --help` explains a command.
+    """
     forget_python_path()
 
 
@@ -129,7 +132,10 @@ def _use_engine(engine: str | None) -> None:
 @main.command(cls=OfCheckout, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
-    """Run all tests except those that take long; arguments are passed to pytest. With --all, run those, too."""
+    """Run the tests, except those that take long.
+
+    ARGUMENTS are passed to pytest, such as a file. With --all, the long tests run, too.
+    """
     from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 
     # The tests start endpoints of their own, and must not call the one that the user has set.
@@ -217,9 +223,10 @@ def faults(repeats: int, check: bool, render: bool) -> None:
 @main.command(cls=OfCheckout)
 @click.argument("name")
 def recipe(name: str) -> None:
-    """Begin a recipe: write a notebook of six cells, NAME, and its TOML file.
+    """Begin a recipe: write its notebook and its TOML file.
 
-    `make recipe NAME=hello` also executes it, keeps its outputs and adds it to the pages.
+    The notebook is `recipes/NAME.ipynb`, with six cells. `make recipe NAME=hello` also executes it, keeps its outputs
+    and adds it to the pages.
     """
     from mistral_on_azure.upkeep.recipes import begin
 
@@ -246,7 +253,7 @@ def tables() -> None:
 @click.option("--max-tokens", type=click.IntRange(1), help="The most tokens of the answer.")
 @_ENGINE
 def ask(question: str | None, deployment: str, kind: str, max_tokens: int | None, engine: str | None) -> None:
-    """Ask one QUESTION; show the answer, its tokens, and what was sent."""
+    """Ask one QUESTION; see the answer, its tokens and the request."""
     _use_engine(engine)
     from mistral_on_azure.notebook.one_question import QUESTION
     from mistral_on_azure.notebook.one_question import ask as run

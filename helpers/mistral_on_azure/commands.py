@@ -91,10 +91,10 @@ def _check_alone(ctx: click.Context, name: str) -> None:
 @click.option("--location", default="eastus2", show_default=True, help="The region whose models --check lists.")
 @click.option("--stale", is_flag=True, help="Fail when a row was not checked for 90 days; for a weekly job.")
 def models(name: str, as_json: bool, check: bool, location: str, stale: bool) -> None:
-    """Print which Mistral models Azure has, or the facts about the model NAME.
+    """Print which Mistral models Azure has, or what is known of one.
 
-    NAME may be a text that contains the name, such as an address or an error message. Every fact has a source and a
-    date. The exit status is 1 if --check finds a difference or --stale an old row.
+    NAME is the model; it may be a text that contains the name, such as an address or an error message. Every fact has
+    a source and a date. The exit status is 1 if --check finds a difference or --stale an old row.
     """
     from mistral_on_azure.catalog.models_command import run
 

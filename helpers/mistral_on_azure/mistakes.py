@@ -38,6 +38,15 @@ class OfCheckout(click.Command):
 class OneLine(click.Group):
     """A group of commands that shows a user's mistake in one line, without a traceback."""
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands that work everywhere first."""
+        width = formatter.width - 6 - max(map(len, self.commands))  # as click reckons
+        for title, needed in (("Commands", False), ("In a checkout of the repository", True)):
+            some = [each for each in sorted(self.commands.items()) if isinstance(each[1], OfCheckout) is needed]
+            if some:
+                with formatter.section(title):
+                    formatter.write_dl([(name, command.get_short_help_str(width)) for name, command in some])
+
     def invoke(self, ctx: click.Context) -> object:
         _open_closed_streams()
         for stream in (sys.stdout, sys.stderr):

@@ -75,7 +75,8 @@ for (const question of ["Which one has the most native speakers?", "How do you s
 console.log((await post({ messages })).choices[0].message.content);
 
 begin("Stream the answer");
-const request = { model, messages: [user(prompt)], max_tokens: 256, stream: true };
+const draft = "Draft a reply to a customer whose parcel is three days late, in two sentences.";
+const request = { model, messages: [user(draft)], max_tokens: 256, stream: true };
 const response = await client.path("/chat/completions").post({ body: request }).asNodeStream();
 if (response.status !== "200") throw new Error(`status ${response.status}`);
 let streamed;

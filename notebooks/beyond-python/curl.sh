@@ -81,7 +81,9 @@ jq --raw-output '.[-1].content' <<< "$messages"
 
 begin "Stream the answer"
 post '{
-  "messages": [{"role": "user", "content": "How many languages are in the world?"}],
+  "messages": [
+    {"role": "user", "content": "Draft a reply to a customer whose parcel is three days late, in two sentences."}
+  ],
   "max_tokens": 256, "stream": true
 }' --no-buffer |
   jq --raw-input --join-output --unbuffered '

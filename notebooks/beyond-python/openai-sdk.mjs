@@ -70,7 +70,8 @@ for (const question of ["Which one has the most native speakers?", "How do you s
 console.log((await complete({ messages })).choices[0].message.content);
 
 begin("Stream the answer");
-const stream = await complete({ messages: [user(prompt)], stream: true, stream_options: { include_usage: true } });
+const draft = "Draft a reply to a customer whose parcel is three days late, in two sentences.";
+const stream = await complete({ messages: [user(draft)], stream: true, stream_options: { include_usage: true } });
 let streamed;
 for await (const chunk of stream) {
   process.stdout.write(chunk.choices[0]?.delta.content ?? "");

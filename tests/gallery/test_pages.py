@@ -181,7 +181,7 @@ def test_the_comparison_says_what_is_kept(pages):
     ("client", "minded"),
     [
         ("openai-sdk", "it repeats a 408"),
-        ("azure-sdk", "after a 429 without `Retry-After`"),
+        ("azure-sdk", "after managed compute's 429, which has no `Retry-After`"),
         ("litellm", "it does not try again when the quota is used up"),
     ],
 )

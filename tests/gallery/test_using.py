@@ -13,7 +13,8 @@ from visiting import NARROW, Visitor, visitor
 from browsing import needs_chromium
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.selection import slug
-from mistral_on_azure.gallery.pages import FAULTS_PAGE
+from mistral_on_azure.gallery.pages import FAULTS_PAGE, symptoms_of
+from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 
 CLIENTS = names()
 
@@ -171,11 +172,28 @@ def test_no_line_of_a_notebooks_code_is_cut_off(window, width):
     assert page.eval_on_selector_all(".cell_input pre", cut) == []
 
 
+def test_no_line_of_a_program_in_another_language_is_cut_off(window):
+    page = window(width=1280).open("beyond-python.html")
+    cut = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.textContent)"
+    tabs = page.locator("label.sd-tab-label").all()[: len(PROGRAMS)]
+    assert len(tabs) == len(PROGRAMS) > 4
+    for tab in tabs:
+        tab.click()
+        assert page.locator(".gallery-long pre:visible").count() > 10
+        assert page.eval_on_selector_all(".gallery-long pre", cut) == []
+
+
 def test_the_contents_of_a_notebook_open_where_they_would_take_its_room(window):
     page = window().open(NOTEBOOK)
     page.locator("button.secondary-toggle").click()
     page.locator("dialog a", has_text="Call tools").click()
     page.wait_for_url("**/openai-sdk.html#call-tools")
+
+
+def test_beside_what_went_wrong_stands_a_list_of_all_symptoms(window):
+    page = window(width=1280).open("what-went-wrong.html")
+    listed = page.locator("#pst-page-toc-nav a:visible").all_text_contents()
+    assert [each.strip() for each in listed] == [each["title"].replace("`", "") for each in symptoms_of()]
 
 
 def test_on_a_phone_what_each_client_raises_stands_one_below_the_other(window):

@@ -69,6 +69,11 @@ HOST = "https://my-host.eastus2.inference.ai.azure.com"
         (HOST.replace("://", "//"), f"whose scheme is cut. Set it to {HOST}"),
         ("https.example.com", "has no scheme. Set it to https://https.example.com"),
         ('""', "is empty or not set"),
+        ("https://ai.azure.com/resource/deployments/m?wsid=/subscriptions/1", "is the portal's address. Copy the"),
+        (
+            "https://your-host-name.your-azure-region.inference.ai.azure.com/score",
+            "is the example's address. Set it to",
+        ),
     ],
 )
 def test_a_url_of_the_wrong_shape(url, said):
@@ -176,6 +181,7 @@ def test_an_endpoint_that_is_down(monkeypatch):
         monkeypatch.setenv(CREDENTIAL, "k" * 32)
         said = refused(url)
     assert said.startswith(f"Nothing answers at {url}") and ENDPOINT in said
+    assert said.endswith("`cookbook doctor` looks for the cause.")
 
 
 def test_an_endpoint_that_hangs(monkeypatch):

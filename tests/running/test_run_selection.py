@@ -144,6 +144,7 @@ def test_mistakes_in_parameters(folder, tmp_path, deployments, parameters, said)
     [
         (["openai-sd"], "Did you mean 'openai-sdk'?"),
         (["-d", "mistralai-Mistral-7B-Instruct-v03"], "Did you mean 'mistralai-Mistral-7B-Instruct-v0"),
+        (["-d", "mistralai-Mistral-7B"], "Did you mean one of these? mistralai-Mistral-7B-Instruct-v01, mistralai-Mis"),
         (["--frob"], "No such option '--frob'"),
         (["--workers", "0"], "Invalid value for '--workers'"),
         (["--cell-timeout", "0"], "Invalid value for '--cell-timeout'"),

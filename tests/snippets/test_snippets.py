@@ -256,8 +256,6 @@ def test_clients_are_understood_by_a_part(said, meant):
         (["parameters", "openai"], "may be any of: shape-the-answer-with-parameters, pass-extra-parameters."),
         (["dance", "openai"], "There is no task 'dance'. There are: connect-with-a-key, "),
         (["stream", "cobol"], "There is no client 'cobol'. There are: webrequests, azure-sdk, "),
-        (["", "openai"], "Name a task and a client. Tasks: connect-with-a-key, "),
-        ([], "Clients: webrequests, "),
         (["stream", "openai", "--shell"], "There are scripts for webrequests: ask-what-is-deployed, "),
         (["stream", "openai", "--output", "/dev/null/a.py"], "cannot be written"),
         (["stream", "litellm", "--output", "litellm.py"], "would hide the package litellm"),
@@ -267,6 +265,15 @@ def test_mistakes_get_one_line(arguments, said):
     done = cookbook(*arguments)
     assert done.returncode == 1 and not done.stdout
     assert said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["", "openai"]])
+def test_without_a_name_the_names_are_listed(arguments):
+    done = cookbook(*arguments)
+    assert done.returncode == 1 and not done.stdout
+    first, tasks, clients, recipes = done.stderr.splitlines()
+    assert first == "Error: Name a task and a client." and tasks.startswith("Tasks: connect-with-a-key, ")
+    assert clients.startswith("Clients: webrequests, ") and recipes.startswith("Recipes, each ")
 
 
 def test_the_command_prints_or_writes(tmp_path):

@@ -29,6 +29,25 @@ def failures() -> str:
     return said
 
 
+def test_the_report_on_the_page_is_what_pytest_prints(tmp_path):
+    page = (SUITES.parents[2] / "helpers/mistral_on_azure/testing/README.md").read_text(encoding="utf-8")
+    (report,) = re.findall(r"```text\n(-.*?)```", page, re.DOTALL)
+    (tmp_path / "suite.py").write_text(_GREETED, encoding="utf-8")
+    assert report in run_suite(tmp_path / "suite.py")
+
+
+_GREETED = """
+import os, requests
+
+def test_it_greets(azure_endpoint):
+    azure_endpoint.answer("Help", "Hi")
+    key = os.environ["AZURE_INFERENCE_CREDENTIAL"]
+    url = os.environ["AZURE_INFERENCE_ENDPOINT"] + "/chat/completions"
+    asked = {"messages": [{"role": "user", "content": "Hello"}]}
+    requests.post(url, json=asked, headers={"Authorization": f"Bearer {key}"}).raise_for_status()
+"""
+
+
 def test_a_failure_shows_the_exchanges(failures):
     shown = failures.partition("What azure_endpoint was sent, and what it answered")[2]
     lines = [line.strip() for line in shown.splitlines()]

@@ -24,6 +24,8 @@ ENGINE_KEY = "COOKBOOK_ENGINE_KEY"  # the key of that model
 AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 API_VERSION = "2024-05-01-preview"  # of the Azure AI Model Inference API
 _EXAMPLE = "https://your-host-name.your-azure-region.inference.ai.azure.com"
+_PLACEHOLDERS = ("your-host-name", "your-azure-region")
+_PORTALS = ("ai.azure.com", "ml.azure.com", "portal.azure.com")
 # What a deployment's page, a sample or a client's error shows behind the base URL; `/openai/v1` alone is no route.
 _ROUTE = re.compile(
     r"((/(openai/deployments/[^/]+|openai/v1|openai|v1|models))?"
@@ -107,8 +109,12 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
         raise Misshapen(why, remedy, _without_user(url))
     if not usable:
         raise Misshapen(f"{name} is {shown(url)!r}, which is no web address.", f"It looks like {_EXAMPLE}")
+    if parts.hostname in _PORTALS:
+        raise Misshapen(f"{name} is the portal's address.", "Copy the target URI from your deployment's page there.")
     if found := _AFTER_PATH.search(url):
         raise _wrong(name, "has a query or fragment", url[: found.start()])
+    if any(placeholder in parts.netloc for placeholder in _PLACEHOLDERS):
+        raise Misshapen(f"{name} is the example's address.", "Set it to the target URI on your deployment's page.")
     if kind_of_host(parts.hostname) is FOUNDRY and parts.scheme == "https":
         return _resources(url, name)
     path = parts.path.rstrip("/")

@@ -163,7 +163,8 @@ def _errors_in_one_line(url: str, name: str) -> Iterator[None]:
         raise CookbookError(f"{base} has no TLS certificate that can be trusted ({error.reason}). Check it.") from None
     except (OSError, HTTPException, ValueError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
-        raise CookbookError(f"Nothing answers at {base} ({why}). Check {name} and that it is running.") from None
+        more = " `cookbook doctor` looks for the cause." if name == ENDPOINT else ""
+        raise CookbookError(f"Nothing answers at {base} ({why}). Check {name} and that it is running.{more}") from None
 
 
 def _connection(scheme: str, host: str, port: int | None) -> HTTPConnection:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.catalog import azure_listing
@@ -29,6 +30,7 @@ from mistral_on_azure.catalog.models import (
 )
 
 _WIDE = 170  # columns of a terminal; in a narrower one, a table has no room for the models' names
+_NAMED = 11  # columns for the name of a fact
 _COLUMNS = ("model", *KINDS, "runs on", "context", "tokens here", "tools", "on Azure", "next")
 
 
@@ -133,10 +135,14 @@ def catalog_name(model: Model) -> str:
 
 def show_one(console: Console, model: Model) -> None:
     """Print all facts of one model, each with its source and date."""
-    console.print(f"{model.name}, in the catalog {model.asset}, checked {model.checked}", highlight=False)
+    title = filter(None, (model.name, catalog_name(model), f"checked {model.checked}"))
+    console.print(", ".join(title), highlight=False)
+    told = Table.grid(padding=(0, 1))
+    told.add_column(min_width=_NAMED)
     for name, facts in model.facts().items():
         for fact in facts:
-            console.print(f"  {name:<11} {fact}", highlight=False, markup=False)
+            told.add_row(name, Text(str(fact)))
+    console.print(Padding(told, (0, 0, 0, 2), expand=False), highlight=False)
     counted = f"Tokens on the local endpoint: {tokens_here(model)}."
     for line in (counted, model.note, advice(model), f"This row was {OLD}." if model.stale() else ""):
         if line:

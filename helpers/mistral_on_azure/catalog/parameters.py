@@ -227,11 +227,14 @@ def values(parameters: Mapping[str, Parameter], given: Mapping[str, str], place:
 
 
 def hint(name: str, known: Sequence[str], otherwise: str = "It has") -> str:
-    """A hint for an unknown name: the most similar known name, or else all known names.
+    """A hint for an unknown name: the known names that begin with it, the most similar one, or else all.
 
     Args:
         otherwise: how the sentence with all names begins.
     """
+    longer = [each for each in known if name and each.startswith(name)]
+    if len(longer) > 1:
+        return f"Did you mean one of these? {', '.join(longer)}."
     close = difflib.get_close_matches(name, known, 1)
     if close:
         return f"Did you mean {close[0]!r}?"

@@ -143,8 +143,8 @@ def models_listed(answer: Answer) -> list[str]:
 _LOG = "Look at the deployment's log: az ml online-deployment get-logs."
 BY_STATUS = {
     400: "The endpoint does not understand a plain chat request. Does it serve a chat model?",
-    408: "The model took longer than the deployment's request_timeout_ms allows. Ask with "
-    "stream=True or for fewer tokens, or raise it.",
+    408: "The model took longer than the deployment's request_timeout_ms allows. Stream the answer, "
+    "ask for fewer tokens, or raise the limit.",
     422: "The endpoint refuses a plain chat request. Does it serve a chat model?",
     424: f"The gateway is there, but the model's container failed. {_LOG}",
     500: f"The service failed. Try again. {_LOG}",

@@ -94,7 +94,7 @@ def unknown(e: Examination, host: str, error: OSError | UnicodeError) -> Finding
         remedy = "Is this machine online? If it is, check its DNS, and the spelling of the name."
         return fails(f"No name server answered for {host}.", remedy)
     remedy = (
-        "Check its spelling. A deployment that was deleted loses its name: those on shared quota are, after 168 hours. "
+        "Check its spelling. A deleted deployment loses its name; those on shared quota are deleted after 168 hours. "
         "A private endpoint's name is known only inside its network."
     )
     return fails(f"There is no host {host}.", remedy if is_azure(host) else "Check its spelling, and your DNS or VPN.")

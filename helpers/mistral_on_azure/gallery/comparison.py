@@ -131,7 +131,7 @@ def _cautions(client: str, measured: Costs, faults: Results) -> list[str]:
     wait = max((sum(high for _, high in entry["waits"]) for entry in entries.values()), default=0.0)
     true = {
         "it does not try again when the quota is used up": tries(_OVER_QUOTA) == 1,
-        "it does not try again after a 429 without `Retry-After`, which is managed compute's": (
+        "it does not try again after managed compute's 429, which has no `Retry-After`": (
             tries(_OVER_QUOTA) > 1 == tries(_BUSY)
         ),
         "it repeats a 408, and waits out the time limit again": tries(_TIMED_OUT) > 1,

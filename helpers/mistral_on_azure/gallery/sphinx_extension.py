@@ -72,7 +72,8 @@ var splitQuery = (query) =>
 _HERE = Path(__file__).resolve().parent
 _ASSETS = _HERE / "assets"
 
-_WITH_CONTENTS = ("notebooks/**", "README", "helpers/**/README")  # pages with a list of their sections beside them
+# Pages with a list of their sections beside them.
+_WITH_CONTENTS = ("notebooks/**", "README", "helpers/**/README", "what-went-wrong")
 
 
 def configuration() -> dict[str, Any]:

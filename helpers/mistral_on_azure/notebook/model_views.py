@@ -14,7 +14,7 @@ from mistral_on_azure.notebook.figures import LEFT, Colours, Drawing, table_in_h
 GROUPS = {
     "open": "Open models, on managed compute",
     "sold today": "Sold today, per token",
-    "retired": "Retired, and still typed",
+    "retired": "Retired on Azure",
 }
 _LEFT, _FROM = date(2022, 10, 1), date(2023, 7, 1)  # the start of the time line, and of a row of unknown beginning
 _HEADS = {"open": "open, on managed compute", "sold today": "sold today, per token", "retired": "retired on Azure"}

@@ -44,8 +44,8 @@ def snippet(folder: Path, task: str, client: str, shell: bool) -> str:
     if not task or not client:
         recipes = [name for name in known if name not in labels]
         raise CookbookError(
-            f"Name a task and a client. Tasks: {listed(known[next(iter(labels))])}. Clients: {listed(labels)}."
-            + (f" Recipes, each with sections of its own: {listed(recipes)}." if recipes else "")
+            f"Name a task and a client.\nTasks: {listed(known[next(iter(labels))])}.\nClients: {listed(labels)}."
+            + (f"\nRecipes, each with sections of its own: {listed(recipes)}." if recipes else "")
         )
     name = named("client", client, known, labels)
     section = named("task", task, known[name])

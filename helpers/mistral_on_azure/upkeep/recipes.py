@@ -88,7 +88,7 @@ def begin(notebooks: Path, name: str) -> Path:
         raise CookbookError(f"A recipe's name has small letters, digits and hyphens: {name!r} cannot be one.")
     path = notebooks / "recipes" / f"{name}.ipynb"
     if path.exists():
-        raise CookbookError(f"There is a recipe {name!r} already: {path}.")
+        raise CookbookError(f"There is a recipe {name!r} already: {path}. Choose another name.")
     prompt = _PROMPT.format(name=name)
     cells = [
         new_markdown_cell(_TITLE.format(title=name.replace("-", " ").capitalize()), id="title"),

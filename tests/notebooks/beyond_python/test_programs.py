@@ -29,7 +29,7 @@ SAID = {
     "Complete a chat": "Finish reason: stop\n19 + 72 = 91 tokens",
     "Send a system message": "7 000 langues",
     "Hold a conversation": "zǎoshang hǎo",
-    "Stream the answer": "\n72 tokens",
+    "Stream the answer": "\n29 tokens",
     "Shape the answer with parameters": "→ length",
     "Call tools": "Spanish has 485 million native speakers, and Bengali has 234 million.",
     "Call asynchronously": "- The hardest language",
@@ -54,12 +54,17 @@ OF_ONE = {
     "azure-sdk": {"Pass extra parameters": _CHOICES, "Ask for JSON": _ROWS},
     "csharp-openai": {
         "Complete a chat": "Finish reason: Stop\n19 + 72 = 91 tokens",
+        "Stream the answer": "\n72 tokens",
         "Shape the answer with parameters": "→ Length",
         "Pass extra parameters": '" of" 39 %',
         "Ask for JSON": _JSON,
         "Handle errors and retries": "more patience: Stop",
     },
-    "csharp-azure": {"Pass extra parameters": "log probabilities: True", "Ask for JSON": _JSON},
+    "csharp-azure": {
+        "Stream the answer": "\n72 tokens",
+        "Pass extra parameters": "log probabilities: True",
+        "Ask for JSON": _JSON,
+    },
 }
 
 
@@ -162,7 +167,12 @@ def test_programs_have_the_same_tasks_and_prompts(name):
     assert [*parts] == [SET_UP, KEY, ENTRA_ID, *OTHERS] and all(parts.values())
     text = PROGRAMS[name].path.read_text(encoding="utf-8")
     assert max(map(len, text.splitlines())) <= 120 and "127.0.0.1" not in text
-    assert _prompts(name) == _prompts("openai-sdk") and len(_prompts(name)) >= 7
+    wanted = _prompts("openai-sdk") - (_AFTER_CSHARP if PROGRAMS[name].language == "csharp" else set())
+    assert _prompts(name) == wanted and len(wanted) >= 7
+
+
+# The programs in C# stay as they were compiled and run.
+_AFTER_CSHARP = {"Draft a reply to a customer whose parcel is three days late, in two sentences."}
 
 
 def _prompts(name: str) -> set[str]:
