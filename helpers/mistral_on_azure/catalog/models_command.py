@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
-from rich.text import Text
 
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.catalog import azure_listing
@@ -137,12 +137,11 @@ def show_one(console: Console, model: Model) -> None:
     """Print all facts of one model, each with its source and date."""
     title = filter(None, (model.name, catalog_name(model), f"checked {model.checked}"))
     console.print(", ".join(title), highlight=False)
-    told = Table.grid(padding=(0, 1))
-    told.add_column(min_width=_NAMED)
     for name, facts in model.facts().items():
         for fact in facts:
-            told.add_row(name, Text(str(fact)))
-    console.print(Padding(told, (0, 0, 0, 2), expand=False), highlight=False)
+            named = f"  {name:<{_NAMED}} "
+            lines = textwrap.TextWrapper(console.width, named, " " * len(named), break_on_hyphens=False)
+            console.print(lines.fill(str(fact)), highlight=False, markup=False)
     counted = f"Tokens on the local endpoint: {tokens_here(model)}."
     for line in (counted, model.note, advice(model), f"This row was {OLD}." if model.stale() else ""):
         if line:
