@@ -154,6 +154,13 @@ def test_the_rule_that_needs_no_model_has_as_many_lines_as_the_recipe_says():
     assert len(rule.splitlines()) == 11 and "a rule of eleven lines" in " ".join(recipe.markdown[0].source.split())
 
 
+def test_whoever_copies_the_evaluation_by_hand_installs_the_client_that_inspect_is_told_to_use():
+    recipe = load(RECIPES / "which-model.ipynb", FOLDER)
+    (installed,) = re.findall(r"`pip install ([^`]+)`", recipe.markdown[0].source)
+    assert any('get_model(f"azureai/' in cell.source for cell in recipe.code)
+    assert "azure-ai-inference" in installed.split()
+
+
 def test_an_interval_draws_whole_groups_and_the_wider_one_doubts_a_perfect_score():
     names = _dates("score-what-a-real-model-said-3")
     np, interval, wilson, wider = (names[name] for name in ("np", "interval", "wilson", "wider"))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mistral_on_azure.catalog.notebooks import load
+from mistral_on_azure.snippets.starter import starter
 
-RECIPE = load(Path(__file__).resolve().parents[3] / "notebooks" / "recipes" / "see-what-happens.ipynb")
+FOLDER = Path(__file__).resolve().parents[3] / "notebooks"
+RECIPE = load(FOLDER / "recipes" / "see-what-happens.ipynb")
 TEXTS = {
     "English": "My parcel 48213 never came. I live at 7 Rue des Lilas. What now?",
     "French": "Où est mon colis ? J'habite « chez Éloïse ».\nMerci d'avance !",
@@ -69,3 +73,12 @@ def test_a_librarys_word_leaves_only_if_it_is_listed():
     chat = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "azure.ai.inference"}
     assert names["one_schema"](told) == {**chat, "gen_ai.request.model": "m"}
     assert names["one_schema"]({"app.stream": True, "app.name": "x"}) == {"app.stream": True}
+
+
+@pytest.mark.parametrize("section", ["Ask through six clients", "Bring them into one schema"])
+def test_a_program_installs_the_plugins_that_it_uses_without_naming_them(section):
+    program = starter(FOLDER, section, "recipes/see-what-happens")
+    (installed,) = re.findall(r"^# Install: pip install (.+)$", program, re.MULTILINE)
+    names = {re.split("[>=]", word)[0] for word in shlex.split(installed)}
+    assert "azure-core-tracing-opentelemetry" in names  # the Azure SDK writes no span without it
+    assert names & {"langchain", "opentelemetry-instrumentation-genai-langchain[instruments]"}  # imports langchain_core

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 import statistics
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,10 @@ import pytest
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import load
 from mistral_on_azure.notebook.kept_measurements import kept
+from mistral_on_azure.snippets.starter import starter
 
-RECIPE = load(Path(__file__).resolve().parents[3] / "notebooks" / "recipes" / "which-client.ipynb")
+FOLDER = Path(__file__).resolve().parents[3] / "notebooks"
+RECIPE = load(FOLDER / "recipes" / "which-client.ipynb")
 CELLS = [f"look-at-a-larger-measurement-{number}" for number in ("1", "2b", "3", "5", "7")]
 JOBS = [f"choose-for-your-job-{number}" for number in (1, 2)]
 AT_ONCE = {  # as `make bench-clients` writes them
@@ -75,3 +80,12 @@ def test_a_core_carries_what_was_measured_at_once(told):
     assert label.endswith("32 at once")
     assert carried["litellm"] == pytest.approx(1000 / (7.5 if told["measured"] else work["litellm"]))
     assert ("litellm" in told["fits"](calls=1000 / 7.4)) is (not told["measured"] and work["litellm"] <= 7.4)
+
+
+def test_the_program_that_measures_an_import_says_what_is_not_installed(tmp_path):
+    (tmp_path / "it.py").write_text(starter(FOLDER, "Measure in a fresh process", "recipes/which-client"), "utf-8")
+    (tmp_path / "openai.py").write_text("raise ModuleNotFoundError('No module named openai')", "utf-8")
+    paths = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "it.py"], cwd=tmp_path, env=paths, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("ModuleNotFoundError: No module named openai") == 2
