@@ -76,7 +76,8 @@ def install_line(modules: Iterable[str], assigned: Collection[str] = (), beside:
             others |= _others(module.partition(".")[0], beside)
     named = [each for each in dict.fromkeys(table.imports.values()) if each in wanted]
     named = [each for each in named if not table.brought_by.get(each, frozenset()) & wanted]
-    words = [*(_with_extra(each, table.extras.get(each, {}), assigned) for each in named), *sorted(others)]
+    words = [_with_extra(each, table.extras.get(each, {}), assigned) for each in named]
+    words += sorted(each for each in others if name_of(each) not in map(name_of, words))
     quoted = [f'"{word}"' if re.search(r"[\[<>=]", word) else word for word in words]
     return " ".join(["pip", "install", *quoted]) if quoted else ""
 

@@ -80,5 +80,6 @@ def test_a_program_installs_the_plugins_that_it_uses_without_naming_them(section
     program = starter(FOLDER, section, "recipes/see-what-happens")
     (installed,) = re.findall(r"^# Install: pip install (.+)$", program, re.MULTILINE)
     names = {re.split("[>=]", word)[0] for word in shlex.split(installed)}
+    assert len({name.partition("[")[0] for name in names}) == len(shlex.split(installed)), "a package is named twice"
     assert "azure-core-tracing-opentelemetry" in names  # the Azure SDK writes no span without it
     assert names & {"langchain", "opentelemetry-instrumentation-genai-langchain[instruments]"}  # imports langchain_core
