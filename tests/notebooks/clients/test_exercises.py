@@ -145,11 +145,11 @@ PILOT = "https://pilot.eastus2.inference.ai.azure.com"
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (f'mine = "{PILOT}/v1"', "Put two texts into mine"),
+        (f'mine = "{PILOT}/v1"', "mine takes two: the kind and the URL"),
         (f'mine = ("424", "{PILOT}/v1")', "is none of the three kinds: serverless, managed, foundry"),
         (f'mine = ("serverless", "{PILOT}/v1")', "has 404 for serverless and /v2. You got a 424"),
         (f'mine = ("foundry", "{PILOT}/v1")', "has 404 for foundry"),
-        (f'mine = ("managed", "{PILOT}/chat/completions")', "appends /chat/completions itself"),
+        (f'mine = ("managed", "{PILOT}/chat/completions")', "The client appends that path"),
         (f'mine = ("managed", "{PILOT}")', "expects /v1 after the address"),
         (f'mine = ("managed", "{PILOT}/openai/v1")', "is another host or path"),
     ],
