@@ -29,6 +29,7 @@ _HOMES = {
     "start_backend": "mistral_on_azure.notebook.telemetry",
     "colours": "mistral_on_azure.notebook.figures",
     "show_figure": "mistral_on_azure.notebook.figures",
+    "show_table": "mistral_on_azure.notebook.figures",
     "kept": "mistral_on_azure.notebook.kept_measurements",
     "recipe_programs": "mistral_on_azure.notebook.kept_measurements",
     "record_calls": "mistral_on_azure.notebook.tapes",

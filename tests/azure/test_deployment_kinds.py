@@ -128,8 +128,8 @@ def test_a_kind_that_there_is_not():
         kind_named("batch")
 
 
-def test_start_heres_table_names_each_kinds_role_and_scope():
-    text = (Path(__file__).resolve().parents[2] / "notebooks" / "start-here.ipynb").read_text(encoding="utf-8")
+def test_a_guides_table_names_each_kinds_role_and_scope():
+    text = (Path(__file__).resolve().parents[2] / "notebooks" / "your-endpoint.ipynb").read_text(encoding="utf-8")
     scopes, roles = (next(line for line in text.splitlines() if f'"| {head} |' in line) for head in HEADS)
     for kind in (SERVERLESS, MANAGED, FOUNDRY):
         assert kind.scope in scopes and kind.role.partition(" on ")[0] in roles

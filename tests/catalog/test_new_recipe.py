@@ -83,7 +83,7 @@ def test_nbval_takes_what_needs_nothing_but_python(begun):
     finally:
         hidden.unlink()
     collected = {line.partition("::")[0] for line in printed.splitlines() if "::" in line}
-    others = {f"notebooks/{name}.ipynb" for name in ("start-here", *clients(), "recipes/hello")}
+    others = {f"notebooks/{name}.ipynb" for name in ("start-here", "your-endpoint", *clients(), "recipes/hello")}
     assert others <= collected
     assert all(name in others or name.startswith("notebooks/recipes/") for name in collected)
 

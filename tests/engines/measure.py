@@ -1,7 +1,8 @@
 """`make engines`: the notebooks, unchanged, on other people's servers; what each can do is kept in results/.
 
 Every notebook goes through `cookbook run`. One that fails is executed once more to its end, cell by cell, for the
-sections. Names of engines measure only those and keep the rest; --render only writes the page again.
+sections. Names of engines measure only those and keep the rest; so does --only with names of notebooks. --render only
+writes the page again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from protocol_questions import ask_everything
 from engines import ENGINES, Engine, Missing, Served
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.files import read_json
+from mistral_on_azure.catalog.notebooks import notebooks
 from mistral_on_azure.running.worker import one_line
 from mistral_on_azure.upkeep import measurements
 from mistral_on_azure.upkeep.measurements import Results
@@ -40,6 +42,9 @@ _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 def main() -> int:
     wanted = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     wanted.add_argument("engines", nargs="*", help="names; all of them without any")
+    wanted.add_argument(
+        "--only", nargs="+", default=[], metavar="NOTEBOOK", help="keep the rows of the other notebooks"
+    )
     wanted.add_argument("--render", action="store_true", help="measure nothing, write the page again")
     wanted.add_argument("--results", type=Path, default=RESULTS)
     given = wanted.parse_args()
@@ -51,7 +56,10 @@ def main() -> int:
             print(f"{engine.name} {engine.version}", flush=True)
             try:
                 with engine.serve() as served:
-                    kept[engine.name] = _measure(engine, served)
+                    fresh = _measure(engine, served, given.only)
+                    before = kept.get(engine.name, {}).get("notebooks", []) if given.only else []
+                    fresh["notebooks"] = _in_order(before, fresh["notebooks"])
+                    kept[engine.name] = fresh
             except Missing as why:
                 print(why, file=sys.stderr)
             _save(kept, given.results)  # the next engine takes minutes, too
@@ -159,11 +167,17 @@ def _save(kept: dict[str, Any], results: Path) -> None:
     measurements.keep(NAME, page, results, ordered)
 
 
-def _measure(engine: Engine, served: Served) -> dict[str, Any]:
+def _in_order(before: list[dict[str, Any]], fresh: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as `cookbook run` orders them, a fresh one in the place of one that was measured before."""
+    rows = {job["notebook"]: job for job in (*before, *fresh)}
+    return [rows[name] for name in notebooks(ROOT / "notebooks") if name in rows]
+
+
+def _measure(engine: Engine, served: Served, only: list[str]) -> dict[str, Any]:
     wire = ask_everything(served)
     os.environ[ENDPOINT], os.environ[CREDENTIAL] = served.url, served.key
     parameters = {"model": served.model, "max_tokens": _MAX_TOKENS, "timeout": _TIMEOUT}
-    jobs = _run(engine, parameters)
+    jobs = _run(engine, parameters, only)
     for job in jobs:
         if job["status"] != "passed":
             notebook = ROOT / "notebooks" / f"{job['notebook']}.ipynb"
@@ -173,10 +187,10 @@ def _measure(engine: Engine, served: Served) -> dict[str, Any]:
     return {**about, "parameters": {"max_tokens": _MAX_TOKENS, "timeout": _TIMEOUT}, "wire": wire, "notebooks": jobs}
 
 
-def _run(engine: Engine, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def _run(engine: Engine, parameters: dict[str, Any], only: list[str]) -> list[dict[str, Any]]:
     """`cookbook run` on the engine; the rows of its results.json, as far as they are of interest here."""
     reports = REPORTS / engine.name.replace(" ", "-")
-    command = [Path(sys.executable).with_name("cookbook"), "run", "--reports", reports, *_LIMITS]
+    command = [Path(sys.executable).with_name("cookbook"), "run", *only, "--reports", reports, *_LIMITS]
     for name, value in parameters.items():
         command += ["-p", name, str(value)]
     subprocess.run(command, check=False)

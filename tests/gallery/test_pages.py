@@ -30,7 +30,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TASKS = tasks(ROOT / "notebooks")
 MADE = {"index.html", "comparison.html", "models.html", "what-went-wrong.html", "beyond-python.html", "search.html"}
 MADE |= {"README.html"}
-MADE |= {f"{page_name(task)}.html" for task in TASKS} | {f"notebooks/{name}.html" for name in ("start-here", *CLIENTS)}
+MADE |= {f"{page_name(task)}.html" for task in TASKS} | {
+    f"notebooks/{name}.html" for name in ("start-here", "your-endpoint", *CLIENTS)
+}
 _LOOK = """() => {
   const all = (chosen, take) => [...document.querySelectorAll(chosen)].map(take);
   const text = (within, chosen) => [...within.querySelectorAll(chosen)].map(found => found.textContent);

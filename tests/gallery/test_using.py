@@ -136,7 +136,9 @@ def test_the_first_that_search_finds_is_the_section_that_explains_an_error(windo
 
 
 @pytest.mark.parametrize("width", [1280, 1920])
-@pytest.mark.parametrize("name", ["comparison.html", FAULTS, "models.html", "notebooks/start-here.html"])
+@pytest.mark.parametrize(
+    "name", ["comparison.html", FAULTS, "models.html", "notebooks/start-here.html", "notebooks/your-endpoint.html"]
+)
 def test_every_column_of_a_table_is_in_sight(window, name, width):
     page = window(width=width).open(name)
     tables = page.eval_on_selector_all(

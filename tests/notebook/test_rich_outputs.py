@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from mistral_on_azure import show_figure
+from mistral_on_azure import show_figure, show_table
 from mistral_on_azure.notebook.deployment_views import plot_deployments, show_deployments
 from mistral_on_azure.notebook.kept_measurements import ClientFaults
 from mistral_on_azure.notebook.model_views import show_models
@@ -39,6 +39,7 @@ SHOWN = {
     "wire": Wire((EXCHANGE,)),
     "deployments": show_deployments(),
     "models": show_models(),
+    "table": show_table("Statuses <1>", {"<one>": {"/v2": "404"}, "two": {"/v2": "424 (404)", "/info": "200"}}),
 }
 ALLOWED = {
     *("table", "caption", "thead", "tbody", "tr", "th", "td"),
@@ -140,6 +141,17 @@ def test_json_on_the_wire_is_compact_and_still_the_same():
     shown = repr(Wire(({**EXCHANGE, "body": json.dumps(sent)},)))
     body = shown.partition("\n\n")[2].partition("\n\n")[0]
     assert json.loads(body) == sent and len(body.splitlines()) == 10
+
+
+def test_a_table_has_a_row_for_each_name_in_any_of_its_columns():
+    assert SHOWN["table"].rows == {"/v2": ("404", "424 (404)"), "/info": ("", "200")}
+    assert repr(SHOWN["table"]).splitlines() == [
+        "Statuses <1>",
+        "       <one>  two",
+        "/v2    404    424 (404)",
+        "/info         200",
+    ]
+    assert "<one>" not in SHOWN["table"]._repr_html_() and "<1>" not in SHOWN["table"]._repr_html_()
 
 
 def test_the_plot_is_a_picture_on_a_ground_of_its_own_with_words_for_it():

@@ -47,7 +47,7 @@ PAIRS = [(name, rule) for name, notebook in ALL.items() for rule in RULES[notebo
 def test_every_client_has_its_notebook():
     assert all((FOLDER / client.notebook).is_file() for client in clients().values())
     assert [name for name, each in ALL.items() if each.kind is Kind.CLIENT] == sorted(clients())
-    assert [name for name, each in ALL.items() if each.kind is Kind.GUIDE] == ["start-here"]
+    assert [name for name, each in ALL.items() if each.kind is Kind.GUIDE] == ["start-here", "your-endpoint"]
 
 
 @pytest.mark.parametrize(("name", "rule"), PAIRS, ids=[f"{name}-{rule.__name__}" for name, rule in PAIRS])

@@ -252,7 +252,7 @@ def _id_and_kind(path: Path, folder: Path | None) -> tuple[str, Kind]:
 
 
 def notebooks(folder: Path, *kinds: Kind) -> dict[str, Notebook]:
-    """The notebooks of a folder by their ids: Start here, the clients, the recipes, the other languages.
+    """The notebooks of a folder by their ids: Start here, other guides, the clients, the recipes, the other languages.
 
     Recipes and notebooks in other languages are in folders of their own. Hidden files, such as the `._x.ipynb` that
     macOS leaves, are left out.
@@ -269,7 +269,7 @@ def notebooks(folder: Path, *kinds: Kind) -> dict[str, Notebook]:
             folders[:] = [each for each in folders if not each.startswith(".") and each not in _NEVER]
             paths += [path for file in files if _is_shown(path := Path(place, file))]
     found = [load(path, folder) for path in paths]
-    found.sort(key=lambda notebook: (notebook.id != START, _group(notebook), notebook.id))
+    found.sort(key=lambda notebook: (notebook.id != START, _ORDER.index(notebook.kind), notebook.id))
     return {notebook.id: notebook for notebook in found if not kinds or notebook.kind in kinds}
 
 
@@ -286,7 +286,3 @@ def anchor(heading: str) -> str:
 
 def _is_shown(path: Path) -> bool:
     return path.suffix == ENDING and not path.name.startswith(".")
-
-
-def _group(notebook: Notebook) -> int:
-    return max(1, _ORDER.index(notebook.kind))  # guides and clients stand together

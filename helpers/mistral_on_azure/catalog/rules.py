@@ -182,7 +182,7 @@ def parameters_are_used(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterat
 
 
 def parameters_are_shared(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
-    """The parameters cell is the same in all notebooks of clients. Start here has those of its lines that it uses."""
+    """The parameters cell is the same in all notebooks of clients. A guide has those of its lines that it uses."""
     own, shared = (each.parameters_source.splitlines() for each in (notebook, _model(every)))
     if own != [line for line in shared if notebook.kind is Kind.CLIENT or line in own]:
         yield f"its parameters cell differs from that of {_model(every).id}"

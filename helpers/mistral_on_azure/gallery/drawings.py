@@ -26,15 +26,17 @@ STREAM, PARAMETERS, TOOLS = "Stream the answer", "Shape the answer with paramete
 ERRORS = "Handle errors and retries"
 _SHOWN = re.compile(r'<img (alt="[^"]*" width="\d+" style="[^"]*") src="data:image/png;base64,([^"]+)">')
 _TEMPERATURES, _TOP_P = (0.5, 1.0, 1.5), 0.5
-_SHARED, _KINDS = (
-    f"../notebooks/start-here.ipynb#{section}" for section in ("See-what-all-clients-share", "Tell-the-kinds-apart")
+_SHARED = "../notebooks/start-here.ipynb#See-what-all-clients-share"
+_PATHS, _REFUSED = (
+    f"../notebooks/your-endpoint.ipynb#{section}"
+    for section in ("Choose-the-base-URL", "Know-what-managed-compute-refuses")
 )
-_BELOW = {  # a picture: what it shows, and where Start here has more
-    KEY: f"From your address to the base URL. Start here [tells the kinds apart]({_KINDS}).",
+_BELOW = {  # a picture: what it shows, and which guide has more
+    KEY: f"From your address to the base URL. Your own endpoint [tries each path]({_PATHS}).",
     STREAM: f"The same answer, whole and as a stream. Start here [measures it]({_SHARED}).",
     PARAMETERS: f"What `temperature` and `top_p` make of the next token. Start here [explains it]({_SHARED}).",
     TOOLS: f"What the OpenAI SDK's program sends and gets, in two rounds. Start here [explains them]({_SHARED}).",
-    ERRORS: f"What each layer of managed compute refuses. Start here [says what to change]({_KINDS}).",
+    ERRORS: f"What each layer of managed compute refuses. Your own endpoint [says what to change]({_REFUSED}).",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from html import escape
@@ -220,3 +220,40 @@ def table_in_html(caption: str, labels: Iterable[str], rows: str, style: str = "
     """
     head = "".join(f'<th scope="col"{style}>{label}</th>' for label in labels)
     return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Texts in columns with a head each, and rows with a name each."""
+
+    caption: str
+    columns: Mapping[str, Mapping[str, str]]
+
+    @property
+    def rows(self) -> dict[str, tuple[str, ...]]:
+        """The texts of each row, by its name; empty where a column has no text for it."""
+        names = dict.fromkeys(name for column in self.columns.values() for name in column)
+        return {name: tuple(column.get(name, "") for column in self.columns.values()) for name in names}
+
+    def __repr__(self) -> str:
+        lines = [("", *self.columns), *((name, *texts) for name, texts in self.rows.items())]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        padded = ("  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)) for line in lines)
+        return "\n".join((self.caption, *(line.rstrip() for line in padded)))
+
+    def _repr_html_(self) -> str:
+        body = (
+            f'<tr><th scope="row"{LEFT}>{escape(name)}</th>'
+            f"{''.join(f'<td{LEFT}>{escape(text)}</td>' for text in texts)}</tr>"
+            for name, texts in self.rows.items()
+        )
+        return table_in_html(escape(self.caption), ("", *map(escape, self.columns)), "".join(body), LEFT)
+
+
+def show_table(caption: str, columns: Mapping[str, Mapping[str, str]]) -> Table:
+    """Show texts in a table.
+
+    Args:
+        columns: the texts of each column by the names of their rows, by the columns' heads.
+    """
+    return Table(caption, columns)

@@ -137,3 +137,32 @@ def test_the_exercise_of_start_here(answer, says):
     assert f"{2 * deployments()[name].parameters_total:.0f} GB" in next(
         cell.source for cell in guide.markdown if exercise.solution in cell.source
     )
+
+
+PILOT = "https://pilot.eastus2.inference.ai.azure.com"
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (f'mine = "{PILOT}/v1"', "mine takes two: the kind and the URL"),
+        (f'mine = ("424", "{PILOT}/v1")', "is none of the three kinds: serverless, managed, foundry"),
+        (f'mine = ("serverless", "{PILOT}/v1")', "has 404 for serverless and /v2. You got a 424"),
+        (f'mine = ("foundry", "{PILOT}/v1")', "has 404 for foundry"),
+        (f'mine = ("managed", "{PILOT}/chat/completions")', "The client appends that path"),
+        (f'mine = ("managed", "{PILOT}")', "expects /v1 after the address"),
+        (f'mine = ("managed", "{PILOT}/openai/v1")', "is another host or path"),
+    ],
+)
+def test_the_exercise_of_your_own_endpoint(answer, says):
+    """It needs no endpoint: its check reads the statuses of the notebook's first table."""
+    guide = load(NOTEBOOKS / "your-endpoint.ipynb")
+    (exercise,) = exercises(guide)
+    assert exercise.printed == OPEN and formatted(exercise.solution) == exercise.solution
+    path = "a path that is not there, /v2"
+    assert any(f'"{path}"' in cell.source for cell in guide.code)
+    seen = {"serverless": {path: "404"}, "managed": {path: "424 (404)"}, "foundry": {path: "404"}}
+    scope = {"served": dict.fromkeys(seen, "a model"), "seen": seen}
+    with pytest.raises(AssertionError, match=re.escape(says)):
+        exec(f"{answer}\n{exercise.check}", scope)
+    exec(f"{exercise.solution}\n{exercise.check}", scope)
