@@ -11,7 +11,7 @@ import pytest
 from jupyterlab_process import Lab, jupyterlab
 from lab_page import LabPage
 from used_home import furnish
-from views import PICTURES, ROOT, VIEWS
+from views import ENGINES, PICTURES, ROOT, VIEWS
 
 from browsing import chromium
 from selected import asked
@@ -25,7 +25,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("lab")
     copy = folder / "cook book"
     shutil.copytree(ROOT / "notebooks", copy / "notebooks", ignore=shutil.ignore_patterns(".*"))
-    shutil.copy(ROOT / "README.md", copy)
+    for page in ("README.md", ENGINES):
+        (copy / page).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / page, copy / page)
     with socket.socket() as taken:
         with contextlib.suppress(OSError):  # then somebody else has it
             taken.bind(("127.0.0.1", 8888))

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHOWN = notebooks(ROOT / "notebooks", Kind.GUIDE, Kind.CLIENT, Kind.RECIPE)
 SOON = {"start-here", "openai-sdk"}  # each takes ten seconds
 NAMES = [pytest.param(f"{name}.ipynb", marks=() if name in SOON else pytest.mark.all) for name in SHOWN]
+ENGINES = "helpers/mistral_on_azure/endpoint/models/README.md"  # Start here links to it
 PICTURES = ROOT / "build" / "lab" / "pictures"
 VIEWS = {  # width of the window in pixels, the theme, and of how many windows pictures are kept: they take long
     "wide": (1440, "JupyterLab Light", 1),
