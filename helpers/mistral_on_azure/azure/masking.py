@@ -7,7 +7,6 @@ have eight characters or more, since a server or a client may have shortened the
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 from bisect import bisect_right
@@ -171,6 +170,8 @@ def masked_query(query: str) -> str:
 
 def spellings(secret: str) -> set[str]:
     """The forms in which a secret may stand in a text: as it is, escaped for some format, or encoded."""
+    import html  # whose table of entities takes half a megabyte, which the local endpoint does without
+
     escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
     raw = secret.encode("utf-8", "surrogatepass")
     escaped |= {repr(raw)[2:-1]}

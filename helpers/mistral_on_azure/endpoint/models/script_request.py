@@ -13,7 +13,7 @@ from mistral_on_azure.endpoint.api_errors import ApiError, invalid, not_supporte
 from mistral_on_azure.endpoint.bounds import LARGE, LONG, in_event_loop
 from mistral_on_azure.endpoint.models.script import Completion
 from mistral_on_azure.endpoint.models.script_entries import Entry
-from mistral_on_azure.endpoint.models.tokens import size_of, vocabulary_is_read, vocabulary_size
+from mistral_on_azure.endpoint.models.tokens import size_of, tables_are_read, vocabulary_size
 
 MOST_WRITTEN = 350_000  # tokens of all choices with their alternatives; in a stream, a token counts as five
 KEPT = 128 * 1024  # bytes of completions that are kept for the same settings
@@ -94,7 +94,7 @@ def takes_long(size: int, wanted: Wanted, longest: int) -> bool:
         size: bytes of the request body.
         longest: characters of the script's longest answer.
     """
-    if size > LARGE or wanted.tools or wanted.waits or wanted.written(longest) > LONG or not vocabulary_is_read(size):
+    if size > LARGE or wanted.tools or wanted.waits or wanted.written(longest) > LONG or not tables_are_read(size):
         return in_event_loop()
     wanted.quick = wanted.written(sys.maxsize) <= LONG
     return False

@@ -106,20 +106,27 @@ def ids_of(text: str, tokenizer: str, most: float = inf) -> list[int]:
     return ids
 
 
-@cache
-def _vocabulary(tokenizer: str) -> tuple[bytes, ...]:
-    """The bytes of each token. A token such as <0xE6> is one byte of a character that the vocabulary lacks."""
-    sp = processor(tokenizer)
-    pieces = (sp.id_to_piece(token) for token in range(sp.get_piece_size()))
-    return tuple(
-        bytes([int(piece[3:5], 16)]) if sp.is_byte(token) else piece.replace("▁", " ").encode()
-        for token, piece in enumerate(pieces)
-    )
+class _Vocabulary(dict[int, bytes]):
+    """The bytes of each token, read when it is first met: all of a vocabulary would take two megabytes.
+
+    A token such as <0xE6> is one byte of a character that the vocabulary lacks.
+    """
+
+    def __init__(self, tokenizer: str) -> None:
+        self._sp = processor(tokenizer)
+
+    def __missing__(self, token: int) -> bytes:
+        piece = self._sp.id_to_piece(token)
+        self[token] = bytes([int(piece[3:5], 16)]) if self._sp.is_byte(token) else piece.replace("▁", " ").encode()
+        return self[token]
 
 
-def vocabulary_is_read(characters: int) -> bool:
-    """Whether the tables for a text of this length are loaded: the vocabulary and, for long texts, `_neighbours`."""
-    table = _vocabulary if characters <= 2 * BLOCK else _neighbours
+_vocabulary = cache(_Vocabulary)
+
+
+def tables_are_read(characters: int) -> bool:
+    """Whether the tables for a text of this length are loaded: the tokenizer and, for long texts, `_neighbours`."""
+    table = _load if characters <= 2 * BLOCK else _neighbours
     if table not in _read and table.cache_info().currsize:
         _read.add(table)
     return table in _read

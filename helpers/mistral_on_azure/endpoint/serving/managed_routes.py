@@ -25,7 +25,7 @@ from mistral_on_azure.endpoint.models.script import Completion, cut
 from mistral_on_azure.endpoint.models.script_entries import Question
 from mistral_on_azure.endpoint.models.script_layers import Answers
 from mistral_on_azure.endpoint.models.script_model import is_object
-from mistral_on_azure.endpoint.models.tokens import vocabulary_is_read, vocabulary_size
+from mistral_on_azure.endpoint.models.tokens import tables_are_read, vocabulary_size
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving import container, engine_messages, scoring
 from mistral_on_azure.endpoint.serving import container_answers as answers
@@ -92,7 +92,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
     except ApiError as error:
         return _passed_on(call, error)
     size = len(request.body)
-    long = size > LARGE or session.script.longest(known) > LONG // _EVENT or not vocabulary_is_read(size)
+    long = size > LARGE or session.script.longest(known) > LONG // _EVENT or not tables_are_read(size)
     long = long or not schemas_are_read(request.body)
     if long and in_event_loop():
         return _answer_later(call, request, known)
