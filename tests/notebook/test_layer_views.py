@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 
+import openai
 import pytest
+import requests
+from PIL import Image
 
 from mistral_on_azure import plot_layers
 from mistral_on_azure.azure import http
@@ -38,9 +42,21 @@ def test_the_plot_is_a_picture_with_words():
     assert picture == plot.png() and picture.startswith(b"\x89PNG")
     assert struct.unpack(">II", picture[16:24]) == (1200, 800)
     assert re.search(r'<img alt="[^"]{200,}" width="600"', plot._repr_html_())
+    with Image.open(io.BytesIO(picture)) as drawn:
+        assert len(drawn.convert("RGB").crop((1190, 0, 1200, 800)).getcolors()) == 1  # no line is cut off on the right
     for layer in plot.layers:
         for line in (layer.name, layer.role, *layer.statuses):
             assert line in plot.alt and line in repr(plot)
+
+
+def test_what_the_client_does_holds_for_an_sdk_and_for_requests(managed):
+    assert plot_layers().layers[0].statuses == ("an SDK raises an exception", "curl and requests do not")
+    body = {"model": "any", "messages": QUESTION * 2}
+    client = openai.OpenAI(base_url=f"{managed.url}/v1", api_key=managed.keys[0])
+    with client, pytest.raises(openai.APIStatusError):
+        client.chat.completions.create(**body)
+    headers = {"Authorization": f"Bearer {managed.keys[0]}"}
+    assert requests.post(managed.url + CHAT, json=body, headers=headers, timeout=10).status_code == 424
 
 
 def test_each_refusal_of_the_container_and_the_engine_is_in_the_picture():

@@ -31,6 +31,14 @@ def test_the_table_has_each_model_and_both_sides_of_a_disagreement():
     assert "Mistral-Nemo" not in repr(show_models("sold today"))
 
 
+def test_a_fact_that_all_rows_share_is_left_out():
+    shown = show_models("sold today")
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]+)', shown._repr_html_())
+    assert {"Tools", "On Azure"} <= set(shown.labels) and not {"Runs on", "Tokens here"} & set(shown.labels)
+    assert heads[1:] == shown.labels and "sold per token" not in repr(shown)
+    assert {"Runs on", "Tokens here"} <= set(show_models().labels)
+
+
 def test_the_time_line_is_a_picture_with_its_dates_in_words():
     line = plot_models()
     shown = re.fullmatch(r'<img alt="([^"]+)" width="(\d+)".* src="data:image/png;base64,([^"]+)">', line._repr_html_())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,6 +76,14 @@ def test_nothing_reads_the_header_of_the_sample(endpoint):
     refused = answer(endpoint, more, **{"extra-params": "passthrough"})
     assert refused.status_code == (424 if endpoint.kind == "managed" else 400) and EXTRA in refused.text
     assert answer(endpoint, more, **{"extra-parameters": "pass-through"}).status_code == 200
+
+
+@pytest.mark.parametrize(("module", "name"), [("chains", "LLMChain"), ("memory", "ConversationBufferMemory")])
+def test_the_sample_for_langchain_imports_what_is_gone(module, name):
+    with pytest.raises(ModuleNotFoundError, match=rf"No module named 'langchain\.{module}'"):
+        import_module(f"langchain.{module}")
+    assert name in PAGE.read_text(encoding="utf-8")
+    assert name in (PAGE.parent / "langchain.ipynb").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

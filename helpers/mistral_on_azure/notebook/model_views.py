@@ -23,27 +23,36 @@ _OTHERS = "API, library, machines"
 
 @dataclass(frozen=True, slots=True)
 class ModelTable:
-    """The rows of the table, in groups. Rows that were not checked for 90 days are named above or below it."""
+    """The rows of the table, in groups, without the facts that all rows share.
+
+    Rows that were not checked for 90 days are named above or below it.
+    """
 
     rows: tuple[Model, ...]
+
+    @property
+    def labels(self) -> list[str]:
+        """The facts that are shown: those in which rows differ, or all of a single row."""
+        said = [facts(row) for row in self.rows]
+        return [label for label in said[0] if len(said) == 1 or len({each[label] for each in said}) > 1]
 
     def __repr__(self) -> str:
         blocks = [f"As of {as_of()}; {stale_line()}"]
         for row in self.rows:
-            said = facts(row)
+            said = {label: facts(row)[label] for label in self.labels}
             width = max(map(len, said))
             name = f"{row.name}, {catalog_name(row)}" if catalog_name(row) else row.name
             blocks.append("\n".join((name, *(f"  {label:<{width}}  {value}" for label, value in said.items()))))
         return "\n\n".join(blocks)
 
     def _repr_html_(self) -> str:
-        labels = list(facts(self.rows[0]))
+        labels = self.labels
         body = []
         for group, title in GROUPS.items():
             rows = [row for row in self.rows if row.group == group]
             if rows:
                 body.append(f'<tr><th colspan="{len(labels) + 1}"{LEFT}>{title}</th></tr>')
-            body += [_table_row(row) for row in rows]
+            body += [_table_row(row, labels) for row in rows]
         caption = f"Mistral's chat models on Azure, as of {as_of()}; {stale_line()}"
         return table_in_html(caption, ("Model", *labels), "".join(body), LEFT)
 
@@ -67,8 +76,9 @@ def facts(row: Model) -> dict[str, str]:
     }
 
 
-def _table_row(row: Model) -> str:
-    cells = "".join(f"<td{LEFT}>{escape(value)}</td>" for value in facts(row).values())
+def _table_row(row: Model, labels: list[str]) -> str:
+    said = facts(row)
+    cells = "".join(f"<td{LEFT}>{escape(said[label])}</td>" for label in labels)
     also = f"<br>{escape(catalog_name(row))}" if catalog_name(row) else ""
     return f'<tr><th scope="row"{LEFT}>{escape(row.name)}{also}</th>{cells}</tr>'
 

@@ -168,7 +168,7 @@ class Layer:
 
 
 LAYERS = (
-    Layer("client", "your program", ("raises an exception for every status below",)),
+    Layer("client", "your program", ("an SDK raises an exception", "curl and requests do not")),
     Layer(
         "gateway",
         "lets requests in",
