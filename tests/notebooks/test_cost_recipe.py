@@ -42,6 +42,15 @@ def test_the_count_is_the_bill(taught, kind, deployment, version):
             assert answer.json()["usage"]["prompt_tokens"] == taught["count"](messages, version), name
 
 
+def test_a_tool_counts_as_it_is_billed(taught, capsys):
+    exec(source("count-5"), taught)
+    asking, tools = taught["asking"], taught["tools"]
+    with start([key := new_key()], deployment=LAST) as endpoint:
+        body = {"model": LAST, "messages": asking, "tools": tools, "max_tokens": 1}
+        answer = http.request("POST", f"{endpoint.url}/v1/chat/completions", key, body)
+    assert answer.json()["usage"]["prompt_tokens"] == taught["count"](asking, "v3", tools) == 71
+
+
 @pytest.fixture(scope="module")
 def priced(taught) -> dict[str, Any]:
     """The names of the cells about prices, with the parameters as they are committed."""
@@ -54,9 +63,10 @@ def priced(taught) -> dict[str, Any]:
 def test_what_others_counted_is_what_the_recipe_counts():
     """Microsoft's page shows 19 prompt tokens, and Microsoft's container counted 12 with a tokenizer of v1."""
     (output,) = CELLS["count-5"]["outputs"]
-    page, container = "".join(output["text"]).splitlines()
+    page, container, with_a_tool = "".join(output["text"]).splitlines()
     assert page.endswith("19 {'v1': 24, 'v3': 19}")
     assert container.endswith("12 {'v1': 12, 'v3': 7}")
+    assert with_a_tool == "With a tool: 12 → 71 ; v1: 17"
 
 
 def test_the_headline_is_what_the_counters_printed_and_a_copied_program_says_what_it_sends(taught):

@@ -57,6 +57,7 @@ LINES = [
     "    logging_enable=True,",
     "    credential=DefaultAzureCredential(),",
     "credential = DefaultAzureCredential()",
+    "from azure.core.credentials import AzureKeyCredential",
     "    DefaultAzureCredential(),",
     "azure-ai-inference==1.0.0b9",
     '  "azure-ai-inference>=1.0.0b9",',

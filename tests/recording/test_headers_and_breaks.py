@@ -22,7 +22,7 @@ def recorded(upstream, file, *bodies: dict) -> list:
         job = Notebook(through)
         got = [received(job, body) for body in bodies]
         through.usage(job.result)  # which waits for what is under way
-        assert f"Recorded {len(bodies)} exchanges" in through.finish(True)
+        assert f"Recorded {len(bodies)} exchange{'s'[: len(bodies) > 1]} in" in through.finish(True)
     return got
 
 

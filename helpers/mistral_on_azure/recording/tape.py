@@ -210,7 +210,8 @@ class Recorder:
         self._file.close()
         if complete and not self.stopped:
             self.part.replace(self.path)
-            return f"Recorded {self.count} exchanges in {self.path}. Read it before you share it."
+            exchanges = f"{self.count} exchange{'' if self.count == 1 else 's'}"
+            return f"Recorded {exchanges} in {self.path}. Read it before you share it."
         return f"{self.stopped or 'Not everything passed.'} The recording is left unfinished: {self.part}"
 
     def _write(self, value: dict[str, Any]) -> None:

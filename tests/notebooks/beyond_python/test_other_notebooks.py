@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from commanding import Cookbook
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.catalog.notebooks import Kind, load, notebooks
 from mistral_on_azure.catalog.selection import Selection
+from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running.command import execute
 from mistral_on_azure.running.jobs import plan
@@ -71,6 +75,28 @@ def test_outputs_are_those_that_are_committed(name, tmp_path, request):
     found = {cell.id: settled(list(cell.outputs)) for cell in executed.code}
     kept = {cell.id: settled(list(cell.outputs)) for cell in ALL[name].code}
     assert {id_: found[id_] for id_ in kept} == kept and len(found) == len(kept) + 1  # papermill's, with the parameter
+
+
+@pytest.mark.parametrize(
+    ("name", "needs", "interpreter"),
+    [("curl", "curl", ["bash"]), ("javascript", "installed", ["node", "--input-type=module", "-"])],
+)
+def test_what_a_notebook_gives_as_a_solution_does_what_was_asked(name, needs, interpreter, tmp_path, request):
+    tools = request.getfixturevalue(needs)
+    notebook = ALL[f"{FOLDER.name}/{name}"]
+    (solution,) = re.findall(r"<details>.*?```\w+\n(.*?)```", "".join(cell.source for cell in notebook.markdown), re.S)
+    for cell in (cell.source for cell in notebook.code if cell.source.startswith("%%writefile ")):
+        first, _, text = cell.partition("\n")
+        (tmp_path / first.removeprefix("%%writefile ")).write_text(text, encoding="utf-8")
+    if needs == "installed":
+        (tmp_path / "node_modules").symlink_to(tools / "node_modules")
+    with start([key := new_key()]) as endpoint:
+        variables = {**os.environ, ENDPOINT: endpoint.url, CREDENTIAL: key}
+        done = subprocess.run(
+            interpreter, input=solution, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "stop\n" if name == "curl" else len(re.findall("^- .+", done.stdout, re.M)) == 3, done.stdout
 
 
 def test_without_their_tools_they_are_skipped_with_the_reason(tmp_path, monkeypatch):
