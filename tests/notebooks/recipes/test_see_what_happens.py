@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.catalog.notebooks import load
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.snippets.starter import starter
 
 FOLDER = Path(__file__).resolve().parents[3] / "notebooks"
@@ -83,3 +88,31 @@ def test_a_program_installs_the_plugins_that_it_uses_without_naming_them(section
     assert len({name.partition("[")[0] for name in names}) == len(shlex.split(installed)), "a package is named twice"
     assert "azure-core-tracing-opentelemetry" in names  # the Azure SDK writes no span without it
     assert names & {"langchain", "opentelemetry-instrumentation-genai-langchain[instruments]"}  # imports langchain_core
+
+
+ASK_ALL = """import requests
+from support_desk import CLIENTS, answer, key, url
+
+local = requests.Session()
+local.headers["Authorization"] = f"Bearer {key}"
+body = {"model": "mistralai-Mistral-7B-Instruct-v01", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9}
+for fault in ({"reset": "before"}, {"status": 503, "retry_after_ms": 1}):
+    for name, stream in [(name, stream) for name in CLIENTS for stream in (False, True)]:
+        local.delete(f"{url}/local/session", timeout=30)
+        local.post(f"{url}/local/faults", json=[{**fault, "count": 9}], timeout=30).raise_for_status()
+        answer(name, body, stream)
+        sent = len(local.get(f"{url}/local/exchanges?last=100", timeout=30).json())
+        print("requests:", sent, "by", name, "stream" if stream else "whole", *fault)
+"""
+
+
+def test_a_call_through_each_client_is_one_request_whatever_fails(tmp_path):
+    pytest.importorskip("opentelemetry.instrumentation.genai", reason="make group NAME=tracing installs it")
+    (tmp_path / "support_desk.py").write_text(RECIPE.programs["support_desk.py"], encoding="utf-8")
+    with start() as endpoint:
+        variables = {**os.environ, ENDPOINT: endpoint.url, CREDENTIAL: endpoint.keys[0], "OTEL_SDK_DISABLED": "true"}
+        command = [sys.executable, "-c", ASK_ALL]
+        done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    counted = re.findall(r"^requests: (\d+) by (.+)$", done.stdout, re.MULTILINE)
+    assert len(counted) == 24 and [who for number, who in counted if number != "1"] == []
