@@ -163,6 +163,15 @@ def test_a_chat_goes_on_after_an_answer_that_was_taken_away(taught, monkeypatch)
     assert chat.ask("Hello, can you help me?") and len(chat.messages) == 3
 
 
+def test_a_note_that_was_taken_away_only_trims_the_chat(taught, monkeypatch):
+    taken, create = [completion(None, "content_filter")], taught["client"].chat.completions.create
+    fake = SimpleNamespace(create=lambda **asked: taken.pop() if taken else create(**asked))
+    monkeypatch.setitem(taught, "client", SimpleNamespace(chat=SimpleNamespace(completions=fake)))
+    short, history = taught["summarised"](taught["history"], 60), taught["history"]
+    assert not taken and "Said before" not in str(short)
+    assert short[0] == history[0] and short[-1] == history[-1] and taught["count"](short) <= 60
+
+
 def test_managed_compute_takes_what_was_trimmed_only_joined(taught, capsys):
     """Whichever of the four ways cut it, and the 7B there also refuses the instruction."""
     if taught["model"] != FIRST or "refused" not in taught["verdict"](taught["history"]):

@@ -54,6 +54,20 @@ def test_what_is_left_for_one_client_needs_no_other_as_the_ending_says():
     assert asked(program)["said"].strip()
 
 
+@pytest.mark.parametrize(("fault", "tried"), [("status=401", 1), ("status=503", 4), ("model_status=503", 4)])
+def test_the_short_program_needs_one_client_and_tries_again_what_may_pass(fault, tried):
+    names = asked(program := composed(NOTEBOOKS, "Wait as long as you are told", "recipes/errors"))
+    modules = set(re.findall(r"^(?:import|from) (\w+)", program, re.MULTILINE))
+    assert modules - sys.stdlib_module_names == {"openai", "stamina"}
+    names["first_wait"], headers = 0.001, {"x-local-fault": f"{fault}; retry_after_ms=1"}
+    with local_endpoint() as there:
+        where = {"base_url": there["AZURE_INFERENCE_ENDPOINT"] + "/v1", "api_key": there["AZURE_INFERENCE_CREDENTIAL"]}
+        names["openai_client"] = names["openai_client"].with_options(**where, default_headers=headers)
+        with pytest.raises(names["openai"].APIStatusError):
+            names["try_well"](model="mistralai-Mistral-7B-Instruct-v01", **REQUEST)
+    assert len(names["sent"]) == tried
+
+
 class Refused(requests.HTTPError):
     """As a client raises it, with an answer."""
 
