@@ -180,3 +180,13 @@ def test_the_script_quotes_only_what_was_shown(taught):
         assert pattern.search("\n".join(f"[{n}] {text}" for n, text in enumerate(proofs)) + ending)
         rest = [text for text in taught["texts"] if text not in proofs]
         assert not pattern.search("\n".join(f"[{n}] {text}" for n, text in enumerate(rest)) + ending)
+
+
+def test_the_kept_answers_are_a_real_models_to_every_question_and_the_text_says_what_became_of_them():
+    kept = json.loads((FOLDER / "licence-answers.json").read_text(encoding="utf-8"))
+    assert kept["model"] == "SmolLM2-135M-Instruct"
+    assert [number for number, _ in kept["answers"]["search"]] == list(range(len(EVERY)))
+    (counted,) = ("".join(each["outputs"][0]["text"]) for each in _NOTEBOOK["cells"] if each["id"] == "both-5")
+    figures = re.findall(r"^search +(\d+) of (\d+) ", counted, re.MULTILINE)
+    assert [int(of) for _, of in figures] == [len(QUESTIONS), len(EVERY) - len(QUESTIONS)]
+    assert all(f"{right} of {of} " in CELLS["both-4"].replace("\n", " ") for right, of in figures)
