@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -255,3 +256,8 @@ def test_tool_choice_any_is_what_engines_call_required():
         said = {"choices": [{"message": {"content": "{}"}, "finish_reason": reason}]}
         choice = engine_adapter.incoming(said, "tiny", parameters, tools_by_schema=True)["choice"]
         assert (choice["finish_reason"] == "tool_calls") is bool(choice["message"]["tool_calls"]) is called
+
+
+def test_each_forced_call_has_an_id_of_its_own():
+    ids = [engine_adapter.as_call({"name": "f"}, "{}")["tool_calls"][0]["id"] for _ in range(3)]
+    assert len(set(ids)) == 3 and all(re.fullmatch(r"[a-zA-Z0-9]{9}", each) for each in ids)

@@ -9,6 +9,7 @@ from typing import Any
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.models.completions import new_id, tail_of, usage_asked, usage_of
 from mistral_on_azure.endpoint.models.messages import guarded, text_of
+from mistral_on_azure.endpoint.models.script import call_id
 from mistral_on_azure.endpoint.transport.contents import event
 
 
@@ -41,7 +42,7 @@ def schema_of_call(parameters: dict[str, Any]) -> dict[str, Any]:
 def as_call(tool: dict[str, Any], arguments: str) -> dict[str, Any]:
     """An assistant message with one tool call."""
     function = {"name": tool["name"], "arguments": arguments}
-    return {"content": None, "tool_calls": [{"id": new_id()[:9], "type": "function", "function": function}]}
+    return {"content": None, "tool_calls": [{"id": call_id(new_id()), "type": "function", "function": function}]}
 
 
 # Parameters that `outgoing` translates or drops. All others, extra parameters among them, are sent unchanged.
