@@ -65,9 +65,10 @@ def test_links_lead_somewhere(page):
         assert name.startswith("https://") or (page.parent / name).exists(), name
 
 
-def test_the_call_on_the_readme_is_answered():
-    """The code of its first screen, run as it stands."""
-    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+@pytest.mark.parametrize("page", ["README.md", "notebooks/coming-from-microsoft.md"])
+def test_the_program_on_a_page_is_answered(page):
+    """The code that readers copy first, run as it stands."""
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)
     with start() as local:
         variables = {**os.environ, ENDPOINT: local.url, CREDENTIAL: local.keys[0]}
         done = subprocess.run(
