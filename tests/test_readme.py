@@ -127,7 +127,7 @@ def test_each_task_links_to_its_section():
 
 def test_the_file_of_a_recipe_that_contributing_shows_can_be_read(tmp_path):
     (shown,) = re.findall(r"```toml\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.S)
-    (file := tmp_path / "mars.toml").write_text(textwrap.dedent(f"   {shown}"), encoding="utf-8")
+    (file := tmp_path / "mars.toml").write_text(textwrap.dedent(shown), encoding="utf-8")
     read = read_sidecar(file)
     assert read.group in GROUPS and 40 < len(read.about) < 120
     assert read.exchange[0].answers and read.mistake[0].says

@@ -246,7 +246,7 @@ def test_recipes_are_offered_beside_the_clients(folder, tmp_path):
     with pytest.raises(CookbookError, match=r"Recipes, each with sections of its own: recipes/ask-twice\.$"):
         snippet(folder, "", "", shell=False)
     with pytest.raises(
-        CookbookError, match=r"There is no task 'stream'. There are: ask, ask-at-once, ask-in-the-shell, price, count\.$"
+        CookbookError, match=r"no task 'stream'. There are: ask, ask-at-once, ask-in-the-shell, price, count\.$"
     ):
         snippet(folder, "stream", "ask-twice", shell=False)
     written = {path.relative_to(tmp_path / "out").as_posix() for path in write_all(folder, tmp_path / "out")}
