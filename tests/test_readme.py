@@ -6,17 +6,19 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.catalog.models import models
 from mistral_on_azure.catalog.notebooks import Kind, anchor, notebooks, tasks
 from mistral_on_azure.catalog.selection import grouped
 from mistral_on_azure.catalog.sidecar import GROUPS, read_sidecar
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.upkeep.generated import allowed, current, pages
+from mistral_on_azure.upkeep.generated import allowed, current, model_list, pages
 from mistral_on_azure.upkeep.pictures import answer_arriving
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,9 +67,10 @@ def test_links_lead_somewhere(page):
         assert name.startswith("https://") or (page.parent / name).exists(), name
 
 
-def test_the_call_on_the_readme_is_answered():
-    """The code of its first screen, run as it stands."""
-    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+@pytest.mark.parametrize("page", ["README.md", "notebooks/coming-from-microsoft.md"])
+def test_the_program_on_a_page_is_answered(page):
+    """The code that readers copy first, run as it stands."""
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)
     with start() as local:
         variables = {**os.environ, ENDPOINT: local.url, CREDENTIAL: local.keys[0]}
         done = subprocess.run(
@@ -80,7 +83,14 @@ def test_each_recipe_says_in_one_sentence_what_it_is_about():
     page = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
     for name, recipe in notebooks(ROOT / "notebooks", Kind.RECIPE).items():
         about = recipe.sidecar.about
-        assert about.endswith(".") and 40 < len(about) < 120 and f"| {about}<br>" in page, name
+        assert about.endswith(".") and 40 < len(about) < 120 and f"| {about}<details>" in page, name
+
+
+def test_the_first_two_models_that_are_sold_are_those_that_their_maker_still_has():
+    """As the README says of the list."""
+    current = [row.maker[0].value == "current" for row in models().values() if row.group == "sold today"]
+    assert current == [True, True, *[False] * (len(current) - 2)]
+    assert "`mistral-medium-3-5`, " in model_list(ROOT) and "Use " not in model_list(ROOT)
 
 
 def test_each_recipe_has_a_group_under_which_both_pages_list_it():
@@ -113,6 +123,14 @@ def test_each_task_links_to_its_section():
     for task in tasks(ROOT / "notebooks"):
         assert f"[{task}](notebooks/openai-sdk.ipynb#{anchor(task)})" in readme
     assert "(notebooks/README.md)" in readme
+
+
+def test_the_file_of_a_recipe_that_contributing_shows_can_be_read(tmp_path):
+    (shown,) = re.findall(r"```toml\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.S)
+    (file := tmp_path / "mars.toml").write_text(textwrap.dedent(shown), encoding="utf-8")
+    read = read_sidecar(file)
+    assert read.group in GROUPS and 40 < len(read.about) < 120
+    assert read.exchange[0].answers and read.mistake[0].says
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")

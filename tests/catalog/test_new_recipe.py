@@ -91,7 +91,8 @@ def test_nbval_takes_what_needs_nothing_but_python(begun):
 def test_it_is_linked_and_has_a_page(begun):
     copy, _ = begun
     about = "Ask a Mistral deployment one question, and print its answer."
-    line = f"| [Hello](recipes/hello.ipynb) | {about}<br><small>[Ask](recipes/hello.ipynb#Ask)</small> |"
+    sections = "<details><summary>Sections</summary>[Ask](recipes/hello.ipynb#Ask)</details>"
+    line = f"| [Hello](recipes/hello.ipynb) | {about}{sections} |"
     assert line in (copy.root / "notebooks/README.md").read_text(encoding="utf-8")
     assert "*More*:\n[Hello](notebooks/recipes/hello.ipynb)\n" in (copy.root / "README.md").read_text(encoding="utf-8")
     assert "notebooks/recipes/hello" in copy.python("-c", GALLERY).splitlines()

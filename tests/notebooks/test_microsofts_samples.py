@@ -78,6 +78,20 @@ def test_nothing_reads_the_header_of_the_sample(endpoint):
     assert answer(endpoint, more, **{"extra-parameters": "pass-through"}).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["ChatCompletionsResponseFormat", "ChatCompletionsResponseFormatText"])
+def test_the_sample_with_more_parameters_imports_what_is_gone(name):
+    with pytest.raises(ImportError) as caught:
+        exec(f"from azure.ai.inference.models import {name}")
+    page = PAGE.read_text(encoding="utf-8")
+    assert f"`{name}`" in page
+    assert name != "ChatCompletionsResponseFormatText" or str(caught.value).partition(" (")[0] in page
+
+
+def test_a_response_format_of_text_is_taken(endpoint):
+    client = ChatCompletionsClient(endpoint.url, AzureKeyCredential(endpoint.key))
+    assert client.complete(messages=MESSAGES, response_format="text").choices
+
+
 @pytest.mark.parametrize(("module", "name"), [("chains", "LLMChain"), ("memory", "ConversationBufferMemory")])
 def test_the_sample_for_langchain_imports_what_is_gone(module, name):
     with pytest.raises(ModuleNotFoundError, match=rf"No module named 'langchain\.{module}'"):

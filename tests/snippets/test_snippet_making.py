@@ -212,6 +212,7 @@ RECIPE = {
     "Ask at once": "async def ask(one):\n    return one, client\n\n\nanswers = [await ask(one) for one in questions]\n"
     "for answer in answers:\n    print(answer)",
     "Ask in the shell": "%%bash\ncurl --version",
+    "Price": "import os\n\nos.environ['QUIET'] = 'yes'\nimport litellm\n\nprint(litellm.model_cost)",
     "Count": "from collections import Counter\n\nfor answer in answers:\n    print(Counter(answer), timeout)",
 }
 
@@ -237,14 +238,15 @@ def test_a_recipe_brings_what_its_sections_above_define(folder):
     assert "timeout = 3.0" in text and 'model = "m"' not in text
     order = ["client = openai.OpenAI()", "questions = ", "async def ask(", "asyncio.run(ask(", "Counter(answer)"]
     assert sorted(order, key=text.index) == order
-    assert "print(answer)" not in text and "asks" not in text and "import os" not in text
+    assert "print(answer)" not in text and "asks" not in text
+    assert "import os" not in text and "QUIET" not in text  # it is for an import that is not here
 
 
 def test_recipes_are_offered_beside_the_clients(folder, tmp_path):
     with pytest.raises(CookbookError, match=r"Recipes, each with sections of its own: recipes/ask-twice\.$"):
         snippet(folder, "", "", shell=False)
     with pytest.raises(
-        CookbookError, match=r"There is no task 'stream'. There are: ask, ask-at-once, ask-in-the-shell, count\.$"
+        CookbookError, match=r"no task 'stream'. There are: ask, ask-at-once, ask-in-the-shell, price, count\.$"
     ):
         snippet(folder, "stream", "ask-twice", shell=False)
     written = {path.relative_to(tmp_path / "out").as_posix() for path in write_all(folder, tmp_path / "out")}

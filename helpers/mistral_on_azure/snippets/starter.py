@@ -195,7 +195,9 @@ def composed(folder: Path, section: str, name: str) -> str:
     lesson = _without(task, settings)
     program = [*needed(_without(before, settings), lesson, imports), *lesson]
 
-    used = frozenset().union(*(one.needs for one in [*settings, *program]))
+    used = frozenset().union(*(one.needs for one in program))
+    settings = settings if late & {_package(line) for bound, line in imports.items() if bound in used} else []
+    used = used.union(*(one.needs for one in settings))
     imports = {bound: line for bound, line in imports.items() if bound in used}
     known = {each: parameter.assignment for each, parameter in notebook.parameters.items() if each != _FROM_ENVIRONMENT}
     made = frozenset().union(*(one.makes for one in program))

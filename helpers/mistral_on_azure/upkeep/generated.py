@@ -127,7 +127,8 @@ def recipe_table(folder: Path) -> str:
 def _recipe_row(folder: Path, recipe: Notebook) -> list[str]:
     path = recipe.path.relative_to(folder).as_posix()
     sections = [f"[{section}]({path}#{anchor(section)})" for section in recipe.sections if section not in _FRAME]
-    return [f"[{recipe.title}]({path})", f"{recipe.sidecar.about}<br><small>{', '.join(sections)}</small>"]
+    folded = f"<details><summary>Sections</summary>{', '.join(sections)}</details>"
+    return [f"[{recipe.title}]({path})", recipe.sidecar.about + folded]
 
 
 def task_list(folder: Path) -> str:
@@ -153,14 +154,13 @@ def model_list(_: Path) -> str:
         group: [row for row in models().values() if row.group == group] for group in ("open", "sold today", "retired")
     }
     maker = " or ".join(dict.fromkeys(str(row.maker[0].day) for row in of["open"]))
-    instead = " or ".join(dict.fromkeys(f"`{row.successor[0].value}`" for row in of["retired"]))
     names = {group: ", ".join(f"`{row.name}`" for row in rows) for group, rows in of.items()}
     return "\n".join(
         (
             f"As of {as_of()}:\n",
             f"- **open, on managed compute**: the four of this cookbook. Mistral's own API retired them on {maker}.",
-            f"- **sold today, per token**: {names['sold today']}.",
-            f"- **retired on Azure**: {names['retired']}. Use {instead}.",
+            f"- **sold today, per token**: {names['sold today']}. Mistral's own API has only the first two.",
+            f"- **retired on Azure**: {names['retired']}.",
         )
     )
 

@@ -109,6 +109,12 @@ def test_every_task_is_done_with_a_key(told, local, name):
     assert local.key not in str(said)
 
 
+def test_the_page_shows_how_the_first_program_begins(told, local):
+    (shown,) = re.findall(r"```text\n(.*?)```", (FOLDER / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    printed = "".join(f"## {task}\n{said}" for task, said in told("webrequests").items())
+    assert printed.startswith(shown)
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_task_is_done_without_a_key(told, local, monkeypatch, name):
     identity = local.identity()
