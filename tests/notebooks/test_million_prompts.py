@@ -8,15 +8,31 @@ import random
 import signal
 import socket
 import time
+from statistics import median
 from urllib.parse import urlsplit
 
 import pytest
 
-from batching import IN_FLIGHT, LETTERS, MODEL, Result, local, rows, run, statuses, wait_for
+from batching import IN_FLIGHT, LETTERS, MODEL, RECIPE, Result, local, rows, run, statuses, wait_for
+from mistral_on_azure import kept
+from mistral_on_azure.azure.files import NOTEBOOKS
+from mistral_on_azure.catalog.notebooks import load
 from mistral_on_azure.endpoint.starting import start
 
 pytest.importorskip("pyarrow", reason="make group NAME=batch installs it")
 SECOND = 15  # calls a second in the tests of the quota, whose bucket holds two seconds': a busy machine makes as many
+
+
+def test_the_figures_of_the_three_ways_are_the_kept_ones():
+    ways = kept("batch")["ways"]
+    recipe = load(NOTEBOOKS / "recipes" / f"{RECIPE}.ipynb")
+    (words,) = (" ".join(cell.source.split()) for cell in recipe.markdown if "`make bench-batch`" in cell.source)
+    one, two, ray = (f"{median(each['rate']):g}" for each in ways.values())
+    assert f"{one} calls a second with one process, {two} with two and {ray} with Ray" in words
+    least, most = min(ways["one process"]["rate"]), max(ways["one process"]["rate"])
+    assert f"one process alone made {least:g} to {most:g}" in words
+    memory = [median(ways[way]["memory"]) for way in ("Ray, two actors", "one process")]
+    assert "{} MB instead of {} MB".format(*memory) in words and kept("batch")["date"] in words
 
 
 @pytest.mark.parametrize("expected", [10.0, 200.0, 900.0])

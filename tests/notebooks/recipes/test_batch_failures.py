@@ -103,6 +103,14 @@ def test_a_wait_is_read_as_it_is_told_and_is_never_endless(labelling, told, wait
     assert labelling.told_to_wait(ValueError(), 7) == 7
 
 
+@pytest.mark.parametrize(
+    ("told", "wait"), [("300", 0.3), ("0", 0), ("-1", 0), ("nan", 0), ("inf", 3_600), ("soon", 2), ("", 2)]
+)
+def test_milliseconds_are_read_first_and_seconds_where_they_are_no_number(labelling, told, wait):
+    refusal = SimpleNamespace(response=SimpleNamespace(headers={"retry-after-ms": told, "retry-after": "2"}))
+    assert labelling.told_to_wait(refusal, 7) == wait
+
+
 @pytest.mark.parametrize("usage", [None, {}, {"total_tokens": None}])
 def test_an_endpoint_that_counts_no_tokens_can_be_asked(labelling, new_journal, usage):
     from openai.types.chat import ChatCompletion
