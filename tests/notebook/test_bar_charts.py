@@ -30,6 +30,16 @@ def test_its_text_says_what_the_picture_shows():
     assert re.search(r'<img alt="Bookings \(made up\)[^"]+1,230" width="660"', chart._repr_html_())
 
 
+def test_few_things_are_counted_in_whole_numbers_and_none_is_nought(monkeypatch):
+    from matplotlib.axes import Axes
+
+    ticks = []
+    set_ticks = Axes.set_xticks
+    monkeypatch.setattr(Axes, "set_xticks", lambda axes, places: ticks.append([*places]) or set_ticks(axes, places))
+    chart = show_bars({"one": {"sent": 3}, "two": {"sent": 0}}, "Requests\n(made up)", "requests")
+    assert ticks == [[0, 1, 2, 3]] and repr(chart).splitlines()[1:] == ["one: sent 3", "two: 0"]
+
+
 def test_its_text_says_no_figure_twice():
     labels = {"told": "2 (both late)", "shown": "1,230"}
     chart = show_bars({"told": {"right": 2}, "shown": {"right": 1230}}, "Bookings\n(made up)", "bookings", labels)

@@ -21,6 +21,7 @@ _STYLES = (
     (colours.box, "--"),
 )
 _WIDTH, _ROW, _AROUND = 6.6, 0.34, 1.45  # inches: the figure's width, a bar with its gap, the height without bars
+_FEW = 5  # the longest bar for which each number has a tick
 Rows = Mapping[str, Mapping[str, float]]
 _MARKERS = "osD^vPX*"
 Interval = Callable[["np.ndarray"], Sequence[float]]
@@ -121,6 +122,8 @@ def show_bars(
         same = len(rows) > 1 and len(set(ends.values())) == 1
         # Labels of different bars need room on the axis; those of equal bars stand beside it.
         axes.set_xlim(0, longest if same else longest * (1.06 + 0.014 * max(map(len, written.values()))))
+        if isinstance(longest, int) and longest <= _FEW:
+            axes.set_xticks(range(longest + 1))  # what is counted has no halves
         axes.spines[["top", "right"]].set_visible(False)
         if len(parts) > 1 or intervals:
             figure.legend(loc="outside lower center", ncols=3 if len(parts) > 4 else len(parts) + 1, frameon=False)
@@ -149,7 +152,7 @@ def _in_words(rows: Rows, title: str, written: Mapping[str, str], intervals: Map
     for name, row in rows.items():
         parts = ", ".join(f"{part} {length:,.6g}" for part, length in row.items() if length)
         interval = "; {:,.3g} to {:,.3g}".format(*intervals[name]) if name in intervals else ""
-        label = "" if written[name] in parts else f" ({written[name]})"
+        label = "" if written[name] in parts else f" ({written[name]})" if parts else written[name]
         if len(row) == 1:  # a label such as `2 (both late)` would say the figure again
             label = label.replace(f"({sum(row.values()):,.6g} (", "(").replace("))", ")")
         lines.append(f"{name}: {parts}{interval}{label}")
