@@ -152,9 +152,13 @@ def _in_words(rows: Rows, title: str, written: Mapping[str, str], intervals: Map
     for name, row in rows.items():
         parts = ", ".join(f"{part} {length:,.6g}" for part, length in row.items() if length)
         interval = "; {:,.3g} to {:,.3g}".format(*intervals[name]) if name in intervals else ""
-        label = "" if written[name] in parts else f" ({written[name]})" if parts else written[name]
-        if len(row) == 1:  # a label such as `2 (both late)` would say the figure again
-            label = label.replace(f"({sum(row.values()):,.6g} (", "(").replace("))", ")")
+        more = written[name].removeprefix(f"{sum(row.values()):,.6g} ")
+        if not parts:
+            label = written[name]
+        elif len(row) == 1 and more.startswith("("):  # `2 (both late)` would say the figure again
+            label = f" {more}"
+        else:
+            label = "" if written[name] in parts else f" ({written[name]})"
         lines.append(f"{name}: {parts}{interval}{label}")
     return "\n".join((" ".join(title.split()), *lines))
 

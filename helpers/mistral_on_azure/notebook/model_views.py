@@ -37,12 +37,12 @@ class ModelTable:
         return [label for label in said[0] if len(said) == 1 or len({each[label] for each in said}) > 1]
 
     def __repr__(self) -> str:
-        blocks = [f"As of {as_of()}; {stale_line()}"]
+        labels, blocks = self.labels, [f"As of {as_of()}; {stale_line()}"]
+        width = max(map(len, labels))
         for row in self.rows:
-            said = {label: facts(row)[label] for label in self.labels}
-            width = max(map(len, said))
+            said = facts(row)
             name = f"{row.name}, {catalog_name(row)}" if catalog_name(row) else row.name
-            blocks.append("\n".join((name, *(f"  {label:<{width}}  {value}" for label, value in said.items()))))
+            blocks.append("\n".join((name, *(f"  {label:<{width}}  {said[label]}" for label in labels))))
         return "\n\n".join(blocks)
 
     def _repr_html_(self) -> str:
