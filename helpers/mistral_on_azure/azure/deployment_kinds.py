@@ -7,8 +7,7 @@ name may be of any. The endpoint's answer to `GET /info` decides then.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mistral_on_azure.errors import CookbookError
 
@@ -19,8 +18,7 @@ _ML_ROLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DeploymentKind:
+class DeploymentKind(NamedTuple):
     """One kind of deployment.
 
     Attributes:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(NamedTuple):
     """One model as Azure deploys it.
 
     Attributes:
@@ -81,7 +80,7 @@ def retired_deployments() -> dict[str, Deployment]:
 def _per_token(kind: str) -> dict[str, Deployment]:
     rows = [Deployment(**row, sold=True) for row in _table()[kind]]
     if find_spec("mistral_common") is None:  # it has their tokenizers; only the notebooks' extra installs it
-        rows = [replace(row, tokenizer="v3", estimated=True) for row in rows]
+        rows = [row._replace(tokenizer="v3", estimated=True) for row in rows]
     return {row.name: row for row in rows}
 
 

@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from mistral_on_azure.azure.addresses import API_VERSION, ENDPOINT, shown
 from mistral_on_azure.azure.deployment_kinds import FOUNDRY, MANAGED, SERVERLESS, DeploymentKind, kind_answered
 from mistral_on_azure.azure.deployments import deployments
-from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.errors import CookbookError
 
 TIMEOUT = 10.0  # seconds
@@ -77,8 +76,7 @@ def request(method: str, url: str, credential: str, body: Any = None, *, name: s
         return _read(answer, credential)
 
 
-@dataclass(frozen=True, slots=True)
-class Streamed:
+class Streamed(NamedTuple):
     """An answer whose body is read as it arrives: status and headers, and path, headers and body of its request."""
 
     status: int
@@ -145,6 +143,8 @@ def _read(answer: HTTPResponse, credential: str) -> Response:
             raise TimeoutError
     text = body.decode("utf-8", "replace")
     if answer.status >= 400:  # some services repeat the credential that they refuse
+        from mistral_on_azure.azure.masking import Masker
+
         text = Masker([credential]).text(text)
     return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, text)
 
@@ -184,8 +184,7 @@ def _trust(file: str | None) -> ssl.SSLContext:
         ) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(NamedTuple):
     """An endpoint's kind and model, from its answers.
 
     Attributes:

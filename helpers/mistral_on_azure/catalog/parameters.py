@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import json
 import math
 import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from mistral_on_azure.errors import CookbookError
 
@@ -24,8 +22,7 @@ _CONTAINERS = {list: "a list", dict: "a dict", tuple: "a tuple"}
 _WORDS = {"true": True, "false": False, "null": None, "none": None}  # as YAML and JSON write them
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One assignment of a parameters cell.
 
     Attributes:
@@ -235,7 +232,9 @@ def hint(name: str, known: Sequence[str], otherwise: str = "It has") -> str:
     longer = [each for each in known if name and each.startswith(name)]
     if len(longer) > 1:
         return f"Did you mean one of these? {', '.join(longer)}."
-    close = difflib.get_close_matches(name, known, 1)
+    from difflib import get_close_matches  # not needed to connect a notebook, where each millisecond counts
+
+    close = get_close_matches(name, known, 1)
     if close:
         return f"Did you mean {close[0]!r}?"
     return f"{otherwise}: {', '.join(known)}." if known else f"{otherwise} none."

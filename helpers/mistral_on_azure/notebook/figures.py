@@ -7,9 +7,8 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,8 +22,7 @@ _LASTING = {"svg.hashsalt": "cookbook", "svg.fonttype": "none"}
 _CHUNK = "svg"  # keyword of the PNG's text chunk that holds the drawing
 
 
-@dataclass(frozen=True, slots=True)
-class Colours:
+class Colours(NamedTuple):
     """The colours of all pictures. Whatever a colour means, a marker, a hatch or a word means as well."""
 
     ground: str  # the background, the inside of hollow marks, and text on `strong` or `contrast`
@@ -46,8 +44,7 @@ THEMES = {  # of pages, whose background shows through
 PAGES = {"light": "#ffffff", "dark": "#0f1419"}  # the background of the gallery's pages, as in its style sheet
 
 
-@dataclass(frozen=True, slots=True)
-class ShownFigure:
+class ShownFigure(NamedTuple):
     """A figure as a PNG inside HTML, since GitHub damages SVG in outputs; its alt text where pictures are not shown.
 
     Attributes:
@@ -135,8 +132,8 @@ def svg_in(png: bytes, theme: str) -> str | None:
         svg = getattr(picture, "text", {}).get(_CHUNK)
     if svg is None:
         return None
-    there = {**asdict(THEMES[theme]), "ground": PAGES[theme]}
-    turned = {paper: there[name] for name, paper in asdict(colours).items()}
+    there = {**THEMES[theme]._asdict(), "ground": PAGES[theme]}
+    turned = {paper: there[name] for name, paper in colours._asdict().items()}
     turned |= {"#000000": there["ink"], "#ffffff": there["ground"]}  # matplotlib's default colours,
     turned |= {"#b0b0b0": there["grey"], "#cccccc": there["grey"]}  # and those of a grid and a legend's frame
     svg = svg.replace("<svg ", f'<svg fill="{there["ink"]}" ', 1)  # for black text, whose colour the SVG does not state
@@ -222,8 +219,7 @@ def table_in_html(caption: str, labels: Iterable[str], rows: str, style: str = "
     return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """Texts in columns with a head each, and rows with a name each."""
 
     caption: str

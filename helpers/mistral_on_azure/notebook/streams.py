@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mistral_on_azure.notebook.connecting import answers_are_scripted
 from mistral_on_azure.notebook.figures import Colours, Drawing, table_in_html
@@ -22,8 +22,7 @@ _NAMES = {  # the names of the counts in the clients' usage
 IMITATED = "the local endpoint imitates the pace of a deployment"
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(NamedTuple):
     """A stream that has been read: a small table of its pace in a notebook, a line elsewhere.
 
     Attributes:
@@ -151,8 +150,7 @@ def plot_arrivals(whole: float, chunks: Sequence[float]) -> Arrivals:
     return Arrivals(whole, tuple(chunks), IMITATED if answers_are_scripted() else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """The tokens of one answer: a small table in a notebook, a line elsewhere."""
 
     prompt: int

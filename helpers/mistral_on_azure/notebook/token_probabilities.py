@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mistral_on_azure.notebook.figures import Colours, Drawing, colours
 
@@ -26,8 +26,7 @@ _BAR = 20  # width of a bar of 100 %, in characters
 _SHOWN = 6  # tokens with a bar of their own
 
 
-@dataclass(frozen=True, slots=True)
-class LogprobsStrip:
+class LogprobsStrip(NamedTuple):
     """An answer's tokens with their probabilities; less likely tokens are darker. Bars of text without HTML."""
 
     tokens: Sequence[tuple[str, float]]
@@ -71,8 +70,7 @@ def _visible(token: str) -> str:
     return escape(token.replace(" ", "␣").replace("\n", "⏎"))
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """The probability of a token, or of all tokens together that have no bar of their own.
 
     Attributes:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from mistral_on_azure.azure.files import laid_out
 from mistral_on_azure.notebook.connecting import current
@@ -27,8 +26,7 @@ _TEXT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(NamedTuple):
     """Exchanges as they were sent, with placeholders such as `<id>` and `<time>` for values that always change."""
 
     exchanges: tuple[dict[str, Any], ...]
