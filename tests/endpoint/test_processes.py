@@ -135,6 +135,7 @@ def test_no_credential_and_no_prompt_in_a_repr():
 
     request = Request("POST", "/info", headers={"authorization": f"Bearer {KEY}"}, body=SECRET_PROMPT.encode())
     holders = [LocalEndpoint("", [KEY], None), RealModel("", KEY, "tiny"), Call("", KEY), Sessions([KEY]), request]
+    holders.append(http.Streamed(200, {}, "/info", request.headers, SECRET_PROMPT, None, KEY))
     assert not [each for each in map(repr, holders) if KEY in each or SECRET_PROMPT in each]
 
 

@@ -87,6 +87,9 @@ class Streamed(NamedTuple):
     answer: HTTPResponse
     credential: str
 
+    def __repr__(self) -> str:
+        return f"Streamed({self.status!r}, {self.path!r})"  # the request's headers hold the credential
+
     def lines(self) -> Iterator[str]:
         """The body's lines, without their ends."""
         while line := self.answer.readline(_LARGEST):
