@@ -6,8 +6,7 @@ import pytest
 from examining import examine, failing
 from openai_engine import Engine
 
-from mistral_on_azure.doctor.calling import Answer, Refused
-from mistral_on_azure.doctor.examination import Examination, Status
+from mistral_on_azure.doctor.examination import Answer, Examination, Status
 from mistral_on_azure.doctor.failures import explain_refusal
 from servers import Asked, Reply, serving
 
@@ -64,7 +63,7 @@ def test_a_key_that_is_refused(local):
 
 def test_a_key_that_azure_refuses():
     e = Examination("", url="https://host.eastus2.inference.ml.azure.com", bearer="k" * 32)
-    finding = explain_refusal(Refused(Answer(401, {}, '{"message": "Access denied."}'), "GET /info"), e)
+    finding = explain_refusal(Answer(401, {}, '{"message": "Access denied."}'), "GET /info", e)
     assert finding.found == "GET /info was answered 401: Access denied."
     assert "the key of another one is refused alike" in finding.remedy and "az login" in finding.remedy
 
