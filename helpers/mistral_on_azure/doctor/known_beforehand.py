@@ -234,9 +234,8 @@ def no_identity(message: str) -> Finding:
     """The finding where no credential of the chain got a token. It names the last one that was found and refused."""
     attempts = [line.strip() for line in message.splitlines() if line.startswith("\t")]
     tried = [attempt for attempt in attempts if not any(words in attempt for words in _NOT_TRIED)]
-    given = [name for name in _SERVICE_PRINCIPAL if os.environ.get(name)]
-    missing = [name for name in _SERVICE_PRINCIPAL if name not in given]
-    if "AZURE_CLIENT_SECRET" in given and missing:
+    missing = [name for name in _SERVICE_PRINCIPAL if not os.environ.get(name)]
+    if missing and "AZURE_CLIENT_SECRET" not in missing:
         return fails(f"AZURE_CLIENT_SECRET is set without {' and '.join(missing)}.", "Set all three of them.")
     found = "DefaultAzureCredential found no identity that it can use."
     if tried:

@@ -204,9 +204,9 @@ def _row(console: Console, name: str, finding: Finding) -> None:
     if finding.remedy:
         lines += textwrap.wrap(f"→ {finding.remedy}", width, subsequent_indent="  ", break_on_hyphens=False)
     for place, line in enumerate(lines):
-        row = Text(str(finding.status).ljust(_STATUS) if place == 0 else " " * _STATUS, _COLOURS[finding.status])
-        row.append((name if place == 0 else "").ljust(_NAME), "default")
-        row.append(line, "default")
+        status, title = (finding.status, name) if place == 0 else ("", "")
+        row = Text(status.ljust(_STATUS), _COLOURS[finding.status])
+        row.append(title.ljust(_NAME) + line, "default")
         console.print(row, soft_wrap=True)
 
 

@@ -117,7 +117,8 @@ def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, 
             f"A starter of {client} failed: {why}. `make test ARGS=tests/snippets/test_snippets.py` says which."
         )
     printed = json.loads(done.stdout)
-    return {task: Run(printed[task], _exchanges(endpoint.url, keys[task])) for task in programs}
+    last = f"{endpoint.url}/local/exchanges?last={_MOST}"
+    return {task: Run(printed[task], http.request("GET", last, keys[task]).json()) for task in programs}
 
 
 def _environment_of_client() -> dict[str, str]:
@@ -143,7 +144,3 @@ def _environment(task: str, url: str, key: str) -> dict[str, str]:
 def _session(url: str, key: str) -> dict[str, str]:
     """The session of a key: its identity, and the certificates to trust."""
     return http.request("POST", f"{url}/local/session", key, {}).json()
-
-
-def _exchanges(url: str, key: str) -> list[dict[str, Any]]:
-    return http.request("GET", f"{url}/local/exchanges?last={_MOST}", key).json()
