@@ -6,8 +6,7 @@ import pytest
 from examining import examine, failing
 from openai_engine import Engine
 
-from mistral_on_azure.doctor.calling import Answer, Refused
-from mistral_on_azure.doctor.examination import Examination, Status
+from mistral_on_azure.doctor.examination import Answer, Examination, Status
 from mistral_on_azure.doctor.failures import explain_refusal
 from servers import Asked, Reply, serving
 
@@ -64,7 +63,7 @@ def test_a_key_that_is_refused(local):
 
 def test_a_key_that_azure_refuses():
     e = Examination("", url="https://host.eastus2.inference.ml.azure.com", bearer="k" * 32)
-    finding = explain_refusal(Refused(Answer(401, {}, '{"message": "Access denied."}'), "GET /info"), e)
+    finding = explain_refusal(Answer(401, {}, '{"message": "Access denied."}'), "GET /info", e)
     assert finding.found == "GET /info was answered 401: Access denied."
     assert "the key of another one is refused alike" in finding.remedy and "az login" in finding.remedy
 
@@ -89,17 +88,20 @@ def test_no_part_of_a_key_is_printed_where_a_long_message_is_cut(before):
 
 
 def test_a_key_that_is_wanted_in_another_header():
-    engine = Engine()
+    engine, let_in = Engine(), []
 
     def gateway(asked: Asked) -> Reply:
-        return engine(asked) if asked.headers.get("api-key") == "k" * 32 else Reply({"message": "Access denied."}, 401)
+        if asked.headers.get("api-key") != "k" * 32:
+            return Reply({"message": "Access denied."}, 401)
+        let_in.append(f"{asked.method} {asked.path}")
+        return engine(asked)
 
     with serving(gateway) as url:
         report = examine(url, "k" * 32)
     assert not report.failed and report.findings["round trip"].status is Status.OK
     finding = report.findings["access"]
     assert finding.status is Status.NOTE and "in the header api-key" in finding.found
-    assert "default_headers" in finding.remedy
+    assert "default_headers" in finding.remedy and let_in.count("GET /info") == 1
 
 
 def test_an_endpoint_that_lets_anybody_in():

@@ -11,10 +11,9 @@ from examining import examine, failing
 from local_endpoint import Local
 from mistral_on_azure.azure.addresses import ENDPOINT
 from mistral_on_azure.azure.deployment_kinds import FOUNDRY
-from mistral_on_azure.doctor.calling import Answer, Refused
-from mistral_on_azure.doctor.examination import Examination, Status
+from mistral_on_azure.doctor.examination import Answer, Examination, Status
 from mistral_on_azure.doctor.failures import explain_refusal
-from mistral_on_azure.doctor.identity import no_identity
+from mistral_on_azure.doctor.known_beforehand import no_identity
 
 AUDIENCE = "https://ml.azure.com"
 
@@ -138,5 +137,5 @@ def test_an_identity_without_a_role(tenant):
 def test_what_a_foundry_resource_says_to_an_identity_without_a_role(tenant):
     e = Examination("", url="https://x.services.ai.azure.com", kind=FOUNDRY, is_token=True, bearer=tenant.token())
     said = '{"error": {"code": "PermissionDenied", "message": "Principal does not have access to API/Operation."}}'
-    finding = explain_refusal(Refused(Answer(401, {}, said), "POST /models/chat/completions"), e)
+    finding = explain_refusal(Answer(401, {}, said), "POST /models/chat/completions", e)
     assert "Principal does not have access" in finding.found and "Cognitive Services User" in finding.remedy

@@ -17,8 +17,7 @@ from PIL import Image
 
 from mistral_on_azure import colours, show_figure
 from mistral_on_azure.catalog.notebooks import notebooks
-from mistral_on_azure.gallery.build import mirror
-from mistral_on_azure.gallery.drawings import in_both_themes
+from mistral_on_azure.gallery.build import in_both_themes, mirror
 from mistral_on_azure.notebook.figures import PAGES, THEMES, svg_in
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,9 +17,9 @@ from browsing import needs_chromium
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import Kind, notebooks, tasks
 from mistral_on_azure.catalog.selection import slug
-from mistral_on_azure.gallery import comparison
-from mistral_on_azure.gallery.drawings import first_pictures, task_pictures
-from mistral_on_azure.gallery.pages import SUMMARIES, page_name
+from mistral_on_azure.gallery import measured_pages
+from mistral_on_azure.gallery.build import first_pictures
+from mistral_on_azure.gallery.pages import SUMMARIES, page_name, task_pictures
 from mistral_on_azure.notebook.figures import THEMES
 from mistral_on_azure.notebook.kept_measurements import kept
 from mistral_on_azure.upkeep.beyond_python import PROGRAMS
@@ -175,7 +175,7 @@ def test_the_comparison_says_what_is_kept(pages):
         for client in CLIENTS:
             assert f"{statistics.median(costs['values'][client][measure]):,.{about['digits']}f}" in text
     for client in CLIENTS:
-        for fault in comparison.quiet_losses(kept("faults"), client):
+        for fault in measured_pages.quiet_losses(kept("faults"), client):
             assert fault.removesuffix(" (streamed)") in text
 
 
@@ -189,6 +189,6 @@ def test_the_comparison_says_what_is_kept(pages):
 )
 def test_every_client_has_what_to_mind_of_it(client, minded):
     """From what was measured, so that no client looks as if it had no weakness."""
-    _, *rows = comparison._choices(kept("clients"), kept("faults"))
+    _, *rows = measured_pages._choices(kept("clients"), kept("faults"))
     said = dict(zip(CLIENTS, (row[-1] for row in rows), strict=True))
     assert minded in said[client] and "–" not in said.values()

@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 from mistral_on_azure import local_endpoint
-from mistral_on_azure.gallery.pages import symptoms_of
+from mistral_on_azure.gallery.measured_pages import symptoms_of
 from mistral_on_azure.upkeep.faults import calls
 
 SYMPTOMS = {each["title"]: each for each in symptoms_of()}

@@ -13,7 +13,8 @@ from visiting import NARROW, Visitor, visitor
 from browsing import needs_chromium
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.selection import slug
-from mistral_on_azure.gallery.pages import FAULTS_PAGE, symptoms_of
+from mistral_on_azure.gallery.measured_pages import symptoms_of
+from mistral_on_azure.gallery.pages import FAULTS_PAGE
 from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 
 CLIENTS = names()

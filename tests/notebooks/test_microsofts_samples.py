@@ -15,7 +15,7 @@ from azure.ai.inference import ChatCompletionsClient
 from azure.core.credentials import AzureKeyCredential
 
 from mistral_on_azure.endpoint.starting import start
-from mistral_on_azure.gallery.pages import symptoms_of
+from mistral_on_azure.gallery.measured_pages import symptoms_of
 
 PAGE = Path(__file__).resolve().parents[2] / "notebooks" / "coming-from-microsoft.md"
 MESSAGES = [{"role": "user", "content": "How many languages are in the world?"}]

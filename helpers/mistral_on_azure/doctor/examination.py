@@ -1,24 +1,27 @@
-"""The examination of one endpoint: the options, and what is known so far.
-
-A finding has one of four statuses, a sentence on what was found, and a remedy.
-"""
+"""The examination of one endpoint: the options, what is known so far, and the requests, limited in time and size."""
 
 from __future__ import annotations
 
 import os
 import ssl
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+
 from mistral_on_azure.azure.addresses import ENDPOINT
 from mistral_on_azure.azure.children import OF_AN_IDENTITY
 from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind
+from mistral_on_azure.azure.http import Response, object_of
 from mistral_on_azure.azure.masking import Masker
-from mistral_on_azure.doctor.calling import Answer, Caller
+
+INFO = "/info"
+_TIMEOUTS = 8  # the time limit of an examination, in time limits of one answer
+_LARGEST = 1024 * 1024  # bytes of an answer that are read
 
 
 class Status(StrEnum):
@@ -68,13 +71,66 @@ def skipped(why: str) -> Finding:
     return Finding(Status.SKIPPED, why)
 
 
-def waiting(check: str) -> Finding:
-    """A check that is skipped because another one failed."""
-    return Finding(Status.SKIPPED, f"waits for {check}", blocks=True, waits_for=check)
+@dataclass(frozen=True, slots=True)
+class Answer(Response):
+    """An answer with its times.
+
+    Attributes:
+        seconds: from sending the request to the last byte.
+        arrivals: the time of each part of the body, in seconds after sending.
+        broken: whether the connection ended before the answer was complete.
+    """
+
+    seconds: float = 0.0
+    arrivals: tuple[float, ...] = ()
+    broken: bool = False
+
+    @property
+    def cause(self) -> int:
+        """The status; for a 424 of a managed endpoint, the status of the model's container."""
+        inner = self.headers.get("ms-azureml-model-error-statuscode", "") if self.status == 424 else ""
+        return int(inner) if inner.isdigit() else self.status
+
+    @property
+    def status_words(self) -> str:
+        """The status as text; the status of a managed endpoint's container as "503 inside a 424"."""
+        return str(self.cause) if self.cause == self.status else f"{self.cause} inside a {self.status}"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object in the body; empty for any other body."""
+        return object_of(self.text)
 
 
-INFO = "/info"
-_TIMEOUTS = 8  # the time limit of an examination, in time limits of one answer
+@dataclass(eq=False)
+class Unanswered(Exception):
+    """No answer came, or only a part of one.
+
+    Attributes:
+        why: what the HTTP client says.
+        what: the request, such as "POST /chat/completions".
+        seconds: the time limit.
+    """
+
+    why: httpx.HTTPError
+    what: str
+    seconds: float
+
+
+@dataclass(eq=False)
+class Refused(Exception):
+    """An error answer with another cause than the feature that the check tries.
+
+    Attributes:
+        what: the request, such as "POST /chat/completions".
+    """
+
+    answer: Answer
+    what: str
+
+
+class OutOfTime(Exception):
+    """The time for the whole examination is used up."""
 
 
 @dataclass
@@ -121,7 +177,8 @@ class Examination:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     began: float = field(default_factory=time.monotonic)
-    _seen: dict[str, Answer] = field(default_factory=dict, repr=False)
+    _sent: list[str] = field(default_factory=list, repr=False)
+    _seen: dict[tuple[str, ...], Answer] = field(default_factory=dict, repr=False)
 
     @property
     def host(self) -> str:
@@ -147,7 +204,7 @@ class Examination:
 
     @property
     def calls(self) -> int:
-        return self.caller.calls if "caller" in self.__dict__ else 0
+        return len(self._sent)
 
     @property
     def secrets(self) -> list[str]:
@@ -157,26 +214,58 @@ class Examination:
         return [secret for secret in known if secret]
 
     @cached_property
-    def caller(self) -> Caller:
-        """Sends the requests. It is made on first use, when the address, the proxy and the certificates are known."""
-        return Caller(self.url, self.proxy, self.trust, self.timeout, self._deadline)
+    def _client(self) -> httpx.Client:
+        """Persistent connections, made when the proxy and the certificates are known, not read from the environment."""
+        trust = self.trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # one without trusted certificates
+        about = {"user-agent": "cookbook-doctor"}
+        return httpx.Client(headers=about, verify=trust, proxy=self.proxy or None, trust_env=False)
 
-    def send(self, method: str, path: str, headers: dict[str, str], body: Any = None, **how: bool) -> Answer:
-        """Send a request. A credential in the answer is masked."""
-        answer = self.caller.send(method, path, headers, body, **how)
-        mask = Masker(self.secrets).text
-        return replace(answer, text=mask(answer.text), headers={k: mask(v) for k, v in answer.headers.items()})
+    def send(self, method: str, path: str, headers: dict[str, str], body: Any = None, partly: bool = False) -> Answer:
+        """Send a request and read its answer, in which a credential is masked. Several threads may send at once.
+
+        Args:
+            partly: return an answer that breaks off, with `broken` set, in place of an error.
+
+        Raises:
+            Unanswered: when no answer comes in time, or it breaks off.
+            OutOfTime: when the time for the examination has passed.
+        """
+        began, wait = time.monotonic(), self.wait
+        if began >= self._deadline:
+            raise OutOfTime
+        what = f"{method} {path.partition('?')[0]}"
+        self._sent.append(what)
+        response, parts, arrivals, broken = None, [], [], False
+        try:
+            stream = self._client.stream(method, self.url + path, headers=headers, json=body, timeout=wait)
+            with stream as response:
+                for part in response.iter_bytes():
+                    parts.append(part)
+                    arrivals.append(time.monotonic() - began)
+                    if arrivals[-1] > wait:  # an endless answer, of which each part arrives in time
+                        raise httpx.ReadTimeout("")
+                    if broken := sum(map(len, parts)) > _LARGEST:
+                        break
+        except httpx.HTTPError as error:
+            if not partly or response is None or isinstance(error, httpx.TimeoutException):
+                raise Unanswered(error, what, wait) from None
+            broken = True
+        seconds, mask = time.monotonic() - began, Masker(self.secrets).text
+        text = mask(b"".join(parts).decode("utf-8", "replace"))
+        masked = {name: mask(value) for name, value in response.headers.items()}
+        return Answer(response.status_code, masked, text, seconds, tuple(arrivals), broken)
 
     def get(self, path: str, *, anonymous: bool = False) -> Answer:
-        """GET a path. The second time, the first answer is returned without a request."""
-        key = f"{path} anonymous" if anonymous else path
+        """GET a path. The second time, with the same credential, the first answer is returned without a request."""
+        headers = {} if anonymous else self.authorization
+        key = (path, *headers)
         if key not in self._seen:
-            self._seen[key] = self.send("GET", path, {} if anonymous else self.authorization)
+            self._seen[key] = self.send("GET", path, headers)
         return self._seen[key]
 
     def seen(self, path: str) -> Answer:
-        """The answer of an earlier `get`; one with the status 0 if there was none."""
-        return self._seen.get(path, Answer(0, {}, ""))
+        """The answer of an earlier `get` with the credential; one with the status 0 if there was none."""
+        return self._seen.get((path, *self.authorization), Answer(0, {}, ""))
 
     def post(self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None, **how: bool) -> Answer:
         """POST a body, and count the tokens that the answer used."""
@@ -186,22 +275,17 @@ class Examination:
 
     def count(self, usage: Any) -> None:
         """Add the tokens of a `usage`, which may be any JSON value."""
-        prompt, completion = (tokens_in(usage, name) or 0 for name in ("prompt_tokens", "completion_tokens"))
-        self.prompt_tokens += prompt
-        self.completion_tokens += completion
+        self.prompt_tokens += tokens_in(usage, "prompt_tokens") or 0
+        self.completion_tokens += tokens_in(usage, "completion_tokens") or 0
 
     @property
     def authorization(self) -> dict[str, str]:
         return {"api-key": self.bearer} if self.by_api_key else {"authorization": f"Bearer {self.bearer}"}
 
-    def forget(self) -> None:
-        """Forget the answers of `get`, because the credential is sent in another header from now on."""
-        self._seen.clear()
-
     def close(self) -> None:
         """Close the connections."""
-        if "caller" in self.__dict__:
-            self.caller.close()
+        if "_client" in self.__dict__:
+            self._client.close()
 
     @property
     def _deadline(self) -> float:

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from typing import Any
 
+import httpx
+
 from mistral_on_azure.azure.addresses import API_VERSION, CREDENTIAL, is_loopback
-from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
-from mistral_on_azure.doctor.examination import Examination, Finding, fails
-from mistral_on_azure.doctor.identity import claims_of
-from mistral_on_azure.doctor.known_beforehand import about_gone, about_missing
+from mistral_on_azure.azure.http import object_of
+from mistral_on_azure.catalog.models import advice, known, mentioned, neighbour
+from mistral_on_azure.doctor.examination import Answer, Examination, Finding, Unanswered, fails
+from mistral_on_azure.doctor.known_beforehand import claims_of
 from mistral_on_azure.doctor.network import speaks_tls
 
 REASON = "ms-azureml-model-error-reason"  # of managed compute's gateway
 _PENDING = "too_many_pending_request"
 _LONGEST = 160  # characters of a server's message
+_GREETING = 2.0  # seconds for a server to send the first bytes of its protocol
 _NETWORK = ("public access", "public network", "firewall", "virtual network", "private endpoint", "ip address")
 _ROLE = ("principal", "permission", "role")
+_SOLD = "`cookbook models` names those that are sold, and what replaces the others."
+_LOG = "Look at the deployment's log: az ml online-deployment get-logs."
+BY_STATUS = {
+    400: "The endpoint does not understand a plain chat request. Does it serve a chat model?",
+    408: "The model took longer than the deployment's request_timeout_ms allows. Stream the answer, "
+    "ask for fewer tokens, or raise the limit.",
+    422: "The endpoint refuses a plain chat request. Does it serve a chat model?",
+    424: f"The gateway is there, but the model's container failed. {_LOG}",
+    500: f"The service failed. Try again. {_LOG}",
+    502: f"The gateway cannot reach the model. It may be starting, or have crashed. {_LOG}",
+    503: f"The deployment is not ready: starting, scaling or being updated. Try again in some minutes. {_LOG}",
+    504: f"The model took too long for the gateway. It may be loading, or busy. {_LOG}",
+}
 
 
-def explain_refusal(error: Refused, e: Examination) -> Finding:
-    """The finding for an error answer."""
-    found = f"{error.what} was answered {error.answer.status_words}: {error_text(error.answer)}"
-    return fails(found, _remedy(error.answer, error.answer.cause, e))
+def explain_refusal(answer: Answer, what: str, e: Examination) -> Finding:
+    """The finding for an error answer to a request, such as "GET /info"."""
+    return fails(f"{what} was answered {answer.status_words}: {error_text(answer)}", _remedy(answer, e))
 
 
 def refused(answer: Answer) -> str:
@@ -50,11 +64,8 @@ def _of_the_container(answer: Answer) -> str:
     rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     if rows:
         return f"{error.get('message')}: {'; '.join(map(_detail, rows))}"
-    try:
-        inner = json.loads(str(error.get("message")))
-    except ValueError:
-        return ""
-    inner = inner.get("error", inner) if isinstance(inner, dict) else None
+    inner = object_of(str(error.get("message")))
+    inner = inner.get("error", inner)
     return str(inner.get("message") or "") if isinstance(inner, dict) else ""
 
 
@@ -73,16 +84,21 @@ def of_the_model(answer: Answer, model: str) -> bool:
     return fields.get("param") == "model" or "deployment" in code or "model" in code or named
 
 
-def _remedy(answer: Answer, status: int, e: Examination) -> str:
-    text = answer.text.lower()
+def models_listed(answer: Answer) -> list[str]:
+    """The names of the models in an answer of `/v1/models`."""
+    data = answer.body.get("data")
+    rows = data if isinstance(data, list) else []
+    return [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")]
+
+
+def _remedy(answer: Answer, e: Examination) -> str:
+    status, text = answer.cause, answer.text.lower()
     if status == 401:
         return _by_token(text, e) if e.is_token else _by_key(e)
     if status == 403:
         return _forbidden(text, e)
-    if status == 404:
-        return _nowhere(answer, e)
-    if status == 410:
-        return about_gone(answer, e)
+    if status in (404, 410):
+        return _of_a_model(answer, e)
     if status == 400 and ("api-version" in text or "api version" in text):
         return f"The Azure SDK sends {API_VERSION}; give its client the one that is supported: api_version="
     if status == 429 and answer.headers.get(REASON) == _PENDING:
@@ -127,51 +143,40 @@ def _forbidden(text: str, e: Examination) -> str:
     return "The key is known but not allowed here. Is public network access on, and are keys allowed on the endpoint?"
 
 
-def _nowhere(answer: Answer, e: Examination) -> str:
-    if not of_the_model(answer, e.model):
+def _of_a_model(answer: Answer, e: Examination) -> str:
+    """What to do about a 410, which says that the model is retired, and a 404, which may say so, too."""
+    gone = answer.cause == 410
+    if not gone and not of_the_model(answer, e.model):
         return "Check that the deployment receives traffic: az ml online-endpoint show --query traffic."
-    return about_missing(answer, e, models_listed(e.seen(e.models_path)))
-
-
-def models_listed(answer: Answer) -> list[str]:
-    """The names of the models in an answer of `/v1/models`."""
-    data = answer.body.get("data")
-    rows = data if isinstance(data, list) else []
-    return [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")]
-
-
-_LOG = "Look at the deployment's log: az ml online-deployment get-logs."
-BY_STATUS = {
-    400: "The endpoint does not understand a plain chat request. Does it serve a chat model?",
-    408: "The model took longer than the deployment's request_timeout_ms allows. Stream the answer, "
-    "ask for fewer tokens, or raise the limit.",
-    422: "The endpoint refuses a plain chat request. Does it serve a chat model?",
-    424: f"The gateway is there, but the model's container failed. {_LOG}",
-    500: f"The service failed. Try again. {_LOG}",
-    502: f"The gateway cannot reach the model. It may be starting, or have crashed. {_LOG}",
-    503: f"The deployment is not ready: starting, scaling or being updated. Try again in some minutes. {_LOG}",
-    504: f"The model took too long for the gateway. It may be loading, or busy. {_LOG}",
-}
-
-
-_GREETING = 2.0  # seconds for a server to send the first bytes of its protocol
-_CUT_REMEDY = "Try again. If it stays so, look at the deployment's log: its container may crash on requests."
+    row = known(e.model) or mentioned(answer.text) or mentioned(e.host)
+    line = advice(row) if row else ""
+    if gone:
+        return line or f"The model is retired. {_SOLD}"
+    if line:
+        return f"{line} (Older pages of Azure name 404 for a retired model, newer ones 410.)"
+    listed = models_listed(e.seen(e.models_path))
+    named = f"one of: {', '.join(listed)}" if listed else "the name on your deployment's page"
+    close = neighbour(e.model)
+    if close and close not in listed and known(e.model) is None:
+        return f"Did you mean {close}? Set --deployment to {named}."
+    return f"Set --deployment to {named}."
 
 
 def explain_silence(error: Unanswered, e: Examination) -> Finding:
     """The finding for a request that got no answer."""
     if e.calls == 1 and not e.secure and (other := _another_protocol(error, e)):
         return other
-    if error.kind == "timeout":
+    if isinstance(error.why, httpx.TimeoutException):
         return fails(f"{error.what} got no answer within {error.seconds:.2g} s.", _slow(e))
-    if error.kind == "cut":
-        return fails(f"The connection ended before the answer to {error.what} did.", _CUT_REMEDY)
-    return fails(f"{e.host} could not be reached for {error.what}.", "Try again; the network may be unsteady.")
+    if isinstance(error.why, httpx.ConnectError | httpx.ProxyError):
+        return fails(f"{e.host} could not be reached for {error.what}.", "Try again; the network may be unsteady.")
+    remedy = "Try again. If it stays so, look at the deployment's log: its container may crash on requests."
+    return fails(f"The connection ended before the answer to {error.what} did.", remedy)
 
 
 def _another_protocol(error: Unanswered, e: Examination) -> Finding | None:
     greeting = _greeting(e)
-    if greeting == b"HTTP" or (not greeting and error.kind == "timeout"):
+    if greeting == b"HTTP" or (not greeting and isinstance(error.why, httpx.TimeoutException)):
         return None
     if speaks_tls(e):
         return fails(f"Port {e.port} of {e.host} speaks TLS.", f"Set {e.source} to https{e.url.removeprefix('http')}")

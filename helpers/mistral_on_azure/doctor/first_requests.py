@@ -12,8 +12,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mistral_on_azure.azure.deployment_kinds import MANAGED
-from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
-from mistral_on_azure.doctor.examination import INFO, Examination, Finding, fails, note, ok, tokens_in
+from mistral_on_azure.doctor.examination import (
+    INFO,
+    Answer,
+    Examination,
+    Finding,
+    Refused,
+    Unanswered,
+    fails,
+    note,
+    ok,
+    tokens_in,
+)
 from mistral_on_azure.doctor.failures import REASON, error_text, explain_refusal
 from mistral_on_azure.endpoint import NAME
 
@@ -24,6 +34,7 @@ CANNOT = (400, 404, 405, 415, 422, 500, 501)  # the statuses by which engines re
 AT_ONCE = 3  # one more than managed compute accepts with its defaults: 2 x 1 request x 1 instance
 _INSTANT = 0.1  # seconds, in which no language model answers
 _TOKENS = 8  # of each answer, so that the requests overlap
+_LOW = 0.1  # of a minute's quota
 
 
 def http(e: Examination) -> Finding:
@@ -36,7 +47,7 @@ def http(e: Examination) -> Finding:
         remedy = f"Set {e.source} to {base}: clients do not follow." if to.netloc else "Check the address."
         return fails(f"It redirects ({answer.status}) instead of answering.", remedy)
     if answer.cause in _NOT_READY:
-        return explain_refusal(Refused(answer, f"GET {INFO}"), e)
+        return explain_refusal(answer, f"GET {INFO}", e)
     if answer.status == 407:
         return fails(
             "The proxy wants a user and a password.", "Put them into HTTPS_PROXY, in front of the host: USER:PASSWORD@"
@@ -54,28 +65,23 @@ def access(e: Examination) -> Finding:
     what = "the token" if e.is_token else "the key"
     for path in (INFO, e.models_path):
         if e.get(path).status == 200:
-            return _verdict(e, path, what)
+            if e.get(path, anonymous=True).status == 200:
+                return note(f"{path} answers without any credential, so it does not show whether {what} is valid")
+            return ok(f"{what} is accepted")
     for path in (INFO, e.models_path):
         if e.seen(path).cause in _REFUSED:
-            return _by_api_key(e, path) or explain_refusal(Refused(e.seen(path), f"GET {path}"), e)
+            return _by_api_key(e, path) or explain_refusal(e.seen(path), f"GET {path}", e)
     return ok(f"{what} was not refused; the chat routes below show whether it is accepted")
-
-
-def _verdict(e: Examination, path: str, what: str) -> Finding:
-    if e.get(path, anonymous=True).status == 200:
-        return note(f"{path} answers without any credential, so it does not show whether {what} is valid")
-    return ok(f"{what} is accepted")
 
 
 def _by_api_key(e: Examination, path: str) -> Finding | None:
     """Whether the key is accepted in the header `api-key`, as some gateways do. If so, later checks use that header."""
     if e.is_token:
         return None
-    answer = e.send("GET", path, {"api-key": e.bearer})
-    if answer.cause in _REFUSED:
-        return None
     e.by_api_key = True
-    e.forget()
+    if e.get(path).cause in _REFUSED:
+        e.by_api_key = False
+        return None
     return note(
         "the key is accepted in the header api-key, not as a bearer credential",
         "The Azure SDK sends both. With the OpenAI SDK, set default_headers={'api-key': key}.",
@@ -142,20 +148,14 @@ def deployment(e: Examination) -> Finding:
     )
 
 
-_CALLS = 3
-
-
 def round_trip(e: Examination) -> Finding:
     """The median of three calls for one token, on an open connection."""
-    seconds = median(ask(e).seconds for _ in range(_CALLS))
-    return ok(f"{in_words(seconds)} for one token (median of {_CALLS})")
+    seconds = median(ask(e).seconds for _ in range(3))
+    return ok(f"{in_words(seconds)} for one token (median of 3)")
 
 
 def in_words(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
-
-
-_LOW = 0.1  # of a minute's quota
 
 
 def quota(e: Examination) -> Finding:

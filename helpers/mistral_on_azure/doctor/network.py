@@ -21,7 +21,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from mistral_on_azure.azure.addresses import is_loopback
+from mistral_on_azure.azure.addresses import is_loopback, shown
 from mistral_on_azure.azure.deployment_kinds import is_azure
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok, skipped
 
@@ -132,25 +132,20 @@ def proxy(e: Examination) -> Finding:
     if not url:
         return ok("no proxy variables apply")
     url = url if "://" in url else f"http://{url}"
-    shown = _without_password(url)
+    named = shown(url).rstrip("/")
     if proxy_bypass(e.host):
-        return ok(f"requests go around the proxy {shown}, as NO_PROXY says")
+        return ok(f"requests go around the proxy {named}, as NO_PROXY says")
     if is_loopback(e.host):
-        found = f"Requests to this machine would go to the proxy {shown}."
+        found = f"Requests to this machine would go to the proxy {named}."
         remedy = "Add to NO_PROXY: 127.0.0.1,localhost (the checks below go around the proxy)."
         return fails(found, remedy, goes_on=True)
     if not url.startswith(("http://", "https://")):
         return fails(
-            f"{shown} is no proxy for HTTP, and not every client can use another kind.",
+            f"{named} is no proxy for HTTP, and not every client can use another kind.",
             f"Set {scheme.upper()}_PROXY to an http:// proxy, or add {e.host} to NO_PROXY.",
         )
     e.proxy = url
-    return note(f"requests go through the proxy {shown}", f"If {e.host} can be reached directly, add it to NO_PROXY.")
-
-
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return note(f"requests go through the proxy {named}", f"If {e.host} can be reached directly, add it to NO_PROXY.")
 
 
 _NOT_YET, _EXPIRED, _WRONG_HOST, _WRONG_ADDRESS = 9, 10, 62, 64  # OpenSSL's verify codes
@@ -173,7 +168,7 @@ def tls(e: Examination) -> Finding:
     if e.proxy.startswith("https://"):
         return skipped("not checked: the connection to the proxy uses TLS, too")
     try:
-        certificate, version = _handshake(e, e.trust)
+        certificate, _, version = _handshake(e, e.trust)
     except ssl.SSLCertVerificationError as error:
         return _distrusted(e, error.verify_code)
     except TimeoutError:
@@ -200,26 +195,24 @@ def speaks_tls(e: Examination) -> bool:
     return True
 
 
-def _handshake(e: Examination, context: ssl.SSLContext) -> tuple[dict[str, Any], str]:
-    """The certificate's fields and the TLS version, through the proxy if there is one."""
-    connection = _connect(e, context)
-    try:
-        return connection.sock.getpeercert(), connection.sock.version()
-    finally:
-        connection.close()
+def _handshake(e: Examination, context: ssl.SSLContext) -> tuple[dict[str, Any], bytes, str]:
+    """The certificate's fields, the certificate, and the TLS version, through the proxy if there is one.
 
-
-def _connect(e: Examination, context: ssl.SSLContext) -> HTTPSConnection:
-    if not e.proxy:
-        connection = HTTPSConnection(e.host, e.port, timeout=e.wait, context=context)
-    else:
+    The fields are empty for a context that accepts any certificate.
+    """
+    host, port = _peer(e)
+    connection = HTTPSConnection(host, port, timeout=e.wait, context=context)
+    if e.proxy:
         parts = urlsplit(e.proxy)
-        connection = HTTPSConnection(parts.hostname or "", parts.port or 80, timeout=e.wait, context=context)
         user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
         login = {"Proxy-Authorization": f"Basic {b64encode(user.encode()).decode()}"} if parts.username else {}
         connection.set_tunnel(e.host, e.port, login)
     connection.connect()
-    return connection
+    try:
+        secured = connection.sock
+        return secured.getpeercert(), secured.getpeercert(binary_form=True), secured.version()
+    finally:
+        connection.close()
 
 
 def _distrusted(e: Examination, code: int) -> Finding:
@@ -252,11 +245,8 @@ def _certificate(e: Examination) -> tuple[str, str, str, str]:
     """The names, the issuer, and the first and last day of a certificate that is not trusted."""
     from cryptography import x509
 
-    connection = _connect(e, _unverified())
-    try:
-        certificate = x509.load_der_x509_certificate(connection.sock.getpeercert(binary_form=True))
-    finally:
-        connection.close()
+    _, encoded, _ = _handshake(e, _unverified())
+    certificate = x509.load_der_x509_certificate(encoded)
     try:
         listed = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names = ", ".join(str(name.value) for name in listed) or "no name"

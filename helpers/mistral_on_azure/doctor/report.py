@@ -20,12 +20,19 @@ from rich.text import Text
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, around_proxies
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.doctor.abilities import json_mode, logprobs, streaming, system_message, tools
-from mistral_on_azure.doctor.calling import OutOfTime, Refused, Unanswered
-from mistral_on_azure.doctor.examination import Examination, Finding, Status, fails, skipped, waiting
+from mistral_on_azure.doctor.examination import (
+    Examination,
+    Finding,
+    OutOfTime,
+    Refused,
+    Status,
+    Unanswered,
+    fails,
+    skipped,
+)
 from mistral_on_azure.doctor.failures import explain_refusal, explain_silence
 from mistral_on_azure.doctor.first_requests import access, concurrency, deployment, http, quota, round_trip
-from mistral_on_azure.doctor.identity import identity, token
-from mistral_on_azure.doctor.known_beforehand import address, credential, model, netrc_entries
+from mistral_on_azure.doctor.known_beforehand import address, credential, identity, model, netrc_entries, token
 from mistral_on_azure.doctor.network import connection, dns, proxy, tls
 from mistral_on_azure.doctor.served_routes import api_version, chat, extra_parameters, info, kind, models
 from mistral_on_azure.endpoint.starting import start
@@ -81,31 +88,13 @@ CHECKS = (
 )
 
 
-def examine(e: Examination) -> Iterator[tuple[Check, Finding | None]]:
-    """Perform the checks one after the other.
-
-    Yields:
-        Each check twice: with None before it begins, and with its finding after.
-    """
-    blocked: dict[str, str] = {}  # by check, the name of the failed check that it waits for
-    for check in CHECKS:
-        yield check, None
-        failed = next((blocked[name] for name in check.needs if name in blocked), None)
-        if _CHAT in check.needs:
-            failed = failed or e.throttled
-        finding = waiting(failed) if failed else _look(check, e)
-        if finding.blocks:
-            blocked[check.name] = finding.waits_for or check.name
-        yield check, finding
-
-
 def _look(check: Check, e: Examination) -> Finding:
     try:
         return check.look(e)
     except Refused as error:
         if error.answer.cause == 429:
             e.throttled = check.name
-        return explain_refusal(error, e)
+        return explain_refusal(error.answer, error.what, e)
     except Unanswered as error:
         return explain_silence(error, e)
     except OutOfTime:
@@ -132,20 +121,24 @@ class Report:
     def steps(self) -> Iterator[tuple[Check, Finding | None]]:
         """Perform the checks. Each is yielded with None before it begins, and with its finding after."""
         e = self.examination
+        blocked: dict[str, str] = {}  # by check, the name of the failed check that it waits for
         try:
-            for check, finding in examine(e):
-                shown = finding and _fit_to_print(finding, e)
-                if shown:
-                    self.findings[check.name] = shown
-                    self.seconds = time.monotonic() - e.began
+            for check in CHECKS:
+                yield check, None
+                failed = next((blocked[name] for name in check.needs if name in blocked), None)
+                if _CHAT in check.needs:
+                    failed = failed or e.throttled
+                if failed:
+                    finding = Finding(Status.SKIPPED, f"waits for {failed}", blocks=True, waits_for=failed)
+                else:
+                    finding = _look(check, e)
+                if finding.blocks:
+                    blocked[check.name] = finding.waits_for or check.name
+                self.findings[check.name] = shown = _fit_to_print(finding, e)
+                self.seconds = time.monotonic() - e.began
                 yield check, shown
         finally:
             e.close()
-
-    @property
-    def passed(self) -> bool:
-        """Whether all checks were performed and none failed."""
-        return len(self.findings) == len(CHECKS) and not self.failed
 
     @property
     def failed(self) -> list[str]:
@@ -159,7 +152,7 @@ class Report:
         return {
             "examined": self.label,
             "endpoint": e.url or None,
-            "passed": self.passed,
+            "passed": not self.failed,
             "checks": [
                 {"check": name, "status": str(each.status), "found": each.found, "remedy": each.remedy}
                 for name, each in self.findings.items()
@@ -211,9 +204,9 @@ def _row(console: Console, name: str, finding: Finding) -> None:
     if finding.remedy:
         lines += textwrap.wrap(f"→ {finding.remedy}", width, subsequent_indent="  ", break_on_hyphens=False)
     for place, line in enumerate(lines):
-        row = Text(str(finding.status).ljust(_STATUS) if place == 0 else " " * _STATUS, _COLOURS[finding.status])
-        row.append((name if place == 0 else "").ljust(_NAME), "default")
-        row.append(line, "default")
+        status, title = (finding.status, name) if place == 0 else ("", "")
+        row = Text(status.ljust(_STATUS), _COLOURS[finding.status])
+        row.append(title.ljust(_NAME) + line, "default")
         console.print(row, soft_wrap=True)
 
 
@@ -259,7 +252,7 @@ def run(endpoint: str | None, deployment: str, timeout: float, as_json: bool) ->
     except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted.")
         return INTERRUPTED
-    return 0 if report.passed else 1
+    return 1 if report.failed else 0
 
 
 @contextmanager

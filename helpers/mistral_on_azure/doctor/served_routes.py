@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from mistral_on_azure.azure.addresses import API_VERSION
 from mistral_on_azure.azure.deployment_kinds import FOUNDRY, MANAGED, SERVERLESS, kind_answered, kind_of_host
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.http import deployment_behind
 from mistral_on_azure.catalog.clients import clients
-from mistral_on_azure.catalog.models import find
-from mistral_on_azure.doctor.calling import Answer, Refused, Unanswered
-from mistral_on_azure.doctor.examination import INFO, Examination, Finding, fails, note, ok, skipped
+from mistral_on_azure.catalog.models import known
+from mistral_on_azure.doctor.examination import INFO, Answer, Examination, Finding, Unanswered, fails, note, ok, skipped
 from mistral_on_azure.doctor.failures import error_text, explain_refusal, models_listed, of_the_model
 from mistral_on_azure.doctor.first_requests import ask, body
-from mistral_on_azure.errors import CookbookError
 
 _NOT_HERE = (404, 405, 501)
 _CLOSED = (400, 401, 403)  # the statuses of some gateways for unknown routes
@@ -38,8 +37,8 @@ class Route:
     @property
     def clients(self) -> str:
         """The names of the clients that call it."""
-        known = [client.name for client in clients().values() if self.at_deployments in client.routes]
-        return ", ".join([*known, *self.others])
+        named = [client.name for client in clients().values() if self.at_deployments in client.routes]
+        return ", ".join([*named, *self.others])
 
     @property
     def with_query(self) -> str:
@@ -75,21 +74,24 @@ def kind(e: Examination) -> Finding:
 
 def _habits(e: Examination) -> str:
     """How this kind differs from others, and what the catalog says of the model on this kind."""
-    info = e.seen(INFO).body if e.seen(INFO).status == 200 else {}
+    info = _info(e)
     named = deployment_behind(str(info.get("model_name", "")), str(info.get("model_provider_name") or ""))
-    name = e.deployment or named
-    try:
-        facts = getattr(find(name), e.kind.name) if name else ()
-    except CookbookError:
-        facts = ()
-    return _HABITS[e.kind.name] + (f"; for {name} it is {', or '.join(map(str, facts))}" if facts else "")
+    row = known(e.deployment or named)
+    facts = getattr(row, e.kind.name) if row else ()
+    return _HABITS[e.kind] + (f"; for {e.deployment or named} it is {', or '.join(map(str, facts))}" if facts else "")
 
 
 _HABITS = {
-    SERVERLESS.name: "",
-    MANAGED.name: ": errors of the model's container come inside 424",
-    FOUNDRY.name: ": `model` selects the deployment",
+    SERVERLESS: "",
+    MANAGED: ": errors of the model's container come inside 424",
+    FOUNDRY: ": `model` selects the deployment",
 }
+
+
+def _info(e: Examination) -> dict[str, Any]:
+    """The JSON of `GET /info`, which was asked before; empty where it was not answered."""
+    answer = e.seen(INFO)
+    return answer.body if answer.status == 200 else {}
 
 
 def info(e: Examination) -> Finding:
@@ -105,7 +107,7 @@ def info(e: Examination) -> Finding:
             f"missing ({answer.status_words}): the Azure SDK's get_model_info() fails here",
             "Do without: nothing else needs it. Only managed compute and serverless deployments have it.",
         )
-    return explain_refusal(Refused(answer, f"GET {INFO}"), e)
+    return explain_refusal(answer, f"GET {INFO}", e)
 
 
 def models(e: Examination) -> Finding:
@@ -118,7 +120,7 @@ def models(e: Examination) -> Finding:
     if answer.status == 200 or answer.cause in (*_NOT_HERE, *_CLOSED):
         found = f"missing ({answer.status_words}): models.list() of the OpenAI SDK fails here"
         return note(found, "Do without the list: name the model in each request.")
-    return explain_refusal(Refused(answer, f"GET {e.models_path}"), e)
+    return explain_refusal(answer, f"GET {e.models_path}", e)
 
 
 def chat(e: Examination) -> Finding:
@@ -131,7 +133,7 @@ def chat(e: Examination) -> Finding:
         e.route, e.first = good[0].with_query, answers[good[0]]
         e.last = e.first
     if trouble:
-        finding = explain_refusal(Refused(answers[trouble], f"POST {trouble.path}"), e)
+        finding = explain_refusal(answers[trouble], f"POST {trouble.path}", e)
         return fails(finding.found, finding.remedy, goes_on=bool(good) and answers[trouble].cause != 429)
     if not good:
         if all("html" in answer.headers.get("content-type", "") for answer in answers.values()):
@@ -177,8 +179,7 @@ def _instead(e: Examination) -> str:
 
 def _served(e: Examination) -> str:
     """The model that the endpoint names; without one, the cookbook's default deployment."""
-    named = e.seen(INFO).body.get("model_name") if e.seen(INFO).status == 200 else None
-    listed = models_listed(e.seen(e.models_path))
+    named, listed = _info(e).get("model_name"), models_listed(e.seen(e.models_path))
     return str(named or (listed[0] if listed else default_name()))
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
 import time
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from html import unescape
 from pathlib import Path
 
 import click
@@ -14,26 +18,27 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from mistral_on_azure.catalog.clients import FIRST, clients
-from mistral_on_azure.catalog.notebooks import ENDING, Kind, load, notebooks, tasks
+from mistral_on_azure.catalog.notebooks import ENDING, Kind, Notebook, load, notebooks, tasks
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.gallery.comparison import comparison_page
-from mistral_on_azure.gallery.drawings import first_pictures, in_both_themes, task_pictures
+from mistral_on_azure.gallery.measured_pages import comparison_page, what_went_wrong_page
 from mistral_on_azure.gallery.pages import (
-    MODELS,
-    WRONG,
     front_page,
     models_page,
     other_languages_page,
     page_name,
     task_page,
-    what_went_wrong_page,
+    task_pictures,
 )
 from mistral_on_azure.gallery.runs import runs
 from mistral_on_azure.gallery.sphinx_extension import configuration
+from mistral_on_azure.notebook.figures import THEMES, svg_in
 from mistral_on_azure.snippets.starter import starters
 
 _LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)")
 _PAGES = (ENDING, ".md")
+_SHOWN = re.compile(r'<img (alt="[^"]*" width="\d+" style="[^"]*") src="data:image/png;base64,([^"]+)">')
+_SITE = "objects.inv"  # a file that every site made by Sphinx has
+_WARNINGS, _WIDTH = 20, 300  # lines of warnings, and characters of each
 
 
 def mirror(root: Path, into: Path) -> list[str]:
@@ -73,6 +78,46 @@ def _markdown(page: Path) -> str:
     return "\n".join(cell.source for cell in load(page).markdown)
 
 
+def in_both_themes(notebook: str) -> str:
+    """The JSON of a notebook, with each picture replaced by the SVG that it contains, once for each theme."""
+    file = json.loads(notebook)
+    for cell in file["cells"]:
+        for output in cell.get("outputs", []):
+            if html := "".join(output.get("data", {}).get("text/html", "")):
+                output["data"]["text/html"] = _SHOWN.sub(_of_each_theme, html)
+    return json.dumps(file, ensure_ascii=False)
+
+
+def _of_each_theme(found: re.Match[str]) -> str:
+    about, png = found[1], b64decode(found[2])
+    drawn = {theme: svg for theme in THEMES if (svg := svg_in(png, theme))}
+    return (
+        "".join(
+            f'<img class="only-{theme}" {about} src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}">'
+            for theme, svg in drawn.items()
+        )
+        or found[0]
+    )
+
+
+def first_pictures(recipes: Iterable[Notebook], folder: Path) -> dict[str, dict[str, str]]:
+    """Write the first picture of each recipe that has one into a folder, for each theme.
+
+    Returns:
+        The pictures' names and alternative texts, by the recipes' ids.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for recipe in recipes:
+        outputs = (output.get("data", {}).get("text/html", "") for cell in recipe.code for output in cell.outputs)
+        if shown := _SHOWN.search("".join(map("".join, outputs))):
+            alt = unescape(shown[1].partition('alt="')[2].partition('"')[0])
+            found[recipe.id] = {"name": f"first-{recipe.path.stem}", "alt": " ".join(alt.split())}
+            for theme in THEMES:
+                svg = svg_in(b64decode(shown[2]), theme) or ""
+                (folder / f"{found[recipe.id]['name']}-{theme}.svg").write_text(svg, encoding="utf-8")
+    return found
+
+
 def collect(root: Path, work: Path) -> Path:
     """Write the site's sources.
 
@@ -94,18 +139,13 @@ def collect(root: Path, work: Path) -> Path:
     pages["index"] = front_page(known, wanted, programs, mirrored, shown)
     pages["comparison"] = comparison_page(programs, ran, sources / "charts")
     pages["beyond-python"] = other_languages_page(known)
-    pages[MODELS] = models_page(sources / "charts")
-    pages[WRONG] = what_went_wrong_page()
+    pages["models"] = models_page(sources / "charts")
+    pages["what-went-wrong"] = what_went_wrong_page()
     for name, text in pages.items():
         path = sources / f"{name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return sources
-
-
-_SITE = "objects.inv"  # a file that every site made by Sphinx has
-
-_SHOWN, _WIDTH = 20, 300  # lines of warnings, and characters of each
 
 
 def work_folder(output: Path) -> Path:
@@ -126,7 +166,8 @@ def build(root: Path, output: Path) -> Path:
     Raises:
         CookbookError: when Sphinx gives a warning, or the folder holds anything but a site.
     """
-    _check(output)
+    if output.exists() and any(output.iterdir()) and not (output / _SITE).exists():
+        raise CookbookError(f"{output} holds something that is no gallery. Choose another --output, or empty it.")
     work, began = work_folder(output), time.monotonic()
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -140,12 +181,6 @@ def build(root: Path, output: Path) -> Path:
     site.replace(output)
     click.echo(f"Built in {time.monotonic() - began:.0f} s. Open {output / 'index.html'}")
     return output / "index.html"
-
-
-def _check(output: Path) -> None:
-    """Refuse a folder that holds anything but an older site."""
-    if output.exists() and any(output.iterdir()) and not (output / _SITE).exists():
-        raise CookbookError(f"{output} holds something that is no gallery. Choose another --output, or empty it.")
 
 
 def render(sources: Path, work: Path) -> Path:
@@ -173,7 +208,7 @@ def render(sources: Path, work: Path) -> Path:
             parallel=os.cpu_count() or 1,
         ).build()
     if lines := warnings.getvalue().strip().splitlines():
-        for line in lines[:_SHOWN]:
+        for line in lines[:_WARNINGS]:
             click.echo(line[:_WIDTH], err=True)
         raise CookbookError(f"Sphinx gave warnings, in {len(lines)} lines; the first ones are above.")
     return site

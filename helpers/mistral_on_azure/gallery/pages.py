@@ -1,11 +1,8 @@
-"""The site's pages: templates, filled with programs and their runs, the catalog's notebooks and models, and symptoms.
-
-The symptoms of "What went wrong?" are in `templates/symptoms.toml`; exceptions and messages are those of the measured
-clients and faults, and remedies those of the doctor.
-"""
+"""The site's pages: templates, filled with programs, their runs, the catalog's notebooks and models, and pictures."""
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
@@ -13,17 +10,20 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from docutils.nodes import make_id
-
+from mistral_on_azure.azure.deployments import default_name, imitated_paces
+from mistral_on_azure.azure.http import object_of
 from mistral_on_azure.catalog.clients import FIRST, clients, how_many
 from mistral_on_azure.catalog.models import OLD, Model, as_of, models, parts
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, anchor
 from mistral_on_azure.catalog.selection import grouped, slug
-from mistral_on_azure.doctor.failures import BY_STATUS
-from mistral_on_azure.gallery.drawings import draw
 from mistral_on_azure.gallery.runs import Programs, Run, Runs
+from mistral_on_azure.notebook.figures import THEMES, Drawing
 from mistral_on_azure.notebook.kept_measurements import kept
 from mistral_on_azure.notebook.model_views import GROUPS, TimeLine, facts
+from mistral_on_azure.notebook.round_views import Rounds, steps
+from mistral_on_azure.notebook.service_views import plot_base_urls, plot_layers
+from mistral_on_azure.notebook.streams import IMITATED, Arrivals
+from mistral_on_azure.notebook.token_probabilities import plot_sampling
 from mistral_on_azure.notebook.wire import Wire
 from mistral_on_azure.snippets.offering import shell_script
 from mistral_on_azure.snippets.starter import KEY, snippets
@@ -32,18 +32,30 @@ from mistral_on_azure.upkeep.beyond_python import PROGRAMS
 
 FAULTS_PAGE = "helpers/mistral_on_azure/upkeep/faults/CLIENTS_AND_FAULTS"
 MEASUREMENTS = "helpers/mistral_on_azure/upkeep/measurements/"
-_TEMPLATES = Path(__file__).with_name("templates")
-SUMMARIES = tomllib.loads((_TEMPLATES / "summaries.toml").read_text(encoding="utf-8"))
+TEMPLATES = Path(__file__).with_name("templates")
+SUMMARIES = tomllib.loads((TEMPLATES / "summaries.toml").read_text(encoding="utf-8"))
 _OTHER = Kind.OTHER_LANGUAGE
 _AT_ONCE = "Call asynchronously"
-MODELS, WRONG = "models", "what-went-wrong"  # names of pages
-_LONGEST = 110  # characters of a message
+STREAM, PARAMETERS, TOOLS = "Stream the answer", "Shape the answer with parameters", "Call tools"
+ERRORS = "Handle errors and retries"
+_SHARED = "../notebooks/start-here.ipynb#See-what-all-clients-share"
+_PATHS, _REFUSED = (
+    f"../notebooks/your-endpoint.ipynb#{section}"
+    for section in ("Choose-the-base-URL", "Know-what-managed-compute-refuses")
+)
+_BELOW = {  # a picture: what it shows, and which guide has more
+    KEY: f"From your address to the base URL. Your own endpoint [tries each path]({_PATHS}).",
+    STREAM: f"The same answer, whole and as a stream. Start here [measures it]({_SHARED}).",
+    PARAMETERS: f"What `temperature` and `top_p` make of the next token. Start here [explains it]({_SHARED}).",
+    TOOLS: f"What the OpenAI SDK's program sends and gets, in two rounds. Start here [explains them]({_SHARED}).",
+    ERRORS: f"What each layer of managed compute refuses. Your own endpoint [says what to change]({_REFUSED}).",
+}
 
 
 def filled(template: str, **values: Any) -> str:
     """The text of a template in the folder `templates`. Its name comes without `.md.j2`."""
     names = {"anchor": anchor, "slug": slug, "first": FIRST, "how_many": how_many(), "faults_page": FAULTS_PAGE}
-    return markdown.filled(_TEMPLATES / template, names, **values)
+    return markdown.filled(TEMPLATES / template, names, **values)
 
 
 def page_name(task: str) -> str:
@@ -162,7 +174,7 @@ def models_page(drawings: Path, today: date | None = None) -> str:
     return filled(
         "models",
         as_of=as_of(),
-        picture=draw(TimeLine(), MODELS, drawings),
+        picture=draw(TimeLine(), "models", drawings),
         groups=[(title, _model_rows(group, today)) for group, title in GROUPS.items()],
         parts=[
             ["Part", "Ends", "Note"],
@@ -195,60 +207,43 @@ def _sourced(said: tuple) -> str:
     return "<br>".join(f"{fact.value} <small>({fact.source}, {fact.seen})</small>" for fact in said)
 
 
-def what_went_wrong_page() -> str:
-    """The page, in MyST Markdown."""
-    measured = kept("faults")
-    symptoms = [
-        {
-            **symptom,
-            "doctor": [(status, BY_STATUS[status]) for status in statuses if status in BY_STATUS],
-            "page": page_name(symptom["task"]),
-            "rows": _raised_rows(symptom["faults"], measured["measured"]),
-            "id": make_id(symptom["title"]),
-            "entries": _entries(symptom, statuses, measured["measured"]),
-        }
-        for symptom in symptoms_of()
-        for statuses in [_statuses(symptom["title"])]
-    ]
-    return filled(WRONG.replace("-", "_"), symptoms=symptoms, measured=measured)
+def draw(drawing: Drawing, name: str, folder: Path) -> dict[str, str]:
+    """Write a picture as NAME-light.svg and NAME-dark.svg into a folder, and return its name and alternative text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for theme in THEMES:
+        (folder / f"{name}-{theme}.svg").write_bytes(drawing.svg(theme))
+    return {"name": name, "alt": drawing.alt}
 
 
-def symptoms_of() -> list[dict[str, Any]]:
-    """The rows of symptoms.toml, each with all of its fields."""
-    known = tomllib.loads((_TEMPLATES / "symptoms.toml").read_text(encoding="utf-8"))
-    rows = [{"raised": [], "words": [], **row} for row in known["symptom"]]
-    for row in rows:
-        row["words"] = [*row["words"], *(known["every_status"] if _statuses(row["title"]) else [])]
-    return rows
+def task_pictures(runs: Mapping[str, Run], folder: Path) -> dict[str, dict[str, str]]:
+    """The pictures of tasks, by task: the picture's name, its alternative text and the line below it.
+
+    Args:
+        runs: the runs of one client's programs, by task. Its stream and its tool call are drawn.
+        folder: where the pictures are written.
+    """
+    drawings = {
+        KEY: ("base-urls", plot_base_urls()),
+        STREAM: ("arrivals", _arrivals(runs[STREAM])),
+        PARAMETERS: ("sampling", plot_sampling(kept("next token"), temperatures=(0.5, 1.0, 1.5), top_p=0.5)),
+        TOOLS: ("rounds", _rounds(runs[TOOLS])),
+        ERRORS: ("layers", plot_layers()),
+    }
+    return {task: {**draw(drawing, name, folder), "below": _BELOW[task]} for task, (name, drawing) in drawings.items()}
 
 
-def _statuses(title: str) -> list[int]:
-    return [int(found) for found in re.findall(r"\b[45]\d\d\b", title)]
+def _arrivals(run: Run) -> Arrivals:
+    """The chunks of a stream at the pace that the local endpoint imitates, so that the picture is always the same."""
+    events = (object_of(line.removeprefix("data: ")) for line in run.exchanges[0]["answer"].splitlines())
+    texts = [choice["delta"].get("content") for event in events for choice in event.get("choices") or []]
+    pace = imitated_paces()[default_name()]
+    times = [pace["first_token"] + place / pace["tokens_per_second"] for place in range(len([*filter(None, texts)]))]
+    return Arrivals(times[-1], tuple(times), IMITATED)
 
 
-def _entries(symptom: dict[str, Any], statuses: list[int], measured: dict[str, Any]) -> list[str]:
-    """What the search finds a symptom by: statuses, exceptions without their modules, and words, each once."""
-    raised = [measured[name][client]["raised"] for name in symptom["faults"] for client in clients()]
-    exceptions = [each.rpartition(".")[2] for each in [*raised, *symptom["raised"]] if each]
-    title = [text for text in [symptom["title"].replace("`", "")] if "," not in text]
-    return list(dict.fromkeys([*map(str, statuses), *exceptions, *symptom["words"], *title]))
-
-
-def _raised_rows(names: list[str], measured: dict[str, Any]) -> list[list[str]]:
-    """A table of what each client raises, with its message. Faults with the same exception and message share a row."""
-    if not names:
-        return []
-    rows = [["Client", "What you see", "Raised", "Its message"]]
-    for key, client in clients().items():
-        together: dict[tuple[str, str], list[str]] = {}
-        for name in names:
-            entry = measured[name][key]
-            raised = f"`{entry['raised']}`" if entry["raised"] else "nothing"
-            together.setdefault((raised, _quoted(entry["sees"])), []).append(name)
-        rows += [[client.name, "; ".join(same), raised, sees] for (raised, sees), same in together.items()]
-    return rows
-
-
-def _quoted(text: str) -> str:
-    text = " ".join(text.split()).replace("`", "'")
-    return f"`{text[: _LONGEST - 1]}…`" if len(text) > _LONGEST else f"`{text}`"
+def _rounds(run: Run) -> Rounds:
+    """The requests and answers of a program that calls a tool."""
+    answers: list[dict[str, Any]] = [json.loads(exchange["answer"]) for exchange in run.exchanges]
+    messages = json.loads(run.exchanges[-1]["body"])["messages"] + [answers[-1]["choices"][0]["message"]]
+    usages = [(each["usage"]["prompt_tokens"], each["usage"]["completion_tokens"]) for each in answers]
+    return Rounds(tuple(steps(messages, usages)))

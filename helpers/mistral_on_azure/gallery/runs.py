@@ -10,11 +10,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import AUTHORITIES, CREDENTIAL, ENDPOINT
@@ -58,26 +59,19 @@ def runs(starters: Programs, kept: Path) -> Runs:
     fingerprint = _fingerprint(starters)
     found = read_json(kept) or {}
     if found.get("fingerprint") != fingerprint:
-        made = _run_all(starters)
-        found = {
-            "fingerprint": fingerprint,
-            "runs": {client: {task: asdict(run) for task, run in of.items()} for client, of in made.items()},
-        }
+        found = {"fingerprint": fingerprint, "runs": msgspec.to_builtins(_run_all(starters))}
         write_json(kept, found)
-    return {client: {task: Run(**run) for task, run in of.items()} for client, of in found["runs"].items()}
+    return msgspec.convert(found["runs"], Runs)
 
 
 def _fingerprint(starters: Programs) -> str:
     """A digest of the programs, the installed versions and the endpoint."""
     parts = [sys.version, json.dumps(starters)]
-    parts += [path.read_text(encoding="utf-8") for path in [ROOT / "requirements.lock", *_sources()]]
+    endpoint, own = Path(__file__).parents[1] / "endpoint", Path(__file__)
+    files = [ROOT / "requirements.lock", own, own.with_name("performing.py")]
+    files += sorted([*endpoint.rglob("*.py"), *endpoint.rglob("*.toml")])
+    parts += [path.read_text(encoding="utf-8") for path in files]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _sources() -> Iterable[Path]:
-    folder = Path(__file__).parents[1] / "endpoint"
-    own = [Path(__file__), Path(__file__).with_name("performing.py")]
-    return sorted([*folder.rglob("*.py"), *folder.rglob("*.toml"), *own])
 
 
 def _run_all(starters: Programs) -> Runs:
@@ -123,7 +117,8 @@ def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, 
             f"A starter of {client} failed: {why}. `make test ARGS=tests/snippets/test_snippets.py` says which."
         )
     printed = json.loads(done.stdout)
-    return {task: Run(printed[task], _exchanges(endpoint.url, keys[task])) for task in programs}
+    last = f"{endpoint.url}/local/exchanges?last={_MOST}"
+    return {task: Run(printed[task], http.request("GET", last, keys[task]).json()) for task in programs}
 
 
 def _environment_of_client() -> dict[str, str]:
@@ -149,7 +144,3 @@ def _environment(task: str, url: str, key: str) -> dict[str, str]:
 def _session(url: str, key: str) -> dict[str, str]:
     """The session of a key: its identity, and the certificates to trust."""
     return http.request("POST", f"{url}/local/session", key, {}).json()
-
-
-def _exchanges(url: str, key: str) -> list[dict[str, Any]]:
-    return http.request("GET", f"{url}/local/exchanges?last={_MOST}", key).json()

@@ -81,8 +81,6 @@ def configuration() -> dict[str, Any]:
     return {
         "project": "Mistral on Azure",
         "extensions": ["myst_nb", "sphinx_design", "sphinx_copybutton", "mistral_on_azure.gallery.sphinx_extension"],
-        "language": "en",
-        "root_doc": "index",
         # Notebooks and Markdown
         "nb_execution_mode": "off",  # the committed outputs are shown
         "nb_merge_streams": True,
@@ -113,8 +111,6 @@ def configuration() -> dict[str, Any]:
         "html_copy_source": False,
         "html_use_index": False,
         "html_search_scorer": str(_HERE / "scorer.js"),
-        "html_show_sourcelink": False,
-        "html_show_copyright": False,
         "html_show_search_summary": False,  # a page opened from disk may not fetch another
         "copybutton_exclude": ".linenos, .gp, .go",
         "copybutton_selector": ":not(.gallery-output, .output) > div.highlight pre",

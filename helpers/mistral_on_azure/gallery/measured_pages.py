@@ -1,16 +1,23 @@
-"""The page that compares the clients, made from the measurements that the repository keeps."""
+"""The pages made from measurements that the repository keeps: the comparison of the clients, and "What went wrong?".
+
+The symptoms of "What went wrong?" are in `templates/symptoms.toml`; exceptions and messages are those of the measured
+clients and faults, and remedies those of the doctor.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import statistics
+import tomllib
 from pathlib import Path
 from typing import Any
 
+from docutils.nodes import make_id
+
 from mistral_on_azure.catalog.clients import clients
-from mistral_on_azure.gallery.drawings import draw
-from mistral_on_azure.gallery.pages import filled
+from mistral_on_azure.doctor.failures import BY_STATUS
+from mistral_on_azure.gallery.pages import TEMPLATES, draw, filled, page_name
 from mistral_on_azure.gallery.runs import Programs, Runs
 from mistral_on_azure.notebook.charts import Bars
 from mistral_on_azure.notebook.kept_measurements import kept
@@ -20,8 +27,7 @@ from mistral_on_azure.upkeep.faults.archive import LONG, Results
 from mistral_on_azure.upkeep.faults.cases import CASES
 from mistral_on_azure.upkeep.faults.page import foreign, lost
 
-FLOOR_NAME = "Python alone"
-_FLOOR = "floor"  # the results of Python's standard library, beside those of the clients
+_FLOOR, _FLOOR_NAME = "floor", "Python alone"  # the results of Python's standard library, beside those of the clients
 _CHARTS = {
     "start_cpu": "Seconds of work from start to first answer",
     "call_cpu": "Milliseconds of work for a completion",
@@ -30,6 +36,7 @@ _CHARTS = {
 }
 
 Costs = dict[str, Any]
+Rows = list[list[str]]  # of a table, the head first
 
 
 def median(costs: Costs, client: str, measure: str) -> float | None:
@@ -48,9 +55,9 @@ def charts(costs: Costs, drawings: Path) -> list[dict[str, str]]:
     return made
 
 
-def cost_rows(costs: Costs) -> list[list[str]]:
+def cost_rows(costs: Costs) -> Rows:
     """The table of all measures: the median and the range of the repeats."""
-    rows = [["Measure", FLOOR_NAME, *(client.name for client in clients().values())]]
+    rows = [_head("Measure", _FLOOR_NAME)]
     for measure, about in costs["measures"].items():
         title = f"{about['title']} ({about['unit']})" if about["unit"] else about["title"]
         values = [costs["values"].get(key, {}).get(measure) for key in (_FLOOR, *clients())]
@@ -69,6 +76,7 @@ _SLOW, _BIG = 3.0, 50.0  # times the median start, MiB: above these the page war
 _LIMITS = "Know the limits of this client"
 _ASKED = {"model", "messages", "temperature", "max_tokens"}  # the fields of the body that the programs set themselves
 _CREDENTIALS = ("authorization", "api-key")
+_LONGEST = 110  # characters of a client's message
 _OVER_QUOTA, _BUSY, _TIMED_OUT = "429 with Retry-After", "429 with an empty body", "408 with an empty body"
 _TRIED = {
     "Quota used up (429, `Retry-After: 2`)": _OVER_QUOTA,
@@ -76,8 +84,6 @@ _TRIED = {
     "Answer too slow for the timeout": "slow answer",
     "Connection lost before the answer": "reset before",
 }
-
-Rows = list[list[str]]  # of a table, the head first
 
 
 def comparison_page(programs: Programs, runs: Runs, drawings: Path) -> str:
@@ -97,7 +103,7 @@ def comparison_page(programs: Programs, runs: Runs, drawings: Path) -> str:
         sending=_sending_rows(programs, runs),
         measured=measured,
         faults=faults,
-        floor=FLOOR_NAME,
+        floor=_FLOOR_NAME,
         limits=_LIMITS,
     )
 
@@ -206,3 +212,57 @@ def _sent(exchange: dict[str, Any]) -> dict[str, str]:
         "Headers": str(len(headers)),
         "Adds to the body": ", ".join(f"`{name}`" for name in body if name not in _ASKED) or "nothing",
     }
+
+
+def what_went_wrong_page() -> str:
+    """The page, in MyST Markdown."""
+    measured = kept("faults")
+    symptoms = [
+        {
+            **symptom,
+            "doctor": [(status, BY_STATUS[status]) for status in symptom["statuses"] if status in BY_STATUS],
+            "page": page_name(symptom["task"]),
+            "rows": _raised_rows(symptom["faults"], measured["measured"]),
+            "id": make_id(symptom["title"]),
+            "entries": _entries(symptom, measured["measured"]),
+        }
+        for symptom in symptoms_of()
+    ]
+    return filled("what_went_wrong", symptoms=symptoms, measured=measured)
+
+
+def symptoms_of() -> list[dict[str, Any]]:
+    """The rows of symptoms.toml, each with all of its fields, and with the statuses in its title."""
+    known = tomllib.loads((TEMPLATES / "symptoms.toml").read_text(encoding="utf-8"))
+    rows = []
+    for row in known["symptom"]:
+        statuses = [int(found) for found in re.findall(r"\b[45]\d\d\b", row["title"])]
+        words = [*row.get("words", []), *(known["every_status"] if statuses else [])]
+        rows.append({"raised": [], **row, "words": words, "statuses": statuses})
+    return rows
+
+
+def _entries(symptom: dict[str, Any], measured: dict[str, Any]) -> list[str]:
+    """What the search finds a symptom by: statuses, exceptions without their modules, and words, each once."""
+    raised = [measured[name][client]["raised"] for name in symptom["faults"] for client in clients()]
+    exceptions = [each.rpartition(".")[2] for each in [*raised, *symptom["raised"]] if each]
+    title = [] if "," in symptom["title"] else [symptom["title"].replace("`", "")]
+    return list(dict.fromkeys([*map(str, symptom["statuses"]), *exceptions, *symptom["words"], *title]))
+
+
+def _raised_rows(names: list[str], measured: dict[str, Any]) -> Rows:
+    """A table of what each client raises, with its message. Faults with the same exception and message share a row."""
+    rows = [["Client", "What you see", "Raised", "Its message"]]
+    for key, client in clients().items():
+        together: dict[tuple[str, str], list[str]] = {}
+        for name in names:
+            entry = measured[name][key]
+            raised = f"`{entry['raised']}`" if entry["raised"] else "nothing"
+            together.setdefault((raised, _quoted(entry["sees"])), []).append(name)
+        rows += [[client.name, "; ".join(same), raised, sees] for (raised, sees), same in together.items()]
+    return rows
+
+
+def _quoted(text: str) -> str:
+    text = " ".join(text.split()).replace("`", "'")
+    return f"`{text[: _LONGEST - 1]}…`" if len(text) > _LONGEST else f"`{text}`"
