@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mistral_on_azure.azure.addresses import CREDENTIAL
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, ONLY_CREDENTIAL, endpoint_in_variables
 from mistral_on_azure.azure.deployment_kinds import DeploymentKind
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.http import probe
@@ -33,9 +33,11 @@ class Plan:
 
     Attributes:
         advice: a line that is printed when notebooks fail; empty for none.
+        kind: the endpoint's kind, where its address shows it.
     """
 
     advice = ""
+    kind: DeploymentKind | None = None
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -57,9 +59,7 @@ class Plan:
             if not self.options.between:
                 yield local
                 return
-            from mistral_on_azure.running.door_targets import stand_in
-
-            with stand_in(local, self.options.budget, self._recorder) as target:
+            with targets.stand_in(local, self.options.budget, self._recorder) as target:
                 yield target
 
     def _all(self, output: Path) -> list[Job]:
@@ -79,8 +79,6 @@ class Plan:
             return given.deployments
         first = targets.local_deployments(given.kind)[0]
         return () if first == default_name() else (first,)
-
-    kind: DeploymentKind | None = None  # the endpoint's kind, where its address shows it
 
     def _recorder(self, label: str, secrets: Iterable[str], hosts: Iterable[str]) -> Recorder | None:
         from mistral_on_azure.recording.tape import Recorder, Scrubber
@@ -108,9 +106,7 @@ class EndpointPlan(Plan):
     def target(self, jobs: Sequence[Job]) -> AbstractContextManager[Target]:
         if self.options.direct:
             return nullcontext(targets.Direct(self.url))
-        from mistral_on_azure.running.door_targets import real
-
-        return real(self.url, self.options.budget, self._recorder, self.kind)
+        return targets.real(self.url, self.options.budget, self._recorder, self.kind)
 
     def _deployments(self) -> Sequence[str]:
         given = self.options
@@ -155,18 +151,20 @@ class RecordingPlan(Plan):
         return jobs
 
     def target(self, jobs: Sequence[Job]) -> AbstractContextManager[Target]:
-        from mistral_on_azure.running.door_targets import replay
-
-        return replay(self.tape)
+        return targets.replay(self.tape)
 
 
 def plan_of(options: Options) -> Plan:
     """The plan for the options and the environment.
 
     Raises:
-        CookbookError: when AZURE_INFERENCE_ENDPOINT is not an endpoint's address, or a recording cannot be read.
+        CookbookError: when AZURE_INFERENCE_ENDPOINT is not an endpoint's address, a credential is set without it, or a
+            recording cannot be read.
     """
     if options.replay:
         return RecordingPlan(options)
-    url, kind = targets.endpoint_of_user()
-    return EndpointPlan(options, url, kind) if url else Plan(options)
+    if os.environ.get(ENDPOINT):
+        return EndpointPlan(options, *endpoint_in_variables())
+    if os.environ.get(CREDENTIAL):
+        raise CookbookError(ONLY_CREDENTIAL)
+    return Plan(options)
