@@ -29,16 +29,12 @@ class Parameter:
     """One assignment of a parameters cell.
 
     Attributes:
-        name: the variable.
         type: its annotation, or the type of its default where there is none; `Any` for an unknown type.
-        written: the type as text, for tables and messages.
         default: the value; None where it is not a literal.
         assignment: the assignment as Python, without the annotation, with the comment at its end.
     """
 
-    name: str
     type: Any
-    written: str
     default: Any
     assignment: str
 
@@ -61,13 +57,12 @@ def parse(source: str, place: str) -> dict[str, Parameter]:
     for node in body:
         match node:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
-                kind, written = _resolved(annotation), ast.unparse(annotation)
+                kind = _resolved(annotation)
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 kind = _inferred(_literal(value))
-                written = described_type(kind)
             case _:
                 continue
-        found[name] = Parameter(name, kind, written, _literal(value), _assignment(source, node, name, value))
+        found[name] = Parameter(kind, _literal(value), _assignment(source, node, name, value))
     return found
 
 
@@ -128,7 +123,7 @@ def _resolved(annotation: ast.expr) -> Any:
                 return Literal[tuple(_literal(part) for part in parts)]
             try:
                 inner = tuple(... if _is_dots(part) else _resolved(part) for part in parts)
-                return Any if origin is Any else origin[inner]
+                return Any if origin is Any else origin[inner if len(inner) > 1 else inner[0]]
             except TypeError:
                 return Any
     return Any

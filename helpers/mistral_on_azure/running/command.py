@@ -23,11 +23,10 @@ from mistral_on_azure.recording.usage import Budget, Usage, count_text, total
 from mistral_on_azure.running import record, reports, targets
 from mistral_on_azure.running.history import History, code, fingerprint
 from mistral_on_azure.running.jobs import Job, elsewhere
-from mistral_on_azure.running.plans import Plan, plan_of
+from mistral_on_azure.running.plans import Options, Plan, plan_of
 from mistral_on_azure.running.pool import Interrupts, Limits, prepare, run
 from mistral_on_azure.running.record import Run
 from mistral_on_azure.running.results import Progress, Result, Status, first_answer
-from mistral_on_azure.running.run_options import Options
 from mistral_on_azure.running.targets import Target
 
 _WIDE = 160  # columns of a log, where nothing need be cut off

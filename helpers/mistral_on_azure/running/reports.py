@@ -42,7 +42,10 @@ def write_junit(folder: Path, run: Run) -> None:
     # A job that was not run is an error and not skipped: in a green report, every job ran that can run here.
     began = run.began.strftime("%Y-%m-%dT%H:%M:%S")
     suite = xml.SubElement(suites, "testsuite", name="cookbook", timestamp=began, **attributes)
-    _properties(suite, endpoint=run.endpoint, stopped=run.stopped)
+    properties = xml.SubElement(suite, "properties")
+    xml.SubElement(properties, "property", name="endpoint", value=run.endpoint)
+    if run.stopped:
+        xml.SubElement(properties, "property", name="stopped", value=run.stopped)
     for result in run.results:
         _case(suite, result)
     if not run.results:  # a report without a testcase would be green
@@ -73,14 +76,6 @@ def _figures(result: Result) -> str:
     return f"{counted}, {result.cell} of {result.cells} cells{', in an earlier run' if result.resumed else ''}"
 
 
-def _properties(parent: xml.Element, **values: object) -> None:
-    known = {name: value for name, value in values.items() if value not in ("", None)}
-    if known:
-        properties = xml.SubElement(parent, "properties")
-        for name, value in known.items():
-            xml.SubElement(properties, "property", name=name, value=str(value))
-
-
 def write_summary(folder: Path, run: Run, differing: dict[str, tuple[str, str]] | None) -> None:
     """Write `summary.md`.
 
@@ -92,11 +87,10 @@ def write_summary(folder: Path, run: Run, differing: dict[str, tuple[str, str]] 
     if run.stopped:
         parts.append(f"**Stopped early.** {run.stopped}")
     parts += [_markdown(run), *(_failure(result) for result in run.results if not result.passed and result.source)]
-    if run.cost is not None:
-        parts.append(f"Cost of this run: {run.cost:.4f}.")
+    parts.append(_cost(run))
     if differing is not None:
         parts.append(_versions(differing) if differing else "Every package is of the version that the lock names.")
-    write_whole(folder / SUMMARY, _cut("\n\n".join(parts) + "\n", _PAGE))
+    write_whole(folder / SUMMARY, _cut("\n\n".join(filter(None, parts)) + "\n", _PAGE))
 
 
 def _cut(page: str, most: int) -> str:

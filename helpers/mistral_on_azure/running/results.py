@@ -103,7 +103,8 @@ class Result:
             "cells": self.cells,
             "cells_started": self.cell,
             "cell_seconds": self.cell_seconds,
-            **_usage_as_json(self.usage),
+            **usage_as_json(self.usage),
+            "counted_exactly": self.usage and self.usage.exact,
             "error": self.error,
             "error_class": self.kind,
             "cell_source": "" if self.passed else self.source,
@@ -119,13 +120,13 @@ class Result:
         self.usage = usage_from_json(earlier)
 
 
-def _usage_as_json(usage: Usage | None) -> dict[str, Any]:
+def usage_as_json(usage: Usage | None) -> dict[str, Any]:
+    """The usage in `results.json`, of a job or of the run; None where it is unknown."""
     return {
         "calls": usage and usage.calls,
         "prompt_tokens": usage and usage.prompt,
         "completion_tokens": usage and usage.completion,
         "total_tokens": usage and usage.tokens,
-        "counted_exactly": usage and usage.exact,
     }
 
 
