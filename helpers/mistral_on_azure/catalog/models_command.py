@@ -25,7 +25,7 @@ from mistral_on_azure.catalog.models import (
     mentioned,
     models,
     parts,
-    size,
+    sizes,
     stale_names,
 )
 
@@ -152,7 +152,7 @@ def runs_on(model: Model) -> str:
     """The smallest machine that the model may be deployed to, or that it is sold per token."""
     if not model.gpus:
         return every(model.sizes)
-    allowed = [size(name) for name in model.sizes[0].value.split(", ")]
+    allowed = [sizes()[name] for name in model.sizes[0].value.split(", ")]
     least = min(allowed, key=lambda size: (size.gpus, size.gpu_memory))
     larger = " or larger" if len(allowed) > 1 else ""
     return f"{least.name.removeprefix('Standard_')} ({least.gpus} × {least.gpu_memory} GB){larger}"

@@ -65,10 +65,6 @@ class Cell:
     execution_count: int | None
 
     @property
-    def is_code(self) -> bool:
-        return self.type == "code"
-
-    @property
     def magic(self) -> str:
         """The cell magic, as `%%bash`; empty where there is none."""
         first = self.source.split(maxsplit=1)[:1]
@@ -132,7 +128,7 @@ class Notebook:
     @property
     def code(self) -> tuple[Cell, ...]:
         """The code cells."""
-        return tuple(cell for cell in self.cells if cell.is_code)
+        return tuple(cell for cell in self.cells if cell.type == "code")
 
     @property
     def markdown(self) -> tuple[Cell, ...]:

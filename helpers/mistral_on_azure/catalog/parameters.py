@@ -185,9 +185,8 @@ def value(kind: Any, text: str) -> Any:
     if get_origin(kind) is Literal and text in get_args(kind):
         return text
     read = _read(text)
-    if fits(kind, read) or not (get_origin(kind) is list and get_args(kind) == (str,)):
-        return read
-    return [text] if not isinstance(read, list) else read  # one text is a list of one
+    is_one = kind == list[str] and not isinstance(read, list) and not fits(kind, read)
+    return [text] if is_one else read  # one text is a list of one
 
 
 def _read(text: str) -> Any:

@@ -23,7 +23,7 @@ from mistral_on_azure.azure.files import read_json, write_json
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Prices, Usage, total
 from mistral_on_azure.running.pool import Limits
-from mistral_on_azure.running.results import Result, usage_as_json
+from mistral_on_azure.running.results import Result, has_usage, usage_as_json
 
 _PROJECT = "mistral-azure-cookbook"
 
@@ -80,7 +80,6 @@ _READ = {
     "fingerprint": str, "status": str, "output": str, "seconds": int | float, "cells": int, "cells_started": int,
     "cell_seconds": list,
 }  # fmt: skip
-_COUNTS = ("calls", "prompt_tokens", "completion_tokens")
 
 
 @dataclass(slots=True)
@@ -163,10 +162,7 @@ def earlier(folder: Path) -> list[dict[str, Any]]:
 
 def _is_whole(row: dict[str, Any]) -> bool:
     """Whether a job's row has all values that a later run reads, of the right types."""
-    counts = (row.get(name) for name in _COUNTS)
-    return all(isinstance(row.get(name), kind) for name, kind in _READ.items()) and (
-        row.get("calls") is None or all(isinstance(count, int) for count in counts)
-    )
+    return all(isinstance(row.get(name), kind) for name, kind in _READ.items()) and has_usage(row)
 
 
 _MOST = 50  # runs at a time

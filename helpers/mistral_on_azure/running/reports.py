@@ -33,15 +33,13 @@ def write_junit(folder: Path, run: Run) -> None:
     counts = {
         "tests": len(run.results) or 1,
         "failures": sum(result.status is Status.FAILED for result in run.results),
+        # A job that was not run is an error and not skipped: in a green report, every job ran that can run here.
         "errors": sum(result.status not in _NO_ERROR for result in run.results) + (not run.results),
-        "skipped": sum(result.skipped for result in run.results),
     }
-    attributes = {**{name: str(count) for name, count in counts.items()}, "time": f"{run.wall:.3f}"}
-    of_all = {name: value for name, value in attributes.items() if name != "skipped"}  # the schema has none there
-    suites = xml.Element("testsuites", name="cookbook", **of_all)
-    # A job that was not run is an error and not skipped: in a green report, every job ran that can run here.
-    began = run.began.strftime("%Y-%m-%dT%H:%M:%S")
-    suite = xml.SubElement(suites, "testsuite", name="cookbook", timestamp=began, **attributes)
+    attributes = {"name": "cookbook", "time": f"{run.wall:.3f}", **{name: str(each) for name, each in counts.items()}}
+    began, skipped = run.began.strftime("%Y-%m-%dT%H:%M:%S"), str(sum(result.skipped for result in run.results))
+    suites = xml.Element("testsuites", attributes)
+    suite = xml.SubElement(suites, "testsuite", attributes, timestamp=began, skipped=skipped)
     properties = xml.SubElement(suite, "properties")
     xml.SubElement(properties, "property", name="endpoint", value=run.endpoint)
     if run.stopped:

@@ -130,6 +130,12 @@ def usage_as_json(usage: Usage | None) -> dict[str, Any]:
     }
 
 
+def has_usage(row: dict[str, Any]) -> bool:
+    """Whether a row of a file, which may be damaged, has whole counts, or states that they are unknown."""
+    counts = (row.get(name) for name in ("calls", "prompt_tokens", "completion_tokens"))
+    return row.get("calls") is None or all(isinstance(count, int) for count in counts)
+
+
 def usage_from_json(row: dict[str, Any]) -> Usage | None:
     """The usage in a row of `results.json` or of the history; None where it was unknown."""
     if row.get("calls") is None:

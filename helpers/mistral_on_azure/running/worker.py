@@ -70,11 +70,6 @@ def plain(text: str) -> str:
     return _COMMAND.sub(lambda found: f"{found[1]}: :" if found[1] is not None else "# #", shown)
 
 
-def _shortened(source: str) -> str:
-    """A cell's source, shortened for a report."""
-    return source if len(source) <= _MOST_SOURCE else f"{source[:_MOST_SOURCE]}\n# … {len(source):,} characters in all"
-
-
 @dataclass(frozen=True, slots=True)
 class Started:
     """A code cell has started: number `cell`, counted from 1, of `cells`."""
@@ -93,9 +88,7 @@ class Ended:
     source: str = ""
 
 
-def work(
-    job: Job, environment: Changes, limit: float, sockets: Path, tell: Connection, secrets: Sequence[str] = ()
-) -> None:
+def work(job: Job, environment: Changes, limit: float, sockets: Path, tell: Connection, secrets: Sequence[str]) -> None:
     """Execute a notebook, and send its progress to the runner.
 
     Args:
@@ -132,19 +125,21 @@ def _execute(
 
     running = ""
 
+    def shown(source: str) -> str:
+        source = plain(mask(source))
+        rest = f"\n# … {len(source):,} characters in all" if len(source) > _MOST_SOURCE else ""
+        return source[:_MOST_SOURCE] + rest
+
     def started(cell: int, cells: int, source: str) -> None:
         nonlocal running
-        running = _shortened(plain(mask(source)))
+        running = shown(source)
         tell.send(Started(cell, cells, running))
 
     try:
         execute(job, limit, sockets, started)
     except CellFailed as error:
-        return Ended(
-            one_line(error.kind, error.message, error.traceback, mask),
-            error.kind,
-            _shortened(plain(mask(error.source))),
-        )
+        line = one_line(error.kind, error.message, error.traceback, mask)
+        return Ended(line, error.kind, shown(error.source))
     except NoReply:
         return Ended(one_line("NotRun", f"The kernel gave no answer: {errors.last}", mask=mask), "NoReply", running)
     except CellTimeoutError:
@@ -162,20 +157,19 @@ def _end_with_runner() -> None:
     """End this process and its kernel when the runner ends, even if the runner is killed."""
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl-C ends the runner's process group, and this process has to clean up
+
+    def end(*_: object) -> None:
+        end_children()
+        os._exit(1)
+
     for name in ENDING:
-        signal.signal(name, lambda *_: _end())
-    runner = parent_process()
+        signal.signal(name, end)
 
     def watch() -> None:
-        runner.join()
-        _end()
+        parent_process().join()
+        end()
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _end() -> None:
-    end_children()
-    os._exit(1)
 
 
 def adopt_orphans() -> None:
