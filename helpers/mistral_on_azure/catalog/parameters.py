@@ -109,9 +109,9 @@ def _resolved(annotation: ast.expr) -> Any:
             return None
         case ast.Constant(value=str() as text):
             return _resolved(ast.parse(text, mode="eval").body) if _parses(text) else Any
-        case ast.Name(id=name):
-            return _NAMES.get(name, Any)
-        case ast.Attribute(attr=name):
+        case ast.Constant(value=types.EllipsisType()):
+            return ...
+        case ast.Name(id=name) | ast.Attribute(attr=name):
             return _NAMES.get(name, Any)
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             members = _resolved(left), _resolved(right)
@@ -122,15 +122,11 @@ def _resolved(annotation: ast.expr) -> Any:
             if origin is Literal:
                 return Literal[tuple(_literal(part) for part in parts)]
             try:
-                inner = tuple(... if _is_dots(part) else _resolved(part) for part in parts)
+                inner = tuple(map(_resolved, parts))
                 return Any if origin is Any else origin[inner if len(inner) > 1 else inner[0]]
             except TypeError:
                 return Any
     return Any
-
-
-def _is_dots(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is ...
 
 
 def fits(kind: Any, value: Any) -> bool:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.children import hide
@@ -26,7 +25,7 @@ from mistral_on_azure.running.jobs import Job, elsewhere
 from mistral_on_azure.running.plans import Options, Plan, plan_of
 from mistral_on_azure.running.pool import Interrupts, Limits, prepare, run
 from mistral_on_azure.running.record import Run
-from mistral_on_azure.running.results import Progress, Result, Status, first_answer
+from mistral_on_azure.running.results import Progress, Result, Status, first_answer, say
 from mistral_on_azure.running.targets import Target
 
 _WIDE = 160  # columns of a log, where nothing need be cut off
@@ -181,37 +180,33 @@ def _estimate(console: Console, options: Options, jobs: Sequence[Job]) -> bool:
     Returns:
         Whether the budget allows the tokens, as far as they are known.
     """
-
-    def say(line: str) -> None:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-
     history, budget = History(options.reports / "history.json"), options.budget
     # One job for each notebook of unknown usage, since a notebook makes the same calls on every deployment.
     unknown = {job.name: job for job in jobs if not job.missing and history.usage(job) is None}
     if unknown:
-        say(f"{len(unknown)} of {len(jobs)} were not counted yet: executing them on the local endpoint, for free.")
+        number = f"{len(unknown)} of {len(jobs)}"
+        say(console, f"{number} were not counted yet: executing them on the local endpoint, for free.")
         _rehearse(console, list(unknown.values()), options.limits, history)
     jobs = [job for job in jobs if not job.missing]
     expected = [history.usage(job) for job in jobs]
     everything = total(expected)
-    table = Table(box=None, pad_edge=False)
-    for name in ("client", "deployment", "seconds", "calls", "tokens in", "tokens out", "as measured on"):
-        right = name not in ("client", "deployment", "as measured on")
-        table.add_column(name, justify="right" if right else "left", no_wrap=name != "deployment")
+    table = reports.table_of_jobs(
+        "client", "deployment", "seconds", "calls", "tokens in", "tokens out", "as measured on"
+    )
     for job, usage in zip(jobs, expected, strict=True):
         seconds = history.seconds(job)
         shown = "?" if seconds == float("inf") else f"{seconds:.1f}"
         table.add_row(job.client, job.deployment, shown, *_counts(usage), history.where(job) or "never")
     table.add_row("all", "", "", *_counts(everything), "", style="bold")
     console.print(table)
-    say("The endpoint got no request.")
+    say(console, "The endpoint got no request.")
     if None in expected:
-        say(f"{expected.count(None)} of {len(expected)} are unknown, because they fail on the local endpoint.")
+        say(console, f"{expected.count(None)} of {len(expected)} are unknown, because they fail on the local endpoint.")
     if everything and budget.prices:
-        say(f"Expected cost: {budget.prices.cost(everything):.4f}.")
+        say(console, f"Expected cost: {budget.prices.cost(everything):.4f}.")
     if everything is None or _allows(budget, everything):
         return True
-    say("The budget is too small: the run would be stopped.")
+    say(console, "The budget is too small: the run would be stopped.")
     return False
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from mistral_on_azure.azure.files import write_whole
 from mistral_on_azure.recording.usage import Usage, count_text, total
 from mistral_on_azure.running.record import JUNIT, SUMMARY, Run
-from mistral_on_azure.running.results import Result, Status
+from mistral_on_azure.running.results import Result, Status, say
 
 _NO_ERROR = (Status.PASSED, Status.FAILED, Status.SKIPPED)
 _PAGE = 1_000_000  # bytes; GitHub accepts a mebibyte for each step
@@ -187,7 +187,7 @@ def _escape_ci(text: str, characters: str) -> str:
     return text
 
 
-_NUMBERS = ("seconds", "calls", "tokens")
+_NUMBERS = ("seconds", "calls", "tokens", "tokens in", "tokens out")  # columns
 
 
 def print_results(console: Console, run: Run, folder: Path, *more: str) -> None:
@@ -199,13 +199,19 @@ def print_results(console: Console, run: Run, folder: Path, *more: str) -> None:
     skipped = [f"Skipped {each.job.name}: {each.error}." for each in run.results if each.skipped]
     for line in (*skipped, run.stopped, _cost(run), run.verdict, f"Reports: {folder}", *more):
         if line:
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            say(console, line)
+
+
+def table_of_jobs(*columns: str) -> Table:
+    """A table for the terminal that has no rows yet. Only the name of a deployment may be wrapped."""
+    table = Table(box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name != "deployment")
+    return table
 
 
 def _table(run: Run) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("client", "deployment", *_NUMBERS, "status"):
-        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name != "deployment")
+    table = table_of_jobs("client", "deployment", "seconds", "calls", "tokens", "status")
     for result in run.results:
         status = f"{result.status} earlier" if result.resumed else str(result.status)
         status = status if result.passed or result.skipped else status.upper()
@@ -227,14 +233,11 @@ def _cost(run: Run) -> str:
 
 
 def _print_failure(console: Console, result: Result) -> None:
-    def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
     where = f" in cell {result.cell} of {result.cells}" if result.cell else ""
-    say(f"\n{result.job.name} · {result.job.deployment} failed{where}:")
+    say(console, f"\n{result.job.name} · {result.job.deployment} failed{where}:")
     if result.source:
         from rich.syntax import Syntax  # with all of pygments, which only a failure needs
 
         console.print(Syntax(result.source, "python", background_color="default"))
-    say(result.error)
-    say(f"Executed notebook: {result.job.output}\n")
+    say(console, result.error)
+    say(console, f"Executed notebook: {result.job.output}\n")

@@ -179,6 +179,11 @@ def _answer(result: Result) -> str:
     return ""
 
 
+def say(console: Console, line: str) -> None:
+    """Print a line as it is, without rich's markup, colours and line breaks."""
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 class Progress:
     """Shows the notebooks that run, with their cell and the time elapsed.
 
@@ -215,20 +220,14 @@ class Progress:
         self.failed += not result.passed
         verdict = "passed" if result.passed else str(result.status).upper()
         because = f": {result.error}" if result.status is Status.FAILED else ""
-        self.console.print(
-            f"[{self.done}/{self.total}] {result.job.name} · {result.job.deployment}: "
-            f"{verdict} in {result.seconds:.1f} s{because}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        which = f"[{self.done}/{self.total}] {result.job.name} · {result.job.deployment}"
+        say(self.console, f"{which}: {verdict} in {result.seconds:.1f} s{because}")
 
     def _log_regularly(self) -> None:
         while not self.over.wait(self.quiet):
             now = time.monotonic()
             running = [f"{each.job.name} {_cell(each)} ({now - each.began:.0f} s)" for each in self.running]
-            line = f"{now - self.began:.0f} s: {', '.join(running) or 'starting'}"
-            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            say(self.console, f"{now - self.began:.0f} s: {', '.join(running) or 'starting'}")
 
     def _lines(self) -> Table:
         table = Table.grid(padding=(0, 2))
