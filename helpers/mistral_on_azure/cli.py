@@ -71,7 +71,7 @@ def run(**given: Any) -> None:
     notebooks, junit.xml, summary.md and results.json.
     """
     from mistral_on_azure.running.command import execute
-    from mistral_on_azure.running.run_options import from_command_line
+    from mistral_on_azure.running.plans import from_command_line
 
     sys.exit(execute(from_command_line(ROOT, given)))
 

@@ -27,7 +27,7 @@ from ways import FLOOR, NBMAKE, OURS, PAPERMILL, Failed, environment
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.endpoint.starting import start
-from mistral_on_azure.running.processes import adopt_orphans
+from mistral_on_azure.running.worker import adopt_orphans
 from mistral_on_azure.upkeep import measurements
 
 _IMPORT = "import time; began = time.perf_counter(); import mistral_on_azure; print(time.perf_counter() - began)"

@@ -136,7 +136,7 @@ def _with(notebook: Notebook, number: int, **changes: object) -> Notebook:
 
 
 def _cell(notebook: Notebook, *tags: str, code: bool = True) -> Cell:
-    found = (cell for cell in notebook.cells if cell.is_code is code and set(tags) <= set(cell.tags))
+    found = (cell for cell in notebook.cells if (cell.type == "code") is code and set(tags) <= set(cell.tags))
     return list(found)[-1]
 
 

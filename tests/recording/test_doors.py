@@ -11,14 +11,14 @@ from upstream import KEY, USAGE, Notebook
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Budget, Prices, Usage
-from mistral_on_azure.running import door_targets
+from mistral_on_azure.running import targets
 
 CHAT = "/v1/chat/completions"
 
 
 @pytest.fixture
 def client(upstream):
-    with door_targets.real(upstream.url, Budget(), lambda *_: None) as through:
+    with targets.real(upstream.url, Budget(), lambda *_: None) as through:
         yield Notebook(through)
 
 
@@ -95,13 +95,13 @@ def test_an_endpoint_that_is_down_or_refuses_the_key_is_said_before_anything_run
     monkeypatch.setenv(CREDENTIAL, "k" * 32)
     with (
         pytest.raises(CookbookError, match="Nothing answers at"),
-        door_targets.real("http://127.0.0.1:9", Budget(), lambda *_: None),
+        targets.real("http://127.0.0.1:9", Budget(), lambda *_: None),
     ):
         pass
     monkeypatch.delenv(CREDENTIAL)
     with (
         pytest.raises(CookbookError, match="must not travel over plain http"),
-        door_targets.real("http://127.0.0.1:9", Budget(), lambda *_: None),
+        targets.real("http://127.0.0.1:9", Budget(), lambda *_: None),
     ):
         pass
 
@@ -110,7 +110,7 @@ def test_a_refused_key_is_said_before_anything_runs(local, monkeypatch):
     monkeypatch.setenv(CREDENTIAL, "w" * 32)
     with (
         pytest.raises(CookbookError, match="refused the credential in AZURE_INFERENCE_CREDENTIAL") as raised,
-        door_targets.real(local.url, Budget(), lambda *_: None),
+        targets.real(local.url, Budget(), lambda *_: None),
     ):
         pass
     assert "w" * 32 not in str(raised.value)
@@ -121,7 +121,7 @@ def test_a_refused_key_is_said_before_anything_runs(local, monkeypatch):
     [Budget(tokens=400), Budget(cost=0.4, prices=Prices(1000, 1000))],
 )
 def test_the_budget_stops_before_it_is_overspent(upstream, tmp_path, budget):
-    with door_targets.real(upstream.url, budget, lambda *_: None) as through:
+    with targets.real(upstream.url, budget, lambda *_: None) as through:
         client = Notebook(through)
         body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 100}
         body["usage"] = {"prompt_tokens": 10, "completion_tokens": 90, "total_tokens": 100}

@@ -8,7 +8,7 @@ import requests
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Budget
-from mistral_on_azure.running import door_targets
+from mistral_on_azure.running import targets
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.results import Result
 
@@ -27,7 +27,7 @@ def https(local, monkeypatch):
 
 def test_a_door_brings_tokens_or_takes_them(https, tmp_path):
     result = Result(Job(tmp_path / "n.ipynb", "d", tmp_path / "o.ipynb"))
-    with door_targets.real(https, Budget(), lambda *_: None) as through:
+    with targets.real(https, Budget(), lambda *_: None) as through:
         environment = through.environment(result)
         own = {"Authorization": f"Bearer {environment[CREDENTIAL]}", "api-key": environment[CREDENTIAL]}
         by_key = requests.post(f"{environment[ENDPOINT]}/v1/chat/completions", json=BODY, headers=own, timeout=100)
@@ -47,6 +47,6 @@ def test_no_identity_is_said_before_anything_runs(https, monkeypatch):
     monkeypatch.setenv("IDENTITY_HEADER", "nobody")
     with (
         pytest.raises(CookbookError, match="no Microsoft Entra ID identity was found"),
-        door_targets.real(https, Budget(), lambda *_: None),
+        targets.real(https, Budget(), lambda *_: None),
     ):
         pass

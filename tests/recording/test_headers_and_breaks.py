@@ -9,7 +9,7 @@ from upstream import Notebook, recorder
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.tape import read
 from mistral_on_azure.recording.usage import Budget
-from mistral_on_azure.running import door_targets
+from mistral_on_azure.running import targets
 
 EVENT = 'data: {"choices": [{"delta": {"content": "é"}}]}\n\n'.encode()
 WITHIN_A_CHARACTER = EVENT.index("é".encode()) + 1
@@ -18,7 +18,7 @@ WITHIN_A_CHARACTER = EVENT.index("é".encode()) + 1
 def recorded(upstream, file, *bodies: dict) -> list:
     """Record these requests; what each of them got."""
 
-    with door_targets.real(upstream.url, Budget(), recorder(file)) as through:
+    with targets.real(upstream.url, Budget(), recorder(file)) as through:
         job = Notebook(through)
         got = [received(job, body) for body in bodies]
         through.usage(job.result)  # which waits for what is under way
@@ -51,7 +51,7 @@ def received(job: Notebook, body: dict) -> tuple[int, dict[str, str], bytes, boo
 def test_headers_that_a_client_acts_on_are_kept(upstream, tmp_path, status, headers):
     file, body = tmp_path / "tape.jsonl", {"how": "refused", "status": status, "headers": {**headers, "x-tenant": "t"}}
     recorded(upstream, file, body)
-    with door_targets.replay(read(file)) as through:
+    with targets.replay(read(file)) as through:
         again = Notebook(through).post(body)
     assert again.status_code == status
     assert {name: again.headers.get(name) for name in headers} == headers
@@ -63,7 +63,7 @@ def test_a_stream_that_broke_off_is_replayed_as_it_broke(upstream, tmp_path, cut
     file, body = tmp_path / "tape.jsonl", {"how": "broken_stream", "cut": cut}
     (first,) = recorded(upstream, file, body)
     assert first[2:] == (EVENT + EVENT[:cut], True)
-    with door_targets.replay(read(file)) as through:
+    with targets.replay(read(file)) as through:
         job = Notebook(through)
         assert received(job, body)[2:] == first[2:]
         assert through.objection(job.result) == ""
@@ -72,7 +72,7 @@ def test_a_stream_that_broke_off_is_replayed_as_it_broke(upstream, tmp_path, cut
 def test_a_whole_stream_is_replayed_whole(upstream, tmp_path):
     file, body = tmp_path / "tape.jsonl", {"how": "stream"}
     (first,) = recorded(upstream, file, body)
-    with door_targets.replay(read(file)) as through:
+    with targets.replay(read(file)) as through:
         again = received(Notebook(through), body)
     assert again[2:] == first[2:] and again[3] is False
 

@@ -12,7 +12,7 @@ from commanding import needs_a_full_disk
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.tape import Exchange, Recorder, Scrubber, read
 from mistral_on_azure.recording.usage import Budget
-from mistral_on_azure.running import door_targets
+from mistral_on_azure.running import targets
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJ0aWQiOiI3MmY5ODhiZiJ9.c2lnbmF0dXJlLW9mLWl0"  # pragma: allowlist secret
 
@@ -22,7 +22,7 @@ def recorded(upstream, tmp_path):
     """A recording of an answer, two different answers to one request, a stream and a refusal."""
     file = tmp_path / "tape.jsonl"
 
-    with door_targets.real(upstream.url, Budget(), recorder(file)) as through:
+    with targets.real(upstream.url, Budget(), recorder(file)) as through:
         job = Notebook(through)
         answers = [
             job.post({"ask": 1, "n": 1}),
@@ -55,7 +55,7 @@ def test_nothing_of_the_tenant_is_in_a_recording(recorded, upstream):
 
 def test_a_replay_answers_as_it_was_answered(recorded):
     file, answers = recorded
-    with door_targets.replay(read(file)) as through:
+    with targets.replay(read(file)) as through:
         job = Notebook(through)
         again = [
             job.post({"n": 1, "ask": 1}),  # the order of names does not matter
@@ -70,7 +70,7 @@ def test_a_replay_answers_as_it_was_answered(recorded):
 
 
 def test_a_replay_refuses_what_was_not_recorded_and_says_so(recorded):
-    with door_targets.replay(read(recorded[0])) as through:
+    with targets.replay(read(recorded[0])) as through:
         job, other = Notebook(through), Notebook(through, "another")
         assert job.post({"ask": 2}).status_code == 501
         assert other.post({"ask": 1, "n": 1}).status_code == 501  # it was another notebook's
@@ -80,7 +80,7 @@ def test_a_replay_refuses_what_was_not_recorded_and_says_so(recorded):
 
 
 def test_a_replay_tells_of_what_was_not_asked_for(recorded):
-    with door_targets.replay(read(recorded[0])) as through:
+    with targets.replay(read(recorded[0])) as through:
         job = Notebook(through)
         job.post({"ask": 1, "n": 1})
         assert "3 recorded answers were not requested" in through.objection(job.result)
@@ -89,7 +89,7 @@ def test_a_replay_tells_of_what_was_not_asked_for(recorded):
 def test_a_stream_that_its_client_leaves_is_recorded_as_far_as_it_came(upstream, tmp_path):
     file, body = tmp_path / "tape.jsonl", {"how": "stream", "words": ["x"] * 200, "gap": 0.05}
 
-    with door_targets.real(upstream.url, Budget(), recorder(file)) as through:
+    with targets.real(upstream.url, Budget(), recorder(file)) as through:
         job = Notebook(through)
         with job.post(body, stream=True) as answer:
             next(answer.iter_lines(chunk_size=1))
@@ -110,7 +110,7 @@ def test_a_recording_that_fills_the_disk_stops_the_run_and_is_left_unfinished(tm
     recorder = Recorder(tmp_path / "a.jsonl", {}, Scrubber())
     with (
         Path("/dev/full").open("wb", buffering=0) as recorder._file,
-        door_targets.real(upstream.url, Budget(), lambda *_: recorder) as through,
+        targets.real(upstream.url, Budget(), lambda *_: recorder) as through,
     ):
         job = Notebook(through)
         assert job.post({"ask": 1}).status_code == 200  # a call that is paid for is answered all the same

@@ -18,7 +18,7 @@ from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording import doors
 from mistral_on_azure.recording.tape import Recorder, Scrubber, read
 from mistral_on_azure.recording.usage import Budget
-from mistral_on_azure.running import door_targets
+from mistral_on_azure.running import targets
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.results import Result
 
@@ -28,7 +28,7 @@ BODY = json.dumps({"messages": [{"role": "user", "content": "Hi"}], "max_tokens"
 class Door:
     """A door of a run with a budget, and its job."""
 
-    def __init__(self, through: door_targets.ThroughDoors) -> None:
+    def __init__(self, through: targets.ThroughDoors) -> None:
         self.through, self.result = through, Result(Job(Path("n.ipynb"), "d", Path("out.ipynb")))
         environment = through.environment(self.result)
         self.url, self.key = environment[ENDPOINT], environment[CREDENTIAL]
@@ -56,7 +56,7 @@ def foreign():
 
 @pytest.fixture
 def door(upstream):
-    with door_targets.real(upstream.url, Budget(tokens=500), lambda *_: None) as through:
+    with targets.real(upstream.url, Budget(tokens=500), lambda *_: None) as through:
         yield Door(through)
 
 
@@ -109,7 +109,7 @@ def test_a_redirect_is_not_followed_with_the_credential(monkeypatch, foreign, tm
             raise web.HTTPTemporaryRedirect(f"{foreign.url}/stolen")
 
         upstream._moved = moved
-        with door_targets.real(upstream.url, Budget(), lambda *_: None) as through:
+        with targets.real(upstream.url, Budget(), lambda *_: None) as through:
             answer = Door(through).send("POST /v1/chat/completions", body='{"how": "moved"}')
         assert answer.split()[1] == "307" and foreign.seen == []
 
@@ -282,7 +282,7 @@ def test_what_is_recorded_can_be_read(tmp_path, upstream):
     def recorder(label, secrets, hosts):
         return Recorder(tmp_path / "t.jsonl", {"endpoint": label, "parameters": {"n": "1"}}, Scrubber(secrets, hosts))
 
-    with door_targets.real(upstream.url, Budget(), recorder) as through:
+    with targets.real(upstream.url, Budget(), recorder) as through:
         Door(through).send("POST /v1/chat/completions", body="{}")
         through.finish(True)
     assert len(read(tmp_path / "t.jsonl").exchanges) == 1

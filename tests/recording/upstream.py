@@ -15,7 +15,7 @@ from aiohttp import web
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.recording.tape import Recorder, Scrubber
 from mistral_on_azure.recording.usage import Usage
-from mistral_on_azure.running import door_targets
+from mistral_on_azure.running import targets
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.results import Result
 
@@ -126,7 +126,7 @@ class Upstream:
 class Notebook:
     """A notebook behind a door: somebody with an address and a key."""
 
-    def __init__(self, through: door_targets.ThroughDoors, name: str = "n") -> None:
+    def __init__(self, through: targets.ThroughDoors, name: str = "n") -> None:
         self.result = Result(Job(Path(f"{name}.ipynb"), "d", Path("out.ipynb")))
         self.through, environment = through, through.environment(self.result)
         self.url, self.key = environment[ENDPOINT], environment[CREDENTIAL]
@@ -142,6 +142,6 @@ class Notebook:
         return self.through.usage(self.result)
 
 
-def recorder(file: Path) -> door_targets.NewRecorder:
+def recorder(file: Path) -> targets.NewRecorder:
     """Records into a file."""
     return lambda label, secrets, hosts: Recorder(file, {"endpoint": label, "parameters": {}}, Scrubber(secrets, hosts))

@@ -10,7 +10,7 @@ import pytest
 
 from commanding import Cookbook
 from mistral_on_azure.azure.deployments import default_name
-from mistral_on_azure.running.kernel_client import overwritten
+from mistral_on_azure.running.papermilling import overwritten
 
 NO_ANSWER = "The kernel gave no answer: AttributeError:"
 ENDED = "The notebook ended itself in code cell 3 of"

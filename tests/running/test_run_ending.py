@@ -11,7 +11,7 @@ import pytest
 
 from marking import Marked
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.running.processes import Interrupts
+from mistral_on_azure.running.pool import Interrupts
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals are of POSIX")
 

@@ -14,7 +14,6 @@ from typing import Any
 from mistral_on_azure.catalog.models import Model, models
 from mistral_on_azure.errors import CookbookError
 
-LOCATION = "eastus2"
 REGISTRY = (
     "az", "ml", "model", "list", "--registry-name", "azureml",
     "--query", "[?contains(name,'istral')].{name:name,version:version || latest_version}",

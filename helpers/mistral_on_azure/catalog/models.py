@@ -15,12 +15,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS
 from mistral_on_azure.catalog.script_format import WrongValue, read_toml
 from mistral_on_azure.errors import CookbookError
 
 FRESH = timedelta(days=90)  # a row that was not checked for longer is marked as old
 OLD = f"not checked for {FRESH.days} days"
-KINDS = ("serverless", "managed", "foundry")
+KINDS = tuple(DEPLOYMENT_KINDS)
 _WORD = re.compile(r"[a-z]+|\d\w*")  # of a model's name
 _PATH = Path(__file__).with_name("models.toml")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
@@ -203,17 +204,6 @@ def parts() -> dict[str, Part]:
 def sizes() -> dict[str, Size]:
     """The VM sizes that the open models are deployed to, by name. Raises what `models` does."""
     return {row.name: row for row in _table().size}
-
-
-def size(name: str) -> Size:
-    """The VM size with this name.
-
-    Raises:
-        CookbookError: when the table has no such row.
-    """
-    if name not in sizes():
-        raise CookbookError(f"{_PATH.name}: there is no [[size]] {name}.")
-    return sizes()[name]
 
 
 def as_of() -> date:

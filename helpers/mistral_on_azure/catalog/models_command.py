@@ -25,7 +25,7 @@ from mistral_on_azure.catalog.models import (
     mentioned,
     models,
     parts,
-    size,
+    sizes,
     stale_names,
 )
 
@@ -34,7 +34,7 @@ _NAMED = 11  # columns for the name of a fact
 _COLUMNS = ("model", *KINDS, "runs on", "context", "tokens here", "tools", "on Azure", "next")
 
 
-def run(name: str, as_json: bool, check: bool, stale: bool, location: str = azure_listing.LOCATION) -> int:
+def run(name: str, as_json: bool, check: bool, stale: bool, location: str) -> int:
     """Run `cookbook models`, and return its exit status: 1 for a difference, or a row that is too old."""
     if as_json:
         print(json.dumps(rows(name), indent=2))
@@ -152,7 +152,7 @@ def runs_on(model: Model) -> str:
     """The smallest machine that the model may be deployed to, or that it is sold per token."""
     if not model.gpus:
         return every(model.sizes)
-    allowed = [size(name) for name in model.sizes[0].value.split(", ")]
+    allowed = [sizes()[name] for name in model.sizes[0].value.split(", ")]
     least = min(allowed, key=lambda size: (size.gpus, size.gpu_memory))
     larger = " or larger" if len(allowed) > 1 else ""
     return f"{least.name.removeprefix('Standard_')} ({least.gpus} × {least.gpu_memory} GB){larger}"
@@ -165,11 +165,6 @@ def tokens_here(model: Model) -> str:
     own, known = model.tokenizer[0].value, deployments().get(model.name)
     other = known.counted_with if known else own  # on serverless, v3 as in Microsoft's example
     return f"exact ({own})" if other == own else f"exact ({own}) on managed, {other} on serverless"
-
-
-def first(facts: Facts) -> str:
-    """The value in the first source; a dash where there is no source."""
-    return facts[0].value if facts else "–"
 
 
 def every(facts: Facts) -> str:

@@ -24,6 +24,7 @@ from mistral_on_azure.catalog.sidecar import Sidecar, read_sidecar
 from mistral_on_azure.errors import CookbookError
 
 _PROGRAM = re.compile(r"(?ms)^```.*?^```")
+SET_UP, EXERCISES = "Set up", "Exercises"  # sections of a client's notebook, between which the tasks are
 START = "start-here"  # comes first wherever notebooks are listed
 ENDING = ".ipynb"
 
@@ -64,10 +65,6 @@ class Cell:
     execution_count: int | None
 
     @property
-    def is_code(self) -> bool:
-        return self.type == "code"
-
-    @property
     def magic(self) -> str:
         """The cell magic, as `%%bash`; empty where there is none."""
         first = self.source.split(maxsplit=1)[:1]
@@ -90,7 +87,6 @@ class Notebook:
 
     Attributes:
         id: its path below the folder of notebooks, without the ending: `openai-sdk`, `recipes/hello`.
-        document_tags: the tags of the notebook as a whole.
         metadata: the notebook's own.
     """
 
@@ -98,23 +94,29 @@ class Notebook:
     path: Path
     kind: Kind
     cells: tuple[Cell, ...]
-    document_tags: tuple[str, ...]
     metadata: Mapping[str, Any]
 
     @cached_property
     def tags(self) -> frozenset[str]:
         """The tags of the notebook and of its cells."""
-        return frozenset(self.document_tags).union(*(cell.tags for cell in self.cells))
+        return frozenset(_tags(self.metadata)).union(*(cell.tags for cell in self.cells))
 
     @cached_property
     def title(self) -> str:
         """The first `#` heading."""
-        return next((text for text in self._headings("# ")), self.id)
+        return next(self._headings("# "), self.id)
 
     @cached_property
     def sections(self) -> tuple[str, ...]:
         """The `##` headings, in order."""
         return tuple(self._headings("## "))
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The sections between setting up and the exercises; empty where one of these is missing."""
+        if SET_UP not in self.sections or EXERCISES not in self.sections:
+            return ()
+        return self.sections[self.sections.index(SET_UP) + 1 : self.sections.index(EXERCISES)]
 
     @property
     def name(self) -> str:
@@ -126,7 +128,7 @@ class Notebook:
     @property
     def code(self) -> tuple[Cell, ...]:
         """The code cells."""
-        return tuple(cell for cell in self.cells if cell.is_code)
+        return tuple(cell for cell in self.cells if cell.type == "code")
 
     @property
     def markdown(self) -> tuple[Cell, ...]:
@@ -217,7 +219,7 @@ def load(path: Path, folder: Path | None = None) -> Notebook:
     except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError):
         raise CookbookError(f"{path} is not a notebook, or it is damaged.") from None
     name, kind = _id_and_kind(path, folder)
-    return Notebook(name, path, kind, cells, _tags(metadata), metadata)
+    return Notebook(name, path, kind, cells, metadata)
 
 
 @lru_cache(maxsize=256)
@@ -274,9 +276,8 @@ def notebooks(folder: Path, *kinds: Kind) -> dict[str, Notebook]:
 
 
 def tasks(folder: Path) -> list[str]:
-    """The sections of the client notebooks that are tasks: all between setting up and the exercises."""
-    first = load(folder / next(iter(clients().values())).notebook).sections
-    return list(first[first.index("Set up") + 1 : first.index("Exercises")])
+    """The tasks of the clients' notebooks, which all have the same."""
+    return list(load(folder / next(iter(clients().values())).notebook).tasks)
 
 
 def anchor(heading: str) -> str:

@@ -26,16 +26,12 @@ class Parameter(NamedTuple):
     """One assignment of a parameters cell.
 
     Attributes:
-        name: the variable.
         type: its annotation, or the type of its default where there is none; `Any` for an unknown type.
-        written: the type as text, for tables and messages.
         default: the value; None where it is not a literal.
         assignment: the assignment as Python, without the annotation, with the comment at its end.
     """
 
-    name: str
     type: Any
-    written: str
     default: Any
     assignment: str
 
@@ -58,13 +54,12 @@ def parse(source: str, place: str) -> dict[str, Parameter]:
     for node in body:
         match node:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
-                kind, written = _resolved(annotation), ast.unparse(annotation)
+                kind = _resolved(annotation)
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 kind = _inferred(_literal(value))
-                written = described_type(kind)
             case _:
                 continue
-        found[name] = Parameter(name, kind, written, _literal(value), _assignment(source, node, name, value))
+        found[name] = Parameter(kind, _literal(value), _assignment(source, node, name, value))
     return found
 
 
@@ -111,9 +106,9 @@ def _resolved(annotation: ast.expr) -> Any:
             return None
         case ast.Constant(value=str() as text):
             return _resolved(ast.parse(text, mode="eval").body) if _parses(text) else Any
-        case ast.Name(id=name):
-            return _NAMES.get(name, Any)
-        case ast.Attribute(attr=name):
+        case ast.Constant(value=types.EllipsisType()):
+            return ...
+        case ast.Name(id=name) | ast.Attribute(attr=name):
             return _NAMES.get(name, Any)
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             members = _resolved(left), _resolved(right)
@@ -124,15 +119,11 @@ def _resolved(annotation: ast.expr) -> Any:
             if origin is Literal:
                 return Literal[tuple(_literal(part) for part in parts)]
             try:
-                inner = tuple(... if _is_dots(part) else _resolved(part) for part in parts)
-                return Any if origin is Any else origin[inner]
+                inner = tuple(map(_resolved, parts))
+                return Any if origin is Any else origin[inner if len(inner) > 1 else inner[0]]
             except TypeError:
                 return Any
     return Any
-
-
-def _is_dots(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is ...
 
 
 def fits(kind: Any, value: Any) -> bool:
@@ -187,9 +178,8 @@ def value(kind: Any, text: str) -> Any:
     if get_origin(kind) is Literal and text in get_args(kind):
         return text
     read = _read(text)
-    if fits(kind, read) or not (get_origin(kind) is list and get_args(kind) == (str,)):
-        return read
-    return [text] if not isinstance(read, list) else read  # one text is a list of one
+    is_one = kind == list[str] and not isinstance(read, list) and not fits(kind, read)
+    return [text] if is_one else read  # one text is a list of one
 
 
 def _read(text: str) -> Any:

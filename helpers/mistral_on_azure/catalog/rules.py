@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from mistral_on_azure.catalog.clients import clients
-from mistral_on_azure.catalog.notebooks import Kind, Notebook, anchor, load
+from mistral_on_azure.catalog.notebooks import EXERCISES, SET_UP, Kind, Notebook, anchor, load
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.package_index import group_of
 
 Rule = Callable[[Notebook, Mapping[str, Notebook]], Iterable[str]]
 
 PACKAGE = "mistral_on_azure"
-SET_UP, EXERCISES, ENDING = "Set up", "Exercises", "What you can do now"
+ENDING = "What you can do now"
 _LONGEST, _USUAL = 20, 8  # the most lines of a code cell, and of the median code cell
 _LONGEST_ELSEWHERE = 40  # in other languages, where a cell is a whole program
 _MOST_CELLS = 40  # of a recipe, which is read in one sitting
@@ -199,12 +199,10 @@ def sections_are_shared(notebook: Notebook, every: Mapping[str, Notebook]) -> It
 
 def every_task_can_be_copied(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
     """Each task's section has a cell with the tag `snippet`."""
-    sections, found = notebook.sections, {cell.section for cell in notebook.snippets}
-    if SET_UP not in sections or EXERCISES not in sections:
-        return
-    for section in sections[sections.index(SET_UP) + 1 : sections.index(EXERCISES)]:
-        if section not in found:
-            yield f"the section {section!r} has no cell with the tag snippet"
+    found = {cell.section for cell in notebook.snippets}
+    for task in notebook.tasks:
+        if task not in found:
+            yield f"the section {task!r} has no cell with the tag snippet"
 
 
 def something_can_be_copied(notebook: Notebook, _: Mapping[str, Notebook]) -> Iterator[str]:
@@ -245,9 +243,7 @@ def packages_to_install_are_named(notebook: Notebook, _: Mapping[str, Notebook])
 
 def sections_are_the_clients_tasks(notebook: Notebook, every: Mapping[str, Notebook]) -> Iterator[str]:
     """Notebooks in other languages have the clients' tasks as sections, in the same order."""
-    model = _model(every).sections
-    tasks = model[model.index(SET_UP) + 1 : model.index(EXERCISES)]
-    if notebook.sections != (SET_UP, *tasks, ENDING):
+    if notebook.sections != (SET_UP, *_model(every).tasks, ENDING):
         yield "its sections are not those of the clients' notebooks, without the exercises"
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from mistral_on_azure.catalog.clients import clients, names
+from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import ENDING, Notebook, load, notebooks
 from mistral_on_azure.catalog.parameters import hint
 from mistral_on_azure.catalog.sidecar import GROUPS
@@ -64,12 +64,6 @@ def choose(folder: Path, selection: Selection) -> dict[str, Notebook]:
     if not chosen:
         raise CookbookError("No notebook matches all conditions: drop a name, a --client or a --tag.")
     return {name: notebook for name, notebook in everything.items() if name in chosen}
-
-
-def client_of(notebook: str) -> str:
-    """A notebook's client as tables show it; the notebook's own id where it has none."""
-    client = clients().get(notebook)
-    return client.name if client else notebook
 
 
 def _is_path(name: str, known: Mapping[str, Notebook]) -> bool:

@@ -62,12 +62,3 @@ def read_sidecar(file: Path) -> Sidecar:
 def scripts(folder: Path) -> tuple[Path, ...]:
     """The TOML files of all recipes."""
     return tuple(sorted(file for file in (folder / "recipes").rglob("*.toml") if not file.name.startswith(".")))
-
-
-def scripted_answers(folder: Path) -> tuple[Exchange, ...]:
-    """The prompts and answers of all recipes, for the local endpoint's script.
-
-    Raises:
-        CookbookError: when a recipe's TOML file is damaged.
-    """
-    return tuple(exchange for file in scripts(folder) for exchange in read_sidecar(file).exchange)

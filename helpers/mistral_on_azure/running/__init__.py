@@ -1,7 +1,6 @@
 """Executing notebooks side by side.
 
-`command` is `cookbook run`, with the options of `run_options`. `plans` chooses the `jobs` and their target, which is
-one of `targets` or, with a proxy in between, of `door_targets`. `worker` and `papermilling` execute one notebook;
-`pool` and `processes` execute all of them. `results` holds the state of each job and shows it live, `history` has the
-usage of its last success. `record` keeps a run as JSON, `reports` writes it for people and CI systems.
+`command` is `cookbook run`. `plans` has its options, and chooses the `jobs` and one of the `targets`. `worker` and
+`papermilling` execute one notebook, `pool` all of them. `results` holds the state of each job and shows it live,
+`history` has the usage of its last success. `record` keeps a run as JSON, `reports` writes it for people and for CI.
 """

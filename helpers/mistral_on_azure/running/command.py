@@ -1,4 +1,4 @@
-"""`cookbook run`: plans the jobs, executes them, prints the result and writes the reports."""
+"""`cookbook run`: plans the jobs, executes them, prints the result and writes the reports; or estimates their usage."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.children import hide
+from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.files import scratch
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
-from mistral_on_azure.recording.usage import Usage
-from mistral_on_azure.running import dry_run, record, reports
+from mistral_on_azure.recording.usage import Budget, Usage, count_text, total
+from mistral_on_azure.running import record, reports, targets
 from mistral_on_azure.running.history import History, code, fingerprint
-from mistral_on_azure.running.jobs import Job
-from mistral_on_azure.running.plans import Plan, plan_of
-from mistral_on_azure.running.pool import prepare, run
-from mistral_on_azure.running.processes import Interrupts
+from mistral_on_azure.running.jobs import Job, elsewhere
+from mistral_on_azure.running.plans import Options, Plan, plan_of
+from mistral_on_azure.running.pool import Interrupts, Limits, prepare, run
 from mistral_on_azure.running.record import Run
-from mistral_on_azure.running.results import Progress, Result, Status, first_answer
-from mistral_on_azure.running.run_options import Options
+from mistral_on_azure.running.results import Progress, Result, Status, first_answer, say
 from mistral_on_azure.running.targets import Target
 
 _WIDE = 160  # columns of a log, where nothing need be cut off
@@ -40,10 +41,9 @@ def execute(options: Options) -> int:
         CookbookError: for an option, a notebook or a deployment that cannot be used.
     """
     console = Console() if sys.stdout.isatty() else Console(width=_WIDE, force_terminal=False, color_system=None)
-    history = History(options.reports / "history.json")
     if options.dry_run:
         _, jobs = plan(options)
-        return 0 if dry_run.estimate(console, jobs, history, options.budget, options.limits) else 1
+        return 0 if _estimate(console, options, jobs) else 1
     with Interrupts() as interrupts, record.claim(options.reports, must=options.resume) as folder:
         jobs: list[Job] = []
         with ExitStack() as running:
@@ -56,7 +56,8 @@ def execute(options: Options) -> int:
             except (CookbookError, KeyboardInterrupt) as error:
                 _report_that_nothing_ran(options, jobs, folder, str(error) or interrupts.reason)
                 raise
-            this = _run(options, results, target, folder, console, interrupts)
+            history = History(options.reports / "history.json")
+            this = _run(options, results, target, history, folder, console, interrupts)
             _report(options, this, folder, lambda: history.remember(this.results, target.label))
             advice = "" if this.passed or this.stopped else chosen.advice
             shown = first_answer(this.results) if this.passed else ""
@@ -83,14 +84,19 @@ def plan(options: Options, output: Path | None = None) -> tuple[Plan, list[Job]]
 
 
 def _run(
-    options: Options, results: list[Result], target: Target, folder: Path, console: Console, interrupts: Interrupts
+    options: Options,
+    results: list[Result],
+    target: Target,
+    history: History,
+    folder: Path,
+    console: Console,
+    interrupts: Interrupts,
 ) -> Run:
     """Execute the jobs that wait. `results.json` is written at each step, so that `--resume` works after a crash."""
     this = Run(results, target.label, options.limits, options.budget.prices)
     began = time.monotonic()
     record.clear(folder, {result.job.output.resolve() for result in results if result.resumed})
     this.write(folder)
-    history = History(options.reports / "history.json")
     with Progress(console, sum(not (result.resumed or result.skipped) for result in results)) as progress:
 
         def show(result: Result) -> None:
@@ -163,3 +169,75 @@ def _save(results: Sequence[Result]) -> None:
                 changed.append(str(error))
     if changed:
         raise CookbookError(" ".join(changed))
+
+
+def _estimate(console: Console, options: Options, jobs: Sequence[Job]) -> bool:
+    """Print a table of the expected seconds, calls and tokens: those of the last run in which each notebook passed.
+
+    A notebook whose usage is unknown is executed on the local endpoint first, where calls cost nothing. The user's
+    endpoint gets no request.
+
+    Returns:
+        Whether the budget allows the tokens, as far as they are known.
+    """
+    history, budget = History(options.reports / "history.json"), options.budget
+    # One job for each notebook of unknown usage, since a notebook makes the same calls on every deployment.
+    unknown = {job.name: job for job in jobs if not job.missing and history.usage(job) is None}
+    if unknown:
+        number = f"{len(unknown)} of {len(jobs)}"
+        say(console, f"{number} were not counted yet: executing them on the local endpoint, for free.")
+        _rehearse(console, list(unknown.values()), options.limits, history)
+    jobs = [job for job in jobs if not job.missing]
+    expected = [history.usage(job) for job in jobs]
+    everything = total(expected)
+    table = reports.table_of_jobs(
+        "client", "deployment", "seconds", "calls", "tokens in", "tokens out", "as measured on"
+    )
+    for job, usage in zip(jobs, expected, strict=True):
+        seconds = history.seconds(job)
+        shown = "?" if seconds == float("inf") else f"{seconds:.1f}"
+        table.add_row(job.client, job.deployment, shown, *_counts(usage), history.where(job) or "never")
+    table.add_row("all", "", "", *_counts(everything), "", style="bold")
+    console.print(table)
+    say(console, "The endpoint got no request.")
+    if None in expected:
+        say(console, f"{expected.count(None)} of {len(expected)} are unknown, because they fail on the local endpoint.")
+    if everything and budget.prices:
+        say(console, f"Expected cost: {budget.prices.cost(everything):.4f}.")
+    if everything is None or _allows(budget, everything):
+        return True
+    say(console, "The budget is too small: the run would be stopped.")
+    return False
+
+
+def _allows(budget: Budget, usage: Usage) -> bool:
+    if budget.tokens is not None and usage.tokens > budget.tokens:
+        return False
+    return budget.cost is None or budget.prices.cost(usage) <= budget.cost
+
+
+def _counts(usage: Usage | None) -> tuple[str, str, str]:
+    if usage is None:
+        return count_text(None), count_text(None), count_text(None)
+    return count_text(usage.calls), count_text(usage.prompt, usage.exact), count_text(usage.completion, usage.exact)
+
+
+def _rehearse(console: Console, jobs: Sequence[Job], limits: Limits, history: History) -> None:
+    """Execute jobs once on the local endpoint's default deployment, and keep the usage of those that passed.
+
+    Raises:
+        CookbookError: why the rehearsal ended early, such as Ctrl-C.
+    """
+    name = default_name()
+    with Interrupts() as interrupts, scratch() as folder, targets.local(len(jobs), recipes=elsewhere(jobs)) as target:
+        results = []
+        for job in jobs:
+            parameters = {**job.parameters, **({"model": name} if "model" in job.parameters else {})}
+            output = folder / f"{job.name}.ipynb"
+            results.append(Result(replace(job, deployment=name, parameters=parameters, output=output)))
+        with Progress(console, len(results)) as progress:
+            reason = run(results, limits, target, history, progress.show, lambda: interrupts.reason)
+        with suppress(OSError):  # if the folder cannot be written, the next dry run executes them again
+            history.remember(results, target.label)
+    if reason:
+        raise CookbookError(reason)

@@ -14,7 +14,7 @@ from mistral_on_azure.azure.files import read_json, write_json
 from mistral_on_azure.catalog.notebooks import ENDING, load
 from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running.jobs import Job
-from mistral_on_azure.running.results import Result, usage_from_json
+from mistral_on_azure.running.results import Result, has_usage, usage_from_json
 
 _PACKAGE = Path("helpers", "mistral_on_azure")
 _CODE = (".py", ".toml", ".json")
@@ -140,12 +140,8 @@ def _is_whole(row: Any) -> bool:
     """Whether a row of the file has all values, of the right types: the file may be damaged."""
     if not isinstance(row, dict) or not isinstance(row.get("seconds"), int | float):
         return False
-    counts = (row.get(name) for name in ("prompt_tokens", "completion_tokens"))
     where = (row.get(name) for name in ("endpoint", "day"))
-    return row.get("calls") is None or (
-        all(isinstance(count, int) for count in (row["calls"], *counts))
-        and all(isinstance(each, str) for each in where)
-    )
+    return has_usage(row) and (row.get("calls") is None or all(isinstance(each, str) for each in where))
 
 
 def _parameters(job: Job) -> dict[str, Any]:

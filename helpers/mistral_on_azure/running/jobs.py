@@ -18,10 +18,11 @@ from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.deployments import deployments as known_deployments
 from mistral_on_azure.azure.files import NOTEBOOKS, is_checkout, path_part, scratch
 from mistral_on_azure.azure.masking import Masker
+from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import Kind, Notebook, load
 from mistral_on_azure.catalog.parameters import values
-from mistral_on_azure.catalog.selection import Selection, choose, client_of
-from mistral_on_azure.catalog.sidecar import scripted_answers, scripts
+from mistral_on_azure.catalog.selection import Selection, choose
+from mistral_on_azure.catalog.sidecar import read_sidecar, scripts
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.package_index import group_of
 
@@ -73,7 +74,8 @@ class Job:
 
     @property
     def client(self) -> str:
-        return client_of(self.name)
+        """The client as tables show it; the notebook's own name where it is of no client."""
+        return names().get(self.name, self.name)
 
     @contextmanager
     def working_folder(self) -> Iterator[Path]:
@@ -107,7 +109,8 @@ def plan(
     if deployments and "model" in parameters:
         raise CookbookError("The deployment is given twice: leave out either --deployment or -p model.")
     chosen = choose(folder, selection)
-    scripted_answers(folder)  # raises an error that names a damaged file, before the local endpoint reads them all
+    for file in scripts(folder):
+        read_sidecar(file)  # raises an error that names a damaged file, before the local endpoint reads them all
     _refuse_credentials(parameters, {name for notebook in chosen.values() for name in notebook.parameters})
     wanted = dict.fromkeys(deployments or [parameters.get("model") or None])
     for deployment in wanted:

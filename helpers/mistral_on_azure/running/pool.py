@@ -1,4 +1,4 @@
-"""A pool of processes, each of which executes one notebook and then ends, and the run of all jobs on one target."""
+"""The run of all jobs on one target: a pool of processes, one for each notebook that runs, and what interrupts it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import TracebackType
 
 from mistral_on_azure.azure.children import withheld
 from mistral_on_azure.azure.files import read_json, scratch, temporary_folder
 from mistral_on_azure.azure.masking import Masker
+from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running.history import History, longest_first
-from mistral_on_azure.running.processes import end_tree
 from mistral_on_azure.running.results import Result, Status
 from mistral_on_azure.running.targets import Target
-from mistral_on_azure.running.worker import Ended, Started, cell_timeout, work
+from mistral_on_azure.running.worker import ENDING, Ended, Started, cell_timeout, end_tree, work
 
 _LOOK = 0.2  # seconds between two checks of time limits and of `stop`
 _GRACE = 15.0  # seconds beyond the limit of a cell, in which its process should have ended it
@@ -39,6 +40,43 @@ class Limits:
     cell: float = 120.0
     notebook: float = 600.0
     workers: int = field(default_factory=lambda: (os.cpu_count() or 1) + 2)  # two more, since kernels often wait
+
+
+class Interrupts:
+    """Within this context the first SIGINT, SIGTERM or SIGHUP only sets `signal`, which a loop reads.
+
+    The second one raises KeyboardInterrupt, for a user who does not wait for the clean-up. A signal that is ignored, as
+    under `nohup`, stays ignored. Outside the main thread nothing changes.
+    """
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            for name in (signal.SIGINT, *ENDING):
+                if signal.getsignal(name) is not signal.SIG_IGN:
+                    self._before[name] = signal.signal(name, self._note)
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for name, handler in self._before.items():
+            signal.signal(name, handler)
+        if self.signal is not None and isinstance(error, CookbookError):
+            raise KeyboardInterrupt from None  # children get the signal, too: their failure is no mistake of the user's
+
+    def _note(self, number: int, frame: object) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number)
+
+    @property
+    def reason(self) -> str:
+        """Why the run must stop; empty while no signal has come."""
+        if self.signal is None:
+            return ""
+        return f"Interrupted by {'Ctrl-C' if self.signal is signal.SIGINT else self.signal.name}."
 
 
 class Pool:

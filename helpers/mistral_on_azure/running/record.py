@@ -23,7 +23,7 @@ from mistral_on_azure.azure.files import read_json, write_json
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Prices, Usage, total
 from mistral_on_azure.running.pool import Limits
-from mistral_on_azure.running.results import Result
+from mistral_on_azure.running.results import Result, has_usage, usage_as_json
 
 _PROJECT = "mistral-azure-cookbook"
 
@@ -51,13 +51,11 @@ def unlocked(lock: Path) -> dict[str, tuple[str, str]] | None:
         except InvalidRequirement:
             continue
         here = _version(pinned.name)
-        if here and not pinned.specifier.contains(here, prereleases=True) and _is_for_here(pinned):
+        if not here or pinned.specifier.contains(here, prereleases=True):
+            continue
+        if pinned.marker is None or pinned.marker.evaluate():  # else the line is for another platform
             differing[pinned.name] = (str(pinned.specifier).removeprefix("=="), here)
     return differing
-
-
-def _is_for_here(requirement: Requirement) -> bool:
-    return requirement.marker is None or requirement.marker.evaluate()
 
 
 def _version(name: str) -> str:
@@ -82,7 +80,6 @@ _READ = {
     "fingerprint": str, "status": str, "output": str, "seconds": int | float, "cells": int, "cells_started": int,
     "cell_seconds": list,
 }  # fmt: skip
-_COUNTS = ("calls", "prompt_tokens", "completion_tokens")
 
 
 @dataclass(slots=True)
@@ -132,7 +129,6 @@ class Run:
         return self.prices.cost(self.usage) if self.prices and self.usage else None
 
     def as_json(self) -> dict[str, Any]:
-        usage = self.usage
         return {
             "version": VERSION,
             "began": self.began.isoformat(timespec="seconds"),
@@ -140,10 +136,7 @@ class Run:
             "passed": self.passed,
             "stopped": self.stopped,
             "endpoint": self.endpoint,
-            "calls": usage and usage.calls,
-            "prompt_tokens": usage and usage.prompt,
-            "completion_tokens": usage and usage.completion,
-            "total_tokens": usage and usage.tokens,
+            **usage_as_json(self.usage),
             "cost": self.cost,
             "workers": self.limits.workers,
             "cores": os.cpu_count(),
@@ -169,10 +162,7 @@ def earlier(folder: Path) -> list[dict[str, Any]]:
 
 def _is_whole(row: dict[str, Any]) -> bool:
     """Whether a job's row has all values that a later run reads, of the right types."""
-    counts = (row.get(name) for name in _COUNTS)
-    return all(isinstance(row.get(name), kind) for name, kind in _READ.items()) and (
-        row.get("calls") is None or all(isinstance(count, int) for count in counts)
-    )
+    return all(isinstance(row.get(name), kind) for name, kind in _READ.items()) and has_usage(row)
 
 
 _MOST = 50  # runs at a time

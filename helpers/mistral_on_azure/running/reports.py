@@ -14,7 +14,7 @@ from rich.table import Table
 from mistral_on_azure.azure.files import write_whole
 from mistral_on_azure.recording.usage import Usage, count_text, total
 from mistral_on_azure.running.record import JUNIT, SUMMARY, Run
-from mistral_on_azure.running.results import Result, Status
+from mistral_on_azure.running.results import Result, Status, say
 
 _NO_ERROR = (Status.PASSED, Status.FAILED, Status.SKIPPED)
 _PAGE = 1_000_000  # bytes; GitHub accepts a mebibyte for each step
@@ -33,16 +33,17 @@ def write_junit(folder: Path, run: Run) -> None:
     counts = {
         "tests": len(run.results) or 1,
         "failures": sum(result.status is Status.FAILED for result in run.results),
+        # A job that was not run is an error and not skipped: in a green report, every job ran that can run here.
         "errors": sum(result.status not in _NO_ERROR for result in run.results) + (not run.results),
-        "skipped": sum(result.skipped for result in run.results),
     }
-    attributes = {**{name: str(count) for name, count in counts.items()}, "time": f"{run.wall:.3f}"}
-    of_all = {name: value for name, value in attributes.items() if name != "skipped"}  # the schema has none there
-    suites = xml.Element("testsuites", name="cookbook", **of_all)
-    # A job that was not run is an error and not skipped: in a green report, every job ran that can run here.
-    began = run.began.strftime("%Y-%m-%dT%H:%M:%S")
-    suite = xml.SubElement(suites, "testsuite", name="cookbook", timestamp=began, **attributes)
-    _properties(suite, endpoint=run.endpoint, stopped=run.stopped)
+    attributes = {"name": "cookbook", "time": f"{run.wall:.3f}", **{name: str(each) for name, each in counts.items()}}
+    began, skipped = run.began.strftime("%Y-%m-%dT%H:%M:%S"), str(sum(result.skipped for result in run.results))
+    suites = xml.Element("testsuites", attributes)
+    suite = xml.SubElement(suites, "testsuite", attributes, timestamp=began, skipped=skipped)
+    properties = xml.SubElement(suite, "properties")
+    xml.SubElement(properties, "property", name="endpoint", value=run.endpoint)
+    if run.stopped:
+        xml.SubElement(properties, "property", name="stopped", value=run.stopped)
     for result in run.results:
         _case(suite, result)
     if not run.results:  # a report without a testcase would be green
@@ -73,14 +74,6 @@ def _figures(result: Result) -> str:
     return f"{counted}, {result.cell} of {result.cells} cells{', in an earlier run' if result.resumed else ''}"
 
 
-def _properties(parent: xml.Element, **values: object) -> None:
-    known = {name: value for name, value in values.items() if value not in ("", None)}
-    if known:
-        properties = xml.SubElement(parent, "properties")
-        for name, value in known.items():
-            xml.SubElement(properties, "property", name=name, value=str(value))
-
-
 def write_summary(folder: Path, run: Run, differing: dict[str, tuple[str, str]] | None) -> None:
     """Write `summary.md`.
 
@@ -92,11 +85,10 @@ def write_summary(folder: Path, run: Run, differing: dict[str, tuple[str, str]] 
     if run.stopped:
         parts.append(f"**Stopped early.** {run.stopped}")
     parts += [_markdown(run), *(_failure(result) for result in run.results if not result.passed and result.source)]
-    if run.cost is not None:
-        parts.append(f"Cost of this run: {run.cost:.4f}.")
+    parts.append(_cost(run))
     if differing is not None:
         parts.append(_versions(differing) if differing else "Every package is of the version that the lock names.")
-    write_whole(folder / SUMMARY, _cut("\n\n".join(parts) + "\n", _PAGE))
+    write_whole(folder / SUMMARY, _cut("\n\n".join(filter(None, parts)) + "\n", _PAGE))
 
 
 def _cut(page: str, most: int) -> str:
@@ -195,7 +187,7 @@ def _escape_ci(text: str, characters: str) -> str:
     return text
 
 
-_NUMBERS = ("seconds", "calls", "tokens")
+_NUMBERS = ("seconds", "calls", "tokens", "tokens in", "tokens out")  # columns
 
 
 def print_results(console: Console, run: Run, folder: Path, *more: str) -> None:
@@ -207,13 +199,19 @@ def print_results(console: Console, run: Run, folder: Path, *more: str) -> None:
     skipped = [f"Skipped {each.job.name}: {each.error}." for each in run.results if each.skipped]
     for line in (*skipped, run.stopped, _cost(run), run.verdict, f"Reports: {folder}", *more):
         if line:
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            say(console, line)
+
+
+def table_of_jobs(*columns: str) -> Table:
+    """A table for the terminal that has no rows yet. Only the name of a deployment may be wrapped."""
+    table = Table(box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name != "deployment")
+    return table
 
 
 def _table(run: Run) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for name in ("client", "deployment", *_NUMBERS, "status"):
-        table.add_column(name, justify="right" if name in _NUMBERS else "left", no_wrap=name != "deployment")
+    table = table_of_jobs("client", "deployment", "seconds", "calls", "tokens", "status")
     for result in run.results:
         status = f"{result.status} earlier" if result.resumed else str(result.status)
         status = status if result.passed or result.skipped else status.upper()
@@ -235,14 +233,11 @@ def _cost(run: Run) -> str:
 
 
 def _print_failure(console: Console, result: Result) -> None:
-    def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
     where = f" in cell {result.cell} of {result.cells}" if result.cell else ""
-    say(f"\n{result.job.name} · {result.job.deployment} failed{where}:")
+    say(console, f"\n{result.job.name} · {result.job.deployment} failed{where}:")
     if result.source:
         from rich.syntax import Syntax  # with all of pygments, which only a failure needs
 
         console.print(Syntax(result.source, "python", background_color="default"))
-    say(result.error)
-    say(f"Executed notebook: {result.job.output}\n")
+    say(console, result.error)
+    say(console, f"Executed notebook: {result.job.output}\n")

@@ -103,7 +103,8 @@ class Result:
             "cells": self.cells,
             "cells_started": self.cell,
             "cell_seconds": self.cell_seconds,
-            **_usage_as_json(self.usage),
+            **usage_as_json(self.usage),
+            "counted_exactly": self.usage and self.usage.exact,
             "error": self.error,
             "error_class": self.kind,
             "cell_source": "" if self.passed else self.source,
@@ -119,14 +120,20 @@ class Result:
         self.usage = usage_from_json(earlier)
 
 
-def _usage_as_json(usage: Usage | None) -> dict[str, Any]:
+def usage_as_json(usage: Usage | None) -> dict[str, Any]:
+    """The usage in `results.json`, of a job or of the run; None where it is unknown."""
     return {
         "calls": usage and usage.calls,
         "prompt_tokens": usage and usage.prompt,
         "completion_tokens": usage and usage.completion,
         "total_tokens": usage and usage.tokens,
-        "counted_exactly": usage and usage.exact,
     }
+
+
+def has_usage(row: dict[str, Any]) -> bool:
+    """Whether a row of a file, which may be damaged, has whole counts, or states that they are unknown."""
+    counts = (row.get(name) for name in ("calls", "prompt_tokens", "completion_tokens"))
+    return row.get("calls") is None or all(isinstance(count, int) for count in counts)
 
 
 def usage_from_json(row: dict[str, Any]) -> Usage | None:
@@ -172,6 +179,11 @@ def _answer(result: Result) -> str:
     return ""
 
 
+def say(console: Console, line: str) -> None:
+    """Print a line as it is, without rich's markup, colours and line breaks."""
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 class Progress:
     """Shows the notebooks that run, with their cell and the time elapsed.
 
@@ -208,20 +220,14 @@ class Progress:
         self.failed += not result.passed
         verdict = "passed" if result.passed else str(result.status).upper()
         because = f": {result.error}" if result.status is Status.FAILED else ""
-        self.console.print(
-            f"[{self.done}/{self.total}] {result.job.name} · {result.job.deployment}: "
-            f"{verdict} in {result.seconds:.1f} s{because}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        which = f"[{self.done}/{self.total}] {result.job.name} · {result.job.deployment}"
+        say(self.console, f"{which}: {verdict} in {result.seconds:.1f} s{because}")
 
     def _log_regularly(self) -> None:
         while not self.over.wait(self.quiet):
             now = time.monotonic()
             running = [f"{each.job.name} {_cell(each)} ({now - each.began:.0f} s)" for each in self.running]
-            line = f"{now - self.began:.0f} s: {', '.join(running) or 'starting'}"
-            self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            say(self.console, f"{now - self.began:.0f} s: {', '.join(running) or 'starting'}")
 
     def _lines(self) -> Table:
         table = Table.grid(padding=(0, 2))

@@ -19,8 +19,7 @@ from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running.command import execute
 from mistral_on_azure.running.jobs import plan
-from mistral_on_azure.running.plans import plan_of
-from mistral_on_azure.running.run_options import Options
+from mistral_on_azure.running.plans import Options, plan_of
 from mistral_on_azure.running.saving import settled
 from mistral_on_azure.upkeep.beyond_python import FOLDER, PROGRAMS, cells, fill
 
