@@ -150,18 +150,15 @@ def svg_in(png: bytes, theme: str) -> str | None:
 class Drawing:
     """A picture that can be drawn in several colours: a PNG in a notebook, an SVG on a page of either theme, or text.
 
-    A subclass draws it, and has its alternative text. The same drawing gives the same bytes each time.
+    A subclass draws it. The same drawing gives the same bytes each time.
+
+    Attributes:
+        alt: the picture in words.
+        size: width and height in pixels of the page.
     """
 
-    @property
-    def alt(self) -> str:
-        """The picture in words."""
-        raise NotImplementedError
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels of the page."""
-        raise NotImplementedError
+    alt: str
+    size: tuple[int, int]
 
     def draw(self, figure: Figure, colours: Colours) -> None:
         """Draw into an empty figure of that size."""

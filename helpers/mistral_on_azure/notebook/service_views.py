@@ -43,7 +43,6 @@ def base_urls(kind: DeploymentKind) -> dict[str, list[str]]:
     return dict(sorted(found.items(), key=lambda pair: len(pair[0])))
 
 
-@dataclass(frozen=True, repr=False)
 class BaseUrls(Drawing):
     """A decision tree: how the address ends, which kind that is, and what each client's base URL is.
 
