@@ -12,8 +12,6 @@ from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Budget, Prices, Usage
 from mistral_on_azure.running import door_targets
-from mistral_on_azure.running.jobs import Job
-from mistral_on_azure.running.results import Result
 
 CHAT = "/v1/chat/completions"
 
@@ -144,23 +142,21 @@ def https(local, monkeypatch):
     return identity[ENDPOINT]
 
 
-def test_a_door_brings_tokens_or_takes_them(https, tmp_path):
+def test_a_door_brings_tokens_or_takes_them(https):
     body = {"messages": [{"role": "user", "content": "How many languages are in the world?"}], "max_tokens": 90}
-    result = Result(Job(tmp_path / "n.ipynb", "d", tmp_path / "o.ipynb"))
     with door_targets.real(https, Budget(), lambda *_: None) as through:
-        environment = through.environment(result)
-        own = {"Authorization": f"Bearer {environment[CREDENTIAL]}", "api-key": environment[CREDENTIAL]}
-        by_key = requests.post(f"{environment[ENDPOINT]}/v1/chat/completions", json=body, headers=own, timeout=100)
+        job = Notebook(through)
+        by_key = job.post(body, headers={"api-key": job.key})
         assert by_key.status_code == 200, by_key.text
 
         from azure.identity import DefaultAzureCredential
 
         token = {"Authorization": f"Bearer {DefaultAzureCredential().get_token('https://ml.azure.com/.default').token}"}
-        secure, trusted = environment["COOKBOOK_SECURE_ENDPOINT"], environment["REQUESTS_CA_BUNDLE"]
-        by_token = requests.post(f"{secure}/v1/chat/completions", json=body, headers=token, timeout=100, verify=trusted)
+        url, trusted = job.environment["COOKBOOK_SECURE_ENDPOINT"] + CHAT, job.environment["REQUESTS_CA_BUNDLE"]
+        by_token = requests.post(url, json=body, headers=token, timeout=100, verify=trusted)
         assert by_token.status_code == 200 and by_token.json()["usage"] == by_key.json()["usage"]
-        assert through.usage(result).calls == 2 and through.usage(result).tokens == 2 * 83
-    assert "eyJ" not in str(environment)
+        assert job.usage.calls == 2 and job.usage.tokens == 2 * 83
+    assert "eyJ" not in str(job.environment)
 
 
 def test_no_identity_is_said_before_anything_runs(https, monkeypatch):

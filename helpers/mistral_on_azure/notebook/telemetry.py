@@ -79,13 +79,13 @@ class Backend:
         """The spans of libraries that describe a call of a model (with a `gen_ai` attribute), by trace id."""
         return {each.trace: each for each in self.spans() if any("gen_ai" in name for name in each.attributes)}
 
-    def wait_for_calls(self, count: int, app: str = "answer") -> None:
-        """Wait until `count` of the app's spans, named `app`, have arrived with the library's span of the same trace.
+    def wait_for_calls(self, count: int) -> None:
+        """Wait until `count` of the app's spans, named `answer`, have arrived, each with the library's span of its trace.
 
         Raises:
             CookbookError: when they do not arrive within half a minute.
         """
-        self.wait(lambda: len({each.trace for each in self.spans(app)} & self.calls().keys()) >= count)
+        self.wait(lambda: len({each.trace for each in self.spans("answer")} & self.calls().keys()) >= count)
 
     def metrics(self) -> dict[str, float]:
         """The sums of all histograms that have arrived, by name; the last report of each counts."""
