@@ -80,7 +80,7 @@ class Backend:
         return {each.trace: each for each in self.spans() if any("gen_ai" in name for name in each.attributes)}
 
     def wait_for_calls(self, count: int) -> None:
-        """Wait until `count` of the app's spans, named `answer`, have arrived, each with the library's span of its trace.
+        """Wait until `count` spans named `answer`, the app's, have arrived with the library's span of the same trace.
 
         Raises:
             CookbookError: when they do not arrive within half a minute.
