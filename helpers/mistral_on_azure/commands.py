@@ -60,7 +60,7 @@ def serve(
         return
     if replay or record:
         _check_alone(ctx, "replay" if replay else "record")
-        from mistral_on_azure.recording.serving_recordings import record_script, serve_recording
+        from mistral_on_azure.notebook.tapes import record_script, serve_recording
 
         if replay:
             serve_recording(replay, port)

@@ -13,9 +13,8 @@ import pytest
 from PIL import Image
 
 from mistral_on_azure import show_figure, show_table
-from mistral_on_azure.notebook.deployment_views import plot_deployments, show_deployments
 from mistral_on_azure.notebook.kept_measurements import ClientFaults
-from mistral_on_azure.notebook.model_views import show_models
+from mistral_on_azure.notebook.model_views import plot_deployments, show_deployments, show_models
 from mistral_on_azure.notebook.streams import Stream, print_stream, show_usage
 from mistral_on_azure.notebook.token_probabilities import show_logprobs
 from mistral_on_azure.notebook.wire import Wire

@@ -1,4 +1,4 @@
-"""What passes through a door: the same bytes, the real credential, and a count."""
+"""What passes through a door: the same bytes, the real credential (a key or a token), and a count."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import requests
 from upstream import KEY, USAGE, Notebook
 
-from mistral_on_azure.azure.addresses import CREDENTIAL
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Budget, Prices, Usage
 from mistral_on_azure.running import targets
@@ -130,3 +130,39 @@ def test_the_budget_stops_before_it_is_overspent(upstream, tmp_path, budget):
         assert len([seen for seen in upstream.seen if seen[0] == "POST"]) == 3
         assert client.usage.tokens == 300 and "does not allow the next call" in through.stop()
         assert through.objection(client.result) == through.stop()  # whatever the notebook made of it
+
+
+@pytest.fixture
+def https(local, monkeypatch):
+    """The https address of an endpoint for which this process has an identity and no key."""
+    identity = local.identity()
+    for name, value in identity.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(CREDENTIAL)
+    return identity[ENDPOINT]
+
+
+def test_a_door_brings_tokens_or_takes_them(https):
+    body = {"messages": [{"role": "user", "content": "How many languages are in the world?"}], "max_tokens": 90}
+    with targets.real(https, Budget(), lambda *_: None) as through:
+        job = Notebook(through)
+        by_key = job.post(body, headers={"api-key": job.key})
+        assert by_key.status_code == 200, by_key.text
+
+        from azure.identity import DefaultAzureCredential
+
+        token = {"Authorization": f"Bearer {DefaultAzureCredential().get_token('https://ml.azure.com/.default').token}"}
+        url, trusted = job.environment["COOKBOOK_SECURE_ENDPOINT"] + CHAT, job.environment["REQUESTS_CA_BUNDLE"]
+        by_token = requests.post(url, json=body, headers=token, timeout=100, verify=trusted)
+        assert by_token.status_code == 200 and by_token.json()["usage"] == by_key.json()["usage"]
+        assert job.usage.calls == 2 and job.usage.tokens == 2 * 83
+    assert "eyJ" not in str(job.environment)
+
+
+def test_no_identity_is_said_before_anything_runs(https, monkeypatch):
+    monkeypatch.setenv("IDENTITY_HEADER", "nobody")
+    with (
+        pytest.raises(CookbookError, match="no Microsoft Entra ID identity was found"),
+        targets.real(https, Budget(), lambda *_: None),
+    ):
+        pass

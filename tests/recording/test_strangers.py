@@ -10,29 +10,25 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from upstream import KEY, Upstream
+from upstream import KEY, Notebook, Upstream
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.addresses import CREDENTIAL
 from mistral_on_azure.azure.callers import is_path, refusal
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording import doors
 from mistral_on_azure.recording.tape import Recorder, Scrubber, read
 from mistral_on_azure.recording.usage import Budget
 from mistral_on_azure.running import targets
-from mistral_on_azure.running.jobs import Job
-from mistral_on_azure.running.results import Result
 
 BODY = json.dumps({"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 100_000})
 
 
-class Door:
-    """A door of a run with a budget, and its job."""
+class Door(Notebook):
+    """A notebook behind a door that sends what no HTTP client would."""
 
-    def __init__(self, through: targets.ThroughDoors) -> None:
-        self.through, self.result = through, Result(Job(Path("n.ipynb"), "d", Path("out.ipynb")))
-        environment = through.environment(self.result)
-        self.url, self.key = environment[ENDPOINT], environment[CREDENTIAL]
-        self.port = urlsplit(self.url).port
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port
 
     def send(self, line: str, *headers: str, body: str = "", host: str = "") -> str:
         """Send a request as it is written here, with the door's key; return all that comes back."""
@@ -157,7 +153,7 @@ def test_who_has_not_the_doors_key_neither_reserves_budget_nor_ends_the_run(door
         answer = requests.post(f"{door.url}/v1/chat/completions", data=BODY, headers=headers, timeout=100)
         assert answer.status_code == 401
     assert door.through.stop() == "" and door.through.objection(door.result) == ""
-    assert door.through.usage(door.result).tokens == 0
+    assert door.usage.tokens == 0
 
 
 def test_the_job_itself_is_still_stopped_by_the_budget(door):

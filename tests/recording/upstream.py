@@ -128,8 +128,8 @@ class Notebook:
 
     def __init__(self, through: targets.ThroughDoors, name: str = "n") -> None:
         self.result = Result(Job(Path(f"{name}.ipynb"), "d", Path("out.ipynb")))
-        self.through, environment = through, through.environment(self.result)
-        self.url, self.key = environment[ENDPOINT], environment[CREDENTIAL]
+        self.through, self.environment = through, through.environment(self.result)
+        self.url, self.key = self.environment[ENDPOINT], self.environment[CREDENTIAL]
 
     def post(
         self, body: dict, path: str = "/v1/chat/completions", key: str = "", headers: dict | None = None, **more: Any

@@ -97,6 +97,7 @@ def show_bars(
     parts = list(dict.fromkeys(part for row in rows.values() for part in row))
     if not rows or not 1 <= len(parts) <= len(_STYLES):
         raise ValueError(f"Bars have one row or more, and 1 to {len(_STYLES)} kinds of parts, not {len(parts)}.")
+    intervals = intervals or {}
     written = {name: f"{sum(row.values()):,.6g}" for name, row in rows.items()} | dict(labels or {})
     from matplotlib import rc_context
 
@@ -108,7 +109,7 @@ def show_bars(
         ends = {}
         for place, (name, row) in enumerate(rows.items()):
             ends[name] = sum(row.values())
-            if interval := (intervals or {}).get(name):
+            if interval := intervals.get(name):
                 key = {} if len(axes.lines) else {"label": whisker}
                 axes.plot(
                     interval, (place + 0.47,) * 2, color=colours.ink, marker="|", markersize=5, clip_on=False, **key
@@ -127,7 +128,7 @@ def show_bars(
         axes.spines[["top", "right"]].set_visible(False)
         if len(parts) > 1 or intervals:
             figure.legend(loc="outside lower center", ncols=3 if len(parts) > 4 else len(parts) + 1, frameon=False)
-        return show_figure(figure, _in_words(rows, title, written, intervals or {}))
+        return show_figure(figure, _in_words(rows, title, written, intervals))
 
 
 def _draw(axes: object, rows: Rows, parts: list[str]) -> None:

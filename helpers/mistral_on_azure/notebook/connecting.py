@@ -105,7 +105,7 @@ def connect(endpoint: str = "", model: str = "", kind: str = "") -> None:
     check_credential(os.environ[CREDENTIAL])
     _current = _look(url, model, known, by_address=not kind)
     os.environ.update(variables_of(url, _current.kind))
-    print(_describe(_current, model) + _name(_current, model))
+    print(_describe(_current) + _name(_current, model))
 
 
 def current() -> Connection:
@@ -267,13 +267,12 @@ def _leave_local(url: str) -> None:
         del os.environ[CREDENTIAL]
 
 
-def _describe(connection: Connection, model: str) -> str:
+def _describe(connection: Connection) -> str:
     words = "" if connection.kind is SERVERLESS else f" ({connection.kind.words})"
-    if connection.local:
-        engine = connection.local.get("engine")
-        model = f"{connection.model}, whose answers are those of {engine}" if engine else connection.model
-        return f"Local endpoint{words}, serving {model}"
-    return f"{connection.url}{words}, serving {connection.model}"
+    where = "Local endpoint" if connection.local else connection.url
+    engine = connection.local.get("engine")
+    answers = f", whose answers are those of {engine}" if engine else ""
+    return f"{where}{words}, serving {connection.model}{answers}"
 
 
 def _name(connection: Connection, model: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -101,11 +100,15 @@ def _png(figure: Figure) -> bytes:
 
     drawn = _saved(figure, colours.ground, format="png", metadata={"Software": None})
     drawing, small = PngInfo(), io.BytesIO()
-    drawing.add_itxt(_CHUNK, _saved(figure, "none", format="svg", metadata={"Date": None}).decode(), zip=True)
+    drawing.add_itxt(_CHUNK, _svg(figure).decode(), zip=True)
     with Image.open(io.BytesIO(drawn)) as picture:
         few = picture.convert("RGB").quantize(_SHADES, dither=Image.Dither.NONE)
         few.save(small, "png", optimize=True, pnginfo=drawing)
     return small.getvalue()
+
+
+def _svg(figure: Figure) -> bytes:
+    return _saved(figure, "none", format="svg", metadata={"Date": None})
 
 
 def _saved(figure: Figure, ground: str, **saved: object) -> bytes:
@@ -144,18 +147,15 @@ def svg_in(png: bytes, theme: str) -> str | None:
 class Drawing:
     """A picture that can be drawn in several colours: a PNG in a notebook, an SVG on a page of either theme, or text.
 
-    A subclass draws it, and has its alternative text. The same drawing gives the same bytes each time.
+    A subclass draws it. The same drawing gives the same bytes each time.
+
+    Attributes:
+        alt: the picture in words.
+        size: width and height in pixels of the page.
     """
 
-    @property
-    def alt(self) -> str:
-        """The picture in words."""
-        raise NotImplementedError
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels of the page."""
-        raise NotImplementedError
+    alt: str
+    size: tuple[int, int]
 
     def draw(self, figure: Figure, colours: Colours) -> None:
         """Draw into an empty figure of that size."""
@@ -169,8 +169,7 @@ class Drawing:
 
     def png(self) -> bytes:
         """The picture for notebooks, at twice its size."""
-        with self._settings(colours):
-            return _png(self._drawn(colours))
+        return self._written(colours, _png)
 
     def svg(self, theme: str) -> bytes:
         """The picture for a page.
@@ -178,23 +177,19 @@ class Drawing:
         Args:
             theme: "light" or "dark".
         """
-        with self._settings(THEMES[theme]):
-            return _saved(self._drawn(THEMES[theme]), "none", format="svg", metadata={"Date": None})
+        return self._written(THEMES[theme], _svg)
 
-    def _settings(self, colours: Colours) -> AbstractContextManager[None]:
+    def _written(self, colours: Colours, write: Callable[[Figure], bytes]) -> bytes:
         from matplotlib import rc_context
+        from matplotlib.figure import Figure
 
         inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
         plain = {"text.parse_math": False}  # a dollar is a dollar
-        return rc_context({"font.size": 10, "font.family": "sans-serif", **plain, **dict.fromkeys(inked, colours.ink)})
-
-    def _drawn(self, colours: Colours) -> Figure:
-        from matplotlib.figure import Figure
-
-        width, height = self.size
-        figure = Figure(figsize=(width / _DOTS, height / _DOTS))
-        self.draw(figure, colours)
-        return figure
+        settings = {"font.size": 10, "font.family": "sans-serif", **plain, **dict.fromkeys(inked, colours.ink)}
+        with rc_context(settings):
+            figure = Figure(figsize=[pixels / _DOTS for pixels in self.size])
+            self.draw(figure, colours)
+            return write(figure)
 
 
 def sheet(figure: Figure) -> Axes:
@@ -207,6 +202,11 @@ def sheet(figure: Figure) -> Axes:
 
 
 LEFT = ' style="text-align: left; vertical-align: top"'  # for a cell of a table
+
+
+def cells(texts: Iterable[str]) -> str:
+    """Cells of a table's row, as HTML."""
+    return "".join(f"<td{LEFT}>{escape(text)}</td>" for text in texts)
 
 
 def table_in_html(caption: str, labels: Iterable[str], rows: str, style: str = "") -> str:
@@ -239,9 +239,7 @@ class Table(NamedTuple):
 
     def _repr_html_(self) -> str:
         body = (
-            f'<tr><th scope="row"{LEFT}>{escape(name)}</th>'
-            f"{''.join(f'<td{LEFT}>{escape(text)}</td>' for text in texts)}</tr>"
-            for name, texts in self.rows.items()
+            f'<tr><th scope="row"{LEFT}>{escape(name)}</th>{cells(texts)}</tr>' for name, texts in self.rows.items()
         )
         return table_in_html(escape(self.caption), ("", *map(escape, self.columns)), "".join(body), LEFT)
 

@@ -200,24 +200,24 @@ class QuotaUse(Drawing):
 
     @property
     def _rows(self) -> list[tuple[str, Mapping[str, Any]]]:
-        return [(name, self.results[name]) for name in _CONTENDERS if name in self.results]
+        return [(label, self.results[name]) for name, label in _CONTENDERS.items() if name in self.results]
 
     def __repr__(self) -> str:
-        width = max(len(_CONTENDERS[name]) for name, _ in self._rows)
+        width = max(len(label) for label, _ in self._rows)
         lines = [f"{'':{width}}  of the quota  refused  unanswered  seconds, median and 95 of 100"]
         lines += [
-            f"{_CONTENDERS[name]:{width}}  {row['used']:>12.3f}  {row['refused']:>7,}  {row['failed']:>10,}"
+            f"{label:{width}}  {row['used']:>12.3f}  {row['refused']:>7,}  {row['failed']:>10,}"
             f"  {row['median']:>8.1f}  {row['p95']:>8.1f}"
-            for name, row in self._rows
+            for label, row in self._rows
         ]
         return "\n".join(lines)
 
     @property
     def alt(self) -> str:
         said = "; ".join(
-            f"{_CONTENDERS[name]}: {row['used']:.3f} of the quota, {row['refused']:,} refused, "
+            f"{label}: {row['used']:.3f} of the quota, {row['refused']:,} refused, "
             f"95 of 100 answers within {row['p95']:.1f}"
-            for name, row in self._rows
+            for label, row in self._rows
         )
         return f"Measured on {self.date} for {self.minutes:g} minutes each. {said} (in seconds)."
 
@@ -227,30 +227,26 @@ class QuotaUse(Drawing):
 
     def draw(self, figure: Figure, colours: Colours) -> None:
         """Draw three columns of bars: the share of the quota, the refused requests, and the seconds of a question."""
-        rows = self._rows
         figure.set_layout_engine("constrained")
-        used, refused, waits = figure.subplots(1, 3, sharey=True, width_ratios=(3, 2.4, 2.4))
-        places = range(len(rows))
-        fill = [colours.strong if name.startswith("ledger") else colours.pale for name, _ in rows]
-        used.barh(places, [row["used"] for _, row in rows], color=fill, edgecolor=colours.strong)
-        counts = [row["refused"] for _, row in rows]
-        refused.barh(places, counts, color=colours.sand, edgecolor=colours.ink, hatch="///")
-        waits.barh(places, [row["p95"] for _, row in rows], color=fill, edgecolor=colours.strong)
-        for place, (_, row) in enumerate(rows):
-            _write(used, row["used"], place, f"{row['used']:.3f}")
-            _write(refused, row["refused"], place, f"{row['refused']:,}")
-            _write(waits, row["p95"], place, f"{row['p95']:.1f}")
-        used.set(yticks=places, yticklabels=[_CONTENDERS[name] for name, _ in rows], ylim=(len(rows) - 0.4, -0.6))
-        titles = ("share of the quota used", "requests refused", "95 of 100 answers took\nat most, in seconds")
-        for axes, title in zip((used, refused, waits), titles, strict=True):
+        names, rows = zip(*self._rows, strict=True)
+        fill = [colours.strong if name.startswith("the ledger") else colours.pale for name in names]
+        told, lost = {"color": fill, "edgecolor": colours.strong}, {"color": colours.sand, "edgecolor": colours.ink}
+        columns = (
+            ("used", ".3f", told, "share of the quota used"),
+            ("refused", ",", {**lost, "hatch": "///"}, "requests refused"),
+            ("p95", ".1f", told, "95 of 100 answers took\nat most, in seconds"),
+        )
+        panels = figure.subplots(1, 3, sharey=True, width_ratios=(3, 2.4, 2.4))
+        for axes, (key, written, style, title) in zip(panels, columns, strict=True):
+            axes.barh(range(len(rows)), [row[key] for row in rows], **style)
+            for place, row in enumerate(rows):
+                text, beside = f"{row[key]:{written}}", (row[key], place)
+                axes.annotate(text, beside, (3, 0), textcoords="offset points", va="center", size=8.5)
             axes.set_title(title, size=9.5)
             axes.set(xlim=(0, axes.get_xlim()[1] * 1.3), xticks=[], facecolor="none")
             axes.tick_params(length=0, labelsize=9)
             axes.spines[["top", "right", "bottom"]].set_visible(False)
-
-
-def _write(axes: Any, length: float, place: int, text: str) -> None:
-    axes.annotate(text, (length, place), (3, 0), textcoords="offset points", va="center", size=8.5)
+        panels[0].set(yticks=range(len(rows)), yticklabels=names, ylim=(len(rows) - 0.4, -0.6))
 
 
 def plot_quota_use() -> QuotaUse:

@@ -1,32 +1,132 @@
-"""The models in a notebook: the table of where each is offered, what it runs on and what it can do, and a time line."""
+"""The models in a notebook: deployments with their parameters, and the table and time line of all models on Azure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING
 
+from mistral_on_azure.azure.deployments import Deployment, deployments
 from mistral_on_azure.catalog.models import KINDS, OLD, Model, Part, as_of, models, parts, stale_names
-from mistral_on_azure.catalog.models_command import catalog_name, every, runs_on, tokens_here
-from mistral_on_azure.notebook.figures import LEFT, Colours, Drawing, table_in_html
+from mistral_on_azure.notebook.figures import LEFT, Colours, Drawing, cells, table_in_html
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 GROUPS = {
     "open": "Open models, on managed compute",
     "sold today": "Sold today, per token",
     "retired": "Retired on Azure",
 }
-_LEFT, _FROM = date(2022, 10, 1), date(2023, 7, 1)  # the start of the time line, and of a row of unknown beginning
 _HEADS = {"open": "open, on managed compute", "sold today": "sold today, per token", "retired": "retired on Azure"}
-_OTHERS = "API, library, machines"
+_LEFT, _FROM = date(2022, 10, 1), date(2023, 7, 1)  # the start of the time line, and of a row of unknown beginning
+_COLUMNS = 40  # width of the widest bar where pictures are not shown
+
+
+class DeploymentTable:
+    """Two rows for each deployment: numbers, then texts. The table fits into half a window."""
+
+    def __repr__(self) -> str:
+        return "\n\n".join(_block(name, _facts(deployment)) for name, deployment in deployments().items())
+
+    def _repr_html_(self) -> str:
+        body = []
+        for deployment in deployments().values():
+            said = _facts(deployment)
+            size = f"{said['Parameters']}, {said['Active for a token']} active"
+            numbers = cells((size, said["Context"], said["Calls tools"]))
+            below = ("Languages", "Architecture", "Mistral AI says")
+            more = "<br>".join(f"{label}: {escape(said[label])}" for label in below)
+            head, last, version = escape(deployment.name).rpartition("Instruct-")
+            name = f'{head}<span style="white-space: nowrap">{last}{version}</span>'  # no line break inside its version
+            body.append(f'<tr><th scope="row" rowspan="2"{LEFT}>{name}</th>{numbers}</tr>')
+            body.append(f'<tr><td colspan="3"{LEFT}>{more}</td></tr>')
+        labels = ("Deployment", "Parameters", "Context", "Tools")
+        return table_in_html("The four deployments", labels, "".join(body), LEFT)
+
+
+def show_deployments() -> DeploymentTable:
+    """Show the facts of each deployment in a table."""
+    return DeploymentTable()
+
+
+def _facts(deployment: Deployment) -> dict[str, str]:
+    dense = deployment.parameters_active == deployment.parameters_total
+    return {
+        "Architecture": deployment.architecture,
+        "Parameters": f"{deployment.parameters_total:g} billion",
+        "Active for a token": "all" if dense else f"{deployment.parameters_active:g} billion",
+        "Context": f"{deployment.context:,} tokens",
+        "Languages": ", ".join(deployment.languages),
+        "Calls tools": "yes" if deployment.tools else "no",
+        "Mistral AI says": deployment.claim,
+    }
+
+
+def _block(name: str, facts: dict[str, str]) -> str:
+    """A name, and below it a line for each fact."""
+    width = max(map(len, facts))
+    return "\n".join((name, *(f"  {label:<{width}}  {text}" for label, text in facts.items())))
+
+
+@dataclass(frozen=True, repr=False)
+class DeploymentPlot(Drawing):
+    """A bar for each deployment's parameters; those that a token uses are darker. Text where pictures are not shown."""
+
+    deployments: tuple[Deployment, ...]
+    size = (440, 310)
+
+    def __repr__(self) -> str:
+        longest = max(each.parameters_total for each in self.deployments)
+        names = max(len(_short(each)) for each in self.deployments)
+        lines = []
+        for each in self.deployments:
+            sizes = (each.parameters_total, each.parameters_active)
+            total, active = (max(1, round(_COLUMNS * size / longest)) for size in sizes)
+            lines.append(f"{_short(each):>{names}} {'█' * active}{'░' * (total - active)} {_label(each)}")
+        return "\n".join(lines)
+
+    @property
+    def alt(self) -> str:
+        said = "; ".join(f"{_short(each)} {_label(each)}" for each in self.deployments)
+        return f"Bar chart of parameters in billions, all of them and those that a token uses: {said}."
+
+    def draw(self, figure: Figure, colours: Colours) -> None:
+        """Draw a bar for each deployment, and on it a darker one for what a token uses."""
+        figure.set_layout_engine("constrained", w_pad=0.15, h_pad=0.12)
+        axes = figure.add_subplot(facecolor=colours.ground)
+        places, style = range(len(self.deployments)), {"height": 0.42, "edgecolor": colours.strong}
+        held = [each.parameters_total for each in self.deployments]
+        used = [each.parameters_active for each in self.deployments]
+        axes.barh(places, held, color=colours.pale, label="held in memory", **style)
+        axes.barh(places, used, color=colours.strong, label="used for each token", **style)
+        for place, each in zip(places, self.deployments, strict=True):
+            axes.text(0, place - 0.31, f"{_short(each)}: {_label(each)}", va="bottom")
+        axes.set(yticks=[], ylim=(len(self.deployments) - 0.7, -0.8), xlabel="parameters, in billions")
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        figure.legend(loc="outside lower center", ncols=2, frameon=False)
+
+
+def plot_deployments() -> DeploymentPlot:
+    """Plot the parameters of each deployment, and those that each token uses."""
+    return DeploymentPlot(tuple(deployments().values()))
+
+
+def _short(deployment: Deployment) -> str:
+    return deployment.name.removeprefix("mistralai-")
+
+
+def _label(deployment: Deployment) -> str:
+    if deployment.parameters_active == deployment.parameters_total:
+        return f"{deployment.parameters_total:g}, all used"
+    return f"{deployment.parameters_total:g}, {deployment.parameters_active:g} used"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelTable:
-    """The rows of the table, in groups, without the facts that all rows share.
-
-    Rows that were not checked for 90 days are named above or below it.
-    """
+    """Rows in groups, without the facts that all share. Those not checked for 90 days are named above or below."""
 
     rows: tuple[Model, ...]
 
@@ -37,28 +137,29 @@ class ModelTable:
         return [label for label in said[0] if len(said) == 1 or len({each[label] for each in said}) > 1]
 
     def __repr__(self) -> str:
-        labels, blocks = self.labels, [f"As of {as_of()}; {stale_line()}"]
-        width = max(map(len, labels))
+        labels, blocks = self.labels, [f"As of {as_of()}; {_stale_line()}"]
         for row in self.rows:
             said = facts(row)
-            name = f"{row.name}, {catalog_name(row)}" if catalog_name(row) else row.name
-            blocks.append("\n".join((name, *(f"  {label:<{width}}  {said[label]}" for label in labels))))
+            blocks.append(_block(", ".join(_names(row)), {label: said[label] for label in labels}))
         return "\n\n".join(blocks)
 
     def _repr_html_(self) -> str:
-        labels = self.labels
-        body = []
+        labels, body = self.labels, []
         for group, title in GROUPS.items():
             rows = [row for row in self.rows if row.group == group]
-            if rows:
-                body.append(f'<tr><th colspan="{len(labels) + 1}"{LEFT}>{title}</th></tr>')
-            body += [_table_row(row, labels) for row in rows]
-        caption = f"Mistral's chat models on Azure, as of {as_of()}; {stale_line()}"
+            body += [f'<tr><th colspan="{len(labels) + 1}"{LEFT}>{title}</th></tr>'] if rows else []
+            for row in rows:
+                said = facts(row)
+                name = "<br>".join(map(escape, _names(row)))
+                body.append(f'<tr><th scope="row"{LEFT}>{name}</th>{cells(said[label] for label in labels)}</tr>')
+        caption = f"Mistral's chat models on Azure, as of {as_of()}; {_stale_line()}"
         return table_in_html(caption, ("Model", *labels), "".join(body), LEFT)
 
 
 def facts(row: Model) -> dict[str, str]:
     """A model's facts as texts, by label. Where sources disagree, the text has what each of them says."""
+    from mistral_on_azure.catalog.models_command import every, runs_on, tokens_here  # rich takes a tenth of a second
+
     said = {kind: [fact.value for fact in getattr(row, kind)] for kind in KINDS}
     where = [kind for kind, values in said.items() if values[:1] == ["offered"]]
     where += [f"{kind} (documented)" for kind, values in said.items() if values[:1] == ["documented"]]
@@ -76,15 +177,14 @@ def facts(row: Model) -> dict[str, str]:
     }
 
 
-def _table_row(row: Model, labels: list[str]) -> str:
-    said = facts(row)
-    cells = "".join(f"<td{LEFT}>{escape(said[label])}</td>" for label in labels)
-    also = f"<br>{escape(catalog_name(row))}" if catalog_name(row) else ""
-    return f'<tr><th scope="row"{LEFT}>{escape(row.name)}{also}</th>{cells}</tr>'
+def _names(row: Model) -> list[str]:
+    """A model's name and, where it differs, that in Azure's catalog."""
+    from mistral_on_azure.catalog.models_command import catalog_name
+
+    return [*filter(None, (row.name, catalog_name(row)))]
 
 
-def stale_line() -> str:
-    """The names of the rows that were not checked for 90 days, in half a sentence."""
+def _stale_line() -> str:
     old = stale_names()
     return f"{OLD}: {', '.join(old)}" if old else "every row was checked in the last 90 days"
 
@@ -118,11 +218,10 @@ class Span:
     @property
     def words(self) -> str:
         """The row in words."""
-        said = [f"from {self.begins}" if self.begins else ""]
-        said += [f"gone from Mistral's own API on {self.maker}" if self.maker else ""]
-        ends = " or ".join(map(str, self.ends))
-        said += [f"ended by Azure on {ends}" if ends else "still on Azure"]
-        return f"{self.name}: {', '.join(filter(None, said))}"
+        said = [f"from {self.begins}"] if self.begins else []
+        said += [f"gone from Mistral's own API on {self.maker}"] if self.maker else []
+        said += [f"ended by Azure on {' or '.join(map(str, self.ends))}" if self.ends else "still on Azure"]
+        return f"{self.name}: {', '.join(said)}"
 
 
 def spans() -> list[Span]:
@@ -140,29 +239,19 @@ def _of_model(model: Model) -> Span:
 
 def _of_part(part: Part) -> Span:
     begins = part.since[0].day if part.since else None
-    return Span(part.name, _OTHERS, begins, tuple(fact.day for fact in part.ends if fact.day))
+    return Span(part.name, "API, library, machines", begins, tuple(fact.day for fact in part.ends if fact.day))
 
 
-def _draw_row(axes: Any, row: Span, place: float, end: date, colours: Colours) -> None:
+def _draw_row(axes: Axes, row: Span, place: float, end: date, colours: Colours) -> None:
     begins, stops = row.begins or _FROM, max(row.ends, default=end)
-    colour = colours.pale if row.ends else colours.strong
-    style = {"color": colour, "linewidth": 5, "solid_capstyle": "butt"}
-    axes.plot([begins, stops], [place, place], linestyle="-" if row.begins else (0, (1, 1)), **style)
-    if row.begins:
-        axes.plot([begins], [place], "o", color=colours.ink, markersize=6)
-    for day in row.ends:
-        axes.plot([day], [place], "X", color=colours.ink, markersize=7)
-    if row.maker:
-        axes.plot([row.maker], [place], "D", color=colours.ink, markersize=5)
-    if not row.ends:
-        axes.plot([end], [place], ">", color=colours.ink, markersize=6)
+    line, colour = "-" if row.begins else (0, (1, 1)), colours.pale if row.ends else colours.strong
+    axes.plot([begins, stops], [place] * 2, linestyle=line, color=colour, linewidth=5, solid_capstyle="butt")
+    marks = [(row.begins, "o", 6), *((day, "X", 7) for day in row.ends), (row.maker, "D", 5)]
+    marks += [] if row.ends else [(end, ">", 6)]
+    for day, marker, size in marks:
+        if day:
+            axes.plot([day], [place], marker, color=colours.ink, markersize=size)
     axes.annotate(row.name, (begins, place), (-8, 0), textcoords="offset points", ha="right", va="center", size=9)
-
-
-def _years() -> Any:
-    from matplotlib.dates import YearLocator
-
-    return YearLocator()
 
 
 class TimeLine(Drawing):
@@ -177,8 +266,10 @@ class TimeLine(Drawing):
     def alt(self) -> str:
         return f"Time line of models, API and library, as of {as_of()}. {'; '.join(row.words for row in spans())}."
 
-    def draw(self, figure: Any, colours: Colours) -> None:
+    def draw(self, figure: Figure, colours: Colours) -> None:
         """Draw a row for each model and part."""
+        from matplotlib.dates import YearLocator
+
         figure.set_layout_engine("constrained")
         axes = figure.add_subplot(facecolor=colours.ground)
         end, place, last = as_of(), 0.0, ""
@@ -192,19 +283,15 @@ class TimeLine(Drawing):
         axes.axvline(end, color=colours.ink, linewidth=0.8, linestyle=":")
         axes.text(end, place + 0.1, f" as of {end}", ha="right", va="center", size=9)
         axes.set(ylim=(place + 0.5, -0.4), xlim=(_LEFT, date(2027, 2, 1)), yticks=[])
-        axes.xaxis.set_major_locator(_years())
+        axes.xaxis.set_major_locator(YearLocator())
         axes.xaxis.tick_top()
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
         axes.grid(axis="x", color=colours.ink, alpha=0.15)
         shapes = {"o": "published, or begun", "D": "gone from Mistral's own API", "X": "ended by Azure, as announced"}
-        handles = [
-            axes.plot([], [], marker=marker, color=colours.ink, linestyle="", markersize=6, label=label)[0]
-            for marker, label in {**shapes, ">": "still on Azure"}.items()
-        ]
-        figure.legend(
-            handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8, handletextpad=0.1
-        )
+        for marker, label in {**shapes, ">": "still on Azure"}.items():
+            axes.plot([], [], marker, color=colours.ink, markersize=6, label=label)
+        figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=8, handletextpad=0.1)
 
 
 def plot_models() -> TimeLine:

@@ -43,7 +43,6 @@ def base_urls(kind: DeploymentKind) -> dict[str, list[str]]:
     return dict(sorted(found.items(), key=lambda pair: len(pair[0])))
 
 
-@dataclass(frozen=True, repr=False)
 class BaseUrls(Drawing):
     """A decision tree: how the address ends, which kind that is, and what each client's base URL is.
 
@@ -56,9 +55,9 @@ class BaseUrls(Drawing):
         lines = [f"The address ends with {' or '.join(kind.suffixes)}: {kind.words}" for kind in (MANAGED, FOUNDRY)]
         told = "; ".join(f"{status} means {DEPLOYMENT_KINDS[kind].words}" for kind, status in PROBED.items())
         lines.append(f"It ends with {', '.join(EITHER)}, or it is {_OWN}: call {PROBE}. {told}")
-        for kind in (SERVERLESS, FOUNDRY):
+        for kind, kinds in ((SERVERLESS, f"{MANAGED.words} and {SERVERLESS.words}"), (FOUNDRY, FOUNDRY.words)):
             said = "; ".join(f"{_follows(path)} for {', '.join(names)}" for path, names in base_urls(kind).items())
-            lines.append(f"Base URL, {_both() if kind is SERVERLESS else kind.words}: {said}")
+            lines.append(f"Base URL, {kinds}: {said}")
         return "\n".join(lines)
 
     @property
@@ -109,10 +108,6 @@ def _fitted(names: list[str], width: float) -> list[str]:
 
 def _follows(path: str) -> str:
     return f"address + {path}" if path else "address alone"
-
-
-def _both() -> str:
-    return f"{MANAGED.words} and {SERVERLESS.words}"
 
 
 def _box(
@@ -216,17 +211,13 @@ class LayerPlot(Drawing):
 
     def draw(self, figure: Figure, colours: Colours) -> None:
         """Draw the layers from top to bottom."""
-        from matplotlib.patches import FancyBboxPatch
-
         axes = sheet(figure)
         room = (self.size[1] - 30) / sum(_height(layer) for layer in self.layers)
         top, below = 15.0, None
         for layer in self.layers:
             height = _height(layer) * room
             middle = top + height / 2 - 4
-            box = FancyBboxPatch((20, middle - 22), 150, 44, "round,pad=0,rounding_size=6")
-            box.set(facecolor=colours.box, edgecolor=colours.strong)
-            axes.add_patch(box)
+            _frame(axes, 95, (middle - 22, middle + 22), 75, colours)
             axes.text(95, middle - 7, layer.name, ha="center", va="center", size=11, weight="bold")
             axes.text(95, middle + 11, layer.role, ha="center", va="center", size=9)
             if below is not None:

@@ -33,10 +33,8 @@ class Stream(NamedTuple):
     text: str
     arrivals: tuple[float, ...]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "; ".join(f"{name}: {value}" for name, value in self._facts().items())
-
-    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return _table("Pace of the stream", self._facts())
@@ -157,10 +155,8 @@ class Usage(NamedTuple):
     completion: int
     total: int
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.prompt} prompt + {self.completion} completion = {self.total} tokens"
-
-    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return _table("Tokens", {"prompt": self.prompt, "completion": self.completion, "total": self.total})

@@ -70,42 +70,41 @@ class Backend:
         """The spans that have arrived: those of one name, or all."""
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-        read = self._read("/v1/traces", ExportTraceServiceRequest)
-        scopes = [scope for body in read for resource in body.resource_spans for scope in resource.scope_spans]
-        wanted = ((scope.scope.name, span) for scope in scopes for span in scope.spans if name in ("", span.name))
-        return [_span(library, span) for library, span in wanted]
+        scopes = self._scopes("/v1/traces", ExportTraceServiceRequest, "spans")
+        return [_span(each.scope.name, span) for each in scopes for span in each.spans if name in ("", span.name)]
 
     def calls(self) -> dict[str, Span]:
         """The spans of libraries that describe a call of a model (with a `gen_ai` attribute), by trace id."""
         return {each.trace: each for each in self.spans() if any("gen_ai" in name for name in each.attributes)}
 
-    def wait_for_calls(self, count: int, app: str = "answer") -> None:
-        """Wait until `count` of the app's spans, named `app`, have arrived with the library's span of the same trace.
+    def wait_for_calls(self, count: int) -> None:
+        """Wait until `count` spans named `answer`, the app's, have arrived with the library's span of the same trace.
 
         Raises:
             CookbookError: when they do not arrive within half a minute.
         """
-        self.wait(lambda: len({each.trace for each in self.spans(app)} & self.calls().keys()) >= count)
+        self.wait(lambda: len({each.trace for each in self.spans("answer")} & self.calls().keys()) >= count)
 
     def metrics(self) -> dict[str, float]:
         """The sums of all histograms that have arrived, by name; the last report of each counts."""
         from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-        read = self._read("/v1/metrics", ExportMetricsServiceRequest)
-        scopes = [scope for body in read for resource in body.resource_metrics for scope in resource.scope_metrics]
-        metrics = (metric for scope in scopes for metric in scope.metrics)
+        scopes = self._scopes("/v1/metrics", ExportMetricsServiceRequest, "metrics")
+        metrics = (metric for each in scopes for metric in each.metrics)
         return {metric.name: sum(point.sum for point in metric.histogram.data_points) for metric in metrics}
 
     def logs(self) -> list[tuple[str, str]]:
         """The text of each log record that has arrived, and the id of its trace."""
         from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-        read = self._read("/v1/logs", ExportLogsServiceRequest)
-        scopes = [scope for body in read for resource in body.resource_logs for scope in resource.scope_logs]
-        return [(each.body.string_value, each.trace_id.hex()) for scope in scopes for each in scope.log_records]
+        scopes = self._scopes("/v1/logs", ExportLogsServiceRequest, "logs")
+        return [(line.body.string_value, line.trace_id.hex()) for each in scopes for line in each.log_records]
 
-    def _read(self, route: str, message: Any) -> list[Any]:
-        return [message.FromString(body) for at, body in self.bodies if at == route]
+    def _scopes(self, route: str, message: Any, kind: str) -> list[Any]:
+        """What each library has sent to a route, where OTLP's fields are `resource_KIND` and `scope_KIND`."""
+        read = [message.FromString(body) for at, body in self.bodies if at == route]
+        resources = [resource for each in read for resource in getattr(each, f"resource_{kind}")]
+        return [scope for resource in resources for scope in getattr(resource, f"scope_{kind}")]
 
     def wait(self, true: Callable[[], object]) -> None:
         """Wait until a condition on the received telemetry is true.

@@ -53,21 +53,14 @@ def show_logprobs(tokens: Sequence[tuple[str, float]]) -> LogprobsStrip:
 
 
 def _marked(token: str, probability: float) -> str:
-    """A token on its shade with its probability, without a line break between them."""
+    """A token on its shade with its probability, without a line break between them, and its own spaces made visible."""
+    background, colour = next(shade for least, *shade in _SHADES if probability >= least)
+    style = f"background-color: {background}; color: {colour}; padding: 0.2em 0.4em"
+    visible = escape(token.replace(" ", "␣").replace("\n", "⏎"))
     return (
-        f'<span style="white-space: nowrap"><code{_shaded(probability)}>{_visible(token)}</code> '
+        f'<span style="white-space: nowrap"><code style="{style}">{visible}</code> '
         f"<small>{probability:.0%}</small></span>"
     )
-
-
-def _shaded(probability: float) -> str:
-    background, colour = next(shade for least, *shade in _SHADES if probability >= least)
-    return f' style="background-color: {background}; color: {colour}; padding: 0.2em 0.4em"'
-
-
-def _visible(token: str) -> str:
-    """A token with its spaces and line breaks made visible."""
-    return escape(token.replace(" ", "␣").replace("\n", "⏎"))
 
 
 class Share(NamedTuple):
@@ -100,7 +93,7 @@ def shares(measured: Mapping[str, Any], temperature: float, top_p: float) -> lis
     whole, found, left = sum(weights.values()) + rest, [], top_p
     for token, weight in [*weights.items()][:_SHOWN]:
         share = weight / whole
-        found.append(Share(_named(token), share if left > 0 else 0.0, 0.0 if left > 0 else share))
+        found.append(Share(token.strip() or "a space", share if left > 0 else 0.0, 0.0 if left > 0 else share))
         left -= share
     others = 1 - sum(share.kept + share.cut for share in found)
     count = len(weights) - _SHOWN + sum(count for _, count in measured["others"])
@@ -168,10 +161,6 @@ def _column(axes: Axes, found: Sequence[Share], colours: Colours) -> None:
     axes.set(xlim=(0, 1.36), xticks=[])
     axes.tick_params(length=0)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-
-
-def _named(token: str) -> str:
-    return token.strip() or "a space"
 
 
 def plot_sampling(measured: Mapping[str, Any], temperatures: Sequence[float], top_p: float) -> Sampling:

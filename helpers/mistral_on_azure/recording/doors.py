@@ -41,7 +41,7 @@ Answer = Callable[["Door", web.Request, bytes], Awaitable[web.StreamResponse]]
 
 
 class _Refused(Exception):
-    """Raised for a request whose body is not read to its end; the arguments are those of `own_answer`."""
+    """Raised for a request that is not passed on; the arguments are those of `own_answer`."""
 
 
 class _NoStrangersTracebacks(logging.Filter):
@@ -136,12 +136,10 @@ class Doors:
 
     async def _listen(self, door: Door, port: int) -> None:
         async def answer(request: web.Request) -> web.StreamResponse:
-            if refused := _refused(request):
-                return own_answer(*refused)
+            body, own = bytearray(), holds(request.headers, door.key)
             door.under_way += 1
-            body = bytearray()
-            own = holds(request.headers, door.key)
             try:
+                _check(request)
                 await self._receive(door, request, body, own)
                 return await self._answer(door, request, bytes(body))
             except _Refused as refused:
@@ -200,19 +198,20 @@ class Doors:
             await asyncio.wait(left, timeout=_END)
 
 
-def _refused(request: web.Request) -> tuple[int, str, str] | None:
-    """Why a request is not forwarded, as the arguments of `own_answer`; None for a request that is.
+def _check(request: web.Request) -> None:
+    """Refuse a request that is not forwarded.
 
-    The target of the request line must be a path: any other form names a host.
+    Raises:
+        _Refused: for a target that is no path and so names a host, another transfer encoding than chunked, or a page's
+            request.
     """
     if request.method == "CONNECT" or not is_path(request.raw_path):
-        return 400, "bad_request", "The request line has no plain path."
+        raise _Refused(400, "bad_request", "The request line has no plain path.")
     codings = ",".join(request.headers.getall("Transfer-Encoding", [])).lower().replace(" ", "")
     if codings and codings != "chunked":
-        return 501, "not_implemented", f"The transfer encoding {codings[:40]!r} is not supported."
+        raise _Refused(501, "not_implemented", f"The transfer encoding {codings[:40]!r} is not supported.")
     if why := refusal(request.headers):
-        return 403, "forbidden", why
-    return None
+        raise _Refused(403, "forbidden", why)
 
 
 def own_answer(status: int, code: str, message: str) -> web.Response:

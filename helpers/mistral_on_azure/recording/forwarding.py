@@ -6,9 +6,9 @@ import asyncio
 import re
 import ssl
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp import web
@@ -16,22 +16,15 @@ from yarl import URL
 
 from mistral_on_azure.azure.addresses import is_loopback
 from mistral_on_azure.recording.doors import Door, holds, incoming, is_the_jobs, outgoing, own_answer
-from mistral_on_azure.recording.tape import Exchange, Scrubber, Tape
+from mistral_on_azure.recording.tape import Exchange, Recorder, Scrubber, Tape
 from mistral_on_azure.recording.usage import FREE, Budget, Exhausted, Meter, at_most, may_cost
 
+if TYPE_CHECKING:
+    from mistral_on_azure.recording.recorded_script import ScriptRecorder
+
+    Keeper = Recorder | ScriptRecorder
+
 _CONNECT, _SILENCE = 10.0, 300.0  # seconds; a client's own timeouts are shorter
-
-
-class Keeper(Protocol):
-    """Keeps exchanges, such as a `Recorder`. `scrubber` removes credentials from each request."""
-
-    scrubber: Scrubber
-
-    def add(
-        self, exchange: Exchange, status: int, headers: Mapping[str, str], answer: bytes, broken: bool = False
-    ) -> None: ...
-
-
 _MANAGED = "azureml-model-deployment"  # managed compute names the deployment in each answer
 _AT_ONCE = 2  # requests that it accepts at the same time with its defaults: 2 x 1 per instance, 1 instance
 
@@ -117,23 +110,23 @@ class Forwarder:
             response.content_length = answer.content_length
         await response.prepare(request)
         parts: list[bytes] = []
-        gone = False
+        broken = gone = False
         try:
             async for part in answer.content.iter_any():
                 meter.feed(part)
                 parts.append(part)
-                gone = not await _written(response, part)
-                if gone:
+                try:
+                    await response.write(part)
+                except ConnectionError:  # the notebook has closed its connection
+                    gone = True
                     break  # this ends the request to the endpoint, too
         except (aiohttp.ClientError, TimeoutError):
-            if exchange:
-                self.recorder.add(exchange, answer.status, answer.headers, b"".join(parts), broken=True)
-            if request.transport is not None:
-                request.transport.abort()  # the notebook must see the same broken answer
-            return response
+            broken = True
         if exchange:  # of a stream that the notebook left early, the part that it received
-            self.recorder.add(exchange, answer.status, answer.headers, b"".join(parts))
-        if not gone:
+            self.recorder.add(exchange, answer.status, answer.headers, b"".join(parts), broken)
+        if broken and request.transport is not None:
+            request.transport.abort()  # the notebook must see the same broken answer
+        elif not (broken or gone):
             await response.write_eof()
         return response
 
@@ -148,15 +141,6 @@ class Forwarder:
                 trust_env=not loopback,
             )
         return self._session
-
-
-async def _written(response: web.StreamResponse, part: bytes) -> bool:
-    """Write a chunk to the notebook; False when the notebook has closed the connection."""
-    try:
-        await response.write(part)
-    except ConnectionError:
-        return False
-    return True
 
 
 def _trust() -> ssl.SSLContext:

@@ -75,15 +75,8 @@ class Scrubber:
 
     def _kept(self, headers: Mapping[str, str], names: set[str], prefixes: tuple[str, ...]) -> dict[str, str]:
         lower = {name.lower(): value for name, value in headers.items()}
-        kept = {name: value for name, value in lower.items() if name in names or name.startswith(prefixes or ("\n",))}
+        kept = {name: value for name, value in lower.items() if name in names or name.startswith(prefixes)}
         return {name: self.text(value) for name, value in sorted(kept.items())}
-
-
-def credential_kind(headers: Mapping[str, str], own: bool) -> str:
-    """The kind of a request's credential: the run's `own`, some `other`, or `none`."""
-    if own:
-        return "own"
-    return "other" if any(name in headers for name in CREDENTIALS) else "none"
 
 
 def _pseudonym(identifier: str) -> str:
@@ -92,7 +85,6 @@ def _pseudonym(identifier: str) -> str:
 
 
 VERSION = 1  # of the format
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LABEL = re.compile(r"[^\w .,()/-]|:(?=:)")  # characters that the label of an endpoint in a recording cannot have
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -134,12 +126,13 @@ class Exchange:
     @classmethod
     def of(cls, door: Door, request: web.Request, body: bytes, scrubber: Scrubber) -> Exchange:
         """A request to a door, scrubbed and still without an answer."""
+        foreign = "other" if any(name in request.headers for name in CREDENTIALS) else "none"
         return cls(
             door.notebook,
             door.deployment,
             request.method,
             scrubber.text(request.raw_path),
-            credential_kind(request.headers, holds(request.headers, door.key)),
+            "own" if holds(request.headers, door.key) else foreign,
             scrubber.request_headers(request.headers),
             scrubber.text(body.decode("utf-8", "replace")),
         )
@@ -215,7 +208,8 @@ class Recorder:
         return f"{self.stopped or 'Not everything passed.'} The recording is left unfinished: {self.part}"
 
     def _write(self, value: dict[str, Any]) -> None:
-        line = f"{_SURROGATE.sub(_escaped, json.dumps(value, ensure_ascii=False))}\n".encode()
+        text = json.dumps(value, ensure_ascii=False)
+        line = text.encode("utf-8", "backslashreplace") + b"\n"  # a lone surrogate becomes a JSON escape
         if self._file.write(line) != len(line):  # the disk had room for only a part of the line
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -257,11 +251,6 @@ def read(path: Path) -> Tape:
         raise CookbookError(f"{path} cannot be read ({error.strerror}).") from None
     except (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError):
         raise CookbookError(f"{path} is not a recording. Make one with --record.") from None
-
-
-def _escaped(found: re.Match[str]) -> str:
-    """A lone surrogate as a JSON escape, since UTF-8 cannot encode it."""
-    return f"\\u{ord(found.group()):04x}"
 
 
 def _canonical(body: str) -> str:

@@ -59,9 +59,7 @@ class Prices:
 
 def total(usages: list[Usage | None]) -> Usage | None:
     """The sum of usages; None when one of them is unknown, since the sum would be too low."""
-    if any(usage is None for usage in usages):
-        return None
-    return sum((usage for usage in usages if usage), Usage())
+    return None if None in usages else sum(usages, Usage())
 
 
 def count_text(number: int | None, exact: bool = True) -> str:
@@ -168,11 +166,14 @@ class Meter:
     Args:
         request: the request's body.
         costly: whether the request may use tokens.
+
+    Attributes:
+        answered: whether the endpoint has begun an answer that is no error.
     """
 
     def __init__(self, request: bytes, costly: bool) -> None:
         self._request, self._costly = request, costly
-        self._sent = self._ok = self._stream = False
+        self._sent = self._stream = self.answered = False
         self._rest, self._usage, self._chunks = b"", None, 0
 
     def sent(self) -> None:
@@ -181,17 +182,12 @@ class Meter:
 
     def begin(self, status: int, content_type: str) -> None:
         """Note the status and content type of the answer."""
-        self._ok, self._stream = status < 400, content_type.startswith("text/event-stream")
-        self._sent = self._ok
-
-    @property
-    def answered(self) -> bool:
-        """Whether the endpoint has begun an answer that is no error."""
-        return self._ok
+        self.answered, self._stream = status < 400, content_type.startswith("text/event-stream")
+        self._sent = self.answered
 
     def feed(self, part: bytes) -> None:
         """Read a chunk of the answer."""
-        if not self._costly or not self._ok or len(self._rest) > _LARGEST:
+        if not self._costly or not self.answered or len(self._rest) > _LARGEST:
             return
         self._rest += part
         if self._stream:
@@ -203,7 +199,7 @@ class Meter:
         """The usage of the call: from the answer, or estimated. A lost answer counts as the most that it may use."""
         if not self._costly or not self._sent:
             return FREE
-        if not self._ok:
+        if not self.answered:
             return at_most(self._request)
         stated = self._usage or object_of(self._rest).get("usage")
         if isinstance(stated, dict) and stated.get("total_tokens"):
