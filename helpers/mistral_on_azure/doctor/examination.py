@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mistral_on_azure.azure.addresses import ENDPOINT
-from mistral_on_azure.azure.children import OF_AN_IDENTITY
-from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind
+from mistral_on_azure.azure.credentials import OF_AN_IDENTITY
+from mistral_on_azure.azure.deployments import SERVERLESS, DeploymentKind
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.doctor.calling import Answer, Caller
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
-from mistral_on_azure.azure.deployment_kinds import is_azure
+from mistral_on_azure.azure.deployments import is_azure
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok, skipped
 from mistral_on_azure.doctor.network import within

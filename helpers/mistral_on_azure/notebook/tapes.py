@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, around_proxies, label_of, variables_of
-from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, SERVERLESS
+from mistral_on_azure.azure.addresses import CREDENTIAL, label_of, variables_of
+from mistral_on_azure.azure.children import around_proxies
+from mistral_on_azure.azure.deployments import DEPLOYMENT_KINDS, SERVERLESS
 from mistral_on_azure.notebook.connecting import current
 from mistral_on_azure.recording.doors import Doors
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer

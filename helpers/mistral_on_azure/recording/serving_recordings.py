@@ -8,9 +8,8 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential, endpoint_in_variables, variables_of
-from mistral_on_azure.azure.children import own_secrets
-from mistral_on_azure.endpoint.starting import new_key
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, endpoint_in_variables, variables_of
+from mistral_on_azure.azure.credentials import check_credential, new_key, own_secrets
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording import tape as tapes
 from mistral_on_azure.recording.doors import Door, Doors, credential_for

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
-from mistral_on_azure.azure.children import hide
+from mistral_on_azure.azure.credentials import hide
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.errors import INTERRUPTED, CookbookError
 from mistral_on_azure.recording.usage import Usage

@@ -9,19 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import (
-    AUTHORITIES,
-    CREDENTIAL,
-    ENDPOINT,
-    SECURE_ENDPOINT,
-    around_proxies,
-    label_of,
-    variables_of,
-)
-from mistral_on_azure.azure.children import own_secrets
-from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, DeploymentKind
+from mistral_on_azure.azure.addresses import AUTHORITIES, CREDENTIAL, ENDPOINT, SECURE_ENDPOINT, label_of, variables_of
+from mistral_on_azure.azure.children import Changes, around_proxies, away_from_others
+from mistral_on_azure.azure.credentials import own_secrets
+from mistral_on_azure.azure.deployments import DEPLOYMENT_KINDS, DeploymentKind
 from mistral_on_azure.azure.files import scratch
-from mistral_on_azure.azure.offline import Changes, away_from_others
 from mistral_on_azure.recording.doors import Door, Doors, credential_for
 from mistral_on_azure.recording.forwarding import Forwarder, Replayer
 from mistral_on_azure.recording.tape import Recorder, Tape, hosts_of

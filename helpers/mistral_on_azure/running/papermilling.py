@@ -18,7 +18,7 @@ from papermill.parameterize import parameterize_notebook
 from papermill.utils import chdir
 from traitlets.config import Config
 
-from mistral_on_azure.azure.offline import kernel_sockets
+from mistral_on_azure.azure.children import kernel_sockets
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.kernel_client import CellFailed, KernelClient, check
 

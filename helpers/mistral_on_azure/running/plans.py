@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
-from mistral_on_azure.azure.deployment_kinds import DeploymentKind
-from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.deployments import DeploymentKind, default_name
 from mistral_on_azure.azure.http import probe
 from mistral_on_azure.catalog.notebooks import notebooks
 from mistral_on_azure.errors import CookbookError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.addresses import ENDPOINT
-from mistral_on_azure.azure.deployment_kinds import SERVERLESS, kind_named
+from mistral_on_azure.azure.deployments import SERVERLESS, kind_named
 from mistral_on_azure.azure.files import NOTEBOOKS, is_checkout
 from mistral_on_azure.catalog.selection import Selection
 from mistral_on_azure.errors import CookbookError

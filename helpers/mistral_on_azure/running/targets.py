@@ -16,13 +16,13 @@ from mistral_on_azure.azure.addresses import (
     endpoint_in_variables,
     label_of,
 )
-from mistral_on_azure.azure.children import OF_AN_IDENTITY
-from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
-from mistral_on_azure.azure.offline import Changes, away_from_others
+from mistral_on_azure.azure.children import Changes, away_from_others
+from mistral_on_azure.azure.credentials import OF_AN_IDENTITY, new_key
+from mistral_on_azure.azure.deployments import SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.catalog.parameters import hint
 from mistral_on_azure.endpoint.options import Options as EndpointOptions
 from mistral_on_azure.endpoint.options import kind_of
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Usage
 from mistral_on_azure.running.results import Result

@@ -14,8 +14,8 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from mistral_on_azure.azure.children import Changes, apply, own_kernel
 from mistral_on_azure.azure.masking import Masker
-from mistral_on_azure.azure.offline import Changes, apply, own_kernel
 from mistral_on_azure.running.jobs import Job
 from mistral_on_azure.running.processes import ENDING, MaskedStream, adopt_orphans, end_children, masked_output
 

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, variables_of
-from mistral_on_azure.azure.deployment_kinds import kind_named
-from mistral_on_azure.azure.offline import Changes, apply
+from mistral_on_azure.azure.children import Changes, apply
+from mistral_on_azure.azure.deployments import kind_named
 from mistral_on_azure.catalog.script_format import Reply, ScriptFile, read_toml, text_of
 from mistral_on_azure.catalog.toml_lines import line_of
 from mistral_on_azure.errors import CookbookError
