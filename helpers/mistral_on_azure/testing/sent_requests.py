@@ -69,9 +69,8 @@ class SentRequest:
     @cached_property
     def text(self) -> str:
         """The assistant's text, from a whole answer or a stream."""
-        if self.answer.startswith("data:"):
-            return "".join(_text(choice.get("delta", {}).get("content")) for choice in self._choices())
-        return "".join(_text(choice.get("message", {}).get("content")) for choice in self._choices())
+        part = "delta" if self.answer.startswith("data:") else "message"
+        return "".join(_text(choice.get(part, {}).get("content")) for choice in self._choices())
 
     @cached_property
     def calls(self) -> list[tuple[str, Any]]:
