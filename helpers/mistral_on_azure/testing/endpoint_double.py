@@ -62,7 +62,7 @@ class Endpoint:
     @property
     def url(self) -> str:
         """The address without a route; for a Foundry resource AZURE_INFERENCE_ENDPOINT adds /models to it."""
-        return self._process.url
+        return self._process.started.url
 
     @property
     def key(self) -> str:

@@ -78,10 +78,10 @@ class SentRequest:
         found: dict[int, list[str]] = {}
         for choice in self._choices():
             for call in (choice.get("message") or choice.get("delta") or {}).get("tool_calls") or ():
-                name, arguments = found.setdefault(call.get("index", len(found)), ["", ""])
+                parts = found.setdefault(call.get("index", len(found)), ["", ""])
                 function = call.get("function", {})
-                parts = [name + (function.get("name") or ""), arguments + (function.get("arguments") or "")]
-                found[call.get("index", len(found) - 1)] = parts
+                parts[0] += function.get("name") or ""
+                parts[1] += function.get("arguments") or ""
         return [(name, _value(arguments)) for name, arguments in found.values()]
 
     @cached_property

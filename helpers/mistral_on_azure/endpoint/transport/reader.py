@@ -73,13 +73,7 @@ class Receiver(Protocol):
 
 
 class RequestReader:
-    """Parses the requests of one connection.
-
-    Args:
-        receiver: gets each request.
-        limits: bounds on sizes.
-        heads: the cache of parsed request heads.
-    """
+    """Parses the requests of one connection, which is the receiver."""
 
     def __init__(self, receiver: Receiver, limits: Limits, heads: Heads) -> None:
         self.receiver, self.limits, self.heads = receiver, limits, heads
