@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from mistral_on_azure.azure.children import forget_python_path
 from mistral_on_azure.azure.files import NOTEBOOKS, ROOT, is_checkout
-from mistral_on_azure.azure.offline import forget_python_path
 from mistral_on_azure.commands import models, serve
 from mistral_on_azure.mistakes import Number, OfCheckout, OneLine
 

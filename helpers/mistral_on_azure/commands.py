@@ -64,7 +64,7 @@ def serve(
 
         if replay:
             serve_recording(replay, port)
-        elif record:
+        else:
             record_script(record, port)
         return
     from mistral_on_azure.endpoint.making import serve as run

@@ -16,7 +16,7 @@ from mistral_on_azure.azure.addresses import (
     kind_in,
     variables_of,
 )
-from mistral_on_azure.azure.deployment_kinds import FOUNDRY, MANAGED, SERVERLESS, kind_answered, kind_named
+from mistral_on_azure.azure.deployments import FOUNDRY, MANAGED, SERVERLESS, kind_answered, kind_named
 from mistral_on_azure.errors import CookbookError
 
 HEADS = ("Entra ID scope", "Role that may call it")  # of rows

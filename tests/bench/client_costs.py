@@ -25,10 +25,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.azure.files import write_json
 from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import Cell
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.snippets.starter import FIRST_ANSWER, KEY, read, snippets, starter
 from mistral_on_azure.upkeep import measurements
 from mistral_on_azure.upkeep.faults.calls import PACKAGES

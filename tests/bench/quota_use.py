@@ -28,10 +28,11 @@ from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
 
 from mistral_on_azure.azure import http
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.files import write_json
 from mistral_on_azure.catalog.notebooks import load
-from mistral_on_azure.endpoint.starting import LocalEndpoint, new_key, start
+from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 from mistral_on_azure.upkeep import measurements
 
 HERE = Path(__file__).resolve().parent

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, variables_of
-from mistral_on_azure.azure.deployment_kinds import SERVERLESS
+from mistral_on_azure.azure.credentials import new_key
+from mistral_on_azure.azure.deployments import SERVERLESS
 from mistral_on_azure.catalog.notebooks import load
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.snippets.starter import composed
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"

@@ -10,7 +10,7 @@ from examining import examine, failing
 
 from local_endpoint import Local
 from mistral_on_azure.azure.addresses import ENDPOINT
-from mistral_on_azure.azure.deployment_kinds import FOUNDRY
+from mistral_on_azure.azure.deployments import FOUNDRY
 from mistral_on_azure.doctor.examination import Answer, Examination, Status
 from mistral_on_azure.doctor.failures import explain_refusal
 from mistral_on_azure.doctor.known_beforehand import no_identity

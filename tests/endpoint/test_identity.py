@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.deployment_kinds import SERVERLESS
+from mistral_on_azure.azure.deployments import SERVERLESS
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway.token_service import TokenService

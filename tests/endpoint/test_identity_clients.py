@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mistral_on_azure.azure.addresses import ENDPOINT
-from mistral_on_azure.azure.deployment_kinds import ML_SCOPE as SCOPE
+from mistral_on_azure.azure.deployments import ML_SCOPE as SCOPE
 
 MODEL = "mistralai-Mistral-7B-Instruct-v01"
 MESSAGES = [{"role": "user", "content": "How many languages are in the world?"}]

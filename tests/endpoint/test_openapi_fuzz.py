@@ -18,8 +18,9 @@ from asking import ROUTES
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 
 OPERATIONS = [(method, path) for path, methods in ROUTES.items() for method in methods]
 MANY = {"requests_per_minute": 10**9, "tokens_per_minute": 10**12}

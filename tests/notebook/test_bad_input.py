@@ -13,7 +13,8 @@ from types import ModuleType
 import pytest
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_credential, check_endpoint
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, check_endpoint
+from mistral_on_azure.azure.credentials import check_credential
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.notebook import connecting
 from mistral_on_azure.notebook.connecting import connect, use_entra_id

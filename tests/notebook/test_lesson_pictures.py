@@ -14,11 +14,12 @@ import pytest
 from mistral_on_azure import kept, plot_base_urls, plot_rounds, plot_sampling
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.children import stop
-from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, EITHER, FOUNDRY
+from mistral_on_azure.azure.credentials import new_key
+from mistral_on_azure.azure.deployments import DEPLOYMENT_KINDS, EITHER, FOUNDRY
 from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.notebooks import START, load
 from mistral_on_azure.endpoint.models import embedded
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.notebook.figures import THEMES
 from mistral_on_azure.notebook.round_views import Rounds, steps
 from mistral_on_azure.notebook.service_views import PROBE, PROBED, base_path

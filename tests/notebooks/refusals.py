@@ -15,9 +15,10 @@ from nbclient import NotebookClient
 
 from local_endpoint import Local
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.catalog.selection import Selection
 from mistral_on_azure.endpoint.gateway.managed import STATUS
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.running.jobs import plan
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"

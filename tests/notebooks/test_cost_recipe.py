@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from mistral_on_azure.azure import http
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.azure.deployments import deployments
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 
 RECIPE = Path(__file__).resolve().parents[2] / "notebooks" / "recipes" / "tokens-context-and-cost.ipynb"
 CELLS = {cell["id"]: cell for cell in json.loads(RECIPE.read_text(encoding="utf-8"))["cells"]}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from azure.identity import DefaultAzureCredential
 
-from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, EITHER
+from mistral_on_azure.azure.deployments import DEPLOYMENT_KINDS, EITHER
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 RECIPE = json.loads((NOTEBOOKS / "recipes/which-langchain-class.ipynb").read_text(encoding="utf-8"))

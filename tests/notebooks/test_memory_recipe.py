@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, variables_of
-from mistral_on_azure.azure.deployment_kinds import kind_named
-from mistral_on_azure.azure.deployments import deployments
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.azure.credentials import new_key
+from mistral_on_azure.azure.deployments import deployments, kind_named
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.snippets.starter import composed
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "recipes"

@@ -7,10 +7,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.catalog.notebooks import Kind, notebooks
 from mistral_on_azure.catalog.selection import Selection
-from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.running import targets
 from mistral_on_azure.running.history import History
 from mistral_on_azure.running.jobs import plan

@@ -12,8 +12,7 @@ import pytest
 import requests
 from upstream import KEY, Notebook, Upstream
 
-from mistral_on_azure.azure.addresses import CREDENTIAL
-from mistral_on_azure.azure.callers import is_path, refusal
+from mistral_on_azure.azure.addresses import CREDENTIAL, is_path, refusal
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording import doors
 from mistral_on_azure.recording.tape import Recorder, Scrubber, read

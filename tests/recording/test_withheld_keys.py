@@ -9,7 +9,8 @@ import pytest
 
 from commanding import Cookbook
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.azure.credentials import new_key
+from mistral_on_azure.endpoint.starting import start
 
 LOOK = """
 import hashlib, os, psutil

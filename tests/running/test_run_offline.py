@@ -13,9 +13,16 @@ from pathlib import Path
 import pytest
 
 from commanding import COOKBOOK, Cookbook
-from mistral_on_azure.azure.addresses import CREDENTIAL, around_proxies
+from mistral_on_azure.azure.addresses import CREDENTIAL
+from mistral_on_azure.azure.children import (
+    apply,
+    around_proxies,
+    at_local_endpoint,
+    away_from_others,
+    own_kernel,
+    own_python,
+)
 from mistral_on_azure.azure.deployments import default_name
-from mistral_on_azure.azure.offline import apply, at_local_endpoint, away_from_others, own_kernel, own_python
 from mistral_on_azure.catalog.clients import clients
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
-from mistral_on_azure.endpoint.starting import new_key
+from mistral_on_azure.azure.credentials import new_key
 from small_project import make
 
 ROOT = Path(__file__).resolve().parents[2]

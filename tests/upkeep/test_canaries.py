@@ -19,8 +19,9 @@ from trying import ALL
 from commanding import COOKBOOK, Cookbook
 from local_endpoint import Local
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
-from mistral_on_azure.azure.deployment_kinds import ML_SCOPE as SCOPE
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.azure.credentials import new_key
+from mistral_on_azure.azure.deployments import ML_SCOPE as SCOPE
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.upkeep.faults.calls import CALLS
 
 Pair = tuple[str, str]  # a key, and a token for the same virtual endpoint

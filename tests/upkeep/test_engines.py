@@ -14,8 +14,8 @@ import pytest
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.children import stop
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.endpoint.models import embedded
-from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.upkeep import measurements
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,7 +18,7 @@ import yaml
 
 from commanding import COOKBOOK
 from mistral_on_azure.azure.addresses import CREDENTIAL
-from mistral_on_azure.endpoint.starting import new_key
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.upkeep.secrets.scan import findings
 
 KEY = new_key()

@@ -1,1 +1,1 @@
-"""The ground floor: addresses, Microsoft Entra ID, deployments, HTTP, masking, files and child processes."""
+"""The ground floor: addresses, credentials, deployments, HTTP, masking, files and child processes."""

@@ -1,4 +1,8 @@
-"""An endpoint's address and its credential: the variables that hold them, and their shape."""
+"""Addresses: the variables that hold an endpoint's, their shape, and which requests a listener on loopback accepts.
+
+A page that a user visits can send requests to any port of the user's machine, and with a host name that suddenly
+resolves to loopback (DNS rebinding) it could even read the answers. The headers `Origin` and `Host` show both.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,10 @@ import hashlib
 import ipaddress
 import os
 import re
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
-from mistral_on_azure.azure.deployment_kinds import FOUNDRY, DeploymentKind, kind_of_host
+from mistral_on_azure.azure.deployments import FOUNDRY, DeploymentKind, kind_of_host
 from mistral_on_azure.errors import CookbookError
 
 ENDPOINT = "AZURE_INFERENCE_ENDPOINT"
@@ -35,9 +40,7 @@ _ROUTE = re.compile(
 )
 _SCHEME = re.compile(r"(https?)(?:/+|:(?!\d)/?)(?=[\w[])", re.IGNORECASE)  # with a colon or a slash too few
 _BEFORE = re.compile(r"[\w ]{1,60}\s*[=:]\s*(?=[\"'`<]?https?://)", re.IGNORECASE)  # a name, pasted with the address
-_PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-_HOST = re.compile(r"\*|\.?\w[\w.:/-]*|::[\w:]*")  # an entry of NO_PROXY
-_QUOTES = "\"'`“”‘’"
+QUOTES = "\"'`“”‘’"
 _AROUND = "<>,;"  # what stands around an address in prose and in lists
 _SECRET = re.compile(r"[A-Za-z0-9+=_]{20,}|eyJ[\w.-]+")  # a key or a token; an address has a dot, a slash or a hyphen
 _IN_IT = re.compile(  # a key or a token as a part of an address: capitals, others and three digits, twenty in all
@@ -46,6 +49,8 @@ _IN_IT = re.compile(  # a key or a token as a part of an address: capitals, othe
 _AFTER_PATH = re.compile(r"[?#;&=|,\\]|%3f|%23", re.IGNORECASE)  # where a query begins, or what stands for one
 _USER = re.compile(r".*(?:@|%40|\uff20)", re.IGNORECASE | re.DOTALL)  # a user name and password; they may have slashes
 _HIDDEN = "…"
+_AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
+_PATH = re.compile(r"/(?![/\\])[!-\[\]-~\x80-\uffff]*")  # printable, no space, no backslash, and no second slash first
 
 
 class Misshapen(CookbookError):
@@ -75,13 +80,13 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
         Misshapen: for any other shape, with the URL to use instead.
     """
     bare = url.strip()
-    if not bare.strip(_QUOTES + _AROUND):
+    if not bare.strip(QUOTES + _AROUND):
         raise Misshapen(f"{name} is empty or not set.", f"It looks like {_EXAMPLE}")
     if url != bare:
         raise _wrong(name, "has spaces or a line break around it", bare)
     if found := _BEFORE.match(url):
         raise _wrong(name, "has something in front of the address", url[found.end() :])
-    if url != (bare := url.strip(_QUOTES)):
+    if url != (bare := url.strip(QUOTES)):
         raise _wrong(name, "has quotation marks around it", bare)
     if url != (bare := url.strip(_AROUND)):
         raise _wrong(name, "has brackets or a comma around it", bare)
@@ -133,34 +138,33 @@ def check_endpoint(url: str, name: str = ENDPOINT) -> str:
     return f"{_base(url)}{parts.path}"
 
 
-def check_credential(key: str) -> str:
-    """Return a credential, if it can be sent in a header.
-
-    Raises:
-        Misshapen: when it is blank or has a character that no key has. The message never contains the credential.
-    """
-    bare = key.strip()
-    if not bare:
-        raise Misshapen(f"{CREDENTIAL} is empty.", "Set it to the endpoint's key, or unset it to use Entra ID.")
-    if key != bare:
-        raise Misshapen(f"{CREDENTIAL} begins or ends with a space or line break.", "Copy the key without it.", bare)
-    if key != (bare := key.strip(_QUOTES)):
-        raise Misshapen(f"{CREDENTIAL} has quotation marks around it.", "Set it to the key alone.", bare)
-    if key.lower().startswith("bearer "):
-        raise Misshapen(f"{CREDENTIAL} begins with 'Bearer', which clients add.", "Set it to the key alone.", key[7:])
-    if "://" in key:
-        raise Misshapen(f"{CREDENTIAL} is an address, not a key.", f"Was it meant for {ENDPOINT}?")
-    if any(character.isspace() or not character.isprintable() for character in key) or not key.isascii():
-        raise Misshapen(f"{CREDENTIAL} holds a space, a line break or a character no key has.", "Copy it again.")
-    return key
-
-
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine; not a name that only begins as such an address does."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def refusal(headers: Mapping[str, str], allowed: Collection[str] = ()) -> str:
+    """Why a request must not be answered, in a sentence; empty for a request that may be answered.
+
+    Args:
+        headers: the request's headers, with names in lower case, or a mapping that ignores case.
+        allowed: host names that are accepted besides those of loopback, in lower case.
+    """
+    host = headers.get("host", "")
+    if not _is_ours(host, allowed):
+        return f"This address answers to names of this machine alone, not to {host[:80]!r}."
+    origin = headers.get("origin")
+    foreign = origin is not None and not _is_ours(origin.partition("://")[2], allowed)
+    foreign = foreign or headers.get("sec-fetch-site", "") in ("cross-site", "same-site")
+    return "This address is not for pages in a browser." if foreign else ""
+
+
+def is_path(target: str) -> bool:
+    """Whether a request line's target is a plain path, perhaps with a query: it names no scheme, host or user."""
+    return bool(_PATH.fullmatch(target))
 
 
 def label_of(url: str) -> str:
@@ -178,17 +182,6 @@ def shown(url: str) -> str:
     if _IN_IT.search(path.replace("/", "")):
         path = _HIDDEN
     return f"{scheme}{separator}{host}{slash}{path}"
-
-
-def around_proxies() -> dict[str, str]:
-    """The environment variables that keep requests to loopback away from a web proxy; none where no proxy is set."""
-    if not any(os.environ.get(name) for name in _PROXIES):
-        return {}
-    before = os.environ.get("NO_PROXY") or os.environ.get("no_proxy") or ""
-    # httpx takes an address of IPv6 without its brackets only, and raises an error for what cannot be a host.
-    hosts = [each.strip().strip("[]") for each in before.split(",")]
-    value = ",".join([*filter(_HOST.fullmatch, hosts), "127.0.0.1", "localhost"])
-    return {"NO_PROXY": value, "no_proxy": value}
 
 
 def variables_of(base: str, kind: DeploymentKind) -> dict[str, str]:
@@ -222,12 +215,20 @@ def endpoint_in_variables(kind: DeploymentKind | None = None) -> tuple[str, Depl
 def kind_in(url: str) -> DeploymentKind | None:
     """The kind that an address has by its host name, or by a path of one kind only; None where it may be any."""
     try:
-        parts = urlsplit(url.strip().strip(_QUOTES))
+        parts = urlsplit(url.strip().strip(QUOTES))
         host = parts.hostname or ""
     except ValueError:
         return None
     of_resource = parts.path.rstrip("/").lower().endswith(FOUNDRY.openai_path)
     return kind_of_host(host) or (FOUNDRY if of_resource else None)
+
+
+def _is_ours(authority: str, allowed: Collection[str]) -> bool:
+    found = _AUTHORITY.fullmatch(authority)
+    if not found:
+        return False
+    name = (found[1] or found[2]).lower().rstrip(".")
+    return is_loopback(name) or name.endswith(".localhost") or name in allowed
 
 
 def _resources(url: str, name: str) -> str:

@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from mistral_on_azure.azure.addresses import API_VERSION, ENDPOINT, shown
-from mistral_on_azure.azure.deployment_kinds import FOUNDRY, MANAGED, SERVERLESS, DeploymentKind, kind_answered
-from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.azure.deployments import FOUNDRY, MANAGED, SERVERLESS, DeploymentKind, deployments, kind_answered
 from mistral_on_azure.errors import CookbookError
 
 TIMEOUT = 10.0  # seconds

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS
+from mistral_on_azure.azure.deployments import DEPLOYMENT_KINDS
 from mistral_on_azure.catalog.script_format import WrongValue, read_toml
 from mistral_on_azure.errors import CookbookError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mistral_on_azure.azure.deployment_kinds import MANAGED
+from mistral_on_azure.azure.deployments import MANAGED
 from mistral_on_azure.azure.http import object_of
 from mistral_on_azure.doctor.examination import Answer, Examination, Finding, fails, note, ok
 from mistral_on_azure.doctor.failures import refused

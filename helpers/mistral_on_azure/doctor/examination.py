@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from mistral_on_azure.azure.addresses import ENDPOINT
-from mistral_on_azure.azure.children import OF_AN_IDENTITY
-from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind
+from mistral_on_azure.azure.credentials import OF_AN_IDENTITY
+from mistral_on_azure.azure.deployments import SERVERLESS, DeploymentKind
 from mistral_on_azure.azure.http import Response, object_of
 from mistral_on_azure.azure.masking import Masker
 

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
-from mistral_on_azure.azure.deployment_kinds import MANAGED
+from mistral_on_azure.azure.deployments import MANAGED
 from mistral_on_azure.doctor.examination import (
     INFO,
     Answer,

@@ -13,8 +13,9 @@ from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, Misshapen, check_credential, check_endpoint, kind_in
-from mistral_on_azure.azure.deployment_kinds import SERVERLESS, is_azure
+from mistral_on_azure.azure.addresses import CREDENTIAL, Misshapen, check_endpoint, kind_in
+from mistral_on_azure.azure.credentials import check_credential
+from mistral_on_azure.azure.deployments import SERVERLESS, is_azure
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.catalog.models import advice, as_of, known, mentioned, neighbour
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok, skipped

@@ -22,7 +22,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from mistral_on_azure.azure.addresses import is_loopback, shown
-from mistral_on_azure.azure.deployment_kinds import is_azure
+from mistral_on_azure.azure.deployments import is_azure
 from mistral_on_azure.doctor.examination import Examination, Finding, fails, note, ok, skipped
 
 Result = TypeVar("Result")

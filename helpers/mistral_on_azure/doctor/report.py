@@ -17,7 +17,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, around_proxies
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.children import around_proxies
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.doctor.abilities import json_mode, logprobs, streaming, system_message, tools
 from mistral_on_azure.doctor.examination import (

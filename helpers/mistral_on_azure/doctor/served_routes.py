@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mistral_on_azure.azure.addresses import API_VERSION
-from mistral_on_azure.azure.deployment_kinds import FOUNDRY, MANAGED, SERVERLESS, kind_answered, kind_of_host
-from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.deployments import FOUNDRY, MANAGED, SERVERLESS, default_name, kind_answered, kind_of_host
 from mistral_on_azure.azure.http import deployment_behind
 from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.catalog.models import known

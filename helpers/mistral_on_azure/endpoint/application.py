@@ -14,7 +14,6 @@ from functools import cache
 from typing import Any
 
 from mistral_on_azure.endpoint.api_errors import NO_RESPONSES, ApiError
-from mistral_on_azure.endpoint.bounds import in_background, in_event_loop
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Session
@@ -44,20 +43,12 @@ def _encoded_document(kind: Kind) -> Answer:
 
 
 def _container(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
-    if in_event_loop() and not _managed.cache_info().currsize:
-        return _container_later(service, request, session)
     return _managed().answer(service, request, session)
-
-
-async def _container_later(service: Service, request: Request, session: Session) -> Answer:
-    await in_background(_managed)
-    answer = _managed().answer(service, request, session)
-    return answer if isinstance(answer, Answer) else await answer
 
 
 @cache
 def _managed() -> Any:
-    """The handlers of managed compute. They import pydantic, which takes a second, so other kinds do without."""
+    """The handlers of managed compute. They import pydantic, which takes half a second, so other kinds do without."""
     from mistral_on_azure.endpoint.serving import managed_routes
 
     return managed_routes
@@ -191,6 +182,8 @@ class Application(Service):
     def __init__(self, *parts: Any, **named: Any) -> None:
         super().__init__(*parts, **named)
         self.routes = routes_of(self.kind)
+        if self.kind.fallback is not None:
+            _managed()  # in the event loop, the import would keep others waiting
 
     def answer(self, request: Request) -> Answer | Awaitable[Answer]:
         """Answer one request.

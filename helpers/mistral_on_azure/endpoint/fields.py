@@ -101,7 +101,9 @@ def field_of(kind: Any) -> Field:
     """The field that an annotated type, `Annotated[base, Meta(...)]`, defines."""
     base, meta = get_args(kind)
     checker = msgspec.defstruct("Checker", [("value", kind)], array_like=True)
-    return Field(checker, base, meta, _schema(kind))
+    schema = inlined(msgspec.json.schema(kind))
+    schema.pop("description", None)
+    return Field(checker, base, meta, schema)
 
 
 def fields_of(struct: type[msgspec.Struct]) -> dict[str, Field]:
@@ -114,13 +116,6 @@ def _given(kind: Any) -> Any:
     """The type without `| None`."""
     parts = [part for part in get_args(kind) if part is not NoneType]
     return parts[0] if get_origin(kind) is not Annotated and len(parts) == 1 else kind
-
-
-def _schema(kind: Any) -> dict[str, Any]:
-    """The JSON schema of a type, with its references resolved in place."""
-    schema = inlined(msgspec.json.schema(kind))
-    schema.pop("description", None)
-    return schema
 
 
 def inlined(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,29 @@
-"""Makes the server of the local endpoint from its options."""
+"""Makes the server of the local endpoint from its options, and runs it.
+
+`cookbook serve` calls `serve`. As a program it is the child process of `starting`: the environment variables
+COOKBOOK_LOCAL_KEYS (keys, separated by commas) and COOKBOOK_LOCAL_OPTIONS (a JSON object) configure it, and it prints
+one line to standard output: its address, or the mistake in the options. It exits when its standard input is closed,
+which also happens when the parent process crashes or is killed.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
+import json
 import os
+import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, MODEL, check_credential, shown, variables_of
-from mistral_on_azure.azure.deployment_kinds import kind_named
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, MODEL, shown, variables_of
+from mistral_on_azure.azure.children import MISTAKE
+from mistral_on_azure.azure.credentials import check_credential, new_key
+from mistral_on_azure.azure.deployments import kind_named
+from mistral_on_azure.endpoint import KEYS, OPTIONS
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway import quota
@@ -21,7 +35,6 @@ from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.options import Options, kind_of
 from mistral_on_azure.endpoint.server import Deadline, Server, run
-from mistral_on_azure.endpoint.starting import new_key
 from mistral_on_azure.endpoint.transport.listener import HOST, ORIGIN, Callers
 from mistral_on_azure.errors import CookbookError
 
@@ -129,3 +142,40 @@ def _for_copied_programs(url: str, options: Options) -> list[str]:
         *(f"export {name}={value}" for name, value in variables_of(url, kind).items()),
         f"export {MODEL}={model}",
     ]
+
+
+def main() -> None:
+    keys = os.environ.pop(KEYS).split(",")
+    try:
+        server = make(keys, Options(**json.loads(os.environ.get(OPTIONS, "{}"))))
+    except CookbookError as error:
+        print(f"{MISTAKE}{error}", flush=True)
+        sys.exit(1)
+    run(until_parent_ends(server))
+
+
+async def until_parent_ends(server: Server) -> None:
+    """Serve until this process receives SIGTERM or SIGINT, or its standard input is closed."""
+    orphaned, deadline = asyncio.Event(), Deadline()
+    loop = asyncio.get_running_loop()
+    # A daemon thread: it blocks in `read`, and the interpreter must not wait for it on exit.
+    threading.Thread(target=_watch, args=(loop, orphaned, deadline), daemon=True).start()
+    await server.run(_tell, orphaned, deadline)
+
+
+def _tell(url: str) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the parent has exited; `_watch` notices that, too
+        os.write(sys.stdout.fileno(), f"{url}\n".encode())
+
+
+def _watch(loop: asyncio.AbstractEventLoop, orphaned: asyncio.Event, deadline: Deadline) -> None:
+    with contextlib.suppress(OSError):  # standard input is not open at all
+        while os.read(0, 4096):
+            pass
+    deadline.start()
+    with contextlib.suppress(RuntimeError):  # the event loop is closed already
+        loop.call_soon_threadsafe(orphaned.set)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from mistral_on_azure.azure.deployment_kinds import kind_named
+from mistral_on_azure.azure.deployments import kind_named
 from mistral_on_azure.endpoint import KEPT
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.kinds import GONE, Kind, SoldModels

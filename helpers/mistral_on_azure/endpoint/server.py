@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -171,7 +171,7 @@ class Server:
         callers: Callers | None = None,
     ) -> None:
         self.host, self.application, callers = host, application, callers or Callers()
-        application.secure = self._secure_soon
+        application.secure = self._secure
         self.shared = Shared(
             callers.answering(application.answer),
             limits or Limits(),
@@ -214,12 +214,10 @@ class Server:
             "authorities": str(trusted),
         }
 
-    def _secure_soon(self) -> dict[str, str] | Awaitable[dict[str, str]]:
+    async def _secure(self) -> dict[str, str]:
         """As `secured`, but the certificate, which takes half a second to make, is made in the background thread."""
-        return self.secured if "secured" in self.__dict__ else self._secure_later()
-
-    async def _secure_later(self) -> dict[str, str]:
-        await in_background(lambda: self._certificate)
+        if "_certificate" not in self.__dict__:
+            await in_background(lambda: self._certificate)
         return self.secured
 
     async def run(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import secrets
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from mistral_on_azure.azure import children
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.endpoint import KEYS, OPTIONS
 
 
@@ -32,11 +32,6 @@ class LocalEndpoint:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def new_key() -> str:
-    """A random key of 32 hexadecimal characters, the form of Azure's keys."""
-    return secrets.token_hex(16)
 
 
 def start(keys: Sequence[str] = (), port: int = 0, **options: Any) -> LocalEndpoint:
@@ -61,7 +56,7 @@ def begin(keys: Sequence[str] = (), port: int = 0, **options: Any) -> Callable[[
     """
     keys = list(keys) or [new_key()]
     handed = {KEYS: ",".join(keys), OPTIONS: json.dumps({"port": port, **options})}
-    process = children.begin("mistral_on_azure.endpoint", {**os.environ, **handed})
+    process = children.begin("mistral_on_azure.endpoint.making", {**os.environ, **handed})
     atexit.register(children.stop, process)
     otherwise = "The local endpoint did not start; see the error above, or run `cookbook serve`."
     return lambda: LocalEndpoint(children.address(process, otherwise), keys, process)

@@ -19,9 +19,10 @@ import msgspec
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import AUTHORITIES, CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.children import apply, away_from_others
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.azure.files import ROOT, read_json, write_json
-from mistral_on_azure.azure.offline import apply, away_from_others
-from mistral_on_azure.endpoint.starting import LocalEndpoint, new_key, start
+from mistral_on_azure.endpoint.starting import LocalEndpoint, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.starter import ENTRA_ID
 

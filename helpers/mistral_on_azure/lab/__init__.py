@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mistral_on_azure.azure.offline import apply, own_kernel
+from mistral_on_azure.azure.children import apply, own_kernel
 from mistral_on_azure.errors import CookbookError
 
 # Variables that would make Jupyter ignore these files, or start another environment's JupyterLab.

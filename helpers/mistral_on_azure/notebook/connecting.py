@@ -20,15 +20,13 @@ from mistral_on_azure.azure.addresses import (
     ONLY_CREDENTIAL,
     OPENAI_ENDPOINT,
     SECURE_ENDPOINT,
-    check_credential,
     endpoint_in_variables,
     variables_of,
 )
-from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
-from mistral_on_azure.azure.deployments import default_name
-from mistral_on_azure.azure.entra_id import NoToken, token_provider
+from mistral_on_azure.azure.children import Changes, apply, at_local_endpoint
+from mistral_on_azure.azure.credentials import NoToken, check_credential, token_provider
+from mistral_on_azure.azure.deployments import SERVERLESS, DeploymentKind, default_name, kind_named
 from mistral_on_azure.azure.http import probe
-from mistral_on_azure.azure.offline import Changes, apply, at_local_endpoint
 from mistral_on_azure.catalog.parameters import check_parameters
 from mistral_on_azure.endpoint import NAME
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mistral_on_azure.azure.deployment_kinds import (
+from mistral_on_azure.azure.deployments import (
     DEPLOYMENT_KINDS,
     EITHER,
     FOUNDRY,

@@ -13,18 +13,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from mistral_on_azure.azure.addresses import (
-    CREDENTIAL,
-    ENDPOINT,
-    around_proxies,
-    check_credential,
-    endpoint_in_variables,
-    label_of,
-    variables_of,
-)
-from mistral_on_azure.azure.children import own_secrets
-from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, SERVERLESS
-from mistral_on_azure.endpoint.starting import new_key
+from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, endpoint_in_variables, label_of, variables_of
+from mistral_on_azure.azure.children import around_proxies
+from mistral_on_azure.azure.credentials import check_credential, new_key, own_secrets
+from mistral_on_azure.azure.deployments import DEPLOYMENT_KINDS, SERVERLESS
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.notebook.connecting import current
 from mistral_on_azure.recording.doors import Door, Doors, credential_for

@@ -21,10 +21,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import CREDENTIAL, check_credential
-from mistral_on_azure.azure.callers import is_path, refusal
-from mistral_on_azure.azure.deployment_kinds import DeploymentKind
-from mistral_on_azure.azure.entra_id import token_provider
+from mistral_on_azure.azure.addresses import CREDENTIAL, is_path, refusal
+from mistral_on_azure.azure.credentials import check_credential, token_provider
+from mistral_on_azure.azure.deployments import DeploymentKind
 from mistral_on_azure.endpoint.gateway.token_service import looks_like_token
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Usage

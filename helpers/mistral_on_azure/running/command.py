@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mistral_on_azure.azure.addresses import CREDENTIAL
-from mistral_on_azure.azure.children import hide
+from mistral_on_azure.azure.credentials import hide
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.azure.files import scratch
 from mistral_on_azure.azure.masking import Masker

@@ -28,7 +28,7 @@ from papermill.parameterize import parameterize_notebook
 from papermill.utils import chdir
 from traitlets.config import Config
 
-from mistral_on_azure.azure.offline import kernel_sockets
+from mistral_on_azure.azure.children import kernel_sockets
 from mistral_on_azure.running.jobs import Job
 
 logger.setLevel(logging.CRITICAL)  # the result has the error in one line

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, ONLY_CREDENTIAL, endpoint_in_variables
-from mistral_on_azure.azure.deployment_kinds import SERVERLESS, DeploymentKind, kind_named
-from mistral_on_azure.azure.deployments import default_name
+from mistral_on_azure.azure.deployments import SERVERLESS, DeploymentKind, default_name, kind_named
 from mistral_on_azure.azure.files import NOTEBOOKS, is_checkout
 from mistral_on_azure.azure.http import probe
 from mistral_on_azure.catalog.notebooks import notebooks

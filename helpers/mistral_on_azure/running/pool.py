@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
 
-from mistral_on_azure.azure.children import withheld
+from mistral_on_azure.azure.credentials import withheld
 from mistral_on_azure.azure.files import read_json, scratch, temporary_folder
 from mistral_on_azure.azure.masking import Masker
 from mistral_on_azure.errors import CookbookError

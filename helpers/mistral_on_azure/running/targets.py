@@ -21,18 +21,17 @@ from mistral_on_azure.azure.addresses import (
     ENDPOINT,
     ENGINE_KEY,
     SECURE_ENDPOINT,
-    around_proxies,
     label_of,
     variables_of,
 )
-from mistral_on_azure.azure.children import own_secrets
-from mistral_on_azure.azure.deployment_kinds import DEPLOYMENT_KINDS, SERVERLESS, DeploymentKind, kind_named
+from mistral_on_azure.azure.children import Changes, around_proxies, away_from_others
+from mistral_on_azure.azure.credentials import new_key, own_secrets
+from mistral_on_azure.azure.deployments import DEPLOYMENT_KINDS, SERVERLESS, DeploymentKind, kind_named
 from mistral_on_azure.azure.files import scratch
-from mistral_on_azure.azure.offline import Changes, away_from_others
 from mistral_on_azure.catalog.parameters import hint
 from mistral_on_azure.endpoint.options import Options as EndpointOptions
 from mistral_on_azure.endpoint.options import kind_of
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.recording.usage import Budget, Usage
 from mistral_on_azure.running.results import Result

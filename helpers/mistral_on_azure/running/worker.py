@@ -23,8 +23,8 @@ from pathlib import Path
 
 import psutil
 
+from mistral_on_azure.azure.children import Changes, apply, own_kernel
 from mistral_on_azure.azure.masking import Masker
-from mistral_on_azure.azure.offline import Changes, apply, own_kernel
 from mistral_on_azure.running.jobs import Job
 
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, variables_of
-from mistral_on_azure.azure.deployment_kinds import kind_named
-from mistral_on_azure.azure.offline import Changes, apply
+from mistral_on_azure.azure.children import Changes, apply
+from mistral_on_azure.azure.deployments import kind_named
 from mistral_on_azure.catalog.script_format import Reply, ScriptFile, read_toml, text_of
 from mistral_on_azure.catalog.toml_lines import line_of
 from mistral_on_azure.errors import CookbookError
@@ -19,7 +19,6 @@ from mistral_on_azure.testing.sent_requests import SentRequest
 from mistral_on_azure.testing.shared_processes import KEPT, Processes
 
 REPORT = "What azure_endpoint was sent, and what it answered"
-_PROXIES = ("NO_PROXY", "no_proxy")
 _OF_REPLIES = set(Reply.__struct_fields__) - {"answer", "calls"}  # the keys of an exchange that each reply may have
 _HARMLESS = {  # fields of a fault that alone make nothing fail
     "count", "after", "probability", "seed", "name", "reason",
@@ -63,7 +62,7 @@ class Endpoint:
     @property
     def url(self) -> str:
         """The address without a route; for a Foundry resource AZURE_INFERENCE_ENDPOINT adds /models to it."""
-        return self._process.url
+        return self._process.started.url
 
     @property
     def key(self) -> str:
@@ -76,8 +75,8 @@ class Endpoint:
 
         These are all variables that `connect` sets, so that none of another endpoint stays.
         """
-        addresses = variables_of(self.url, kind_named(self.kind))
-        return {**addresses, CREDENTIAL: self.key, **dict.fromkeys(_PROXIES, "127.0.0.1,localhost")}
+        around = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
+        return {**variables_of(self.url, kind_named(self.kind)), CREDENTIAL: self.key, **around}
 
     # Choosing its answers
 
@@ -170,7 +169,7 @@ class Endpoint:
         before.taken = before is self._process
         self._left.append(journal)
         if self._before is not None:
-            apply(self._variables())
+            apply(self.environment)
         return self
 
     # Reading the requests that it got
@@ -228,11 +227,8 @@ class Endpoint:
 
     # As a context manager
 
-    def _variables(self) -> Changes:
-        return dict(self.environment)
-
     def __enter__(self) -> Endpoint:
-        self._before = apply(self._variables())
+        self._before = apply(self.environment)
         return self
 
     def __exit__(self, *_: object) -> None:

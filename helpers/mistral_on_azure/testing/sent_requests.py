@@ -69,9 +69,8 @@ class SentRequest:
     @cached_property
     def text(self) -> str:
         """The assistant's text, from a whole answer or a stream."""
-        if self.answer.startswith("data:"):
-            return "".join(_text(choice.get("delta", {}).get("content")) for choice in self._choices())
-        return "".join(_text(choice.get("message", {}).get("content")) for choice in self._choices())
+        part = "delta" if self.answer.startswith("data:") else "message"
+        return "".join(_text(choice.get(part, {}).get("content")) for choice in self._choices())
 
     @cached_property
     def calls(self) -> list[tuple[str, Any]]:
@@ -79,10 +78,10 @@ class SentRequest:
         found: dict[int, list[str]] = {}
         for choice in self._choices():
             for call in (choice.get("message") or choice.get("delta") or {}).get("tool_calls") or ():
-                name, arguments = found.setdefault(call.get("index", len(found)), ["", ""])
+                parts = found.setdefault(call.get("index", len(found)), ["", ""])
                 function = call.get("function", {})
-                parts = [name + (function.get("name") or ""), arguments + (function.get("arguments") or "")]
-                found[call.get("index", len(found) - 1)] = parts
+                parts[0] += function.get("name") or ""
+                parts[1] += function.get("arguments") or ""
         return [(name, _value(arguments)) for name, arguments in found.values()]
 
     @cached_property

@@ -37,10 +37,6 @@ class Process:
         self._connection = http.client.HTTPConnection(urlsplit(self.started.url).netloc, timeout=_TIMEOUT)
 
     @property
-    def url(self) -> str:
-        return self.started.url
-
-    @property
     def key(self) -> str:
         return self.started.keys[0]
 

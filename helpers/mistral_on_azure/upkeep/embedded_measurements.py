@@ -33,9 +33,10 @@ from typing import Any
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.azure.children import stop
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.azure.files import read_json, write_json
 from mistral_on_azure.endpoint.models import embedded
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.notebook.kept_measurements import recipe_programs
 from mistral_on_azure.upkeep import measurements

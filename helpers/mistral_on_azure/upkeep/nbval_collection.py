@@ -10,8 +10,8 @@ import nbval.kernel
 import pytest
 from jupyter_client.manager import KernelManager
 
+from mistral_on_azure.azure.children import Changes, apply, kernel_sockets, own_kernel
 from mistral_on_azure.azure.files import ROOT, PrivateFolder
-from mistral_on_azure.azure.offline import Changes, apply, kernel_sockets, own_kernel
 from mistral_on_azure.catalog.notebooks import ENDING, Kind, load
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running.jobs import absent_packages

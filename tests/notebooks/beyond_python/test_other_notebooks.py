@@ -12,10 +12,11 @@ import pytest
 
 from commanding import Cookbook
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.azure.deployments import default_name
 from mistral_on_azure.catalog.notebooks import Kind, load, notebooks
 from mistral_on_azure.catalog.selection import Selection
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.running.command import execute
 from mistral_on_azure.running.jobs import plan

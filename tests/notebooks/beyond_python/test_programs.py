@@ -13,8 +13,9 @@ import pytest
 
 from local_endpoint import Local
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT, OPENAI_ENDPOINT, TOKEN_SCOPE
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.catalog.notebooks import Kind, notebooks, tasks
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.gallery.pages import other_languages_page
 from mistral_on_azure.upkeep.beyond_python import FOLDER, PROGRAMS, SET_UP
 from scripted import script

@@ -14,8 +14,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from mistral_on_azure.azure.addresses import API_VERSION
-from mistral_on_azure.azure.deployment_kinds import FOUNDRY
-from mistral_on_azure.azure.deployments import Deployment
+from mistral_on_azure.azure.deployments import FOUNDRY, Deployment
 from mistral_on_azure.endpoint.api_errors import NO_RESPONSES, ApiError
 from mistral_on_azure.endpoint.gateway.kinds import Address, Kind, SoldModels
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from mistral_on_azure.azure.deployment_kinds import MANAGED as KIND
+from mistral_on_azure.azure.deployments import MANAGED as KIND
 from mistral_on_azure.azure.deployments import Deployment, deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.kinds import Address, Kind, deployment_named

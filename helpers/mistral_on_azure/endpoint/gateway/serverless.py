@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from mistral_on_azure.azure import deployment_kinds
 from mistral_on_azure.azure.addresses import API_VERSION
+from mistral_on_azure.azure.deployments import SERVERLESS as KIND
 from mistral_on_azure.azure.deployments import Deployment, deployments
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.kinds import Address, Kind, SoldModels, deployment_named
@@ -27,7 +27,7 @@ class Serverless(Kind):
         sold: the models that are sold per token besides the cookbook's four, and the status of retired ones.
     """
 
-    name = deployment_kinds.SERVERLESS.name
+    name = KIND.name
     addresses: ClassVar[dict[str, Address]] = {
         "/info": Address("info"),
         "/chat/completions": Address("chat", extra="error"),
@@ -39,7 +39,7 @@ class Serverless(Kind):
         "/score": Address("score"),
     }
     api_versions = (API_VERSION, "2024-04-01-preview", "2025-04-01")
-    audiences = deployment_kinds.SERVERLESS.audiences
+    audiences = KIND.audiences
     bare_key = True  # as published samples send it
 
     def __init__(self, strict_model: bool = False, sold: SoldModels | None = None) -> None:

@@ -32,7 +32,6 @@ def check(peer: Connection, now: float) -> None:
     """Close a connection that exceeds one of the time limits. The server calls this every few seconds.
 
     Args:
-        peer: the connection.
         now: the event loop's time in seconds.
     """
     limits = peer.shared.limits

@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from mistral_on_azure.azure.callers import is_path, refusal
+from mistral_on_azure.azure.addresses import is_path, refusal
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.transport.exchange import Answer, Heads, Request, lines
 from mistral_on_azure.endpoint.transport.reader import Limits

@@ -73,13 +73,7 @@ class Receiver(Protocol):
 
 
 class RequestReader:
-    """Parses the requests of one connection.
-
-    Args:
-        receiver: gets each request.
-        limits: bounds on sizes.
-        heads: the cache of parsed request heads.
-    """
+    """Parses the requests of one connection, which is the receiver."""
 
     def __init__(self, receiver: Receiver, limits: Limits, heads: Heads) -> None:
         self.receiver, self.limits, self.heads = receiver, limits, heads
@@ -195,8 +189,9 @@ class RequestReader:
             self._check_body(int(headers["content-length"]))
         if "host" not in headers and self.parser.get_http_version() == "1.1":
             raise ApiError(400, "bad_request", "The header host is missing, which HTTP/1.1 requires.")
-        if "expect" in headers:
-            self._check_expectation(headers["expect"])
+        expected = headers.get("expect")  # an empty one is how some programs turn the header off
+        if expected and expected.lower() != "100-continue":
+            raise ApiError(417, "expectation_failed", f"This endpoint cannot meet the expectation {expected!r}.")
         self.receiver.check(self.parser.get_method().decode(), self.url.decode("latin-1"), headers)
 
     def on_body(self, data: bytes) -> None:
@@ -231,10 +226,6 @@ class RequestReader:
         if self.parser.get_http_version() == "1.0":
             return KEEP_1_0 if keep else CLOSE_1_0
         return KEEP if keep else CLOSE
-
-    def _check_expectation(self, wanted: str) -> None:
-        if wanted and wanted.lower() != "100-continue":  # an empty one is how some programs turn the header off
-            raise ApiError(417, "expectation_failed", f"This endpoint cannot meet the expectation {wanted!r}.")
 
     def _combine(self, name: str, value: str) -> str:
         """The value of a header that was sent twice: both values with a comma, or 400 for one that has one value."""

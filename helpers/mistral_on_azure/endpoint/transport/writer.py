@@ -115,18 +115,10 @@ class Writer(Protocol):
 
 
 class Stream:
-    """Writes an answer with a delay, a pace or a reset.
-
-    Args:
-        writer: the connection.
-        answer: the answer, with its times.
-        head: status line and headers.
-        frame: encodes a piece of the body.
-    """
+    """Writes an answer with a delay, a pace or a reset; `head` is its status line and headers."""
 
     def __init__(self, writer: Writer, answer: Answer, head: bytes, frame: Frame) -> None:
-        self.writer, self.answer, self.frame = writer, answer, frame
-        self.head = head
+        self.writer, self.answer, self.head, self.frame = writer, answer, head, frame
         self.parts = answer.events if answer.events is not None else (answer.body,)
         self.steps = len(self.parts) if answer.steps is None else answer.steps
         self.next, self.sent = 0, 0
@@ -222,8 +214,6 @@ class AwaitedAnswer:
     """Waits for an answer of a real engine or of the background thread. It takes the place of a `Stream` meanwhile.
 
     Args:
-        writer: the connection.
-        coming: the awaitable of the answer.
         send: called with the answer, unless the client closes the connection before.
     """
 
@@ -246,14 +236,7 @@ class AwaitedAnswer:
 
 
 class LiveStream:
-    """Passes on the events of a real engine's stream, each when it arrives.
-
-    Args:
-        writer: the connection.
-        answer: its `source` yields the events; they are appended to its `events` for the journal.
-        head: status line and headers.
-        frame: encodes a piece of the body.
-    """
+    """Passes on a real engine's events when they arrive, and keeps them in the answer's `events` for the journal."""
 
     begun = True  # `start` writes the head
 

@@ -15,8 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.catalog.clients import clients
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.upkeep.faults import measuring
 from mistral_on_azure.upkeep.faults.calls import CALLS, PACKAGES
 from mistral_on_azure.upkeep.faults.cases import CASES
