@@ -262,3 +262,16 @@ def _parsed(text: str) -> Any:
         return json.loads(text or "{}")
     except json.JSONDecodeError:
         return text
+
+
+def with_system_turn(talk: Conversation) -> tuple[tuple[str, str], ...]:
+    """The turns of a conversation with the system message as a separate turn, the format since v7."""
+    if not talk.system:
+        return talk.turns
+    turns = list(talk.turns)
+    folded = f"{talk.system}{JOINT}"
+    found = (at for at, (role, text) in enumerate(turns) if role == "user" and text.startswith(folded))
+    if (place := next(found, None)) is None:  # the guardrail of `safe_prompt` comes before it
+        return talk.turns
+    turns[place] = ("user", turns[place][1].removeprefix(folded))
+    return (("system", talk.system), *turns)

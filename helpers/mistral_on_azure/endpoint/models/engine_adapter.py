@@ -9,7 +9,7 @@ from typing import Any
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.models.completions import new_id, tail_of, usage_asked, usage_of
 from mistral_on_azure.endpoint.models.messages import guarded, text_of
-from mistral_on_azure.endpoint.models.script import call_id
+from mistral_on_azure.endpoint.models.sampling import call_id
 from mistral_on_azure.endpoint.transport.contents import event
 
 
@@ -22,12 +22,6 @@ def forced(parameters: dict[str, Any]) -> dict[str, Any] | None:
     functions = [tool.get("function") for tool in parameters.get("tools") or () if isinstance(tool, dict)]
     named = [function for function in functions if isinstance(function, dict) and "name" in function]
     return next((function for function in named if wanted in (None, function["name"])), None)
-
-
-def estimated_tokens(messages: list[Any]) -> int:
-    """An estimate of the tokens of messages, with four characters a token, until the engine reports its usage."""
-    contents = (message.get("content") for message in messages if isinstance(message, dict))
-    return sum(len(content if isinstance(content, str) else str(content or "")) for content in contents) // 4
 
 
 def schema_of_call(parameters: dict[str, Any]) -> dict[str, Any]:
