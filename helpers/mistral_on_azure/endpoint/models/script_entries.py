@@ -10,8 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from mistral_on_azure.catalog.script_format import Exchange, Reply, ToolCall, key_of
-from mistral_on_azure.catalog.script_patterns import compiled, filled, placeholders
+from mistral_on_azure.catalog.script_format import Exchange, Reply, compiled, filled, key_of, placeholders
 from mistral_on_azure.catalog.toml_lines import line_of
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import Fault, fault_of
@@ -75,19 +74,18 @@ def _too_slow(pattern: str) -> ApiError:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A reply of an exchange: its ranked texts or tool calls, and the fault that applies to the answer."""
+    """A reply of an exchange: its ranked texts, and the fault that applies to the answer."""
 
     texts: tuple[str, ...]
-    calls: tuple[ToolCall, ...]
     fault: Fault | None
-    more: Reply | Exchange  # has delay, finish_reason and logprobs
+    more: Reply | Exchange  # has calls, delay, finish_reason and logprobs
 
     def suits(self, asked: Question, entry: Entry) -> bool:
         """Whether the request allows this reply: tool calls, or a text.
 
         After a tool result, an entry with a single reply does not repeat its tool call, unless it matches by `last`.
         """
-        if self.calls:
+        if self.more.calls:
             again = asked.returned and len(entry.replies) == 1 and entry.exchange.last is None
             return asked.may_call and not again
         return not (self.texts and asked.must_call)
@@ -100,8 +98,7 @@ class Entry:
     Attributes:
         place: the exchange's index in its source.
         staged: whether its reply depends on earlier requests.
-        plain: whether `prompt` is its only key for matching, as in most. The layer has compared the prompt already.
-        textual: whether its first reply is a text.
+        plain: whether `prompt` is its only key for matching, and a text its only reply, as in most.
         fixed: whether its texts are the same for all requests: one reply without placeholders.
         system: the stripped system message that it is for; None for any.
         weight: number of keys for matching besides prompt and pattern: of several matches, the heaviest is taken.
@@ -114,7 +111,6 @@ class Entry:
     replies: tuple[Given, ...]
     staged: bool
     plain: bool
-    textual: bool
     fixed: bool
     system: str | None
     weight: int
@@ -131,8 +127,6 @@ class Entry:
         Args:
             reply: the index of the reply that is due.
         """
-        if self.plain:
-            return {} if self.replies[0].suits(asked, self) else None
         groups: dict[str, str] = {}
         return groups if all(fits for _, fits in self.checks(asked, reply, watch, groups)) else None
 
@@ -199,7 +193,7 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
     replies, length = [], 0
     for number, (each, texts) in enumerate(given):
         path = ("exchange", place, "reply", number) if exchange.reply else ("exchange", place)
-        length = max([length, *map(len, texts), *(len(_called(call)) for call in each.calls)])
+        length = max([length, *map(len, texts), *(len(_written(call.arguments)) for call in each.calls)])
         if length > MOST_FILLED:
             raise WrongEntry(f"{source.where(*path)}: an answer has at most {MOST_FILLED:,} characters.")
         try:
@@ -211,19 +205,18 @@ def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
         except ApiError as error:
             keys = (error.param,) if error.param and isinstance(each.fault, dict) else ()
             raise source.wrong(error.message, *path, "fault", *keys) from None
-        replies.append(Given(texts, each.calls, fault, each))
+        replies.append(Given(texts, fault, each))
     staged = len(replies) > 1 or any(reply.fault for reply in replies)
     weight = sum(value is not None for value in (exchange.system, exchange.deployment, exchange.tools, exchange.last))
-    plain = not weight and not staged and bool(exchange.prompt)
+    fixed = not (staged or replies[0].more.calls or exchange.pattern or exchange.last)
+    plain = fixed and not weight and bool(exchange.prompt)
     system = None if exchange.system is None else exchange.system.strip()
-    textual = not replies[0].calls
-    fixed = textual and not staged and not (exchange.pattern or exchange.last)
-    return Entry(exchange, source, place, tuple(replies), staged, plain, textual, fixed, system, weight, length)
+    return Entry(exchange, source, place, tuple(replies), staged, plain, fixed, system, weight, length)
 
 
-def _called(call: ToolCall) -> str:
+def _written(arguments: dict[str, Any] | str) -> str:
     """The arguments of a tool call as JSON."""
-    return call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments, ensure_ascii=False)
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
 def _fault(wanted: str | dict[str, Any] | None, answered: bool) -> Fault | None:
@@ -279,11 +272,8 @@ class Found(Struct):
             ApiError: 422 for arguments that are too long with their placeholders filled.
         """
         self._room = MOST_FILLED
-        return [(call.name, self._arguments(call.arguments)) for call in self.given.calls]
-
-    def _arguments(self, arguments: dict[str, Any] | str) -> str:
-        whole = self._deep(arguments) if self.groups else arguments
-        return whole if isinstance(whole, str) else json.dumps(whole, ensure_ascii=False)
+        fill = self._deep if self.groups else lambda arguments: arguments
+        return [(call.name, _written(fill(call.arguments))) for call in self.given.more.calls]
 
     def _deep(self, value: Any) -> Any:
         if isinstance(value, str):

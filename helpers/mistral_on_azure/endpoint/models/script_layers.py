@@ -72,7 +72,7 @@ class Layer:
         for entry in entries:
             if entry.system is not None and not entry.has_system(asked):
                 continue  # the most frequent mismatch, so it is checked first
-            if entry.plain and entry.textual and not asked.must_call:
+            if entry.plain and not asked.must_call:
                 return Found(entry, 0)  # as most are
             reply = due(entry) if entry.staged else 0
             groups = entry.match(asked, reply, watch)
