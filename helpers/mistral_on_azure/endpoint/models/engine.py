@@ -131,7 +131,7 @@ class RealModel:
 
     async def _whole(self, parameters: dict[str, Any], settle: Settle) -> Answer:
         parts = [await self._choice(parameters, index) for index in range(parameters.get("n", 1))]
-        body = engine_adapter.whole(parts)
+        body = engine_adapter.whole(self.name, parts)
         settle(body["usage"])
         return json_answer(body)
 
@@ -143,7 +143,7 @@ class RealModel:
             response = await self._post(session, body)
             with _errors_translated():
                 answered = await response.json(content_type=None)
-                return engine_adapter.incoming(answered, self.name, parameters, index, self.tools_by_schema)
+                return engine_adapter.incoming(answered, parameters, index, self.tools_by_schema)
 
     async def _stream(self, parameters: dict[str, Any], settle: Settle) -> Answer:
         """Send the request before the response begins, so that an error response of the engine keeps its status."""
