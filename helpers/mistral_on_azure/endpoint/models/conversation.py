@@ -103,7 +103,8 @@ def request_of(messages: list[Any], tools: Sequence[Any]) -> tuple[Parts, Parts,
 
 def _history(messages: list[dict[str, Any]], last_user: int) -> History:
     """The state of a conversation with tools. `last_user` is the index of the first message in its last user turn."""
-    called = _called(messages)
+    calls = (call for message in messages for call in message.get("tool_calls", ()))
+    called = {call["id"]: call["function"]["name"] for call in calls}
     ended = messages[last_user:] if messages[-1]["role"] == "tool" else ()
     answered = [message for message in ended if message["role"] == "tool"]
     said = [message["content"] for message in messages[:last_user] + answered if message["role"] in ("user", "tool")]
@@ -193,12 +194,6 @@ def _check_results(messages: list[dict[str, Any]]) -> None:
             if not open_calls[message["tool_call_id"]]:
                 raise broken(f"Unexpected tool call id {message['tool_call_id']} in tool results")
             open_calls[message["tool_call_id"]] -= 1
-
-
-def _called(messages: list[dict[str, Any]]) -> dict[str, str]:
-    """The name of the tool by the id of its call."""
-    calls = (call for message in messages for call in message.get("tool_calls", ()))
-    return {call["id"]: call["function"]["name"] for call in calls}
 
 
 def _turns(read: Sequence[Any], definitions: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:

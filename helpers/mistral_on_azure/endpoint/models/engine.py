@@ -17,8 +17,7 @@ from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import ENGINE_KEY, shown
 from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
 from mistral_on_azure.endpoint.gateway.quota import Quota
-from mistral_on_azure.endpoint.models import embedded as embedded_engine
-from mistral_on_azure.endpoint.models import engine_adapter
+from mistral_on_azure.endpoint.models import embedded, engine_adapter
 from mistral_on_azure.endpoint.models.engine_adapter import forced
 from mistral_on_azure.endpoint.models.messages import characters
 from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
@@ -43,7 +42,9 @@ def choose(engine: str) -> RealModel:
         ModuleNotFoundError: when aiohttp is not installed.
     """
     if engine == _EMBEDDED:
-        return _embedded()
+        key = secrets.token_hex(16)
+        process, url = embedded.start(key)
+        return RealModel(url, key, embedded.LABEL, tools_by_schema=True, process=process)
     url, key = engine.rstrip("/").removesuffix("/v1"), os.environ.get(ENGINE_KEY, "")
     if "@" in url:
         raise CookbookError(f"{_OPTION} holds a user name or password. Put the key into {ENGINE_KEY} instead.")
@@ -69,12 +70,6 @@ def _first_model(url: str, key: str) -> str:
     if not models or not isinstance(models[0], dict) or not isinstance(models[0].get("id"), str):
         raise CookbookError(f"{url} serves no model. Load one there.")
     return models[0]["id"]
-
-
-def _embedded() -> RealModel:
-    key = secrets.token_hex(16)
-    process, url = embedded_engine.start(key)
-    return RealModel(url, key, embedded_engine.LABEL, tools_by_schema=True, process=process)
 
 
 _TIMEOUT = 300.0  # seconds for a completion, which takes long on a laptop

@@ -73,6 +73,29 @@ def _too_slow(pattern: str) -> ApiError:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The file with its text, or the session without one, that entries were read from; for error messages."""
+
+    name: str
+    text: str | None = None
+
+    def where(self, *path: str | int) -> str:
+        """The name of the source, with the line of a value or, in a session, its keys."""
+        if self.text is None:
+            return f"{self.name}, {key_of(path).removesuffix(': ')}"
+        return f"{self.name}, line {line_of(self.text, path)}"
+
+    def wrong(self, why: str, *path: str | int) -> WrongEntry:
+        """The exception for a wrong value, with its line and its keys."""
+        keys = "" if self.text is None else f" {key_of(path).removesuffix(': ')}:"
+        return WrongEntry(f"{self.where(*path)}:{keys} {why}")
+
+
+class WrongEntry(ValueError):
+    """An exchange with a wrong fault, wrong log probabilities or a too long answer; the message has its place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """A reply of an exchange: its ranked texts, and the fault that applies to the answer."""
 
@@ -91,35 +114,58 @@ class Given:
         return not (self.texts and asked.must_call)
 
 
-@dataclass(frozen=True, eq=False)
 class Entry:
     """An exchange, ready to be matched with requests.
 
+    Args:
+        exchange: the exchange.
+        source: what it was read from.
+        place: its index in its source.
+
     Attributes:
-        place: the exchange's index in its source.
+        replies: its replies in their order.
         staged: whether its reply depends on earlier requests.
         plain: whether `prompt` is its only key for matching, and a text its only reply, as in most.
         fixed: whether its texts are the same for all requests: one reply without placeholders.
         system: the stripped system message that it is for; None for any.
         weight: number of keys for matching besides prompt and pattern: of several matches, the heaviest is taken.
         length: characters of the longest answer, before its placeholders are filled.
+
+    Raises:
+        WrongEntry: for an answer that is too long, a wrong fault, or a list of log probabilities whose length is not
+            the number of tokens.
     """
 
-    exchange: Exchange
-    source: Source
-    place: int
-    replies: tuple[Given, ...]
-    staged: bool
-    plain: bool
-    fixed: bool
-    system: str | None
-    weight: int
-    length: int
+    def __init__(self, exchange: Exchange, source: Source, place: int) -> None:
+        self.exchange, self._source, self._place = exchange, source, place
+        self.replies, self.length = [], 0
+        wanted = [(reply, () if reply.answer is None else (reply.answer,)) for reply in exchange.reply]
+        for number, (each, texts) in enumerate(wanted or [(exchange, exchange.answers)]):
+            path = ("exchange", place, "reply", number) if exchange.reply else ("exchange", place)
+            self.length = max([self.length, *map(len, texts), *(len(_written(call.arguments)) for call in each.calls)])
+            if self.length > MOST_FILLED:
+                raise WrongEntry(f"{source.where(*path)}: an answer has at most {MOST_FILLED:,} characters.")
+            try:
+                _check_logprobs(each.logprobs, texts, bool(exchange.pattern or exchange.last))
+            except ValueError as error:
+                raise source.wrong(f"{error}.", *path, "logprobs") from None
+            try:
+                fault = _fault(each.fault, bool(texts or each.calls))
+            except ApiError as error:
+                keys = (error.param,) if error.param and isinstance(each.fault, dict) else ()
+                raise source.wrong(error.message, *path, "fault", *keys) from None
+            self.replies.append(Given(texts, fault, each))
+        further = exchange.system, exchange.deployment, exchange.tools, exchange.last
+        self.weight = sum(value is not None for value in further)
+        self.staged = len(self.replies) > 1 or self.replies[0].fault is not None
+        self.fixed = not (self.staged or self.replies[0].more.calls or exchange.pattern or exchange.last)
+        self.plain = self.fixed and not self.weight and bool(exchange.prompt)
+        self.system = None if exchange.system is None else exchange.system.strip()
 
     @property
     def where(self) -> str:
         """Its file and line, as `FILE, line 12`."""
-        return self.source.where("exchange", self.place)
+        return self._source.where("exchange", self._place)
 
     def match(self, asked: Question, reply: int, watch: Watch) -> dict[str, str] | None:
         """The groups of its patterns by number and name if it matches a request, else None.
@@ -154,64 +200,6 @@ class Entry:
                     numbered = {str(number): found[number] or "" for number in range(1 + len(found.groups()))}
                     groups |= {**numbered, **{key: value or "" for key, value in found.groupdict().items()}}
                 yield name, found is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The file with its text, or the session without one, that entries were read from; for error messages."""
-
-    name: str
-    text: str | None = None
-
-    def where(self, *path: str | int) -> str:
-        """The name of the source, with the line of a value or, in a session, its keys."""
-        if self.text is None:
-            return f"{self.name}, {key_of(path).removesuffix(': ')}"
-        return f"{self.name}, line {line_of(self.text, path)}"
-
-    def wrong(self, why: str, *path: str | int) -> WrongEntry:
-        """The exception for a wrong value, with its line and its keys."""
-        keys = "" if self.text is None else f" {key_of(path).removesuffix(': ')}:"
-        return WrongEntry(f"{self.where(*path)}:{keys} {why}")
-
-
-class WrongEntry(ValueError):
-    """An exchange with a wrong fault, wrong log probabilities or a too long answer; the message has its place."""
-
-
-def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
-    """Make the entry of an exchange.
-
-    Raises:
-        WrongEntry: for an answer that is too long, a wrong fault, or a list of log probabilities whose length is not
-            the number of tokens.
-    """
-    if exchange.reply:
-        given = [(reply, () if reply.answer is None else (reply.answer,)) for reply in exchange.reply]
-    else:
-        given = [(exchange, exchange.answers)]
-    replies, length = [], 0
-    for number, (each, texts) in enumerate(given):
-        path = ("exchange", place, "reply", number) if exchange.reply else ("exchange", place)
-        length = max([length, *map(len, texts), *(len(_written(call.arguments)) for call in each.calls)])
-        if length > MOST_FILLED:
-            raise WrongEntry(f"{source.where(*path)}: an answer has at most {MOST_FILLED:,} characters.")
-        try:
-            _check_logprobs(each.logprobs, texts, bool(exchange.pattern or exchange.last))
-        except ValueError as error:
-            raise source.wrong(f"{error}.", *path, "logprobs") from None
-        try:
-            fault = _fault(each.fault, bool(texts or each.calls))
-        except ApiError as error:
-            keys = (error.param,) if error.param and isinstance(each.fault, dict) else ()
-            raise source.wrong(error.message, *path, "fault", *keys) from None
-        replies.append(Given(texts, fault, each))
-    staged = len(replies) > 1 or any(reply.fault for reply in replies)
-    weight = sum(value is not None for value in (exchange.system, exchange.deployment, exchange.tools, exchange.last))
-    fixed = not (staged or replies[0].more.calls or exchange.pattern or exchange.last)
-    plain = fixed and not weight and bool(exchange.prompt)
-    system = None if exchange.system is None else exchange.system.strip()
-    return Entry(exchange, source, place, tuple(replies), staged, plain, fixed, system, weight, length)
 
 
 def _written(arguments: dict[str, Any] | str) -> str:

@@ -18,7 +18,7 @@ from mistral_on_azure.catalog.script_format import MATCHERS, OF_REPLY, Exchange,
 from mistral_on_azure.catalog.sidecar import read_sidecar, scripts
 from mistral_on_azure.endpoint.fault import FIELDS
 from mistral_on_azure.endpoint.fields import inlined
-from mistral_on_azure.endpoint.models.script_entries import Entry, Source, WrongEntry, entry_of
+from mistral_on_azure.endpoint.models.script_entries import Entry, Source, WrongEntry
 from mistral_on_azure.endpoint.models.script_layers import Answers, Layer
 from mistral_on_azure.errors import CookbookError
 
@@ -57,7 +57,7 @@ def entries_of(file: Path, exchanges: Sequence[Exchange]) -> list[Entry]:
     """
     source = Source(str(file), text_of(file) if exchanges else "")
     try:
-        return [entry_of(exchange, source, place) for place, exchange in enumerate(exchanges)]
+        return [Entry(exchange, source, place) for place, exchange in enumerate(exchanges)]
     except WrongEntry as error:
         raise CookbookError(str(error)) from None
 

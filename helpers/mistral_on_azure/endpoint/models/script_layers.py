@@ -18,7 +18,7 @@ import msgspec
 from mistral_on_azure.catalog.script_format import Exchange
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import Fault
-from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Question, Source, Watch, WrongEntry, entry_of
+from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Question, Source, Watch, WrongEntry
 
 _COMPARED = 200  # characters of two prompts that are compared for the nearest entry
 _MEASURED = 500  # entries that are compared roughly for the nearest one; the best eight are compared closely
@@ -217,7 +217,7 @@ class SessionScript:
             raise invalid(f"A session has at most {MOST_PATTERNS} patterns; exact prompts are not counted.")
         source = Source("this session's script")
         try:
-            made = [entry_of(each, source, place) for place, each in enumerate(wanted, self._added)]
+            made = [Entry(each, source, place) for place, each in enumerate(wanted, self._added)]
         except WrongEntry as error:
             raise invalid(str(error), code="invalid_field") from None
         calls = [each for each in kept if each.exchange.calls and (*_request_of(each.exchange)[:-1], False) in new]

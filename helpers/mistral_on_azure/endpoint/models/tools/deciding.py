@@ -24,8 +24,8 @@ from mistral_on_azure.endpoint.models.conversation import definition
 from mistral_on_azure.endpoint.models.messages import Conversation
 from mistral_on_azure.endpoint.models.sampling import Completion, calling, cut
 from mistral_on_azure.endpoint.models.tools.arguments import Arguments
-from mistral_on_azure.endpoint.models.tools.patterns import Steps, Unsatisfiable
-from mistral_on_azure.endpoint.models.tools.tool_schemas import BadSchema, ToolSchema
+from mistral_on_azure.endpoint.models.tools.patterns import BadSchema, Steps, Unsatisfiable
+from mistral_on_azure.endpoint.models.tools.tool_schemas import ToolSchema
 from mistral_on_azure.endpoint.models.tools.values import READ, Text, words
 
 STEPS = 15_000  # budget of work for the tools of one request; a step takes a few microseconds
