@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -179,7 +179,7 @@ def _texts(exchange: Exchange) -> Iterator[tuple[Keys, str]]:
     of_replies = [(("reply", place), reply.calls) for place, reply in enumerate(exchange.reply)]
     for keys, calls in (((), exchange.calls), *of_replies):
         for place, call in enumerate(calls):
-            for text in _strings(call.arguments):
+            for text in strings_of(call.arguments):
                 yield (*keys, "calls", place, "arguments"), text
 
 
@@ -192,13 +192,13 @@ def _groups(pattern: str, name: str) -> list[str]:
     return [*map(str, range(form.groups + 1)), *form.groupindex]
 
 
-def _strings(value: Any) -> Iterator[str]:
+def strings_of(value: Any) -> Iterator[str]:
     """The texts in a JSON value, without the names of members."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
         for each in value.values() if isinstance(value, dict) else value:
-            yield from _strings(each)
+            yield from strings_of(each)
 
 
 def placeholders(text: str) -> set[str]:
@@ -206,7 +206,7 @@ def placeholders(text: str) -> set[str]:
     return {name for escape, name in _PLACEHOLDER.findall(text) if not escape}
 
 
-def filled(text: str, groups: dict[str, str]) -> str:
+def filled(text: str, groups: Mapping[str, str]) -> str:
     """A text in which each placeholder is replaced by the match of its group; `$${name}` becomes `${name}`."""
     return _PLACEHOLDER.sub(lambda found: found[0][1:] if found[1] else groups[found[2]], text)
 

@@ -225,13 +225,10 @@ def _turns(read: Sequence[Any], definitions: Sequence[dict[str, Any]]) -> tuple[
 def _last_user_turns(system: str, definitions: Sequence[dict[str, Any]], content: str) -> Iterator[tuple[str, str]]:
     """The tools and the last user turn: v3 inserts the tools before it, and the system message at its beginning."""
     if definitions:
-        written = [{"type": each["type"], "function": _ordered(**each["function"])} for each in definitions]
+        order = {"name": "", "description": ""}  # of the members, before the parameters
+        written = [{"type": each["type"], "function": {**order, **each["function"]}} for each in definitions]
         yield "tools", json.dumps(written, ensure_ascii=False)
     yield "user", f"{system}{JOINT}{content}" if system else content
-
-
-def _ordered(name: str, parameters: dict[str, Any], description: str = "") -> dict[str, Any]:
-    return {"name": name, "description": description, "parameters": parameters}
 
 
 def _turn(message: Any) -> Iterator[tuple[str, str]]:

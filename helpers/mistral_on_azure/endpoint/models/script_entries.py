@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from mistral_on_azure.catalog.script_format import Exchange, Reply, compiled, filled, key_of, placeholders
+from mistral_on_azure.catalog.script_format import Exchange, Reply, compiled, filled, key_of, placeholders, strings_of
 from mistral_on_azure.catalog.toml_lines import line_of
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import Fault, fault_of
@@ -237,7 +237,6 @@ class Found(Struct):
     entry: Entry
     reply: int
     groups: Mapping[str, str] = {}
-    _room: int = MOST_FILLED
 
     @property
     def given(self) -> Given:
@@ -249,9 +248,8 @@ class Found(Struct):
         Raises:
             ApiError: 422 for texts that are too long with their placeholders filled.
         """
-        self._room = MOST_FILLED
         texts = self.given.texts
-        return tuple(self._filled(text) for text in texts) if self.groups else texts
+        return tuple(self._filled([*texts])) if self.groups else texts
 
     def calls(self) -> list[tuple[str, str]]:
         """(name, arguments) of each tool call, with their placeholders filled.
@@ -259,19 +257,24 @@ class Found(Struct):
         Raises:
             ApiError: 422 for arguments that are too long with their placeholders filled.
         """
-        self._room = MOST_FILLED
-        fill = self._deep if self.groups else lambda arguments: arguments
-        return [(call.name, _written(fill(call.arguments))) for call in self.given.more.calls]
+        calls = self.given.more.calls
+        arguments = [call.arguments for call in calls]
+        filled_in = self._filled(arguments) if self.groups else arguments
+        return [(call.name, _written(each)) for call, each in zip(calls, filled_in, strict=True)]
 
-    def _deep(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._filled(value)
-        if isinstance(value, dict):
-            return {name: self._deep(each) for name, each in value.items()}
-        return [self._deep(each) for each in value] if isinstance(value, list) else value
-
-    def _filled(self, text: str) -> str:
-        self._room -= len(text) + sum(len(self.groups[name]) * text.count(name) for name in placeholders(text))
-        if self._room < 0:
+    def _filled(self, values: list[Any]) -> list[Any]:
+        length = 0
+        for text in strings_of(values):
+            length += len(text) + sum(len(self.groups[name]) * text.count(name) for name in placeholders(text))
+        if length > MOST_FILLED:
             raise ApiError(422, "parameter_not_supported", "The script's answer to this message is too long.")
-        return filled(text, self.groups)
+        return _deep(values, self.groups)
+
+
+def _deep(value: Any, groups: Mapping[str, str]) -> Any:
+    """A JSON value in whose texts the placeholders are filled."""
+    if isinstance(value, str):
+        return filled(value, groups)
+    if isinstance(value, dict):
+        return {name: _deep(each, groups) for name, each in value.items()}
+    return [_deep(each, groups) for each in value] if isinstance(value, list) else value

@@ -104,10 +104,10 @@ class ScriptFiles:
         try:
             self._strict, self._said = self._read()
         except (CookbookError, OSError, ValueError) as error:  # ValueError for a file that is being written
-            _tell(f"{error} The answers from before stay.")
+            print(f"{error} The answers from before stay.", file=sys.stderr, flush=True)
         else:
             self._open = None
-            _tell("The script was read again.")
+            print("The script was read again.", file=sys.stderr, flush=True)
 
     def _look(self) -> list[tuple[int, int] | None]:
         """The time of the last change and the size of each file. Called for each request, it takes microseconds."""
@@ -138,10 +138,6 @@ def _mark(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _given(name: str) -> dict[str, Any]:
