@@ -60,11 +60,10 @@ Logprobs = Annotated[
     Logprob | tuple[Logprob | TokenLogprob, ...],
     Meta(description="One log probability for all tokens, or one for each; `top` has the alternatives to a token."),
 ]
-_Pattern = Annotated[
-    str, Meta(max_length=LONGEST_PATTERN, description="A regular expression, searched in the last user message.")
-]
+_REGEX = Meta(max_length=LONGEST_PATTERN)
+_Pattern = Annotated[str, _REGEX, Meta(description="A regular expression, searched in the last user message.")]
 _LAST = "A regular expression, searched in the last message, or in all tool results at the end."
-_Last = Annotated[str, Meta(max_length=LONGEST_PATTERN, description=_LAST)]
+_Last = Annotated[str, _REGEX, Meta(description=_LAST)]
 _Calls = Annotated[
     tuple[ToolCall, ...], Meta(min_length=1, description="The tools that are called instead of an answer in text.")
 ]
@@ -255,7 +254,6 @@ def read_toml(file: Path, kind: type[_Kind]) -> _Kind:
         CookbookError: one line that names the file, the line and the key.
         FileNotFoundError: when there is none.
     """
-    text = ""
     try:
         text = text_of(file)
         return msgspec.convert(tomllib.loads(text), kind)

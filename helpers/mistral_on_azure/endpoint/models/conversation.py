@@ -88,17 +88,9 @@ def _in_full(messages: list[Any], tools: Sequence[Any]) -> Conversation:
     )
 
 
-Parts = list[dict[str, Any]]
-
-
-def request_of(messages: list[Any], tools: Sequence[Any]) -> tuple[Parts, Parts, Parts]:
-    """The messages and tools in the form that mistral-common's own tokenizers take.
-
-    Returns:
-        The messages, the tools without their schemas, and the tools with their schemas.
-    """
-    definitions = [definition(tool, place) for place, tool in enumerate(tools)]
-    return [_clean(message) for message in messages], [_without_schema(tool) for tool in definitions], definitions
+def request_of(messages: list[Any], tools: Sequence[Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The messages and the tools with the members that Mistral's format has."""
+    return [_clean(message) for message in messages], [definition(tool, place) for place, tool in enumerate(tools)]
 
 
 def _history(messages: list[dict[str, Any]], last_user: int) -> History:

@@ -59,25 +59,24 @@ def _published(name: str) -> Any:
     return (MistralTokenizer.v7() if name == "v7" else MistralTokenizer.v3(is_tekken=True)).instruct_tokenizer
 
 
-def count_request(
-    name: str, messages: list[Any], tools: Sequence[dict[str, Any]], definitions: Sequence[dict[str, Any]]
-) -> int:
+def count_request(name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> int:
     """The prompt tokens of a chat request, encoded by mistral-common.
 
     Args:
         name: the tokenizer, "v7" or "tekken".
         messages: the checked messages.
-        tools: the tools without their schemas, which mistral-common would check in unbounded time.
-        definitions: the tools with their schemas, in the same order.
+        tools: the checked tools.
     """
     from mistral_common.protocol.instruct.normalize import get_normalizer
     from mistral_common.protocol.instruct.request import ChatCompletionRequest
 
-    request = ChatCompletionRequest(model="any", messages=messages, tools=list(tools) or None)
+    # Without their schemas, which mistral-common would check in unbounded time.
+    bare = [{**tool, "function": {**tool["function"], "parameters": {}}} for tool in tools]
+    request = ChatCompletionRequest(model="any", messages=messages, tools=bare or None)
     encoder = _published(name)
     normal = get_normalizer(encoder.tokenizer.version, None).from_chat_completion_request(request)
-    for tool, whole in zip(normal.available_tools or (), definitions, strict=True):
-        tool.function.parameters = whole["function"]["parameters"]
+    for read, tool in zip(normal.available_tools or (), tools, strict=True):
+        read.function.parameters = tool["function"]["parameters"]
     return len(encoder.encode_instruct(normal).tokens)
 
 
