@@ -118,7 +118,6 @@ class Entry:
     """An exchange, ready to be matched with requests.
 
     Args:
-        exchange: the exchange.
         source: what it was read from.
         place: its index in its source.
 
