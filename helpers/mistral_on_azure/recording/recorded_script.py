@@ -105,12 +105,13 @@ def _wanted(exchange: Exchange, managed: bool) -> dict[str, Any] | None:
         return None
     system = JOINT.join(_text(each.get("content")) for each in messages if each.get("role") == "system")
     named = exchange.headers.get(_DEPLOYMENT) or (None if managed else asked.get("model"))
-    more = {
+    wanted = {
+        "prompt": prompts[-1],
         "system": system if system.strip() else None,
         "deployment": named if isinstance(named, str) and named in _deployments() else None,
         "tools": True if asked.get("tools") else None,
     }
-    return {"prompt": prompts[-1], **{name: value for name, value in more.items() if value is not None}}
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
 def _deployments() -> dict[str, Any]:
