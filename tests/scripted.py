@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from mistral_on_azure.endpoint.models.sampling import pick
-from mistral_on_azure.endpoint.models.script import Completion, cut
+from mistral_on_azure.endpoint.models.sampling import Completion, cut, pick
 from mistral_on_azure.endpoint.models.script_entries import Question
 from mistral_on_azure.endpoint.models.script_files import ScriptFiles, own, own_layer, recipes_layer
 from mistral_on_azure.endpoint.models.script_layers import SessionScript

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mistral_on_azure.endpoint.models.sampling import logprobs
-from mistral_on_azure.endpoint.models.script import cut
+from mistral_on_azure.endpoint.models.completions import logprobs
+from mistral_on_azure.endpoint.models.sampling import cut
 from mistral_on_azure.endpoint.models.tokens import count, tokenize
 from scripted import complete, script, unknown_prompt
 

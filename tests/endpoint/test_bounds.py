@@ -18,7 +18,7 @@ from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.gateway.quota import Limits as Quota
 from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.models import script, script_model, tokens
+from mistral_on_azure.endpoint.models import sampling, script_model, tokens
 from mistral_on_azure.endpoint.serving.chat import _understood
 from mistral_on_azure.endpoint.serving.engine_messages import _counts
 from mistral_on_azure.endpoint.transport import contents
@@ -88,11 +88,11 @@ def test_of_a_long_answer_no_more_is_split_than_is_answered(tokenizer):
     ids = tuple(tokens.processor(tokenizer).encode(text))
     assert tokens.tokenize(text, tokenizer).ids == ids
     for most in (1, 1_000, len(ids) - 1):
-        answer = script.cut(text + "w", most, ["dog"] if most > 1_000 else None, tokenizer)
+        answer = sampling.cut(text + "w", most, ["dog"] if most > 1_000 else None, tokenizer)
         assert answer.ids == ids[: len(answer.ids)] and text.startswith(answer.text)
         assert (answer.finish_reason, len(answer.ids)) == ("length", most) or answer.text.endswith("lazy ")
-    assert len(script.whole("ab " * 1_000_000, tokenizer, 10).ids) < tokens.BLOCK
-    assert ("ab " * 1_000_000, tokenizer) not in script._wholes
+    assert len(sampling.whole("ab " * 1_000_000, tokenizer, 10).ids) < tokens.BLOCK
+    assert ("ab " * 1_000_000, tokenizer) not in sampling._wholes
 
 
 def test_a_prompt_that_fits_nowhere_is_counted_no_further():
@@ -125,7 +125,7 @@ def test_a_cache_is_bounded_by_bytes():
 def test_large_requests_leave_no_memory_behind():
     """While the quota has room, and while it refuses: 429 comes before the text is taken apart."""
     application = Application(Sessions([KEY], Quota(tokens=50_000)))
-    statuses, filled = set(), [script._wholes, tokens._words_known, _understood, _counts]
+    statuses, filled = set(), [sampling._wholes, tokens._words_known, _understood, _counts]
     tracemalloc.start()
     try:
         for number in range(60):

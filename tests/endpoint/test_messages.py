@@ -13,7 +13,7 @@ from tool_requests import WEATHER, call
 
 from mistral_on_azure.endpoint.models.conversation import conversation
 from mistral_on_azure.endpoint.models.messages import GUARDRAIL, STARTS
-from mistral_on_azure.endpoint.models.script import cut
+from mistral_on_azure.endpoint.models.sampling import cut
 from mistral_on_azure.endpoint.models.tokens import count_prompt
 from scripted import listed, script
 

@@ -7,8 +7,7 @@ import json
 import pytest
 from asking import AZURE, EXPERTS, KEY, LARGE, OPENAI, PROMPT, WEATHER, agent, chat, get, send
 
-from mistral_on_azure.catalog.script_format import MATCHERS
-from mistral_on_azure.catalog.script_patterns import compiled
+from mistral_on_azure.catalog.script_format import MATCHERS, compiled
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed

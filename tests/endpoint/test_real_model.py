@@ -15,7 +15,7 @@ from plain_engine import Engine
 from raw import chat
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.deployments import deployments
+from mistral_on_azure.azure.deployments import deployments, sold_deployments
 from mistral_on_azure.endpoint.models import engine_adapter
 from mistral_on_azure.endpoint.models.messages import GUARDRAIL
 from mistral_on_azure.endpoint.starting import LocalEndpoint, start
@@ -241,6 +241,14 @@ def test_a_system_message_is_folded_wherever_it_may_be(served, engine):
         assert engine.bodies[-1]["messages"] == messages  # nothing to fold it into: the engine has rules for that
 
 
+def test_json_mode_reaches_the_engine_where_the_deployment_has_it(engine):
+    name = next(name for name, each in sold_deployments().items() if each.json)
+    wanted = {"type": "json_object"}
+    with start(engine=engine.url, kind="foundry") as resource:
+        assert ask(resource, "/openai/v1/chat/completions", model=name, response_format=wanted).status == 200
+    assert engine.bodies[-1]["response_format"] == wanted
+
+
 def test_quota_counts_what_the_engine_spent(engine):
     with start(engine=engine.url, tokens_per_minute=20) as small:
         assert [ask(small).status for _ in range(4)][-1] == 429
@@ -254,10 +262,12 @@ def test_tool_choice_any_is_what_engines_call_required():
     assert forced["response_format"]["json_schema"]["schema"] == {"type": "object"} and "tools" not in forced
     for reason, called in (("stop", True), ("length", False)):  # a call cut short is none yet
         said = {"choices": [{"message": {"content": "{}"}, "finish_reason": reason}]}
-        choice = engine_adapter.incoming(said, "tiny", parameters, tools_by_schema=True)["choice"]
+        choice = engine_adapter.incoming(said, parameters, tools_by_schema=True)["choice"]
         assert (choice["finish_reason"] == "tool_calls") is bool(choice["message"]["tool_calls"]) is called
 
 
 def test_each_forced_call_has_an_id_of_its_own():
-    ids = [engine_adapter.as_call({"name": "f"}, "{}")["tool_calls"][0]["id"] for _ in range(3)]
+    said = {"choices": [{"message": {"content": "{}"}}]}
+    parts = [engine_adapter.incoming(said, CALLED, tools_by_schema=True) for _ in range(3)]
+    ids = [part["choice"]["message"]["tool_calls"][0]["id"] for part in parts]
     assert len(set(ids)) == 3 and all(re.fullmatch(r"[a-zA-Z0-9]{9}", each) for each in ids)

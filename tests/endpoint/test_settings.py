@@ -10,7 +10,7 @@ from asking import KEY, OPENAI, PROMPT, chat, new_application
 
 from mistral_on_azure.azure.deployments import deployments
 from mistral_on_azure.catalog.script_format import Exchange
-from mistral_on_azure.endpoint.models.script_request import KEPT, wanted_of
+from mistral_on_azure.endpoint.models.script_model import KEPT, Wanted
 from mistral_on_azure.endpoint.serving.chat import _settings
 from mistral_on_azure.endpoint.transport.exchange import DONE, Chunks, Heads, Request, joined, size_of
 
@@ -118,4 +118,4 @@ def test_chunks_are_the_events_that_they_stand_for(tails):
 def test_a_completion_is_kept_where_no_prompt_changes_it():
     deployment = next(iter(deployments().values()))
     for settings, greedy in (({}, False), ({"max_tokens": 9}, True), ({"max_tokens": 9, "temperature": 1.0}, False)):
-        assert wanted_of(deployment, settings).greedy is greedy
+        assert Wanted(deployment, settings).greedy is greedy

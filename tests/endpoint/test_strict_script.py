@@ -16,6 +16,7 @@ from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_layers import MOST, MOST_REFUSED, SessionScript
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.starting import start
+from scripted import unknown_prompt
 
 STRICT = """
     [[exchange]]
@@ -226,3 +227,10 @@ def test_a_session_says_what_was_unexpected(served):
     assert "'Number 0?'" in spent["refused"][0]
     again = send("DELETE", "/local/session", application=application).json
     assert again["calls"] == 0 and again["refused"] == [] and again["refused_ever"] == spent["refused"]
+
+
+def test_one_table_of_calls_is_for_requests_with_tools(served):
+    application = served('[[exchange]]\nprompt = "Who?"\nreply = [{calls = [{name = "get_weather"}]}]')
+    assert chat("Who?", model=LARGE, application=application).text == unknown_prompt()
+    called = chat("Who?", model=LARGE, tools=[WEATHER], application=application).json["choices"][0]
+    assert called["finish_reason"] == "tool_calls"

@@ -1,34 +1,29 @@
 """The format of scripts, which hold the local endpoint's answers: TOML files, and the JSON of `/local/script`.
 
 Recipes' files, the endpoint's own `script.toml` and a user's `--script FILE` have the same exchanges, which are read
-here.
+here. A pattern is a regular expression of the package `regex`, and its groups fill the placeholders of an answer.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from mistral_on_azure.catalog.script_patterns import groups_of, placeholders
-from mistral_on_azure.catalog.toml_lines import line_of
+from mistral_on_azure.catalog.toml_lines import Keys, line_of
 from mistral_on_azure.errors import CookbookError
 
 LONGEST_PATTERN = 1_000  # characters
-Keys = tuple[str | int, ...]
-
-Text = Annotated[str, Meta(description="A text that must be equal, apart from white space around it.")]
-Pattern = Annotated[
-    str, Meta(max_length=LONGEST_PATTERN, description="A regular expression, searched anywhere in the text.")
-]
-Last = Annotated[
-    Pattern, Meta(description="A regular expression, searched in the last message, or in all tool results at the end.")
-]
+MOST_REPEATED = 100_000  # characters of a pattern with its counted repetitions written out: 0.1 s to compile
+_PLACEHOLDER = re.compile(r"(\$?)\$\{(\w+)\}")
+_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(\d{0,9}),?(\d{0,9})\}|.", re.DOTALL)
+_Kind = TypeVar("_Kind")
 Logprob = Annotated[float, Meta(le=0)]
 
 
@@ -65,6 +60,10 @@ Logprobs = Annotated[
     Logprob | tuple[Logprob | TokenLogprob, ...],
     Meta(description="One log probability for all tokens, or one for each; `top` has the alternatives to a token."),
 ]
+_REGEX = Meta(max_length=LONGEST_PATTERN)
+_Pattern = Annotated[str, _REGEX, Meta(description="A regular expression, searched in the last user message.")]
+_LAST = "A regular expression, searched in the last message, or in all tool results at the end."
+_Last = Annotated[str, _REGEX, Meta(description=_LAST)]
 _Calls = Annotated[
     tuple[ToolCall, ...], Meta(min_length=1, description="The tools that are called instead of an answer in text.")
 ]
@@ -95,12 +94,10 @@ class Reply(Struct, frozen=True):
 class Exchange(Struct, frozen=True):
     """The requests that an exchange is for, which match all of the given keys, and the answer to them."""
 
-    prompt: Annotated[Text, Meta(description="The last user message, apart from white space around it.")] | None = None
-    pattern: Annotated[Pattern, Meta(description="A regular expression, searched in the last user message.")] | None = (
-        None
-    )
-    last: Last | None = None
-    system: Annotated[Text, Meta(description="The system message, apart from white space around it.")] | None = None
+    prompt: Annotated[str, Meta(description="The last user message, apart from white space around it.")] | None = None
+    pattern: _Pattern | None = None
+    last: _Last | None = None
+    system: Annotated[str, Meta(description="The system message, apart from white space around it.")] | None = None
     deployment: Annotated[str, Meta(description="The deployment that gets the request.")] | None = None
     tools: Annotated[bool, Meta(description="Whether the request offers tools.")] | None = None
     answers: Annotated[tuple[str, ...], Meta(min_length=1, description="Ranked texts, the likeliest first.")] = ()
@@ -130,12 +127,6 @@ class Exchange(Struct, frozen=True):
                     f"a text that is meant reads $${{{min(unknown)}}}",
                     *keys,
                 )
-
-    @property
-    def replies(self) -> tuple[Reply, ...]:
-        """All replies in their order; for one with several ranked texts, the likeliest."""
-        answer = self.answers[0] if self.answers else None
-        return self.reply or (Reply(answer, self.calls, self.fault, self.delay, self.finish_reason, self.logprobs),)
 
 
 MATCHERS = ("prompt", "pattern", "last", "system", "deployment", "tools")
@@ -192,10 +183,12 @@ def _texts(exchange: Exchange) -> Iterator[tuple[Keys, str]]:
 
 
 def _groups(pattern: str, name: str) -> list[str]:
+    """The names and numbers of a pattern's groups, `0` for all that matched; `name` is its key."""
     try:
-        return groups_of(pattern)
+        form = compiled(pattern)
     except ValueError as error:
         raise WrongValue(str(error), name) from None
+    return [*map(str, range(form.groups + 1)), *form.groupindex]
 
 
 def strings_of(value: Any) -> Iterator[str]:
@@ -207,7 +200,51 @@ def strings_of(value: Any) -> Iterator[str]:
             yield from strings_of(each)
 
 
-_Kind = TypeVar("_Kind")
+def placeholders(text: str) -> set[str]:
+    """The names in a text's placeholders."""
+    return {name for escape, name in _PLACEHOLDER.findall(text) if not escape}
+
+
+def filled(text: str, groups: Mapping[str, str]) -> str:
+    """A text in which each placeholder is replaced by the match of its group; `$${name}` becomes `${name}`."""
+    return _PLACEHOLDER.sub(lambda found: found[0][1:] if found[1] else groups[found[2]], text)
+
+
+@lru_cache(maxsize=1_000)
+def compiled(pattern: str) -> Any:
+    """A compiled pattern of the package `regex`, whose search can be given a time limit.
+
+    Raises:
+        ValueError: for what is no regular expression, or for one that repeats so much that it takes long to compile.
+    """
+    import regex  # only where there is a pattern: it takes a while to import
+
+    if (size := written_out(pattern)) > MOST_REPEATED:
+        most = f"with its repetitions written out, where {MOST_REPEATED:,} are allowed"
+        raise ValueError(f"the pattern {pattern!r} has {size:,} characters {most}")
+    try:
+        return regex.compile(pattern)
+    except (regex.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"the pattern {pattern!r} is no regular expression: {error}") from None
+
+
+def written_out(pattern: str) -> int:
+    """About the number of characters that a pattern has with its counted repetitions, such as `{3,5}`, written out."""
+    sizes, last = [0], 0  # of each group that is open, and of the last item
+    for part in _PARTS.finditer(pattern):
+        if part[0] == "(":
+            sizes.append(0)
+            continue
+        if part[0] == ")" and len(sizes) > 1:
+            last = sizes.pop()
+        elif part[1] or part[2]:
+            times = max(1, *(int(bound or 0) for bound in part.groups()))
+            sizes[-1] -= last
+            last *= times
+        else:
+            last = 1
+        sizes[-1] += last
+    return sum(sizes)
 
 
 def read_toml(file: Path, kind: type[_Kind]) -> _Kind:
@@ -217,7 +254,6 @@ def read_toml(file: Path, kind: type[_Kind]) -> _Kind:
         CookbookError: one line that names the file, the line and the key.
         FileNotFoundError: when there is none.
     """
-    text = ""
     try:
         text = text_of(file)
         return msgspec.convert(tomllib.loads(text), kind)

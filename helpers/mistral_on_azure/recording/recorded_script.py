@@ -56,20 +56,20 @@ class ScriptRecorder:
     def close(self) -> str:
         """Write the script. Returns a sentence with the number of its answers."""
         understood = [_understood(each, self._managed) for each in self.exchanges]
-        write_whole(self.file, _HEAD.format(name=self.file.name) + toml_of(_joined(understood)))
+        write_whole(self.file, _HEAD.format(name=self.file.name) + _toml_of(_joined(understood)))
         left_out = understood.count(None)
         more = f" {left_out} other requests are not in it." if left_out else ""
         return f"Wrote {len(self.exchanges) - left_out} answers to {self.file}.{more} Read it before you share it."
 
 
-def _joined(understood: Iterable[_Understood | None]) -> dict[str, Any]:
-    """The script with all exchanges that were understood."""
+def _joined(understood: Iterable[_Understood | None]) -> list[dict[str, Any]]:
+    """The exchanges of the script, of all that were understood."""
     found: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
     for each in understood:
         if each is not None:
             wanted, reply = each
             found.setdefault(json.dumps(wanted), (wanted, []))[1].append(reply)
-    return {"exchange": [_exchange(wanted, replies) for wanted, replies in found.values()]}
+    return [_exchange(wanted, replies) for wanted, replies in found.values()]
 
 
 def _understood(exchange: Exchange, managed: bool) -> _Understood | None:
@@ -105,12 +105,13 @@ def _wanted(exchange: Exchange, managed: bool) -> dict[str, Any] | None:
         return None
     system = JOINT.join(_text(each.get("content")) for each in messages if each.get("role") == "system")
     named = exchange.headers.get(_DEPLOYMENT) or (None if managed else asked.get("model"))
-    more = {
+    wanted = {
+        "prompt": prompts[-1],
         "system": system if system.strip() else None,
         "deployment": named if isinstance(named, str) and named in _deployments() else None,
         "tools": True if asked.get("tools") else None,
     }
-    return {"prompt": prompts[-1], **{name: value for name, value in more.items() if value is not None}}
+    return {name: value for name, value in wanted.items() if value is not None}
 
 
 def _deployments() -> dict[str, Any]:
@@ -201,10 +202,10 @@ def _arguments(text: str) -> dict[str, Any] | str:
     return value if value and "null" not in text else text
 
 
-def toml_of(script: Mapping[str, Any]) -> str:
+def _toml_of(exchanges: list[dict[str, Any]]) -> str:
     """A script as TOML: a table for each exchange, and one for each of several replies."""
     lines: list[str] = []
-    for exchange in script["exchange"]:
+    for exchange in exchanges:
         lines += ["", "[[exchange]]", *_pairs(exchange)]
         for reply in exchange.get("reply", ()):
             lines += ["[[exchange.reply]]", *_pairs(reply)]

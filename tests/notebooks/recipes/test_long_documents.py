@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mistral_on_azure.catalog.script_patterns import compiled
+from mistral_on_azure.catalog.script_format import compiled
 from mistral_on_azure.catalog.sidecar import read_sidecar
 from mistral_on_azure.snippets.starter import composed
 

@@ -6,19 +6,23 @@ only, as azure-ai-inference refuses comments and `event:` lines.
 
 from __future__ import annotations
 
+import hashlib
+import math
 import secrets
 import time
 from collections.abc import Iterator
-from itertools import count
+from functools import lru_cache
+from itertools import chain, count, repeat
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.models.sampling import logprobs
-from mistral_on_azure.endpoint.models.script import Completion
+from mistral_on_azure.catalog.script_format import TokenLogprob
+from mistral_on_azure.endpoint.models.sampling import Completion
 from mistral_on_azure.endpoint.models.script_entries import Found
+from mistral_on_azure.endpoint.models.tokens import processor
 from mistral_on_azure.endpoint.transport.exchange import Chunks
 
 SMALL = 160  # tokens: the JSON of a shorter result is cached; a stream of so many takes about 32 kB
@@ -51,15 +55,16 @@ class Result(Struct):
     size: int = 0
 
     @property
-    def small(self) -> bool:
-        """Whether its JSON is small enough for the cache: at most `SMALL` tokens and alternatives."""
+    def lasting(self) -> bool:
+        """Whether the same request may get it again: it depends on no earlier request, and its JSON is small.
+
+        Small are at most `SMALL` tokens and alternatives.
+        """
+        if self.found is not None and self.found.entry.staged:
+            return False
         if not self.parameters.get("logprobs"):
             return self.completion_tokens <= SMALL
         return self.completion_tokens * (2 + (self.parameters.get("top_logprobs") or 0)) <= SMALL
-
-    @property
-    def usage(self) -> dict[str, int]:
-        return usage_of(self.prompt_tokens, self.completion_tokens)
 
     def logprobs(self, completion: Completion) -> dict[str, Any] | None:
         """The `logprobs` member of a choice; None unless the request asks for it and the completion is text."""
@@ -134,6 +139,7 @@ def events(answer: Result) -> Chunks:
 def _tails(answer: Result) -> Iterator[dict[str, Any]]:
     """The members of each chunk after id, object, time and model."""
     last, asked = len(answer.completions) - 1, usage_asked(answer.parameters)
+    usage = usage_of(answer.prompt_tokens, answer.completion_tokens)
     for index, completion in enumerate(answer.completions):
         tokens = (answer.logprobs(completion) or {}).get("content")
         yield tail_of(index, {"role": "assistant", "content": ""})
@@ -142,9 +148,9 @@ def _tails(answer: Result) -> Iterator[dict[str, Any]]:
         for place, call in enumerate(completion.calls):
             yield tail_of(index, {"tool_calls": [{"index": place, **call}]})
         end = tail_of(index, {} if completion.calls else {"content": ""}, finish_reason=completion.finish_reason)
-        yield {**end, "usage": answer.usage} if index == last and asked is None else end
+        yield {**end, "usage": usage} if index == last and asked is None else end
     if asked:
-        yield {"choices": [], "usage": answer.usage}
+        yield {"choices": [], "usage": usage}
 
 
 def usage_asked(parameters: dict[str, Any]) -> bool | None:
@@ -158,3 +164,55 @@ def tail_of(
     """The member `choices` of a chunk."""
     choice = {"index": index, "delta": delta, "finish_reason": finish_reason, "logprobs": logprobs}
     return {"choices": [choice]}
+
+
+_FIRST_WORD = 771  # token ids below are control tokens and single bytes
+_WORDS = 20_000  # number of token ids, the most frequent ones, from which alternatives are drawn
+
+
+def logprobs(completion: Completion, top: int) -> dict[str, Any]:
+    """The `logprobs` member of a choice: the values that the script has, else invented ones.
+
+    Invented values are well formed, and the same for the same token at the same place.
+
+    Args:
+        completion: the completion, which is text.
+        top: the number of alternatives for each token, the token itself among them.
+    """
+    given = completion.logprobs
+    # Of several, there may be fewer than tokens: JSON mode adds some.
+    wanted = chain(given, repeat(None)) if isinstance(given, tuple) else repeat(given)
+    tokens = enumerate(zip(completion.ids, completion.pieces, wanted, strict=False))
+    return {"content": [_entry(place, token, piece, top, one) for place, (token, piece, one) in tokens]}
+
+
+def _entry(place: int, token: int, piece: str, top: int, given: float | TokenLogprob | None) -> dict[str, Any]:
+    chosen, made_up = _distribution(place, token, max(0, top - 1))
+    logprob, others = math.log(chosen), [(text, math.log(probability)) for text, probability in made_up]
+    if given is not None:
+        given = given if isinstance(given, TokenLogprob) else TokenLogprob(given)
+        left = max(1 - math.exp(given.logprob), 1e-9) / max(1 - chosen, 1e-9)  # scales the invented alternatives
+        others = [*given.top.items()] or [(text, min(other + math.log(left), 0.0)) for text, other in others]
+        logprob = given.logprob
+    entry = _token(piece, logprob)
+    listed = [entry, *(_token(text, other) for text, other in others)][:top]
+    return {**entry, "top_logprobs": sorted(listed, key=lambda item: -item["logprob"])}
+
+
+def _token(text: str, logprob: float) -> dict[str, Any]:
+    return {"token": text, "logprob": round(logprob, 6), "bytes": list(text.encode())}
+
+
+@lru_cache(maxsize=4096)
+def _distribution(place: int, token: int, others: int) -> tuple[float, tuple[tuple[str, float], ...]]:
+    digest = hashlib.blake2b(f"{place}|{token}".encode(), digest_size=32).digest()
+    chosen = 0.35 + 0.6 * digest[0] / 255
+    left, alternatives, seen = 0.98 - chosen, [], {token}
+    for rank in range(others):
+        other = _FIRST_WORD + int.from_bytes(digest[1 + rank % 15 : 4 + rank % 15]) * (rank + 1) % _WORDS
+        while other in seen:
+            other += 1
+        seen.add(other)
+        left /= 2
+        alternatives.append((processor().id_to_piece(other).replace("▁", " "), max(left, 1e-9)))
+    return chosen, tuple(alternatives)

@@ -88,22 +88,15 @@ def _in_full(messages: list[Any], tools: Sequence[Any]) -> Conversation:
     )
 
 
-Parts = list[dict[str, Any]]
-
-
-def request_of(messages: list[Any], tools: Sequence[Any]) -> tuple[Parts, Parts, Parts]:
-    """The messages and tools in the form that mistral-common's own tokenizers take.
-
-    Returns:
-        The messages, the tools without their schemas, and the tools with their schemas.
-    """
-    definitions = [definition(tool, place) for place, tool in enumerate(tools)]
-    return [_clean(message) for message in messages], [_without_schema(tool) for tool in definitions], definitions
+def request_of(messages: list[Any], tools: Sequence[Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The messages and the tools with the members that Mistral's format has."""
+    return [_clean(message) for message in messages], [definition(tool, place) for place, tool in enumerate(tools)]
 
 
 def _history(messages: list[dict[str, Any]], last_user: int) -> History:
     """The state of a conversation with tools. `last_user` is the index of the first message in its last user turn."""
-    called = _called(messages)
+    calls = (call for message in messages for call in message.get("tool_calls", ()))
+    called = {call["id"]: call["function"]["name"] for call in calls}
     ended = messages[last_user:] if messages[-1]["role"] == "tool" else ()
     answered = [message for message in ended if message["role"] == "tool"]
     said = [message["content"] for message in messages[:last_user] + answered if message["role"] in ("user", "tool")]
@@ -195,12 +188,6 @@ def _check_results(messages: list[dict[str, Any]]) -> None:
             open_calls[message["tool_call_id"]] -= 1
 
 
-def _called(messages: list[dict[str, Any]]) -> dict[str, str]:
-    """The name of the tool by the id of its call."""
-    calls = (call for message in messages for call in message.get("tool_calls", ()))
-    return {call["id"]: call["function"]["name"] for call in calls}
-
-
 def _turns(read: Sequence[Any], definitions: Sequence[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     """The turns (role, text) of checked messages, as the tokenizer encodes them one by one."""
     # An assistant's text right before its tool calls is dropped, as text in the same message is.
@@ -230,13 +217,10 @@ def _turns(read: Sequence[Any], definitions: Sequence[dict[str, Any]]) -> tuple[
 def _last_user_turns(system: str, definitions: Sequence[dict[str, Any]], content: str) -> Iterator[tuple[str, str]]:
     """The tools and the last user turn: v3 inserts the tools before it, and the system message at its beginning."""
     if definitions:
-        written = [{"type": each["type"], "function": _ordered(**each["function"])} for each in definitions]
+        order = {"name": "", "description": ""}  # of the members, before the parameters
+        written = [{"type": each["type"], "function": {**order, **each["function"]}} for each in definitions]
         yield "tools", json.dumps(written, ensure_ascii=False)
     yield "user", f"{system}{JOINT}{content}" if system else content
-
-
-def _ordered(name: str, parameters: dict[str, Any], description: str = "") -> dict[str, Any]:
-    return {"name": name, "description": description, "parameters": parameters}
 
 
 def _turn(message: Any) -> Iterator[tuple[str, str]]:
@@ -262,3 +246,16 @@ def _parsed(text: str) -> Any:
         return json.loads(text or "{}")
     except json.JSONDecodeError:
         return text
+
+
+def with_system_turn(talk: Conversation) -> tuple[tuple[str, str], ...]:
+    """The turns of a conversation with the system message as a separate turn, the format since v7."""
+    if not talk.system:
+        return talk.turns
+    turns = list(talk.turns)
+    folded = f"{talk.system}{JOINT}"
+    found = (at for at, (role, text) in enumerate(turns) if role == "user" and text.startswith(folded))
+    if (place := next(found, None)) is None:  # the guardrail of `safe_prompt` comes before it
+        return talk.turns
+    turns[place] = ("user", turns[place][1].removeprefix(folded))
+    return (("system", talk.system), *turns)

@@ -17,9 +17,9 @@ from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import ENGINE_KEY, shown
 from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
 from mistral_on_azure.endpoint.gateway.quota import Quota
-from mistral_on_azure.endpoint.models import embedded as embedded_engine
-from mistral_on_azure.endpoint.models import engine_adapter
+from mistral_on_azure.endpoint.models import embedded, engine_adapter
 from mistral_on_azure.endpoint.models.engine_adapter import forced
+from mistral_on_azure.endpoint.models.messages import characters
 from mistral_on_azure.endpoint.models.model import ChatRequest, Spend
 from mistral_on_azure.endpoint.models.script_layers import SessionScript
 from mistral_on_azure.endpoint.transport.contents import event, json_answer
@@ -42,7 +42,9 @@ def choose(engine: str) -> RealModel:
         ModuleNotFoundError: when aiohttp is not installed.
     """
     if engine == _EMBEDDED:
-        return _embedded()
+        key = secrets.token_hex(16)
+        process, url = embedded.start(key)
+        return RealModel(url, key, embedded.LABEL, tools_by_schema=True, process=process)
     url, key = engine.rstrip("/").removesuffix("/v1"), os.environ.get(ENGINE_KEY, "")
     if "@" in url:
         raise CookbookError(f"{_OPTION} holds a user name or password. Put the key into {ENGINE_KEY} instead.")
@@ -68,12 +70,6 @@ def _first_model(url: str, key: str) -> str:
     if not models or not isinstance(models[0], dict) or not isinstance(models[0].get("id"), str):
         raise CookbookError(f"{url} serves no model. Load one there.")
     return models[0]["id"]
-
-
-def _embedded() -> RealModel:
-    key = secrets.token_hex(16)
-    process, url = embedded_engine.start(key)
-    return RealModel(url, key, embedded_engine.LABEL, tools_by_schema=True, process=process)
 
 
 _TIMEOUT = 300.0  # seconds for a completion, which takes long on a laptop
@@ -113,7 +109,7 @@ class RealModel:
             QuotaExceeded: 429 when the estimate does not fit into the quota.
             ApiError: the engine's error response, 502 when it cannot be reached, 504 after 300 seconds.
         """
-        estimate = engine_adapter.estimated_tokens(asked.messages)
+        estimate = characters(asked.messages) // 4  # until the engine reports its usage
         quota.take(estimate)
 
         def settle(usage: dict[str, int]) -> None:
@@ -130,7 +126,7 @@ class RealModel:
 
     async def _whole(self, parameters: dict[str, Any], settle: Settle) -> Answer:
         parts = [await self._choice(parameters, index) for index in range(parameters.get("n", 1))]
-        body = engine_adapter.whole(parts)
+        body = engine_adapter.whole(self.name, parts)
         settle(body["usage"])
         return json_answer(body)
 
@@ -142,7 +138,7 @@ class RealModel:
             response = await self._post(session, body)
             with _errors_translated():
                 answered = await response.json(content_type=None)
-                return engine_adapter.incoming(answered, self.name, parameters, index, self.tools_by_schema)
+                return engine_adapter.incoming(answered, parameters, index, self.tools_by_schema)
 
     async def _stream(self, parameters: dict[str, Any], settle: Settle) -> Answer:
         """Send the request before the response begins, so that an error response of the engine keeps its status."""

@@ -9,7 +9,7 @@ from typing import Any
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.models.completions import new_id, tail_of, usage_asked, usage_of
 from mistral_on_azure.endpoint.models.messages import guarded, text_of
-from mistral_on_azure.endpoint.models.script import call_id
+from mistral_on_azure.endpoint.models.sampling import call_id
 from mistral_on_azure.endpoint.transport.contents import event
 
 
@@ -24,31 +24,8 @@ def forced(parameters: dict[str, Any]) -> dict[str, Any] | None:
     return next((function for function in named if wanted in (None, function["name"])), None)
 
 
-def estimated_tokens(messages: list[Any]) -> int:
-    """An estimate of the tokens of messages, with four characters a token, until the engine reports its usage."""
-    contents = (message.get("content") for message in messages if isinstance(message, dict))
-    return sum(len(content if isinstance(content, str) else str(content or "")) for content in contents) // 4
-
-
-def schema_of_call(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The `response_format` that makes an engine generate the arguments of a forced tool call; else nothing."""
-    tool = forced(parameters)
-    if tool is None:
-        return {}
-    schema = tool.get("parameters") or {"type": "object"}
-    return {"response_format": {"type": "json_schema", "json_schema": {"name": tool["name"], "schema": schema}}}
-
-
-def as_call(tool: dict[str, Any], arguments: str) -> dict[str, Any]:
-    """An assistant message with one tool call."""
-    function = {"name": tool["name"], "arguments": arguments}
-    return {"content": None, "tool_calls": [{"id": call_id(new_id()), "type": "function", "function": function}]}
-
-
 # Parameters that `outgoing` translates or drops. All others, extra parameters among them, are sent unchanged.
-_HELD_BACK = frozenset(
-    ("model", "messages", "stream", "stream_options", "n", "tool_choice", "response_format", "safe_prompt", "user")
-)
+_HELD_BACK = {"model", "messages", "stream", "stream_options", "n", "tool_choice", "safe_prompt", "user"}
 _LONGEST = 512  # the default of max_tokens, as small models often do not stop by themselves
 
 
@@ -65,8 +42,11 @@ def outgoing(parameters: dict[str, Any], model: str, tools_by_schema: bool = Fal
     body |= {"model": model, "messages": _folded(guarded(messages) if parameters.get("safe_prompt") else messages)}
     body.setdefault("max_tokens", _LONGEST)
     if tools_by_schema:
-        body = {name: value for name, value in body.items() if name not in ("tools", "parallel_tool_calls")}
-        body |= schema_of_call(parameters)
+        body.pop("tools", None)
+        body.pop("parallel_tool_calls", None)
+        if tool := forced(parameters):
+            schema = {"name": tool["name"], "schema": tool.get("parameters") or {"type": "object"}}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
     elif "tool_choice" in parameters:
         body["tool_choice"] = "required" if parameters["tool_choice"] == "any" else parameters["tool_choice"]
     if parameters.get("stream"):
@@ -75,29 +55,28 @@ def outgoing(parameters: dict[str, Any], model: str, tools_by_schema: bool = Fal
 
 
 def incoming(
-    answer: dict[str, Any], label: str, parameters: dict[str, Any], index: int = 0, tools_by_schema: bool = False
+    answer: dict[str, Any], parameters: dict[str, Any], index: int = 0, tools_by_schema: bool = False
 ) -> dict[str, Any]:
     """Translate the engine's response with one choice.
 
     Args:
         answer: the engine's decoded response body.
-        label: the name of the engine's model.
         parameters: the validated parameters of the request.
         index: the index of the choice.
         tools_by_schema: whether a forced tool call was requested by its schema.
 
     Returns:
-        A part for `whole`: the model, the choice and its usage.
+        A part for `whole`: the choice and its usage.
     """
     choice = answer["choices"][0]
     message = choice["message"]
     tool = forced(parameters) if tools_by_schema and choice.get("finish_reason") != "length" else None
     if tool:  # a call that max_tokens cut short stays text
-        message = as_call(tool, message["content"])
+        function = {"name": tool["name"], "arguments": message["content"]}
+        message = {"tool_calls": [{"id": call_id(new_id()), "type": "function", "function": function}]}
         choice = {**choice, "finish_reason": "tool_calls"}
     calls = message.get("tool_calls") or None
     return {
-        "model": label,
         "choice": {
             "index": index,
             "message": {"role": "assistant", "content": message.get("content"), "tool_calls": calls},
@@ -108,14 +87,14 @@ def incoming(
     }
 
 
-def whole(parts: list[dict[str, Any]]) -> dict[str, Any]:
+def whole(label: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
     """The `chat.completion` object of one or more choices. Usage counts the prompt once."""
     completed = sum(part["usage"]["completion_tokens"] for part in parts)
     return {
         "id": new_id(),
         "object": "chat.completion",
         "created": int(time.time()),
-        "model": parts[0]["model"],
+        "model": label,
         "choices": [part["choice"] for part in parts],
         "usage": usage_of(parts[0]["usage"]["prompt_tokens"], completed),
     }
@@ -151,11 +130,8 @@ class StreamAdapter:
 
     def whole(self, part: dict[str, Any]) -> Iterator[bytes]:
         """The events of a complete choice from `incoming`: its text or tool calls, and the end."""
-        message, self.finish_reason, self.usage = (
-            part["choice"]["message"],
-            part["choice"]["finish_reason"],
-            part["usage"],
-        )
+        choice, self.usage = part["choice"], part["usage"]
+        message, self.finish_reason = choice["message"], choice["finish_reason"]
         calls = [{"index": place, **call} for place, call in enumerate(message["tool_calls"] or ())]
         self.called = bool(calls)
         yield self._event({"tool_calls": calls} if calls else {"content": message["content"]})
@@ -164,10 +140,8 @@ class StreamAdapter:
     def end(self) -> Iterator[bytes]:
         """The chunk with the finish reason, and usage. The caller sends `[DONE]` after it."""
         asked, usage = usage_asked(self.parameters), {"usage": self.usage}
-        reason = self.finish_reason or "stop"
-        yield self._event(
-            {} if self.called else {"content": ""}, finish_reason=reason, **(usage if asked is None else {})
-        )
+        delta, more = {} if self.called else {"content": ""}, usage if asked is None else {}
+        yield self._event(delta, finish_reason=self.finish_reason or "stop", **more)
         if asked:
             yield event({**self.head, "choices": [], **usage})
 

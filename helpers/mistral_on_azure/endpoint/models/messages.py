@@ -211,6 +211,13 @@ def join(texts: Iterable[str]) -> str:
     return JOINT.join(text for text in texts if text)
 
 
+def characters(messages: list[Any]) -> int:
+    """The characters of all texts in messages, which need not be valid."""
+    contents = [message.get("content") for message in messages if isinstance(message, dict)]
+    parts = [part.get("text") for each in contents if isinstance(each, list) for part in each if isinstance(part, dict)]
+    return sum(len(text.rstrip(" ")) for text in (*contents, *parts) if isinstance(text, str))  # as `count_prompt` does
+
+
 def last_text(messages: Sequence[dict[str, Any]]) -> str:
     """The text of the last message; of several tool results at the end, all texts in their order, one below the other.
 

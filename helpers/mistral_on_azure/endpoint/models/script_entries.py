@@ -10,8 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from mistral_on_azure.catalog.script_format import Exchange, Reply, ToolCall, key_of
-from mistral_on_azure.catalog.script_patterns import compiled, filled, placeholders
+from mistral_on_azure.catalog.script_format import Exchange, Reply, compiled, filled, key_of, placeholders, strings_of
 from mistral_on_azure.catalog.toml_lines import line_of
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import Fault, fault_of
@@ -74,56 +73,98 @@ def _too_slow(pattern: str) -> ApiError:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The file with its text, or the session without one, that entries were read from; for error messages."""
+
+    name: str
+    text: str | None = None
+
+    def where(self, *path: str | int) -> str:
+        """The name of the source, with the line of a value or, in a session, its keys."""
+        if self.text is None:
+            return f"{self.name}, {key_of(path).removesuffix(': ')}"
+        return f"{self.name}, line {line_of(self.text, path)}"
+
+    def wrong(self, why: str, *path: str | int) -> WrongEntry:
+        """The exception for a wrong value, with its line and its keys."""
+        keys = "" if self.text is None else f" {key_of(path).removesuffix(': ')}:"
+        return WrongEntry(f"{self.where(*path)}:{keys} {why}")
+
+
+class WrongEntry(ValueError):
+    """An exchange with a wrong fault, wrong log probabilities or a too long answer; the message has its place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
-    """A reply of an exchange: its ranked texts or tool calls, and the fault that applies to the answer."""
+    """A reply of an exchange: its ranked texts, and the fault that applies to the answer."""
 
     texts: tuple[str, ...]
-    calls: tuple[ToolCall, ...]
     fault: Fault | None
-    more: Reply | Exchange  # has delay, finish_reason and logprobs
+    more: Reply | Exchange  # has calls, delay, finish_reason and logprobs
 
     def suits(self, asked: Question, entry: Entry) -> bool:
         """Whether the request allows this reply: tool calls, or a text.
 
         After a tool result, an entry with a single reply does not repeat its tool call, unless it matches by `last`.
         """
-        if self.calls:
+        if self.more.calls:
             again = asked.returned and len(entry.replies) == 1 and entry.exchange.last is None
             return asked.may_call and not again
         return not (self.texts and asked.must_call)
 
 
-@dataclass(frozen=True, eq=False)
 class Entry:
     """An exchange, ready to be matched with requests.
 
+    Args:
+        source: what it was read from.
+        place: its index in its source.
+
     Attributes:
-        place: the exchange's index in its source.
+        replies: its replies in their order.
         staged: whether its reply depends on earlier requests.
-        plain: whether `prompt` is its only key for matching, as in most. The layer has compared the prompt already.
-        textual: whether its first reply is a text.
+        plain: whether `prompt` is its only key for matching, and a text its only reply, as in most.
         fixed: whether its texts are the same for all requests: one reply without placeholders.
         system: the stripped system message that it is for; None for any.
         weight: number of keys for matching besides prompt and pattern: of several matches, the heaviest is taken.
         length: characters of the longest answer, before its placeholders are filled.
+
+    Raises:
+        WrongEntry: for an answer that is too long, a wrong fault, or a list of log probabilities whose length is not
+            the number of tokens.
     """
 
-    exchange: Exchange
-    source: Source
-    place: int
-    replies: tuple[Given, ...]
-    staged: bool
-    plain: bool
-    textual: bool
-    fixed: bool
-    system: str | None
-    weight: int
-    length: int
+    def __init__(self, exchange: Exchange, source: Source, place: int) -> None:
+        self.exchange, self._source, self._place = exchange, source, place
+        self.replies, self.length = [], 0
+        wanted = [(reply, () if reply.answer is None else (reply.answer,)) for reply in exchange.reply]
+        for number, (each, texts) in enumerate(wanted or [(exchange, exchange.answers)]):
+            path = ("exchange", place, "reply", number) if exchange.reply else ("exchange", place)
+            self.length = max([self.length, *map(len, texts), *(len(_written(call.arguments)) for call in each.calls)])
+            if self.length > MOST_FILLED:
+                raise WrongEntry(f"{source.where(*path)}: an answer has at most {MOST_FILLED:,} characters.")
+            try:
+                _check_logprobs(each.logprobs, texts, bool(exchange.pattern or exchange.last))
+            except ValueError as error:
+                raise source.wrong(f"{error}.", *path, "logprobs") from None
+            try:
+                fault = _fault(each.fault, bool(texts or each.calls))
+            except ApiError as error:
+                keys = (error.param,) if error.param and isinstance(each.fault, dict) else ()
+                raise source.wrong(error.message, *path, "fault", *keys) from None
+            self.replies.append(Given(texts, fault, each))
+        further = exchange.system, exchange.deployment, exchange.tools, exchange.last
+        self.weight = sum(value is not None for value in further)
+        self.staged = len(self.replies) > 1 or self.replies[0].fault is not None
+        self.fixed = not (self.staged or self.replies[0].more.calls or exchange.pattern or exchange.last)
+        self.plain = self.fixed and not self.weight and bool(exchange.prompt)
+        self.system = None if exchange.system is None else exchange.system.strip()
 
     @property
     def where(self) -> str:
         """Its file and line, as `FILE, line 12`."""
-        return self.source.where("exchange", self.place)
+        return self._source.where("exchange", self._place)
 
     def match(self, asked: Question, reply: int, watch: Watch) -> dict[str, str] | None:
         """The groups of its patterns by number and name if it matches a request, else None.
@@ -131,8 +172,6 @@ class Entry:
         Args:
             reply: the index of the reply that is due.
         """
-        if self.plain:
-            return {} if self.replies[0].suits(asked, self) else None
         groups: dict[str, str] = {}
         return groups if all(fits for _, fits in self.checks(asked, reply, watch, groups)) else None
 
@@ -162,68 +201,9 @@ class Entry:
                 yield name, found is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The file with its text, or the session without one, that entries were read from; for error messages."""
-
-    name: str
-    text: str | None = None
-
-    def where(self, *path: str | int) -> str:
-        """The name of the source, with the line of a value or, in a session, its keys."""
-        if self.text is None:
-            return f"{self.name}, {key_of(path).removesuffix(': ')}"
-        return f"{self.name}, line {line_of(self.text, path)}"
-
-    def wrong(self, why: str, *path: str | int) -> WrongEntry:
-        """The exception for a wrong value, with its line and its keys."""
-        keys = "" if self.text is None else f" {key_of(path).removesuffix(': ')}:"
-        return WrongEntry(f"{self.where(*path)}:{keys} {why}")
-
-
-class WrongEntry(ValueError):
-    """An exchange with a wrong fault, wrong log probabilities or a too long answer; the message has its place."""
-
-
-def entry_of(exchange: Exchange, source: Source, place: int) -> Entry:
-    """Make the entry of an exchange.
-
-    Raises:
-        WrongEntry: for an answer that is too long, a wrong fault, or a list of log probabilities whose length is not
-            the number of tokens.
-    """
-    if exchange.reply:
-        given = [(reply, () if reply.answer is None else (reply.answer,)) for reply in exchange.reply]
-    else:
-        given = [(exchange, exchange.answers)]
-    replies, length = [], 0
-    for number, (each, texts) in enumerate(given):
-        path = ("exchange", place, "reply", number) if exchange.reply else ("exchange", place)
-        length = max([length, *map(len, texts), *(len(_called(call)) for call in each.calls)])
-        if length > MOST_FILLED:
-            raise WrongEntry(f"{source.where(*path)}: an answer has at most {MOST_FILLED:,} characters.")
-        try:
-            _check_logprobs(each.logprobs, texts, bool(exchange.pattern or exchange.last))
-        except ValueError as error:
-            raise source.wrong(f"{error}.", *path, "logprobs") from None
-        try:
-            fault = _fault(each.fault, bool(texts or each.calls))
-        except ApiError as error:
-            keys = (error.param,) if error.param and isinstance(each.fault, dict) else ()
-            raise source.wrong(error.message, *path, "fault", *keys) from None
-        replies.append(Given(texts, each.calls, fault, each))
-    staged = len(replies) > 1 or any(reply.fault for reply in replies)
-    weight = sum(value is not None for value in (exchange.system, exchange.deployment, exchange.tools, exchange.last))
-    plain = not weight and not staged and bool(exchange.prompt)
-    system = None if exchange.system is None else exchange.system.strip()
-    textual = not replies[0].calls
-    fixed = textual and not staged and not (exchange.pattern or exchange.last)
-    return Entry(exchange, source, place, tuple(replies), staged, plain, textual, fixed, system, weight, length)
-
-
-def _called(call: ToolCall) -> str:
+def _written(arguments: dict[str, Any] | str) -> str:
     """The arguments of a tool call as JSON."""
-    return call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments, ensure_ascii=False)
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
 def _fault(wanted: str | dict[str, Any] | None, answered: bool) -> Fault | None:
@@ -256,7 +236,6 @@ class Found(Struct):
     entry: Entry
     reply: int
     groups: Mapping[str, str] = {}
-    _room: int = MOST_FILLED
 
     @property
     def given(self) -> Given:
@@ -268,9 +247,8 @@ class Found(Struct):
         Raises:
             ApiError: 422 for texts that are too long with their placeholders filled.
         """
-        self._room = MOST_FILLED
         texts = self.given.texts
-        return tuple(self._filled(text) for text in texts) if self.groups else texts
+        return tuple(self._filled([*texts])) if self.groups else texts
 
     def calls(self) -> list[tuple[str, str]]:
         """(name, arguments) of each tool call, with their placeholders filled.
@@ -278,22 +256,24 @@ class Found(Struct):
         Raises:
             ApiError: 422 for arguments that are too long with their placeholders filled.
         """
-        self._room = MOST_FILLED
-        return [(call.name, self._arguments(call.arguments)) for call in self.given.calls]
+        calls = self.given.more.calls
+        arguments = [call.arguments for call in calls]
+        filled_in = self._filled(arguments) if self.groups else arguments
+        return [(call.name, _written(each)) for call, each in zip(calls, filled_in, strict=True)]
 
-    def _arguments(self, arguments: dict[str, Any] | str) -> str:
-        whole = self._deep(arguments) if self.groups else arguments
-        return whole if isinstance(whole, str) else json.dumps(whole, ensure_ascii=False)
-
-    def _deep(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._filled(value)
-        if isinstance(value, dict):
-            return {name: self._deep(each) for name, each in value.items()}
-        return [self._deep(each) for each in value] if isinstance(value, list) else value
-
-    def _filled(self, text: str) -> str:
-        self._room -= len(text) + sum(len(self.groups[name]) * text.count(name) for name in placeholders(text))
-        if self._room < 0:
+    def _filled(self, values: list[Any]) -> list[Any]:
+        length = 0
+        for text in strings_of(values):
+            length += len(text) + sum(len(self.groups[name]) * text.count(name) for name in placeholders(text))
+        if length > MOST_FILLED:
             raise ApiError(422, "parameter_not_supported", "The script's answer to this message is too long.")
-        return filled(text, self.groups)
+        return _deep(values, self.groups)
+
+
+def _deep(value: Any, groups: Mapping[str, str]) -> Any:
+    """A JSON value in whose texts the placeholders are filled."""
+    if isinstance(value, str):
+        return filled(value, groups)
+    if isinstance(value, dict):
+        return {name: _deep(each, groups) for name, each in value.items()}
+    return [_deep(each, groups) for each in value] if isinstance(value, list) else value

@@ -18,7 +18,7 @@ from mistral_on_azure.catalog.script_format import MATCHERS, OF_REPLY, Exchange,
 from mistral_on_azure.catalog.sidecar import read_sidecar, scripts
 from mistral_on_azure.endpoint.fault import FIELDS
 from mistral_on_azure.endpoint.fields import inlined
-from mistral_on_azure.endpoint.models.script_entries import Entry, Source, WrongEntry, entry_of
+from mistral_on_azure.endpoint.models.script_entries import Entry, Source, WrongEntry
 from mistral_on_azure.endpoint.models.script_layers import Answers, Layer
 from mistral_on_azure.errors import CookbookError
 
@@ -57,7 +57,7 @@ def entries_of(file: Path, exchanges: Sequence[Exchange]) -> list[Entry]:
     """
     source = Source(str(file), text_of(file) if exchanges else "")
     try:
-        return [entry_of(exchange, source, place) for place, exchange in enumerate(exchanges)]
+        return [Entry(exchange, source, place) for place, exchange in enumerate(exchanges)]
     except WrongEntry as error:
         raise CookbookError(str(error)) from None
 
@@ -104,10 +104,10 @@ class ScriptFiles:
         try:
             self._strict, self._said = self._read()
         except (CookbookError, OSError, ValueError) as error:  # ValueError for a file that is being written
-            _tell(f"{error} The answers from before stay.")
+            print(f"{error} The answers from before stay.", file=sys.stderr, flush=True)
         else:
             self._open = None
-            _tell("The script was read again.")
+            print("The script was read again.", file=sys.stderr, flush=True)
 
     def _look(self) -> list[tuple[int, int] | None]:
         """The time of the last change and the size of each file. Called for each request, it takes microseconds."""
@@ -138,10 +138,6 @@ def _mark(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _given(name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import msgspec
 from mistral_on_azure.catalog.script_format import Exchange
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import Fault
-from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Question, Source, Watch, WrongEntry, entry_of
+from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Question, Source, Watch, WrongEntry
 
 _COMPARED = 200  # characters of two prompts that are compared for the nearest entry
 _MEASURED = 500  # entries that are compared roughly for the nearest one; the best eight are compared closely
@@ -72,7 +72,7 @@ class Layer:
         for entry in entries:
             if entry.system is not None and not entry.has_system(asked):
                 continue  # the most frequent mismatch, so it is checked first
-            if entry.plain and entry.textual and not asked.must_call:
+            if entry.plain and not asked.must_call:
                 return Found(entry, 0)  # as most are
             reply = due(entry) if entry.staged else 0
             groups = entry.match(asked, reply, watch)
@@ -103,7 +103,7 @@ class Answers:
         return max((layer.longest for layer in self.layers), default=0)
 
 
-def unexpected(asked: Question, entries: Sequence[Entry], due: Callable[[Entry], int]) -> ApiError:
+def _unexpected(asked: Question, entries: Sequence[Entry], due: Callable[[Entry], int]) -> ApiError:
     """The error for a prompt that no entry matches, with the most similar entry and what differs.
 
     The status is 400, which no client retries. Managed compute wraps it in 424, which none retries either.
@@ -113,33 +113,28 @@ def unexpected(asked: Question, entries: Sequence[Entry], due: Callable[[Entry],
         return ApiError(400, "unexpected_prompt", f"{said}: the script is empty.", param="messages")
     nearest = _nearest(asked, entries)
     wanted = nearest.exchange
-    try:
-        checks = dict(nearest.checks(asked, due(nearest), Watch(), {}))
-    except ApiError:  # of a pattern that takes too long
-        checks = {}
-    other = [_objection(name, wanted, asked) for name, fits in checks.items() if not fits]
+    checks = nearest.checks(asked, due(nearest), Watch(), {})
+    other = [_objection(name, wanted, asked) for name, fits in checks if not fits]
     named = next((f": {_shown(text)}" for text in (wanted.prompt, wanted.pattern, wanted.last) if text), "")
     words = f"The nearest entry is in {nearest.where}{named}, which has {' and '.join(other)}"
     return ApiError(400, "unexpected_prompt", f"{said}. {words}.", param="messages")
 
 
-_OBJECTIONS = {
-    "prompt": "another prompt",
-    "pattern": "a pattern that is not found in the prompt",
-    "reply": "a reply that this request does not allow (calls without tools, or a text where a call is forced)",
-}
-
-
 def _objection(name: str, wanted: Exchange, asked: Question) -> str:
     """A key that does not match: its value in the entry, and the request's value unless the message has it already."""
-    if name in _OBJECTIONS:
-        return _OBJECTIONS[name]
-    if name == "tools":
-        return f"tools = {str(wanted.tools).lower()} (the request has {'some' if asked.tools else 'none'})"
-    wants, has = _shown(getattr(wanted, name)), _shown(getattr(asked, name) or "")
-    if name == "last":
-        return f"a pattern ({wants}) that is not found in the last message ({has})"
-    return f"another {name} ({wants}, and the request has {has if getattr(asked, name) else 'none'})"
+    match name:
+        case "prompt":
+            return "another prompt"
+        case "pattern":
+            return "a pattern that is not found in the prompt"
+        case "reply":
+            return "a reply that this request does not allow (calls without tools, or a text where a call is forced)"
+        case "tools":
+            return f"tools = {str(wanted.tools).lower()} (the request has {'some' if asked.tools else 'none'})"
+        case "last":
+            return f"a pattern ({_shown(wanted.last)}) that is not found in the last message ({_shown(asked.last)})"
+    has = getattr(asked, name)
+    return f"another {name} ({_shown(getattr(wanted, name))}, and the request has {_shown(has) if has else 'none'})"
 
 
 def _nearest(asked: Question, entries: Sequence[Entry]) -> Entry:
@@ -217,7 +212,7 @@ class SessionScript:
             raise invalid(f"A session has at most {MOST_PATTERNS} patterns; exact prompts are not counted.")
         source = Source("this session's script")
         try:
-            made = [entry_of(each, source, place) for place, each in enumerate(wanted, self._added)]
+            made = [Entry(each, source, place) for place, each in enumerate(wanted, self._added)]
         except WrongEntry as error:
             raise invalid(str(error), code="invalid_field") from None
         calls = [each for each in kept if each.exchange.calls and (*_request_of(each.exchange)[:-1], False) in new]
@@ -243,7 +238,7 @@ class SessionScript:
             if found is not None:
                 return found
         if answers.unknown_prompt is None:
-            error = unexpected(asked, [entry for layer in layers for entry in layer.entries], self._due)
+            error = _unexpected(asked, [entry for layer in layers for entry in layer.entries], self._due)
             for refused in (self.refused, self.refused_ever):
                 if len(refused) < MOST_REFUSED:
                     refused.append(error.message)

@@ -2,42 +2,135 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.api_errors import not_supported
-from mistral_on_azure.endpoint.bounds import LARGE, in_background
+from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
+from mistral_on_azure.endpoint.bounds import LARGE, LONG, in_background, in_event_loop
 from mistral_on_azure.endpoint.gateway.quota import Quota
-from mistral_on_azure.endpoint.models import completions, published_tokens
+from mistral_on_azure.endpoint.models import completions
 from mistral_on_azure.endpoint.models.completions import Result
-from mistral_on_azure.endpoint.models.conversation import conversation, request_of
-from mistral_on_azure.endpoint.models.messages import NO_MESSAGES, Conversation, guarded, last_text, refuse_filtered
-from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Spend
-from mistral_on_azure.endpoint.models.sampling import pick
-from mistral_on_azure.endpoint.models.script import Completion, calling, cut
-from mistral_on_azure.endpoint.models.script_entries import Found, Question
-from mistral_on_azure.endpoint.models.script_files import ScriptFiles
-from mistral_on_azure.endpoint.models.script_layers import Answers, Layer, SessionScript
-from mistral_on_azure.endpoint.models.script_request import (
-    FEW,
-    LONGEST_TOKEN,
-    Wanted,
+from mistral_on_azure.endpoint.models.conversation import conversation, request_of, with_system_turn
+from mistral_on_azure.endpoint.models.messages import (
+    NO_MESSAGES,
+    Conversation,
     characters,
-    check_answers,
-    check_bias,
-    check_context,
-    takes_long,
-    wanted_of,
+    guarded,
+    last_text,
+    refuse_filtered,
 )
-from mistral_on_azure.endpoint.models.tokens import BLOCK, count_prompt
+from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Spend
+from mistral_on_azure.endpoint.models.sampling import Completion, calling, check_bias, spoken
+from mistral_on_azure.endpoint.models.script_entries import Entry, Found, Question
+from mistral_on_azure.endpoint.models.script_files import ScriptFiles
+from mistral_on_azure.endpoint.models.script_layers import Answers, SessionScript
+from mistral_on_azure.endpoint.models.tokens import BLOCK, count_prompt, count_request, size_of, tables_are_read
 from mistral_on_azure.endpoint.transport.exchange import Answer, lines
 
+MOST_WRITTEN = 350_000  # tokens of all choices with their alternatives; in a stream, a token counts as five
+KEPT = 128 * 1024  # bytes of completions that are kept for the same settings
+_FEW = 10_000  # tokens: fewer never exceed MOST_WRITTEN
+# Characters of the longest token in v3 and v7, from which bounds are estimated. Tekken has longer ones (of up to 76
+# hyphens, asterisks or spaces), so for Tekken the bounds do not hold for a text that consists of these.
+_LONGEST_TOKEN = 18
 _EVENTS = "text/event-stream"
 _ESTIMATED = lines((("x-local-tokens", "estimated"),))  # for models whose tokenizer is not published
+
+
+class Wanted(Struct, eq=False):
+    """What the script reads out of a request's settings, once for all requests that have them.
+
+    Attributes:
+        deployment: the deployment that answers.
+        parameters: the validated parameters without `messages`.
+        tools: the tools, which are not validated yet.
+        may_call: whether the completion may have tool calls.
+        must_call: whether the completion must have tool calls.
+        max_tokens: the maximum of completion tokens; None if the context is the limit.
+        choices: number of choices.
+        alternatives: number of log probabilities for each token, 0 for none.
+        greedy: whether one choice is made of the likeliest text, whatever the prompt is, and cut by `max_tokens` only.
+        special: whether `logit_bias` or `safe_prompt` is set, which few requests have.
+        quick: whether a short request with these settings never takes long, as far as is known.
+        known: the completions of entries that always have the same one; a cache.
+        room: bytes that are left for that cache.
+    """
+
+    deployment: Deployment
+    parameters: dict[str, Any]
+    tools: Sequence[Any] = ()
+    may_call: bool = False
+    must_call: bool = False
+    max_tokens: int | None = None
+    choices: int = 1
+    alternatives: int = 0
+    greedy: bool = False
+    special: bool = False
+    quick: bool = False
+    known: dict[Entry, Completion] = {}
+    room: int = KEPT
+
+    def __post_init__(self) -> None:
+        given = self.parameters.get
+        self.tools, self.max_tokens, self.choices = given("tools") or (), given("max_tokens"), given("n", 1)
+        self.may_call = bool(self.tools) and given("tool_choice") != "none"
+        self.must_call = given("tool_choice") not in ("none", "auto", None)
+        self.alternatives = 1 + (given("top_logprobs") or 0) if given("logprobs") else 0
+        self.greedy = not given("temperature") and self.choices == 1 and "max_tokens" in self.parameters
+        self.special = bool(given("logit_bias") or given("safe_prompt"))
+
+    def takes_long(self, size: int, longest: int) -> bool:
+        """Whether a request may take so long that an event loop must not wait for it. Sets `quick`.
+
+        Args:
+            size: bytes of the request body.
+            longest: characters of the script's longest answer.
+        """
+        loads = self.deployment.sold and not self.deployment.estimated  # mistral-common, which takes seconds
+        if size > LARGE or self.tools or loads or self._written(longest) > LONG or not tables_are_read(size):
+            return in_event_loop()
+        self.quick = self._written(sys.maxsize) <= LONG
+        return False
+
+    def _written(self, longest: int) -> int:
+        """An upper bound of the characters that are written, by the script's longest answer (in characters)."""
+        if self.max_tokens is not None:
+            longest = min(longest, _LONGEST_TOKEN * self.max_tokens)
+        return self.choices * (1 + self.alternatives) * longest
+
+    def keep(self, entry: Entry, completion: Completion) -> None:
+        """Add to `known`, if there is room."""
+        characters = len(completion.text) + entry.length  # the entry stays in memory, too, when its script is replaced
+        size = size_of(completion.text, len(completion.ids)) + 10 * characters
+        if size <= self.room:
+            self.room -= size
+            self.known[entry] = completion
+
+    def check_context(self, tokens: int, counted: bool = True) -> None:
+        """Refuse a request that exceeds the context. The message is vLLM's, by which LiteLLM recognises the error.
+
+        Args:
+            tokens: the prompt tokens.
+            counted: whether that is their number, and not a lower bound.
+        """
+        limit = self.max_tokens
+        if tokens + (limit or 1) <= self.deployment.context:
+            return
+        least = "" if counted else "at least "
+        if limit is None:
+            wanted = f"{least}{tokens} tokens in the messages, Please reduce the length of the messages."
+        else:
+            wanted = (
+                f"{least}{tokens + limit} tokens ({tokens} in the messages, {limit} in the completion). "
+                "Please reduce the length of the messages or completion."
+            )
+        most = f"This model's maximum context length is {self.deployment.context} tokens."
+        raise ApiError(400, "context_length_exceeded", f"{most} However, you requested {wanted}", param="messages")
 
 
 class Script:
@@ -62,27 +155,32 @@ class Script:
         answers, settings = self.files.answers(own.strict), asked.settings
         wanted = settings.kept
         if wanted is None:
-            wanted = settings.kept = wanted_of(settings.deployment, settings.parameters)
+            wanted = settings.kept = Wanted(settings.deployment, settings.parameters)
         if asked.size > LARGE or wanted.tools:
-            least = characters(asked.messages) // LONGEST_TOKEN
-            check_context(wanted.deployment, least, wanted.max_tokens, "at least ")
+            least = characters(asked.messages) // _LONGEST_TOKEN
+            wanted.check_context(least, counted=False)
             quota.check(least)
         kept = asked.kept
         if kept is not None and kept[0] is answers and kept[1] is own.layer:
             return self._charged(kept[2], quota, spend, own)
-        if (asked.size > 2 * BLOCK or not wanted.quick) and takes_long(asked.size, wanted, own.longest(answers)):
+        if (asked.size > 2 * BLOCK or not wanted.quick) and wanted.takes_long(asked.size, own.longest(answers)):
             return self._answer_later(asked, wanted, answers, quota, spend, own)
         layer, result = own.layer, work_out(wanted, asked.messages, answers, own)
-        _keep(asked, answers, layer, result)
+        if result.lasting:
+            asked.kept = answers, layer, result
         return self._charged(result, quota, spend, own)
 
     async def _answer_later(
         self, asked: ChatRequest, wanted: Wanted, answers: Answers, quota: Quota, spend: Spend, own: SessionScript
     ) -> Answer:
+        def write_out() -> tuple[Result, completions.Written]:
+            result = work_out(wanted, asked.messages, answers, own)
+            return result, completions.written(result)
+
         layer = own.layer  # a client may replace it meanwhile
-        result, written = await in_background(_write_out, wanted, asked.messages, answers, own)
-        if asked.size <= LARGE:
-            _keep(asked, answers, layer, result)
+        result, written = await in_background(write_out)
+        if asked.size <= LARGE and result.lasting:
+            asked.kept = answers, layer, result
         return self._charged(result, quota, spend, own, written)
 
     def _charged(
@@ -91,7 +189,7 @@ class Script:
         prompt, completed, found = result.prompt_tokens, result.completion_tokens, result.found
         fault, delay = None, 0.0
         if found is not None:
-            delay = found.entry.replies[found.reply].more.delay
+            delay = found.given.more.delay
             if found.entry.staged:
                 quota.check(prompt + completed)  # before `advance`: a request that gets 429 must not use up a reply
                 fault = own.advance(found)
@@ -108,18 +206,6 @@ class Script:
         if fault is not None:
             raise FaultAsked(fault, answer)
         return answer
-
-
-def _keep(asked: ChatRequest, answers: Answers, layer: Layer | None, result: Result) -> None:
-    """Cache a result for the same request, if it is short and does not depend on earlier requests."""
-    if result.small and not (result.found and result.found.entry.staged):
-        asked.kept = answers, layer, result
-
-
-def _write_out(*given: Any) -> tuple[Result, completions.Written]:
-    """The result of a request, and its encoded response."""
-    result = work_out(*given)
-    return result, completions.written(result)
 
 
 def work_out(wanted: Wanted, messages: list[Any], answers: Answers, own: SessionScript) -> Result:
@@ -150,13 +236,18 @@ def work_out(wanted: Wanted, messages: list[Any], answers: Answers, own: Session
             # Exchanges match the client's system message, without the guardrail.
             talk = replace(conversation(messages, tools), system=talk.system)
     most = 2 * deployment.context  # counting stops here, as the prompt does not fit
-    if deployment.sold:
-        prompt_tokens = _tokens_of_sold(deployment, talk, messages, tools, most)
-    else:
+    if not deployment.sold:
         prompt_tokens = count_prompt(talk.turns, most)  # in the v3 format
-    if prompt_tokens + (limit or 1) > deployment.context:
-        check_context(deployment, prompt_tokens, limit, "at least " if prompt_tokens > most else "")
-    found = own.find(answers, _question(talk, messages, wanted))
+    elif deployment.estimated:
+        prompt_tokens = count_prompt(with_system_turn(talk), most)
+    else:
+        prompt_tokens = count_request(deployment.tokenizer, *request_of(messages, tools))
+    wanted.check_context(prompt_tokens, counted=prompt_tokens <= most)
+    last, returned = last_text(messages), messages[-1]["role"] == "tool"
+    asked = Question(
+        talk.prompt, talk.system, last, deployment.name, bool(tools), wanted.may_call, wanted.must_call, returned
+    )
+    found = own.find(answers, asked)
     repeats = wanted.greedy and found is not None and found.entry.fixed and not talk.prefix
     if repeats:
         completion = wanted.known.get(found.entry)
@@ -172,37 +263,11 @@ def work_out(wanted: Wanted, messages: list[Any], answers: Answers, own: Session
         completion = _complete(talk, limited, index, found, answers.unknown_prompt or "", deployment.counted_with)
         choices.append(completion)
         completed += len(completion.ids)
-        if completed > FEW:
-            check_answers(completed, wanted)
+        if completed > _FEW:
+            _check_written(completed, wanted)
     if repeats:
         wanted.keep(found.entry, choices[0])
     return Result(deployment, tuple(choices), prompt_tokens, parameters, completed, found)
-
-
-def _tokens_of_sold(
-    deployment: Deployment, talk: Conversation, messages: list[Any], tools: Sequence[Any], most: int
-) -> int:
-    """The prompt tokens of a model that is sold per token, in its own format where its tokenizer is published."""
-    if not deployment.estimated:
-        return published_tokens.count_request(deployment.tokenizer, *request_of(messages, tools))
-    return count_prompt(published_tokens.with_system_turn(talk), most)
-
-
-def _question(talk: Conversation, messages: list[Any], wanted: Wanted) -> Question:
-    """The properties of a request that exchanges are matched with."""
-    text, returned, choice = last_text(messages), messages[-1]["role"] == "tool", wanted.choice
-    if not wanted.tools and choice is None:
-        return Question(talk.prompt, talk.system, text, wanted.deployment.name, returned=returned)
-    return Question(
-        talk.prompt,
-        talk.system,
-        text,
-        wanted.deployment.name,
-        bool(wanted.tools),
-        may_call=bool(wanted.tools) and choice != "none",
-        must_call=choice not in ("none", "auto", None),
-        returned=returned,
-    )
 
 
 def _complete(
@@ -213,7 +278,7 @@ def _complete(
         if more.calls:
             called = calling(found.calls(), f"{talk.turns}|{index}", parameters, tokenizer)
         else:
-            called = _text(talk, parameters, index, found.texts() or ("",), tokenizer)
+            called = spoken(talk, found.texts() or ("",), parameters, index, tokenizer)
         return called.ended(more.finish_reason, more.logprobs)
     if not talk.prefix and (talk.history or parameters.get("tool_choice", "none") not in ("none", "auto")):
         from mistral_on_azure.endpoint.models.tools import deciding  # jsonschema takes a while to import
@@ -221,33 +286,11 @@ def _complete(
         answered = deciding.complete(talk, parameters, index, tokenizer)
         if answered:
             return answered
-    return _text(talk, parameters, index, (otherwise,), tokenizer)
+    return spoken(talk, (otherwise,), parameters, index, tokenizer)
 
 
-def _text(
-    talk: Conversation, parameters: dict[str, Any], index: int, ranked: Sequence[str], tokenizer: str
-) -> Completion:
-    """A completion with text: a JSON object in JSON mode, a continuation after a prefix."""
-    text = ranked[pick(ranked, talk.prompt, parameters, index)] if len(ranked) > 1 else ranked[0]
-    if talk.prefix:
-        return _continued(talk.prefix, text, parameters, tokenizer)
-    if parameters.get("response_format", {}).get("type") == "json_object" and not is_object(text):
-        text = json.dumps({"answer": text}, ensure_ascii=False)
-    return cut(text, parameters.get("max_tokens"), parameters.get("stop"), tokenizer)
-
-
-def is_object(text: str) -> bool:
-    """Whether a text is a JSON object."""
-    try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
-def _continued(prefix: str, text: str, parameters: dict[str, Any], tokenizer: str) -> Completion:
-    """A completion that begins with the prefix, as in Mistral's API. The tokens of the prefix do not count."""
-    gap = "" if prefix[-1].isspace() else " "
-    rest = text.removeprefix(prefix) if text.startswith(prefix) and text != prefix else gap + text
-    generated = cut(rest, parameters.get("max_tokens"), parameters.get("stop"), tokenizer)
-    first, *others = generated.pieces
-    return replace(generated, text=prefix + generated.text, pieces=(prefix + first, *others))
+def _check_written(tokens: int, wanted: Wanted) -> None:
+    """Refuse choices whose encoded JSON would take too much memory, with 422."""
+    if tokens * (1 + wanted.alternatives + (4 if wanted.parameters.get("stream") else 0)) > MOST_WRITTEN:
+        n = wanted.choices
+        raise not_supported("n", n, f"The {n} choices are too long together: ask for fewer, or for fewer alternatives.")

@@ -2,8 +2,9 @@
 
 The files are read with sentencepiece, which takes milliseconds, whereas importing mistral-common takes seconds; a test
 compares files and tokens of the two. The tokens of the cookbook's four deployments are counted with v3, with which the
-documented exchange has its documented usage. v7 splits a text as v3 does; it has other control tokens. Tekken is not a
-sentencepiece model: `published_tokens` has it, and counts the prompts of models that are sold.
+documented exchange has its documented usage. v7 splits a text as v3 does; it has other control tokens. Tekken (of July
+2024) is not a sentencepiece model. For it, and for the prompts of models that are sold per token, mistral-common is
+imported with the first request.
 
 Counting is exact, and fast also for new texts. Byte-pair encoding merges adjacent characters into tokens of the
 vocabulary. Two characters that no token of the vocabulary has side by side are therefore never in one token, and the
@@ -17,30 +18,22 @@ from __future__ import annotations
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, pairwise
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mistral_on_azure.endpoint.bounds import BoundedCache
-from mistral_on_azure.endpoint.models import published_tokens
 
 _FOLDER = Path(__file__).with_name("tokenizers")
 _V3 = "mistral_instruct_tokenizer_240323.model.v3"
 _FILES = {"v1": "tokenizer.model.v1", "v3": _V3, "v7": _V3}
-TEKKEN = "tekken"
+_TEKKEN = "tekken"
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """The tokens of a text.
-
-    Attributes:
-        ids: the token ids.
-        pieces: the text of each token; empty for a token that ends within a character.
-    """
+class Tokens(NamedTuple):
+    """The ids of a text's tokens, and the text of each; that of a token that ends within a character is empty."""
 
     ids: tuple[int, ...]
     pieces: tuple[str, ...]
@@ -58,9 +51,38 @@ def _load(file: str) -> Any:
     return sentencepiece.SentencePieceProcessor(model_file=str(_FOLDER / file))
 
 
+@cache
+def _published(name: str) -> Any:
+    """A tokenizer of mistral-common, which takes seconds to import and load: "v7" or "tekken"."""
+    from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
+
+    return (MistralTokenizer.v7() if name == "v7" else MistralTokenizer.v3(is_tekken=True)).instruct_tokenizer
+
+
+def count_request(name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> int:
+    """The prompt tokens of a chat request, encoded by mistral-common.
+
+    Args:
+        name: the tokenizer, "v7" or "tekken".
+        messages: the checked messages.
+        tools: the checked tools.
+    """
+    from mistral_common.protocol.instruct.normalize import get_normalizer
+    from mistral_common.protocol.instruct.request import ChatCompletionRequest
+
+    # Without their schemas, which mistral-common would check in unbounded time.
+    bare = [{**tool, "function": {**tool["function"], "parameters": {}}} for tool in tools]
+    request = ChatCompletionRequest(model="any", messages=messages, tools=bare or None)
+    encoder = _published(name)
+    normal = get_normalizer(encoder.tokenizer.version, None).from_chat_completion_request(request)
+    for read, tool in zip(normal.available_tools or (), tools, strict=True):
+        read.function.parameters = tool["function"]["parameters"]
+    return len(encoder.encode_instruct(normal).tokens)
+
+
 def vocabulary_size(tokenizer: str) -> int:
     """The number of token ids, which begin with 0."""
-    return published_tokens.vocabulary_size() if tokenizer == TEKKEN else processor(tokenizer).get_piece_size()
+    return _published(_TEKKEN).tokenizer.n_words if tokenizer == _TEKKEN else processor(tokenizer).get_piece_size()
 
 
 _TOKEN, _CHARACTER = 120, 4  # upper bounds of the bytes of a token, and of a character, in memory
@@ -77,11 +99,15 @@ def tokenize(text: str, tokenizer: str = "v3", most: int | None = None) -> Token
     Args:
         most: a long text with more tokens than this may be split in part; the pieces are then its beginning.
     """
-    if tokenizer == TEKKEN:
-        return Tokens(*published_tokens.split(text))
+    decode = getincrementaldecoder("utf-8")().decode
+    if tokenizer == _TEKKEN:
+        from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
+
+        tekken = _published(_TEKKEN).tokenizer
+        ids = tuple(tekken.encode(text, bos=False, eos=False))
+        return Tokens(ids, tuple(decode(tekken.id_to_byte_piece(each, SpecialTokenPolicy.KEEP)) for each in ids))
     ids = tuple(ids_of(text, tokenizer, inf if most is None else most))
     vocabulary = _vocabulary(tokenizer)
-    decode = getincrementaldecoder("utf-8")().decode
     pieces = [decode(vocabulary[token]) for token in ids]
     if pieces:
         pieces[0] = pieces[0][1:]  # the space that sentencepiece puts before every text
@@ -100,7 +126,7 @@ def ids_of(text: str, tokenizer: str, most: float = inf) -> list[int]:
         return encode(text)
     ids: list[int] = []
     for block in _blocks(f" {text.replace('▁', ' ')}", tokenizer):
-        ids += encode("0" + block)[2:]  # `_Pieces` explains the digit
+        ids += encode("0" + block)[2:]  # `_encoded` explains the digit
         if len(ids) > most:
             break
     return ids
@@ -151,40 +177,43 @@ _REMEMBERED, _LONGEST = 5_000_000, 128  # bytes of words, and characters of one
 _NO_WORD = 10**9  # stands for the tokens of a word that is not counted by itself, as where two spaces follow each other
 
 
-class _Counts(BoundedCache[str, int]):
-    """A cache of the number of tokens of texts."""
-
-    def __init__(self) -> None:
-        super().__init__(_REMEMBERED)
-
-    def put(self, text: str, tokens: int) -> int:
-        """Keep a count, unless the text is long."""
-        return self.keep(text, tokens, 150 + _CHARACTER * len(text)) if len(text) <= _LONGEST else tokens
-
-
-class _Pieces(_Counts):
-    """The number of tokens of texts that cannot be split further."""
+class _Pieces(BoundedCache[str, int]):
+    """The number of tokens of texts that cannot be split further; long ones are not kept."""
 
     def __missing__(self, text: str) -> int:
-        # sentencepiece adds a space before a text. Here it is added before the digit 0, and the two are two tokens.
-        return self.put(text, len(processor().encode("0" + text)) - 2)
+        tokens = self.tokens_of(text)
+        return self.keep(text, tokens, 150 + _CHARACTER * len(text)) if len(text) <= _LONGEST else tokens
+
+    def tokens_of(self, text: str) -> int:
+        return _encoded(text)
 
 
-class _Words(_Counts):
+class _Words(_Pieces):
     """The number of tokens of words, each with the space before it."""
 
     def __missing__(self, word: str) -> int:
-        if word.isascii() and word.isdigit():  # not cached, as there are too many numbers
+        if word.isascii() and word.isdigit():  # not kept, as there are too many numbers
             return 1 + len(word)
-        return self.put(word, _word(word) if word and "▁" not in word and INDIVISIBLE not in word else _NO_WORD)
+        return super().__missing__(word)
+
+    def tokens_of(self, word: str) -> int:
+        return _in_pieces(f" {word}") if word and "▁" not in word and INDIVISIBLE not in word else _NO_WORD
 
 
-_pieces_known, _words_known = _Pieces(), _Words()
+_pieces_known, _words_known = _Pieces(_REMEMBERED), _Words(_REMEMBERED)
 
 
-def _word(text: str) -> int:
-    """The number of tokens of a text with the space that sentencepiece adds before it."""
-    return sum(map(_pieces_known.__getitem__, _pieces(f" {text}")))
+def _encoded(text: str) -> int:
+    """The number of tokens of a text without the space that sentencepiece adds before it.
+
+    Here it is added before the digit 0, and the two are two tokens.
+    """
+    return len(processor().encode("0" + text)) - 2
+
+
+def _in_pieces(text: str) -> int:
+    """The number of tokens of a text in which nothing is indivisible."""
+    return sum(map(_pieces_known.__getitem__, _pieces(text)))
 
 
 def count(text: str) -> int:
@@ -198,7 +227,7 @@ def count(text: str) -> int:
         return 0
     if INDIVISIBLE in text:
         return len(processor().encode(text))
-    return _word(text.replace("▁", " "))  # which is how sentencepiece writes a space
+    return _in_pieces(f" {text.replace('▁', ' ')}")  # which is how sentencepiece writes a space
 
 
 BLOCK = 2_048  # characters of a part of a long text, which takes the tokenizer a few milliseconds
@@ -230,13 +259,8 @@ def _blocks(text: str, tokenizer: str = "v3") -> Iterator[str]:
 
 def _counts_of(text: str) -> Iterator[int]:
     """The number of tokens of each part of a long text."""
-    return map(_block, _blocks(f" {text.replace('▁', ' ')}"))
-
-
-def _block(text: str) -> int:
-    if INDIVISIBLE in text:
-        return len(processor().encode("0" + text)) - 2
-    return sum(map(_pieces_known.__getitem__, _pieces(text)))
+    for block in _blocks(f" {text.replace('▁', ' ')}"):
+        yield _encoded(block) if INDIVISIBLE in block else _in_pieces(block)
 
 
 def count_prompt(turns: Sequence[tuple[str, str]], most: float = inf) -> int:

@@ -20,11 +20,9 @@ from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.local.faults import damaged, error_of
 from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.models.model import FaultAsked
-from mistral_on_azure.endpoint.models.sampling import pick
-from mistral_on_azure.endpoint.models.script import Completion, cut
+from mistral_on_azure.endpoint.models.sampling import Completion, cut, is_object, pick
 from mistral_on_azure.endpoint.models.script_entries import Question
 from mistral_on_azure.endpoint.models.script_layers import Answers
-from mistral_on_azure.endpoint.models.script_model import is_object
 from mistral_on_azure.endpoint.models.tokens import tables_are_read, vocabulary_size
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving import container, engine_messages, scoring

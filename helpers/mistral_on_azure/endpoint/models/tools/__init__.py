@@ -1,6 +1,6 @@
 """Tool calling of the script: tool calls whose arguments fit the tools' schemas, for requests that no exchange matches.
 
-`deciding` chooses the tools to call. `arguments` takes values for the parameters from the `literals` of the
-conversation or, where a call is forced, from `plain_values` that fit the schema. `tool_schemas` and `patterns` process
-the client's schemas and regular expressions within a budget of `Steps`.
+`deciding` chooses the tools to call. `arguments` takes `values` for the parameters from the conversation or, where a
+call is forced, plain ones that fit the schema. `tool_schemas` and `patterns` process the client's schemas and regular
+expressions within a budget of `Steps`.
 """

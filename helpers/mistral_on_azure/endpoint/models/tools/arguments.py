@@ -22,10 +22,9 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from mistral_on_azure.endpoint.models.tools.literals import Text, folded, words
 from mistral_on_azure.endpoint.models.tools.patterns import Unsatisfiable
-from mistral_on_azure.endpoint.models.tools.plain_values import MOST_ITEMS, plainest
 from mistral_on_azure.endpoint.models.tools.tool_schemas import ToolSchema, kind_of
+from mistral_on_azure.endpoint.models.tools.values import MOST_ITEMS, Text, folded, plainest, words
 
 _MISSING: Any = object()
 

@@ -22,11 +22,11 @@ from mistral_on_azure.endpoint.api_errors import invalid, not_supported
 from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.models.conversation import definition
 from mistral_on_azure.endpoint.models.messages import Conversation
-from mistral_on_azure.endpoint.models.script import Completion, calling, cut
+from mistral_on_azure.endpoint.models.sampling import Completion, calling, cut
 from mistral_on_azure.endpoint.models.tools.arguments import Arguments
-from mistral_on_azure.endpoint.models.tools.literals import READ, Text, words
-from mistral_on_azure.endpoint.models.tools.patterns import Steps, Unsatisfiable
-from mistral_on_azure.endpoint.models.tools.tool_schemas import BadSchema, ToolSchema
+from mistral_on_azure.endpoint.models.tools.patterns import BadSchema, Steps, Unsatisfiable
+from mistral_on_azure.endpoint.models.tools.tool_schemas import ToolSchema
+from mistral_on_azure.endpoint.models.tools.values import READ, Text, words
 
 STEPS = 15_000  # budget of work for the tools of one request; a step takes a few microseconds
 MOST_CALLS = 16  # tool calls of one completion
@@ -177,11 +177,7 @@ def _each(prompt: Text, used: set[tuple[str, int]], value: dict[str, Any]) -> It
 
 
 def _read_tool(function: dict[str, Any], steps: Steps) -> Tool:
-    """Read a tool and check its schema.
-
-    Args:
-        function: the tool's function, with `name` and `parameters`.
-        steps: the budget for this and all later work with the tool.
+    """Read a tool and check its schema, within the budget for all work with the tool.
 
     Raises:
         ApiError: 400 for an invalid schema, or one that takes too many steps to read.
@@ -223,11 +219,8 @@ def _chosen(tools: list[Tool], choice: str | dict[str, Any]) -> list[Tool]:
 def _asked_for(tools: Sequence[Tool], prompt: str, *, forced: bool) -> list[Tool]:
     """The tools that a prompt asks for, in the order in which it names them.
 
-    Of tools that it names by the same word, it asks for the one with the highest score.
-
-    Args:
-        tools: at least one tool.
-        forced: whether a tool must be called: the one with the highest score, if the prompt asks for none.
+    Of tools that it names by the same word, it asks for the one with the highest score. That is also the one that is
+    called where one must be, and the prompt asks for none.
     """
     order = words(prompt)
     said = frozenset(order)

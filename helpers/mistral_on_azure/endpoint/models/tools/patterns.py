@@ -18,6 +18,10 @@ _LONGEST_TEXT = 2_000  # characters of a text that is matched or generated
 _REPETITIONS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89)  # added to the minimum of each quantifier, for examples
 
 
+class BadSchema(Exception):
+    """An invalid schema, or an invalid pattern in one; the message has the reason."""
+
+
 class Unsatisfiable(Exception):
     """No value that fits a schema was found; the message has the reason."""
 
@@ -51,17 +55,17 @@ class Pattern:
         steps: the budget for parsing and matching.
 
     Raises:
-        ValueError: for a pattern that is invalid, or longer than 1,000 characters.
+        BadSchema: for a pattern that is invalid, or longer than 1,000 characters.
     """
 
     def __init__(self, source: str, steps: Steps) -> None:
         if len(source) > LONGEST_PATTERN:
-            raise ValueError(f"a pattern has more than {LONGEST_PATTERN} characters")
+            raise BadSchema(f"a pattern has more than {LONGEST_PATTERN} characters")
         steps.take(len(source) // 10)
         try:
             self._tree = _parser.parse(source)
         except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"the pattern {source!r} is not a regex: {error}") from None
+            raise BadSchema(f"the pattern {source!r} is not a regex: {error}") from None
         self._steps = steps
         self._fold = bool(self._tree.state.flags & re.IGNORECASE)
 

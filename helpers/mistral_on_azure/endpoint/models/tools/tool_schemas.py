@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from mistral_on_azure.endpoint.models.tools.patterns import Pattern, Steps, Unsatisfiable
+from mistral_on_azure.endpoint.models.tools.patterns import BadSchema, Pattern, Steps, Unsatisfiable
 
 _KEYWORD = 10  # steps for one keyword that jsonschema checks
 _COMPARED = 20  # characters of `const` and `enum`, as JSON, that are compared in one step
@@ -35,31 +35,18 @@ _SHAPES = {  # the supported keywords by the type of their value; others are ign
 }
 _SHAPE = {keyword: shape for shape, keywords in _SHAPES.items() for keyword in keywords.split()}
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-_TYPES: dict[str, Callable[[Any], bool]] = {
-    "object": lambda value: isinstance(value, dict),
-    "array": lambda value: isinstance(value, list),
-    "string": lambda value: isinstance(value, str),
-    "boolean": lambda value: isinstance(value, bool),
-    "null": lambda value: value is None,
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-    "integer": lambda value: _TYPES["number"](value) and value == int(value),
-}
-
-
+_TYPES = {"object", "array", "string", "boolean", "null", "number", "integer"}
+_is = Draft202012Validator.TYPE_CHECKER.is_type
 _FITS: dict[str, Callable[[Any], bool]] = {
-    "number": _TYPES["number"],
-    "count": lambda value: _TYPES["integer"](value) and value >= 0,
-    "names": lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
-    "schemas": lambda value: isinstance(value, list) and bool(value),
-    "flag": _TYPES["boolean"],
-    "text": _TYPES["string"],
-    "list": _TYPES["array"],
-    "named": _TYPES["object"],
+    "number": lambda value: _is(value, "number"),
+    "count": lambda value: _is(value, "integer") and value >= 0,
+    "names": lambda value: _is(value, "array") and all(isinstance(name, str) for name in value),
+    "schemas": lambda value: _is(value, "array") and bool(value),
+    "flag": lambda value: _is(value, "boolean"),
+    "text": lambda value: _is(value, "string"),
+    "list": lambda value: _is(value, "array"),
+    "named": lambda value: _is(value, "object"),
 }
-
-
-class BadSchema(Exception):
-    """An invalid schema; the message has the reason."""
 
 
 class ToolSchema:
@@ -101,7 +88,10 @@ class ToolSchema:
         schema: dict[str, Any] = {}
         for keyword, value in raw.items():
             if keyword == "type":
-                schema["type"] = self._types(value)
+                kinds = value if isinstance(value, list) and value else [value]
+                if not all(isinstance(kind, str) and kind in _TYPES for kind in kinds):
+                    raise BadSchema(f"type is {_shown(value)}")
+                schema["type"] = value
             elif keyword in _REFERENCES and isinstance(value, str):
                 schema["$ref"] = value
                 self._pending.append(value)
@@ -123,23 +113,11 @@ class ToolSchema:
         if shape == "schemas":
             return [self._read(each) for each in value]
         for pattern in [value] if keyword == "pattern" else value if keyword == "patternProperties" else ():
-            self._pattern(pattern)
+            if pattern not in self.patterns:
+                self.patterns[pattern] = Pattern(pattern, self.steps)
         if shape == "named":
             return {name: self._read(each) for name, each in value.items()}
         return value
-
-    def _types(self, value: Any) -> Any:
-        kinds = value if isinstance(value, list) and value else [value]
-        if not all(isinstance(kind, str) and kind in _TYPES for kind in kinds):
-            raise BadSchema(f"type is {_shown(value)}")
-        return value
-
-    def _pattern(self, source: str) -> None:
-        if source not in self.patterns:
-            try:
-                self.patterns[source] = Pattern(source, self.steps)
-            except ValueError as error:
-                raise BadSchema(str(error)) from None
 
     def _find(self, reference: str) -> dict[str, Any] | bool:
         """The subschema that a reference names, by a JSON pointer or an anchor."""
