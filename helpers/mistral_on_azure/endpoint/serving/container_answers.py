@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +32,7 @@ PAGE = (
     b"<p>The container's page draws its document with a script from another host; the local endpoint has none. "
     b"The document is <a href='/swagger.json'>/swagger.json</a>.</p>\n</body>\n</html>\n"
 )  # what /redoc answers
-_FAILED = "An error occurred during the request processing: "
-NAMES = {400: "Bad Request", 404: "Not Found", 422: "Invalid input", 500: "Internal Server Error"}
+NAMES = {400: "Bad Request", 422: "Invalid input", 500: "Internal Server Error"}  # codes of errors, by status
 
 
 class Refused(Exception):
@@ -87,7 +85,7 @@ def check_route(method: str, path: str) -> None:
     if known is not None and method in known.split(", "):
         return
     if known is None and path.endswith("/") and path[:-1] in METHODS:
-        raise Refused(HTTPStatus.TEMPORARY_REDIRECT, headers=(("location", path[:-1]),))
+        raise Refused(307, headers=(("location", path[:-1]),))
     if known is None:
         raise Refused(404, {"detail": "Not Found"})
     raise Refused(405, {"detail": "Method Not Allowed"}, (("allow", known),))
@@ -95,18 +93,12 @@ def check_route(method: str, path: str) -> None:
 
 def failed(why: str) -> Refused:
     """The container's 500, for an exception in its own code."""
-    return refusal(500, f"{_FAILED}{why}")
-
-
-def unsafe() -> Refused:
-    """The container's 400 for a prompt that Azure AI Content Safety refuses."""
-    return refusal(400, "request input violates azure ai content safety setting.")
+    return refusal(500, f"An error occurred during the request processing: {why}")
 
 
 def refusal(status: int, message: str) -> Refused:
     """An error of the container in the form `{"error": {"code", "message", "status"}}`; it has two other forms."""
-    name = NAMES.get(status, HTTPStatus(status).phrase)
-    return Refused(status, {"error": {"code": name, "message": message, "status": status}})
+    return Refused(status, {"error": {"code": NAMES[status], "message": message, "status": status}})
 
 
 def from_engine(error: EngineError) -> Refused:

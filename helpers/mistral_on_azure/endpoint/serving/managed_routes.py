@@ -27,7 +27,7 @@ from mistral_on_azure.endpoint.models.script_layers import Answers
 from mistral_on_azure.endpoint.models.script_model import is_object
 from mistral_on_azure.endpoint.models.tokens import tables_are_read, vocabulary_size
 from mistral_on_azure.endpoint.service import Service
-from mistral_on_azure.endpoint.serving import container, engine_messages, scoring
+from mistral_on_azure.endpoint.serving import container, engine_messages
 from mistral_on_azure.endpoint.serving import container_answers as answers
 from mistral_on_azure.endpoint.serving.chat import pace_of, slowed
 from mistral_on_azure.endpoint.serving.container import ContainerChat
@@ -42,11 +42,11 @@ from mistral_on_azure.endpoint.serving.engine_sampling import (
     check_sampling,
     late_error,
 )
+from mistral_on_azure.endpoint.serving.scoring import score
 from mistral_on_azure.endpoint.transport import listener
 from mistral_on_azure.endpoint.transport.contents import check_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
-_SCORE_TOKENS = 16  # completion tokens of the scoring route where no parameter limits them
 _ENDS_AT_ONCE = 50  # a bias on the end token that makes an empty completion certain
 # The tokens that all choices of a response may have, and the number that the JSON around each choice counts as.
 _WRITTEN, _AROUND = 20_000, 20
@@ -69,9 +69,6 @@ class _Call:
     fault: Fault | None
 
 
-_Outcome = Answer | Refused | FaultAsked | ApiError
-
-
 def answer(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
     """Answer a request on any path: check the limit of concurrent requests, then ask the container."""
     deployment = service.kind.deployment(
@@ -84,7 +81,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
     pace = pace_of(request.headers.get(timing.HEADER), session).of(deployment.name)
     call = _Call(service.kind, deployment, session, pending, pace, fault)
     try:
-        pending.take(0)
+        pending.take()
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         _check_size(request.body)
@@ -106,7 +103,9 @@ async def _answer_later(call: _Call, request: Request, known: Answers) -> Answer
     return _passed_on(call, outcome)
 
 
-def _outcome(request: Request, deployment: Deployment, session: Session, known: Answers) -> _Outcome:
+def _outcome(
+    request: Request, deployment: Deployment, session: Session, known: Answers
+) -> Answer | Refused | FaultAsked | ApiError:
     """The container's response, or the exception that replaces it."""
     try:
         return _container(request, deployment, session, known)
@@ -114,25 +113,22 @@ def _outcome(request: Request, deployment: Deployment, session: Session, known: 
         return error
 
 
-def _passed_on(call: _Call, outcome: _Outcome) -> Answer:
+def _passed_on(call: _Call, outcome: Answer | Refused | FaultAsked | ApiError) -> Answer:
     """The gateway's response for an outcome of the container, with timing and faults applied."""
-    fault, deployment, pending = call.fault, call.deployment, call.pending
-    if isinstance(outcome, ApiError):  # the gateway's own error, which does not wait for the container
-        made = _named(call.kind.error(outcome), deployment)
-        return damaged(made, fault) if fault else made
-    made = outcome.answer if isinstance(outcome, FaultAsked) else outcome
-    if isinstance(made, Answer):
-        call.session.spend(made.prompt_tokens, made.tokens)
+    fault, made = call.fault, outcome
     if isinstance(outcome, FaultAsked):
-        fault = outcome.fault
-        if made is None:
-            made = timing.paced(call.kind.error(error_of(fault)), slowed(timing.Timing(), fault), 0)
-            return damaged(_named(made, deployment), fault)
-    if isinstance(made, Refused):
-        made = wrapped(made.status, made.body, made.headers, made.content_type)
+        fault, made = outcome.fault, outcome.answer
+    if isinstance(made, ApiError):  # the gateway's own error, which does not wait for the container
+        made = call.kind.error(made)
+    elif made is None:  # an error of the script
+        made = timing.paced(call.kind.error(error_of(fault)), slowed(timing.Timing(), fault), 0)
+    elif isinstance(made, Refused):
+        made = call.pending.waits(wrapped(made.status, made.body, made.headers, made.content_type))
     else:
-        made = timing.paced(made, slowed(call.pace, fault), made.tokens)
-    made = _named(pending.waits(made), deployment)
+        call.session.spend(made.prompt_tokens, made.tokens)
+        made = call.pending.waits(timing.paced(made, slowed(call.pace, fault), made.tokens))
+    name = lines((("azureml-model-deployment", call.deployment.name),))
+    made = replace(made, headers=made.headers + name)
     return damaged(made, fault) if fault else made
 
 
@@ -143,10 +139,6 @@ def _check_size(body: bytes) -> None:
     except ApiError as error:
         if error.status == 413:
             raise
-
-
-def _named(made: Answer, deployment: Deployment) -> Answer:
-    return replace(made, headers=made.headers + lines((("azureml-model-deployment", deployment.name),)))
 
 
 def _container(request: Request, deployment: Deployment, session: Session, known: Answers) -> Answer:
@@ -168,7 +160,7 @@ def _container(request: Request, deployment: Deployment, session: Session, known
     if request.path == "/redoc":
         return Answer(200, answers.PAGE, b"", "text/html; charset=utf-8")
     if request.path == "/score":
-        return _score(request.body, deployment, session, known)
+        return score(request.body, deployment, session, known)
     content_type = request.headers.get("content-type", "")
     if not request.path.endswith("/chat/completions"):
         container.read_completions(request.body, content_type)
@@ -264,27 +256,7 @@ def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment
         completion = cut(choice[0], most, body.stop, deployment.tokenizer)
         ended = completion.finish_reason == "stop"  # the engine generates the end token after the choice
         return completion, len(completion.ids) + ended
-    if body.wants_json and not is_object(text):
+    if (body.response_format or {}).get("type") == "json_object" and not is_object(text):
         text = answers.written({"answer": text}).decode()
     completion = cut(text, most, body.stop, deployment.tokenizer)
     return completion, len(completion.ids)
-
-
-def _score(body: bytes, deployment: Deployment, session: Session, known: Answers) -> Answer:
-    read = scoring.read_score(body, known.filtered)
-    if read is None:
-        return Answer(200, b"{}")
-    turns, given = read
-    parameters = scoring.score_parameters(given)
-    longest = engine_messages.LONGEST_TOKEN[deployment.tokenizer] * deployment.context
-    fits = parameters is not None and sum(len(text) for _, text in turns) <= longest
-    prompt_tokens = engine_messages.count(turns, deployment.tokenizer) if fits else 0
-    if not fits or prompt_tokens > deployment.context:
-        return Answer(200, answers.written({"output": "None"}))
-    prompt = next(text for role, text in reversed(turns) if role == "user")
-    found = session.script.find(known, Question(prompt, None, turns[-1][1], deployment.name))
-    texts = (found.texts() if found else ()) or (known.unknown_prompt or "",)
-    text = texts[pick(texts, prompt, parameters, 0)]
-    completion = cut(text, parameters["max_tokens"] or _SCORE_TOKENS, parameters["stop"], deployment.tokenizer)
-    tokens = len(completion.ids)
-    return Answer(200, answers.written({"output": completion.text}), tokens=tokens, prompt_tokens=prompt_tokens)
