@@ -162,9 +162,6 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     """Parse and validate the body of a chat request.
 
     Args:
-        kind: the kind of deployment.
-        model: the model that will answer; its own name in `model` stands for the default deployment.
-        body: the request body.
         extra: the value of `extra-parameters`: "error", "drop" or "pass-through".
         header: the header `azureml-model-deployment`.
         default: the deployment for a request that names none.
@@ -194,6 +191,7 @@ def _validated(kind: Kind, model: Model, body: bytes, extra: str, header: str | 
     """`_read` without the cache of settings."""
     parameters = validate(read_object(body), extra)
     named = parameters.get("model")
+    # The own name of a real engine's model stands for the default deployment.
     deployment = kind.deployment(header, None if named == model.name else named, default)
     check_response_format(parameters, deployment.json)
     if "messages" not in parameters:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import shown
-from mistral_on_azure.endpoint.serving.engine_messages import loaded
+from mistral_on_azure.endpoint.serving import engine_messages
+from mistral_on_azure.endpoint.serving.engine_messages import Turn, loaded
 from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError, named
 
 MOST_LOGPROBS = 20  # alternatives for a token
@@ -30,15 +33,34 @@ _INCOMPATIBLE = (
 )
 
 
-def check_limit(body: EngineBody, context: int) -> None:
-    """Refuse a chat template in the request, and a maximum of completion tokens above the context.
+def check(messages: list[dict[str, Any]], turns: Sequence[Turn], body: EngineBody, deployment: Deployment) -> int:
+    """Check a valid request as the engine does, and return the number of its prompt tokens.
 
     Args:
-        context: the context length: the tokens that prompt and completion may have together.
+        messages: the messages as the container sends them.
+        turns: their roles and texts, for the chat template.
+        body: the parameters.
+        deployment: whose context length and tokenizer count.
 
     Raises:
-        EngineError: with the engine's message.
+        EngineError: for the first error, with the message of the engine or of the chat template.
     """
+    context, tokenizer = deployment.context, deployment.tokenizer
+    _check_limit(body, context)
+    engine_messages.check_template(messages)
+    if body.continue_final_message and body.add_generation_prompt:
+        raise EngineError(_INCOMPATIBLE)
+    prompt = engine_messages.render(turns)
+    _check_characters(prompt, body, context, engine_messages.LONGEST_TOKEN[tokenizer])
+    prompt_tokens = engine_messages.count(turns, tokenizer)
+    _check_length(prompt_tokens, len(prompt), body, context)
+    _check_sampling(body)
+    kept = body.truncate_prompt_tokens
+    return prompt_tokens if kept is None or kept < 0 else min(kept, prompt_tokens)
+
+
+def _check_limit(body: EngineBody, context: int) -> None:
+    """Refuse a chat template in the request, and a maximum of completion tokens above the context."""
     if body.chat_template is not None:
         raise EngineError(_UNTRUSTED)
     limit, name = body.limit, "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens"
@@ -59,28 +81,8 @@ def check_limit(body: EngineBody, context: int) -> None:
         )
 
 
-def check_continuing(body: EngineBody) -> None:
-    """Refuse `continue_final_message` together with `add_generation_prompt`, which is true by default.
-
-    Raises:
-        EngineError: with the template's message.
-    """
-    if body.continue_final_message and body.add_generation_prompt:
-        raise EngineError(_INCOMPATIBLE)
-
-
-def check_characters(prompt: str, body: EngineBody, context: int, longest_token: int) -> None:
-    """Refuse a prompt with more characters than the context's tokens can have, before it is split into tokens.
-
-    Args:
-        prompt: the rendered prompt.
-        body: the parameters.
-        context: the context length in tokens.
-        longest_token: the characters of the longest token in the vocabulary.
-
-    Raises:
-        EngineError: with the engine's message; also for an unpaired surrogate.
-    """
+def _check_characters(prompt: str, body: EngineBody, context: int, longest_token: int) -> None:
+    """Refuse an unpaired surrogate, and more characters than the context's tokens can have, before they are counted."""
     wanted = body.limit or 0
     most = (context - wanted) * longest_token
     if body.truncate_prompt_tokens is None and len(prompt) > most:
@@ -89,13 +91,10 @@ def check_characters(prompt: str, body: EngineBody, context: int, longest_token:
         raise EngineError("TextEncodeInput must be Union[TextInputSequence, Tuple[InputSequence, InputSequence]]")
 
 
-def check_length(prompt_tokens: int, characters: int, body: EngineBody, context: int) -> None:
+def _check_length(prompt_tokens: int, characters: int, body: EngineBody, context: int) -> None:
     """Refuse a prompt that does not fit into the context together with the maximum of completion tokens.
 
     The message does not have the prompt's tokens but the lower bound at which the engine stops counting.
-
-    Raises:
-        EngineError: with the engine's message.
     """
     wanted = body.limit or 0
     counted = context - wanted + 1
@@ -112,12 +111,8 @@ def check_length(prompt_tokens: int, characters: int, body: EngineBody, context:
     )
 
 
-def check_sampling(body: EngineBody) -> None:
-    """Refuse sampling parameters out of range.
-
-    Raises:
-        EngineError: for the first of them, in the engine's order.
-    """
+def _check_sampling(body: EngineBody) -> None:
+    """Refuse the first sampling parameter out of range, in the engine's order."""
     _token_ids(body)
     n, limit, least, stop = body.choices, body.limit, body.min_tokens, body.stop
     temperature = 1.0 if body.temperature is None else body.temperature
@@ -157,11 +152,8 @@ def late_error(body: EngineBody, vocabulary: int) -> EngineError | None:
     """The error that the engine finds after the response has begun; in a stream it is sent as an event.
 
     Args:
-        body: the parameters.
+        body: the parameters, which `check` has accepted.
         vocabulary: the number of token ids.
-
-    Returns:
-        The error, or None.
     """
     top = (body.top_logprobs or 0) if body.logprobs else 0
     top = vocabulary if top == -1 else top

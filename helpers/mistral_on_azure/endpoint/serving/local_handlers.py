@@ -58,8 +58,8 @@ def session(service: Service, request: Request, session: Session) -> Answer | Aw
     session.limit({name: settings.get(name) for name in LIMITS if name in wanted})
     if "strict" in wanted:
         session.script.strict = settings.get("strict")
-    engine = {"engine": service.model.name or ""}  # the name of a real engine's model; empty for the script
-    told = {"identity_header": session.identity_secret, **engine}
+    # The name of a real engine's model is empty for the script.
+    told = {"identity_header": session.identity_secret, "engine": service.model.name or ""}
     secured = service.secure()
     return json_answer(told | secured) if isinstance(secured, dict) else _told_later(told, secured)
 

@@ -27,21 +27,14 @@ from mistral_on_azure.endpoint.models.script_layers import Answers
 from mistral_on_azure.endpoint.models.script_model import is_object
 from mistral_on_azure.endpoint.models.tokens import tables_are_read, vocabulary_size
 from mistral_on_azure.endpoint.service import Service
-from mistral_on_azure.endpoint.serving import container, engine_messages
+from mistral_on_azure.endpoint.serving import container
 from mistral_on_azure.endpoint.serving import container_answers as answers
 from mistral_on_azure.endpoint.serving.chat import pace_of, slowed
 from mistral_on_azure.endpoint.serving.container import ContainerChat
 from mistral_on_azure.endpoint.serving.container_answers import Refused
 from mistral_on_azure.endpoint.serving.container_body import schemas_are_read
 from mistral_on_azure.endpoint.serving.engine_request import EngineError, StreamOptions
-from mistral_on_azure.endpoint.serving.engine_sampling import (
-    check_characters,
-    check_continuing,
-    check_length,
-    check_limit,
-    check_sampling,
-    late_error,
-)
+from mistral_on_azure.endpoint.serving.engine_sampling import check, late_error
 from mistral_on_azure.endpoint.serving.scoring import score
 from mistral_on_azure.endpoint.transport import listener
 from mistral_on_azure.endpoint.transport.contents import check_size
@@ -93,22 +86,20 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
     long = long or not schemas_are_read(request.body)
     if long and in_event_loop():
         return _answer_later(call, request, known)
-    return _passed_on(call, _outcome(request, deployment, session, known))
+    return _passed_on(call, _outcome(call, request, known))
 
 
 async def _answer_later(call: _Call, request: Request, known: Answers) -> Answer:
     """Make the container's response in the background thread. The request counts as concurrent meanwhile."""
     with call.pending.working():
-        outcome = await in_background(_outcome, request, call.deployment, call.session, known)
+        outcome = await in_background(_outcome, call, request, known)
     return _passed_on(call, outcome)
 
 
-def _outcome(
-    request: Request, deployment: Deployment, session: Session, known: Answers
-) -> Answer | Refused | FaultAsked | ApiError:
+def _outcome(call: _Call, request: Request, known: Answers) -> Answer | Refused | FaultAsked | ApiError:
     """The container's response, or the exception that replaces it."""
     try:
-        return _container(request, deployment, session, known)
+        return _container(call, request, known)
     except (Refused, FaultAsked, ApiError) as error:
         return error
 
@@ -141,13 +132,14 @@ def _check_size(body: bytes) -> None:
             raise
 
 
-def _container(request: Request, deployment: Deployment, session: Session, known: Answers) -> Answer:
+def _container(call: _Call, request: Request, known: Answers) -> Answer:
     """The container's response to a request.
 
     Raises:
         Refused: for a response that is not 200.
         FaultAsked: for a fault of the script.
     """
+    deployment = call.deployment
     if listener.is_preflight(request.method, request.headers):
         return answers.preflight(request)
     answers.check_route(request.method, request.path)
@@ -160,7 +152,7 @@ def _container(request: Request, deployment: Deployment, session: Session, known
     if request.path == "/redoc":
         return Answer(200, answers.PAGE, b"", "text/html; charset=utf-8")
     if request.path == "/score":
-        return score(request.body, deployment, session, known)
+        return score(request.body, deployment, call.session, known)
     content_type = request.headers.get("content-type", "")
     if not request.path.endswith("/chat/completions"):
         container.read_completions(request.body, content_type)
@@ -169,12 +161,15 @@ def _container(request: Request, deployment: Deployment, session: Session, known
     provider = deployment.container_provider
     asked = container.read_chat(request.body, content_type, extra, provider, azure=azure, filtered=known.filtered)
     identifier = request.headers.get("x-request-id", "")[:_LONGEST_ID] or f"{random.getrandbits(64):016x}"
-    return _chat(asked, deployment, session, known, f"chatcmpl-{identifier}")
+    return _chat(call, asked, known, f"chatcmpl-{identifier}")
 
 
-def _chat(asked: ContainerChat, deployment: Deployment, session: Session, known: Answers, identifier: str) -> Answer:
-    body = asked.body
-    prompt_tokens = _check(asked, deployment)
+def _chat(call: _Call, asked: ContainerChat, known: Answers, identifier: str) -> Answer:
+    body, deployment, script = asked.body, call.deployment, call.session.script
+    try:
+        prompt_tokens = check(asked.messages, asked.turns, body, deployment)
+    except EngineError as error:
+        raise answers.from_engine(error) from None
     late = late_error(body, vocabulary_size(deployment.tokenizer))
     if late is not None and not body.stream:
         raise answers.from_engine(late)
@@ -188,9 +183,9 @@ def _chat(asked: ContainerChat, deployment: Deployment, session: Session, known:
     }
     parameters = {name: value for name, value in parameters.items() if value is not None}
     most = body.limit if body.limit is not None else deployment.context - prompt_tokens
-    found = session.script.find(known, Question(asked.prompt, asked.system, asked.last, deployment.name))
+    found = script.find(known, Question(asked.prompt, asked.system, asked.last, deployment.name))
     texts = (found.texts() if found else ()) or (known.unknown_prompt or "",)
-    delay, fault = (found.given.more.delay, session.script.advance(found)) if found else (0.0, None)
+    delay, fault = (found.given.more.delay, script.advance(found)) if found else (0.0, None)
     if fault is not None and fault.status is not None:
         raise FaultAsked(fault, delay=delay)
     choices, completed, weight = [], 0, _EVENT if body.stream else 1
@@ -223,24 +218,6 @@ def _written(
     pieces = [(each.pieces, each.finish_reason) for each in choices]
     events = answers.stream(identifier, created, model, pieces, counts, continuous=bool(options.continuous_usage_stats))
     return Answer(200, b"", b"", _EVENTS, events)
-
-
-def _check(asked: ContainerChat, deployment: Deployment) -> int:
-    """Check a valid request as the engine does, and return the number of its prompt tokens."""
-    context, body = deployment.context, asked.body
-    try:
-        check_limit(body, context)
-        engine_messages.check_template(asked.messages)
-        check_continuing(body)
-        prompt = engine_messages.render(asked.turns)
-        check_characters(prompt, body, context, engine_messages.LONGEST_TOKEN[deployment.tokenizer])
-        prompt_tokens = engine_messages.count(asked.turns, deployment.tokenizer)
-        check_length(prompt_tokens, len(prompt), body, context)
-        check_sampling(body)
-    except EngineError as error:
-        raise answers.from_engine(error) from None
-    kept = body.truncate_prompt_tokens
-    return prompt_tokens if kept is None or kept < 0 else min(kept, prompt_tokens)
 
 
 def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment) -> tuple[Completion, int]:
