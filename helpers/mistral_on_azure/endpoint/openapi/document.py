@@ -147,12 +147,7 @@ def _operation(path: str, route: Route, kind: Kind) -> dict[str, Any]:
 
 
 def _success(schema: str, streams: bool) -> dict[str, Any]:
-    """The response 200 of an operation.
-
-    Args:
-        schema: the name of the body's schema.
-        streams: whether the response may also be a stream.
-    """
+    """The response 200 of an operation, whose body has a schema of this name, or which may also be a stream."""
     content: dict[str, Any] = {"application/json": {"schema": ref(schema)}}
     if not streams:
         return {"description": "The response", "headers": _refs(*_ALWAYS), "content": content}
@@ -173,7 +168,6 @@ def _success(schema: str, streams: bool) -> dict[str, Any]:
 
 
 def _error_responses(kind: Kind) -> dict[str, Any]:
-    """The error responses, by the status that a client gets."""
     found: dict[str, Any] = {}
     for status in sorted({*CODES, *STATUSES}):
         found.setdefault(str(_sent_status(kind, status)), _error(kind, status))
@@ -211,12 +205,10 @@ def _error(kind: Kind, status: int) -> dict[str, Any]:
 
 
 def _refs(*names: str) -> dict[str, Any]:
-    """The `headers` member of a response."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _shared_parameters(kind: Kind) -> dict[str, Any]:
-    """The headers and the parameters of paths and queries, by name."""
     last = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1}
     versions = {"enum": list(kind.api_versions)} if kind.api_versions else {}
     chosen = {"enum": list(kind.deployments())}
@@ -244,7 +236,6 @@ def _parameter(
 
 
 def _response_headers() -> dict[str, Any]:
-    """The response headers, by name."""
     ids = {name: _header("The id of the response; clients read it from different headers.", TEXT) for name in _ALWAYS}
     return {
         **ids,

@@ -40,7 +40,7 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
         if head is None:
             head = request.known["chat"] = _head_of(request)
         fault = session.faults.next(head.fault)
-        setting = pace_of(head.timing, session)
+        setting = session.pace(head.timing)
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         asked = _understand(service, request, head, default)
@@ -101,7 +101,7 @@ def _scripted(
 
 
 def _slowed_or_damaged(answer: Answer, asked: ChatRequest, setting: timing.Setting, fault: Fault | None) -> Answer:
-    answer = timing.paced(answer, slowed(setting.of(asked.deployment.name), fault), answer.tokens)
+    answer = timing.paced(answer, setting.of(asked.deployment.name), fault)
     return damaged(answer, fault) if fault else answer
 
 
@@ -219,7 +219,7 @@ def _refused(kind: Kind, error: ApiError, session: Session, fault: Fault | None,
     answer = replace(answer, headers=answer.headers + quota.headers())
     if fault is None:
         return answer
-    return damaged(timing.paced(answer, slowed(timing.Timing(), fault), 0), fault)
+    return damaged(timing.paced(answer, timing.NO_WAITING, fault), fault)
 
 
 class _Named(msgspec.Struct):
@@ -238,16 +238,3 @@ def _deployment_of(kind: Kind, request: Request, default: str, error: ApiError) 
         return kind.deployment(header, model, default).name
     except (ApiError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return default
-
-
-def pace_of(header: str | None, session: Session) -> timing.Setting:
-    """The timing of a request's header, else that of its session."""
-    return session.timing if header is None else timing.setting(header)
-
-
-def slowed(pace: timing.Timing, fault: Fault | None) -> timing.Timing:
-    """The pace, with the fields that a fault replaces."""
-    if fault is None:
-        return pace
-    first_token = pace.first_token if fault.first_token is None else fault.first_token
-    return timing.Timing(first_token, fault.tokens_per_second or pace.tokens_per_second)

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from pydantic import ValidationError
+
 from mistral_on_azure.endpoint.api_errors import shown
 from mistral_on_azure.endpoint.gateway.kinds import EXTRA
 from mistral_on_azure.endpoint.serving.container_answers import (
@@ -29,9 +31,8 @@ from mistral_on_azure.endpoint.serving.container_body import (
     ChatBody,
     CompletionBody,
     FreeChatBody,
-    Invalid,
     fault,
-    validate,
+    faults_of,
 )
 from mistral_on_azure.endpoint.serving.engine_messages import check_calls, message_faults
 from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError, accept
@@ -146,11 +147,11 @@ def _validated(data: Any, form: type[Body]) -> Body:
     if isinstance(data, bytes):
         data = data.decode("utf-8", "replace")
     try:
-        return validate(data, form)
-    except Invalid as invalid:
+        return form.model_validate(data, from_attributes=True)
+    except ValidationError as error:
         if isinstance(data, dict):
             _check_finite({name: data[name] for name in data if name in form.model_fields})
-        raise _invalid(invalid.details) from None
+        raise _invalid(faults_of(error)) from None
 
 
 def _invalid(details: list[dict[str, Any]]) -> Refused:

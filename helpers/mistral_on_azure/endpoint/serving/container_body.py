@@ -24,18 +24,6 @@ _PARTS = {"image": "ContentImage", "image_url": "ContentImageUrl", "audio_url": 
 _FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-class Invalid(Exception):
-    """A body that the container refuses with 422.
-
-    Attributes:
-        details: one entry for each error: `type`, `loc`, `msg`, `input` and perhaps `ctx`, as JSON data.
-    """
-
-    def __init__(self, details: list[dict[str, Any]]) -> None:
-        super().__init__("invalid input error")
-        self.details = details
-
-
 class _Open(BaseModel):
     """A part of a message. Members that the container does not know are kept, and sent to the engine."""
 
@@ -233,20 +221,13 @@ Body = TypeVar("Body", bound=Sampling)
 KNOWN = frozenset(ChatBody.model_fields)  # without `extra_params`, which `container.read_chat` treats separately
 
 
-def validate(body: Any, form: type[Body]) -> Body:
-    """Validate a decoded body.
-
-    Raises:
-        Invalid: with all errors, in the order of the fields.
-    """
-    try:
-        return form.model_validate(body, from_attributes=True)
-    except ValidationError as error:
-        found = error.errors(include_url=False)
-        details = [_detail(each) for each in found[:_MOST_FAULTS]]
-        if len(found) > _MOST_FAULTS:
-            details.append(fault("too_many", [], f"{len(found) - _MOST_FAULTS} more faults are not listed", None))
-        raise Invalid(details) from None
+def faults_of(error: ValidationError) -> list[dict[str, Any]]:
+    """The errors as the container lists them, in the order of the fields; of many, the first ones."""
+    found = error.errors(include_url=False)
+    details = [_detail(each) for each in found[:_MOST_FAULTS]]
+    if len(found) > _MOST_FAULTS:
+        details.append(fault("too_many", [], f"{len(found) - _MOST_FAULTS} more faults are not listed", None))
+    return details
 
 
 def schemas_are_read(body: bytes) -> bool:

@@ -29,7 +29,6 @@ from mistral_on_azure.endpoint.models.tokens import tables_are_read, vocabulary_
 from mistral_on_azure.endpoint.service import Service
 from mistral_on_azure.endpoint.serving import container
 from mistral_on_azure.endpoint.serving import container_answers as answers
-from mistral_on_azure.endpoint.serving.chat import pace_of, slowed
 from mistral_on_azure.endpoint.serving.container import ContainerChat
 from mistral_on_azure.endpoint.serving.container_answers import Refused
 from mistral_on_azure.endpoint.serving.container_body import schemas_are_read
@@ -71,7 +70,7 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
     fault = (
         session.faults.next(request.headers.get(faults.HEADER)) if request.path.endswith("chat/completions") else None
     )
-    pace = pace_of(request.headers.get(timing.HEADER), session).of(deployment.name)
+    pace = session.pace(request.headers.get(timing.HEADER)).of(deployment.name)
     call = _Call(service.kind, deployment, session, pending, pace, fault)
     try:
         pending.take()
@@ -112,12 +111,12 @@ def _passed_on(call: _Call, outcome: Answer | Refused | FaultAsked | ApiError) -
     if isinstance(made, ApiError):  # the gateway's own error, which does not wait for the container
         made = call.kind.error(made)
     elif made is None:  # an error of the script
-        made = timing.paced(call.kind.error(error_of(fault)), slowed(timing.Timing(), fault), 0)
+        made = timing.paced(call.kind.error(error_of(fault)), timing.NO_WAITING, fault)
     elif isinstance(made, Refused):
         made = call.pending.waits(wrapped(made.status, made.body, made.headers, made.content_type))
     else:
         call.session.spend(made.prompt_tokens, made.tokens)
-        made = call.pending.waits(timing.paced(made, slowed(call.pace, fault), made.tokens))
+        made = call.pending.waits(timing.paced(made, call.pace, fault))
     name = lines((("azureml-model-deployment", call.deployment.name),))
     made = replace(made, headers=made.headers + name)
     return damaged(made, fault) if fault else made
