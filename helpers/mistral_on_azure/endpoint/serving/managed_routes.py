@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import cache
 
@@ -32,7 +31,7 @@ from mistral_on_azure.endpoint.serving import container_answers as answers
 from mistral_on_azure.endpoint.serving.container import ContainerChat
 from mistral_on_azure.endpoint.serving.container_answers import Refused
 from mistral_on_azure.endpoint.serving.container_body import schemas_are_read
-from mistral_on_azure.endpoint.serving.engine_request import EngineError, StreamOptions
+from mistral_on_azure.endpoint.serving.engine_request import EngineError
 from mistral_on_azure.endpoint.serving.engine_sampling import check, late_error
 from mistral_on_azure.endpoint.serving.scoring import score
 from mistral_on_azure.endpoint.transport import listener
@@ -45,7 +44,6 @@ _WRITTEN, _AROUND = 20_000, 20
 _EVENT = 4  # the tokens that one counts as in a stream, where each has an event of its own
 _LONGEST_ID = 200  # characters of `x-request-id` in the completion's id, which each event of a stream repeats
 _TOO_MUCH = "The choices are too long together for the local endpoint: ask for fewer, or for shorter ones."
-_EVENTS = "text/event-stream; charset=utf-8"
 _END = "2"  # the id of </s>
 
 
@@ -173,7 +171,7 @@ def _chat(call: _Call, asked: ContainerChat, known: Answers, identifier: str) ->
     if late is not None and not body.stream:
         raise answers.from_engine(late)
     if late is not None:
-        return Answer(200, b"", b"", _EVENTS, answers.broken_stream(late, deployment.container_name))
+        return answers.broken_stream(late, deployment.container_name)
     parameters = {
         "temperature": body.temperature if body.temperature is not None else 0.0 if body.seed is None else 1.0,
         "top_p": 1.0 if body.top_p is None else body.top_p,
@@ -195,28 +193,13 @@ def _chat(call: _Call, asked: ContainerChat, known: Answers, identifier: str) ->
         if index and completed * weight + _AROUND * body.choices > _WRITTEN:
             raise answers.from_engine(EngineError(_TOO_MUCH))
     reason = found.given.more.finish_reason if found else None
-    written = [completion.ended(reason, None) for completion, _ in choices]
-    made = _written(asked, written, deployment.container_name, (prompt_tokens, completed), identifier)
+    ended = [completion.ended(reason, None) for completion, _ in choices]
+    name, role, usage = deployment.container_name, asked.messages[-1]["role"], (prompt_tokens, completed)
+    made = answers.completed(identifier, name, body, role, ended, usage)
     made = replace(made, delay=delay, tokens=completed, prompt_tokens=prompt_tokens)
     if fault is not None:
         raise FaultAsked(fault, made)
     return made
-
-
-def _written(
-    asked: ContainerChat, choices: Sequence[Completion], model: str, usage: tuple[int, int], identifier: str
-) -> Answer:
-    """The container's chat completion, as a body or as the events of a stream."""
-    body, created = asked.body, int(time.time())
-    if not body.stream:
-        texts = [(each.text, each.finish_reason) for each in choices]
-        role = "assistant" if body.add_generation_prompt else asked.messages[-1]["role"]
-        return Answer(200, answers.whole(identifier, created, model, texts, usage, role))
-    options = body.stream_options or StreamOptions()
-    counts = usage if options.include_usage else None
-    pieces = [(each.pieces, each.finish_reason) for each in choices]
-    events = answers.stream(identifier, created, model, pieces, counts, continuous=bool(options.continuous_usage_stats))
-    return Answer(200, b"", b"", _EVENTS, events)
 
 
 def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment) -> tuple[Completion, int]:
