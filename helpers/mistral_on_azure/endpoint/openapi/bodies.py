@@ -9,7 +9,7 @@ from mistral_on_azure.endpoint.fault import FIELDS as FAULT
 from mistral_on_azure.endpoint.fields import Field
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.models.script_files import exchange_schema
-from mistral_on_azure.endpoint.serving.local_handlers import SESSION
+from mistral_on_azure.endpoint.serving.handlers import SESSION
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 
 Schema = dict[str, Any]

@@ -21,7 +21,7 @@ from mistral_on_azure.endpoint.models.messages import NO_MESSAGES
 from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Model, Settings
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.service import Service
-from mistral_on_azure.endpoint.serving.info import check_api_version
+from mistral_on_azure.endpoint.serving.handlers import check_api_version
 from mistral_on_azure.endpoint.serving.request_parameters import check_response_format, checked_extra, validate
 from mistral_on_azure.endpoint.transport.contents import check_content_type, read_object
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
