@@ -124,8 +124,10 @@ def _waits(fault: Fault) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in named.items() if value is not None]
 
 
-def damaged(answer: Answer, fault: Fault) -> Answer:
-    """Apply a fault to an answer, and note it in the answer."""
+def damaged(answer: Answer, fault: Fault | None) -> Answer:
+    """The answer with the effects of a fault, if there is one, and with a note of them."""
+    if fault is None:
+        return answer
     notes = []
     if fault.status is not None:
         notes.append(f"status {fault.status}{f' around {fault.model_status}' if fault.model_status else ''}")

@@ -50,18 +50,17 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
     except QuotaExceeded:
         raise  # not charged, and no fault is applied to it
     except FaultAsked as scripted:
-        return _scripted(service.kind, scripted, request, session, asked, setting)
+        return _scripted(service.kind, scripted, session, asked, setting)
     except ApiError as error:
         deployment = asked.deployment.name if asked else _deployment_of(service.kind, request, default, error)
         return _refused(service.kind, error, session, fault, deployment)
     if not isinstance(answer, Answer):
-        return _awaited(service, request, session, answer, asked, setting, fault)
+        return _awaited(service, session, answer, asked, setting, fault)
     return answer if fault is None and setting is timing.OFF else _slowed_or_damaged(answer, asked, setting, fault)
 
 
 async def _awaited(
     service: Service,
-    request: Request,
     session: Session,
     coming: Awaitable[Answer],
     asked: ChatRequest,
@@ -74,7 +73,7 @@ async def _awaited(
     except QuotaExceeded:
         raise
     except FaultAsked as scripted:
-        return _scripted(service.kind, scripted, request, session, asked, setting)
+        return _scripted(service.kind, scripted, session, asked, setting)
     except ApiError as error:
         if not isinstance(service.model, Script):
             raise  # a real engine has charged the quota already
@@ -91,7 +90,7 @@ async def _awaited(
 
 
 def _scripted(
-    kind: Kind, scripted: FaultAsked, request: Request, session: Session, asked: ChatRequest, setting: timing.Setting
+    kind: Kind, scripted: FaultAsked, session: Session, asked: ChatRequest, setting: timing.Setting
 ) -> Answer:
     """The answer with the script's fault, which replaces a fault that the client requested."""
     if scripted.answer is None:
@@ -101,8 +100,7 @@ def _scripted(
 
 
 def _slowed_or_damaged(answer: Answer, asked: ChatRequest, setting: timing.Setting, fault: Fault | None) -> Answer:
-    answer = timing.paced(answer, setting.of(asked.deployment.name), fault)
-    return damaged(answer, fault) if fault else answer
+    return damaged(timing.paced(answer, setting.of(asked.deployment.name), fault), fault)
 
 
 class _Head(msgspec.Struct):
@@ -122,9 +120,7 @@ class _Head(msgspec.Struct):
 
 def _head_of(request: Request) -> _Head:
     headers = request.headers
-    name = headers.get("azureml-model-deployment")
-    if name is not None:
-        name = name[:_LONGEST_NAME]  # no deployment has a longer one
+    name = headers.get("azureml-model-deployment", "")[:_LONGEST_NAME] or None  # no deployment has a longer one
     return _Head(headers.get(faults.HEADER), headers.get(timing.HEADER), name)
 
 
@@ -217,8 +213,6 @@ def _refused(kind: Kind, error: ApiError, session: Session, fault: Fault | None,
     quota.take(0)
     answer = kind.error(error)
     answer = replace(answer, headers=answer.headers + quota.headers())
-    if fault is None:
-        return answer
     return damaged(timing.paced(answer, timing.NO_WAITING, fault), fault)
 
 

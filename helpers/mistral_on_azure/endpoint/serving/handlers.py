@@ -1,7 +1,7 @@
 """The handlers of all routes but chat completions: `/info`, the models, `/score`, and the routes under `/local`.
 
-Azure does not have the routes under `/local`: notebooks and tests use them. The docstrings of their handlers are the
-summaries and descriptions of the routes in the OpenAPI document.
+Azure does not have the routes under `/local`: notebooks and tests use them. The docstrings of their handlers are what
+the OpenAPI document says about these routes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ def check_api_version(request: Request, versions: Sequence[str]) -> None:
     """Refuse an unknown `api-version`. A request without it is accepted, as several clients do not send it.
 
     Args:
-        request: the request.
         versions: the known versions, the current one first; if empty, the parameter is ignored.
 
     Raises:

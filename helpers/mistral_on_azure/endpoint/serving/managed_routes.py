@@ -117,7 +117,7 @@ def _passed_on(call: _Call, outcome: Answer | Refused | FaultAsked | ApiError) -
         made = call.pending.waits(timing.paced(made, call.pace, fault))
     name = lines((("azureml-model-deployment", call.deployment.name),))
     made = replace(made, headers=made.headers + name)
-    return damaged(made, fault) if fault else made
+    return damaged(made, fault)
 
 
 def _check_size(body: bytes) -> None:
