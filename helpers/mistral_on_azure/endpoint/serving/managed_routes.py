@@ -31,8 +31,8 @@ from mistral_on_azure.endpoint.serving import container_answers as answers
 from mistral_on_azure.endpoint.serving.container import ContainerChat
 from mistral_on_azure.endpoint.serving.container_answers import Refused
 from mistral_on_azure.endpoint.serving.container_body import schemas_are_read
+from mistral_on_azure.endpoint.serving.engine_checks import check, late_error
 from mistral_on_azure.endpoint.serving.engine_request import EngineError
-from mistral_on_azure.endpoint.serving.engine_sampling import check, late_error
 from mistral_on_azure.endpoint.serving.scoring import score
 from mistral_on_azure.endpoint.transport import listener
 from mistral_on_azure.endpoint.transport.contents import check_size
