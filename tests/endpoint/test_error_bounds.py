@@ -249,5 +249,5 @@ def test_a_request_in_the_background_is_under_way_on_managed_compute():
     """The gateway counts it with those whose answers are being sent."""
     pending = Managed(concurrent=1).quota(None, lambda: 0.0)
     with pending.working(), pending.working(), pytest.raises(QuotaExceeded):
-        pending.take(0)
-    pending.take(0)
+        pending.take()
+    pending.take()

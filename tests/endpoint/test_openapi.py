@@ -19,8 +19,8 @@ from mistral_on_azure.endpoint.application import document
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
 from mistral_on_azure.endpoint.gateway.managed import Managed
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
-from mistral_on_azure.endpoint.openapi.answers import CODES
-from mistral_on_azure.endpoint.openapi.answers import ENGINE as ENGINE_CODE
+from mistral_on_azure.endpoint.openapi.document import CODES
+from mistral_on_azure.endpoint.openapi.document import ENGINE as ENGINE_CODE
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 from mistral_on_azure.endpoint.transport.exchange import Request
 

@@ -67,12 +67,12 @@ def events(tokens: int) -> tuple[bytes, ...]:
 
 
 def test_each_token_at_its_time():
-    answer = paced(Answer(200, events=events(4)), Timing(0.2, 50), 4)
+    answer = paced(Answer(200, events=events(4), tokens=4), Timing(0.2, 50))
     assert timeline(answer) == [(0.0, b"HEAD"), (0.2, b"role1"), (0.22, b"2"), (0.24, b"3"), (0.26, b"4end[DONE]")]
 
 
 def test_lateness_does_not_add_up():
-    answer = paced(Answer(200, events=events(50)), Timing(0.2, 50), 50)
+    answer = paced(Answer(200, events=events(50), tokens=50), Timing(0.2, 50))
     wrote = timeline(answer, late=0.015)
     assert [at for at, _ in wrote[1:]] == pytest.approx([0.215 + 0.02 * place for place in range(50)])
     wrote = timeline(answer, late=0.05)  # more than two tokens late: they leave together
@@ -82,25 +82,27 @@ def test_lateness_does_not_add_up():
 
 @pytest.mark.parametrize("tokens", [0, 1, 2])
 def test_short_answers(tokens):
-    wrote = timeline(paced(Answer(200, events=events(tokens)), Timing(0.2, 50), tokens))
+    wrote = timeline(paced(Answer(200, events=events(tokens), tokens=tokens), Timing(0.2, 50)))
     assert wrote[-1][0] == pytest.approx(0.2 + 0.02 * max(0, tokens - 1))
     assert b"".join(data for _, data in wrote[1:]) == b"".join(events(tokens))
 
 
 def test_an_answer_in_one_piece_takes_as_long_as_its_stream():
-    wrote = timeline(paced(Answer(200, b"BODY"), Timing(0.2, 50), 51))
+    wrote = timeline(paced(Answer(200, b"BODY", tokens=51), Timing(0.2, 50)))
     assert wrote == [(1.2, b"HEADBODY")]
-    assert paced(Answer(200, b"BODY"), Timing(), 51).at_once
+    assert paced(Answer(200, b"BODY", tokens=51), Timing()).at_once
 
 
 def test_only_the_first_token_may_be_slow():
-    wrote = timeline(paced(Answer(200, events=events(3)), Timing(0.2), 3))
+    wrote = timeline(paced(Answer(200, events=events(3), tokens=3), Timing(0.2)))
     assert wrote == [(0.0, b"HEAD"), (0.2, b"role123end[DONE]")]
 
 
 def test_what_fell_due_while_the_client_did_not_read_leaves_when_it_does():
     clock = Clock()
-    stream = Stream(clock, paced(Answer(200, events=events(10)), Timing(0, 10), 10), b"", lambda data, last: data)
+    stream = Stream(
+        clock, paced(Answer(200, events=events(10), tokens=10), Timing(0, 10)), b"", lambda data, last: data
+    )
     stream.start()
     stream.pause()
     clock.now += 0.55

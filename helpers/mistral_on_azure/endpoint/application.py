@@ -18,8 +18,7 @@ from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.gateway.serverless import SERVERLESS
 from mistral_on_azure.endpoint.local.sessions import Session
 from mistral_on_azure.endpoint.service import Handler, Route, Routes, Service
-from mistral_on_azure.endpoint.serving import info
-from mistral_on_azure.endpoint.serving import local_handlers as local
+from mistral_on_azure.endpoint.serving import handlers
 from mistral_on_azure.endpoint.serving.chat import chat
 from mistral_on_azure.endpoint.transport.contents import json_answer
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
@@ -65,21 +64,25 @@ OPERATIONS: dict[str, Route] = {
         _ASKED_OF_CHAT,
         streams=True,
     ),
-    "info": Route("GET", info.info, "What is deployed", "Info", (*_KNOWN, 404), asked=_ASKED_OF_CHAT[:2]),
+    "info": Route("GET", handlers.info, "What is deployed", "Info", (*_KNOWN, 404), asked=_ASKED_OF_CHAT[:2]),
     "models": Route(
         "GET",
-        info.models,
+        handlers.models,
         "The deployments, in the format of OpenAI's list of models and with the members that Mistral's client reads",
         "Models",
         _KNOWN,
         asked=_ASKED_OF_CHAT[:1],
     ),
     "model": Route(
-        "GET", info.model, "One deployment, as in the list", "Model", (*_KNOWN, 404), asked=("api-version", "model")
+        "GET", handlers.model, "One deployment, as in the list", "Model", (*_KNOWN, 404), asked=("api-version", "model")
     ),
     "container": Route("POST", _container, "Any path of the container of managed compute", None, _CHAT),
     "score": Route(
-        "POST", info.score, "The scoring route of a managed endpoint, which refuses chat requests", None, (*_KNOWN, 424)
+        "POST",
+        handlers.score,
+        "The scoring route of a managed endpoint, which refuses chat requests",
+        None,
+        (*_KNOWN, 424),
     ),
 }
 
@@ -95,25 +98,25 @@ _DOCUMENT = "/openapi.json"
 _OWN: dict[str, tuple[Route, ...]] = {
     _DOCUMENT: (_local("GET", _document, "Document", _ALWAYS, open=True, security=[]),),
     "/local/identity/token": (
-        _local("GET", local.token, "Token", asked=("resource",), open=True, security=[{"identity": []}]),
+        _local("GET", handlers.token, "Token", asked=("resource",), open=True, security=[{"identity": []}]),
     ),
     "/local/session": (
-        _local("POST", local.session, "Session", (*_KNOWN, 404, 415), body="SessionRequest"),
-        _local("GET", local.spent, "Spent"),
-        _local("DELETE", local.renew, "Spent"),
+        _local("POST", handlers.session, "Session", (*_KNOWN, 404, 415), body="SessionRequest"),
+        _local("GET", handlers.spent, "Spent"),
+        _local("DELETE", handlers.renew, "Spent"),
     ),
-    "/local/exchanges": (_local("GET", local.exchanges, "Exchanges", asked=("last",)),),
+    "/local/exchanges": (_local("GET", handlers.exchanges, "Exchanges", asked=("last",)),),
     "/local/faults": (
-        _local("POST", local.ask_faults, "Faults", body="FaultsRequest"),
-        _local("GET", local.faults, "Faults"),
-        _local("DELETE", local.forget_faults, "Faults"),
+        _local("POST", handlers.ask_faults, "Faults", body="FaultsRequest"),
+        _local("GET", handlers.faults, "Faults"),
+        _local("DELETE", handlers.forget_faults, "Faults"),
     ),
     "/local/script": (
-        _local("POST", local.add_script, "Script", body="ScriptRequest"),
-        _local("GET", local.script, "Script"),
-        _local("DELETE", local.forget_script, "Script"),
+        _local("POST", handlers.add_script, "Script", body="ScriptRequest"),
+        _local("GET", handlers.script, "Script"),
+        _local("DELETE", handlers.forget_script, "Script"),
     ),
-    "/local/timing": (_local("POST", local.set_timing, "Timing", (*_KNOWN, 415), body="TimingRequest"),),
+    "/local/timing": (_local("POST", handlers.set_timing, "Timing", (*_KNOWN, 415), body="TimingRequest"),),
 }
 LOCAL: Routes = {path: {route.method: route for route in routes} for path, routes in _OWN.items()}
 

@@ -15,7 +15,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Protocol
 
-from mistral_on_azure.azure.deployments import Deployment, deployments, retired_deployments, sold_deployments
+from mistral_on_azure.azure.deployments import Deployment, retired_deployments, sold_deployments
 from mistral_on_azure.catalog import models
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
@@ -136,16 +136,12 @@ def _refused(message: str) -> ApiError:
     return ApiError(401, "unauthorized", message, headers=(("www-authenticate", "Bearer"),))
 
 
-def deployment_named(name: Any, known: Mapping[str, Deployment] | None = None) -> Deployment:
-    """The deployment of a name.
-
-    Args:
-        known: the endpoint's deployments by name; None for the cookbook's four.
+def deployment_named(name: Any, known: Mapping[str, Deployment]) -> Deployment:
+    """The deployment of a name, of those that the endpoint has.
 
     Raises:
         ApiError: 404 for an unknown name.
     """
-    known = deployments() if known is None else known
     found = known.get(name) if isinstance(name, str) else None
     if found is None:
         raise ApiError(

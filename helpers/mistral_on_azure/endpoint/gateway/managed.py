@@ -51,8 +51,8 @@ class ConcurrencyLimit:
         # Times at which each container has written its responses without streaming.
         self._free_at = [0.0] * instances
 
-    def take(self, tokens: int) -> None:
-        """Admit a request. Tokens are not counted.
+    def take(self) -> None:
+        """Admit a request.
 
         Raises:
             QuotaExceeded: 429 when there are as many concurrent requests as the limit allows.
@@ -70,13 +70,6 @@ class ConcurrencyLimit:
             yield
         finally:
             self._working -= 1
-
-    def settle(self, tokens: int) -> None:
-        """Do nothing, as tokens are not counted."""
-
-    def headers(self) -> bytes:
-        """No header lines, as managed compute sends no `x-ratelimit-*` headers."""
-        return b""
 
     def waits(self, answer: Answer) -> Answer:
         """Delay a response without streaming until those before it are written, as the container makes one at a time.
@@ -117,11 +110,11 @@ class Managed(Kind):
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
         """The deployment that the header names, or the default one. `model` and unknown names are ignored."""
-        return deployments().get(header or "") or deployment_named(default)
+        return deployments().get(header or "") or deployment_named(default, deployments())
 
     def error(self, error: ApiError) -> Answer:
         """The error response: one of the gateway's own, or an error of the container wrapped in 424."""
-        if error.code == TOO_MANY or error.status == 429:
+        if error.status == 429:
             return Answer(429, b"", lines(((REASON, TOO_MANY), *error.headers)), "")
         if error.status == 401:
             return Answer(401, b"", lines((("www-authenticate", "Bearer"),)), "")

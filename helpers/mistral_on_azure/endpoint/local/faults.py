@@ -44,8 +44,8 @@ class Faults:
         self._queue: deque[Fault] = deque()
         self._headers: dict[str, Fault] = {}
 
-    def ask(self, wanted: Any) -> list[Fault]:
-        """Queue one fault or a list of faults, and return them.
+    def ask(self, wanted: Any) -> None:
+        """Queue one fault or a list of faults.
 
         Args:
             wanted: decoded JSON: an object or a list of objects.
@@ -60,7 +60,6 @@ class Faults:
             if fault.count is None and fault.probability == 1.0:
                 fault.count = 1
         self._queue.extend(asked)
-        return asked
 
     def waiting(self) -> list[Fault]:
         """The queued faults."""
@@ -125,8 +124,10 @@ def _waits(fault: Fault) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in named.items() if value is not None]
 
 
-def damaged(answer: Answer, fault: Fault) -> Answer:
-    """Apply a fault to an answer, and note it in the answer."""
+def damaged(answer: Answer, fault: Fault | None) -> Answer:
+    """The answer with the effects of a fault, if there is one, and with a note of them."""
+    if fault is None:
+        return answer
     notes = []
     if fault.status is not None:
         notes.append(f"status {fault.status}{f' around {fault.model_status}' if fault.model_status else ''}")
@@ -147,17 +148,16 @@ def damaged(answer: Answer, fault: Fault) -> Answer:
 
 def _wrapped(answer: Answer, fault: Fault) -> Answer:
     """Add the headers of managed compute to an error, and for `model_status` the container's body."""
-    given: list[tuple[str, str]] = []
+    given: dict[str, str] = {}
     if fault.model_status is not None:
-        given.append((STATUS, str(fault.model_status)))
+        given = {STATUS: str(fault.model_status), REASON: "model_error"}
         word = _phrase(fault.model_status)
         error = {"code": word, "message": f"The container answered. {_ASKED}", "status": fault.model_status}
         body = msgspec.json.encode({"error": error})
         answer = replace(answer, status=424, body=body, content_type="application/json")
-    reason = fault.reason or ("model_error" if fault.model_status is not None else None)
-    if reason is not None:
-        given.append((REASON, reason))
-    headers = {**fields(answer.headers), **dict(given)}  # on managed compute, the error has some of them already
+    if fault.reason is not None:
+        given[REASON] = fault.reason
+    headers = {**fields(answer.headers), **given}  # on managed compute, the error has some of them already
     return replace(answer, headers=lines(headers.items())) if given else answer
 
 

@@ -19,7 +19,7 @@ from mistral_on_azure.azure.masking import masked_header, masked_query
 from mistral_on_azure.endpoint import KEPT
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.local.faults import Faults
-from mistral_on_azure.endpoint.local.timing import OFF, Setting
+from mistral_on_azure.endpoint.local.timing import OFF, Setting, setting
 from mistral_on_azure.endpoint.models.script_layers import SessionScript
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, fields, joined, size_of
 
@@ -128,6 +128,10 @@ class Session:
             chosen = {LIMITS[name]: value for name, value in self._chosen.items() if value is not None}
             quota = self._quotas[deployment] = self._new_quota(replace(self._limits, **chosen))
         return quota
+
+    def pace(self, header: str | None) -> Setting:
+        """The timing of a request's header, else that of the session."""
+        return self.timing if header is None else setting(header)
 
     def limit(self, chosen: Mapping[str, int | None]) -> None:
         """Set new limits for all deployments, with full quotas.

@@ -26,6 +26,7 @@ from msgspec.structs import replace
 
 from mistral_on_azure.azure.deployments import imitated_paces
 from mistral_on_azure.endpoint.api_errors import invalid
+from mistral_on_azure.endpoint.fault import Fault
 from mistral_on_azure.endpoint.fields import LONGEST, FirstToken, TokensPerSecond, check, fields_of, read
 from mistral_on_azure.endpoint.transport.exchange import Answer
 
@@ -81,15 +82,14 @@ def setting(text: str) -> Setting:
     return Setting(words, lambda deployment: timing)
 
 
-def paced(answer: Answer, timing: Timing, tokens: int) -> Answer:
-    """The answer with the delay and the gap between tokens that a timing sets.
-
-    Args:
-        tokens: number of completion tokens.
-    """
-    if timing == _NO_WAITING:
+def paced(answer: Answer, timing: Timing, fault: Fault | None = None) -> Answer:
+    """The answer with the delay and the gap between tokens that a timing sets, or a fault in its place."""
+    if fault is not None:
+        first_token = timing.first_token if fault.first_token is None else fault.first_token
+        timing = Timing(first_token, fault.tokens_per_second or timing.tokens_per_second)
+    if timing == NO_WAITING:
         return answer
-    gap, steps = 1 / timing.tokens_per_second if timing.tokens_per_second else 0.0, max(0, tokens - 1)
+    gap, steps = 1 / timing.tokens_per_second if timing.tokens_per_second else 0.0, max(0, answer.tokens - 1)
     delay = answer.delay + timing.first_token  # an exchange of the script may have a delay already
     if answer.events is None:
         return replace(answer, delay=delay + steps * gap)
@@ -101,7 +101,7 @@ def _imitations() -> dict[str, Timing]:
     return {name: Timing(**figures) for name, figures in imitated_paces().items()}
 
 
-_NO_WAITING = Timing()
-OFF = Setting("off", lambda deployment: _NO_WAITING)
+NO_WAITING = Timing()
+OFF = Setting("off", lambda deployment: NO_WAITING)
 _IMITATE = Setting("imitate", lambda deployment: _imitations()[deployment])
 _BY_WORD = {setting.words: setting for setting in (OFF, _IMITATE)}

@@ -9,7 +9,7 @@ from mistral_on_azure.endpoint.fault import FIELDS as FAULT
 from mistral_on_azure.endpoint.fields import Field
 from mistral_on_azure.endpoint.gateway.kinds import Kind
 from mistral_on_azure.endpoint.models.script_files import exchange_schema
-from mistral_on_azure.endpoint.serving.local_handlers import SESSION
+from mistral_on_azure.endpoint.serving.handlers import SESSION
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 
 Schema = dict[str, Any]
@@ -55,6 +55,10 @@ def _requests(json_mode: bool) -> dict[str, Schema]:
     function = {"name": name, "description": TEXT, "parameters": {"type": "object", "description": "A JSON schema"}}
     text = {"oneOf": [TEXT, listing(ref("TextPart"))], "description": "Text, or a list of text parts"}
     parameters = {name: _parameter(name, field) for name, field in PARAMETERS.items()}
+    if json_mode:
+        words = "Text, or JSON mode where the deployment supports it."
+        formats = {"type": {"enum": ["text", "json_object"]}}
+        parameters["response_format"] |= {"description": words, "properties": formats}
     roles = {
         "system": {"content": text},
         "user": {"content": text},
@@ -72,7 +76,7 @@ def _requests(json_mode: bool) -> dict[str, Schema]:
     return {
         "ChatCompletionRequest": {
             "type": "object",
-            "properties": {**parameters, "response_format": _format(parameters["response_format"], json_mode)},
+            "properties": parameters,
             "required": ["messages"],
             "example": {"model": default_name(), "messages": [{"role": "user", "content": "How many languages?"}]},
         },
@@ -99,14 +103,6 @@ def _parameter(name: str, field: Field) -> Schema:
     schema = field.schema if name == "messages" else nullable(field.schema)
     described = {**schema, "description": field.meta.description}
     return {**described, "x-extra-parameter": True} if field.extra else described
-
-
-def _format(schema: Schema, json_mode: bool) -> Schema:
-    """The schema of `response_format`: text, and also JSON mode on kinds with a deployment that supports it."""
-    if not json_mode:
-        return schema
-    words = "Text, or JSON mode where the deployment supports it."
-    return {**schema, "description": words, "properties": {"type": {"enum": ["text", "json_object"]}}}
 
 
 def _answers() -> dict[str, Schema]:

@@ -21,7 +21,7 @@ from mistral_on_azure.endpoint.models.messages import NO_MESSAGES
 from mistral_on_azure.endpoint.models.model import ChatRequest, FaultAsked, Model, Settings
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.service import Service
-from mistral_on_azure.endpoint.serving.info import check_api_version
+from mistral_on_azure.endpoint.serving.handlers import check_api_version
 from mistral_on_azure.endpoint.serving.request_parameters import check_response_format, checked_extra, validate
 from mistral_on_azure.endpoint.transport.contents import check_content_type, read_object
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request
@@ -40,7 +40,7 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
         if head is None:
             head = request.known["chat"] = _head_of(request)
         fault = session.faults.next(head.fault)
-        setting = pace_of(head.timing, session)
+        setting = session.pace(head.timing)
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         asked = _understand(service, request, head, default)
@@ -50,18 +50,17 @@ def chat(service: Service, request: Request, session: Session) -> Answer | Await
     except QuotaExceeded:
         raise  # not charged, and no fault is applied to it
     except FaultAsked as scripted:
-        return _scripted(service.kind, scripted, request, session, asked, setting)
+        return _scripted(service.kind, scripted, session, asked, setting)
     except ApiError as error:
         deployment = asked.deployment.name if asked else _deployment_of(service.kind, request, default, error)
         return _refused(service.kind, error, session, fault, deployment)
     if not isinstance(answer, Answer):
-        return _awaited(service, request, session, answer, asked, setting, fault)
+        return _awaited(service, session, answer, asked, setting, fault)
     return answer if fault is None and setting is timing.OFF else _slowed_or_damaged(answer, asked, setting, fault)
 
 
 async def _awaited(
     service: Service,
-    request: Request,
     session: Session,
     coming: Awaitable[Answer],
     asked: ChatRequest,
@@ -74,7 +73,7 @@ async def _awaited(
     except QuotaExceeded:
         raise
     except FaultAsked as scripted:
-        return _scripted(service.kind, scripted, request, session, asked, setting)
+        return _scripted(service.kind, scripted, session, asked, setting)
     except ApiError as error:
         if not isinstance(service.model, Script):
             raise  # a real engine has charged the quota already
@@ -91,7 +90,7 @@ async def _awaited(
 
 
 def _scripted(
-    kind: Kind, scripted: FaultAsked, request: Request, session: Session, asked: ChatRequest, setting: timing.Setting
+    kind: Kind, scripted: FaultAsked, session: Session, asked: ChatRequest, setting: timing.Setting
 ) -> Answer:
     """The answer with the script's fault, which replaces a fault that the client requested."""
     if scripted.answer is None:
@@ -101,8 +100,7 @@ def _scripted(
 
 
 def _slowed_or_damaged(answer: Answer, asked: ChatRequest, setting: timing.Setting, fault: Fault | None) -> Answer:
-    answer = timing.paced(answer, slowed(setting.of(asked.deployment.name), fault), answer.tokens)
-    return damaged(answer, fault) if fault else answer
+    return damaged(timing.paced(answer, setting.of(asked.deployment.name), fault), fault)
 
 
 class _Head(msgspec.Struct):
@@ -122,9 +120,7 @@ class _Head(msgspec.Struct):
 
 def _head_of(request: Request) -> _Head:
     headers = request.headers
-    name = headers.get("azureml-model-deployment")
-    if name is not None:
-        name = name[:_LONGEST_NAME]  # no deployment has a longer one
+    name = headers.get("azureml-model-deployment", "")[:_LONGEST_NAME] or None  # no deployment has a longer one
     return _Head(headers.get(faults.HEADER), headers.get(timing.HEADER), name)
 
 
@@ -162,9 +158,6 @@ def _read(kind: Kind, model: Model, body: bytes, extra: str, header: str | None,
     """Parse and validate the body of a chat request.
 
     Args:
-        kind: the kind of deployment.
-        model: the model that will answer; its own name in `model` stands for the default deployment.
-        body: the request body.
         extra: the value of `extra-parameters`: "error", "drop" or "pass-through".
         header: the header `azureml-model-deployment`.
         default: the deployment for a request that names none.
@@ -194,6 +187,7 @@ def _validated(kind: Kind, model: Model, body: bytes, extra: str, header: str | 
     """`_read` without the cache of settings."""
     parameters = validate(read_object(body), extra)
     named = parameters.get("model")
+    # The own name of a real engine's model stands for the default deployment.
     deployment = kind.deployment(header, None if named == model.name else named, default)
     check_response_format(parameters, deployment.json)
     if "messages" not in parameters:
@@ -219,9 +213,7 @@ def _refused(kind: Kind, error: ApiError, session: Session, fault: Fault | None,
     quota.take(0)
     answer = kind.error(error)
     answer = replace(answer, headers=answer.headers + quota.headers())
-    if fault is None:
-        return answer
-    return damaged(timing.paced(answer, slowed(timing.Timing(), fault), 0), fault)
+    return damaged(timing.paced(answer, timing.NO_WAITING, fault), fault)
 
 
 class _Named(msgspec.Struct):
@@ -240,16 +232,3 @@ def _deployment_of(kind: Kind, request: Request, default: str, error: ApiError) 
         return kind.deployment(header, model, default).name
     except (ApiError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return default
-
-
-def pace_of(header: str | None, session: Session) -> timing.Setting:
-    """The timing of a request's header, else that of its session."""
-    return session.timing if header is None else timing.setting(header)
-
-
-def slowed(pace: timing.Timing, fault: Fault | None) -> timing.Timing:
-    """The pace, with the fields that a fault replaces."""
-    if fault is None:
-        return pace
-    first_token = pace.first_token if fault.first_token is None else fault.first_token
-    return timing.Timing(first_token, fault.tokens_per_second or pace.tokens_per_second)

@@ -11,12 +11,12 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-from mistral_on_azure.endpoint.api_errors import ApiError, shown
+from pydantic import ValidationError
+
+from mistral_on_azure.endpoint.api_errors import shown
 from mistral_on_azure.endpoint.gateway.kinds import EXTRA
-from mistral_on_azure.endpoint.models.messages import refuse_filtered
-from mistral_on_azure.endpoint.serving import container_body as bodies
 from mistral_on_azure.endpoint.serving.container_answers import (
     NAMES,
     Refused,
@@ -24,16 +24,22 @@ from mistral_on_azure.endpoint.serving.container_answers import (
     failed,
     from_engine,
     refusal,
-    unsafe,
 )
-from mistral_on_azure.endpoint.serving.container_body import KNOWN, ChatBody, Invalid, Role, fault, validate
+from mistral_on_azure.endpoint.serving.container_body import (
+    KNOWN,
+    Body,
+    ChatBody,
+    CompletionBody,
+    FreeChatBody,
+    fault,
+    faults_of,
+)
 from mistral_on_azure.endpoint.serving.engine_messages import check_calls, message_faults
 from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError, accept
 from mistral_on_azure.endpoint.transport.contents import read_as_python
 
 _JSON = "application/json"
 _UNREADABLE = {"detail": "There was an error parsing the body"}
-_NO_TEXT_GENERATION = "task_type chat-completion not available with text generation API."
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,49 +85,48 @@ def read_chat(
     data = _decode(body, content_type)
     if not azure and not isinstance(data, dict):
         raise failed(f"'{type(data).__name__}' object has no attribute 'items'")
-    chat = _validated(data, ChatBody if azure else bodies.FreeChatBody)
-    override = {} if azure else chat.extra_params  # type: ignore[attr-defined]
+    chat = _validated(data, ChatBody if azure else FreeChatBody)
     extras = {name: data[name] for name in data if name not in KNOWN and (azure or name != "extra_params")}
     if azure:
         _check_extras(list(extras), extra)
     _check_adapter(chat, provider)
-    messages = _move_system(chat) if provider else _messages(chat)
+    given = _messages(chat)
+    messages = _move_system(given) if provider else given
     passed = extras if extra == "pass-through" else {}
-    request = _request(chat, messages, passed, {} if extras else override)
-    sent = {name: value for name, value in data.items() if name not in extras or passed or not azure}
-    _check_finite(sent)
-    _check_safety({name: value for name, value in sent.items() if name not in extras or not azure}, filtered)
+    override = chat.extra_params if isinstance(chat, FreeChatBody) and not extras else {}
+    request = _request(chat, messages, passed, override)
+    own = {name: value for name, value in data.items() if name not in extras} if azure else data
+    _check_finite(data if passed else own)
+    _check_safety(own, filtered)
     try:
         _check_media_type(content_type)
         accepted = accept(request, message_faults(messages))
         check_calls(messages)
     except EngineError as error:
         raise from_engine(error) from None
-    moved = provider and chat.messages[0].role is Role.system and len(chat.messages) > 1
-    came = _messages(chat)
-    asked = [text_of(message.get("content")) for message in came if message["role"] == "user"]
-    system = text_of(came[0].get("content")) if moved else None
-    last = text_of(came[-1].get("content"))
-    return ContainerChat(messages, accepted, system, asked[-1] if asked else "", last)
+    moved = provider and given[0]["role"] == "system" and len(given) > 1
+    asked = [text_of(message.get("content")) for message in given if message["role"] == "user"]
+    system = text_of(given[0].get("content")) if moved else None
+    return ContainerChat(messages, accepted, system, asked[-1] if asked else "", text_of(given[-1].get("content")))
 
 
-def read_completions(body: bytes, content_type: str) -> None:
+def read_completions(body: bytes, content_type: str) -> NoReturn:
     """Refuse a request to the text generation routes, as the models are chat models.
 
     Raises:
         Refused: always: 400, or the error of an invalid body.
     """
-    _validated(_decode(body, content_type), bodies.CompletionBody)
-    raise refusal(400, _NO_TEXT_GENERATION)
+    _validated(_decode(body, content_type), CompletionBody)
+    raise refusal(400, "task_type chat-completion not available with text generation API.")
 
 
 def _decode(body: bytes, content_type: str) -> Any:
     """Parse the body. A body that is not declared as JSON is returned as bytes, which validation refuses."""
-    main = _media_type(content_type)
     data: Any = None
-    if body and main != _JSON and not (main.startswith("application/") and main.endswith("+json")):
-        return body
     if body:
+        main = _media_type(content_type)
+        if main != _JSON and not (main.startswith("application/") and main.endswith("+json")):
+            return body
         try:
             data = read_as_python(body)
         except json.JSONDecodeError as error:
@@ -133,7 +138,7 @@ def _decode(body: bytes, content_type: str) -> Any:
     return data
 
 
-def _validated(data: Any, form: type[bodies.Body]) -> bodies.Body:
+def _validated(data: Any, form: type[Body]) -> Body:
     """Validate a decoded body.
 
     Raises:
@@ -142,11 +147,11 @@ def _validated(data: Any, form: type[bodies.Body]) -> bodies.Body:
     if isinstance(data, bytes):
         data = data.decode("utf-8", "replace")
     try:
-        return validate(data, form)
-    except Invalid as invalid:
+        return form.model_validate(data, from_attributes=True)
+    except ValidationError as error:
         if isinstance(data, dict):
             _check_finite({name: data[name] for name in data if name in form.model_fields})
-        raise _invalid(invalid.details) from None
+        raise _invalid(faults_of(error)) from None
 
 
 def _invalid(details: list[dict[str, Any]]) -> Refused:
@@ -186,12 +191,8 @@ def _check_safety(value: Any, filtered: Sequence[str]) -> None:
     Raises:
         Refused: 400.
     """
-    try:
-        for each in _leaves(value):
-            if isinstance(each, str):
-                refuse_filtered(each, filtered)
-    except ApiError:
-        raise unsafe() from None
+    if any(isinstance(each, str) and text in each for each in _leaves(value) for text in filtered):
+        raise refusal(400, "request input violates azure ai content safety setting.")
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -240,13 +241,12 @@ def _request(
     return {**request, **passed, **{name: value for name, value in override.items() if name != "messages"}}
 
 
-def _move_system(chat: ChatBody) -> list[dict[str, Any]]:
+def _move_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The messages, with a first system message moved into the user message after it.
 
     Raises:
         Refused: 500 where the container fails to join the two texts.
     """
-    messages = _messages(chat)
     if messages[0]["role"] != "system":
         return messages
     if len(messages) == 1 or messages[1]["role"] == "assistant":

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
 from functools import cache
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.serving.engine_request import EngineError
+from mistral_on_azure.endpoint.models.script import Completion
+from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError, StreamOptions
 from mistral_on_azure.endpoint.transport import listener
 from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, Request, lines
 
@@ -33,8 +35,8 @@ PAGE = (
     b"<p>The container's page draws its document with a script from another host; the local endpoint has none. "
     b"The document is <a href='/swagger.json'>/swagger.json</a>.</p>\n</body>\n</html>\n"
 )  # what /redoc answers
-_FAILED = "An error occurred during the request processing: "
-NAMES = {400: "Bad Request", 404: "Not Found", 422: "Invalid input", 500: "Internal Server Error"}
+_EVENTS = "text/event-stream; charset=utf-8"
+NAMES = {400: "Bad Request", 422: "Invalid input", 500: "Internal Server Error"}  # codes of errors, by status
 
 
 class Refused(Exception):
@@ -87,7 +89,7 @@ def check_route(method: str, path: str) -> None:
     if known is not None and method in known.split(", "):
         return
     if known is None and path.endswith("/") and path[:-1] in METHODS:
-        raise Refused(HTTPStatus.TEMPORARY_REDIRECT, headers=(("location", path[:-1]),))
+        raise Refused(307, headers=(("location", path[:-1]),))
     if known is None:
         raise Refused(404, {"detail": "Not Found"})
     raise Refused(405, {"detail": "Method Not Allowed"}, (("allow", known),))
@@ -95,18 +97,12 @@ def check_route(method: str, path: str) -> None:
 
 def failed(why: str) -> Refused:
     """The container's 500, for an exception in its own code."""
-    return refusal(500, f"{_FAILED}{why}")
-
-
-def unsafe() -> Refused:
-    """The container's 400 for a prompt that Azure AI Content Safety refuses."""
-    return refusal(400, "request input violates azure ai content safety setting.")
+    return refusal(500, f"An error occurred during the request processing: {why}")
 
 
 def refusal(status: int, message: str) -> Refused:
     """An error of the container in the form `{"error": {"code", "message", "status"}}`; it has two other forms."""
-    name = NAMES.get(status, HTTPStatus(status).phrase)
-    return Refused(status, {"error": {"code": name, "message": message, "status": status}})
+    return Refused(status, {"error": {"code": NAMES[status], "message": message, "status": status}})
 
 
 def from_engine(error: EngineError) -> Refused:
@@ -114,72 +110,58 @@ def from_engine(error: EngineError) -> Refused:
     return refusal(error.status, error.body)
 
 
-def whole(
-    identifier: str,
-    created: int,
-    model: str,
-    choices: list[tuple[str, str]],
-    usage: tuple[int, int],
-    role: str = "assistant",
-) -> bytes:
-    """The body of a chat completion.
+def completed(
+    identifier: str, model: str, body: EngineBody, role: str, choices: Sequence[Completion], usage: tuple[int, int]
+) -> Answer:
+    """The response with a chat completion, as the request asks for it: whole, or as the events of a stream.
 
     Args:
         identifier: the completion's id.
-        created: seconds since the epoch.
         model: the name of the model.
-        choices: (text, finish reason) of each choice.
+        body: the parameters of the request.
+        role: the role of the request's last message, which the choices have if `add_generation_prompt` is false.
+        choices: the completions.
         usage: (prompt tokens, completion tokens).
-        role: the role of the choices: that of the request's last message if `add_generation_prompt` is false.
     """
+    created = int(time.time())
+    if body.stream:
+        head = {"id": identifier, "object": "chat.completion.chunk", "created": created, "model": model}
+        return Answer(200, b"", b"", _EVENTS, _stream(head, choices, usage, body.stream_options or StreamOptions()))
     prompt, completion = usage
+    spoken = {"role": "assistant" if body.add_generation_prompt else role}
     silent = {"refusal": None, "annotations": None, "audio": None, "function_call": None, "reasoning": None}
-    return written(
-        {
-            "id": identifier,
-            "object": "chat.completion",
-            "created": created,
-            "model": model,
-            "choices": [
-                {
-                    "index": index,
-                    "message": {"role": role, "content": text, "tool_calls": [], **silent},
-                    "finish_reason": reason,
-                }
-                for index, (text, reason) in enumerate(choices)
-            ],
-            "usage": {
-                "prompt_tokens": prompt,
-                "total_tokens": prompt + completion,
-                "completion_tokens": completion,
-                "prompt_tokens_details": None,
-            },
-        }
-    )
+    whole = {
+        "id": identifier,
+        "object": "chat.completion",
+        "created": created,
+        "model": model,
+        "choices": [
+            {
+                "index": index,
+                "message": {**spoken, "content": choice.text, "tool_calls": [], **silent},
+                "finish_reason": choice.finish_reason,
+            }
+            for index, choice in enumerate(choices)
+        ],
+        "usage": {
+            "prompt_tokens": prompt,
+            "total_tokens": prompt + completion,
+            "completion_tokens": completion,
+            "prompt_tokens_details": None,
+        },
+    }
+    return Answer(200, written(whole))
 
 
-def stream(
-    identifier: str,
-    created: int,
-    model: str,
-    choices: list[tuple[tuple[str, ...], str]],
-    usage: tuple[int, int] | None,
-    *,
-    continuous: bool = False,
+def _stream(
+    head: dict[str, Any], choices: Sequence[Completion], usage: tuple[int, int], options: StreamOptions
 ) -> tuple[bytes, ...]:
-    """The events of a stream: the role, one chunk for each token, the finish reason in the last of them, and usage.
-
-    Args:
-        choices: (texts of the tokens, finish reason) of each choice.
-        usage: (prompt tokens, completion tokens); None if the request did not ask for usage.
-        continuous: whether every chunk has the usage so far (`continuous_usage_stats`).
-    """
-    sent, counted = 0, continuous and usage is not None
-    head = {"id": identifier, "object": "chat.completion.chunk", "created": created, "model": model}
-    head = _encode(head).removesuffix("}")  # written once, since a stream may have thousands of events
+    """The events of a stream: the role, one chunk for each token, the finish reason in the last of them, and usage."""
+    sent, counted = 0, options.include_usage and options.continuous_usage_stats
+    start = _encode(head).removesuffix("}")  # written once, since a stream may have thousands of events
 
     def event(choices: str, counts: str) -> bytes:
-        return _bytes_of(f'data: {head},"choices":[{choices}]{counts}}}\n\n')
+        return _bytes_of(f'data: {start},"choices":[{choices}]{counts}}}\n\n')
 
     def chunk(index: int, delta: str, ended: str | None) -> bytes:
         told = "null" if ended is None else _encode(ended)
@@ -187,18 +169,19 @@ def stream(
         return event(f'{{"index":{index},"delta":{{{delta}}},"finish_reason":{told}}}', counts)
 
     events = [chunk(index, '"role":"assistant","content":""', None) for index in range(len(choices))]
-    for index, (pieces, reason) in enumerate(choices):
-        texts = pieces or ("",)
+    for index, choice in enumerate(choices):
+        texts = choice.pieces or ("",)
         for place, text in enumerate(texts, 1):
             sent += 1
-            events.append(chunk(index, f'"content":{_encode(text)}', reason if place == len(texts) else None))
-    if usage is not None:
+            ended = choice.finish_reason if place == len(texts) else None
+            events.append(chunk(index, f'"content":{_encode(text)}', ended))
+    if options.include_usage:
         events.append(event("", _counts(*usage)))
     return (*events, DONE)
 
 
-def broken_stream(error: EngineError, model: str) -> tuple[bytes, ...]:
-    """The events of a stream that starts with an error of the engine, which the container fails to parse as a chunk."""
+def broken_stream(error: EngineError, model: str) -> Answer:
+    """A stream that starts with an error of the engine, which the container fails to parse as a chunk."""
     shown = abbreviated(repr({**error.error, "model": model}))
     faults = "".join(
         f"\n{name}\n  Field required [type=missing, input_value={shown}, input_type=dict]"
@@ -208,7 +191,7 @@ def broken_stream(error: EngineError, model: str) -> tuple[bytes, ...]:
     told = f"data: {json.dumps(error.error, ensure_ascii=False)}"
     why = f"with exception: 2 validation errors for ChatCompletionStreamResponse{faults}"
     event = f"event: error\ndata: Error parsing decoded stream: {told}\n, {why}\n\n"
-    return event.encode(), DONE, DONE
+    return Answer(200, b"", b"", _EVENTS, (event.encode(), DONE, DONE))
 
 
 def abbreviated(text: str) -> str:

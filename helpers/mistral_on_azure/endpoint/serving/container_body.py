@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from enum import Enum, StrEnum
-from functools import cache
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mistral_on_azure.endpoint.api_errors import shown
 from mistral_on_azure.endpoint.bounds import count_of
@@ -22,18 +22,6 @@ _MOST_FAULTS = 200  # errors that a 422 lists
 _LARGEST_SCHEMA = 1_000  # values of a tool's parameters; jsonschema keeps an error for each of more
 _PARTS = {"image": "ContentImage", "image_url": "ContentImageUrl", "audio_url": "ContentAudioUrl"}
 _FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-
-
-class Invalid(Exception):
-    """A body that the container refuses with 422.
-
-    Attributes:
-        details: one entry for each error: `type`, `loc`, `msg`, `input` and perhaps `ctx`, as JSON data.
-    """
-
-    def __init__(self, details: list[dict[str, Any]]) -> None:
-        super().__init__("invalid input error")
-        self.details = details
 
 
 class _Open(BaseModel):
@@ -70,8 +58,6 @@ class Detail(Enum):
 
 
 class ContentImageUrl(_Open):
-    """The URL of an image."""
-
     url: str
     detail: Detail | None = Detail.auto
 
@@ -84,8 +70,6 @@ class ContentImage(_Open):
 
 
 class ContentAudioUrl(_Open):
-    """The URL of an audio file."""
-
     url: str
 
 
@@ -136,8 +120,6 @@ class ToolCall(_Open):
 
 
 class Message(_Open):
-    """A message."""
-
     role: Role
     content: str | list[ContentPart] | None = None
     tool_calls: list[ToolCall] | None = None
@@ -151,7 +133,6 @@ class ResponseFormat(BaseModel):
     @field_validator("type")
     @classmethod
     def check_type(cls, value: str) -> str:
-        """Refuse any other format."""
         if value.lower() not in ("text", "json_object"):
             raise ValueError(f"Response format was {value} but must be either 'text' or 'json_object'.")
         return value
@@ -219,7 +200,6 @@ class ChatBody(Sampling):
     @field_validator("messages")
     @classmethod
     def check_messages(cls, value: list[Message]) -> list[Message]:
-        """Refuse an empty conversation."""
         if not value:
             raise ValueError("messages must not be empty.")
         return value
@@ -241,25 +221,13 @@ Body = TypeVar("Body", bound=Sampling)
 KNOWN = frozenset(ChatBody.model_fields)  # without `extra_params`, which `container.read_chat` treats separately
 
 
-@cache
-def _adapter(form: type[Sampling]) -> TypeAdapter[Any]:
-    return TypeAdapter(form)
-
-
-def validate(body: Any, form: type[Body]) -> Body:
-    """Validate a decoded body.
-
-    Raises:
-        Invalid: with all errors, in the order of the fields.
-    """
-    try:
-        return _adapter(form).validate_python(body, from_attributes=True)
-    except ValidationError as error:
-        found = error.errors(include_url=False)
-        details = [_detail(each) for each in found[:_MOST_FAULTS]]
-        if len(found) > _MOST_FAULTS:
-            details.append(fault("too_many", [], f"{len(found) - _MOST_FAULTS} more faults are not listed", None))
-        raise Invalid(details) from None
+def faults_of(error: ValidationError) -> list[dict[str, Any]]:
+    """The errors as the container lists them, in the order of the fields; of many, the first ones."""
+    found = error.errors(include_url=False)
+    details = [_detail(each) for each in found[:_MOST_FAULTS]]
+    if len(found) > _MOST_FAULTS:
+        details.append(fault("too_many", [], f"{len(found) - _MOST_FAULTS} more faults are not listed", None))
+    return details
 
 
 def schemas_are_read(body: bytes) -> bool:
@@ -267,7 +235,7 @@ def schemas_are_read(body: bytes) -> bool:
     return "jsonschema" in sys.modules or not (b"tools" in body or b"\\u" in body)
 
 
-def fault(kind: str, loc: list[Any], message: str, value: Any, **context: Any) -> dict[str, Any]:
+def fault(kind: str, loc: Iterable[Any], message: str, value: Any, **context: Any) -> dict[str, Any]:
     """An entry in the list of errors. Long values are cut."""
     return {
         "type": kind,
@@ -284,5 +252,5 @@ def _detail(found: Any) -> dict[str, Any]:
     if found["type"] == "model_attributes_type" and "content" in found["loc"]:  # parts have no `from_attributes`
         name = _PARTS.get(found["loc"][-1], "ContentPart")
         message = f"Input should be a valid dictionary or instance of {name}"
-        return fault("model_type", list(found["loc"]), message, found["input"], class_name=name)
-    return fault(found["type"], list(found["loc"]), found["msg"], found["input"], **context)
+        return fault("model_type", found["loc"], message, found["input"], class_name=name)
+    return fault(found["type"], found["loc"], found["msg"], found["input"], **context)

@@ -18,7 +18,14 @@ from typing import Any
 from mistral_on_azure.endpoint.api_errors import invalid, shown
 from mistral_on_azure.endpoint.bounds import BoundedCache
 from mistral_on_azure.endpoint.models.tokens import ids_of, size_of
-from mistral_on_azure.endpoint.serving.engine_request import EngineError, Fault, listed
+from mistral_on_azure.endpoint.serving.engine_request import (
+    EngineError,
+    Fault,
+    listed,
+    missing,
+    no_literal,
+    no_string,
+)
 from mistral_on_azure.endpoint.transport.contents import check_size
 
 _CALL = "ChatCompletionMessageFunctionToolCallParam"
@@ -50,16 +57,13 @@ def message_faults(messages: list[dict[str, Any]]) -> tuple[list[Fault], int]:
         for kind in _KINDS:
             at = ("body", "messages", place, f"ChatCompletion{kind.title()}MessageParam")
             if null and kind != "assistant":
-                text = "Input should be a valid string"
-                faults.append({"type": "string_type", "loc": (*at, "content", "str"), "msg": text, "input": None})
-                text = "Input should be iterable"
+                faults.append(no_string((*at, "content", "str"), None))
                 loc = (*at, "content", "generator[...]")
-                faults.append({"type": "iterable_type", "loc": loc, "msg": text, "input": None})
+                faults.append({"type": "iterable_type", "loc": loc, "msg": "Input should be iterable", "input": None})
             if kind != role:
-                faults.append(_literal((*at, "role"), f"'{kind}'", role))
+                faults.append(no_literal((*at, "role"), f"'{kind}'", role))
             if wrong_name:
-                text = "Input should be a valid string"
-                faults.append({"type": "string_type", "loc": (*at, "name"), "msg": text, "input": named})
+                faults.append(no_string((*at, "name"), named))
     return faults, count
 
 
@@ -74,27 +78,22 @@ def check_calls(messages: list[dict[str, Any]]) -> None:
         ApiError: for arguments that take too long to decode.
     """
     for message in messages:
-        calls = (message.get("tool_calls") or []) if message["role"] == "assistant" else []
-        for place, call in enumerate(calls):
+        for place, call in enumerate(_calls(message)):
             arguments = _decoded(call["function"]["arguments"])
-            at = ("body", place)
-            custom = (*at, _CUSTOM_CALL)
+            function, custom = ("body", place, _CALL), ("body", place, _CUSTOM_CALL)
             if isinstance(arguments, dict):
                 sent = {**call, "function": {**call["function"], "arguments": arguments}}
-                text = "Input should be a valid string"
-                loc = (*at, _CALL, "function", "arguments")
+                kind = (*custom, "type")
                 raise listed(
                     [
-                        {"type": "string_type", "loc": loc, "msg": text, "input": arguments},
-                        _missing((*custom, "custom"), sent),
-                        _literal((*custom, "type"), "'custom'", sent.get("type"))
-                        if "type" in call
-                        else _missing((*custom, "type"), sent),
+                        no_string((*function, "function", "arguments"), arguments),
+                        missing((*custom, "custom"), sent),
+                        no_literal(kind, "'custom'", call["type"]) if "type" in call else missing(kind, sent),
                     ]
                 )
             if "type" not in call:
-                missing = ((*at, _CALL, "type"), (*custom, "custom"), (*custom, "type"))
-                raise listed([_missing(loc, call) for loc in missing])
+                lacking = ((*function, "type"), (*custom, "custom"), (*custom, "type"))
+                raise listed([missing(loc, call) for loc in lacking])
 
 
 def check_template(messages: list[dict[str, Any]]) -> None:
@@ -107,7 +106,7 @@ def check_template(messages: list[dict[str, Any]]) -> None:
         EngineError: for the first error, with the message of the engine or the template.
     """
     for message in messages:
-        for call in (message.get("tool_calls") or []) if message["role"] == "assistant" else []:
+        for call in _calls(message):
             _check_arguments(call["function"]["arguments"])
         for part in message["content"] if isinstance(message.get("content"), list) else []:
             _check_part(part)
@@ -145,6 +144,10 @@ def _tokens(text: str, tokenizer: str) -> int:
     if known is None:
         known = _counts.keep((text, tokenizer), len(ids_of(text, tokenizer)), size_of(text, 0))
     return known
+
+
+def _calls(message: dict[str, Any]) -> list[dict[str, Any]]:
+    return (message.get("tool_calls") or []) if message["role"] == "assistant" else []
 
 
 def _decoded(arguments: Any) -> Any:
@@ -192,12 +195,3 @@ def _check_part(part: dict[str, Any]) -> None:
             f"[type=missing, input_value={shown(part)}, input_type=dict]\n    For further information visit "
             "https://errors.pydantic.dev/2.12/v/missing"
         )
-
-
-def _missing(loc: tuple[Any, ...], value: Any) -> Fault:
-    return {"type": "missing", "loc": loc, "msg": "Field required", "input": value}
-
-
-def _literal(loc: tuple[Any, ...], expected: str, value: Any) -> Fault:
-    message = f"Input should be {expected}"
-    return {"type": "literal_error", "loc": loc, "msg": message, "input": value, "ctx": {"expected": expected}}

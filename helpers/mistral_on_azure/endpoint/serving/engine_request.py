@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from mistral_on_azure.endpoint.api_errors import beginning, shown
 from mistral_on_azure.endpoint.bounds import shortened
@@ -43,8 +42,7 @@ class EngineError(Exception):
     @property
     def error(self) -> dict[str, Any]:
         """The engine's response body as data."""
-        inner = {"message": str(self), "type": self.kind, "param": self.param, "code": self.status}
-        return {"error": inner}
+        return {"error": {"message": str(self), "type": self.kind, "param": self.param, "code": self.status}}
 
     @property
     def body(self) -> str:
@@ -154,19 +152,9 @@ class EngineBody(BaseModel):
         return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
 
     @property
-    def limit_name(self) -> str:
-        """The name of the parameter that sets `limit`."""
-        return "max_tokens" if self.max_completion_tokens is None else "max_completion_tokens"
-
-    @property
     def choices(self) -> int:
         """The number of choices."""
         return 1 if self.n is None else self.n
-
-    @property
-    def wants_json(self) -> bool:
-        """Whether the completion must be a JSON object (JSON mode)."""
-        return (self.response_format or {}).get("type") == "json_object"
 
 
 def accept(request: dict[str, Any], message_faults: tuple[list[Fault], int]) -> EngineBody:
@@ -184,7 +172,7 @@ def accept(request: dict[str, Any], message_faults: tuple[list[Fault], int]) -> 
     found: list[Fault] = []
     body = None
     try:
-        body = _adapter().validate_python(request, from_attributes=True)
+        body = EngineBody.model_validate(request, from_attributes=True)
     except ValidationError as error:
         found = _faults(error, request)
         count += error.error_count() - len(found)
@@ -214,6 +202,27 @@ def listed(faults: list[Fault], count: int | None = None) -> EngineError:
     return EngineError(f"{count} validation error{'s' if count > 1 else ''}:\n{lines}", "Bad Request")
 
 
+def missing(loc: tuple[Any, ...], value: Any) -> Fault:
+    """The error of a member that is missing in `value`."""
+    return {"type": "missing", "loc": loc, "msg": "Field required", "input": value}
+
+
+def no_string(loc: tuple[Any, ...], value: Any) -> Fault:
+    """The error of a value that is not a string."""
+    return {"type": "string_type", "loc": loc, "msg": "Input should be a valid string", "input": value}
+
+
+def no_literal(loc: tuple[Any, ...], expected: str, value: Any) -> Fault:
+    """The error of a value that is none of the expected ones."""
+    message = f"Input should be {expected}"
+    return {"type": "literal_error", "loc": loc, "msg": message, "input": value, "ctx": {"expected": expected}}
+
+
+def named(message: str, parameter: str, *value: Any) -> str:
+    """A message that ends with the wrong parameter and perhaps its value."""
+    return f"{message} (parameter={parameter}{''.join(f', value={shown(each)}' for each in value)})"
+
+
 def _check_companions(request: dict[str, Any]) -> None:
     """Refuse parameters without those that they depend on, such as `top_logprobs` without `logprobs`.
 
@@ -236,26 +245,21 @@ def _check_companions(request: dict[str, Any]) -> None:
         sign, kind = ">" if stream else "<", type(of_prompt).__name__
         raise EngineError(f"'{sign}' not supported between instances of '{kind}' and 'int'")
     if stream and isinstance(of_prompt, int | float) and (of_prompt > 0 or of_prompt == -1):
-        message = "`prompt_logprobs` are not available when `stream=True`. (parameter=prompt_logprobs)"
-        raise _whole(request, message, "prompt_logprobs")
+        raise _whole(request, "`prompt_logprobs` are not available when `stream=True`.", "prompt_logprobs")
     if isinstance(of_prompt, int | float) and of_prompt < -1:
-        named = f"(parameter=prompt_logprobs, value={of_prompt})"
-        raise _whole(request, f"`prompt_logprobs` must be a positive value or -1. {named}", "prompt_logprobs")
+        raise _whole(request, "`prompt_logprobs` must be a positive value or -1.", "prompt_logprobs", of_prompt)
     if isinstance(top, int | float) and top < -1:
-        named = f"(parameter=top_logprobs, value={top})"
-        raise _whole(request, f"`top_logprobs` must be a positive value or -1. {named}", "top_logprobs")
+        raise _whole(request, "`top_logprobs` must be a positive value or -1.", "top_logprobs", top)
     if isinstance(top, int | float) and (top > 0 or top == -1) and not request.get("logprobs"):
-        message = "when using `top_logprobs`, `logprobs` must be set to true. (parameter=top_logprobs)"
-        raise _whole(request, message, "top_logprobs")
-    if request.get("stream_options") and not request.get("stream"):
-        message = "Stream options can only be defined when `stream=True`. (parameter=stream_options)"
-        raise _whole(request, message, "stream_options")
+        raise _whole(request, "when using `top_logprobs`, `logprobs` must be set to true.", "top_logprobs")
+    if request.get("stream_options") and not stream:
+        raise _whole(request, "Stream options can only be defined when `stream=True`.", "stream_options")
 
 
-def _whole(request: dict[str, Any], message: str, param: str | None = None) -> EngineError:
+def _whole(request: dict[str, Any], message: str, param: str | None = None, *value: Any) -> EngineError:
     """An error about the body as a whole, which the engine repeats in the message."""
-    fault = {"type": "value_error", "loc": ("body",), "msg": f"Value error, {message}", "input": request}
-    error = listed([fault])
+    told = named(message, param, *value) if param else message
+    error = listed([{"type": "value_error", "loc": ("body",), "msg": f"Value error, {told}", "input": request}])
     error.param = param
     return error
 
@@ -263,29 +267,19 @@ def _whole(request: dict[str, Any], message: str, param: str | None = None) -> E
 def _format_faults(form: dict[str, Any]) -> list[Fault]:
     """The errors of an unknown `response_format`: it is none of the three types, and no structural tag."""
     at = ("body", "response_format", "function-wrap[__log_extra_fields__()]")
-
-    def literal(expected: str) -> Fault:
-        told = {"msg": f"Input should be {expected}", "input": form.get("type"), "ctx": {"expected": expected}}
-        return {"type": "literal_error", "loc": (*at, "type"), **told}
-
-    def missing(name: str) -> Fault:
-        return {"type": "missing", "loc": (*at, name), "msg": "Field required", "input": form}
-
-    tag = literal("'structural_tag'")
-    known = literal("'text', 'json_object' or 'json_schema'")
-    return [known, tag, missing("format"), tag, missing("structures"), missing("triggers")]
-
-
-@cache
-def _adapter() -> TypeAdapter[EngineBody]:
-    return TypeAdapter(EngineBody)
+    known, tag = (
+        no_literal((*at, "type"), expected, form.get("type"))
+        for expected in ("'text', 'json_object' or 'json_schema'", "'structural_tag'")
+    )
+    lacking = [missing((*at, name), form) for name in ("format", "structures", "triggers")]
+    return [known, tag, lacking[0], tag, *lacking[1:]]
 
 
 def _faults(error: ValidationError, request: dict[str, Any]) -> list[Fault]:
     """The errors; of many, those of the first members of each list and object, which fill the message."""
     if error.error_count() > _MANY:
         try:
-            _adapter().validate_python({name: shortened(value, _MANY // 5) for name, value in request.items()})
+            EngineBody.model_validate({name: shortened(value, _MANY // 5) for name, value in request.items()})
             return []
         except ValidationError as first:
             error = first

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,33 +24,24 @@ from mistral_on_azure.endpoint.models.script_entries import Question
 from mistral_on_azure.endpoint.models.script_layers import Answers
 from mistral_on_azure.endpoint.models.tokens import tables_are_read, vocabulary_size
 from mistral_on_azure.endpoint.service import Service
-from mistral_on_azure.endpoint.serving import container, engine_messages, scoring
+from mistral_on_azure.endpoint.serving import container
 from mistral_on_azure.endpoint.serving import container_answers as answers
-from mistral_on_azure.endpoint.serving.chat import pace_of, slowed
 from mistral_on_azure.endpoint.serving.container import ContainerChat
 from mistral_on_azure.endpoint.serving.container_answers import Refused
 from mistral_on_azure.endpoint.serving.container_body import schemas_are_read
-from mistral_on_azure.endpoint.serving.engine_request import EngineError, StreamOptions
-from mistral_on_azure.endpoint.serving.engine_sampling import (
-    check_characters,
-    check_continuing,
-    check_length,
-    check_limit,
-    check_sampling,
-    late_error,
-)
+from mistral_on_azure.endpoint.serving.engine_checks import check, late_error
+from mistral_on_azure.endpoint.serving.engine_request import EngineError
+from mistral_on_azure.endpoint.serving.scoring import score
 from mistral_on_azure.endpoint.transport import listener
 from mistral_on_azure.endpoint.transport.contents import check_size
 from mistral_on_azure.endpoint.transport.exchange import Answer, Request, lines
 
-_SCORE_TOKENS = 16  # completion tokens of the scoring route where no parameter limits them
 _ENDS_AT_ONCE = 50  # a bias on the end token that makes an empty completion certain
 # The tokens that all choices of a response may have, and the number that the JSON around each choice counts as.
 _WRITTEN, _AROUND = 20_000, 20
 _EVENT = 4  # the tokens that one counts as in a stream, where each has an event of its own
 _LONGEST_ID = 200  # characters of `x-request-id` in the completion's id, which each event of a stream repeats
 _TOO_MUCH = "The choices are too long together for the local endpoint: ask for fewer, or for shorter ones."
-_EVENTS = "text/event-stream; charset=utf-8"
 _END = "2"  # the id of </s>
 
 
@@ -67,9 +57,6 @@ class _Call:
     fault: Fault | None
 
 
-_Outcome = Answer | Refused | FaultAsked | ApiError
-
-
 def answer(service: Service, request: Request, session: Session) -> Answer | Awaitable[Answer]:
     """Answer a request on any path: check the limit of concurrent requests, then ask the container."""
     deployment = service.kind.deployment(
@@ -79,10 +66,10 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
     fault = (
         session.faults.next(request.headers.get(faults.HEADER)) if request.path.endswith("chat/completions") else None
     )
-    pace = pace_of(request.headers.get(timing.HEADER), session).of(deployment.name)
+    pace = session.pace(request.headers.get(timing.HEADER)).of(deployment.name)
     call = _Call(service.kind, deployment, session, pending, pace, fault)
     try:
-        pending.take(0)
+        pending.take()
         if fault is not None and fault.status is not None:
             raise error_of(fault)
         _check_size(request.body)
@@ -94,44 +81,41 @@ def answer(service: Service, request: Request, session: Session) -> Answer | Awa
     long = long or not schemas_are_read(request.body)
     if long and in_event_loop():
         return _answer_later(call, request, known)
-    return _passed_on(call, _outcome(request, deployment, session, known))
+    return _passed_on(call, _outcome(call, request, known))
 
 
 async def _answer_later(call: _Call, request: Request, known: Answers) -> Answer:
     """Make the container's response in the background thread. The request counts as concurrent meanwhile."""
     with call.pending.working():
-        outcome = await in_background(_outcome, request, call.deployment, call.session, known)
+        outcome = await in_background(_outcome, call, request, known)
     return _passed_on(call, outcome)
 
 
-def _outcome(request: Request, deployment: Deployment, session: Session, known: Answers) -> _Outcome:
+def _outcome(call: _Call, request: Request, known: Answers) -> Answer | Refused | FaultAsked | ApiError:
     """The container's response, or the exception that replaces it."""
     try:
-        return _container(request, deployment, session, known)
+        return _container(call, request, known)
     except (Refused, FaultAsked, ApiError) as error:
         return error
 
 
-def _passed_on(call: _Call, outcome: _Outcome) -> Answer:
+def _passed_on(call: _Call, outcome: Answer | Refused | FaultAsked | ApiError) -> Answer:
     """The gateway's response for an outcome of the container, with timing and faults applied."""
-    fault, deployment, pending = call.fault, call.deployment, call.pending
-    if isinstance(outcome, ApiError):  # the gateway's own error, which does not wait for the container
-        made = _named(call.kind.error(outcome), deployment)
-        return damaged(made, fault) if fault else made
-    made = outcome.answer if isinstance(outcome, FaultAsked) else outcome
-    if isinstance(made, Answer):
-        call.session.spend(made.prompt_tokens, made.tokens)
+    fault, made = call.fault, outcome
     if isinstance(outcome, FaultAsked):
-        fault = outcome.fault
-        if made is None:
-            made = timing.paced(call.kind.error(error_of(fault)), slowed(timing.Timing(), fault), 0)
-            return damaged(_named(made, deployment), fault)
-    if isinstance(made, Refused):
-        made = wrapped(made.status, made.body, made.headers, made.content_type)
+        fault, made = outcome.fault, outcome.answer
+    if isinstance(made, ApiError):  # the gateway's own error, which does not wait for the container
+        made = call.kind.error(made)
+    elif made is None:  # an error of the script
+        made = timing.paced(call.kind.error(error_of(fault)), timing.NO_WAITING, fault)
+    elif isinstance(made, Refused):
+        made = call.pending.waits(wrapped(made.status, made.body, made.headers, made.content_type))
     else:
-        made = timing.paced(made, slowed(call.pace, fault), made.tokens)
-    made = _named(pending.waits(made), deployment)
-    return damaged(made, fault) if fault else made
+        call.session.spend(made.prompt_tokens, made.tokens)
+        made = call.pending.waits(timing.paced(made, call.pace, fault))
+    name = lines((("azureml-model-deployment", call.deployment.name),))
+    made = replace(made, headers=made.headers + name)
+    return damaged(made, fault)
 
 
 def _check_size(body: bytes) -> None:
@@ -143,17 +127,14 @@ def _check_size(body: bytes) -> None:
             raise
 
 
-def _named(made: Answer, deployment: Deployment) -> Answer:
-    return replace(made, headers=made.headers + lines((("azureml-model-deployment", deployment.name),)))
-
-
-def _container(request: Request, deployment: Deployment, session: Session, known: Answers) -> Answer:
+def _container(call: _Call, request: Request, known: Answers) -> Answer:
     """The container's response to a request.
 
     Raises:
         Refused: for a response that is not 200.
         FaultAsked: for a fault of the script.
     """
+    deployment = call.deployment
     if listener.is_preflight(request.method, request.headers):
         return answers.preflight(request)
     answers.check_route(request.method, request.path)
@@ -166,7 +147,7 @@ def _container(request: Request, deployment: Deployment, session: Session, known
     if request.path == "/redoc":
         return Answer(200, answers.PAGE, b"", "text/html; charset=utf-8")
     if request.path == "/score":
-        return _score(request.body, deployment, session, known)
+        return score(request.body, deployment, call.session, known)
     content_type = request.headers.get("content-type", "")
     if not request.path.endswith("/chat/completions"):
         container.read_completions(request.body, content_type)
@@ -175,17 +156,20 @@ def _container(request: Request, deployment: Deployment, session: Session, known
     provider = deployment.container_provider
     asked = container.read_chat(request.body, content_type, extra, provider, azure=azure, filtered=known.filtered)
     identifier = request.headers.get("x-request-id", "")[:_LONGEST_ID] or f"{random.getrandbits(64):016x}"
-    return _chat(asked, deployment, session, known, f"chatcmpl-{identifier}")
+    return _chat(call, asked, known, f"chatcmpl-{identifier}")
 
 
-def _chat(asked: ContainerChat, deployment: Deployment, session: Session, known: Answers, identifier: str) -> Answer:
-    body = asked.body
-    prompt_tokens = _check(asked, deployment)
+def _chat(call: _Call, asked: ContainerChat, known: Answers, identifier: str) -> Answer:
+    body, deployment, script = asked.body, call.deployment, call.session.script
+    try:
+        prompt_tokens = check(asked.messages, asked.turns, body, deployment)
+    except EngineError as error:
+        raise answers.from_engine(error) from None
     late = late_error(body, vocabulary_size(deployment.tokenizer))
     if late is not None and not body.stream:
         raise answers.from_engine(late)
     if late is not None:
-        return Answer(200, b"", b"", _EVENTS, answers.broken_stream(late, deployment.container_name))
+        return answers.broken_stream(late, deployment.container_name)
     parameters = {
         "temperature": body.temperature if body.temperature is not None else 0.0 if body.seed is None else 1.0,
         "top_p": 1.0 if body.top_p is None else body.top_p,
@@ -194,9 +178,9 @@ def _chat(asked: ContainerChat, deployment: Deployment, session: Session, known:
     }
     parameters = {name: value for name, value in parameters.items() if value is not None}
     most = body.limit if body.limit is not None else deployment.context - prompt_tokens
-    found = session.script.find(known, Question(asked.prompt, asked.system, asked.last, deployment.name))
+    found = script.find(known, Question(asked.prompt, asked.system, asked.last, deployment.name))
     texts = (found.texts() if found else ()) or (known.unknown_prompt or "",)
-    delay, fault = (found.given.more.delay, session.script.advance(found)) if found else (0.0, None)
+    delay, fault = (found.given.more.delay, script.advance(found)) if found else (0.0, None)
     if fault is not None and fault.status is not None:
         raise FaultAsked(fault, delay=delay)
     choices, completed, weight = [], 0, _EVENT if body.stream else 1
@@ -207,46 +191,13 @@ def _chat(asked: ContainerChat, deployment: Deployment, session: Session, known:
         if index and completed * weight + _AROUND * body.choices > _WRITTEN:
             raise answers.from_engine(EngineError(_TOO_MUCH))
     reason = found.given.more.finish_reason if found else None
-    written = [completion.ended(reason, None) for completion, _ in choices]
-    made = _written(asked, written, deployment.container_name, (prompt_tokens, completed), identifier)
+    ended = [completion.ended(reason, None) for completion, _ in choices]
+    name, role, usage = deployment.container_name, asked.messages[-1]["role"], (prompt_tokens, completed)
+    made = answers.completed(identifier, name, body, role, ended, usage)
     made = replace(made, delay=delay, tokens=completed, prompt_tokens=prompt_tokens)
     if fault is not None:
         raise FaultAsked(fault, made)
     return made
-
-
-def _written(
-    asked: ContainerChat, choices: Sequence[Completion], model: str, usage: tuple[int, int], identifier: str
-) -> Answer:
-    """The container's chat completion, as a body or as the events of a stream."""
-    body, created = asked.body, int(time.time())
-    if not body.stream:
-        texts = [(each.text, each.finish_reason) for each in choices]
-        role = "assistant" if body.add_generation_prompt else asked.messages[-1]["role"]
-        return Answer(200, answers.whole(identifier, created, model, texts, usage, role))
-    options = body.stream_options or StreamOptions()
-    counts = usage if options.include_usage else None
-    pieces = [(each.pieces, each.finish_reason) for each in choices]
-    events = answers.stream(identifier, created, model, pieces, counts, continuous=bool(options.continuous_usage_stats))
-    return Answer(200, b"", b"", _EVENTS, events)
-
-
-def _check(asked: ContainerChat, deployment: Deployment) -> int:
-    """Check a valid request as the engine does, and return the number of its prompt tokens."""
-    context, body = deployment.context, asked.body
-    try:
-        check_limit(body, context)
-        engine_messages.check_template(asked.messages)
-        check_continuing(body)
-        prompt = engine_messages.render(asked.turns)
-        check_characters(prompt, body, context, engine_messages.LONGEST_TOKEN[deployment.tokenizer])
-        prompt_tokens = engine_messages.count(asked.turns, deployment.tokenizer)
-        check_length(prompt_tokens, len(prompt), body, context)
-        check_sampling(body)
-    except EngineError as error:
-        raise answers.from_engine(error) from None
-    kept = body.truncate_prompt_tokens
-    return prompt_tokens if kept is None or kept < 0 else min(kept, prompt_tokens)
 
 
 def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment) -> tuple[Completion, int]:
@@ -262,27 +213,7 @@ def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment
         completion = cut(choice[0], most, body.stop, deployment.tokenizer)
         ended = completion.finish_reason == "stop"  # the engine generates the end token after the choice
         return completion, len(completion.ids) + ended
-    if body.wants_json and not is_object(text):
+    if (body.response_format or {}).get("type") == "json_object" and not is_object(text):
         text = answers.written({"answer": text}).decode()
     completion = cut(text, most, body.stop, deployment.tokenizer)
     return completion, len(completion.ids)
-
-
-def _score(body: bytes, deployment: Deployment, session: Session, known: Answers) -> Answer:
-    read = scoring.read_score(body, known.filtered)
-    if read is None:
-        return Answer(200, b"{}")
-    turns, given = read
-    parameters = scoring.score_parameters(given)
-    longest = engine_messages.LONGEST_TOKEN[deployment.tokenizer] * deployment.context
-    fits = parameters is not None and sum(len(text) for _, text in turns) <= longest
-    prompt_tokens = engine_messages.count(turns, deployment.tokenizer) if fits else 0
-    if not fits or prompt_tokens > deployment.context:
-        return Answer(200, answers.written({"output": "None"}))
-    prompt = next(text for role, text in reversed(turns) if role == "user")
-    found = session.script.find(known, Question(prompt, None, turns[-1][1], deployment.name))
-    texts = (found.texts() if found else ()) or (known.unknown_prompt or "",)
-    text = texts[pick(texts, prompt, parameters, 0)]
-    completion = cut(text, parameters["max_tokens"] or _SCORE_TOKENS, parameters["stop"], deployment.tokenizer)
-    tokens = len(completion.ids)
-    return Answer(200, answers.written({"output": completion.text}), tokens=tokens, prompt_tokens=prompt_tokens)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.api_errors import shown
-from mistral_on_azure.endpoint.serving.engine_messages import loaded
-from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError
+from mistral_on_azure.endpoint.serving import engine_messages
+from mistral_on_azure.endpoint.serving.engine_messages import Turn, loaded
+from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError, named
 
 MOST_LOGPROBS = 20  # alternatives for a token
 MOST_CHOICES = 16_384
@@ -30,18 +33,37 @@ _INCOMPATIBLE = (
 )
 
 
-def check_limit(body: EngineBody, context: int) -> None:
-    """Refuse a chat template in the request, and a maximum of completion tokens above the context.
+def check(messages: list[dict[str, Any]], turns: Sequence[Turn], body: EngineBody, deployment: Deployment) -> int:
+    """Check a valid request as the engine does, and return the number of its prompt tokens.
 
     Args:
-        context: the context length: the tokens that prompt and completion may have together.
+        messages: the messages as the container sends them.
+        turns: their roles and texts, for the chat template.
+        body: the parameters.
+        deployment: whose context length and tokenizer count.
 
     Raises:
-        EngineError: with the engine's message.
+        EngineError: for the first error, with the message of the engine or of the chat template.
     """
+    context, tokenizer = deployment.context, deployment.tokenizer
+    _check_limit(body, context)
+    engine_messages.check_template(messages)
+    if body.continue_final_message and body.add_generation_prompt:
+        raise EngineError(_INCOMPATIBLE)
+    prompt = engine_messages.render(turns)
+    _check_characters(prompt, body, context, engine_messages.LONGEST_TOKEN[tokenizer])
+    prompt_tokens = engine_messages.count(turns, tokenizer)
+    _check_length(prompt_tokens, len(prompt), body, context)
+    _check_sampling(body)
+    kept = body.truncate_prompt_tokens
+    return prompt_tokens if kept is None or kept < 0 else min(kept, prompt_tokens)
+
+
+def _check_limit(body: EngineBody, context: int) -> None:
+    """Refuse a chat template in the request, and a maximum of completion tokens above the context."""
     if body.chat_template is not None:
         raise EngineError(_UNTRUSTED)
-    name, limit = body.limit_name, body.limit
+    limit, name = body.limit, "max_tokens" if body.max_completion_tokens is None else "max_completion_tokens"
     if limit is not None and limit > context:
         raise _named(
             f"{name}={limit} cannot be greater than max_model_len=max_total_tokens={context}. "
@@ -59,28 +81,8 @@ def check_limit(body: EngineBody, context: int) -> None:
         )
 
 
-def check_continuing(body: EngineBody) -> None:
-    """Refuse `continue_final_message` together with `add_generation_prompt`, which is true by default.
-
-    Raises:
-        EngineError: with the template's message.
-    """
-    if body.continue_final_message and body.add_generation_prompt:
-        raise EngineError(_INCOMPATIBLE)
-
-
-def check_characters(prompt: str, body: EngineBody, context: int, longest_token: int) -> None:
-    """Refuse a prompt with more characters than the context's tokens can have, before it is split into tokens.
-
-    Args:
-        prompt: the rendered prompt.
-        body: the parameters.
-        context: the context length in tokens.
-        longest_token: the characters of the longest token in the vocabulary.
-
-    Raises:
-        EngineError: with the engine's message; also for an unpaired surrogate.
-    """
+def _check_characters(prompt: str, body: EngineBody, context: int, longest_token: int) -> None:
+    """Refuse an unpaired surrogate, and more characters than the context's tokens can have, before they are counted."""
     wanted = body.limit or 0
     most = (context - wanted) * longest_token
     if body.truncate_prompt_tokens is None and len(prompt) > most:
@@ -89,13 +91,10 @@ def check_characters(prompt: str, body: EngineBody, context: int, longest_token:
         raise EngineError("TextEncodeInput must be Union[TextInputSequence, Tuple[InputSequence, InputSequence]]")
 
 
-def check_length(prompt_tokens: int, characters: int, body: EngineBody, context: int) -> None:
+def _check_length(prompt_tokens: int, characters: int, body: EngineBody, context: int) -> None:
     """Refuse a prompt that does not fit into the context together with the maximum of completion tokens.
 
     The message does not have the prompt's tokens but the lower bound at which the engine stops counting.
-
-    Raises:
-        EngineError: with the engine's message.
     """
     wanted = body.limit or 0
     counted = context - wanted + 1
@@ -112,27 +111,49 @@ def check_length(prompt_tokens: int, characters: int, body: EngineBody, context:
     )
 
 
-def check_sampling(body: EngineBody) -> None:
-    """Refuse sampling parameters out of range.
-
-    Raises:
-        EngineError: for the first of them, in the engine's order.
-    """
+def _check_sampling(body: EngineBody) -> None:
+    """Refuse the first sampling parameter out of range, in the engine's order."""
     _token_ids(body)
-    for refused, message, named in _rules(body):
-        if refused:
-            raise _named(message, *named) if named else EngineError(message)
+    n, limit, least, stop = body.choices, body.limit, body.min_tokens, body.stop
+    temperature = 1.0 if body.temperature is None else body.temperature
+    top_p = 1.0 if body.top_p is None else body.top_p
+    top_k, min_p, repetition = body.top_k or 0, body.min_p or 0.0, body.repetition_penalty
+    if n < 1:
+        raise EngineError(f"n must be at least 1, got {n}.")
+    if n > MOST_CHOICES:
+        more = "To increase this limit, set the VLLM_MAX_N_SEQUENCES environment variable."
+        raise EngineError(f"n must be at most {MOST_CHOICES}, got {n}. {more}")
+    for name in ("presence_penalty", "frequency_penalty"):
+        if abs(getattr(body, name) or 0.0) > 2:
+            raise EngineError(f"{name} must be in [-2, 2], got {getattr(body, name)}.")
+    if repetition is not None and repetition <= 0:
+        raise EngineError(f"repetition_penalty must be greater than zero, got {repetition}.")
+    if temperature < 0:
+        raise _named(f"temperature must be non-negative, got {temperature}.", "temperature", temperature)
+    if not 0 < top_p <= 1:
+        raise _named(f"top_p must be in (0, 1], got {top_p}.", "top_p", top_p)
+    if top_k < -1:
+        raise EngineError(f"top_k must be 0 (disable), or at least 1, got {top_k}.")
+    if not 0 <= min_p <= 1:
+        raise EngineError(f"min_p must be in [0, 1], got {min_p}.")
+    if limit is not None and limit < 1:
+        raise _named(f"max_tokens must be at least 1, got {limit}.", "max_tokens", limit)
+    if least < 0:
+        raise EngineError(f"min_tokens must be greater than or equal to 0, got {least}.")
+    if limit is not None and least > limit:
+        raise EngineError(f"min_tokens must be less than or equal to max_tokens={limit}, got {least}.")
+    if stop == "" or (isinstance(stop, list) and "" in stop):
+        raise EngineError("stop cannot contain an empty string.")
+    if temperature == 0 and n > 1:
+        raise EngineError(f"n must be 1 when using greedy sampling, got {n}.")
 
 
 def late_error(body: EngineBody, vocabulary: int) -> EngineError | None:
     """The error that the engine finds after the response has begun; in a stream it is sent as an event.
 
     Args:
-        body: the parameters.
+        body: the parameters, which `check` has accepted.
         vocabulary: the number of token ids.
-
-    Returns:
-        The error, or None.
     """
     top = (body.top_logprobs or 0) if body.logprobs else 0
     top = vocabulary if top == -1 else top
@@ -140,14 +161,12 @@ def late_error(body: EngineBody, vocabulary: int) -> EngineError | None:
         message = f"Requested sample logprobs of {top}, which is greater than max allowed: {MOST_LOGPROBS}"
         return _named(message, "logprobs", top)
     if outside := [token for token in _token_ids(body) if not 0 <= token < vocabulary]:
-        ids = (
-            f"token_id(s) {shown(outside)} in logit_bias contain out-of-vocab token ids. Vocabulary size: {vocabulary}"
-        )
-        return _named(ids, "logit_bias", outside)
+        message = f"token_id(s) {shown(outside)} in logit_bias contain out-of-vocab token ids."
+        return _named(f"{message} Vocabulary size: {vocabulary}", "logit_bias", outside)
     allowed = body.allowed_token_ids
-    if allowed is not None and not allowed:
+    if allowed == []:
         return _named("allowed_token_ids is not None and empty!", "allowed_token_ids", allowed)
-    if allowed is not None and any(not 0 <= token < vocabulary for token in allowed):
+    if any(not 0 <= token < vocabulary for token in allowed or ()):
         return _named("allowed_token_ids contains out-of-vocab token id!", "allowed_token_ids", allowed)
     of_prompt = vocabulary if body.prompt_logprobs == -1 else body.prompt_logprobs or 0
     if of_prompt > MOST_LOGPROBS:
@@ -182,43 +201,6 @@ def _late_constraint(body: EngineBody) -> EngineError | None:
     return None
 
 
-def _rules(body: EngineBody) -> list[tuple[bool, str, tuple[str, Any] | None]]:
-    """The rules of sampling in the engine's order: whether it is broken, its message, and the parameter it names."""
-    n, limit, least, stop = body.choices, body.limit, body.min_tokens, body.stop
-    stops = [stop] if isinstance(stop, str) else stop or []
-    temperature = 1.0 if body.temperature is None else body.temperature
-    top_p = 1.0 if body.top_p is None else body.top_p
-    top_k, min_p, repetition = body.top_k or 0, body.min_p or 0.0, body.repetition_penalty
-    most = f"n must be at most {MOST_CHOICES}, got {n}. To increase this limit, set the VLLM_MAX_N_SEQUENCES "
-    penalties = (
-        (abs(value or 0.0) > 2, f"{name} must be in [-2, 2], got {value}.", None)
-        for name, value in (("presence_penalty", body.presence_penalty), ("frequency_penalty", body.frequency_penalty))
-    )
-    return [
-        (n < 1, f"n must be at least 1, got {n}.", None),
-        (n > MOST_CHOICES, f"{most}environment variable.", None),
-        *penalties,
-        (
-            repetition is not None and repetition <= 0,
-            f"repetition_penalty must be greater than zero, got {repetition}.",
-            None,
-        ),
-        (temperature < 0, f"temperature must be non-negative, got {temperature}.", ("temperature", temperature)),
-        (not 0 < top_p <= 1, f"top_p must be in (0, 1], got {top_p}.", ("top_p", top_p)),
-        (top_k < -1, f"top_k must be 0 (disable), or at least 1, got {top_k}.", None),
-        (not 0 <= min_p <= 1, f"min_p must be in [0, 1], got {min_p}.", None),
-        (limit is not None and limit < 1, f"max_tokens must be at least 1, got {limit}.", ("max_tokens", limit)),
-        (least < 0, f"min_tokens must be greater than or equal to 0, got {least}.", None),
-        (
-            limit is not None and least > limit,
-            f"min_tokens must be less than or equal to max_tokens={limit}, got {least}.",
-            None,
-        ),
-        (any(not word for word in stops), "stop cannot contain an empty string.", None),
-        (temperature == 0 and n > 1, f"n must be 1 when using greedy sampling, got {n}.", None),
-    ]
-
-
 def _by_characters(characters: int, wanted: int, context: int, most: int) -> EngineError:
     return _named(
         f"This model's maximum context length is {context} tokens. However, you requested {wanted} output tokens "
@@ -244,4 +226,4 @@ def _token_ids(body: EngineBody) -> list[int]:
 
 def _named(message: str, parameter: str, value: Any) -> EngineError:
     """An error whose message ends with the parameter and its value."""
-    return EngineError(f"{message} (parameter={parameter}, value={shown(value)})", param=parameter)
+    return EngineError(named(message, parameter, value), param=parameter)
