@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.endpoint.models.script import Completion
+from mistral_on_azure.endpoint.models.sampling import Completion
 from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineError, StreamOptions
 from mistral_on_azure.endpoint.transport import listener
 from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, Request, lines

@@ -9,8 +9,7 @@ from typing import Any
 
 from mistral_on_azure.azure.deployments import Deployment
 from mistral_on_azure.endpoint.local.sessions import Session
-from mistral_on_azure.endpoint.models.sampling import pick
-from mistral_on_azure.endpoint.models.script import cut
+from mistral_on_azure.endpoint.models.sampling import cut, pick
 from mistral_on_azure.endpoint.models.script_entries import Question
 from mistral_on_azure.endpoint.models.script_layers import Answers
 from mistral_on_azure.endpoint.serving import engine_messages
