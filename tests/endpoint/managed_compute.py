@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -27,7 +26,7 @@ class Measured(Managed):
 
     def deployment(self, header: str | None, model: Any, default: str) -> Deployment:
         deployment = super().deployment(header, model, default)
-        return replace(deployment, context=MEASURED_CONTEXT, tokenizer="v1", container_name=MODEL)
+        return deployment._replace(context=MEASURED_CONTEXT, tokenizer="v1", container_name=MODEL)
 
 
 def managed(name: str | None = None, kind: Managed | None = None) -> Application:
