@@ -20,7 +20,7 @@ from typing import Any
 
 import contenders
 import installing
-import machine
+import reporting
 
 from mistral_on_azure.upkeep import measurements
 
@@ -94,9 +94,9 @@ def main() -> None:
                 print(f"  {name}: {[rows[-1] for rows in values[name].values()]}", flush=True)
     results = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": machine.describe(),
+        "machine": reporting.machine(),
         "load": [round(each, 1) for each in os.getloadavg()],
-        "versions": machine.versions(("pytest", "httpx")) | {name: each for name, each in PACKAGES.items() if each},
+        "versions": reporting.versions(("pytest", "httpx")) | {name: each for name, each in PACKAGES.items() if each},
         "settings": {"repeats": options.repeats, "tests": options.tests},
         "missing": missing,
         "values": values,

@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import installing
-import machine
+import reporting
 import ways
 from installing import CACHE, ROOT
-from reporting import target_rows, verdict_line
-from wanted_ratios import Target, Verdict, judge
+from reporting import Target, Verdict, judge, target_lines, target_rows
 from ways import FLOOR, NBMAKE, OURS, PAPERMILL, Failed, environment
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
@@ -40,13 +39,13 @@ def main() -> None:
     if options.render:
         return measurements.keep(NAME, page, options.results)
     adopt_orphans()  # so that the processor time of what a way leaves behind when it ends is counted, too
-    installing.CACHE.mkdir(parents=True, exist_ok=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
     contenders, missing = ways.available()
     print(*missing, sep="\n", end="\n" * bool(missing))
     results: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": machine.describe(),
-        "versions": machine.versions(_PACKAGES) | ({"nbmake": installing.NBMAKE} if ways.NBMAKE in contenders else {}),
+        "machine": reporting.machine(),
+        "versions": reporting.versions(_PACKAGES) | ({"nbmake": installing.NBMAKE} if NBMAKE in contenders else {}),
         "settings": {"repeats": options.repeats},
         "missing": missing,
         "values": {name: {"wall": [], "cpu": []} for name in contenders},
@@ -60,10 +59,10 @@ def main() -> None:
             _repeat(contenders, results["values"])
         results["helpers"] = _helpers()
         results["set_up"] = {} if options.no_set_up else measure_set_up()
-    except ways.Failed as error:
+    except Failed as error:
         sys.exit(f"The benchmark stopped: {error}.")
     measurements.keep(NAME, page, options.results, results)
-    print(*verdict_lines(results), sep="\n")
+    print(*target_lines(TARGETS, _verdicts(results)), sep="\n")
 
 
 _SET_UP_TIMEOUT = 900  # seconds
@@ -144,12 +143,6 @@ def page(results: dict[str, Any]) -> str:
             "",
         ]
     )
-
-
-def verdict_lines(results: dict[str, Any]) -> list[str]:
-    """Each target in one line, for the terminal."""
-    pairs = zip(TARGETS, _verdicts(results), strict=True)
-    return [verdict_line(verdict) if verdict else f"not measured: {target.name}" for target, verdict in pairs]
 
 
 def _verdicts(results: dict[str, Any]) -> list[Verdict | None]:
