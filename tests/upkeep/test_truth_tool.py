@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from mistral_on_azure.upkeep.truth.asking_truth import PROVIDERS, main
-from mistral_on_azure.upkeep.truth.kept_answers import compare, kept, merged, pattern, shape
+from mistral_on_azure.upkeep.truth.asking_truth import PROVIDERS, compare, main
 from mistral_on_azure.upkeep.truth.published_container import lay_out, metadata_of
+from mistral_on_azure.upkeep.truth.questions_and_answers import Question, Reply, kept, merged, pattern, shape
 from mistral_on_azure.upkeep.truth.tiny_engine import Home
-from mistral_on_azure.upkeep.truth.truth_questions import Question, Reply
 
 
 def write(path: Path, *rows: dict[str, Any]) -> Path:

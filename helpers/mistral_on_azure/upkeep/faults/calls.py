@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from mistral_on_azure.catalog.clients import clients
@@ -145,15 +145,8 @@ def litellm(call: Call) -> None:
         call.take_answer(library.completion(**request))
 
 
-def _calls() -> dict[str, Callable[[Call], None]]:
-    """The functions that the table of clients names in `call`, by client."""
-    found = {}
-    for client in clients().values():
-        module, _, function = client.call.partition(":")
-        if module:
-            found[client.key] = globals()[function] if module == __name__ else getattr(import_module(module), function)
-    return found
-
-
-CALLS = _calls()
+# The functions that the table of clients names in `call`, by client. Most of them are in this module.
+CALLS: dict[str, Callable[[Call], None]] = {
+    client.key: resolve_name(client.call) for client in clients().values() if client.call
+}
 PACKAGES = {client: clients()[client].package for client in CALLS}

@@ -82,7 +82,7 @@ def _answers_a_chat(child: Child) -> None:
     Raises:
         RuntimeError: when the chat fails.
     """
-    from mistral_on_azure.upkeep.truth.truth_questions import Question, ask
+    from mistral_on_azure.upkeep.truth.questions_and_answers import Question, ask
 
     body = {"messages": [{"role": "user", "content": "Hello."}], "max_tokens": 1}
     row = {"id": "ready", "method": "POST", "route": "/v1/chat/completions", "body": body}

@@ -202,12 +202,21 @@ def make_model(home: Home, *, tools: bool = False) -> Path:
 
 @dataclass
 class Child:
-    """A child process in a process group of its own, so that `stop` also ends the processes that it started."""
+    """A child process in a process group of its own, so that `stop` also ends the processes that it started.
+
+    As a context manager, it is stopped at the end.
+    """
 
     name: str
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """End the process and all that it started: with SIGTERM, and after 20 seconds with SIGKILL."""
