@@ -115,17 +115,8 @@ def _options() -> argparse.Namespace:
 
 def _environment() -> Path:
     """The Python of an environment with pytest, the doubles and the base package, and nothing else."""
-    folder = installing.CACHE / NAME
-    uv = [installing.sys.executable, "-m", "uv"]
-    installing.run_installer(
-        NAME, [*uv, "venv", "--quiet", "--clear", "--python", installing.sys.executable, str(folder)]
-    )
     wanted = [f"{name}=={version}" if version else name for name, version in PACKAGES.items()]
-    python = folder / "bin" / "python"
-    lock = ["--constraint", str(installing.ROOT / "requirements.lock")]
-    install = [*uv, "pip", "install", "--compile-bytecode", "--python", str(python), *lock]
-    installing.run_installer(NAME, [*install, *wanted, "--editable", str(installing.ROOT)])
-    return python
+    return installing.environment(NAME, *installing.AS_LOCKED, *wanted, "--editable", str(installing.ROOT))
 
 
 def _suites() -> tuple[dict[str, str], list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import shutil
@@ -10,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from mistral_on_azure.azure.children import reserved_port
@@ -270,16 +271,11 @@ def _wait_until_ready(child: Child, path: str) -> None:
     while time.monotonic() - begun < START_SECONDS:
         if child.process.poll() is not None:
             raise RuntimeError(f"{child.name} ended while it was starting; see {child.log}")
-        connection = http.client.HTTPConnection("127.0.0.1", child.port, timeout=5)
-        try:
-            connection.request("GET", path)
-            if connection.getresponse().status == 200:
+        with suppress(OSError, HTTPException), closing(HTTPConnection("127.0.0.1", child.port, timeout=5)) as asked:
+            asked.request("GET", path)
+            if asked.getresponse().status == 200:
                 say(f"{child.name}: ready after {time.monotonic() - begun:.0f} s")
                 return
-        except (OSError, http.client.HTTPException):
-            pass
-        finally:
-            connection.close()
         time.sleep(1)
     raise TimeoutError(f"{child.name} was not ready within {START_SECONDS} s; see {child.log}")
 
