@@ -150,19 +150,16 @@ def recipe_list(folder: Path) -> str:
 
 def model_list(_: Path) -> str:
     """The names of the models, as Markdown: a line for each group."""
-    of = {
-        group: [row for row in models().values() if row.group == group] for group in ("open", "sold today", "retired")
-    }
-    maker = " or ".join(dict.fromkeys(str(row.maker[0].day) for row in of["open"]))
-    names = {group: ", ".join(f"`{row.name}`" for row in rows) for group, rows in of.items()}
-    return "\n".join(
-        (
-            f"As of {as_of()}:\n",
-            f"- **open, on managed compute**: the four of this cookbook. Mistral's own API retired them on {maker}.",
-            f"- **sold today, per token**: {names['sold today']}. Mistral's own API has only the first two.",
-            f"- **retired on Azure**: {names['retired']}.",
-        )
+    days = dict.fromkeys(str(row.maker[0].day) for row in models().values() if row.group == "open")
+    sold, retired = (
+        ", ".join(f"`{row.name}`" for row in models().values() if row.group == group)
+        for group in ("sold today", "retired")
     )
+    return f"""As of {as_of()}:
+
+- **open, on managed compute**: the four of this cookbook. Mistral's own API retired them on {" or ".join(days)}.
+- **sold today, per token**: {sold}. Mistral's own API has only the first two.
+- **retired on Azure**: {retired}."""
 
 
 _ABOUT_THE_CALL = ("messages", "model", "stream", "tools", "tool_choice")  # each has a section of its own
