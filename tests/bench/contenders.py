@@ -51,15 +51,12 @@ class Contender:
 
     name: str
     command: Callable[[int], list[str]]
-    environment: dict[str, str] = field(default_factory=dict)
     pace: Pace | None = None
     key: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def variables(self) -> dict[str, str]:
-        """The environment of the process: this one's without what belongs to a real endpoint or slows a start."""
-        left_out = ("AZURE_", "PYTHONDONTWRITEBYTECODE")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
-        return {**kept, **self.environment, "AZURE_INFERENCE_CREDENTIAL": self.key}
+        """The environment of the process."""
+        return {**installing.variables_kept(), "AZURE_INFERENCE_CREDENTIAL": self.key}
 
 
 def ours() -> Contender:

@@ -85,6 +85,12 @@ def nbmake() -> Path:
     return environment("nbmake", *AS_LOCKED, *packages)
 
 
+def variables_kept() -> dict[str, str]:
+    """This process's variables without an endpoint of the user's, and without what makes Python compile in each run."""
+    left_out = ("AZURE_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+
+
 def versions_of_mocktopus() -> dict[str, str]:
     """mocktopus and the server library it runs on, as they are installed."""
     found = _distributions(CACHE / "mocktopus")

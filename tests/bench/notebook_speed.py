@@ -20,9 +20,9 @@ from typing import Any
 import installing
 import reporting
 import ways
-from installing import CACHE, ROOT
+from installing import CACHE, ROOT, variables_kept
 from reporting import Target, Verdict, judge, target_lines, target_rows
-from ways import FLOOR, NBMAKE, OURS, PAPERMILL, Failed, environment
+from ways import FLOOR, NBMAKE, OURS, PAPERMILL, Failed
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.endpoint.starting import start
@@ -96,7 +96,9 @@ def _set_up(folder: Path, caches: dict[str, str]) -> tuple[float, float]:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    kept = {name: value for name, value in environment().items() if not name.startswith(("MAKE", "MFLAGS", "VIRTUAL"))}
+    kept = {
+        name: value for name, value in variables_kept().items() if not name.startswith(("MAKE", "MFLAGS", "VIRTUAL"))
+    }
     began, ready = time.perf_counter(), 0.0
     command = ["timeout", str(_SET_UP_TIMEOUT), "make", "run", "ARGS=webrequests"]
     process = subprocess.Popen(

@@ -89,7 +89,6 @@ dependencies:
 """
 
 
-_NO_RECIPE = "There is no recipe yet: `make recipe NAME=hello` begins one."
 _MARKS = "<!-- {name}: made by `make tables` -->", "<!-- end of {name} -->"
 
 
@@ -116,16 +115,16 @@ def client_table(_: Path) -> str:
 
 
 def recipe_table(folder: Path) -> str:
-    """A table of recipes for each group, as Markdown; without recipes, a sentence."""
+    """A table of recipes for each group, as Markdown."""
     parts = []
     for group, recipes in grouped(notebooks(folder, Kind.RECIPE).values()).items():
-        rows = [["Recipe", "What you learn, and its sections"], *(_recipe_row(folder, recipe) for recipe in recipes)]
+        rows = [["Recipe", "What you learn, and its sections"], *map(_recipe_row, recipes)]
         parts.append(f"### {group}\n\n{table(rows)}")
-    return "\n\n".join(parts) or _NO_RECIPE
+    return "\n\n".join(parts)
 
 
-def _recipe_row(folder: Path, recipe: Notebook) -> list[str]:
-    path = recipe.path.relative_to(folder).as_posix()
+def _recipe_row(recipe: Notebook) -> list[str]:
+    path = f"{recipe.id}.ipynb"
     sections = [f"[{section}]({path}#{anchor(section)})" for section in recipe.sections if section not in _FRAME]
     folded = f"<details><summary>Sections</summary>{', '.join(sections)}</details>"
     return [f"[{recipe.title}]({path})", recipe.sidecar.about + folded]
@@ -137,15 +136,12 @@ def task_list(folder: Path) -> str:
 
 
 def recipe_list(folder: Path) -> str:
-    """The recipes by group as a list in Markdown, the first part of their titles; without recipes, a sentence."""
+    """The recipes by group as a list in Markdown, the first part of their titles."""
     lines = []
     for group, recipes in grouped(notebooks(folder, Kind.RECIPE).values()).items():
-        links = [
-            f"[{re.split(': |, and ', each.title)[0]}](notebooks/{each.path.relative_to(folder).as_posix()})"
-            for each in recipes
-        ]
+        links = [f"[{re.split(': |, and ', each.title)[0]}](notebooks/{each.id}.ipynb)" for each in recipes]
         lines.append(f"*{group}*:\n" + " ·\n".join(links))
-    return "\n\n".join(lines) or _NO_RECIPE
+    return "\n\n".join(lines)
 
 
 def model_list(_: Path) -> str:

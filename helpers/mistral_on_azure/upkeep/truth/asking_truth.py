@@ -137,7 +137,7 @@ def _ask_stack(home: Home, asked: list[Question], times: int, wanted: set[str]) 
     """Start one engine with the template without tools, ask it, and ask each wanted container in front of it."""
     model = tiny_engine.make_model(home)
     places = {
-        layer: published_container.lay_out(home, model, layer, published_container.metadata_of(MODEL, PROVIDERS[layer]))
+        layer: published_container.lay_out(home, model, layer, MODEL, PROVIDERS[layer])
         for layer in sorted(wanted & PROVIDERS.keys())
     }
     served = tuple(str(inner) for _, inner in places.values()) or (str(model),)
