@@ -32,11 +32,6 @@ HERE = Path(__file__).resolve().parent
 QUESTIONS, ANSWERS = HERE / "questions.jsonl", HERE / "answers.jsonl"
 
 MODEL = "mistralai/Mixtral-8x22B-Instruct-v0.1"
-ENGINE_MODULES = {
-    # The engine that Microsoft's package starts is vLLM's server with one route more, which /score needs.
-    "vllm": "llm.optimized.inference.vllm_api_server",
-    "vllm-tools": "vllm.entrypoints.openai.api_server",
-}
 PROVIDERS = {"fmi": "mistral", "fmi-noprov": "", "fmi-safety": "mistral"}
 
 
@@ -119,32 +114,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _ask_all(home: Home, asked: list[Question], times: int, only: list[str] | None) -> list[Row]:
-    """Start the layers that the questions need, one after the other, and ask each one."""
+    """Start one engine, ask it, and ask each container that the questions need in front of it."""
     wanted = {layer for question in asked for layer in question.layers}
     wanted &= set(only) if only else wanted
     rows: list[Row] = []
-    if wanted - {"vllm-tools"}:
-        rows += _ask_stack(home, asked, times, wanted)
-    if "vllm-tools" in wanted:
-        model = tiny_engine.make_model(home, tools=True)
-        module = ENGINE_MODULES["vllm-tools"]
-        with tiny_engine.start_engine(home, model, module=module, name="vllm-tools", tools=True) as engine:
-            rows += _ask_layer(home, engine, asked, times, (str(model),))
-    return rows
-
-
-def _ask_stack(home: Home, asked: list[Question], times: int, wanted: set[str]) -> list[Row]:
-    """Start one engine with the template without tools, ask it, and ask each wanted container in front of it."""
+    if not wanted:
+        return rows
     model = tiny_engine.make_model(home)
     places = {
         layer: published_container.lay_out(home, model, layer, MODEL, PROVIDERS[layer])
         for layer in sorted(wanted & PROVIDERS.keys())
     }
     served = tuple(str(inner) for _, inner in places.values()) or (str(model),)
-    rows: list[Row] = []
-    with tiny_engine.start_engine(
-        home, Path(served[0]), module=ENGINE_MODULES["vllm"], name="vllm", served=served
-    ) as engine:
+    with tiny_engine.start_engine(home, served) as engine:
         if "vllm" in wanted:
             rows += _ask_layer(home, engine, asked, times, served)
         for layer, (folder, _) in places.items():

