@@ -10,7 +10,7 @@ import pytest
 
 from mistral_on_azure.azure.files import read_json
 from mistral_on_azure.upkeep.faults import measuring, page
-from mistral_on_azure.upkeep.faults.cases import GROUPS
+from mistral_on_azure.upkeep.faults.calls import GROUPS
 from mistral_on_azure.upkeep.faults.measuring import PAIRS, Measured, measure_all, one_line
 
 AGAIN = "not what is kept; look at it, then run `make faults`"

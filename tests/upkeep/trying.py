@@ -17,8 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.upkeep.faults.calls import CALLS, Call
-from mistral_on_azure.upkeep.faults.cases import CASES, Case
+from mistral_on_azure.upkeep.faults.calls import CALLS, CASES, Call, Case
 from mistral_on_azure.upkeep.faults.measuring import at_once
 
 HEALTHY = Case("healthy", {})

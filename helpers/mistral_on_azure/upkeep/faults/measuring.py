@@ -25,8 +25,7 @@ from mistral_on_azure.catalog.clients import clients
 from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.upkeep.faults import calls
-from mistral_on_azure.upkeep.faults.calls import CALLS, Call
-from mistral_on_azure.upkeep.faults.cases import CASES, Case
+from mistral_on_azure.upkeep.faults.calls import CALLS, CASES, Call, Case
 
 _EARLY = 0.4  # seconds by which a wait may be shorter than measured before: clients choose waits at random
 _LATE = 1.5  # seconds by which it may be longer, on a busy machine

@@ -18,8 +18,7 @@ from mistral_on_azure.azure.files import read_json, write_json, write_whole
 from mistral_on_azure.catalog.clients import clients, in_words
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.upkeep.faults import measuring
-from mistral_on_azure.upkeep.faults.calls import CALLS, PACKAGES
-from mistral_on_azure.upkeep.faults.cases import CASES, GROUPS, Case, Group
+from mistral_on_azure.upkeep.faults.calls import CALLS, CASES, GROUPS, PACKAGES, Case, Group
 from mistral_on_azure.upkeep.faults.measuring import PAIRS, Measured, Pair, measure_all
 from mistral_on_azure.upkeep.markdown import filled
 
