@@ -140,55 +140,14 @@ def versions(home: Home) -> dict[str, str]:
 
 
 def make_model(home: Home) -> Path:
-    """Write the files of a Mistral with two layers and a real tokenizer; the engine makes random weights."""
-    folder = home.folder / "model-v1"
+    """Lay out a Mistral with two layers and a real tokenizer; the engine makes random weights."""
+    folder, files = home.folder / "model-v1", Path(__file__).with_name("tiny_model")
     folder.mkdir(parents=True, exist_ok=True)
     pieces = "lib*/python3*/site-packages/mistral_common/data/tokenizer.model.v1"
     shutil.copyfile(next((home.folder / "environment").glob(pieces)), folder / "tokenizer.model")
-    config = {
-        "architectures": ["MistralForCausalLM"],
-        "model_type": "mistral",
-        "vocab_size": 32000,
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "head_dim": 32,
-        "hidden_act": "silu",
-        "max_position_embeddings": 32768,
-        "rms_norm_eps": 1e-05,
-        "rope_theta": 10000.0,
-        "sliding_window": None,
-        "tie_word_embeddings": False,
-        "torch_dtype": "float32",
-        "initializer_range": 0.02,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-    }
-    tokenizer = {
-        "tokenizer_class": "LlamaTokenizer",
-        "add_bos_token": True,
-        "add_eos_token": False,
-        "bos_token": "<s>",
-        "eos_token": "</s>",
-        "unk_token": "<unk>",
-        "legacy": True,
-        "clean_up_tokenization_spaces": False,
-        "spaces_between_special_tokens": False,
-        "model_max_length": 1000000000000000019884624838656,
-        "sp_model_kwargs": {},
-        "added_tokens_decoder": {
-            str(number): {
-                **dict.fromkeys(("lstrip", "rstrip", "normalized", "single_word"), False),
-                "content": piece,
-                "special": True,
-            }
-            for number, piece in enumerate(("<unk>", "<s>", "</s>"))
-        },
-        "chat_template": Path(__file__).with_name("users_and_assistants.jinja").read_text().strip(),
-    }
-    (folder / "config.json").write_text(json.dumps(config, indent=2))
+    shutil.copyfile(files / "config.json", folder / "config.json")
+    tokenizer = json.loads((files / "tokenizer_config.json").read_text())
+    tokenizer["chat_template"] = (files / "users_and_assistants.jinja").read_text().strip()
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=2))
     return folder
 
