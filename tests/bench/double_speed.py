@@ -23,6 +23,7 @@ import installing
 import reporting
 
 from mistral_on_azure.upkeep import measurements
+from mistral_on_azure.upkeep.markdown import filled
 
 NAME = "doubles"
 MANY, NOBODY = 200, "no double"
@@ -170,33 +171,7 @@ def costs(results: dict[str, Any]) -> dict[str, tuple[float, float, float, float
 
 def page(results: dict[str, Any]) -> str:
     """The whole page."""
-    about, settings = results["machine"], results["settings"]
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    rows = [
-        f"| {name} | {session:.2f} s | {cpu:.2f} s | {each:.2f} ms | {each_cpu:.2f} ms |"
-        for name, (session, cpu, each, each_cpu) in costs(results).items()
-    ]
-    lines = [
-        "# What a double adds to a test session",
-        "",
-        "Made by `make bench-doubles`; rebuilt from `doubles.json` by `python tests/bench/double_speed.py --render`.",
-        "",
-        f"{results['date']}, {about['cpu']}, {about['cores']} cores, {about['system']}, load {results['load'][0]}; "
-        f"{versions}. Sessions of one test and of {settings['tests'] + 1}, {settings['repeats']} of each, all doubles "
-        "in turn, in another order each time; medians, less those of a session that asks nobody. "
-        "A test gives an answer, asks once over httpx and "
-        'looks at what was sent; with "no call" it takes the fixture and does nothing. Wall time grows with the load.',
-        "",
-        "| double | to a session | of it processor | to a test | of it processor |",
-        "|---|---|---|---|---|",
-        *rows,
-        "",
-        "`respx` answers inside the client and opens no socket; `pytest-httpserver` answers any bytes it was told to. "
-        "Neither counts tokens, checks keys or keeps quotas. The emulators are told their answers before they start, "
-        "and nothing is reset between tests.",
-        *(f"\n{line}" for line in results["missing"]),
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
+    return filled(Path(__file__).with_name(NAME), costs=costs(results), **results)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from reporting import Target, Verdict, judge
 from slices import MEASURES, Measure
 
 from mistral_on_azure.upkeep import measurements
+from mistral_on_azure.upkeep.markdown import filled
 
 NAME = "endpoint"
 TARGETS = (
@@ -111,26 +112,8 @@ def _repeat(contenders: list[Contender], options: argparse.Namespace, results: d
 
 def page(results: dict[str, Any]) -> str:
     """The whole page."""
-    machine, settings = results["machine"], results["settings"]
-    apart = "server and load generator on a core each" if settings["pinned"] else "server and load generator not pinned"
-    return "\n".join(
-        [
-            "# The local endpoint beside its rivals",
-            "",
-            "Made by `make bench`; rebuilt from `endpoint.json` by `python tests/bench/endpoint_speed.py --render`.",
-            "",
-            f"{results['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}; loopback, {apart}; "
-            f"{settings['repeats']} repeats of {settings['seconds']:g} s a measure, all servers in turn; medians, with "
-            "the smallest and the largest repeat in parentheses.",
-            "",
-            *reporting.target_rows(TARGETS, _verdicts(results)),
-            "",
-            *_table(results),
-            "",
-            *_notes(results),
-            "",
-        ]
-    )
+    targets = reporting.target_rows(TARGETS, _verdicts(results))
+    return filled(Path(__file__).with_name(NAME), targets=targets, rows=_table(results), **results)
 
 
 def _verdicts(results: dict[str, Any]) -> list[Verdict | None]:
@@ -153,26 +136,6 @@ def _cell(measured: list[float] | None, measure: Measure) -> str:
         return "–"
     middle, low, high = (f"{pick(measured):,.{measure.digits}f}" for pick in (statistics.median, min, max))
     return f"{middle} ({low}–{high})" if measure.unit != "%" else f"{middle} ({low} to {high})"
-
-
-def _notes(results: dict[str, Any]) -> list[str]:
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    return [
-        "- `cookbook serve` checks the key, counts exactly with Mistral's tokenizer and computes the quota for every "
-        "request; its quota is set too high to be reached. mocktopus and aimock check no key, have no quota and "
-        "estimate or repeat their counts.",
-        "- floor: a constant answer from httptools and uvloop, the libraries `cookbook serve` stands on.",
-        "- Streams: ours send an event for each token; mocktopus waits 20 ms after each of its events, which cannot be "
-        "changed; aimock sends 20 characters an event.",
-        "- Paced: 200 ms to the first token, 20 ms between tokens; aimock's schedule is its own profile of the same "
-        "figures over its fewer events. A stream's time runs from the moment its request is sent.",
-        "- The load generator is one process for all servers and always awake, so that no server is charged for waking "
-        "it. The floor shows what it is able to send.",
-        "- The server's CPU is what the system charged its process for a request: it says how much of a rate is the "
-        "server's own, whatever else the machine was doing.",
-        *(f"- {line}" for line in results["missing"]),
-        f"- Versions: {versions}.",
-    ]
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.running.processes import adopt_orphans
 from mistral_on_azure.upkeep import measurements
+from mistral_on_azure.upkeep.markdown import filled
 
 _IMPORT = "import time; began = time.perf_counter(); import mistral_on_azure; print(time.perf_counter() - began)"
 _IMPORTS = 15  # times that `import mistral_on_azure` is measured
@@ -125,26 +126,9 @@ TARGETS = (
 
 def page(results: dict[str, Any]) -> str:
     """The whole page."""
-    machine, repeats = results["machine"], results["settings"]["repeats"]
-    return "\n".join(
-        [
-            "# Executing the clients' notebooks",
-            "",
-            "Made by `make bench-notebooks`; rebuilt from `notebooks.json` by "
-            "`python tests/bench/notebook_speed.py --render`.",
-            "",
-            f"{results['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}; repeats: {repeats}, "
-            "all ways in turn, each alone; medians, with the smallest and the largest repeat in parentheses.",
-            "",
-            *target_rows(TARGETS, _verdicts(results)),
-            "",
-            *_table(results),
-            "",
-            *_set_up_table(results["set_up"]),
-            *_notes(results),
-            "",
-        ]
-    )
+    targets = target_rows(TARGETS, _verdicts(results))
+    shares = [f"{name} {share:.2f} %" for name, share in results["helpers"].get("share", {}).items()]
+    return filled(Path(__file__).with_name(NAME), targets=targets, rows=_table(results), shares=shares, **results)
 
 
 def _verdicts(results: dict[str, Any]) -> list[Verdict | None]:
@@ -168,32 +152,6 @@ def _table(results: dict[str, Any]) -> list[str]:
 
 def _spread(measured: list[float]) -> str:
     return f"{statistics.median(measured):.1f} ({min(measured):.1f} to {max(measured):.1f})"
-
-
-def _set_up_table(seconds: dict[str, float]) -> list[str]:
-    if not seconds:
-        return []
-    rows = ["| from an empty folder, `make run` | set up (s) | first notebook executed (s) |", "|---|---|---|"]
-    for packages, how in (("cold", "every package downloaded"), ("warm", "every package in uv's and pip's caches")):
-        rows.append(f"| {how} | {seconds[f'{packages}, set up']:.0f} | {seconds[f'{packages}, first notebook']:.0f} |")
-    return [*rows, ""]
-
-
-def _notes(results: dict[str, Any]) -> list[str]:
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    shares = ", ".join(f"{name} {share:.2f} %" for name, share in results["helpers"].get("share", {}).items())
-    return [
-        "- The floor is the time on a core of the plain programs over the number of cores: the notebooks' code with "
-        "neither kernel nor notebook, perfectly spread.",
-        "- Time on a core counts every process of a way. Byte code is there for all; the runner has seen each notebook "
-        "once, as it has from a team's second run on.",
-        "- The runner starts one local endpoint; every other way starts one in each notebook, as the notebooks do.",
-        "- nbmake has an environment without the plugins that the project's packages bring to pytest.",
-        f"- helpers adds, over a notebook's wall time in `cookbook run`: {shares}. That is its functions' time on a "
-        "core, and its imports once the client's own are loaded.",
-        *(f"- {line}" for line in results["missing"]),
-        f"- Versions: {versions}.",
-    ]
 
 
 def _options() -> argparse.Namespace:
