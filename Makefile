@@ -64,7 +64,7 @@ pythons: setup ## Execute every notebook, and the fast tests, on each allowed Py
 	@.venv/bin/nox --session pythons $(if $(ARGS),--error-on-missing-interpreters) -- $(ARGS)
 
 picture: setup ## Draw the README's picture of an answer arriving
-	@.venv/bin/python -m mistral_on_azure.upkeep.pictures.answer_arriving
+	@.venv/bin/python -m mistral_on_azure.upkeep.answer_arriving
 
 outputs: setup ## Execute the notebooks on the local endpoint and keep their outputs
 	@$(COOKBOOK) run --save $(ARGS)

@@ -18,8 +18,8 @@ from mistral_on_azure.catalog.selection import grouped
 from mistral_on_azure.catalog.sidecar import GROUPS, read_sidecar
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.upkeep import answer_arriving
 from mistral_on_azure.upkeep.generated import allowed, current, model_list, pages
-from mistral_on_azure.upkeep.pictures import answer_arriving
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (

@@ -20,10 +20,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import machine
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+import reporting
 
 from mistral_on_azure import recipe_programs
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
@@ -114,8 +114,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=measurements.FOLDER)
     given = parser.parse_args()
     kept: dict[str, Any] = {
-        "date": datetime.date.today().isoformat(), "machine": machine.describe(),
-        "versions": machine.versions(["openai", "pyarrow", "ray"]), "load": round(psutil.getloadavg()[0], 1),
+        "date": datetime.date.today().isoformat(), "machine": reporting.machine(),
+        "versions": reporting.versions(["openai", "pyarrow", "ray"]), "load": round(psutil.getloadavg()[0], 1),
         "repeats": given.repeats, "prompts": given.prompts, "in_flight": given.in_flight, "pace": PACE,
         "ways": {way: {"first": [], "rate": [], "memory": []} for way in WAYS},
     }  # fmt: skip

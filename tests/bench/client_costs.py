@@ -16,11 +16,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from importlib.metadata import Distribution, distribution, version
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from typing import Any
 
-import machine
+import reporting
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -78,8 +78,8 @@ def main() -> None:
         _same_question(sent)
     results: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": machine.describe(),
-        "versions": {"Python": machine.versions()["Python"], **{name: version(name) for name in PACKAGES.values()}},
+        "machine": reporting.machine(),
+        "versions": reporting.versions([*PACKAGES.values()]),
         "settings": {"repeats": options.repeats, "calls": options.calls},
         "measures": {
             name: {"title": title, "unit": unit, "digits": digits} for name, (title, unit, digits) in MEASURES.items()

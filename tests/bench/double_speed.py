@@ -20,9 +20,10 @@ from typing import Any
 
 import contenders
 import installing
-import machine
+import reporting
 
 from mistral_on_azure.upkeep import measurements
+from mistral_on_azure.upkeep.markdown import filled
 
 NAME = "doubles"
 MANY, NOBODY = 200, "no double"
@@ -94,9 +95,9 @@ def main() -> None:
                 print(f"  {name}: {[rows[-1] for rows in values[name].values()]}", flush=True)
     results = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": machine.describe(),
+        "machine": reporting.machine(),
         "load": [round(each, 1) for each in os.getloadavg()],
-        "versions": machine.versions(("pytest", "httpx")) | {name: each for name, each in PACKAGES.items() if each},
+        "versions": reporting.versions(("pytest", "httpx")) | {name: each for name, each in PACKAGES.items() if each},
         "settings": {"repeats": options.repeats, "tests": options.tests},
         "missing": missing,
         "values": values,
@@ -115,17 +116,8 @@ def _options() -> argparse.Namespace:
 
 def _environment() -> Path:
     """The Python of an environment with pytest, the doubles and the base package, and nothing else."""
-    folder = installing.CACHE / NAME
-    uv = [installing.sys.executable, "-m", "uv"]
-    installing.run_installer(
-        NAME, [*uv, "venv", "--quiet", "--clear", "--python", installing.sys.executable, str(folder)]
-    )
     wanted = [f"{name}=={version}" if version else name for name, version in PACKAGES.items()]
-    python = folder / "bin" / "python"
-    lock = ["--constraint", str(installing.ROOT / "requirements.lock")]
-    install = [*uv, "pip", "install", "--compile-bytecode", "--python", str(python), *lock]
-    installing.run_installer(NAME, [*install, *wanted, "--editable", str(installing.ROOT)])
-    return python
+    return installing.environment(NAME, *installing.AS_LOCKED, *wanted, "--editable", str(installing.ROOT))
 
 
 def _suites() -> tuple[dict[str, str], list[str]]:
@@ -179,33 +171,7 @@ def costs(results: dict[str, Any]) -> dict[str, tuple[float, float, float, float
 
 def page(results: dict[str, Any]) -> str:
     """The whole page."""
-    about, settings = results["machine"], results["settings"]
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    rows = [
-        f"| {name} | {session:.2f} s | {cpu:.2f} s | {each:.2f} ms | {each_cpu:.2f} ms |"
-        for name, (session, cpu, each, each_cpu) in costs(results).items()
-    ]
-    lines = [
-        "# What a double adds to a test session",
-        "",
-        "Made by `make bench-doubles`; rebuilt from `doubles.json` by `python tests/bench/double_speed.py --render`.",
-        "",
-        f"{results['date']}, {about['cpu']}, {about['cores']} cores, {about['system']}, load {results['load'][0]}; "
-        f"{versions}. Sessions of one test and of {settings['tests'] + 1}, {settings['repeats']} of each, all doubles "
-        "in turn, in another order each time; medians, less those of a session that asks nobody. "
-        "A test gives an answer, asks once over httpx and "
-        'looks at what was sent; with "no call" it takes the fixture and does nothing. Wall time grows with the load.',
-        "",
-        "| double | to a session | of it processor | to a test | of it processor |",
-        "|---|---|---|---|---|",
-        *rows,
-        "",
-        "`respx` answers inside the client and opens no socket; `pytest-httpserver` answers any bytes it was told to. "
-        "Neither counts tokens, checks keys or keeps quotas. The emulators are told their answers before they start, "
-        "and nothing is reset between tests.",
-        *(f"\n{line}" for line in results["missing"]),
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
+    return filled(Path(__file__).with_name(NAME), costs=costs(results), **results)
 
 
 if __name__ == "__main__":

@@ -10,34 +10,47 @@ import argparse
 import contextlib
 import datetime
 import signal
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
 
 import installing
-import machine
 import reporting
 import slices
-from contenders import MOCKTOPUS, Contender, available
+from contenders import AIMOCK, CORES, MOCKTOPUS, OURS, Contender, Running, available, verify
 from generator import LoadError
+from reporting import Target, Verdict, judge
+from slices import MEASURES, Measure
 
 from mistral_on_azure.upkeep import measurements
-from running import CORES, Running, verify
+from mistral_on_azure.upkeep.markdown import filled
+
+NAME = "endpoint"
+TARGETS = (
+    Target("requests/s, same body, over the faster rival", "same", 4, True, (MOCKTOPUS, AIMOCK)),
+    Target("requests/s, every body different, over the faster rival", "different", 2, True, (MOCKTOPUS, AIMOCK)),
+    Target("streams/s over aimock", "streams", 3, True, (AIMOCK,)),
+    Target("p50 at one connection over the lower rival", "p50", 1, False, (MOCKTOPUS, AIMOCK)),
+    Target("process start to first 200", "first", 0.35, False, unit=" s"),
+    Target("memory over aimock", "memory", 1.3, False, (AIMOCK,)),
+    Target("paced streams off their schedule", "paced", 0.5, False, unit=" %"),
+)
 
 
 def main() -> None:
     options = _options()
     if options.render:
-        return measurements.keep(reporting.NAME, reporting.page, options.results)
+        return measurements.keep(NAME, page, options.results)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended
-    described = machine.describe()  # before this process keeps to one core
+    described = reporting.machine()  # before this process keeps to one core
     installing.CACHE.mkdir(parents=True, exist_ok=True)
     contenders, missing = available()
     print(*missing, sep="\n", end="\n" * bool(missing))
     results: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": described,
-        "versions": {**machine.versions(), **machine.node(), **_rivals([contender.name for contender in contenders])},
+        "versions": reporting.versions() | reporting.node() | _rivals(contenders),
         "settings": {"seconds": options.seconds, "repeats": options.repeats, "pinned": len(CORES) > 1},
         "missing": missing,
         "events": {},
@@ -49,9 +62,8 @@ def main() -> None:
             _repeat(contenders[repeat % len(contenders) :] + contenders[: repeat % len(contenders)], options, results)
     except LoadError as error:
         sys.exit(f"The benchmark stopped: {error}.")
-    measurements.keep(reporting.NAME, reporting.page, options.results, results)
-    for target, verdict in zip(reporting.TARGETS, reporting.verdicts(results), strict=True):
-        print(reporting.verdict_line(verdict) if verdict else f"not measured: {target.name}")
+    measurements.keep(NAME, page, options.results, results)
+    print(*reporting.target_lines(TARGETS, _verdicts(results)), sep="\n")
 
 
 def _options() -> argparse.Namespace:
@@ -66,9 +78,10 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _rivals(names: list[str]) -> dict[str, str]:
-    versions = {"@copilotkit/aimock": installing.AIMOCK} if "aimock" in names else {}
-    return {**versions, **(installing.versions_of_mocktopus() if MOCKTOPUS in names else {})}
+def _rivals(contenders: list[Contender]) -> dict[str, str]:
+    names = [contender.name for contender in contenders]
+    versions = {"@copilotkit/aimock": installing.AIMOCK} if AIMOCK in names else {}
+    return versions | (installing.versions_of_mocktopus() if MOCKTOPUS in names else {})
 
 
 def _repeat(contenders: list[Contender], options: argparse.Namespace, results: dict[str, Any]) -> None:
@@ -94,8 +107,35 @@ def _repeat(contenders: list[Contender], options: argparse.Namespace, results: d
             name = running.contender.name
             if running.contender.pace:
                 note(name, "paced", slices.measure_pace(running, results["events"][name]))
-            if (memory := running.memory()) is not None:
-                note(name, "memory", memory)
+            note(name, "memory", running.memory())
+
+
+def page(results: dict[str, Any]) -> str:
+    """The whole page."""
+    targets = reporting.target_rows(TARGETS, _verdicts(results))
+    return filled(Path(__file__).with_name(NAME), targets=targets, rows=_table(results), **results)
+
+
+def _verdicts(results: dict[str, Any]) -> list[Verdict | None]:
+    return [judge(target, results["values"], OURS) for target in TARGETS]
+
+
+def _table(results: dict[str, Any]) -> list[str]:
+    names = list(results["values"])
+    rows = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for key, measure in MEASURES.items():
+        cells = [_cell(results["values"][name].get(key), measure) for name in names]
+        rows.append(f"| {measure.title} ({measure.unit}) | {' | '.join(cells)} |")
+    events = [str(results["events"][name]) for name in names]
+    rows.append(f"| events in a stream, without `[DONE]` | {' | '.join(events)} |")
+    return rows
+
+
+def _cell(measured: list[float] | None, measure: Measure) -> str:
+    if not measured:
+        return "–"
+    middle, low, high = (f"{pick(measured):,.{measure.digits}f}" for pick in (statistics.median, min, max))
+    return f"{middle} ({low}–{high})" if measure.unit != "%" else f"{middle} ({low} to {high})"
 
 
 if __name__ == "__main__":

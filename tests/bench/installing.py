@@ -15,6 +15,7 @@ from mistral_on_azure.package_index import pip_settings
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "bench"
 MOCKTOPUS, AIMOCK, MOCK_OPENAI_API, NBMAKE = "0.2.0", "1.43.0", "1.0.3", "1.5.5"
+AS_LOCKED = ("--compile-bytecode", "--constraint", str(ROOT / "requirements.lock"))  # options of uv pip install
 _TIMEOUT = 180  # seconds for one installation
 
 
@@ -38,13 +39,21 @@ def python_package(name: str, version: str, extra: str = "") -> Path:
     Raises:
         Missing: when that fails.
     """
-    folder = CACHE / name
-    if _distributions(folder).get(name) != version:
-        uv = [sys.executable, "-m", "uv"]
-        python, wanted = folder / "bin" / "python", f"{name}[{extra}]=={version}" if extra else f"{name}=={version}"
-        run_installer(name, [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
-        run_installer(name, [*uv, "pip", "install", "--python", str(python), wanted])
-    return folder / "bin"
+    if _distributions(CACHE / name).get(name) != version:
+        environment(name, f"{name}[{extra}]=={version}" if extra else f"{name}=={version}")
+    return CACHE / name / "bin"
+
+
+def environment(name: str, *install: str) -> Path:
+    """Make an environment anew with what uv is told to install; returns its Python.
+
+    Raises:
+        Missing: when that fails.
+    """
+    python, uv = CACHE / name / "bin" / "python", [sys.executable, "-m", "uv"]
+    run_installer(name, [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(CACHE / name)])
+    run_installer(name, [*uv, "pip", "install", "--python", str(python), *install])
+    return python
 
 
 def node_package(name: str, package: str, version: str) -> Path:
@@ -70,15 +79,16 @@ def nbmake() -> Path:
     Raises:
         Missing: when that fails.
     """
-    folder = CACHE / "nbmake"
-    python, lock = folder / "bin" / "python", ROOT / "requirements.lock"
-    if _distributions(folder).get("nbmake") != NBMAKE:
-        uv = [sys.executable, "-m", "uv"]
-        run_installer("nbmake", [*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
-        install = [*uv, "pip", "install", "--compile-bytecode", "--python", str(python)]
-        packages = [f"nbmake=={NBMAKE}", "pytest-xdist", "--editable", f"{ROOT}[notebooks]"]
-        run_installer("nbmake", [*install, "--constraint", str(lock), *packages])
-    return python
+    if _distributions(CACHE / "nbmake").get("nbmake") == NBMAKE:
+        return CACHE / "nbmake" / "bin" / "python"
+    packages = [f"nbmake=={NBMAKE}", "pytest-xdist", "--editable", f"{ROOT}[notebooks]"]
+    return environment("nbmake", *AS_LOCKED, *packages)
+
+
+def variables_kept() -> dict[str, str]:
+    """This process's variables without an endpoint of the user's, and without what makes Python compile in each run."""
+    left_out = ("AZURE_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
 
 
 def versions_of_mocktopus() -> dict[str, str]:

@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import installing
-import machine
+import reporting
 import ways
-from installing import CACHE, ROOT
-from reporting import target_rows, verdict_line
-from wanted_ratios import Target, Verdict, judge
-from ways import FLOOR, NBMAKE, OURS, PAPERMILL, Failed, environment
+from installing import CACHE, ROOT, variables_kept
+from reporting import Target, Verdict, judge, target_lines, target_rows
+from ways import FLOOR, NBMAKE, OURS, PAPERMILL, Failed
 
 from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.running.worker import adopt_orphans
 from mistral_on_azure.upkeep import measurements
+from mistral_on_azure.upkeep.markdown import filled
 
 _IMPORT = "import time; began = time.perf_counter(); import mistral_on_azure; print(time.perf_counter() - began)"
 _IMPORTS = 15  # times that `import mistral_on_azure` is measured
@@ -40,13 +40,13 @@ def main() -> None:
     if options.render:
         return measurements.keep(NAME, page, options.results)
     adopt_orphans()  # so that the processor time of what a way leaves behind when it ends is counted, too
-    installing.CACHE.mkdir(parents=True, exist_ok=True)
+    CACHE.mkdir(parents=True, exist_ok=True)
     contenders, missing = ways.available()
     print(*missing, sep="\n", end="\n" * bool(missing))
     results: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": machine.describe(),
-        "versions": machine.versions(_PACKAGES) | ({"nbmake": installing.NBMAKE} if ways.NBMAKE in contenders else {}),
+        "machine": reporting.machine(),
+        "versions": reporting.versions(_PACKAGES) | ({"nbmake": installing.NBMAKE} if NBMAKE in contenders else {}),
         "settings": {"repeats": options.repeats},
         "missing": missing,
         "values": {name: {"wall": [], "cpu": []} for name in contenders},
@@ -60,10 +60,10 @@ def main() -> None:
             _repeat(contenders, results["values"])
         results["helpers"] = _helpers()
         results["set_up"] = {} if options.no_set_up else measure_set_up()
-    except ways.Failed as error:
+    except Failed as error:
         sys.exit(f"The benchmark stopped: {error}.")
     measurements.keep(NAME, page, options.results, results)
-    print(*verdict_lines(results), sep="\n")
+    print(*target_lines(TARGETS, _verdicts(results)), sep="\n")
 
 
 _SET_UP_TIMEOUT = 900  # seconds
@@ -97,7 +97,9 @@ def _set_up(folder: Path, caches: dict[str, str]) -> tuple[float, float]:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    kept = {name: value for name, value in environment().items() if not name.startswith(("MAKE", "MFLAGS", "VIRTUAL"))}
+    kept = {
+        name: value for name, value in variables_kept().items() if not name.startswith(("MAKE", "MFLAGS", "VIRTUAL"))
+    }
     began, ready = time.perf_counter(), 0.0
     command = ["timeout", str(_SET_UP_TIMEOUT), "make", "run", "ARGS=webrequests"]
     process = subprocess.Popen(
@@ -124,32 +126,9 @@ TARGETS = (
 
 def page(results: dict[str, Any]) -> str:
     """The whole page."""
-    machine, repeats = results["machine"], results["settings"]["repeats"]
-    return "\n".join(
-        [
-            "# Executing the clients' notebooks",
-            "",
-            "Made by `make bench-notebooks`; rebuilt from `notebooks.json` by "
-            "`python tests/bench/notebook_speed.py --render`.",
-            "",
-            f"{results['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}; repeats: {repeats}, "
-            "all ways in turn, each alone; medians, with the smallest and the largest repeat in parentheses.",
-            "",
-            *target_rows(TARGETS, _verdicts(results)),
-            "",
-            *_table(results),
-            "",
-            *_set_up_table(results["set_up"]),
-            *_notes(results),
-            "",
-        ]
-    )
-
-
-def verdict_lines(results: dict[str, Any]) -> list[str]:
-    """Each target in one line, for the terminal."""
-    pairs = zip(TARGETS, _verdicts(results), strict=True)
-    return [verdict_line(verdict) if verdict else f"not measured: {target.name}" for target, verdict in pairs]
+    targets = target_rows(TARGETS, _verdicts(results))
+    shares = [f"{name} {share:.2f} %" for name, share in results["helpers"].get("share", {}).items()]
+    return filled(Path(__file__).with_name(NAME), targets=targets, rows=_table(results), shares=shares, **results)
 
 
 def _verdicts(results: dict[str, Any]) -> list[Verdict | None]:
@@ -173,32 +152,6 @@ def _table(results: dict[str, Any]) -> list[str]:
 
 def _spread(measured: list[float]) -> str:
     return f"{statistics.median(measured):.1f} ({min(measured):.1f} to {max(measured):.1f})"
-
-
-def _set_up_table(seconds: dict[str, float]) -> list[str]:
-    if not seconds:
-        return []
-    rows = ["| from an empty folder, `make run` | set up (s) | first notebook executed (s) |", "|---|---|---|"]
-    for packages, how in (("cold", "every package downloaded"), ("warm", "every package in uv's and pip's caches")):
-        rows.append(f"| {how} | {seconds[f'{packages}, set up']:.0f} | {seconds[f'{packages}, first notebook']:.0f} |")
-    return [*rows, ""]
-
-
-def _notes(results: dict[str, Any]) -> list[str]:
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    shares = ", ".join(f"{name} {share:.2f} %" for name, share in results["helpers"].get("share", {}).items())
-    return [
-        "- The floor is the time on a core of the plain programs over the number of cores: the notebooks' code with "
-        "neither kernel nor notebook, perfectly spread.",
-        "- Time on a core counts every process of a way. Byte code is there for all; the runner has seen each notebook "
-        "once, as it has from a team's second run on.",
-        "- The runner starts one local endpoint; every other way starts one in each notebook, as the notebooks do.",
-        "- nbmake has an environment without the plugins that the project's packages bring to pytest.",
-        f"- helpers adds, over a notebook's wall time in `cookbook run`: {shares}. That is its functions' time on a "
-        "core, and its imports once the client's own are loaded.",
-        *(f"- {line}" for line in results["missing"]),
-        f"- Versions: {versions}.",
-    ]
 
 
 def _options() -> argparse.Namespace:

@@ -22,7 +22,7 @@ from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any
 
-import machine
+import reporting
 from mistral_common.protocol.instruct.messages import UserMessage
 from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.tokens.tokenizers.mistral import MistralTokenizer
@@ -180,7 +180,7 @@ def main() -> None:
             print(json.dumps({name: {key: value for key, value in figures.items() if key != "tokens"}}), flush=True)
     if not given.only:
         kept = {
-            "date": datetime.date.today().isoformat(), "machine": machine.describe(), "minutes": given.minutes,
+            "date": datetime.date.today().isoformat(), "machine": reporting.machine(), "minutes": given.minutes,
             "minute": given.minute, "sample": SAMPLE, "pace": PACE, "results": results,
         }  # fmt: skip
         write_json(measurements.FOLDER / "quota.json", kept)

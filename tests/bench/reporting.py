@@ -1,103 +1,128 @@
-"""The report: a Markdown page made from nothing but the results' JSON, so that the two can never differ."""
+"""What the reports have in common: the machine and the versions, and targets with what was measured of them."""
 
 from __future__ import annotations
 
+import os
+import platform
 import statistics
+import subprocess
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-from slices import MEASURES, Measure
-from wanted_ratios import TARGETS, Target, Verdict, judge
-
-NAME = "endpoint"
-
-
-def page(results: dict[str, Any]) -> str:
-    """The whole page."""
-    machine, settings = results["machine"], results["settings"]
-    apart = "server and load generator on a core each" if settings["pinned"] else "server and load generator not pinned"
-    return "\n".join(
-        [
-            "# The local endpoint beside its rivals",
-            "",
-            "Made by `make bench`; rebuilt from `endpoint.json` by `python tests/bench/endpoint_speed.py --render`.",
-            "",
-            f"{results['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['system']}; loopback, {apart}; "
-            f"{settings['repeats']} repeats of {settings['seconds']:g} s a measure, all servers in turn; medians, with "
-            "the smallest and the largest repeat in parentheses.",
-            "",
-            *target_rows(TARGETS, verdicts(results)),
-            "",
-            *_table(results),
-            "",
-            *_notes(results),
-            "",
-        ]
-    )
+_PACKAGES = ("uvloop", "httptools", "msgspec", "sentencepiece", "mistral-common")
 
 
-def verdict_line(verdict: Verdict) -> str:
-    """A target in one line, for the terminal."""
-    passed = "PASS  " if verdict.passed else "MISSED"
-    rival = f" ({verdict.rival})" if verdict.rival else ""
-    return f"{passed} {verdict.target.name}{rival}: {_reached(verdict)}, wanted {verdict.target.wanted()}"
+def machine() -> dict[str, str | int]:
+    """The processor, the cores that this process may use, and the operating system; no name and no path."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"cpu": _processor(), "cores": cores, "system": f"{platform.system()} {platform.machine()}"}
 
 
-def verdicts(results: dict[str, Any]) -> list[Verdict | None]:
-    return [judge(target, results["values"]) for target in TARGETS]
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
 
 
-def _reached(verdict: Verdict) -> str:
-    unit = verdict.target.unit
-    return f"{verdict.median:.2f}{unit} ({verdict.low:.2f} to {verdict.high:.2f})"
+def versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+    """Python and some packages: without any named, those that serve."""
+    found = {"Python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def node() -> dict[str, str]:
+    """The version of Node.js, nothing without one."""
+    try:
+        done = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"Node.js": done.stdout.strip().removeprefix("v")}
+
+
+Values = dict[str, dict[str, list[float]]]  # contender, measure: a number for each repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bound on ours, or on the ratio of ours to a rival: the better of `rivals` by median."""
+
+    name: str
+    measure: str
+    bound: float
+    at_least: bool
+    rivals: tuple[str, ...] = ()
+    unit: str = "×"
+
+    def wanted(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {self.bound:g}{self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A target as it was measured: the median, the smallest and the largest of the repeats."""
+
+    target: Target
+    rival: str | None
+    median: float
+    low: float
+    high: float
+
+    @property
+    def passed(self) -> bool:
+        reached = abs(self.median)
+        return reached >= self.target.bound if self.target.at_least else reached <= self.target.bound
+
+    def reached(self) -> str:
+        return f"{self.median:.2f}{self.target.unit} ({self.low:.2f} to {self.high:.2f})"
+
+
+def judge(target: Target, values: Values, ours: str) -> Verdict | None:
+    """Hold a target to what was measured of the contender `ours`; None when something it needs was not measured."""
+    mine = values.get(ours, {}).get(target.measure)
+    if not mine:
+        return None
+    if not target.rivals:
+        return Verdict(target, None, statistics.median(mine), min(mine), max(mine))
+    others = {name: values.get(name, {}).get(target.measure) for name in target.rivals}
+    others = {name: measured for name, measured in others.items() if measured}
+    if not others:
+        return None
+    better = min if target.measure == "p50" else max
+    rival = better(others, key=lambda name: statistics.median(others[name]))
+    ratios = [one / other for one, other in zip(mine, others[rival], strict=True)]
+    whole = statistics.median(mine) / statistics.median(others[rival])
+    return Verdict(target, rival, whole, min(ratios), max(ratios))
+
+
+def target_lines(targets: Sequence[Target], verdicts: Sequence[Verdict | None]) -> list[str]:
+    """Each target in one line, for the terminal."""
+    lines = []
+    for target, verdict in zip(targets, verdicts, strict=True):
+        if verdict is None:
+            lines.append(f"not measured: {target.name}")
+            continue
+        passed = "PASS  " if verdict.passed else "MISSED"
+        rival = f" ({verdict.rival})" if verdict.rival else ""
+        lines.append(f"{passed} {target.name}{rival}: {verdict.reached()}, wanted {target.wanted()}")
+    return lines
 
 
 def target_rows(targets: Sequence[Target], verdicts: Sequence[Verdict | None]) -> list[str]:
     """A table of targets and what was reached."""
     rows = ["| target | wanted | measured | rival | |", "|---|---|---|---|---|"]
     for target, verdict in zip(targets, verdicts, strict=True):
-        measured = ("not measured", "", "") if verdict is None else _cells(verdict)
+        measured = ["not measured", "", ""]
+        if verdict is not None:
+            measured = [verdict.reached(), verdict.rival or "", "PASS" if verdict.passed else "**MISSED**"]
         rows.append(f"| {target.name} | {target.wanted()} | {' | '.join(measured)} |")
     return rows
-
-
-def _cells(verdict: Verdict) -> tuple[str, str, str]:
-    return _reached(verdict), verdict.rival or "", "PASS" if verdict.passed else "**MISSED**"
-
-
-def _table(results: dict[str, Any]) -> list[str]:
-    names = list(results["values"])
-    rows = [f"| | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
-    for key, measure in MEASURES.items():
-        cells = [_cell(results["values"][name].get(key), measure) for name in names]
-        rows.append(f"| {measure.title} ({measure.unit}) | {' | '.join(cells)} |")
-    events = [str(results["events"][name]) for name in names]
-    rows.append(f"| events in a stream, without `[DONE]` | {' | '.join(events)} |")
-    return rows
-
-
-def _cell(measured: list[float] | None, measure: Measure) -> str:
-    if not measured:
-        return "–"
-    middle, low, high = (f"{pick(measured):,.{measure.digits}f}" for pick in (statistics.median, min, max))
-    return f"{middle} ({low}–{high})" if measure.unit != "%" else f"{middle} ({low} to {high})"
-
-
-def _notes(results: dict[str, Any]) -> list[str]:
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    return [
-        "- `cookbook serve` checks the key, counts exactly with Mistral's tokenizer and computes the quota for every "
-        "request; its quota is set too high to be reached. mocktopus and aimock check no key, have no quota and "
-        "estimate or repeat their counts.",
-        "- floor: a constant answer from httptools and uvloop, the libraries `cookbook serve` stands on.",
-        "- Streams: ours send an event for each token; mocktopus waits 20 ms after each of its events, which cannot be "
-        "changed; aimock sends 20 characters an event.",
-        "- Paced: 200 ms to the first token, 20 ms between tokens; aimock's schedule is its own profile of the same "
-        "figures over its fewer events. A stream's time runs from the moment its request is sent.",
-        "- The load generator is one process for all servers and always awake, so that no server is charged for waking "
-        "it. The floor shows what it is able to send.",
-        "- The server's CPU is what the system charged its process for a request: it says how much of a rate is the "
-        "server's own, whatever else the machine was doing.",
-        *(f"- {line}" for line in results["missing"]),
-        f"- Versions: {versions}.",
-    ]

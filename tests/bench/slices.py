@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import request_bodies as bodies
 import uvloop
+from contenders import Running
 from generator import Load, LoadError, Outcome
-
-from running import Running
 
 CONNECTIONS, STREAMS, PACED = 64, 32, 64
 SLICE = 0.5  # seconds

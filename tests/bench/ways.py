@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import installing
-from installing import CACHE, ROOT
+from installing import CACHE, ROOT, variables_kept
 
 from mistral_on_azure.catalog.clients import names
 
@@ -37,12 +37,6 @@ class Spent:
 
     wall: float
     cpu: float
-
-
-def environment() -> dict[str, str]:
-    """This process's variables without an endpoint of the user's, and without what makes Python compile in each run."""
-    left_out = ("AZURE_", "PYTHONDONTWRITEBYTECODE")
-    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
 
 
 def available() -> tuple[dict[str, Callable[[], Spent]], list[str]]:
@@ -89,7 +83,9 @@ def seconds_by_notebook() -> dict[str, float]:
 def seconds_of_helpers(notebook: Path, variables: dict[str, str]) -> float:
     """Processor time that `helpers` adds to a notebook, on the endpoint that the variables name."""
     command = [sys.executable, str(_PLAIN), str(notebook)]
-    done = subprocess.run(command, env={**environment(), **variables}, capture_output=True, text=True, timeout=_TIMEOUT)
+    done = subprocess.run(
+        command, env={**variables_kept(), **variables}, capture_output=True, text=True, timeout=_TIMEOUT
+    )
     if done.returncode:
         raise Failed(f"{notebook.name} failed as a plain program: {done.stderr.strip().splitlines()[-1]}")
     return json.loads(done.stderr.splitlines()[-1])["helpers"]
@@ -104,7 +100,7 @@ def spend(command: list[object]) -> Spent:
     before, began = _children(), time.perf_counter()
     words = [str(word) for word in command]
     try:
-        subprocess.run(words, env=environment(), cwd=ROOT, check=True, capture_output=True, timeout=_TIMEOUT)
+        subprocess.run(words, env=variables_kept(), cwd=ROOT, check=True, capture_output=True, timeout=_TIMEOUT)
     except (subprocess.SubprocessError, OSError) as error:
         raise Failed(f"{Path(words[0]).name} did not execute the notebooks ({type(error).__name__})") from None
     wall = time.perf_counter() - began

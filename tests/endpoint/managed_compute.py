@@ -13,8 +13,7 @@ from mistral_on_azure.endpoint.gateway.managed import STATUS, Managed
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
 from mistral_on_azure.endpoint.transport.listener import Callers
 from mistral_on_azure.upkeep.truth.asking_truth import ANSWERS, MODEL, QUESTIONS
-from mistral_on_azure.upkeep.truth.kept_answers import kept
-from mistral_on_azure.upkeep.truth.truth_questions import Question, Reply, read_questions, read_rows
+from mistral_on_azure.upkeep.truth.questions_and_answers import Question, Reply, kept, read_questions, read_rows
 
 MEASURED_CONTEXT = 384  # of the engine that the questions were put to
 ORIGIN = "http://example.org"  # of the page that the container's CORS was asked for

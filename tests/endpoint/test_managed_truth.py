@@ -17,8 +17,7 @@ from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.endpoint.transport.contents import read_as_python
 from mistral_on_azure.endpoint.transport.listener import Callers
 from mistral_on_azure.upkeep.truth.asking_truth import ANSWERS, QUESTIONS
-from mistral_on_azure.upkeep.truth.kept_answers import about_path, differences
-from mistral_on_azure.upkeep.truth.truth_questions import Question, ask
+from mistral_on_azure.upkeep.truth.questions_and_answers import Question, about_path, ask, differences
 from scripted import listed
 
 LEAST = 98.0  # percent of the first questions as it is served, and of all as the one that was measured

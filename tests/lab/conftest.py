@@ -8,9 +8,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from jupyterlab_process import Lab, jupyterlab
+from jupyterlab_process import Lab, furnish, jupyterlab
 from lab_page import LabPage
-from used_home import furnish
 from views import ENGINES, PICTURES, ROOT, VIEWS
 
 from browsing import chromium

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from mistral_on_azure.upkeep.truth.asking_truth import PROVIDERS, main
-from mistral_on_azure.upkeep.truth.kept_answers import compare, kept, merged, pattern, shape
-from mistral_on_azure.upkeep.truth.published_container import lay_out, metadata_of
+from mistral_on_azure.upkeep.truth.asking_truth import PROVIDERS, compare, main
+from mistral_on_azure.upkeep.truth.published_container import lay_out
+from mistral_on_azure.upkeep.truth.questions_and_answers import Question, Reply, kept, merged, pattern, shape
 from mistral_on_azure.upkeep.truth.tiny_engine import Home
-from mistral_on_azure.upkeep.truth.truth_questions import Question, Reply
 
 
 def write(path: Path, *rows: dict[str, Any]) -> Path:
@@ -71,7 +70,7 @@ def test_a_model_is_laid_out_as_the_catalog_has_it(tmp_path: Path, layer: str):
     model = tmp_path / "model"
     model.mkdir()
     write(model / "config.json", {})
-    folder, inner = lay_out(Home(tmp_path), model, layer, metadata_of("some/model", PROVIDERS[layer]))
+    folder, inner = lay_out(Home(tmp_path), model, layer, "some/model", PROVIDERS[layer])
     assert (inner / "config.json").is_file()
     metadata = json.loads((folder / "mlflow_model_folder" / "MLmodel").read_text())["metadata"]
     assert metadata["base_model_name"] == "some/model"

@@ -17,9 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from mistral_on_azure.azure import http
-from mistral_on_azure.upkeep.faults.archive import at_once
-from mistral_on_azure.upkeep.faults.calls import CALLS, Call
-from mistral_on_azure.upkeep.faults.cases import CASES, Case
+from mistral_on_azure.upkeep.faults.calls import CALLS, CASES, Call, Case
+from mistral_on_azure.upkeep.faults.measuring import at_once
 
 HEALTHY = Case("healthy", {})
 ALL = [HEALTHY, replace(HEALTHY, name="healthy (streamed)", stream=True), *CASES.values()]

@@ -21,7 +21,7 @@ from mistral_on_azure.errors import CookbookError
 _LEFT_OUT = {"JUPYTER_NO_CONFIG", "JUPYTERLAB_DIR"}
 
 
-def open_lab(root: Path, port: int | None, browser: bool, arguments: Sequence[str] = ()) -> None:
+def open_lab(root: Path, port: int | None, browser: bool, arguments: Sequence[str]) -> None:
     """Replace this process by JupyterLab.
 
     Args:

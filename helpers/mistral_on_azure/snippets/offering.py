@@ -15,17 +15,17 @@ from mistral_on_azure.snippets.starter import header, read, sections, snippets, 
 def shell_script(notebook: Notebook, section: str) -> str:
     """The bash script of a section that has shell cells."""
     code = "\n\n".join(cell.code.strip("\n") for cell in snippets(notebook, section, shell=True))
-    comment = header(notebook.title, section, ["Needs bash and curl."], code)
+    comment = header(notebook.title, section, "Needs bash and curl.", code)
     return f"#!/usr/bin/env bash\n{comment}\nset -euo pipefail\n\n{code}\n"
 
 
 def _with_shell(folder: Path) -> dict[str, list[str]]:
     """The sections that have a shell script, by the notebook's id."""
-    found = {
-        name: [each for each in of if snippets(read(folder, name), each, shell=True)]
+    return {
+        name: found
         for name, of in sections(folder).items()
+        if (found := [each for each in of if snippets(read(folder, name), each, shell=True)])
     }
-    return {name: of for name, of in found.items() if of}
 
 
 def snippet(folder: Path, task: str, client: str, shell: bool) -> str:

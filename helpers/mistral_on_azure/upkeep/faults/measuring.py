@@ -1,4 +1,4 @@
-"""One call of one client with one fault: its tries, its waits, and the exception.
+"""Calls with faults, measured: one client and one fault, or all pairs of them in parallel.
 
 The local endpoint's journal has the number of tries and their times. A wait is the time that the client chose to wait
 between two tries, without the client's timeout; on loopback, other times are negligible. The text of an exception is
@@ -8,18 +8,24 @@ kept in one line, without values that differ between runs or machines.
 from __future__ import annotations
 
 import json
+import logging
+import multiprocessing
 import re
 import traceback
+import warnings
+from collections.abc import Collection
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Any
 
 from mistral_on_azure.azure import http
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.endpoint.starting import new_key, start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.upkeep.faults import calls
-from mistral_on_azure.upkeep.faults.calls import CALLS, Call
-from mistral_on_azure.upkeep.faults.cases import Case
+from mistral_on_azure.upkeep.faults.calls import CALLS, CASES, Call, Case
 
 _EARLY = 0.4  # seconds by which a wait may be shorter than measured before: clients choose waits at random
 _LATE = 1.5  # seconds by which it may be longer, on a busy machine
@@ -27,6 +33,8 @@ _ALIKE = 0.5  # seconds; waits that differ less are shown as one span
 _LATER = 1.0  # seconds by which a client that obeys `Retry-After` may be late
 
 Spans = list[list[float]]  # for each wait the shortest and the longest that was measured
+Pair = tuple[str, str]  # the names of a case and of a client
+PAIRS = [(case, client) for client in CALLS for case in CASES]
 
 
 def rounded(arrived: list[float], timeout: float | None = None) -> list[float]:
@@ -37,11 +45,6 @@ def rounded(arrived: list[float], timeout: float | None = None) -> list[float]:
         timeout: the client's timeout in seconds, after which each try failed; None for none.
     """
     return [round(max(0.0, later - earlier - (timeout or 0)), 1) for earlier, later in pairwise(arrived)]
-
-
-def spans(repeats: list[list[float]]) -> Spans:
-    """The spans of the waits of several repeats, which all have the same number of tries."""
-    return [[min(each), max(each)] for each in zip(*repeats, strict=True)]
 
 
 def agree(kept: Spans, seen: list[float]) -> bool:
@@ -236,3 +239,37 @@ def _of_own_code(error: Exception) -> bool:
     files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
     own = max(place for place, file in enumerate(files) if file == calls.__file__)
     return not any("site-packages" in file for file in files[own:])
+
+
+def measure_all(pairs: Collection[Pair]) -> dict[Pair, Measured]:
+    """Measure each pair once, on one local endpoint and with a process for each client.
+
+    Raises:
+        CookbookError: when a client fails without any fault.
+    """
+    cases = {client: [case for case, of in pairs if of == client] for _, client in pairs}
+    keys = {client: [new_key() for _ in range(len(mine) + 1)] for client, mine in cases.items()}
+    with (
+        start([key for each in keys.values() for key in each]) as endpoint,
+        ProcessPoolExecutor(len(keys), multiprocessing.get_context("spawn")) as pool,
+    ):
+        running = {
+            client: pool.submit(_measure_client, client, mine, endpoint.url, keys[client])
+            for client, mine in cases.items()
+        }
+        done = {client: future.result() for client, future in running.items()}
+    return {(case, client): done[client][case] for case, client in pairs}
+
+
+def _measure_client(client: str, cases: list[str], url: str, keys: list[str]) -> dict[str, Measured]:
+    logging.disable()
+    warnings.simplefilter("ignore")
+    whole = answer(client, url, keys[0])
+    with ThreadPoolExecutor(at_once(client)) as pool:
+        measured = pool.map(lambda case, key: measure(client, CASES[case], url, key, whole), cases, keys[1:])
+        return dict(zip(cases, measured, strict=True))
+
+
+def at_once(client: str) -> int:
+    """The number of calls of a client that are made in parallel."""
+    return 1 if clients()[client].shares_connections else 8

@@ -1,10 +1,15 @@
-"""The page of clients and faults: a summary and a table of each group of faults, made from the measurements."""
+"""The kept measurements, as JSON: made, compared with new ones, and shown on the page of clients and faults."""
 
 from __future__ import annotations
 
+import platform
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,10 +17,79 @@ import click
 from mistral_on_azure.azure.files import read_json, write_json, write_whole
 from mistral_on_azure.catalog.clients import clients, in_words
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.upkeep.faults import archive, measuring
-from mistral_on_azure.upkeep.faults.archive import LONG, PAIRS, Results, clients_in, measure_all, waits_long
-from mistral_on_azure.upkeep.faults.cases import CASES, GROUPS, Case, Group
+from mistral_on_azure.upkeep.faults import measuring
+from mistral_on_azure.upkeep.faults.calls import CALLS, CASES, GROUPS, PACKAGES, Case, Group
+from mistral_on_azure.upkeep.faults.measuring import PAIRS, Measured, Pair, measure_all
 from mistral_on_azure.upkeep.markdown import filled
+
+FILE = Path(__file__).with_name("clients_and_faults.json")
+PAGE = FILE.with_name("CLIENTS_AND_FAULTS.md")
+LONG = 10.0  # seconds of waiting
+
+Results = dict[str, Any]
+
+
+def versions() -> dict[str, str]:
+    """The installed version of each client's package."""
+    return {package: version(package) for package in PACKAGES.values()}
+
+
+def results(rounds: list[dict[Pair, Measured]]) -> Results:
+    """The results of all pairs, from repeated measurements."""
+    measured: Results = {}
+    for case, client in PAIRS:
+        measured.setdefault(case, {})[client] = _entry([asdict(each[case, client]) for each in rounds])
+    return {
+        "date": date.today().isoformat(),
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "system": platform.system(),
+        "versions": versions(),
+        "repeats": len(rounds),
+        "measured": measured,
+    }
+
+
+def _entry(repeats: list[Results]) -> Results:
+    entry: Results = {}
+    varies: Results = {}
+    for name in repeats[0]:
+        if name == "waits":
+            waits = [each[name] for each in repeats if each["tries"] == entry["tries"]]
+            entry[name] = [[min(each), max(each)] for each in zip(*waits, strict=True)]
+            continue
+        values = [value for value, _ in Counter(each[name] for each in repeats).most_common()]
+        entry[name] = values[0]
+        if len(values) > 1:
+            varies[name] = values
+    return {**entry, "varies": varies} if varies else entry
+
+
+def clients_in(kept: Results) -> list[str]:
+    """The clients in kept results, in the order of tables. A new client is missing until `make faults`."""
+    return [client for client in CALLS if all(client in of for of in kept["measured"].values())]
+
+
+def waits_long(entry: Results) -> bool:
+    """Whether the sum of a client's waits is over `LONG` seconds."""
+    return sum(high for _, high in entry["waits"]) > LONG
+
+
+def differences(kept: Results, seen: dict[Pair, Measured]) -> list[str]:
+    """A line for each value that differs from the kept one."""
+    lines = []
+    for (case, client), measured in seen.items():
+        if client not in kept["measured"].get(case, {}):
+            lines.append(f"{client}, {case}: was not measured before")
+            continue
+        entry = kept["measured"][case][client]
+        varies = entry.get("varies", {})
+        for name, value in asdict(measured).items():
+            if name in varies or (name == "waits" and "tries" in varies):
+                continue
+            same = measuring.agree(entry[name], value) if name == "waits" else entry[name] == value
+            if not same:
+                lines.append(f"{client}, {case}: {name} was {entry[name]!r}, is {value!r}")
+    return lines
 
 
 @dataclass(slots=True)
@@ -147,9 +221,6 @@ def _made_up(entry: Results, case: Case, client: str) -> bool:
     return entry["status"] is not None and entry["status"] not in (case.fault.get("status"), 200)
 
 
-PAGE = archive.FILE.with_name("CLIENTS_AND_FAULTS.md")
-
-
 def page(kept: Results) -> str:
     """The whole page."""
     measured = {name: clients()[name] for name in clients_in(kept)}
@@ -180,9 +251,9 @@ def measure(repeats: int) -> None:
         began = time.monotonic()
         rounds.append(measure_all(PAIRS))
         click.echo(f"Round {number + 1} of {repeats}: {len(PAIRS)} calls in {time.monotonic() - began:.0f} s")
-    write_json(archive.FILE, archive.results(rounds))
+    write_json(FILE, results(rounds))
     render()
-    click.echo(f"Wrote {PAGE} and {archive.FILE.name}")
+    click.echo(f"Wrote {PAGE} and {FILE.name}")
 
 
 def check() -> None:
@@ -191,7 +262,7 @@ def check() -> None:
     Raises:
         CookbookError: when a value differs.
     """
-    found = archive.differences(read_json(archive.FILE), measure_all(PAIRS))
+    found = differences(read_json(FILE), measure_all(PAIRS))
     for line in found:
         click.echo(line)
     if found:
@@ -203,4 +274,4 @@ def check() -> None:
 
 def render() -> None:
     """Write the page again from the kept results."""
-    write_whole(PAGE, page(read_json(archive.FILE)))
+    write_whole(PAGE, page(read_json(FILE)))

@@ -8,22 +8,30 @@ import json
 import re
 import signal
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mistral_on_azure.azure.files import ROOT
-from mistral_on_azure.upkeep.truth import kept_answers, published_container, tiny_engine, truth_questions
+from mistral_on_azure.upkeep.truth import published_container, tiny_engine
+from mistral_on_azure.upkeep.truth.questions_and_answers import (
+    Question,
+    Reply,
+    Row,
+    ask,
+    differences,
+    kept,
+    merged,
+    read_questions,
+    read_rows,
+    write_answers,
+)
 from mistral_on_azure.upkeep.truth.tiny_engine import Child, Home, say
 
 HERE = Path(__file__).resolve().parent
 QUESTIONS, ANSWERS = HERE / "questions.jsonl", HERE / "answers.jsonl"
 
 MODEL = "mistralai/Mixtral-8x22B-Instruct-v0.1"
-ENGINE_MODULES = {
-    # The engine that Microsoft's package starts is vLLM's server with one route more, which /score needs.
-    "vllm": "llm.optimized.inference.vllm_api_server",
-    "vllm-tools": "vllm.entrypoints.openai.api_server",
-}
 PROVIDERS = {"fmi": "mistral", "fmi-noprov": "", "fmi-safety": "mistral"}
 
 
@@ -33,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = _parser().parse_args(argv)
     if arguments.compare:
-        least = kept_answers.compare(*arguments.compare, show=arguments.show)
+        least = compare(*arguments.compare, show=arguments.show)
         return 0 if least >= arguments.at_least else 1
     home = Home(arguments.home.expanduser().resolve())
     tiny_engine.make_environment(home, arguments.python)
@@ -41,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     part = arguments.only or arguments.layers
     target = arguments.answers or (home.folder / "answers.jsonl" if part else ANSWERS)
-    asked = [q for q in truth_questions.read_questions(arguments.questions) if re.search(arguments.only, q.id)]
+    asked = [q for q in read_questions(arguments.questions) if re.search(arguments.only, q.id)]
     rows = _ask_all(home, asked, arguments.times, arguments.layers)
     about = {
         "asked": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -49,9 +57,42 @@ def main(argv: list[str] | None = None) -> int:
         "context": tiny_engine.CONTEXT,
         "versions": tiny_engine.versions(home),
     }
-    kept_answers.write_answers(target, rows, about)
+    write_answers(target, rows, about)
     say(f"wrote {len(rows)} answers to {len(asked)} questions to {target}")
     return 0
+
+
+def compare(old: Path, new: Path, *, show: int = 20) -> float:
+    """Print the share of rows that agree in two files, by layer, and the first rows that differ.
+
+    Returns:
+        The lowest percentage of a layer.
+    """
+    left, right = ({(row["id"], row["layer"]): row for row in read_rows(path)} for path in (old, new))
+    common = [key for key in left if key in right]
+    asked, agreed = Counter[str](), Counter[str]()
+    shown = 0
+    for key in common:
+        asked[key[1]] += 1
+        names = differences(left[key], right[key])
+        agreed[key[1]] += not names
+        if names and shown < show:
+            shown += 1
+            print(f"differs: {key[0]} [{key[1]}]: {', '.join(names)}")
+            for label, row in (("old", left[key]), ("new", right[key])):
+                print(f"  {label}: {_excerpt(row, names)}")
+    for layer in sorted(asked):
+        print(f"{layer}: {agreed[layer]} of {asked[layer]} rows agree ({100 * agreed[layer] / asked[layer]:.1f} %)")
+    for label, rows, others in (("old", left, right), ("new", right, left)):
+        if missing := len(rows.keys() - others.keys()):
+            print(f"only in the {label} file: {missing} rows")
+    return min((100 * agreed[layer] / asked[layer] for layer in asked), default=0.0)
+
+
+def _excerpt(row: Row, names: list[str]) -> str:
+    """The differing parts of a row, with its status."""
+    parts = {name: row.get(name.partition(".")[0]) for name in names}
+    return json.dumps({"status": row["status"], **parts}, ensure_ascii=False)[:600]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,58 +113,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _ask_all(
-    home: Home, asked: list[truth_questions.Question], times: int, only: list[str] | None
-) -> list[kept_answers.Row]:
-    """Start the layers that the questions need, ask each one, and stop them, also after an error."""
+def _ask_all(home: Home, asked: list[Question], times: int, only: list[str] | None) -> list[Row]:
+    """Start one engine, ask it, and ask each container that the questions need in front of it."""
     wanted = {layer for question in asked for layer in question.layers}
     wanted &= set(only) if only else wanted
-    children: list[Child] = []
-    rows: list[kept_answers.Row] = []
-    try:
-        if wanted - {"vllm-tools"}:
-            rows += _ask_stack(home, asked, times, wanted - {"vllm-tools"}, children)
-            _stop(children)
-        if "vllm-tools" in wanted:
-            model = tiny_engine.make_model(home, tools=True)
-            module = ENGINE_MODULES["vllm-tools"]
-            children.append(tiny_engine.start_engine(home, model, module=module, name="vllm-tools", tools=True))
-            rows += _ask_layer(home, children[-1], asked, times, (str(model),))
-    finally:
-        _stop(children)
-    return rows
-
-
-def _ask_stack(
-    home: Home, asked: list[truth_questions.Question], times: int, wanted: set[str], children: list[Child]
-) -> list[kept_answers.Row]:
-    """Start one engine with the template without tools, ask it, and ask each wanted container in front of it."""
+    rows: list[Row] = []
+    if not wanted:
+        return rows
     model = tiny_engine.make_model(home)
     places = {
-        layer: published_container.lay_out(home, model, layer, published_container.metadata_of(MODEL, PROVIDERS[layer]))
+        layer: published_container.lay_out(home, model, layer, MODEL, PROVIDERS[layer])
         for layer in sorted(wanted & PROVIDERS.keys())
     }
-    served = [str(inner) for _, inner in places.values()] or [str(model)]
-    server = tiny_engine.start_engine(
-        home, Path(served[0]), module=ENGINE_MODULES["vllm"], name="vllm", served=tuple(served)
-    )
-    children.append(server)
-    rows: list[kept_answers.Row] = []
-    if "vllm" in wanted:
-        rows += _ask_layer(home, server, asked, times, tuple(served))
-    for layer, (folder, _) in places.items():
-        safety = layer == "fmi-safety"
-        child = published_container.start_container(home, folder, server.port, name=layer, safety=safety)
-        children.append(child)
-        rows += _ask_layer(home, child, asked, times, tuple(served))
-        children.remove(child)
-        child.stop()
+    served = tuple(str(inner) for _, inner in places.values()) or (str(model),)
+    with tiny_engine.start_engine(home, served) as engine:
+        if "vllm" in wanted:
+            rows += _ask_layer(home, engine, asked, times, served)
+        for layer, (folder, _) in places.items():
+            safety = layer == "fmi-safety"
+            with published_container.start_container(home, folder, engine.port, name=layer, safety=safety) as child:
+                rows += _ask_layer(home, child, asked, times, served)
     return rows
 
 
-def _ask_layer(
-    home: Home, child: Child, asked: list[truth_questions.Question], times: int, paths: tuple[str, ...]
-) -> list[kept_answers.Row]:
+def _ask_layer(home: Home, child: Child, asked: list[Question], times: int, paths: tuple[str, ...]) -> list[Row]:
     """Ask one layer all questions that name it, with a line of progress every hundred.
 
     The complete replies are written to the home folder, for people to read; they contain this machine's paths.
@@ -134,7 +147,7 @@ def _ask_layer(
     with home.log(f"{layer}-replies").open("w", encoding="utf-8") as whole:
         for number, question in enumerate(mine, start=1):
             replies = [_reply(question, child) for _ in range(times)]
-            row = kept_answers.merged([kept_answers.kept(reply, paths) for reply in replies])
+            row = merged([kept(reply, paths) for reply in replies])
             rows.append({"id": question.id, "layer": layer, **row})
             first = replies[0]
             text = first.body.decode("utf-8", "replace")
@@ -145,21 +158,15 @@ def _ask_layer(
     return rows
 
 
-def _reply(question: truth_questions.Question, child: Child) -> truth_questions.Reply:
+def _reply(question: Question, child: Child) -> Reply:
     """The reply to a question; with status 0 where none comes in time, so that one question does not end the run."""
     try:
-        return truth_questions.ask(question, child.port)
+        return ask(question, child.port)
     except (OSError, http.client.HTTPException) as error:
         say(f"{child.name}: no answer to {question.id}: {error!r}")
         if child.process.poll() is not None:
             raise RuntimeError(f"{child.name} has ended; see {child.log}") from error
-        return truth_questions.Reply(0, {}, type(error).__name__.encode())
-
-
-def _stop(children: list[Child]) -> None:
-    """Stop the children, the last one first, and forget them."""
-    while children:
-        children.pop().stop()
+        return Reply(0, {}, type(error).__name__.encode())
 
 
 if __name__ == "__main__":

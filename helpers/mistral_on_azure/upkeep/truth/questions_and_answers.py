@@ -1,15 +1,102 @@
-"""The kept form of a reply, without what differs from run to run; and the comparison of two files of answers."""
+"""The questions, each one request in a row of a JSONL file; the replies to them; and the answers that are kept.
+
+A kept answer has the form of a reply, without what differs from run to run, so that two files of answers can be
+compared.
+"""
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
-from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from operator import eq
 from pathlib import Path
 from typing import Any
 
-from mistral_on_azure.upkeep.truth.truth_questions import Reply, read_rows
+ASK_SECONDS = 180
+MOST_BYTES = 8_000_000
+LAYERS = ("fmi", "fmi-noprov")  # the layers that get a question whose row has no `layers`
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request. Without `body` and `raw` in its row, it has no body."""
+
+    id: str
+    group: str
+    method: str
+    target: str
+    headers: dict[str, str]
+    data: bytes | None
+    layers: tuple[str, ...] = LAYERS
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Question:
+        """Make a question from a row: `body` is sent as JSON, `raw` as it is; `layers` overrides `LAYERS`."""
+        headers = dict(row.get("headers") or {})
+        data: bytes | None = None
+        if "raw" in row:
+            data = row["raw"].encode()
+        elif "body" in row:
+            data = json.dumps(_spelt_out(row["body"]), ensure_ascii=False).encode()
+            headers.setdefault("content-type", "application/json")
+        target = row["route"] + (f"?{row['query']}" if row.get("query") else "")
+        layers = tuple(row.get("layers") or LAYERS)
+        return cls(row["id"], row.get("group", ""), row["method"], target, headers, data, layers)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to a question: status, headers with names in lower case, and body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSONL file, one a line; empty lines are skipped."""
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.strip():
+                yield json.loads(line)
+
+
+def read_questions(path: Path) -> list[Question]:
+    """All questions of a file, in its order."""
+    return [Question.from_row(row) for row in read_rows(path)]
+
+
+def ask(question: Question, port: int) -> Reply:
+    """Send one request to a port of this machine and read the whole answer, without following redirects."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ASK_SECONDS)
+    try:
+        connection.putrequest(question.method, question.target, skip_accept_encoding=True)
+        headers = {"accept": "*/*", "accept-encoding": "identity", **question.headers}
+        if question.data is not None:
+            headers.setdefault("content-length", str(len(question.data)))
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(question.data)
+        response = connection.getresponse()
+        body = response.read(MOST_BYTES)
+        return Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, body)
+    finally:
+        connection.close()
+
+
+def _spelt_out(value: Any) -> Any:
+    """A body in which "$WORDS:N" is replaced by N words, so that the file need not have a long text."""
+    if isinstance(value, dict):
+        return {key: _spelt_out(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_spelt_out(inner) for inner in value]
+    if isinstance(value, str) and value.startswith("$WORDS:"):
+        return "word " * int(value.removeprefix("$WORDS:"))
+    return value
+
 
 KEPT_HEADERS = ("allow", "access-control-allow-origin")
 SAID = ("role", "object", "finish_reason", "type")  # keys whose texts are part of the protocol, not of a run
@@ -48,16 +135,20 @@ def shape(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
         return {name: shape(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
-        forms: list[Any] = []
-        for inner in value:
-            if (form := shape(inner)) not in forms:
-                forms.append(form)
-        return forms
+        return _once(map(shape, value))
     if isinstance(value, str):
         return f"={value}" if key in SAID else "string"
     if value is None:
         return "null"
     return "bool" if isinstance(value, bool) else "number"
+
+
+def _once(forms: Iterable[Any]) -> list[Any]:
+    found: list[Any] = []
+    for form in forms:
+        if form not in found:
+            found.append(form)
+    return found
 
 
 def _events(text: str) -> list[str]:
@@ -141,11 +232,6 @@ def about_path(path: Path) -> Path:
     return path.with_suffix(".about.json")
 
 
-def load(path: Path) -> dict[tuple[str, str], Row]:
-    """The rows of a file by question and layer."""
-    return {(row["id"], row["layer"]): row for row in read_rows(path)}
-
-
 def differences(one: Row, other: Row) -> list[str]:
     """The names of the keys that differ between two answers, without those that vary from run to run in either."""
     free = {"varies", *one.get("varies", ()), *other.get("varies", ())}
@@ -160,43 +246,12 @@ def differences(one: Row, other: Row) -> list[str]:
     return found
 
 
-def compare(old: Path, new: Path, *, show: int = 20) -> float:
-    """Print the share of rows that agree in two files, by layer, and the first rows that differ.
-
-    Returns:
-        The lowest percentage of a layer.
-    """
-    left, right = load(old), load(new)
-    common = [key for key in left if key in right]
-    asked, agreed = Counter[str](), Counter[str]()
-    shown = 0
-    for key in common:
-        asked[key[1]] += 1
-        names = differences(left[key], right[key])
-        agreed[key[1]] += not names
-        if names and shown < show:
-            shown += 1
-            print(f"differs: {key[0]} [{key[1]}]: {', '.join(names)}")
-            for label, row in (("old", left[key]), ("new", right[key])):
-                print(f"  {label}: {_excerpt(row, names)}")
-    for layer in sorted(asked):
-        print(f"{layer}: {agreed[layer]} of {asked[layer]} rows agree ({100 * agreed[layer] / asked[layer]:.1f} %)")
-    for label, rows, others in (("old", left, right), ("new", right, left)):
-        if missing := len(rows.keys() - others.keys()):
-            print(f"only in the {label} file: {missing} rows")
-    return min((100 * agreed[layer] / asked[layer] for layer in asked), default=0.0)
-
-
 def _settled(value: Any) -> Any:
     """A form in which values that depend on the random weights read "random"; older files have their own forms."""
     if isinstance(value, dict):
         return {name: "random" if name in RANDOM else _settled(inner) for name, inner in value.items()}
     if isinstance(value, list) and not all(isinstance(inner, str) for inner in value):
-        forms: list[Any] = []
-        for inner in map(_settled, value):
-            if inner not in forms:
-                forms.append(inner)
-        return forms
+        return _once(map(_settled, value))
     return value
 
 
@@ -213,9 +268,3 @@ def _same_message(one: Any, other: Any) -> bool:
 def _bare(message: str) -> str:
     """A pattern without an incomplete escape or line break at its end, which is left from cutting it."""
     return message.rstrip("\\nd+ ").removesuffix("File").rstrip("\\n ")
-
-
-def _excerpt(row: Row, names: list[str]) -> str:
-    """The differing parts of a row, with its status."""
-    parts = {name: row.get(name.partition(".")[0]) for name in names}
-    return json.dumps({"status": row["status"], **parts}, ensure_ascii=False)[:600]

@@ -1,1 +1,0 @@
-"""Lock files, with hashes: the packages that each optional group adds to requirements.lock."""
