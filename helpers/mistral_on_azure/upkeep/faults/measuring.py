@@ -21,8 +21,9 @@ from itertools import pairwise
 from typing import Any
 
 from mistral_on_azure.azure import http
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.catalog.clients import clients
-from mistral_on_azure.endpoint.starting import new_key, start
+from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.upkeep.faults import calls
 from mistral_on_azure.upkeep.faults.calls import CALLS, CASES, Call, Case
