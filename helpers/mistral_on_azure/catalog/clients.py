@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from mistral_on_azure.catalog.script_format import WrongValue, read_toml
+from mistral_on_azure.catalog.toml_files import WrongValue, read_toml
 
 FIRST = "openai-sdk"  # what a page shows until a reader chooses: the client for new code
 _FILE = Path(__file__).with_name("clients.toml")

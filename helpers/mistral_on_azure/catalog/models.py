@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from mistral_on_azure.azure.deployments import DEPLOYMENT_KINDS
-from mistral_on_azure.catalog.script_format import WrongValue, read_toml
+from mistral_on_azure.catalog.toml_files import WrongValue, read_toml
 from mistral_on_azure.errors import CookbookError
 
 FRESH = timedelta(days=90)  # a row that was not checked for longer is marked as old

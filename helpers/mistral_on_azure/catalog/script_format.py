@@ -7,32 +7,20 @@ here. A pattern is a regular expression of the package `regex`, and its groups f
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from mistral_on_azure.catalog.toml_lines import Keys, line_of
-from mistral_on_azure.errors import CookbookError
+from mistral_on_azure.catalog.toml_files import Keys, WrongValue
 
 LONGEST_PATTERN = 1_000  # characters
 MOST_REPEATED = 100_000  # characters of a pattern with its counted repetitions written out: 0.1 s to compile
 _PLACEHOLDER = re.compile(r"(\$?)\$\{(\w+)\}")
 _PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{(\d{0,9}),?(\d{0,9})\}|.", re.DOTALL)
-_Kind = TypeVar("_Kind")
 Logprob = Annotated[float, Meta(le=0)]
-
-
-class WrongValue(ValueError):
-    """A value that contradicts others of its table; `keys` lead from that table to the value."""
-
-    def __init__(self, why: str, *keys: str | int) -> None:
-        super().__init__(why)
-        self.keys = keys
 
 
 class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -245,54 +233,3 @@ def written_out(pattern: str) -> int:
             last = 1
         sizes[-1] += last
     return sum(sizes)
-
-
-def read_toml(file: Path, kind: type[_Kind]) -> _Kind:
-    """Read a TOML file with exchanges.
-
-    Raises:
-        CookbookError: one line that names the file, the line and the key.
-        FileNotFoundError: when there is none.
-    """
-    try:
-        text = text_of(file)
-        return msgspec.convert(tomllib.loads(text), kind)
-    except FileNotFoundError:
-        raise
-    except msgspec.ValidationError as error:
-        why, path = explained(error)
-        raise CookbookError(f"{file}, line {line_of(text, path)}: {key_of(path)}{why}.") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise CookbookError(f"{file} cannot be used: {error}.") from None
-
-
-def text_of(file: Path) -> str:
-    """The text of a file, without the byte order mark that some editors write.
-
-    Raises:
-        ValueError: for a file that is not UTF-8, with the line.
-        OSError: for a file that cannot be read.
-    """
-    content = file.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = 1 + content.count(b"\n", 0, error.start)
-        raise ValueError(f"its line {line} is not UTF-8 (byte 0x{content[error.start]:02x})") from None
-
-
-def explained(error: msgspec.ValidationError) -> tuple[str, list[str | int]]:
-    """The reason of a validation error, and the keys that lead to the wrong value."""
-    why, at = re.fullmatch(r"(.*?)(?: - at `\$([^`]*)`)?", str(error), re.DOTALL).groups("")
-    path = [int(number) if number else name for number, name in re.findall(r"\[(\d+)\]|\.?([\w-]+)", at)]
-    if missing := re.search(r"contains unknown field `(.*)`", why):
-        return "there is no such key", [*path, missing[1]]
-    if isinstance(error.__cause__, WrongValue):
-        path += error.__cause__.keys
-    return why[:1].lower() + why[1:], path
-
-
-def key_of(path: Sequence[str | int]) -> str:
-    """The keys that lead to a value, as `exchange 3, answers: `; tables are counted from 1."""
-    words = [f" {each + 1}" if isinstance(each, int) else f", {each}" for each in path]
-    return "".join(words).removeprefix(", ") + ": " if words else ""

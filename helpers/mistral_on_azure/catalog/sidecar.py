@@ -8,7 +8,8 @@ from typing import Literal, get_args
 import msgspec
 
 from mistral_on_azure.catalog.clients import Documentation
-from mistral_on_azure.catalog.script_format import Exchange, read_toml
+from mistral_on_azure.catalog.script_format import Exchange
+from mistral_on_azure.catalog.toml_files import read_toml
 
 # The groups of the cookbook's recipes, in the order of lists.
 Group = Literal["Before you pay", "Make it hold", "Data, documents, tools", "Test and watch", "Choose and move"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -22,7 +21,7 @@ from multidict import CIMultiDict
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import CREDENTIAL, is_path, refusal
-from mistral_on_azure.azure.credentials import check_credential, token_provider
+from mistral_on_azure.azure.credentials import check_credential, new_key, token_provider
 from mistral_on_azure.azure.deployments import DeploymentKind
 from mistral_on_azure.endpoint.gateway.token_service import looks_like_token
 from mistral_on_azure.errors import CookbookError
@@ -68,7 +67,7 @@ class Door:
 
     notebook: str
     deployment: str
-    key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    key: str = field(default_factory=new_key, repr=False)
     url: str = ""
     secure_url: str = ""
     usage: Usage = field(default_factory=Usage)

@@ -12,8 +12,8 @@ import msgspec
 from mistral_on_azure.azure.addresses import CREDENTIAL, variables_of
 from mistral_on_azure.azure.children import Changes, apply
 from mistral_on_azure.azure.deployments import kind_named
-from mistral_on_azure.catalog.script_format import Reply, ScriptFile, read_toml, text_of
-from mistral_on_azure.catalog.toml_lines import line_of
+from mistral_on_azure.catalog.script_format import Reply, ScriptFile
+from mistral_on_azure.catalog.toml_files import line_of, read_toml, text_of
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.testing.sent_requests import SentRequest
 from mistral_on_azure.testing.shared_processes import KEPT, Processes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from msgspec.structs import replace
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import ENGINE_KEY, shown
+from mistral_on_azure.azure.credentials import new_key
 from mistral_on_azure.endpoint.api_errors import ApiError, not_supported
 from mistral_on_azure.endpoint.gateway.quota import Quota
 from mistral_on_azure.endpoint.models import embedded, engine_adapter
@@ -42,7 +42,7 @@ def choose(engine: str) -> RealModel:
         ModuleNotFoundError: when aiohttp is not installed.
     """
     if engine == _EMBEDDED:
-        key = secrets.token_hex(16)
+        key = new_key()
         process, url = embedded.start(key)
         return RealModel(url, key, embedded.LABEL, tools_by_schema=True, process=process)
     url, key = engine.rstrip("/").removesuffix("/v1"), os.environ.get(ENGINE_KEY, "")

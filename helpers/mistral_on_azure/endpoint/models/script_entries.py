@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from mistral_on_azure.catalog.script_format import Exchange, Reply, compiled, filled, key_of, placeholders, strings_of
-from mistral_on_azure.catalog.toml_lines import line_of
+from mistral_on_azure.catalog.script_format import Exchange, Reply, compiled, filled, placeholders, strings_of
+from mistral_on_azure.catalog.toml_files import key_of, line_of
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.fault import Fault, fault_of
 from mistral_on_azure.endpoint.fields import read

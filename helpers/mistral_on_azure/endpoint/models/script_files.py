@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 
 from mistral_on_azure.azure.files import NOTEBOOKS
-from mistral_on_azure.catalog.script_format import MATCHERS, OF_REPLY, Exchange, ScriptFile, read_toml, text_of
+from mistral_on_azure.catalog.script_format import MATCHERS, OF_REPLY, Exchange, ScriptFile
 from mistral_on_azure.catalog.sidecar import read_sidecar, scripts
+from mistral_on_azure.catalog.toml_files import read_toml, text_of
 from mistral_on_azure.endpoint.fault import FIELDS
 from mistral_on_azure.endpoint.fields import inlined
 from mistral_on_azure.endpoint.models.script_entries import Entry, Source, WrongEntry

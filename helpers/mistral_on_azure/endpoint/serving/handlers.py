@@ -13,7 +13,8 @@ import msgspec
 from msgspec import Meta
 
 from mistral_on_azure.azure.deployments import Deployment
-from mistral_on_azure.catalog.script_format import ScriptFile, explained, key_of
+from mistral_on_azure.catalog.script_format import ScriptFile
+from mistral_on_azure.catalog.toml_files import explained, key_of
 from mistral_on_azure.endpoint.api_errors import ApiError, invalid
 from mistral_on_azure.endpoint.bounds import in_background, in_event_loop
 from mistral_on_azure.endpoint.fields import check, field_of

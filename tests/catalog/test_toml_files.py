@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mistral_on_azure.catalog.toml_lines import line_of, places
+from mistral_on_azure.catalog.toml_files import line_of, places
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = subprocess.run(

@@ -1,4 +1,4 @@
-"""The line of a value in a TOML file, which the standard library's parser does not report."""
+"""Reads TOML files into types, and names the line of a wrong value, which the standard library's parser does not."""
 
 from __future__ import annotations
 
@@ -6,13 +6,78 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from mistral_on_azure.errors import CookbookError
 
 Keys = tuple[str | int, ...]
+_Kind = TypeVar("_Kind")
 _PARTS = re.compile(  # strings, comments, punctuation, and the rest: bare keys, numbers and the like
     r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\])*"|\'[^\']*\'|#[^\n]*|[][{},=]|[^][{},=\s"\'#]+',
     re.DOTALL,
 )
+
+
+class WrongValue(ValueError):
+    """A value that contradicts others of its table; `keys` lead from that table to the value."""
+
+    def __init__(self, why: str, *keys: str | int) -> None:
+        super().__init__(why)
+        self.keys = keys
+
+
+def read_toml(file: Path, kind: type[_Kind]) -> _Kind:
+    """Read a TOML file as a type of msgspec.
+
+    Raises:
+        CookbookError: one line that names the file, the line and the key.
+        FileNotFoundError: when there is none.
+    """
+    try:
+        text = text_of(file)
+        return msgspec.convert(tomllib.loads(text), kind)
+    except FileNotFoundError:
+        raise
+    except msgspec.ValidationError as error:
+        why, path = explained(error)
+        raise CookbookError(f"{file}, line {line_of(text, path)}: {key_of(path)}{why}.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise CookbookError(f"{file} cannot be used: {error}.") from None
+
+
+def text_of(file: Path) -> str:
+    """The text of a file, without the byte order mark that some editors write.
+
+    Raises:
+        ValueError: for a file that is not UTF-8, with the line.
+        OSError: for a file that cannot be read.
+    """
+    content = file.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = 1 + content.count(b"\n", 0, error.start)
+        raise ValueError(f"its line {line} is not UTF-8 (byte 0x{content[error.start]:02x})") from None
+
+
+def explained(error: msgspec.ValidationError) -> tuple[str, list[str | int]]:
+    """The reason of a validation error, and the keys that lead to the wrong value."""
+    why, at = re.fullmatch(r"(.*?)(?: - at `\$([^`]*)`)?", str(error), re.DOTALL).groups("")
+    path = [int(number) if number else name for number, name in re.findall(r"\[(\d+)\]|\.?([\w-]+)", at)]
+    if missing := re.search(r"contains unknown field `(.*)`", why):
+        return "there is no such key", [*path, missing[1]]
+    if isinstance(error.__cause__, WrongValue):
+        path += error.__cause__.keys
+    return why[:1].lower() + why[1:], path
+
+
+def key_of(path: Sequence[str | int]) -> str:
+    """The keys that lead to a value, as `exchange 3, answers: `; tables are counted from 1."""
+    words = [f" {each + 1}" if isinstance(each, int) else f", {each}" for each in path]
+    return "".join(words).removeprefix(", ") + ": " if words else ""
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int:
