@@ -50,7 +50,7 @@ _AFTER_PATH = re.compile(r"[?#;&=|,\\]|%3f|%23", re.IGNORECASE)  # where a query
 _USER = re.compile(r".*(?:@|%40|\uff20)", re.IGNORECASE | re.DOTALL)  # a user name and password; they may have slashes
 _HIDDEN = "…"
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
-_PATH = re.compile(r"/(?![/\\])[!-\[\]-~\x80-\uffff]*")  # printable, no space, no backslash, and no second slash first
+_PATH = re.compile(r"/(?![/\\])[^\x00- \\\x7f]*")  # no control character, space or backslash, and no second slash first
 
 
 class Misshapen(CookbookError):
