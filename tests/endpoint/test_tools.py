@@ -116,10 +116,10 @@ def test_a_required_parameter_goes_before_an_optional_one():
     assert called("Book it on 2026-12-24", [book]) == [("book", {"leaves": "2026-12-24"})]
 
 
-def test_a_tool_is_called_by_two_longer_words_of_its_description():
-    track = tool("track", "Look up where an order is.", order={"type": "integer"})
-    assert called("Where is order 1042?", [track]) == [("track", {"order": 1042})]
-    assert called("What is an order?", [track]) == []
+def test_a_tool_is_called_by_a_word_of_its_name_and_not_of_its_description():
+    track = tool("track", "Look up where a parcel is in the post.", parcel={"type": "integer"})
+    assert called("Is parcel 1042 in the post?", [track]) == []
+    assert called("Please track parcel 1042.", [track]) == [("track", {"parcel": 1042})]
     assert called("What is this?", [tool("help", "Say what this does.")]) == []
 
 

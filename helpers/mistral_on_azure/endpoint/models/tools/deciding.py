@@ -1,8 +1,7 @@
 """Decides which tools of a request the script calls, and with which arguments.
 
 Unlike a language model, the script goes by words. A text asks for a tool if it has a word of the tool's name that is
-longer than three letters (any word, if the name has only short ones). If it has none of any tool, it asks for the tool
-with whose description and parameters it has most words of at least five letters in common, if these are two or more.
+longer than three letters (any word, if the name has only short ones). What a description means is not guessed.
 
 A tool is called once, or once for each item of a list such as "Paris, Rome and Oslo" if no other value of the call is
 a literal of the prompt. A tool takes a value that another one has taken only if there is no other. If the conversation
@@ -42,18 +41,11 @@ class Tool:
     Attributes:
         schema: the schema of its arguments.
         telling: the words of its name that are longer than three letters; all if none is.
-        described: the words of at least five letters in its description and in the names of its parameters.
     """
 
     name: str
     schema: ToolSchema
     telling: frozenset[str]
-    described: frozenset[str]
-
-    def score(self, said: frozenset[str]) -> int:
-        """The words that a text has in common with the tool: 3 for each telling one, 1 for each other one."""
-        self.schema.steps.take(3)
-        return 3 * len(said & self.telling) + len(said & (self.described - self.telling))
 
 
 @dataclass(slots=True)
@@ -187,13 +179,12 @@ def _read_tool(function: dict[str, Any], steps: Steps) -> Tool:
         if "object" not in root.get("type", "object"):  # a type, or a list of them
             raise BadSchema("the type of a function's parameters must be object")
         schema = ToolSchema({**root, "type": "object"}, steps)
-        resolved = schema.resolve(schema.root)
+        schema.resolve(schema.root)
     except (BadSchema, Unsatisfiable) as error:
         raise invalid(f"Invalid tool schema of {name}: {error}.", param="tools", code="invalid_tools") from None
     named = words(name)
-    described = words(" ".join([function.get("description", ""), *resolved.get("properties", ())]))
     telling = frozenset(word for word in named if len(word) > 3) or frozenset(named)
-    return Tool(name, schema, telling, frozenset(word for word in described if len(word) > 4))
+    return Tool(name, schema, telling)
 
 
 def _chosen(tools: list[Tool], choice: str | dict[str, Any]) -> list[Tool]:
@@ -219,18 +210,18 @@ def _chosen(tools: list[Tool], choice: str | dict[str, Any]) -> list[Tool]:
 def _asked_for(tools: Sequence[Tool], prompt: str, *, forced: bool) -> list[Tool]:
     """The tools that a prompt asks for, in the order in which it names them.
 
-    Of tools that it names by the same word, it asks for the one with the highest score. That is also the one that is
+    Of tools that it names by the same word, it asks for the one with most words in common. That is also the one that is
     called where one must be, and the prompt asks for none.
     """
     order = words(prompt)
     said = frozenset(order)
-    ranked = sorted(tools, key=lambda tool: -tool.score(said))
+    ranked = sorted(tools, key=lambda tool: -len(said & tool.telling))
     named: list[Tool] = []
     taken: frozenset[str] = frozenset()
     for tool in ranked:
         if (common := tool.telling & said) and not common & taken:
             named.append(tool)
             taken |= tool.telling
-    if not named and (forced or ranked[0].score(said) >= 2):
+    if not named and forced:
         return ranked[:1]
     return sorted(named, key=lambda tool: min(map(order.index, tool.telling & said)))
