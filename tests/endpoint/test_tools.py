@@ -117,8 +117,8 @@ def test_a_required_parameter_goes_before_an_optional_one():
 
 
 def test_a_tool_is_called_by_a_word_of_its_name_and_not_of_its_description():
-    track = tool("track", "Look up where a parcel is in the post.", parcel={"type": "integer"})
-    assert called("Is parcel 1042 in the post?", [track]) == []
+    track = tool("track", "Look up where a parcel of the postal service is.", parcel={"type": "integer"})
+    assert called("Has the postal service got parcel 1042?", [track]) == []
     assert called("Please track parcel 1042.", [track]) == [("track", {"parcel": 1042})]
     assert called("What is this?", [tool("help", "Say what this does.")]) == []
 
