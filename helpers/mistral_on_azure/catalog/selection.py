@@ -71,19 +71,20 @@ def _is_path(name: str, known: Mapping[str, Notebook]) -> bool:
 
 
 def _file(name: str, folder: Path) -> Path:
-    """The file that a path names: from the working folder, or below the folder of notebooks.
+    """The file that a path names: from the working folder, or below the folder of notebooks unless it begins with a dot.
 
     Raises:
         CookbookError: when there is none.
     """
-    tried = [Path(name), folder / name]
+    tried = [Path(name)] if re.match(r"\.\.?[/\\]", name) else [Path(name), folder / name]
     tried += [path.with_name(f"{path.name}{ENDING}") for path in tried if path.suffix != ENDING and path.name]
-    for path in tried:
+    for path in tried if name[-1] not in "/\\" else ():
         if os.path.isfile(path):  # unlike Path.is_file, it raises no error for a name that no file can have
             return path.absolute()
+    shown = name if name.isprintable() else repr(name)
     if any(map(os.path.isdir, tried)):
-        raise CookbookError(f"{name} is a folder: name a notebook in it.")
-    raise CookbookError(f"There is no file {name}.")
+        raise CookbookError(f"{shown} is a folder: name a notebook in it.")
+    raise CookbookError(f"There is no file {shown}.")
 
 
 def _outside(folder: Path, known: Mapping[str, Notebook], names: Iterable[str]) -> dict[str, Notebook]:
