@@ -16,7 +16,7 @@ from mistral_on_azure.catalog.clients import FIRST, clients
 from mistral_on_azure.catalog.models import as_of, models
 from mistral_on_azure.catalog.notebooks import START, Kind, Notebook, anchor, notebooks, tasks
 from mistral_on_azure.catalog.rules import ENDING, SET_UP
-from mistral_on_azure.catalog.selection import grouped
+from mistral_on_azure.catalog.selection import grouped, slug
 from mistral_on_azure.endpoint.serving.request_parameters import PARAMETERS
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets.starter import install_line
@@ -25,6 +25,7 @@ from mistral_on_azure.upkeep.markdown import table
 EXTRAS, GROUPS = ("notebooks", "gallery"), ("test", "tools")  # the extras and groups in requirements.lock
 SEPARATE = ("evaluation", "retrieval", "tracing", "batch", "langchain")  # groups with a lock of their own
 LOCKS = Path("helpers", "mistral_on_azure", "upkeep", "locks")  # in the project
+ROOM = 1_500  # bytes of the README's list of recipes, so that a new recipe does not make the page too long
 _FRAME = (SET_UP, ENDING)  # sections that every recipe may have
 _HEADER = "# Made from pyproject.toml by `make lock`; do not edit.\n"
 _ALSO = "# What the group adds to requirements.lock. `make group NAME={name}` installs it.\n"
@@ -135,13 +136,28 @@ def task_list(folder: Path) -> str:
     return " ·\n".join(f"[{task}](notebooks/{FIRST}.ipynb#{anchor(task)})" for task in tasks(folder))
 
 
-def recipe_list(folder: Path) -> str:
-    """The recipes by group as a list in Markdown, the first part of their titles."""
-    lines = []
-    for group, recipes in grouped(notebooks(folder, Kind.RECIPE).values()).items():
-        links = [f"[{re.split(': |, and ', each.title)[0]}](notebooks/{each.id}.ipynb)" for each in recipes]
-        lines.append(f"*{group}*:\n" + " ·\n".join(links))
-    return "\n\n".join(lines)
+def recipe_list(folder: Path, most: int = ROOM) -> str:
+    """The recipes by group as a list in Markdown, the first part of their titles.
+
+    Args:
+        most: bytes of the list. Where it would be longer, the longest groups end in a link to the rest of the group.
+    """
+    groups = {
+        group: [f"[{re.split(': |, and ', each.title)[0]}](notebooks/{each.id}.ipynb)" for each in recipes]
+        for group, recipes in grouped(notebooks(folder, Kind.RECIPE).values()).items()
+    }
+    shown = {group: len(links) for group, links in groups.items()}
+    while len(text := "\n\n".join(_list_of(*each, shown[each[0]]) for each in groups.items()).encode()) > most:
+        longest = max(shown, key=shown.__getitem__)
+        if not shown[longest]:
+            break
+        shown[longest] -= 1
+    return text.decode()
+
+
+def _list_of(group: str, links: list[str], shown: int) -> str:
+    rest = [f"[{len(links) - shown} more](notebooks/README.md#{slug(group)})"] * (shown < len(links))
+    return f"*{group}*:\n" + " ·\n".join(links[:shown] + rest)
 
 
 def model_list(_: Path) -> str:
