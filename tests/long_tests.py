@@ -37,7 +37,7 @@ LONG = (
     "tests/endpoint/test_fuzz_transport.py::test_any_bytes",
     "tests/endpoint/test_identity_clients.py::test_litellm",
     "tests/endpoint/test_managed_gateway.py::test_the_openapi_document_of_this_kind_is_valid",
-    "tests/endpoint/test_messages.py::test_a_filtered_prompt_in_the_six_clients",
+    "tests/endpoint/test_messages.py::test_a_filtered_prompt_in_each_client",
     "tests/endpoint/test_conversation_rules.py::test_the_same_is_refused_in_the_same_words",
     "tests/endpoint/test_openapi.py::test_it_is_a_valid_openapi_3_1_document",
     "tests/endpoint/test_openapi_fuzz.py",

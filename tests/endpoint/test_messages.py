@@ -215,17 +215,13 @@ def test_what_is_filtered_is_in_no_other_prompt():
     assert chat("Tell me about tomatoes.").status == 200
 
 
-def test_a_filtered_prompt_in_the_six_clients(local):
+def test_a_filtered_prompt_in_each_client(local):
     """Each of them shows the code or the message; which exception it is belongs to the table of clients and faults."""
-    import client_calls
+    from mistral_on_azure.upkeep.faults.calls import CALLS, REQUEST, Call
 
-    question = [client_calls.MESSAGES[0], user(FILTERED)]
-    for name, complete in client_calls.CLIENTS.items():
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(client_calls, "PROMPT", FILTERED)
-            patched.setattr(client_calls, "MESSAGES", question)
-            with pytest.raises(Exception) as caught:
-                complete()
+    for name, complete in CALLS.items():
+        with pytest.raises(Exception) as caught:
+            complete(Call(local.url, local.key, request={**REQUEST, "messages": [user(FILTERED)]}))
         answered = getattr(getattr(caught.value, "response", None), "text", "")
         shown = f"{caught.value} {answered() if callable(answered) else answered}"
         assert "filtered" in shown or "content_filter" in shown, name

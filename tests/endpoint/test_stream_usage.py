@@ -7,8 +7,8 @@ import json
 import pytest
 from asking import CHAT_ROUTES, chat
 
-from client_calls import MESSAGES, MODEL, PROMPT
-
+MODEL, PROMPT = "mistralai-Mistral-7B-Instruct-v01", "How many languages are in the world?"
+MESSAGES = [{"role": "system", "content": "You are a helpful assistant."}, {"role": "user", "content": PROMPT}]
 ASKED = {"stream_options": {"include_usage": True}}
 PASS = {"extra-parameters": "pass-through"}
 

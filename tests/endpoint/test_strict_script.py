@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 from asking import AZURE, EXPERTS, LARGE, PROMPT, WEATHER, add, agent, chat, get, new_application, send
 
-from client_calls import CLIENTS
 from mistral_on_azure.azure import http
-from mistral_on_azure.azure.addresses import CREDENTIAL, ENDPOINT
 from mistral_on_azure.catalog.script_format import Exchange
 from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.gateway.foundry import Foundry
@@ -16,6 +14,7 @@ from mistral_on_azure.endpoint.models.script_files import ScriptFiles
 from mistral_on_azure.endpoint.models.script_layers import MOST, MOST_REFUSED, SessionScript
 from mistral_on_azure.endpoint.models.script_model import Script
 from mistral_on_azure.endpoint.starting import start
+from mistral_on_azure.upkeep.faults.calls import CALLS, Call
 from scripted import unknown_prompt
 
 STRICT = """
@@ -83,13 +82,11 @@ def test_an_unexpected_prompt_is_an_error_of_each_kind(served):
 
 
 @pytest.mark.parametrize("kind", ["serverless", "managed"])
-def test_no_client_asks_again_for_what_is_unexpected(monkeypatch, kind):
-    with start([name * 8 for name in CLIENTS], kind=kind, deployment=EXPERTS, strict=True) as endpoint:
-        monkeypatch.setenv(ENDPOINT, endpoint.url)
-        for name, complete in CLIENTS.items():
-            monkeypatch.setenv(CREDENTIAL, name * 8)
+def test_no_client_asks_again_for_what_is_unexpected(kind):
+    with start([name * 8 for name in CALLS], kind=kind, deployment=EXPERTS, strict=True) as endpoint:
+        for name, complete in CALLS.items():
             with pytest.raises(Exception) as raised:
-                complete()
+                complete(Call(endpoint.url, name * 8))
             if name != "webrequests":  # whose error has no body in it
                 assert "The script has no answer to the prompt" in str(raised.value), name
             spent = http.request("GET", f"{endpoint.url}/local/session", name * 8).json()

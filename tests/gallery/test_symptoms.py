@@ -23,11 +23,11 @@ def named(path: str) -> type:
     return getattr(import_module(module) if module else builtins, name)
 
 
-def raised_by_clients(url: str, key: str) -> dict[str, type[Exception]]:
+def raised_by_clients(url: str, key: str, **request: object) -> dict[str, type[Exception]]:
     found = {}
     for client, call in calls.CALLS.items():
         with pytest.raises(Exception) as caught:
-            call(calls.Call(url, key, timeout=5))
+            call(calls.Call(url, key, timeout=5, request={**calls.REQUEST, **request}))
         found[client] = caught.type
     return found
 
@@ -47,15 +47,13 @@ def test_where_nothing_answers_each_client_raises_what_the_page_says():
 
 
 @pytest.mark.parametrize(
-    ("title", "messages", "settings"),
+    ("title", "changed"),
     [
-        ("422 Unprocessable Entity", calls.MESSAGES, {"presence_penalty": 3}),
-        ("The conversation is too long for the model", TOO_LONG, {"max_tokens": 24}),
+        ("422 Unprocessable Entity", {"presence_penalty": 3}),
+        ("The conversation is too long for the model", {"messages": TOO_LONG}),
     ],
 )
-def test_a_refused_request_raises_what_the_page_says(monkeypatch, title, messages, settings):
-    monkeypatch.setattr(calls, "MESSAGES", messages)
-    monkeypatch.setattr(calls, "SETTINGS", settings)
+def test_a_refused_request_raises_what_the_page_says(title, changed):
     with local_endpoint("serverless", MODEL) as there:
-        found = raised_by_clients(there["AZURE_INFERENCE_ENDPOINT"], there["AZURE_INFERENCE_CREDENTIAL"])
+        found = raised_by_clients(there["AZURE_INFERENCE_ENDPOINT"], there["AZURE_INFERENCE_CREDENTIAL"], **changed)
     assert {named(path) for path in SYMPTOMS[title]["raised"]} <= {*found.values()}

@@ -182,13 +182,13 @@ def test_a_path_that_cannot_exist_is_answered_as_the_tree_says(served):
 
 
 @pytest.mark.parametrize("key", list(clients()))
-def test_a_client_reaches_each_kind_by_the_base_url_of_the_tree(served, key, monkeypatch):
+def test_a_client_reaches_each_kind_by_the_base_url_of_the_tree(served, key):
     """Its own call, with the base URL that the picture tells, arrives at the route of chat completions."""
     kind, endpoint = served
-    monkeypatch.setattr(calls, "MODEL", "Mistral-Large-3" if kind is FOUNDRY else calls.MODEL)
     path = base_path(clients()[key], kind)
     added = "/v1" if "/v1" in path else ""  # by the call itself, to the base URL
-    call = calls.Call(endpoint.url + path.removesuffix(added), endpoint.keys[0])
+    request = {**calls.REQUEST, **({"model": "Mistral-Large-3"} if kind is FOUNDRY else {})}
+    call = calls.Call(endpoint.url + path.removesuffix(added), endpoint.keys[0], request=request)
     calls.CALLS[key](call)
     assert "".join(call.pieces)
     last = json.loads(http.request("GET", f"{endpoint.url}/local/exchanges?last=1", endpoint.keys[0]).text)[0]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from client_calls import CLIENTS, MESSAGES, MODEL, SETTINGS
+from mistral_on_azure.catalog.clients import clients
+from mistral_on_azure.upkeep.faults.calls import CALLS, REQUEST, Call
 
-ROUTES = {
-    "webrequests": "/chat/completions",
-    "azure-sdk": "/chat/completions",
-    "openai-sdk": "/v1/chat/completions",
-    "langchain": "/v1/chat/completions",
-    "mistralai": "/v1/chat/completions",
-    "litellm": "/chat/completions",
+DOCUMENTED_REQUEST = {
+    **REQUEST,
+    "messages": [{"role": "system", "content": "You are a helpful assistant."}, *REQUEST["messages"]],
+    "max_tokens": 256,
 }
 # What a client adds to the body by itself.
 ADDED = {
@@ -33,30 +32,42 @@ DOCUMENTED = (
 )
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+def counts(usage: Any) -> list[int]:
+    """The tokens of prompt and completion, and all: of LangChain's usage, of the API's own, or of an object's."""
+    if isinstance(usage, dict):
+        return [value for name, value in usage.items() if isinstance(value, int)]
+    return [usage.prompt_tokens, usage.completion_tokens, usage.total_tokens]
+
+
+@pytest.mark.parametrize("client", CALLS)
 def test_the_request_is_the_same(local, client):
-    CLIENTS[client]()
+    CALLS[client](Call(local.url, local.key, request=DOCUMENTED_REQUEST))
     (sent,) = local.exchanges()
     body = json.loads(sent["body"])
-    core = {name: body.pop(name) for name in ("model", "messages", *SETTINGS)}
-    assert core == {"model": MODEL, "messages": MESSAGES, **SETTINGS}
+    assert {name: body.pop(name) for name in DOCUMENTED_REQUEST} == DOCUMENTED_REQUEST
     assert set(body) <= set(ADDED), body
     assert all(value in (None, False, 1, ADDED[name]) for name, value in body.items()), body
-    assert (sent["method"], sent["path"]) == ("POST", ROUTES[client])
+    assert sent["method"] == "POST" and sent["path"] in clients()[client].routes
     assert sent["headers"]["authorization"] == "Bearer ***"
     assert sent["headers"]["content-type"].startswith("application/json")
     assert local.key not in json.dumps(sent)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", CALLS)
 def test_the_documented_exchange_comes_back_as_documented(local, client, stream):
-    assert CLIENTS[client](stream=stream) == (DOCUMENTED, 19, 72, 91)
+    call = Call(local.url, local.key, stream, request=DOCUMENTED_REQUEST)
+    CALLS[client](call)
+    assert "".join(call.pieces) == DOCUMENTED
+    if call.usage is None:
+        assert (client, stream) == ("litellm", True)  # it has the usage of a stream only when asked for it
+    else:
+        assert counts(call.usage) == [19, 72, 91]
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", CALLS)
 def test_one_chunk_for_each_token(local, client):
-    CLIENTS[client](stream=True)
+    CALLS[client](Call(local.url, local.key, True, request=DOCUMENTED_REQUEST))
     (sent,) = local.exchanges()
     events = sent["answer"].strip().split("\n\n")
     chunks = [json.loads(event.removeprefix("data: ")) for event in events[:-1]]

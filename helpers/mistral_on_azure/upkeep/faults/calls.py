@@ -153,9 +153,12 @@ GROUPS = (
 )
 CASES = {case.name: case for group in GROUPS for case in group.cases}
 
-MODEL = "mistralai-Mistral-7B-Instruct-v01"
-MESSAGES = [{"role": "user", "content": "How many languages are in the world?"}]
-SETTINGS = {"temperature": 0.0, "max_tokens": 24}
+REQUEST: dict[str, Any] = {
+    "model": "mistralai-Mistral-7B-Instruct-v01",
+    "messages": [{"role": "user", "content": "How many languages are in the world?"}],
+    "temperature": 0.0,
+    "max_tokens": 24,
+}
 
 
 @dataclass(slots=True)
@@ -164,73 +167,80 @@ class Call:
 
     Attributes:
         timeout: seconds; None leaves the client's default.
+        request: the body of the request, without `stream`.
         pieces: the text of each chunk so far.
         finish: the finish reason, if the client has one.
+        usage: the number of tokens, as the client has it.
     """
 
     url: str
     key: str = field(repr=False)
     stream: bool = False
     timeout: int | None = None
+    request: dict[str, Any] = field(default_factory=lambda: REQUEST, repr=False)
     pieces: list[str] = field(default_factory=list)
     finish: str | None = None
+    usage: Any = None
 
     def limit(self, name: str, unit: int = 1) -> dict[str, int]:
         """The keyword argument `name` with the timeout times `unit`; none without a timeout."""
         return {} if self.timeout is None else {name: self.timeout * unit}
 
-    def take(self, text: str | None, finish: str | None) -> None:
-        """Add the text of a chunk, and its finish reason."""
+    def take(self, text: str | None, finish: str | None, usage: Any = None) -> None:
+        """Add the text of a chunk; keep its finish reason and its usage."""
         self.pieces.append(text or "")
-        self.finish = finish or self.finish
+        self.finish, self.usage = finish or self.finish, usage or self.usage
 
     def take_answer(self, answer: Any) -> None:
         """Add a whole answer of OpenAI's shape."""
-        self.take(answer.choices[0].message.content, answer.choices[0].finish_reason)
+        self.take(answer.choices[0].message.content, answer.choices[0].finish_reason, answer.usage)
 
     def take_stream(self, chunks: Iterator[Any]) -> None:
         """Read a stream of OpenAI's shape to its end."""
         for chunk in chunks:
             if chunk.choices:
-                self.take(chunk.choices[0].delta.content, chunk.choices[0].finish_reason)
+                choice = chunk.choices[0]
+                self.take(choice.delta.content, choice.finish_reason, getattr(chunk, "usage", None))
 
 
 def webrequests(call: Call) -> None:
     import requests
 
     url = f"{call.url}/chat/completions?api-version=2024-05-01-preview"
-    body = {"model": MODEL, "messages": MESSAGES, **SETTINGS}
     client = requests.Session()
     client.headers["Authorization"] = f"Bearer {call.key}"
     if not call.stream:
-        response = client.post(url, json=body, **call.limit("timeout"))
+        response = client.post(url, json=call.request, **call.limit("timeout"))
         response.raise_for_status()
-        choice = response.json()["choices"][0]
-        call.take(choice["message"]["content"], choice["finish_reason"])
+        answer = response.json()
+        choice = answer["choices"][0]
+        call.take(choice["message"]["content"], choice["finish_reason"], answer["usage"])
         return
-    with client.post(url, json={**body, "stream": True}, stream=True, **call.limit("timeout")) as stream:
+    with client.post(url, json={**call.request, "stream": True}, stream=True, **call.limit("timeout")) as stream:
         stream.raise_for_status()
         for line in stream.iter_lines():
             if line.startswith(b"data: ") and line != b"data: [DONE]":
                 chunk = json.loads(line.removeprefix(b"data: "))
                 if chunk["choices"]:
-                    call.take(chunk["choices"][0]["delta"].get("content"), chunk["choices"][0]["finish_reason"])
+                    choice = chunk["choices"][0]
+                    call.take(choice["delta"].get("content"), choice["finish_reason"], chunk.get("usage"))
 
 
 def azure_sdk(call: Call) -> None:
     from azure.ai.inference import ChatCompletionsClient
-    from azure.ai.inference.models import UserMessage
+    from azure.ai.inference.models import SystemMessage, UserMessage
     from azure.core.credentials import AzureKeyCredential
 
     client = ChatCompletionsClient(
         call.url, AzureKeyCredential(call.key), **call.limit("connection_timeout"), **call.limit("read_timeout")
     )
-    messages = [UserMessage(message["content"]) for message in MESSAGES]
+    roles = {"system": SystemMessage, "user": UserMessage}
+    messages = [roles[message["role"]](message["content"]) for message in call.request["messages"]]
+    request = {**call.request, "messages": messages}
     if call.stream:
-        call.take_stream(client.complete(model=MODEL, messages=messages, stream=True, **SETTINGS))
+        call.take_stream(client.complete(**request, stream=True))
     else:
-        response = client.complete(model=MODEL, messages=messages, **SETTINGS)
-        call.take_answer(response)
+        call.take_answer(client.complete(**request))
 
 
 def openai_sdk(call: Call) -> None:
@@ -238,23 +248,19 @@ def openai_sdk(call: Call) -> None:
 
     client = OpenAI(base_url=f"{call.url}/v1", api_key=call.key, **call.limit("timeout"))
     if call.stream:
-        call.take_stream(client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True, **SETTINGS))
+        call.take_stream(client.chat.completions.create(**call.request, stream=True))
     else:
-        response = client.chat.completions.create(model=MODEL, messages=MESSAGES, **SETTINGS)
-        call.take_answer(response)
+        call.take_answer(client.chat.completions.create(**call.request))
 
 
 def langchain(call: Call) -> None:
     from langchain.chat_models import init_chat_model
 
-    address = {"base_url": f"{call.url}/v1", "api_key": call.key}
-    client = init_chat_model(MODEL, model_provider="mistralai", **address, **SETTINGS, **call.limit("timeout"))
-    if call.stream:
-        for chunk in client.stream(MESSAGES):
-            call.take(chunk.text, chunk.response_metadata.get("finish_reason"))
-    else:
-        message = client.invoke(MESSAGES)
-        call.take(message.text, message.response_metadata.get("finish_reason"))
+    settings = {**call.request, "base_url": f"{call.url}/v1", "api_key": call.key, **call.limit("timeout")}
+    messages = settings.pop("messages")
+    client = init_chat_model(model_provider="mistralai", **settings)
+    for piece in client.stream(messages) if call.stream else [client.invoke(messages)]:
+        call.take(piece.text, piece.response_metadata.get("finish_reason"), piece.usage_metadata)
 
 
 def mistralai(call: Call) -> None:
@@ -262,11 +268,10 @@ def mistralai(call: Call) -> None:
 
     client = Mistral(server_url=call.url, api_key=call.key, **call.limit("timeout_ms", 1000))
     if call.stream:
-        with client.chat.stream(model=MODEL, messages=MESSAGES, **SETTINGS) as events:
+        with client.chat.stream(**call.request) as events:
             call.take_stream(event.data for event in events)
     else:
-        response = client.chat.complete(model=MODEL, messages=MESSAGES, **SETTINGS)
-        call.take_answer(response)
+        call.take_answer(client.chat.complete(**call.request))
 
 
 def litellm(call: Call) -> None:
@@ -275,8 +280,8 @@ def litellm(call: Call) -> None:
 
     library.suppress_debug_info = True
     library.in_memory_llm_clients_cache.flush_cache()  # or cases would share connections
-    address = {"model": f"azure_ai/{MODEL}", "api_base": call.url, "api_key": call.key}
-    request = {**address, "messages": MESSAGES, **SETTINGS, **call.limit("timeout")}
+    address = {"model": f"azure_ai/{call.request['model']}", "api_base": call.url, "api_key": call.key}
+    request = {**call.request, **address, **call.limit("timeout")}
     if call.stream:
         call.take_stream(library.completion(**request, stream=True))
     else:
