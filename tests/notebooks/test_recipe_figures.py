@@ -110,7 +110,7 @@ def test_the_table_of_clients_spells_json_mode_as_their_notebooks_do_and_names_w
         cell for cell in load(RECIPES / "json-you-can-trust.ipynb", FOLDER).cells if "| Client |" in cell.source
     )
     rows = re.findall(r"\| \[[\w -]+\]\(\.\./([\w-]+)\.ipynb.*?\) \| `(.+?)` \| .+? \| `(\w+)` \|", table.source)
-    assert len(rows) == len(clients())
+    assert len(rows) == table.source.count("\n| [") and {name for name, *_ in rows} <= {*clients()}
     for name, spelled, error in rows:
         (cell,) = (each for each in load(FOLDER / f"{name}.ipynb", FOLDER).code if each.id == "ask-for-json-1")
         assert spelled.removeprefix("with_structured_output(").rstrip(")") in cell.source, name

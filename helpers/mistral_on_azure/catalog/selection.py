@@ -71,7 +71,7 @@ def _is_path(name: str, known: Mapping[str, Notebook]) -> bool:
 
 
 def _file(name: str, folder: Path) -> Path:
-    """The file that a path names: from the working folder, or below the folder of notebooks unless it begins with a dot.
+    """The file that a path names: from the working folder or, unless it begins with a dot, below that of notebooks.
 
     Raises:
         CookbookError: when there is none.

@@ -39,7 +39,7 @@ def _costs(measured: bool) -> dict[str, Any]:
             values.pop(measure, None)
         if measured:
             costs["measures"][measure] = about
-            for place, client in enumerate(names()):
+            for place, client in enumerate(name for name in names() if name in costs["values"]):
                 costs["values"][client][measure] = [4.0, 2.5 + place, 8.0 + place]
     return costs
 
