@@ -29,6 +29,8 @@ LAB = "import sys; sys.path.insert(0, 'tests/lab'); from views import NAMES; pri
 @pytest.fixture(scope="module")
 def begun(copy):
     """The copy with the recipe, made as `make recipe NAME=hello` makes it; and the names of the files that changed."""
+    for ending in ("ipynb", "toml"):  # of a reader who followed CONTRIBUTING.md
+        (copy.root / f"notebooks/recipes/hello.{ending}").unlink(missing_ok=True)
     before = copy.files()
     copy.cookbook("recipe", "hello")
     printed = copy.cookbook("run", "--save", "recipes/hello")

@@ -36,6 +36,11 @@ from mistral_on_azure.snippets.starter import starters
 folder = Path("notebooks")
 print(how_many(), front_page(notebooks(folder), tasks(folder), starters(folder), []))
 """
+MEASURED = """
+from mistral_on_azure.gallery.measured_pages import _failing_rows, what_went_wrong_page
+from mistral_on_azure.notebook.kept_measurements import kept
+print("Seventh client" in what_went_wrong_page(), *(row[-1] for row in _failing_rows(kept("faults"))))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +83,11 @@ def test_the_tests_of_the_table_and_of_the_page_of_faults_pass(seven, call):
         seven.python("-m", "pytest", "--noconftest", "-n0", "-p", "no:cacheprovider", "-c", os.devnull, *TESTS)
     finally:
         table.write_text(text, encoding="utf-8")
+
+
+def test_the_pages_of_what_was_measured_claim_nothing_about_it(seven):
+    claimed, named, *cells = seven.python("-c", MEASURED).replace("Seventh client", "named").split()
+    assert (claimed, named) == ("False", "named") and len(cells) > 4 and {*cells} == {"–"}
 
 
 @pytest.mark.all

@@ -24,7 +24,7 @@ from mistral_on_azure.notebook.kept_measurements import kept
 from mistral_on_azure.snippets.starter import FIRST_ANSWER, KEY
 from mistral_on_azure.upkeep.faults import measuring
 from mistral_on_azure.upkeep.faults.calls import CASES
-from mistral_on_azure.upkeep.faults.page import LONG, Results, foreign, lost
+from mistral_on_azure.upkeep.faults.page import LONG, Results, clients_in, foreign, lost
 
 _FLOOR, _FLOOR_NAME = "floor", "Python alone"  # the results of Python's standard library, beside those of the clients
 _CHARTS = {
@@ -179,11 +179,15 @@ def _of(faults: Results, client: str, question: Any) -> list[str]:
 
 
 def _broken(faults: Results, client: str) -> str:
+    if client not in clients_in(faults):
+        return "–"
     quiet = [name.removesuffix(" (streamed)") for name in quiet_losses(faults, client)]
     return f"**may look whole**: {', '.join(quiet)}" if quiet else "raises each time"
 
 
 def _caught(faults: Results, client: str) -> str:
+    if client not in clients_in(faults):
+        return "–"
     _, _, name = clients()[client].exception.rpartition(".")
     if not name:
         return "none of its own"
@@ -221,9 +225,9 @@ def what_went_wrong_page() -> str:
             **symptom,
             "doctor": [(status, BY_STATUS[status]) for status in symptom["statuses"] if status in BY_STATUS],
             "page": page_name(symptom["task"]),
-            "rows": _raised_rows(symptom["faults"], measured["measured"]),
+            "rows": _raised_rows(symptom["faults"], measured),
             "id": make_id(symptom["title"]),
-            "entries": _entries(symptom, measured["measured"]),
+            "entries": _entries(symptom, measured),
         }
         for symptom in symptoms_of()
     ]
@@ -241,24 +245,24 @@ def symptoms_of() -> list[dict[str, Any]]:
     return rows
 
 
-def _entries(symptom: dict[str, Any], measured: dict[str, Any]) -> list[str]:
+def _entries(symptom: dict[str, Any], faults: Results) -> list[str]:
     """What the search finds a symptom by: statuses, exceptions without their modules, and words, each once."""
-    raised = [measured[name][client]["raised"] for name in symptom["faults"] for client in clients()]
+    raised = [faults["measured"][name][key]["raised"] for name in symptom["faults"] for key in clients_in(faults)]
     exceptions = [each.rpartition(".")[2] for each in [*raised, *symptom["raised"]] if each]
     title = [] if "," in symptom["title"] else [symptom["title"].replace("`", "")]
     return list(dict.fromkeys([*map(str, symptom["statuses"]), *exceptions, *symptom["words"], *title]))
 
 
-def _raised_rows(names: list[str], measured: dict[str, Any]) -> Rows:
-    """A table of what each client raises, with its message. Faults with the same exception and message share a row."""
+def _raised_rows(names: list[str], faults: Results) -> Rows:
+    """What each measured client raises, with its message. Faults with the same exception and message share a row."""
     rows = [["Client", "What you see", "Raised", "Its message"]]
-    for key, client in clients().items():
+    for key in clients_in(faults):
         together: dict[tuple[str, str], list[str]] = {}
         for name in names:
-            entry = measured[name][key]
+            entry = faults["measured"][name][key]
             raised = f"`{entry['raised']}`" if entry["raised"] else "nothing"
             together.setdefault((raised, _quoted(entry["sees"])), []).append(name)
-        rows += [[client.name, "; ".join(same), raised, sees] for (raised, sees), same in together.items()]
+        rows += [[clients()[key].name, "; ".join(same), raised, sees] for (raised, sees), same in together.items()]
     return rows
 
 
