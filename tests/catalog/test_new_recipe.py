@@ -31,6 +31,7 @@ def begun(copy):
     """The copy with the recipe, made as `make recipe NAME=hello` makes it; and the names of the files that changed."""
     for ending in ("ipynb", "toml"):  # of a reader who followed CONTRIBUTING.md
         (copy.root / f"notebooks/recipes/hello.{ending}").unlink(missing_ok=True)
+    copy.cookbook("tables")
     before = copy.files()
     copy.cookbook("recipe", "hello")
     printed = copy.cookbook("run", "--save", "recipes/hello")
