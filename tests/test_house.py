@@ -193,6 +193,21 @@ def test_a_file_name_means_one_thing():
     check("names", {path: f"{stem}: {', '.join(paths)}" for stem, paths in several.items() for path in paths[-1:]})
 
 
+def test_a_test_has_the_name_of_what_it_tests():
+    """`test_X.py` may stand for itself; where there is an X.py, it is in a room of the same name, or imports it."""
+    files = {path.stem: path for path in (*sources(PACKAGE), *sources(ROOT / "tests")) if path.stem not in REPEATED}
+    broken = {}
+    for path in files.values():
+        if (named := files.get(path.stem.removeprefix("test_"), path)) is path:
+            continue
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        imported = {part for node in nodes for name in _imported(node) for part in name.split(".")}
+        rooms_of_both = set(path.relative_to(ROOT / "tests").parts) & set(named.relative_to(ROOT).parts)
+        if not rooms_of_both and named.stem not in imported:
+            broken[shown(path)] = f"{shown(path)} does not test {shown(named)}"
+    check("names", broken)
+
+
 def test_no_file_is_too_long():
     lines = {shown(path): _lines(path) for path in (*sources(PACKAGE.parent), *sources(ROOT / "tests"))}
     check("long", {path: f"{path} has {count} lines" for path, count in lines.items() if count > LONGEST})
