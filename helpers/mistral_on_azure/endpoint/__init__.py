@@ -12,7 +12,7 @@ A request passes these folders in the order of Azure's own layers:
 `local/` has what Azure does not have: faults, timing, and sessions with a journal of exchanges. `openapi/` describes
 the routes. `service` holds the objects that every handler needs, `fields` defines and checks the fields of requests,
 `api_errors` has the exception for an error response, and `bounds` limits the time of requests and the size of caches.
-`server`, `options`, `making` and `starting` start the endpoint.
+`server`, `options`, `server_process` and `starting` start the endpoint.
 
 A file imports only from those to its right: `application`, `openapi`, `serving`, `service`, `local`,
 `models`, `gateway`, `transport`, `fields`, `api_errors`.
