@@ -153,6 +153,20 @@ def test_imports_run_downwards():
     check("downwards", broken)
 
 
+def test_the_rooms_of_the_endpoint_import_in_the_order_that_it_states():
+    words = ast.get_docstring(ast.parse((PACKAGE / "endpoint" / "__init__.py").read_text(encoding="utf-8")))
+    order = ["__init__", *reversed(re.findall(r"`(\w+)`", words.partition("to its right:")[2]))]
+    rooms = {path: Path(path).parts[1].removesuffix(".py") for path in imports() if path.startswith("endpoint/")}
+    assert set(order) == set(rooms.values())
+    broken = [
+        f"{path} imports {target}"
+        for path in rooms
+        for target in imports()[path]
+        if target in rooms and order.index(rooms[target]) > order.index(rooms[path])
+    ]
+    assert not broken, "\n".join(broken)
+
+
 def test_no_files_import_each_other_in_a_circle():
     check("circles", {group[0]: " ⇄ ".join(group) for group in circles(imports())})
 
