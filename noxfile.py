@@ -17,8 +17,8 @@ from mistral_on_azure import cli
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.mistakes import one_line
 from mistral_on_azure.package_index import ROOT, pip_settings
-from mistral_on_azure.running.command import plan
 from mistral_on_azure.running.plans import from_command_line
+from mistral_on_azure.running.run_command import plan
 
 nox.options.default_venv_backend = "uv"
 nox.options.download_python = "never"

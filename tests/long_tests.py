@@ -41,7 +41,7 @@ LONG = (
     "tests/endpoint/test_conversation_rules.py::test_the_same_is_refused_in_the_same_words",
     "tests/endpoint/test_openapi.py::test_it_is_a_valid_openapi_3_1_document",
     "tests/endpoint/test_openapi_fuzz.py",
-    "tests/endpoint/test_parameters.py::test_the_schema_of_",
+    "tests/endpoint/test_request_parameters.py::test_the_schema_of_",
     "tests/endpoint/test_processes.py::test_certificates_go_with_the_process[2]",
     "tests/endpoint/test_processes.py::test_what_cannot_be_chosen_is_one_line[options2",
     "tests/endpoint/test_processes.py::test_what_cannot_be_chosen_is_one_line[options3",
@@ -191,8 +191,8 @@ LONG = (
     "tests/upkeep/test_canaries.py::test_no_client_tells_a_credential_whatever_goes_wrong",
     "tests/upkeep/test_corpus.py::test_a_large_file_takes_its_length_in_time[hashes]",
     "tests/upkeep/test_corpus.py::test_beginnings_of_credentials_take_their_length_in_time",
-    "tests/upkeep/test_engines.py::test_a_notebook_passes_on_llama_cpp_itself",
-    "tests/upkeep/test_engines.py::test_the_page_is_current",
+    "tests/upkeep/test_engine_results.py::test_a_notebook_passes_on_llama_cpp_itself",
+    "tests/upkeep/test_engine_results.py::test_the_page_is_current",
 )
 
 # They measure how much of a minute is used, and come last with nothing beside them.

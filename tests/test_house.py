@@ -153,6 +153,20 @@ def test_imports_run_downwards():
     check("downwards", broken)
 
 
+def test_the_rooms_of_the_endpoint_import_in_the_order_that_it_states():
+    words = ast.get_docstring(ast.parse((PACKAGE / "endpoint" / "__init__.py").read_text(encoding="utf-8")))
+    order = ["__init__", *reversed(re.findall(r"`(\w+)`", words.partition("to its right:")[2]))]
+    rooms = {path: Path(path).parts[1].removesuffix(".py") for path in imports() if path.startswith("endpoint/")}
+    assert set(order) == set(rooms.values())
+    broken = [
+        f"{path} imports {target}"
+        for path in rooms
+        for target in imports()[path]
+        if target in rooms and order.index(rooms[target]) > order.index(rooms[path])
+    ]
+    assert not broken, "\n".join(broken)
+
+
 def test_no_files_import_each_other_in_a_circle():
     check("circles", {group[0]: " ⇄ ".join(group) for group in circles(imports())})
 
@@ -191,6 +205,21 @@ def test_a_file_name_means_one_thing():
         files[path.stem].append(shown(path))
     several = {stem: paths for stem, paths in files.items() if len(paths) > 1 and stem not in REPEATED}
     check("names", {path: f"{stem}: {', '.join(paths)}" for stem, paths in several.items() for path in paths[-1:]})
+
+
+def test_a_test_has_the_name_of_what_it_tests():
+    """`test_X.py` may stand for itself; where there is an X.py, it is in a room of the same name, or imports it."""
+    files = {path.stem: path for path in (*sources(PACKAGE), *sources(ROOT / "tests")) if path.stem not in REPEATED}
+    broken = {}
+    for path in files.values():
+        if (named := files.get(path.stem.removeprefix("test_"), path)) is path:
+            continue
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        imported = {part for node in nodes for name in _imported(node) for part in name.split(".")}
+        rooms_of_both = set(path.relative_to(ROOT / "tests").parts) & set(named.relative_to(ROOT).parts)
+        if not rooms_of_both and named.stem not in imported:
+            broken[shown(path)] = f"{shown(path)} does not test {shown(named)}"
+    check("names", broken)
 
 
 def test_no_file_is_too_long():

@@ -70,8 +70,8 @@ def run(**given: Any) -> None:
     passed, 1 if not, and 130 after Ctrl-C. A notebook that fails is not executed again. Reports are the executed
     notebooks, junit.xml, summary.md and results.json.
     """
-    from mistral_on_azure.running.command import execute
     from mistral_on_azure.running.plans import from_command_line
+    from mistral_on_azure.running.run_command import execute
 
     sys.exit(execute(from_command_line(ROOT, given)))
 
@@ -159,11 +159,11 @@ def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
     For example: cookbook snippet streaming openai-sdk. A part of a name is enough. Without a name, the names are
     listed.
     """
-    from mistral_on_azure.snippets import offering
+    from mistral_on_azure.snippets import snippet_commands
 
-    text = offering.snippet(NOTEBOOKS, task, client, shell or (output is not None and output.suffix == ".sh"))
+    text = snippet_commands.snippet(NOTEBOOKS, task, client, shell or (output is not None and output.suffix == ".sh"))
     if output:
-        offering.write(text, output)
+        snippet_commands.write(text, output)
     else:
         click.echo(text, nl=False)
 
@@ -172,7 +172,7 @@ def snippet(task: str, client: str, output: Path | None, shell: bool) -> None:
 @click.option("--output", type=_FOLDER, default=_BUILD / "snippets")
 def snippets(output: Path) -> None:
     """Write all programs to a folder.  [default: build/snippets]"""
-    from mistral_on_azure.snippets.offering import write_all
+    from mistral_on_azure.snippets.snippet_commands import write_all
 
     click.echo(f"Wrote {len(write_all(NOTEBOOKS, output))} starters to {output}")
 
@@ -210,14 +210,14 @@ def faults(repeats: int, check: bool, render: bool) -> None:
     The local endpoint causes the faults, and the results are kept in upkeep/faults. A round takes about 40 seconds, in
     which the clients mostly wait before they retry.
     """
-    from mistral_on_azure.upkeep.faults import page
+    from mistral_on_azure.upkeep.faults import faults_table
 
     if check and render:
         raise click.UsageError("Give --check or --render, not both.")
     if check or render:
-        (page.check if check else page.render)()
+        (faults_table.check if check else faults_table.render)()
     else:
-        page.measure(repeats)
+        faults_table.measure(repeats)
 
 
 @main.command(cls=OfCheckout)

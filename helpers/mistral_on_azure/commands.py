@@ -67,7 +67,7 @@ def serve(
         else:
             record_script(record, port)
         return
-    from mistral_on_azure.endpoint.making import serve as run
+    from mistral_on_azure.endpoint.server_process import serve as run
 
     run(port, **options)
 

@@ -6,9 +6,9 @@ import pytest
 
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.addresses import check_endpoint
-from mistral_on_azure.endpoint.making import _callers
 from mistral_on_azure.endpoint.models.engine import choose
 from mistral_on_azure.endpoint.options import Options
+from mistral_on_azure.endpoint.server_process import _callers
 from mistral_on_azure.errors import CookbookError
 
 HOST = "https://my-host.eastus2.inference.ai.azure.com"

@@ -34,6 +34,7 @@ options = {
 limit: float = 2 * 30.0
 anything: Path = None
 flag: bool = False
+nothing: tuple[()] = ()
 given: int
 print("no parameter")
 """
@@ -56,6 +57,7 @@ def test_each_is_found_with_its_type_and_default():
         "limit": (float, None),
         "anything": (Any, None),
         "flag": (bool, False),
+        "nothing": (tuple[()], ()),
         "given": (int, None),
     }
 
@@ -91,6 +93,7 @@ def test_a_program_assigns_the_same_values():
         ("weights", '{"a": 1}', {"a": 1}),
         ("flag", "true", True),
         ("flag", "False", False),
+        ("nothing", "()", ()),
         ("anything", "[1]", [1]),
         ("anything", "words", "words"),
         ("long", "x\ny", "x\ny"),

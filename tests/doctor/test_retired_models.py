@@ -43,6 +43,13 @@ def test_the_404_of_older_pages_is_read_the_same(older):
     assert finding.remedy.startswith("Mistral-large-2411 was retired on 2026-01-30. Use mistral-medium-2505.")
 
 
+def test_a_name_that_no_request_can_hold(resource):
+    report = looked(resource, "mistral\udcff")
+    check, finding = failing(report)
+    assert check == "model" and finding.found == "The name of the deployment is not UTF-8."
+    assert report.findings["chat routes"].found == "waits for model"
+
+
 def test_a_typo_gets_its_neighbour(resource):
     report = looked(resource, "mistral-smal-2503")
     named = report.findings["model"]

@@ -17,7 +17,7 @@ from mistral_on_azure.endpoint.server import BUSY
 
 PROGRAM = f"""
 import re, time
-from mistral_on_azure.endpoint.making import until_parent_ends
+from mistral_on_azure.endpoint.server_process import until_parent_ends
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.local.sessions import Sessions
 from mistral_on_azure.endpoint.server import Server, run

@@ -11,8 +11,8 @@ from mistral_objections import their_count, tokenizer_of
 from mistral_on_azure.azure import http
 from mistral_on_azure.azure.deployments import retired_deployments, sold_deployments
 from mistral_on_azure.catalog.models import models
-from mistral_on_azure.endpoint.making import make
 from mistral_on_azure.endpoint.options import Options
+from mistral_on_azure.endpoint.server_process import make
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
 

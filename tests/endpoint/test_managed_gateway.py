@@ -194,6 +194,13 @@ def test_content_safety_looks_at_extra_parameters_on_one_route():
     assert send("POST", "/score", json.dumps(payload).encode(), application=managed()).json == {}
 
 
+@pytest.mark.parametrize("stop", ["", [""], ["x", ""]])
+def test_scoring_has_no_output_where_the_engine_refuses_an_empty_stop_sequence(stop):
+    payload = {"input_data": {"input_string": [{"role": "user", "content": "Hi"}], "parameters": {"stop": stop}}}
+    got = send("POST", "/score", json.dumps(payload).encode(), application=managed())
+    assert got.json == {"output": "None"}
+
+
 def test_the_openapi_document_of_this_kind_is_valid():
     import schemathesis
 

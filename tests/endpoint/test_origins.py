@@ -8,8 +8,8 @@ import pytest
 from raw import KEY, ROUTE, ask, chat, connect, connect_by_tls, get, serving
 
 from mistral_on_azure.endpoint.gateway.managed import Managed
-from mistral_on_azure.endpoint.making import make
 from mistral_on_azure.endpoint.options import Options
+from mistral_on_azure.endpoint.server_process import make
 from mistral_on_azure.endpoint.transport.listener import Callers
 from mistral_on_azure.endpoint.transport.reader import Limits
 from mistral_on_azure.errors import CookbookError

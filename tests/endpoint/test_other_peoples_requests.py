@@ -9,8 +9,8 @@ from asking import AZURE, CHAT_ROUTES, KEY, LARGE, MODELS, QUESTION, SMALL, chat
 from tool_requests import WEATHER
 
 from mistral_on_azure.endpoint.gateway.serverless import Serverless
-from mistral_on_azure.endpoint.making import make
 from mistral_on_azure.endpoint.options import Options
+from mistral_on_azure.endpoint.server_process import make
 
 STRICT = new_application(kind=Serverless(strict_model=True))
 

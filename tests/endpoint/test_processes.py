@@ -30,7 +30,7 @@ def _start(command: list[str], **more: str) -> subprocess.Popen:
 
 
 def _child(**more: str) -> subprocess.Popen:
-    return _start([sys.executable, "-m", "mistral_on_azure.endpoint.making"], **more)
+    return _start([sys.executable, "-m", "mistral_on_azure.endpoint.server_process"], **more)
 
 
 def _secure(url: str) -> Path:
@@ -103,7 +103,7 @@ def _until(condition, seconds: float = 60.0) -> None:
 def test_a_system_with_little_room_for_open_files():
     import socket
 
-    command = f"ulimit -S -n 100 && exec {sys.executable} -m mistral_on_azure.endpoint.making"
+    command = f"ulimit -S -n 100 && exec {sys.executable} -m mistral_on_azure.endpoint.server_process"
     process = _start(["sh", "-c", command])
     port = int(process.stdout.readline().strip().rpartition(":")[2])
     held = [socket.create_connection(("127.0.0.1", port)) for _ in range(256)]

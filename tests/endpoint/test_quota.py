@@ -14,8 +14,8 @@ from mistral_on_azure.endpoint.api_errors import ApiError
 from mistral_on_azure.endpoint.application import Application
 from mistral_on_azure.endpoint.gateway.quota import Limits, Quota
 from mistral_on_azure.endpoint.local.sessions import Sessions
-from mistral_on_azure.endpoint.making import make
 from mistral_on_azure.endpoint.options import Options
+from mistral_on_azure.endpoint.server_process import make
 from mistral_on_azure.endpoint.transport.exchange import Request, fields
 from mistral_on_azure.errors import CookbookError
 

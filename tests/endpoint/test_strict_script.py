@@ -143,6 +143,15 @@ def test_a_pattern_has_little_time_for_a_clients_text(served):
     assert (got.status, got.code) == (400, "pattern_too_slow")
 
 
+def test_a_slow_pattern_of_the_nearest_entry_is_no_reason_to_hide_what_else_differs(served):
+    slow = "pattern = '(.+)(.+)(.+)(.+)\\1\\2\\3\\4[^a-c]'"
+    application = served(f"[[exchange]]\n{slow}\nsystem = 'Be kind.'\nanswers = ['x']", strict=True)
+    got = chat("abc" * 300, application=application)
+    assert (got.status, got.code) == (400, "unexpected_prompt")
+    assert "another system ('Be kind.', and the request has none) and a pattern that takes too long" in got.message
+    assert get("/local/session", application=application).json["refused"] == [got.message]
+
+
 def test_a_placeholder_makes_no_answer_of_any_length(served):
     application = served(f"[[exchange]]\npattern = '(?s)(.*)'\nanswers = ['{'${1}' * 200}']")
     assert chat("word " * 1000, application=application).status == 422

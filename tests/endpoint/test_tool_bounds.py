@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from tool_requests import WEATHER, called, calls, refused, result, schema_tool, send
 
 from mistral_on_azure.endpoint.models.conversation import MOST_MESSAGES, MOST_PARTS, MOST_TOOLS
-from mistral_on_azure.endpoint.models.tools import arguments, deciding
+from mistral_on_azure.endpoint.models.tools import arguments, tool_choice
 from mistral_on_azure.endpoint.models.tools.patterns import Pattern, Steps, Unsatisfiable
 from mistral_on_azure.endpoint.models.tools.tool_schemas import ToolSchema
 
@@ -99,14 +99,14 @@ def test_hostile_tools_are_answered_or_refused_in_one_line(tools, choice):
     body = json.loads(answer.body)
     assert answer.status in (200, 400, 422)
     if answer.status == 200 and (made := body["choices"][0]["message"]["tool_calls"]):
-        assert len(made) <= deciding.MOST_CALLS
+        assert len(made) <= tool_choice.MOST_CALLS
     elif answer.status != 200:
         assert "\n" not in body["message"] and len(body["message"]) < 300
 
 
 @pytest.mark.parametrize("prompt", ["Weather in " + "A, " * 2_600, 'weather "' * 900, "Weather, get_weather. " * 400])
 def test_hostile_prompts_get_a_bounded_number_of_calls(prompt):
-    assert len(called(prompt, [WEATHER], tool_choice="any")) <= deciding.MOST_CALLS
+    assert len(called(prompt, [WEATHER], tool_choice="any")) <= tool_choice.MOST_CALLS
 
 
 @pytest.mark.parametrize(
@@ -166,12 +166,14 @@ def referenced(schema: dict[str, Any], times: int = 300) -> dict[str, Any]:
 )
 def test_a_long_text_that_is_referenced_many_times_is_not_written_as_often(keyword, why, monkeypatch):
     written = []
-    monkeypatch.setattr(deciding, "_written", lambda *given, real=deciding._written: written.append(1) or real(*given))
+    monkeypatch.setattr(
+        tool_choice, "_written", lambda *given, real=tool_choice._written: written.append(1) or real(*given)
+    )
     status, text = refused("go", [referenced({keyword: "zq " * 10_000})], tool_choice="any")
     assert status == 422 and why in text
     assert len(called("go", [referenced({keyword: "zq "}, 30)], tool_choice="any")) == 1
     with pytest.raises(Unsatisfiable, match=r"100,000 characters"):
-        deciding._written({"a": ["zq " * 10_000] * 10**6}, 100_000)
+        tool_choice._written({"a": ["zq " * 10_000] * 10**6}, 100_000)
 
 
 def test_a_member_that_is_longer_than_the_text_is_not_looked_for_in_it(monkeypatch):
@@ -185,7 +187,7 @@ def test_a_member_that_is_longer_than_the_text_is_not_looked_for_in_it(monkeypat
 
 def test_a_plan_takes_no_more_bytes_than_it_says():
     """Plans are kept within a number of bytes: as text takes up to four a character."""
-    plan = deciding.Plan([("tool", "😀" * 100_000)], "😀" * 1_000)
+    plan = tool_choice.Plan([("tool", "😀" * 100_000)], "😀" * 1_000)
     assert plan.size >= sum(map(sys.getsizeof, (*plan.calls[0], plan.question, plan.calls, plan)))
 
 

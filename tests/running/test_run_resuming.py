@@ -46,7 +46,7 @@ def copy(tmp_path, root) -> Copy:
     return copy
 
 
-APART = ("upkeep/measurements/clients.json", "upkeep/faults/page.py", "gallery/__init__.py", "doctor/report.py")
+APART = ("upkeep/measurements/clients.json", "upkeep/faults/faults_table.py", "gallery/__init__.py", "doctor/report.py")
 TAKES_PART = ("endpoint/models/script.toml", "notebook/streams.py", "azure/deployments.toml", "running/worker.py")
 
 

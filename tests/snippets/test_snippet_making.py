@@ -10,7 +10,7 @@ import pytest
 
 from mistral_on_azure.errors import CookbookError
 from mistral_on_azure.snippets import starter as making
-from mistral_on_azure.snippets.offering import snippet, write_all
+from mistral_on_azure.snippets.snippet_commands import snippet, write_all
 from mistral_on_azure.snippets.starter import ENTRA_ID, FIRST_ANSWER, KEY, install_line, starter
 from mistral_on_azure.snippets.statements import run_awaits
 

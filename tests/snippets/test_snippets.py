@@ -30,7 +30,7 @@ from mistral_on_azure.catalog.clients import names
 from mistral_on_azure.catalog.notebooks import Kind, tasks
 from mistral_on_azure.catalog.notebooks import notebooks as every_notebook
 from mistral_on_azure.catalog.selection import named, slug
-from mistral_on_azure.snippets.offering import write_all
+from mistral_on_azure.snippets.snippet_commands import write_all
 from mistral_on_azure.snippets.starter import ENTRA_ID, snippets, starter
 
 CLIENTS = names()

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from mistral_on_azure.azure.files import read_json
-from mistral_on_azure.upkeep.faults import measuring, page
+from mistral_on_azure.upkeep.faults import faults_table, measuring
 from mistral_on_azure.upkeep.faults.calls import GROUPS
 from mistral_on_azure.upkeep.faults.measuring import PAIRS, Measured, measure_all, one_line
 
@@ -17,19 +17,19 @@ AGAIN = "not what is kept; look at it, then run `make faults`"
 
 
 @pytest.fixture
-def kept() -> page.Results:
-    return read_json(page.FILE)
+def kept() -> faults_table.Results:
+    return read_json(faults_table.FILE)
 
 
 def test_the_page_is_made_from_the_measurements(kept):
-    assert page.page(kept) == page.PAGE.read_text(encoding="utf-8"), "run `cookbook faults --render`"
+    assert faults_table.page(kept) == faults_table.PAGE.read_text(encoding="utf-8"), "run `cookbook faults --render`"
 
 
 def test_every_client_and_fault_is_measured_with_what_is_installed(kept):
     assert [(case, client) for case, clients in kept["measured"].items() for client in clients] == sorted(
         PAIRS, key=lambda pair: list(kept["measured"]).index(pair[0])
     )
-    assert kept["versions"] == page.versions(), AGAIN
+    assert kept["versions"] == faults_table.versions(), AGAIN
 
 
 @pytest.mark.all
@@ -38,9 +38,9 @@ def test_the_clients_still_do_what_the_table_says(kept):
     """All pairs but those whose waits take long; `cookbook faults --check` measures these, too."""
     if platform.system() != kept["system"]:
         pytest.skip(f"measured on {kept['system']}; another system resets connections in words of its own")
-    pairs = [(case, client) for case, client in PAIRS if not page.waits_long(kept["measured"][case][client])]
+    pairs = [(case, client) for case, client in PAIRS if not faults_table.waits_long(kept["measured"][case][client])]
     assert len(PAIRS) - len(pairs) <= 3
-    assert page.differences(kept, measure_all(pairs)) == [], AGAIN
+    assert faults_table.differences(kept, measure_all(pairs)) == [], AGAIN
 
 
 def test_the_table_tells_nothing_about_a_machine_or_a_run(kept):
@@ -56,9 +56,9 @@ def measured() -> Measured:
 
 
 @pytest.fixture
-def one(kept, measured) -> page.Results:
+def one(kept, measured) -> faults_table.Results:
     """Kept measurements in which each pair is the same."""
-    return page.results([dict.fromkeys(PAIRS, measured), dict.fromkeys(PAIRS, measured)])
+    return faults_table.results([dict.fromkeys(PAIRS, measured), dict.fromkeys(PAIRS, measured)])
 
 
 @pytest.mark.parametrize(
@@ -76,18 +76,18 @@ def one(kept, measured) -> page.Results:
     ],
 )
 def test_a_change_is_noticed(one, measured, change, noticed):
-    assert bool(page.differences(one, {PAIRS[0]: replace(measured, **change)})) is noticed
+    assert bool(faults_table.differences(one, {PAIRS[0]: replace(measured, **change)})) is noticed
 
 
 def test_what_varies_is_kept_as_varying_and_not_compared(measured):
     other = replace(measured, tries=2, waits=[0.4], sees="Gone")
     case, client = PAIRS[0]
-    results = page.results([dict.fromkeys(PAIRS, each) for each in (measured, other, measured)])
+    results = faults_table.results([dict.fromkeys(PAIRS, each) for each in (measured, other, measured)])
     entry = results["measured"][case][client]
     assert entry["varies"] == {"tries": [3, 2], "sees": ["Error code: {status}", "Gone"]}
     assert (entry["tries"], entry["waits"]) == (3, [[0.4, 0.4], [0.9, 0.9]])
-    assert page.differences(results, dict.fromkeys(PAIRS, replace(other, tries=9, waits=[]))) == []
-    assert "*varies:* `3` or `2`" in page.page(results)
+    assert faults_table.differences(results, dict.fromkeys(PAIRS, replace(other, tries=9, waits=[]))) == []
+    assert "*varies:* `3` or `2`" in faults_table.page(results)
 
 
 def test_waits_in_words():

@@ -1,4 +1,4 @@
-"""Addresses: the variables that hold an endpoint's, their shape, and which requests a listener on loopback accepts.
+"""Addresses of endpoints: their variables, their shape and their kind; and which requests a loopback listener accepts.
 
 A page that a user visits can send requests to any port of the user's machine, and with a host name that suddenly
 resolves to loopback (DNS rebinding) it could even read the answers. The headers `Origin` and `Host` show both.
@@ -20,7 +20,7 @@ ENDPOINT = "AZURE_INFERENCE_ENDPOINT"
 CREDENTIAL = "AZURE_INFERENCE_CREDENTIAL"
 ONLY_CREDENTIAL = f"{CREDENTIAL} is set but {ENDPOINT} is not. Set both, or neither for the local endpoint."
 OPENAI_ENDPOINT = "AZURE_INFERENCE_OPENAI_ENDPOINT"  # the base URL of OpenAI-compatible clients
-TOKEN_SCOPE = "AZURE_INFERENCE_SCOPE"  # what a Microsoft Entra ID token is requested for
+TOKEN_SCOPE = "AZURE_INFERENCE_SCOPE"  # the scope of Microsoft Entra ID tokens
 MODEL = "AZURE_INFERENCE_MODEL"  # the deployment that the programs in other languages ask
 SECURE_ENDPOINT = "COOKBOOK_SECURE_ENDPOINT"  # the https address of the proxy that a run puts in front of an endpoint
 ENGINE = "COOKBOOK_ENGINE"  # a real model behind the local endpoint that `connect` starts: `embedded`, or an address
@@ -46,7 +46,9 @@ _SECRET = re.compile(r"[A-Za-z0-9+=_]{20,}|eyJ[\w.-]+")  # a key or a token; an 
 _IN_IT = re.compile(  # a key or a token as a part of an address: capitals, others and three digits, twenty in all
     r"(?=(?:[A-Za-z+=]*\d){3})(?=[a-z\d+=]*[A-Z])(?=[A-Z\d+=]*[a-z])[A-Za-z\d+=]{20,}|[0-9A-Fa-f]{32}|eyJ[\w.-]{20,}"
 )
-_AFTER_PATH = re.compile(r"[?#;&=|,\\]|%3f|%23", re.IGNORECASE)  # where a query begins, or what stands for one
+_AFTER_PATH = re.compile(
+    r"[?#;&=|,\\]|%3f|%23", re.IGNORECASE
+)  # the end of a path: where a query or what is like one begins
 _USER = re.compile(r".*(?:@|%40|\uff20)", re.IGNORECASE | re.DOTALL)  # a user name and password; they may have slashes
 _HIDDEN = "…"
 _AUTHORITY = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
@@ -248,7 +250,7 @@ def _resources(url: str, name: str) -> str:
 
 
 def _wrong(name: str, why: str, instead: str) -> Misshapen:
-    """What is wrong first; the remedy names the address with everything corrected, where it can be."""
+    """The error for one fault of an address. Its remedy names the address without any of its faults, where it can."""
     try:
         right = check_endpoint(instead, name)
     except Misshapen as error:
@@ -257,12 +259,12 @@ def _wrong(name: str, why: str, instead: str) -> Misshapen:
 
 
 def _with_key(name: str) -> Misshapen:
-    """For an address in which something looks like a key. The message does not have the address."""
+    """The error for an address in which something looks like a key. The message does not have the address."""
     return Misshapen(f"{name} holds what looks like a key or a token.", f"Put that into {CREDENTIAL} instead.")
 
 
 def _in_host(host: str) -> bool:
-    """Whether something in a host with its port looks like a key. A name with dots is one of DNS, as long as it is."""
+    """Whether a host or its port looks like a key. A host with dots does not: it is a name of DNS, however long."""
     name, _, port = host.partition(":")
     return bool(_IN_IT.search(port) or ("." not in name.strip(".") and _IN_IT.search(name)))
 

@@ -1,4 +1,4 @@
-"""Child processes: which of the user's environment variables they get, and servers among them that end with this one.
+"""Child processes: the environment variables that they get, and servers that end when this process ends.
 
 With the user's variables, a notebook on the local endpoint would sign in elsewhere with the user's own identity, send
 through a proxy, trust other certificates, or run another Python. Functions that return `Changes` give the new value of
@@ -46,7 +46,7 @@ _DISPLAY = (
 
 
 def apply(changes: Mapping[str, str | None], environ: MutableMapping[str, str] = os.environ) -> Changes:
-    """Make changes, and return those that undo them."""
+    """Change environment variables, and return the changes that undo this."""
     before: Changes = {name: environ.get(name) for name in changes}
     for name, value in changes.items():
         if value is None:

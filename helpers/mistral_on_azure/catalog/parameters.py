@@ -120,7 +120,7 @@ def _resolved(annotation: ast.expr) -> Any:
                 return Literal[tuple(_literal(part) for part in parts)]
             try:
                 inner = tuple(map(_resolved, parts))
-                return Any if origin is Any else origin[inner if len(inner) > 1 else inner[0]]
+                return Any if origin is Any else origin[inner[0] if len(inner) == 1 else inner]
             except TypeError:
                 return Any
     return Any

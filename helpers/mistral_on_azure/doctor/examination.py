@@ -107,7 +107,7 @@ class Unanswered(Exception):
     """No answer came, or only a part of one.
 
     Attributes:
-        why: what the HTTP client says.
+        why: the exception of the HTTP client.
         what: the request, such as "POST /chat/completions".
         seconds: the time limit.
     """
@@ -215,7 +215,7 @@ class Examination:
 
     @cached_property
     def _client(self) -> httpx.Client:
-        """Persistent connections, made when the proxy and the certificates are known, not read from the environment."""
+        """The HTTP client. It has the proxy and the certificates that the checks found, and keeps connections open."""
         trust = self.trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # one without trusted certificates
         about = {"user-agent": "cookbook-doctor"}
         return httpx.Client(headers=about, verify=trust, proxy=self.proxy or None, trust_env=False)

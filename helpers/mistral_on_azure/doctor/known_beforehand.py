@@ -116,6 +116,8 @@ def _netrc_files() -> list[Path]:
 def model(e: Examination) -> Finding:
     """Whether the given name, or the one in the address, is a model that Azure has. No request is sent."""
     name = e.deployment
+    if any("\ud800" <= each <= "\udfff" for each in name):  # bytes of the command line that are no text
+        return fails("The name of the deployment is not UTF-8.", "Write --deployment again.")
     row = known(name) if name else mentioned(e.host)
     if row and (line := advice(row)):
         retired, _, others = line.partition(". Use ")

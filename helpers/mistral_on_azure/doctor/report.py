@@ -74,7 +74,7 @@ CHECKS = (
     Check("kind", kind, ("access",)),
     Check("/info", info, ("access",)),
     Check("/v1/models", models, ("access",)),
-    Check(_CHAT, chat, ("access",)),
+    Check(_CHAT, chat, ("access", "model")),
     Check("api-version", api_version, (_CHAT,)),
     Check("deployment", deployment, (_CHAT,)),
     Check("streaming", streaming, (_CHAT,)),

@@ -11,11 +11,12 @@ A request passes these folders in the order of Azure's own layers:
 
 `local/` has what Azure does not have: faults, timing, and sessions with a journal of exchanges. `openapi/` describes
 the routes. `service` holds the objects that every handler needs, `fields` defines and checks the fields of requests,
-`api_errors` has the exception for an error response, and `bounds` limits the time of requests and the size of caches.
-`server`, `options`, `making` and `starting` start the endpoint.
+`fault` lists those of a fault, `api_errors` has the exception for an error response, and `bounds` limits the time of
+requests and the size of caches. `server`, `options`, `server_process` and `starting` start the endpoint.
 
-A file imports only from those to its right: `application`, `openapi`, `serving`, `service`, `local`,
-`models`, `gateway`, `transport`, `fields`, `api_errors`.
+A file imports only from its own folder and from those to its right: `starting`, `server_process`, `server`,
+`application`, `openapi`, `serving`, `service`, `local`, `models`, `options`, `gateway`, `transport`, `fault`, `fields`,
+`bounds`, `api_errors`.
 """
 
 NAME = "cookbook-local-endpoint"  # the `server` header of every response; Azure sends another one

@@ -1,7 +1,7 @@
 """The options with which the local endpoint starts, from `cookbook serve` or a parent process.
 
 `cookbook run` imports this file to check its own options before it starts an endpoint. So this file imports neither
-the server nor a model; `making` does.
+the server nor a model; `server_process` does.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def begin(keys: Sequence[str] = (), port: int = 0, **options: Any) -> Callable[[
     """
     keys = list(keys) or [new_key()]
     handed = {KEYS: ",".join(keys), OPTIONS: json.dumps({"port": port, **options})}
-    process = children.begin("mistral_on_azure.endpoint.making", {**os.environ, **handed})
+    process = children.begin("mistral_on_azure.endpoint.server_process", {**os.environ, **handed})
     atexit.register(children.stop, process)
     otherwise = "The local endpoint did not start; see the error above, or run `cookbook serve`."
     return lambda: LocalEndpoint(children.address(process, otherwise), keys, process)

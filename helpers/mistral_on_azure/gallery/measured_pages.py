@@ -24,7 +24,7 @@ from mistral_on_azure.notebook.kept_measurements import kept
 from mistral_on_azure.snippets.starter import FIRST_ANSWER, KEY
 from mistral_on_azure.upkeep.faults import measuring
 from mistral_on_azure.upkeep.faults.calls import CASES
-from mistral_on_azure.upkeep.faults.page import LONG, Results, clients_in, foreign, lost
+from mistral_on_azure.upkeep.faults.faults_table import LONG, Results, clients_in, foreign, lost
 
 _FLOOR, _FLOOR_NAME = "floor", "Python alone"  # the results of Python's standard library, beside those of the clients
 _CHARTS = {

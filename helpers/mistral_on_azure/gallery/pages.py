@@ -25,7 +25,7 @@ from mistral_on_azure.notebook.service_views import plot_base_urls, plot_layers
 from mistral_on_azure.notebook.streams import IMITATED, Arrivals
 from mistral_on_azure.notebook.token_probabilities import plot_sampling
 from mistral_on_azure.notebook.wire import Wire
-from mistral_on_azure.snippets.offering import shell_script
+from mistral_on_azure.snippets.snippet_commands import shell_script
 from mistral_on_azure.snippets.starter import KEY, snippets
 from mistral_on_azure.upkeep import markdown
 from mistral_on_azure.upkeep.beyond_python import PROGRAMS

@@ -69,7 +69,7 @@ def _fingerprint(starters: Programs) -> str:
     """A digest of the programs, the installed versions and the endpoint."""
     parts = [sys.version, json.dumps(starters)]
     endpoint, own = Path(__file__).parents[1] / "endpoint", Path(__file__)
-    files = [ROOT / "requirements.lock", own, own.with_name("performing.py")]
+    files = [ROOT / "requirements.lock", own, own.with_name("starter_process.py")]
     files += sorted([*endpoint.rglob("*.py"), *endpoint.rglob("*.toml")])
     parts += [path.read_text(encoding="utf-8") for path in files]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -102,7 +102,7 @@ def _run_client(client: str, programs: dict[str, str], endpoint: LocalEndpoint, 
     authorities = _session(endpoint.url, keys[next(iter(programs))])["authorities"]
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "mistral_on_azure.gallery.performing"],
+            [sys.executable, "-m", "mistral_on_azure.gallery.starter_process"],
             input=json.dumps(jobs),
             capture_output=True,
             encoding="utf-8",

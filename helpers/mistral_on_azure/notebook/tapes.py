@@ -1,4 +1,4 @@
-"""One program behind one door: its requests and answers go onto a tape or into a script, or come back from a tape.
+"""A program's requests and answers: they are recorded on a tape or in a script, or a tape answers the requests.
 
 A notebook uses `record_calls` and `replay_calls`; `cookbook serve` uses `record_script` and `serve_recording`.
 """

@@ -54,7 +54,7 @@ def of_session(url: str, key: str) -> Usage | None:
 
 
 class Target:
-    """An endpoint that notebooks call without a proxy, so that calls are not counted.
+    """The endpoint that a run's notebooks call. Unless a method is overridden, calls are neither counted nor refused.
 
     Attributes:
         label: its name in reports. It does not contain the address, which names a tenant's resource.

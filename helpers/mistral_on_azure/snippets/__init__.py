@@ -1,5 +1,5 @@
 """Standalone programs, made from the notebooks' cells that are tagged for copying.
 
-`offering` has the functions that the commands call: they choose a section and write files. `starter` composes the
-program of a section from the `statements` that it needs, with a comment above them.
+`snippet_commands` has the functions that the commands call: they choose a section and write files. `starter` composes
+the program of a section from the `statements` that it needs, with a comment above them.
 """

@@ -84,8 +84,13 @@ def install_line(modules: Iterable[str], assigned: Collection[str] = (), beside:
 
 
 def _others(module: str, beside: Sequence[str]) -> set[str]:
-    """The packages of a module: the recipe's with its name or an installed one, else any installed one, else a
-    dependency of the cookbook with its name, else all of the recipe's.
+    """The packages that a module may come from, by the first of these rules that finds one.
+
+    A package of the recipe has the module's name, or is installed and has the module; another installed package has
+    it; a dependency of the cookbook has its name. Otherwise they are all packages of the recipe.
+
+    Raises:
+        CookbookError: when there is none.
     """
     installed = _installed().get(module, [])
     found = (

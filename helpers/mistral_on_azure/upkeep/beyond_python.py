@@ -20,8 +20,8 @@ from mistral_on_azure.azure.files import ROOT
 from mistral_on_azure.catalog.clients import FIRST
 from mistral_on_azure.catalog.notebooks import Kind, notebooks
 from mistral_on_azure.catalog.selection import Selection, slug
-from mistral_on_azure.running.command import execute
 from mistral_on_azure.running.plans import Options
+from mistral_on_azure.running.run_command import execute
 from mistral_on_azure.snippets.starter import ENTRA_ID, KEY
 
 FOLDER = ROOT / "notebooks" / "beyond-python"

@@ -18,9 +18,9 @@ from mistral_on_azure.catalog.notebooks import Kind, load, notebooks
 from mistral_on_azure.catalog.selection import Selection
 from mistral_on_azure.endpoint.starting import start
 from mistral_on_azure.errors import CookbookError
-from mistral_on_azure.running.command import execute
 from mistral_on_azure.running.jobs import plan
 from mistral_on_azure.running.plans import Options, plan_of
+from mistral_on_azure.running.run_command import execute
 from mistral_on_azure.running.saving import settled
 from mistral_on_azure.upkeep.beyond_python import FOLDER, PROGRAMS, cells, fill
 

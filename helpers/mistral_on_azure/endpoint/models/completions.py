@@ -56,10 +56,7 @@ class Result(Struct):
 
     @property
     def lasting(self) -> bool:
-        """Whether the same request may get it again: it depends on no earlier request, and its JSON is small.
-
-        Small are at most `SMALL` tokens and alternatives.
-        """
+        """Whether it is cached: it depends on no earlier request, and has at most `SMALL` tokens and alternatives."""
         if self.found is not None and self.found.entry.staged:
             return False
         if not self.parameters.get("logprobs"):

@@ -59,7 +59,7 @@ class Completion(Struct, eq=False):
 
         Args:
             finish_reason: None keeps the present one.
-            logprobs: None has them invented.
+            logprobs: None: they are invented.
         """
         if finish_reason is None and logprobs is None:
             return self

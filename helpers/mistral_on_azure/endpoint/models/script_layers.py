@@ -113,8 +113,12 @@ def _unexpected(asked: Question, entries: Sequence[Entry], due: Callable[[Entry]
         return ApiError(400, "unexpected_prompt", f"{said}: the script is empty.", param="messages")
     nearest = _nearest(asked, entries)
     wanted = nearest.exchange
-    checks = nearest.checks(asked, due(nearest), Watch(), {})
-    other = [_objection(name, wanted, asked) for name, fits in checks if not fits]
+    other = []
+    try:
+        for name, fits in nearest.checks(asked, due(nearest), Watch(), {}):
+            other += [] if fits else [_objection(name, wanted, asked)]
+    except ApiError:  # where another key did not match, the search left the pattern out
+        other.append("a pattern that takes too long to search")
     named = next((f": {_shown(text)}" for text in (wanted.prompt, wanted.pattern, wanted.last) if text), "")
     words = f"The nearest entry is in {nearest.where}{named}, which has {' and '.join(other)}"
     return ApiError(400, "unexpected_prompt", f"{said}. {words}.", param="messages")

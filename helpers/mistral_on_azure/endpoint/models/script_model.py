@@ -281,9 +281,9 @@ def _complete(
             called = spoken(talk, found.texts() or ("",), parameters, index, tokenizer)
         return called.ended(more.finish_reason, more.logprobs)
     if not talk.prefix and (talk.history or parameters.get("tool_choice", "none") not in ("none", "auto")):
-        from mistral_on_azure.endpoint.models.tools import deciding  # jsonschema takes a while to import
+        from mistral_on_azure.endpoint.models.tools import tool_choice  # jsonschema takes a while to import
 
-        answered = deciding.complete(talk, parameters, index, tokenizer)
+        answered = tool_choice.complete(talk, parameters, index, tokenizer)
         if answered:
             return answered
     return spoken(talk, (otherwise,), parameters, index, tokenizer)

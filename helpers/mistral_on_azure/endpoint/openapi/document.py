@@ -16,6 +16,7 @@ from mistral_on_azure.endpoint.gateway.managed import REASON, STATUS
 from mistral_on_azure.endpoint.local import faults, timing
 from mistral_on_azure.endpoint.openapi.bodies import COUNT, TEXT, ref, schemas
 from mistral_on_azure.endpoint.service import Route, Routes
+from mistral_on_azure.endpoint.serving.handlers import LAST
 
 _ABOUT = (
     "The API of the cookbook's local endpoint, which imitates a Mistral deployment on Azure. This document is "
@@ -209,7 +210,6 @@ def _refs(*names: str) -> dict[str, Any]:
 
 
 def _shared_parameters(kind: Kind) -> dict[str, Any]:
-    last = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1}
     versions = {"enum": list(kind.api_versions)} if kind.api_versions else {}
     chosen = {"enum": list(kind.deployments())}
     words = "The deployment that answers. It takes precedence over the body's `model`."
@@ -218,7 +218,7 @@ def _shared_parameters(kind: Kind) -> dict[str, Any]:
         _parameter("api-version", "query", "The version of the API. Several clients do not send it.", versions),
         _parameter("model", "path", "The name of a deployment.", TEXT, default_name(), required=True),
         _parameter("resource", "query", "The audience of the token.", TEXT, "https://ml.azure.com", required=True),
-        _parameter("last", "query", "The number of exchanges.", last),
+        _parameter("last", "query", "The number of exchanges.", {**LAST.schema, "default": 1}),
         _parameter("azureml-model-deployment", "header", words, chosen),
         _parameter(faults.HEADER, "header", "A fault for this request.", TEXT, fault),
         _parameter(timing.HEADER, "header", "The pace of this response.", TEXT, pace),

@@ -17,17 +17,6 @@ from mistral_on_azure.endpoint.serving.engine_request import EngineBody, EngineE
 from mistral_on_azure.endpoint.transport import listener
 from mistral_on_azure.endpoint.transport.exchange import DONE, Answer, Request, lines
 
-METHODS = {
-    "/": "GET",
-    "/info": "GET",
-    "/swagger.json": "HEAD, GET",
-    "/redoc": "HEAD, GET",
-    "/score": "POST",
-    "/chat/completions": "POST",
-    "/v1/chat/completions": "POST",
-    "/completions": "POST",
-    "/v1/completions": "POST",
-}
 PAGE = (
     b"\n<!DOCTYPE html>\n<html>\n<head>\n<title>FastAPI - ReDoc</title>\n"
     b'<!-- needed for adaptive design -->\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -77,22 +66,6 @@ def preflight(request: Request) -> Answer:
     refused = Refused(answer.status, headers=(allowed,))
     refused.body, refused.content_type = answer.body, answer.content_type
     raise refused
-
-
-def check_route(method: str, path: str) -> None:
-    """Check that the container has the path and the method.
-
-    Raises:
-        Refused: 404, 405, or 307 for a path that ends in an extra slash, with the path without it.
-    """
-    known = METHODS.get(path)
-    if known is not None and method in known.split(", "):
-        return
-    if known is None and path.endswith("/") and path[:-1] in METHODS:
-        raise Refused(307, headers=(("location", path[:-1]),))
-    if known is None:
-        raise Refused(404, {"detail": "Not Found"})
-    raise Refused(405, {"detail": "Method Not Allowed"}, (("allow", known),))
 
 
 def failed(why: str) -> Refused:

@@ -84,7 +84,7 @@ class StructuredOutputsParams:
 
 @dataclass
 class RepetitionDetectionParams:
-    """When the engine stops an answer that repeats itself; the local endpoint's never do."""
+    """When the engine stops an answer that repeats itself. Here it is checked, and has no effect."""
 
 
 class EngineBody(BaseModel):

@@ -1,4 +1,4 @@
-"""The handlers of all routes but chat completions: `/info`, the models, `/score`, and the routes under `/local`.
+"""The handlers of `/info`, the models, `/score` and the routes under `/local`; `chat.py` has that of chat completions.
 
 Azure does not have the routes under `/local`: notebooks and tests use them. The docstrings of their handlers are what
 the OpenAPI document says about these routes.
@@ -35,6 +35,7 @@ SESSION = {
     "tokens_per_minute": field_of(_Limit),
     "strict": field_of(Annotated[bool, Meta(extra={"words": "true or false"})]),
 }
+LAST = field_of(Annotated[int, Meta(ge=1, le=1000)])  # of `GET /local/exchanges`: the number of exchanges
 
 
 def check_api_version(request: Request, versions: Sequence[str]) -> None:
@@ -167,9 +168,10 @@ def spent(service: Service, request: Request, session: Session) -> Answer:
 def exchanges(service: Service, request: Request, session: Session) -> Answer:
     """The last exchanges of this session, with credentials masked"""
     wanted = query_of(request.query).get("last", "1")
-    if not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 4 and 1 <= int(wanted) <= 1000):
-        raise invalid(f"The query parameter last is a whole number from 1 to 1000, not {wanted!r}.", param="last")
-    return json_answer(session.journal.last(int(wanted)))
+    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 10 else 0
+    if not LAST.fits(number):
+        raise invalid(f"The query parameter last is {LAST.words}, not {wanted!r}.", param="last")
+    return json_answer(session.journal.last(number))
 
 
 def ask_faults(service: Service, request: Request, session: Session) -> Answer:

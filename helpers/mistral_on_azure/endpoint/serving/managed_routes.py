@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import NoReturn
 
 from msgspec.structs import replace
 
@@ -134,32 +135,37 @@ def _container(call: _Call, request: Request, known: Answers) -> Answer:
         Refused: for a response that is not 200.
         FaultAsked: for a fault of the script.
     """
-    deployment = call.deployment
     if listener.is_preflight(request.method, request.headers):
         return answers.preflight(request)
-    answers.check_route(request.method, request.path)
-    if request.path == "/":
-        return Answer(200, b'"healthy"')
-    if request.path == "/info":
-        return Answer(200, answers.info(deployment))
-    if request.path == "/swagger.json":
-        return Answer(200, answers.description())
-    if request.path == "/redoc":
-        return Answer(200, answers.PAGE, b"", "text/html; charset=utf-8")
-    if request.path == "/score":
-        return score(request.body, deployment, call.session, known)
-    content_type = request.headers.get("content-type", "")
-    if not request.path.endswith("/chat/completions"):
-        container.read_completions(request.body, content_type)
-    extra = request.headers.get("extra-parameters")
-    azure = request.path == "/chat/completions"
-    provider = deployment.container_provider
-    asked = container.read_chat(request.body, content_type, extra, provider, azure=azure, filtered=known.filtered)
+    path = request.path
+    if path not in _ROUTES and path.endswith("/") and path[:-1] in _ROUTES:
+        raise Refused(307, headers=(("location", path[:-1]),))
+    if path not in _ROUTES:
+        raise Refused(404, {"detail": "Not Found"})
+    methods, make = _ROUTES[path]
+    if request.method not in methods.split(", "):
+        raise Refused(405, {"detail": "Method Not Allowed"}, (("allow", methods),))
+    return make(call, request, known)
+
+
+def _completions(call: _Call, request: Request, known: Answers) -> NoReturn:
+    container.read_completions(request.body, request.headers.get("content-type", ""))
+
+
+def _chat(call: _Call, request: Request, known: Answers) -> Answer:
+    asked = container.read_chat(
+        request.body,
+        request.headers.get("content-type", ""),
+        request.headers.get("extra-parameters"),
+        call.deployment.container_provider,
+        azure=request.path == "/chat/completions",
+        filtered=known.filtered,
+    )
     identifier = request.headers.get("x-request-id", "")[:_LONGEST_ID] or f"{random.getrandbits(64):016x}"
-    return _chat(call, asked, known, f"chatcmpl-{identifier}")
+    return _completed(call, asked, known, f"chatcmpl-{identifier}")
 
 
-def _chat(call: _Call, asked: ContainerChat, known: Answers, identifier: str) -> Answer:
+def _completed(call: _Call, asked: ContainerChat, known: Answers, identifier: str) -> Answer:
     body, deployment, script = asked.body, call.deployment, call.session.script
     try:
         prompt_tokens = check(asked.messages, asked.turns, body, deployment)
@@ -217,3 +223,17 @@ def _complete(asked: ContainerChat, text: str, most: int, deployment: Deployment
         text = answers.written({"answer": text}).decode()
     completion = cut(text, most, body.stop, deployment.tokenizer)
     return completion, len(completion.ids)
+
+
+# The container's routes: the methods of each path, and the function that makes its response.
+_ROUTES: dict[str, tuple[str, Callable[[_Call, Request, Answers], Answer]]] = {
+    "/": ("GET", lambda call, request, known: Answer(200, b'"healthy"')),
+    "/info": ("GET", lambda call, request, known: Answer(200, answers.info(call.deployment))),
+    "/swagger.json": ("HEAD, GET", lambda call, request, known: Answer(200, answers.description())),
+    "/redoc": ("HEAD, GET", lambda call, request, known: Answer(200, answers.PAGE, b"", "text/html; charset=utf-8")),
+    "/score": ("POST", lambda call, request, known: score(request.body, call.deployment, call.session, known)),
+    "/chat/completions": ("POST", _chat),
+    "/v1/chat/completions": ("POST", _chat),
+    "/completions": ("POST", _completions),
+    "/v1/completions": ("POST", _completions),
+}

@@ -89,8 +89,8 @@ def _sampling(parameters: dict[str, Any]) -> dict[str, Any] | None:
     limit = next((parameters[name] for name in _LENGTHS if name in parameters), None)
     temperature, top_p = parameters.get("temperature", 1.0), parameters.get("top_p", 1.0)
     numbers = [parameters[name] for name in _NUMBERS if name in parameters]
-    stop = parameters.get("stop") or []
-    stops = [stop] if isinstance(stop, str) else stop
+    stop = parameters.get("stop")
+    stops = [stop] if isinstance(stop, str) else stop or []
     if (
         any(isinstance(each, bool) or not isinstance(each, int | float) for each in numbers)
         or not 0 <= temperature <= _LARGEST

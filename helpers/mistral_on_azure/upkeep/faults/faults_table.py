@@ -1,4 +1,4 @@
-"""The kept measurements, as JSON: made, compared with new ones, and shown on the page of clients and faults."""
+"""The table of clients and faults: the measurements are kept as JSON, compared with new ones, and shown on a page."""
 
 from __future__ import annotations
 

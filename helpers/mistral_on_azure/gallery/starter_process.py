@@ -1,4 +1,4 @@
-"""`python -m mistral_on_azure.gallery.performing`: run one client's starters, one after the other, in this one process.
+"""`python -m mistral_on_azure.gallery.starter_process`: run one client's starters, one after the other.
 
 The programs come as JSON on standard input, because credentials are in it; the results go to standard output.
 One process for all of a client's starters imports the client once, and not once for each task.
