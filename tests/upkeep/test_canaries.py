@@ -116,7 +116,7 @@ class ArgumentsSeen:
     def __exit__(self, *_: object) -> None:
         self.over.set()
         self.thread.join()
-        self.file.write_text("\n".join(sorted(self.seen)))
+        self.file.write_text("\n".join(sorted(self.seen)), errors="backslashreplace")  # others' may be any bytes
 
 
 def test_a_run_leaves_no_credential_behind(run):
